@@ -1,0 +1,144 @@
+//! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
+
+mod ideal;
+mod measure;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::{Api, Client};
+use nfsprov_lab::guest::Template;
+use nfsprov_lab::namespace::{Entry, enter};
+use nfsprov_lab::process::Process;
+use nfsprov_lab::{ControlPlaneOptions, Lab};
+use serde_json::json;
+
+use measure::{Round, clear, raw_posts, round};
+
+/// How many claims at once, and how often; rounds of nfsprov and of the ideal alternate.
+const SIZES: [(usize, usize); 3] = [(1, 40), (300, 5), (1000, 3)];
+
+/// How many PVs the raw rate is measured with.
+const RAW: usize = 1000;
+
+fn main() -> ExitCode {
+    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    match bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Result<()> {
+    match enter()? {
+        Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(compare(&lab)),
+        Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
+    }
+}
+
+async fn compare(lab: &Lab) -> Result<()> {
+    let (plane, nfs) = tokio::try_join!(
+        lab.control_plane(ControlPlaneOptions::default()),
+        lab.guest("nfs", Template::NfsServer)
+    )?;
+    let client = plane.client().await?;
+    for name in ["ideal", "nfsprov"] {
+        class(&client, name).await?;
+    }
+    let ideal = tokio::spawn(ideal::run(client.clone(), "ideal".to_owned()));
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+    command.args(["provision", "--watch", "--name", "nfsprov", "--path", "/nfsdata"]);
+    command.arg("--server").arg(nfs.address().to_string());
+    command.arg("--kubeconfig").arg(plane.kubeconfig());
+    let log = lab.dir().join("provision.log");
+    let mut nfsprov = Process::spawn("nfsprov provision", &log, command)?;
+    // One claim of each, uncounted: both are up and their connections open.
+    for class in ["ideal", "nfsprov"] {
+        round(&client, class, 1).await?;
+        clear(&client).await?;
+    }
+
+    println!("Kubernetes {}, kernel NFS server, {} CPUs; creation to Bound", plane.version(), cpus());
+    println!(
+        "{:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
+        "claims", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
+    );
+    for (count, rounds) in SIZES {
+        let (mut ideals, mut ours) = (Vec::new(), Vec::new());
+        for number in 0..rounds {
+            // Each goes first as often as the other.
+            let order = if number % 2 == 0 { ["ideal", "nfsprov"] } else { ["nfsprov", "ideal"] };
+            for class in order {
+                let done = round(&client, class, count).await?;
+                clear(&client).await?;
+                if class == "ideal" { &mut ideals } else { &mut ours }.push(done);
+            }
+        }
+        let (ideal, our) = (middle(ideals), middle(ours));
+        row(count, "ideal", &ideal, rounds, String::new());
+        let ratio = if count == 1 {
+            format!("{:.2} x time", our.whole.as_secs_f64() / ideal.whole.as_secs_f64())
+        } else {
+            format!("{:.2} x rate", our.rate() / ideal.rate())
+        };
+        row(count, "nfsprov", &our, rounds, ratio);
+    }
+    println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
+    clear(&client).await?;
+    println!("nfsprov memory: {} kB RSS now, {} kB at most", memory(&nfsprov, "VmRSS")?, memory(&nfsprov, "VmHWM")?);
+    anyhow::ensure!(!ideal.is_finished(), "the ideal provisioner ended");
+    ideal.abort();
+    nfsprov.terminate(Duration::from_secs(20)).await?;
+    plane.stop().await
+}
+
+async fn class(client: &Client, name: &str) -> Result<()> {
+    let class: StorageClass = serde_json::from_value(json!({
+        "metadata": {"name": name}, "provisioner": name, "reclaimPolicy": "Retain",
+    }))?;
+    Api::all(client.clone()).create(&Default::default(), &class).await?;
+    Ok(())
+}
+
+/// The round in the middle by time. Rounds of one claim each are one round of many.
+fn middle(mut rounds: Vec<Round>) -> Round {
+    rounds.sort_by_key(|round| round.whole);
+    let each: Vec<_> = rounds.iter().flat_map(|round| &round.each).copied().collect();
+    let mut middle = rounds.swap_remove(rounds.len() / 2);
+    if middle.each.len() == 1 {
+        middle.each = each;
+        middle.each.sort();
+    }
+    middle
+}
+
+fn row(count: usize, who: &str, round: &Round, rounds: usize, ratio: String) {
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let rate = count as f64 / round.whole.as_secs_f64();
+    println!(
+        "{count:>7} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8} {ratio:>11}",
+        ms(round.percentile(50)),
+        ms(round.percentile(99)),
+        ms(round.whole),
+    );
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(0, usize::from)
+}
+
+/// A figure of the process' memory in kB, as the kernel keeps it.
+fn memory(process: &Process, field: &str) -> Result<u64> {
+    let path = format!("/proc/{}/status", process.pid());
+    let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = status.lines().find(|line| line.starts_with(field)).context("no such figure")?;
+    Ok(line.split_whitespace().nth(1).context("no figure")?.parse()?)
+}

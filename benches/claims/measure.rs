@@ -1,0 +1,134 @@
+//! One round: claims made at once, and how long each took to be Bound.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::DeleteParams;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use super::ideal;
+
+/// How many clients make claims, or PVs, at once.
+const CLIENTS: usize = 16;
+
+/// How long a round may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What one round gave.
+pub struct Round {
+    /// From the first claim's creation to the last one's Bound.
+    pub whole: Duration,
+    /// From each claim's creation to its Bound, in ascending order.
+    pub each: Vec<Duration>,
+}
+
+impl Round {
+    /// Claims a second.
+    pub fn rate(&self) -> f64 {
+        self.each.len() as f64 / self.whole.as_secs_f64()
+    }
+
+    /// The time that `percent` of the claims took at most.
+    pub fn percentile(&self, percent: usize) -> Duration {
+        let rank = (self.each.len() * percent).div_ceil(100).max(1);
+        self.each[rank - 1]
+    }
+}
+
+/// Makes `count` claims of `class` at once and waits until all are Bound.
+pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
+    let mut events = pin!(watcher(claims.clone(), watcher::Config::default()).touched_objects());
+    // The watch is up before the first claim, so that no Bound is missed.
+    let barrier = format!("{class}-barrier");
+    claims.create(&Default::default(), &claim(&barrier, "no-such-class")?).await?;
+    while events.try_next().await?.context("watch ended")?.name_any() != barrier {}
+    claims.delete(&barrier, &Default::default()).await?;
+
+    let begun = Instant::now();
+    let make = stream::iter(0..count)
+        .map(|number| {
+            let claims = claims.clone();
+            async move {
+                let name = format!("{class}-{number}");
+                let at = Instant::now();
+                claims.create(&Default::default(), &claim(&name, class)?).await?;
+                anyhow::Ok((name, at))
+            }
+        })
+        .buffer_unordered(CLIENTS)
+        .try_collect::<HashMap<_, _>>();
+    let bound = async {
+        let mut bound = HashMap::new();
+        while bound.len() < count {
+            let claim = events.try_next().await?.context("watch ended")?;
+            let phase = claim.status.as_ref().and_then(|status| status.phase.as_deref());
+            let ours = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()) == Some(class);
+            if ours && phase == Some("Bound") {
+                bound.entry(claim.name_any()).or_insert_with(Instant::now);
+            }
+        }
+        anyhow::Ok(bound)
+    };
+    let both = async { tokio::try_join!(make, bound) };
+    let (made, bound) = tokio::time::timeout(LIMIT, both).await.context("the claims are not all Bound in time")??;
+    let last = bound.values().max().context("no claims")?;
+    let mut each: Vec<_> = made.iter().map(|(name, at)| bound[name].duration_since(*at)).collect();
+    each.sort();
+    Ok(Round {
+        whole: last.duration_since(begun),
+        each,
+    })
+}
+
+/// Removes what a round left, so that the next one finds the same cluster.
+pub async fn clear(client: &Client) -> Result<()> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let begun = Instant::now();
+    loop {
+        claims.delete_collection(&DeleteParams::default(), &Default::default()).await?;
+        volumes.delete_collection(&DeleteParams::default(), &Default::default()).await?;
+        let left = claims.list(&Default::default()).await?.items.len() + volumes.list(&Default::default()).await?.items.len();
+        if left == 0 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < LIMIT, "{left} claims and volumes won't go");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// How many PVs a second the API server takes, from [`CLIENTS`] clients.
+pub async fn raw_posts(client: &Client, count: usize) -> Result<f64> {
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let begun = Instant::now();
+    stream::iter(0..count)
+        .map(|number| {
+            let volumes = volumes.clone();
+            async move {
+                let mut claim = claim(&format!("raw-{number}"), "raw")?;
+                claim.metadata.uid = Some(format!("raw-{number}"));
+                claim.metadata.namespace = Some("default".to_owned());
+                volumes.create(&Default::default(), &ideal::volume(&claim)?).await?;
+                anyhow::Ok(())
+            }
+        })
+        .buffer_unordered(CLIENTS)
+        .try_collect::<()>()
+        .await?;
+    Ok(count as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn claim(name: &str, class: &str) -> Result<PersistentVolumeClaim> {
+    Ok(serde_json::from_value(json!({
+        "metadata": {"name": name},
+        "spec": {"storageClassName": class, "accessModes": ["ReadWriteMany"],
+                 "resources": {"requests": {"storage": "1Gi"}}},
+    }))?)
+}

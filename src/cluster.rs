@@ -1,0 +1,184 @@
+//! The way to the cluster: a kubeconfig, as kubectl reads it, becomes a client; its errors become one sentence.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::api::ListParams;
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
+
+/// Which cluster to talk to, and how patiently.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A kubeconfig file instead of `$KUBECONFIG` and `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of it other than the current one.
+    pub context: Option<String>,
+    /// A namespace other than the context's.
+    pub namespace: Option<String>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+}
+
+/// How long the client will be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// One command: an error is reported at once.
+    OneShot,
+    /// A loop that outlives the API server's restarts: watches have no read time-out.
+    LongRunning,
+}
+
+/// A cluster that has answered.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The client.
+    pub client: Client,
+    /// The namespace that was asked for, else the context's.
+    pub namespace: String,
+    /// The API server's version, as `v1.20.2`.
+    pub version: String,
+}
+
+/// Why there is no cluster to talk to.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The kubeconfig can't be read, or lacks what it names.
+    #[error("{source_name}: {cause}")]
+    Kubeconfig {
+        /// The file, or where it was looked for.
+        source_name: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The API server gives no answer.
+    #[error("cluster at {url} does not answer: {cause}; is the server up, and is this the right context?")]
+    Unreachable {
+        /// The URL that was tried.
+        url: String,
+        /// The connection's end.
+        cause: String,
+    },
+}
+
+/// Reads the kubeconfig and sees whether its API server answers.
+///
+/// # Errors
+/// [`ClusterError`], one sentence naming the file or the URL, within the request time-out.
+pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, ClusterError> {
+    let mut config = load(options).await?;
+    config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
+    if purpose == Use::OneShot {
+        config.default_retry = false;
+        config.read_timeout = Some(options.request_timeout);
+        config.write_timeout = Some(options.request_timeout);
+    }
+    let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let unreachable = |cause| ClusterError::Unreachable {
+        url: url.clone(),
+        cause,
+    };
+    let client = Client::try_from(config).map_err(|error| unreachable(sentence(&error)))?;
+    let version = tokio::time::timeout(options.request_timeout, client.apiserver_version())
+        .await
+        .map_err(|_| unreachable(format!("no answer within {:?}", options.request_timeout)))?
+        .map_err(|error| unreachable(sentence(&error)))?;
+    Ok(Cluster {
+        client,
+        namespace,
+        version: version.git_version,
+    })
+}
+
+/// How many objects one page of a list holds.
+const PAGE: u32 = 500;
+
+/// All objects that `keep` wants, read page by page so that a large cluster is never in memory whole.
+///
+/// # Errors
+/// The API server's refusal or silence, as kube has it.
+pub async fn list<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let mut found = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = api.list(&params).await?;
+        found.extend(page.items.into_iter().filter(&keep));
+        match page.metadata.continue_ {
+            Some(token) if !token.is_empty() => params = params.continue_token(&token),
+            _ => return Ok(found),
+        }
+    }
+}
+
+async fn load(options: &Options) -> Result<Config, ClusterError> {
+    let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
+        (Some(path), _) => format!("kubeconfig {}", path.display()),
+        (None, Ok(paths)) if !paths.is_empty() => format!("kubeconfig {paths}"),
+        _ => "kubeconfig ~/.kube/config".to_owned(),
+    };
+    let wrong = |error: &dyn std::error::Error| ClusterError::Kubeconfig {
+        source_name: source_name.clone(),
+        cause: innermost(error),
+    };
+    let read = match &options.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = match read {
+        Ok(kubeconfig) => kubeconfig,
+        // kubectl's order: without any file, a pod's own service account.
+        Err(error) if options.kubeconfig.is_none() && is_missing(&error) => {
+            return Config::incluster().map_err(|_| wrong(&error));
+        }
+        Err(error) => return Err(wrong(&error)),
+    };
+    let contexts: Vec<_> = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+    if let Some(wanted) = &options.context
+        && !contexts.contains(wanted)
+    {
+        return Err(ClusterError::Kubeconfig {
+            source_name,
+            cause: format!("has no context {wanted:?}; it has {}", contexts.join(", ")),
+        });
+    }
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &choice)
+        .await
+        .map_err(|error| wrong(&error))
+}
+
+fn is_missing(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(io, _) => io.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// An API error as the server put it, or the reason why there was no answer, without debug dumps.
+pub fn sentence(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+        error => innermost(error),
+    }
+}
+
+/// The last cause of an error: the one that says what happened rather than who noticed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    // A YAML error spreads over lines to draw the place; its first line says it.
+    let text = cause.to_string();
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,123 @@
+//! `nfsprov provision`: one pass, or the loop in the foreground.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::cluster_options;
+use crate::Exit;
+use crate::cli::{Format, Global, Provision, Via};
+use crate::cluster::{self, Use, connect};
+use crate::export::{Export, Location, Mounted, Wire};
+use crate::output;
+use crate::provisioner::controller;
+use crate::provisioner::events::Events;
+use crate::provisioner::pass::{Row, Waiting};
+use crate::provisioner::work::{Outcome, Settings, Work};
+
+/// Runs `nfsprov provision`.
+pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
+    let purpose = if args.watch { Use::LongRunning } else { Use::OneShot };
+    let location = Location {
+        server: args.server,
+        path: args.path,
+    };
+    let export = match &args.via {
+        Via::Nfs => Export::Wire(Wire::new(location.clone())),
+        Via::Dir(root) => Export::Mounted(Mounted::new(location.clone(), root)),
+    };
+    // Neither waits for the other, so that what is wrong is known soonest.
+    let options = cluster_options(global);
+    let (cluster, export) = tokio::try_join!(
+        async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
+        async {
+            export.probe().await?;
+            Ok(export)
+        },
+    )?;
+    let settings = Settings {
+        name: args.name,
+        export: location,
+        namespace: global.namespace.clone(),
+        concurrency: args.concurrency,
+        dry_run: args.dry_run,
+        request_timeout: global.request_timeout,
+    };
+    let (events, publisher) = Events::start(cluster.client.clone(), &settings.name);
+    let work = Arc::new(Work::new(settings, cluster.client, export, events));
+    let exit = if args.watch {
+        let stop = stop_signal()?;
+        tracing::info!(cluster = cluster.version, "connected");
+        controller::watch(work, stop).await;
+        tracing::info!("stopped");
+        Exit::Done
+    } else {
+        pass(&work, args.output).await?
+    };
+    publisher.finish().await;
+    Ok(exit)
+}
+
+/// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        tracing::info!("stopping: finishing what is in flight (again to stop at once)");
+        // The loop may have ended by itself.
+        _ = tell.send(());
+        next().await;
+        std::process::exit(Exit::Failed as i32);
+    });
+    Ok(async move {
+        // An error means that the task is gone, and with it the process.
+        _ = told.await;
+    })
+}
+
+async fn pass(work: &Work, format: Format) -> Result<Exit> {
+    let waiting = Waiting::read(work)
+        .await
+        .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
+    if waiting.is_empty() && format == Format::Table {
+        eprintln!("no claim waits for provisioner {}", work.settings.name);
+        return Ok(Exit::Done);
+    }
+    let bar = output::progress(waiting.len(), "claims");
+    let rows = waiting.serve(work, |_| bar.inc(1)).await;
+    bar.finish_and_clear();
+    let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
+    let text = match format {
+        Format::Table => output::table(
+            &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
+            cells.into_iter().map(Vec::from),
+        ),
+        Format::Json => {
+            let object = |[claim, result, volume, detail]: [String; 4]| {
+                json!({"claim": claim, "result": result, "volume": volume, "detail": detail})
+            };
+            let rows: Vec<_> = cells.into_iter().map(object).collect();
+            serde_json::to_string_pretty(&rows)? + "\n"
+        }
+    };
+    output::print(&text)?;
+    let failed = |row: &Row| matches!(row.result, Err(_) | Ok(Outcome::Refused(_)));
+    Ok(if rows.iter().any(failed) { Exit::Failed } else { Exit::Done })
+}
+
+fn cells(row: &Row) -> [String; 4] {
+    let (result, volume, detail) = match &row.result {
+        Ok(Outcome::Provisioned { volume, path, .. }) => ("provisioned", volume.clone(), path.clone()),
+        Ok(Outcome::WouldProvision { volume, path }) => ("would provision", volume.clone(), path.clone()),
+        Ok(Outcome::Waiting) => ("waiting", String::new(), "for its first pod to be scheduled".to_owned()),
+        Ok(Outcome::Left) => ("left", String::new(), "bound or deleted meanwhile".to_owned()),
+        Ok(Outcome::Refused(why)) => ("refused", String::new(), why.clone()),
+        Err(error) => ("failed", String::new(), error.to_string()),
+    };
+    [row.claim.clone(), result.to_owned(), volume, detail]
+}

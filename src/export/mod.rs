@@ -1,0 +1,163 @@
+//! Directories on an NFS export: made, removed, archived, listed, and never anything outside it.
+//!
+//! [`Export`] is one of a few ways to reach the same directories. Whatever the
+//! way, a [`VolumePath`] is walked from the export's root one component at a
+//! time and a symbolic link on the way is refused, so what lies elsewhere can't
+//! be reached by planting one.
+
+mod mounted;
+mod path;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use mounted::Mounted;
+pub use path::{PathError, VolumePath};
+pub use wire::Wire;
+
+/// How long one operation on an export may take before its server counts as not answering.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// An NFS export as the cluster's nodes mount it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// Host name or address of the server.
+    pub server: String,
+    /// The exported directory, absolute.
+    pub path: String,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.server.contains(':') {
+            true => write!(f, "[{}]:{}", self.server, self.path),
+            false => write!(f, "{}:{}", self.server, self.path),
+        }
+    }
+}
+
+/// A way to an export's directories.
+#[derive(Debug)]
+pub enum Export {
+    /// The NFS protocol itself, spoken from this process: no mount, no root.
+    Wire(Wire),
+    /// The export, or a mount of it, as a directory of this machine.
+    Mounted(Mounted),
+}
+
+/// What making a directory found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It was not there before.
+    Created,
+    /// It was there, as a real directory.
+    Existed,
+}
+
+/// What removing or archiving a directory found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It was there and is gone, or moved, now.
+    Done,
+    /// It was not there: an earlier try got this far.
+    AlreadyGone,
+}
+
+/// What went wrong on an export. The text names the export or the directory.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The server's name has no address.
+    #[error("NFS server {server} has no address: {cause}")]
+    Unresolved {
+        /// The name as given.
+        server: String,
+        /// The resolver's words.
+        cause: String,
+    },
+    /// No connection, or no answer within [`CALL_TIMEOUT`].
+    #[error("NFS server of {location} does not answer: {cause}")]
+    Unreachable {
+        /// The export that was tried.
+        location: Location,
+        /// What the connection attempt said.
+        cause: String,
+    },
+    /// The server answers but won't let us use the export.
+    #[error("NFS server refuses {location}: {cause}")]
+    Refused {
+        /// The export that was tried.
+        location: Location,
+        /// The refusal, with what usually causes it.
+        cause: String,
+    },
+    /// Something other than a directory is in the way.
+    #[error("{path} on the export is {what}, not a directory; nothing was changed")]
+    NotADirectory {
+        /// The path up to the obstacle.
+        path: String,
+        /// What was found there.
+        what: &'static str,
+    },
+    /// An archive of that name is there already, and is never overwritten.
+    #[error("{0} exists on the export already; it is left as it is")]
+    Exists(String),
+    /// The server refused an operation on a directory.
+    #[error("cannot {action} {path} on the export: {cause}")]
+    Failed {
+        /// The operation, as a verb.
+        action: &'static str,
+        /// The directory.
+        path: String,
+        /// The server's or the system's words.
+        cause: String,
+    },
+}
+
+impl Export {
+    /// Sees whether the export's root can be reached and is a directory.
+    ///
+    /// # Errors
+    /// Says what stands in the way.
+    pub async fn probe(&self) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => wire.probe().await,
+            Self::Mounted(mounted) => mounted.probe().await,
+        }
+    }
+
+    /// Makes a directory and its parents, each with `mode` as given whatever the umask.
+    ///
+    /// A directory that is there already is left as it is.
+    ///
+    /// # Errors
+    /// When a part of the path is no directory, or the server does not answer or refuses.
+    pub async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.make(path, mode).await,
+            Self::Mounted(mounted) => mounted.make(path, mode).await,
+        }
+    }
+
+    /// Removes a directory and all in it; symbolic links in it are removed, not followed.
+    ///
+    /// # Errors
+    /// As [`Export::make`]; what was removed by then stays removed and a next call goes on.
+    pub async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.remove(path).await,
+            Self::Mounted(mounted) => mounted.remove(path).await,
+        }
+    }
+
+    /// Renames a directory to the free name `archive` in the export's root.
+    ///
+    /// # Errors
+    /// [`ExportError::Exists`] when both are there; otherwise as [`Export::make`].
+    pub async fn archive(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.rename(path, archive).await,
+            Self::Mounted(mounted) => mounted.rename(path, archive).await,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! An export that is a directory of this machine: the exported directory itself, or a mount of it.
+//!
+//! Every step opens one component below an open directory and refuses symbolic
+//! links, so what another client does to the tree meanwhile can't lead outside.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use tokio::time::timeout;
+
+use super::{CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
+
+/// An export reached through the local file system.
+#[derive(Debug)]
+pub struct Mounted {
+    location: Location,
+    root: Arc<PathBuf>,
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+impl Mounted {
+    /// The export that nodes mount from `location` and this machine has at `root`.
+    pub fn new(location: Location, root: &Path) -> Self {
+        Self {
+            location,
+            root: Arc::new(root.to_owned()),
+        }
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), ExportError> {
+        self.blocking(|root| open_root(root).map(|_| ())).await
+    }
+
+    pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| make(root, &path, mode)).await
+    }
+
+    pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| remove(root, &path)).await
+    }
+
+    pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.blocking(move |root| rename(root, &from, &to)).await
+    }
+
+    /// File system calls block, and on a mount whose server is gone they block for good.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
+    ) -> Result<T, ExportError> {
+        let root = self.root.clone();
+        let unreachable = |cause: String| ExportError::Unreachable {
+            location: self.location.clone(),
+            cause,
+        };
+        match timeout(CALL_TIMEOUT, tokio::task::spawn_blocking(move || work(&root))).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(panicked)) => Err(unreachable(panicked.to_string())),
+            Err(_) => Err(unreachable(format!(
+                "{} gave no answer within {} s",
+                self.root.display(),
+                CALL_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+}
+
+fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
+    // The root itself may be reached through links: it is the administrator's choice.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, root, flags, Mode::empty())
+        .map_err(|errno| failed("open", &root.display().to_string(), errno))
+}
+
+fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+    let mut directory = open_root(root)?;
+    let mut made = Made::Existed;
+    for (depth, name) in path.components().iter().enumerate() {
+        made = match rustix::fs::mkdirat(&directory, name.as_str(), Mode::from_raw_mode(0o700)) {
+            Ok(()) => Made::Created,
+            Err(Errno::EXIST) => Made::Existed,
+            Err(errno) => return Err(failed("make directory", &path.to_string(), errno)),
+        };
+        directory = enter(&directory, name, path, depth)?
+            .ok_or_else(|| failed("make directory", &path.to_string(), Errno::NOENT))?;
+        if made == Made::Created {
+            // The umask has a say in mkdir, none in chmod.
+            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))
+                .map_err(|errno| failed("set the mode of", &path.to_string(), errno))?;
+        }
+    }
+    Ok(made)
+}
+
+fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
+    let gone = |errno| failed("remove", &path.to_string(), errno);
+    let (parents, name) = path.split();
+    let Some(parent) = walk(root, parents, path)? else {
+        return Ok(Removed::AlreadyGone);
+    };
+    let Some(directory) = enter(&parent, name, path, parents.len())? else {
+        return Ok(Removed::AlreadyGone);
+    };
+    empty(directory).map_err(gone)?;
+    rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).map_err(gone)?;
+    Ok(Removed::Done)
+}
+
+fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+    let refused = |errno| failed("archive", &from.to_string(), errno);
+    let (parents, name) = from.split();
+    let (new_parents, new_name) = to.split();
+    let Some(source) = walk(root, parents, from)? else {
+        return Ok(Removed::AlreadyGone);
+    };
+    if enter(&source, name, from, parents.len())?.is_none() {
+        return Ok(Removed::AlreadyGone);
+    }
+    let target = walk(root, new_parents, to)?.ok_or_else(|| refused(Errno::NOENT))?;
+    match rustix::fs::renameat_with(&source, name, &target, new_name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(Removed::Done),
+        Err(Errno::EXIST) => Err(ExportError::Exists(to.to_string())),
+        // An NFS mount knows no NOREPLACE: look first, then rename.
+        Err(Errno::INVAL) => match rustix::fs::statat(&target, new_name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(ExportError::Exists(to.to_string())),
+            Err(_) => rustix::fs::renameat(&source, name, &target, new_name)
+                .map(|()| Removed::Done)
+                .map_err(refused),
+        },
+        Err(errno) => Err(refused(errno)),
+    }
+}
+
+fn walk(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
+    let mut directory = open_root(root)?;
+    for (depth, name) in parents.iter().enumerate() {
+        match enter(&directory, name, path, depth)? {
+            Some(next) => directory = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(directory))
+}
+
+/// Opens the directory `name` in `parent`, or says that it isn't there.
+fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Result<Option<OwnedFd>, ExportError> {
+    match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(Errno::NOENT) => Ok(None),
+        // NOFOLLOW with DIRECTORY gives ENOTDIR for a link too, so look which of the two it is.
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            let link = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+            Err(ExportError::NotADirectory {
+                path: path.components()[..=depth].join("/"),
+                what: if link { "a symbolic link" } else { "a file" },
+            })
+        }
+        Err(errno) => Err(failed("open", &path.to_string(), errno)),
+    }
+}
+
+/// Removes all that a directory holds, links as links.
+fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
+    let names = |directory: &OwnedFd| -> rustix::io::Result<Vec<(std::ffi::CString, FileType)>> {
+        let mut found = Vec::new();
+        for entry in Dir::read_from(directory)? {
+            let entry = entry?;
+            let name: &CStr = entry.file_name();
+            if name != c"." && name != c".." {
+                found.push((name.to_owned(), entry.file_type()));
+            }
+        }
+        Ok(found)
+    };
+    for (name, kind) in names(&directory)? {
+        let is_directory = match kind {
+            FileType::Unknown => {
+                let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+            }
+            kind => kind == FileType::Directory,
+        };
+        if is_directory {
+            empty(rustix::fs::openat(&directory, &name, DIRECTORY, Mode::empty())?)?;
+            rustix::fs::unlinkat(&directory, &name, AtFlags::REMOVEDIR)?;
+        } else {
+            rustix::fs::unlinkat(&directory, &name, AtFlags::empty())?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {
+    ExportError::Failed {
+        action,
+        path: path.to_owned(),
+        cause: std::io::Error::from(errno).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn export() -> (tempfile::TempDir, Mounted) {
+        let root = tempfile::tempdir().unwrap();
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let mounted = Mounted::new(location, root.path());
+        (root, mounted)
+    }
+
+    fn path(text: &str) -> VolumePath {
+        VolumePath::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
+        let (root, export) = export();
+        assert_eq!(export.make(&path("a/b"), 0o777).await.unwrap(), Made::Created);
+        assert_eq!(export.make(&path("a/b"), 0o700).await.unwrap(), Made::Existed);
+        let mode = fs::metadata(root.path().join("a/b")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o777, "an existing directory's mode is left alone");
+    }
+
+    #[tokio::test]
+    async fn a_symbolic_link_is_neither_followed_nor_replaced() {
+        let (root, export) = export();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        symlink(outside.path(), root.path().join("link")).unwrap();
+        for refused in [
+            export.make(&path("link"), 0o777).await.map(|_| ()),
+            export.make(&path("link/new"), 0o777).await.map(|_| ()),
+            export.remove(&path("link")).await.map(|_| ()),
+            export.rename(&path("link"), &path("archived")).await.map(|_| ()),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ExportError::NotADirectory { what: "a symbolic link", .. }), "{error}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
+        let (root, export) = export();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
+        fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
+        symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
+        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::Done);
+        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::AlreadyGone);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        assert!(outside.path().join("precious").exists());
+    }
+
+    #[tokio::test]
+    async fn an_archive_never_overwrites_an_archive() {
+        let (root, export) = export();
+        fs::create_dir(root.path().join("v")).unwrap();
+        fs::create_dir(root.path().join("archived-v")).unwrap();
+        let error = export.rename(&path("v"), &path("archived-v")).await.unwrap_err();
+        assert!(matches!(error, ExportError::Exists(_)), "{error}");
+        assert_eq!(export.rename(&path("v"), &path("archived-w")).await.unwrap(), Removed::Done);
+        assert_eq!(export.rename(&path("v"), &path("archived-w")).await.unwrap(), Removed::AlreadyGone);
+    }
+
+    #[tokio::test]
+    async fn a_missing_root_is_named() {
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let error = Mounted::new(location, Path::new("/no/such/export")).probe().await.unwrap_err();
+        assert!(error.to_string().contains("/no/such/export"), "{error}");
+    }
+}

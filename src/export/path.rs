@@ -1,0 +1,160 @@
+//! Where a volume may live: a relative path that can't leave its export (PURE).
+
+use std::fmt;
+
+/// The longest name that one directory entry may have, in bytes (NFSv3's and Linux' common limit).
+pub const MAX_NAME: usize = 255;
+
+/// The longest path below an export, in bytes (Linux' `PATH_MAX` less the terminator).
+pub const MAX_PATH: usize = 4095;
+
+/// A directory below an export's root: never the root itself, never outside.
+///
+/// Every component is a plain name, so a backend can walk from the root one
+/// component at a time without ever meeting `..` or an absolute path. Symbolic
+/// links are the backends' to refuse, since only they can see them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VolumePath {
+    components: Vec<String>,
+}
+
+/// Why a path can't be a volume's directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Nothing is left after splitting: this would be the export's root.
+    #[error("the path is empty, which would be the export's root")]
+    Root,
+    /// The path begins with `/`.
+    #[error("{0:?} is absolute; a volume's path is relative to the export")]
+    Absolute(String),
+    /// A component is empty, `.` or `..`.
+    #[error("{0:?} has the component {1:?}, which is no directory name")]
+    Component(String, String),
+    /// A NUL or a line break, which no tool would show for what it is.
+    #[error("{0:?} has a control character")]
+    Control(String),
+    /// A component is longer than [`MAX_NAME`].
+    #[error("the name {0:?} has {1} bytes; a directory name has {MAX_NAME} at most")]
+    NameTooLong(String, usize),
+    /// The whole is longer than [`MAX_PATH`].
+    #[error("the path has {0} bytes; {MAX_PATH} are allowed")]
+    TooLong(usize),
+}
+
+impl VolumePath {
+    /// Takes a relative path, its components separated by `/`.
+    ///
+    /// # Errors
+    /// Says which rule the path breaks; see [`PathError`].
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        if path.is_empty() {
+            return Err(PathError::Root);
+        }
+        if path.starts_with('/') {
+            return Err(PathError::Absolute(path.to_owned()));
+        }
+        if path.len() > MAX_PATH {
+            return Err(PathError::TooLong(path.len()));
+        }
+        if path.chars().any(char::is_control) {
+            return Err(PathError::Control(path.to_owned()));
+        }
+        let components = path.split('/').map(|name| check(path, name));
+        Ok(Self {
+            components: components.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The path of `full` below `root`, both as a PV or a server writes them.
+    ///
+    /// # Errors
+    /// [`PathError::Root`] when `full` is `root` itself, [`PathError::Absolute`] when it is not below it.
+    pub fn below(root: &str, full: &str) -> Result<Self, PathError> {
+        let root = root.trim_end_matches('/');
+        match full.strip_prefix(root) {
+            Some("" | "/") => Err(PathError::Root),
+            Some(rest) if rest.starts_with('/') => Self::parse(&rest[1..]),
+            _ => Err(PathError::Absolute(full.to_owned())),
+        }
+    }
+
+    /// The names from the export's root to the directory; at least one.
+    pub fn components(&self) -> &[String] {
+        &self.components
+    }
+
+    /// The parents' names, and the directory's own.
+    pub fn split(&self) -> (&[String], &str) {
+        // parse() lets no empty path through, so there always is a last component.
+        match self.components.split_last() {
+            Some((name, parents)) => (parents, name),
+            None => (&[], ""),
+        }
+    }
+
+    /// This path below `root`, as a PV's `spec.nfs.path`.
+    pub fn under(&self, root: &str) -> String {
+        format!("{}/{self}", root.trim_end_matches('/'))
+    }
+}
+
+impl fmt::Display for VolumePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.components.join("/"))
+    }
+}
+
+fn check(path: &str, name: &str) -> Result<String, PathError> {
+    match name {
+        "" | "." | ".." => Err(PathError::Component(path.to_owned(), name.to_owned())),
+        _ if name.len() > MAX_NAME => Err(PathError::NameTooLong(name.to_owned(), name.len())),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_relative_paths_are_taken() {
+        let long = "n".repeat(MAX_NAME);
+        for good in ["a", "a/b", "...", "a b", "默认-数据", ".hidden", "-rf", long.as_str()] {
+            assert_eq!(VolumePath::parse(good).unwrap().to_string(), good);
+        }
+        let too_long = "n".repeat(MAX_NAME + 1);
+        let too_deep = "d/".repeat(MAX_PATH / 2) + "dd";
+        for bad in [
+            "", "/", "/etc", ".", "..", "a/..", "../a", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b", "a\nb",
+            too_long.as_str(), too_deep.as_str(),
+        ] {
+            assert!(VolumePath::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_path_below_a_root_is_found_and_nothing_else() {
+        for (root, full, found) in [
+            ("/nfsdata", "/nfsdata/a", Some("a")),
+            ("/nfsdata/", "/nfsdata/a/b", Some("a/b")),
+            ("/", "/a", Some("a")),
+            ("/nfsdata", "/nfsdata", None),
+            ("/nfsdata", "/nfsdata/", None),
+            ("/nfsdata", "/nfsdata2/a", None),
+            ("/nfsdata", "/etc", None),
+            ("/nfsdata", "/nfsdata/../etc", None),
+            ("/nfsdata", "/nfsdata//a", None),
+        ] {
+            let path = VolumePath::below(root, full).ok().map(|path| path.to_string());
+            assert_eq!(path.as_deref(), found, "{full} below {root}");
+        }
+    }
+
+    #[test]
+    fn joining_to_a_root_is_the_inverse() {
+        let path = VolumePath::parse("a/b").unwrap();
+        assert_eq!(path.under("/nfsdata"), "/nfsdata/a/b");
+        assert_eq!(path.under("/"), "/a/b");
+        assert_eq!(VolumePath::below("/nfsdata", &path.under("/nfsdata")), Ok(path));
+    }
+}

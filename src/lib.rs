@@ -1,0 +1,120 @@
+//! nfsprov gives Kubernetes clusters storage from NFS.
+//!
+//! The binary is a thin shell over [`run`]; `ARCHITECTURE.md` has the map of the modules.
+
+pub mod cli;
+pub mod cluster;
+mod commands;
+pub mod export;
+pub mod manifest;
+pub mod output;
+pub mod provisioner;
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command, LogFormat, When};
+use output::Colour;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// It failed, or a part of it did.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+}
+
+/// Runs one command line, from the process' arguments to its exit status.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    start_logging(&cli);
+    match dispatch(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            // Nowhere is left to report that stderr is gone.
+            _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Exit::Failed
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(async {
+        match cli.command {
+            Command::Create { kind } => commands::create::run(kind, &cli.global).await,
+            Command::Provision(args) => commands::provision::run(args, &cli.global).await,
+            Command::Status(args) => commands::status::run(&args, &cli.global).await,
+        }
+    });
+    // A file system call on a dead mount never ends; the process does not wait for it.
+    runtime.shutdown_background();
+    exit
+}
+
+/// One sentence for a wrong command line; help and version as clap has them.
+fn usage(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            _ = error.print();
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            _ = error.print();
+            Exit::Usage
+        }
+        _ => {
+            let text = error.to_string();
+            let said = text.split("\n\nUsage:").next().unwrap_or(&text);
+            let said = said.split("\n\nFor more information").next().unwrap_or(said);
+            let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+            let sentence = said.split("\n\n").map(words).collect::<Vec<_>>().join("; ");
+            _ = writeln!(std::io::stderr(), "{sentence} (--help tells more)");
+            Exit::Usage
+        }
+    }
+}
+
+fn start_logging(cli: &Cli) {
+    let level = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => "error",
+        (_, 0) => "nfsprov=info,warn",
+        (_, 1) => "nfsprov=debug,info",
+        _ => "debug",
+    };
+    // The NFS library warns of every failed try, which is ours to report, with its reason.
+    let quiet = ["nfs_rs=off", "kube_client=error", "kube_runtime=error"].join(",");
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
+        _ if cli.global.verbose > 1 => EnvFilter::new(level),
+        _ => EnvFilter::new(format!("{level},{quiet}")),
+    };
+    let colour = colour(cli.global.color).on_stderr();
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(cli.global.verbose > 0);
+    match &cli.command {
+        Command::Provision(args) if args.log_format == LogFormat::Json => logs.json().init(),
+        _ => logs.init(),
+    }
+}
+
+fn colour(when: When) -> Colour {
+    match when {
+        When::Auto => Colour::Auto,
+        When::Always => Colour::Always,
+        When::Never => Colour::Never,
+    }
+}

@@ -1,0 +1,219 @@
+//! What to do with a claim (PURE): facts in, a verdict out.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::storage::v1::StorageClass;
+
+use super::class;
+
+/// Where the controller manager writes which provisioner a claim waits for (Kubernetes 1.22 and later).
+pub const HANDOVER: &str = "volume.kubernetes.io/storage-provisioner";
+/// The same in older versions; 1.20 writes only this one, current ones write both.
+pub const HANDOVER_BETA: &str = "volume.beta.kubernetes.io/storage-provisioner";
+/// The class of a claim as it was written before `spec.storageClassName`, and still stronger.
+pub const CLASS_BETA: &str = "volume.beta.kubernetes.io/storage-class";
+/// Where the scheduler writes the node of a `WaitForFirstConsumer` claim's first pod.
+pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+
+/// What is to be done about a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict<'a> {
+    /// Nothing: it is bound, or going, or somebody else's.
+    Leave,
+    /// Nothing yet: its class binds when the first pod is scheduled, and none is.
+    WaitForConsumer,
+    /// Its class doesn't exist; it may come.
+    NoClass(String),
+    /// It asks for what can't be had here; the sentence says what.
+    Refuse(String),
+    /// A volume is to be made by this class.
+    Provision(&'a StorageClass),
+}
+
+/// Whether a claim was handed over to `provisioner` and still lacks a volume.
+///
+/// This is the cheap test that every claim of the cluster goes through.
+pub fn is_waiting_for(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
+    let phase = claim.status.as_ref().and_then(|status| status.phase.as_deref());
+    handed_over_to(claim) == Some(provisioner)
+        && volume_name(claim).is_empty()
+        && claim.metadata.deletion_timestamp.is_none()
+        && phase == Some("Pending")
+}
+
+/// The name of the class that a claim wants, if any.
+pub fn class_name(claim: &PersistentVolumeClaim) -> Option<&str> {
+    annotation(claim, CLASS_BETA).or_else(|| claim.spec.as_ref()?.storage_class_name.as_deref())
+}
+
+/// The verdict on a claim, given the class that it names if that exists.
+pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>, provisioner: &str) -> Verdict<'a> {
+    if !is_waiting_for(claim, provisioner) {
+        return Verdict::Leave;
+    }
+    let name = class_name(claim).unwrap_or_default();
+    let Some(class) = found else {
+        return Verdict::NoClass(name.to_owned());
+    };
+    if class.provisioner != provisioner {
+        return Verdict::Refuse(format!(
+            "StorageClass {name} belongs to provisioner {} now; delete the claim and create it again",
+            class.provisioner
+        ));
+    }
+    if class::waits_for_consumer(class) && annotation(claim, SELECTED_NODE).unwrap_or_default().is_empty() {
+        return Verdict::WaitForConsumer;
+    }
+    let Some(spec) = &claim.spec else {
+        return Verdict::Leave;
+    };
+    // A source of another kind belongs to a volume populator, which makes the volume itself.
+    let sources = [
+        spec.data_source.as_ref().map(|source| source.kind.as_str()),
+        spec.data_source_ref.as_ref().map(|source| source.kind.as_str()),
+    ];
+    for kind in sources.into_iter().flatten() {
+        match kind {
+            "PersistentVolumeClaim" | "VolumeSnapshot" => {
+                return Verdict::Refuse(format!(
+                    "the claim asks for a copy of a {kind}, which NFS directories can't give; remove its data source"
+                ));
+            }
+            _ => return Verdict::Leave,
+        }
+    }
+    if spec.volume_mode.as_deref() == Some("Block") {
+        return Verdict::Refuse("the claim asks for a block device (volumeMode: Block), and NFS has only files".into());
+    }
+    if spec.selector.is_some() {
+        return Verdict::Refuse("the claim has a selector, which only volumes made by hand can match; remove it".into());
+    }
+    Verdict::Provision(class)
+}
+
+/// The name of the PV for a claim, the same at every try.
+pub fn volume_for(uid: &str) -> String {
+    format!("pvc-{uid}")
+}
+
+fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
+    annotation(claim, HANDOVER).or_else(|| annotation(claim, HANDOVER_BETA))
+}
+
+fn volume_name(claim: &PersistentVolumeClaim) -> &str {
+    let spec = claim.spec.as_ref();
+    spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
+}
+
+fn annotation<'a>(claim: &'a PersistentVolumeClaim, key: &str) -> Option<&'a str> {
+    claim.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const OURS: &str = "nfsprov/nfs";
+
+    /// A claim that waits for us, changed by `change` (an RFC 7386 merge patch).
+    fn claim(change: Value) -> PersistentVolumeClaim {
+        let mut claim = json!({
+            "metadata": {"name": "c", "namespace": "d", "uid": "u", "annotations": {HANDOVER: OURS}},
+            "spec": {"storageClassName": "nfs", "accessModes": ["ReadWriteMany"],
+                     "resources": {"requests": {"storage": "1Gi"}}},
+            "status": {"phase": "Pending"},
+        });
+        merge(&mut claim, &change);
+        serde_json::from_value(claim).unwrap()
+    }
+
+    fn merge(target: &mut Value, patch: &Value) {
+        match (target, patch) {
+            (Value::Object(target), Value::Object(patch)) => {
+                for (key, value) in patch {
+                    if value.is_null() {
+                        target.remove(key);
+                    } else {
+                        merge(target.entry(key.clone()).or_insert(json!({})), value);
+                    }
+                }
+            }
+            (target, patch) => *target = patch.clone(),
+        }
+    }
+
+    fn class(binding: &str, provisioner: &str) -> StorageClass {
+        serde_json::from_value(json!({
+            "metadata": {"name": "nfs"}, "provisioner": provisioner, "volumeBindingMode": binding,
+        }))
+        .unwrap()
+    }
+
+    /// A verdict in one word.
+    fn word(change: Value, class: Option<&StorageClass>) -> &'static str {
+        match judge(&claim(change), class, OURS) {
+            Verdict::Leave => "leave",
+            Verdict::WaitForConsumer => "wait",
+            Verdict::NoClass(_) => "no class",
+            Verdict::Refuse(_) => "refuse",
+            Verdict::Provision(_) => "provision",
+        }
+    }
+
+    #[test]
+    fn only_waiting_claims_handed_to_us_are_touched() {
+        let class = class("Immediate", OURS);
+        for (change, verdict) in [
+            (json!({}), "provision"),
+            (json!({"metadata": {"annotations": {HANDOVER: null, HANDOVER_BETA: OURS}}}), "provision"),
+            (json!({"metadata": {"annotations": {HANDOVER: "other", HANDOVER_BETA: OURS}}}), "leave"),
+            (json!({"metadata": {"annotations": {HANDOVER: "other"}}}), "leave"),
+            (json!({"metadata": {"annotations": {HANDOVER: null}}}), "leave"),
+            (json!({"metadata": {"annotations": null}}), "leave"),
+            (json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}), "leave"),
+            (json!({"spec": {"volumeName": "pv"}}), "leave"),
+            (json!({"spec": {"volumeName": ""}}), "provision"),
+            (json!({"status": {"phase": "Bound"}}), "leave"),
+            (json!({"status": {"phase": "Lost"}}), "leave"),
+            (json!({"status": null}), "leave"),
+        ] {
+            assert_eq!(word(change.clone(), Some(&class)), verdict, "{change}");
+        }
+    }
+
+    #[test]
+    fn what_nfs_cannot_give_is_refused_and_what_others_make_is_left_alone() {
+        let class = class("Immediate", OURS);
+        for (change, verdict) in [
+            (json!({"spec": {"volumeMode": "Block"}}), "refuse"),
+            (json!({"spec": {"volumeMode": "Filesystem"}}), "provision"),
+            (json!({"spec": {"selector": {}}}), "refuse"),
+            (json!({"spec": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "a"}}}), "refuse"),
+            (json!({"spec": {"dataSource": {"kind": "VolumeSnapshot", "name": "a"}}}), "refuse"),
+            (json!({"spec": {"dataSourceRef": {"kind": "VolumeSnapshot", "name": "a"}}}), "refuse"),
+            (json!({"spec": {"dataSourceRef": {"kind": "GitRepo", "name": "a"}}}), "leave"),
+            (json!({"spec": {"dataSource": {"kind": "GitRepo", "name": "a"}, "volumeMode": "Block"}}), "leave"),
+        ] {
+            assert_eq!(word(change.clone(), Some(&class)), verdict, "{change}");
+        }
+    }
+
+    #[test]
+    fn a_claim_waits_for_its_class_and_for_its_first_pod() {
+        let late = class("WaitForFirstConsumer", OURS);
+        assert_eq!(word(json!({}), None), "no class");
+        assert_eq!(word(json!({}), Some(&late)), "wait");
+        let scheduled = |node: &str| json!({"metadata": {"annotations": {SELECTED_NODE: node}}});
+        assert_eq!(word(scheduled(""), Some(&late)), "wait");
+        assert_eq!(word(scheduled("node1"), Some(&late)), "provision");
+        let recreated = class("Immediate", "somebody/else");
+        assert_eq!(word(json!({}), Some(&recreated)), "refuse");
+    }
+
+    #[test]
+    fn the_old_class_annotation_is_the_stronger_one() {
+        let claim = claim(json!({"metadata": {"annotations": {CLASS_BETA: "old"}}}));
+        assert_eq!(class_name(&claim), Some("old"));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a StorageClass asks of its volumes (PURE).
+
+use k8s_openapi::api::storage::v1::StorageClass;
+
+use crate::export::Location;
+
+/// The mode of a new volume's directory unless the class says otherwise: any pod's user may write.
+pub const DIRECTORY_MODE: u32 = 0o777;
+
+/// What becomes of a volume's directory when the volume is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// The directory and all in it are removed.
+    Delete,
+    /// The directory stays where it is.
+    Retain,
+    /// The directory is renamed to `archived-<directory>` in the export's root.
+    Archive,
+}
+
+impl OnDelete {
+    /// The word that is recorded on the PV.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Retain => "retain",
+            Self::Archive => "archive",
+        }
+    }
+
+    /// The policy that [`OnDelete::as_str`] wrote.
+    pub fn from_record(word: &str) -> Option<Self> {
+        [Self::Delete, Self::Retain, Self::Archive]
+            .into_iter()
+            .find(|policy| policy.as_str() == word)
+    }
+}
+
+/// A class' settings, read and found usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What becomes of the directory.
+    pub on_delete: OnDelete,
+    /// Permission bits of the new directory.
+    pub directory_mode: u32,
+    /// `Delete` or `Retain`, for the PV.
+    pub reclaim_policy: String,
+    /// Mount options, for the PV.
+    pub mount_options: Vec<String>,
+    /// Parameters that nobody knows; worth a warning, no reason to refuse.
+    pub unknown: Vec<String>,
+}
+
+/// Whether volumes wait for a pod to be scheduled.
+pub fn waits_for_consumer(class: &StorageClass) -> bool {
+    class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
+}
+
+/// Reads a class that volumes on `export` are to be made for.
+///
+/// # Errors
+/// One sentence naming the parameter that can't be honoured. A bad value is refused now, at
+/// provisioning, and not discovered when the volume is deleted.
+pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, String> {
+    let name = class.metadata.name.as_deref().unwrap_or_default();
+    let mut on_delete = None;
+    let mut archive = None;
+    let mut directory_mode = DIRECTORY_MODE;
+    let mut unknown = Vec::new();
+    for (key, value) in class.parameters.iter().flatten() {
+        let bad = |wanted: &str| format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}");
+        match key.as_str() {
+            "onDelete" => {
+                on_delete = Some(match value.as_str() {
+                    "delete" => OnDelete::Delete,
+                    "retain" => OnDelete::Retain,
+                    "archive" => OnDelete::Archive,
+                    _ => return Err(bad("delete, retain or archive")),
+                });
+            }
+            "archiveOnDelete" => archive = Some(go_bool(value).ok_or_else(|| bad("a boolean"))?),
+            "dirMode" => {
+                directory_mode = u32::from_str_radix(value, 8)
+                    .ok()
+                    .filter(|mode| *mode <= 0o7777)
+                    .ok_or_else(|| bad("an octal mode such as 0770"))?;
+            }
+            "server" if *value != export.server => return Err(bad(&format!("{}, the server served here", export.server))),
+            "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
+            "server" | "path" => {}
+            "pathPattern" | "dirUid" | "dirGid" => {
+                return Err(format!(
+                    "StorageClass {name}: parameter {key} is not supported by this version; remove it from the class"
+                ));
+            }
+            _ => unknown.push(key.clone()),
+        }
+    }
+    // onDelete comes first where both are given, as in nfs-subdir-external-provisioner.
+    let on_delete = on_delete.unwrap_or(match archive {
+        Some(false) => OnDelete::Delete,
+        Some(true) | None => OnDelete::Archive,
+    });
+    Ok(Settings {
+        on_delete,
+        directory_mode,
+        reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
+        mount_options: class.mount_options.clone().unwrap_or_default(),
+        unknown,
+    })
+}
+
+/// A boolean as Go's `strconv.ParseBool` reads it, since that is how existing classes were written.
+fn go_bool(word: &str) -> Option<bool> {
+    match word {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(parameters: &[(&str, &str)]) -> StorageClass {
+        let mut class = StorageClass::default();
+        class.metadata.name = Some("nfs".into());
+        class.parameters = Some(
+            parameters
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+        );
+        class
+    }
+
+    fn export() -> Location {
+        Location {
+            server: "10.77.0.10".into(),
+            path: "/nfsdata".into(),
+        }
+    }
+
+    #[test]
+    fn the_fate_of_the_directory_is_read_as_existing_classes_write_it() {
+        use OnDelete::*;
+        for (parameters, fate) in [
+            (&[][..], Archive),
+            (&[("archiveOnDelete", "false")], Delete),
+            (&[("archiveOnDelete", "F")], Delete),
+            (&[("archiveOnDelete", "0")], Delete),
+            (&[("archiveOnDelete", "t")], Archive),
+            (&[("archiveOnDelete", "True")], Archive),
+            (&[("onDelete", "retain")], Retain),
+            (&[("onDelete", "archive")], Archive),
+            (&[("onDelete", "delete"), ("archiveOnDelete", "true")], Delete),
+            (&[("onDelete", "retain"), ("archiveOnDelete", "false")], Retain),
+        ] {
+            assert_eq!(settings(&class(parameters), &export()).unwrap().on_delete, fate, "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_by_name() {
+        for (key, value) in [
+            ("onDelete", "Delete"),
+            ("onDelete", ""),
+            ("archiveOnDelete", "yes"),
+            ("archiveOnDelete", "tRUE"),
+            ("dirMode", "rwx"),
+            ("dirMode", "0o777"),
+            ("dirMode", "17777"),
+            ("server", "elsewhere"),
+            ("path", "/other"),
+            ("pathPattern", "${.PVC.name}"),
+        ] {
+            let error = settings(&class(&[(key, value)]), &export()).unwrap_err();
+            assert!(error.contains(key) && error.contains("nfs"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_taken_over() {
+        let mut class = class(&[("dirMode", "0750"), ("server", "10.77.0.10"), ("path", "/nfsdata"), ("colour", "blue")]);
+        class.mount_options = Some(vec!["nfsvers=4.1".into()]);
+        class.reclaim_policy = Some("Retain".into());
+        let read = settings(&class, &export()).unwrap();
+        assert_eq!(read.directory_mode, 0o750);
+        assert_eq!(read.mount_options, ["nfsvers=4.1"]);
+        assert_eq!(read.reclaim_policy, "Retain");
+        assert_eq!(read.unknown, ["colour"]);
+    }
+
+    #[test]
+    fn a_record_reads_back() {
+        for policy in [OnDelete::Delete, OnDelete::Retain, OnDelete::Archive] {
+            assert_eq!(OnDelete::from_record(policy.as_str()), Some(policy));
+        }
+        assert_eq!(OnDelete::from_record("Delete"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! The loop: watches claims, volumes and classes, and has the work done on what changed.
+//!
+//! Only what may need something is kept in memory: a claim leaves the store
+//! when it is bound, a volume enters it when it is released. A cluster with
+//! many thousand volumes costs no more here than one with ten.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::channel::mpsc;
+use futures::future::join;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::runtime::controller::{self, Action, Controller};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, reflector as reflect_into};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::backoff;
+use super::claim;
+use super::volume;
+use super::work::{Disposed, Outcome, Work, facts, key};
+
+/// What the reconcilers share.
+struct Context {
+    work: Arc<Work>,
+    classes: Store<StorageClass>,
+}
+
+/// Serves claims and volumes until `stop` resolves, then finishes what is in flight.
+///
+/// An API server that goes away is waited for; nothing ends this but `stop`.
+pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'static) {
+    let stop = stop.shared();
+    let client = work.client.clone();
+    let (claims, claims_writer) = reflector::store();
+    let (volumes, volumes_writer) = reflector::store();
+    let (classes, classes_writer) = reflector::store();
+    let (trigger, triggered) = mpsc::unbounded();
+    let context = Arc::new(Context {
+        work: work.clone(),
+        classes: classes.clone(),
+    });
+
+    let class_watch = tokio::spawn(watch_classes(
+        watcher(Api::all(client.clone()), watcher::Config::default()),
+        classes_writer,
+        claims.clone(),
+        trigger,
+    ));
+    let ready = async {
+        if classes.wait_until_ready().await.is_ok() {
+            tracing::info!(
+                name = work.settings.name,
+                export = %work.settings.export,
+                "watching claims and volumes"
+            );
+        }
+    };
+    futures::future::select(Box::pin(ready), stop.clone()).await;
+
+    let (ours, retries) = (work.clone(), work.clone());
+    let claim_api = match &work.settings.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let waiting = only(watcher(claim_api, watcher::Config::default()), move |claim| {
+        claim::is_waiting_for(claim, &ours.settings.name)
+    })
+    .inspect_ok(move |event| {
+        if let Event::Delete(claim) = event {
+            retries.retries().forget(claim.metadata.uid.as_deref().unwrap_or_default());
+        }
+    })
+    .reflect(claims_writer)
+    .applied_objects();
+    let config = controller::Config::default().concurrency(work.settings.concurrency);
+    let serve_claims = Controller::for_stream(waiting, claims)
+        .with_config(config.clone())
+        .reconcile_on(triggered)
+        .graceful_shutdown_on(stop.clone())
+        .run(reconcile_claim, |_, _, _| Action::await_change(), context.clone())
+        .for_each(|result| async { report("claims", result) });
+
+    let ours = work.clone();
+    let going = only(watcher(Api::all(client), watcher::Config::default()), move |volume| {
+        volume::is_going(volume, &ours.settings.name)
+    })
+    .reflect(volumes_writer)
+    .applied_objects();
+    let serve_volumes = Controller::for_stream(going, volumes)
+        .with_config(config)
+        .graceful_shutdown_on(stop)
+        .run(reconcile_volume, |_, _, _| Action::await_change(), context)
+        .for_each(|result| async { report("volumes", result) });
+
+    join(serve_claims, serve_volumes).await;
+    class_watch.abort();
+}
+
+/// Keeps the classes, and has every waiting claim of a class looked at again when the class changes.
+async fn watch_classes(
+    events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
+    writer: reflector::store::Writer<StorageClass>,
+    claims: Store<PersistentVolumeClaim>,
+    trigger: mpsc::UnboundedSender<ObjectRef<PersistentVolumeClaim>>,
+) {
+    let changes = reflect_into(writer, events).default_backoff();
+    changes
+        .for_each(|event| {
+            let changed: HashSet<String> = match event {
+                Ok(Event::Apply(class) | Event::InitApply(class)) => HashSet::from([class.name_any()]),
+                Ok(_) => HashSet::new(),
+                Err(error) => {
+                    tracing::warn!("watching classes: {}; trying again", watch_sentence(&error));
+                    HashSet::new()
+                }
+            };
+            for claim in claims.state() {
+                if claim::class_name(&claim).is_some_and(|class| changed.contains(class)) {
+                    // The receiver ends with the controller; then nobody needs to know any more.
+                    _ = trigger.unbounded_send(ObjectRef::from_obj(&*claim));
+                }
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+/// Lets through what `keep` wants; an object that it no longer wants counts as deleted.
+fn only<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
+    keep: impl Fn(&K) -> bool + Send,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    events.filter_map(move |event| {
+        std::future::ready(match event {
+            Ok(Event::Apply(object)) if !keep(&object) => Some(Ok(Event::Delete(object))),
+            Ok(Event::InitApply(object)) if !keep(&object) => None,
+            event => Some(event),
+        })
+    })
+}
+
+async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context>) -> Result<Action, Infallible> {
+    let work = &context.work;
+    let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
+    let class = class.as_deref();
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    let facts = facts(&claim, class);
+    let name = key(&claim);
+    let failed = |cause: &str| {
+        format!(
+            "failed to provision volume with StorageClass \"{}\": {cause}",
+            claim::class_name(&claim).unwrap_or_default()
+        )
+    };
+    Ok(match work.provision(&claim, class).await {
+        Ok(Outcome::Provisioned { volume, path, took }) => {
+            work.retries().forget(uid);
+            tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned");
+            Action::await_change()
+        }
+        Ok(Outcome::WouldProvision { volume, path }) => {
+            tracing::info!(claim = name, volume, path, "would provision");
+            Action::await_change()
+        }
+        Ok(Outcome::Waiting) => {
+            tracing::debug!(claim = name, "waits for its first pod");
+            Action::await_change()
+        }
+        Ok(Outcome::Left) => Action::await_change(),
+        Ok(Outcome::Refused(why)) => {
+            // Told once; it is looked at again when claim or class change, and every now and then.
+            if !work.retries().has_failed(uid, &facts) {
+                tracing::warn!(claim = name, "refused: {why}");
+                work.events.warning(&*claim, "ProvisioningFailed", failed(&why));
+            }
+            work.retries().failed(uid, &facts);
+            Action::requeue(backoff::LONGEST)
+        }
+        Err(error) => {
+            let wait = work.retries().failed(uid, &facts);
+            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
+            tracing::warn!(claim = name, "not provisioned: {next}");
+            work.events.warning(&*claim, "ProvisioningFailed", failed(&next));
+            Action::requeue(wait)
+        }
+    })
+}
+
+async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result<Action, Infallible> {
+    let work = &context.work;
+    let uid = volume.metadata.uid.as_deref().unwrap_or_default();
+    let version = volume.resource_version().unwrap_or_default();
+    let name = volume.name_any();
+    Ok(match work.dispose(&volume).await {
+        Ok(Disposed::Left) => Action::await_change(),
+        Ok(Disposed::Gone(fate)) => {
+            work.retries().forget(uid);
+            tracing::info!(volume = name, "deleted: {fate}");
+            Action::await_change()
+        }
+        Ok(Disposed::Refused(why)) => {
+            if !work.retries().has_failed(uid, &version) {
+                tracing::warn!(volume = name, "not deleted: {why}");
+                work.events.warning(&*volume, "VolumeFailedDelete", why);
+            }
+            work.retries().failed(uid, &version);
+            Action::requeue(backoff::LONGEST)
+        }
+        Err(error) => {
+            let wait = work.retries().failed(uid, &version);
+            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
+            tracing::warn!(volume = name, "not deleted: {next}");
+            work.events.warning(&*volume, "VolumeFailedDelete", next);
+            Action::requeue(wait)
+        }
+    })
+}
+
+/// Says what went wrong in the loop itself; what went wrong with an object was said by its reconciler.
+fn report<K: Resource>(
+    watched: &str,
+    result: Result<(ObjectRef<K>, Action), controller::Error<Infallible, watcher::Error>>,
+) where
+    K::DynamicType: Debug,
+{
+    match result {
+        Err(controller::Error::QueueError(error)) => {
+            tracing::warn!("watching {watched}: {}; trying again", watch_sentence(&error));
+        }
+        // It was bound or deleted before its turn came.
+        Err(controller::Error::ObjectNotFound(_)) | Ok(_) => {}
+        Err(error) => tracing::error!("watching {watched}: {error}"),
+    }
+}
+
+fn watch_sentence(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => crate::cluster::sentence(error),
+        WatchError(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,16 @@
+//! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
+//!
+//! What to do is decided in [`claim`], [`class`], [`volume`] and [`backoff`],
+//! which see facts only; what is done about it is in the other files.
+
+pub mod backoff;
+pub mod claim;
+pub mod class;
+pub mod controller;
+pub mod events;
+pub mod pass;
+pub mod volume;
+pub mod work;
+
+/// The provisioner's name unless told otherwise, the same wherever a name is needed.
+pub const DEFAULT_NAME: &str = "nfsprov/nfs";

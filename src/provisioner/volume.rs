@@ -1,0 +1,181 @@
+//! What the PV of a claim is, and what its deletion takes (PURE).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    NFSVolumeSource, ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::claim;
+use super::class::{OnDelete, Settings};
+use crate::export::{Location, VolumePath};
+
+/// Who made a PV, on the PV.
+pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// Holds a PV back until its directory is dealt with.
+pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
+/// The directory below the export, recorded at creation.
+pub const DIRECTORY: &str = "nfsprov/directory";
+/// What is to become of the directory, recorded at creation.
+pub const ON_DELETE: &str = "nfsprov/on-delete";
+
+/// A volume that is to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its directory.
+    pub directory: VolumePath,
+    /// The PV that makes it known.
+    pub volume: PersistentVolume,
+}
+
+/// What there is to do about a PV.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Disposal {
+    /// Nothing: it isn't ours, or is in use, or is to be retained.
+    Leave,
+    /// Deal with the directory, then delete the PV, then let it go.
+    Directory {
+        /// The directory to remove or archive.
+        directory: VolumePath,
+        /// Which of it.
+        on_delete: OnDelete,
+    },
+    /// Let the PV go; its directory stays.
+    LetGo,
+    /// It should be deleted, and can't; the sentence says why.
+    Refuse(String),
+}
+
+/// The volume for a claim under the settings of its class.
+///
+/// # Errors
+/// One sentence, when the claim lacks what every stored claim has or its names make no directory name.
+pub fn plan(
+    claim: &PersistentVolumeClaim,
+    settings: &Settings,
+    export: &Location,
+    provisioner: &str,
+) -> Result<Plan, String> {
+    let meta = &claim.metadata;
+    let (Some(name), Some(namespace), Some(uid), Some(spec)) = (&meta.name, &meta.namespace, &meta.uid, &claim.spec)
+    else {
+        return Err("the claim has no name, namespace, uid or spec".to_owned());
+    };
+    let volume_name = claim::volume_for(uid);
+    let directory = VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
+        .map_err(|error| format!("the claim's names make no directory: {error}"))?;
+    let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
+        return Err("the claim requests no storage size".to_owned());
+    };
+    let finalizers = (settings.reclaim_policy == "Delete").then(|| vec![FINALIZER.to_owned()]);
+    let volume = PersistentVolume {
+        metadata: ObjectMeta {
+            name: Some(volume_name),
+            annotations: Some(BTreeMap::from([
+                (PROVISIONED_BY.to_owned(), provisioner.to_owned()),
+                (DIRECTORY.to_owned(), directory.to_string()),
+                (ON_DELETE.to_owned(), settings.on_delete.as_str().to_owned()),
+            ])),
+            finalizers,
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeSpec {
+            access_modes: spec.access_modes.clone(),
+            capacity: Some(BTreeMap::from([("storage".to_owned(), size.clone())])),
+            claim_ref: Some(ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some("PersistentVolumeClaim".to_owned()),
+                name: meta.name.clone(),
+                namespace: meta.namespace.clone(),
+                uid: meta.uid.clone(),
+                resource_version: meta.resource_version.clone(),
+                field_path: None,
+            }),
+            mount_options: (!settings.mount_options.is_empty()).then(|| settings.mount_options.clone()),
+            nfs: Some(NFSVolumeSource {
+                server: export.server.clone(),
+                path: directory.under(&export.path),
+                read_only: Some(false),
+            }),
+            persistent_volume_reclaim_policy: Some(settings.reclaim_policy.clone()),
+            storage_class_name: claim::class_name(claim).map(str::to_owned),
+            volume_mode: spec.volume_mode.clone(),
+            ..PersistentVolumeSpec::default()
+        }),
+        status: None,
+    };
+    Ok(Plan { directory, volume })
+}
+
+/// Whether a PV may need anything of us; every PV of the cluster goes through this.
+pub fn is_going(volume: &PersistentVolume, provisioner: &str) -> bool {
+    annotation(volume, PROVISIONED_BY) == Some(provisioner)
+        && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
+}
+
+/// What there is to do about a PV on `export`.
+pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str) -> Disposal {
+    let Some(spec) = &volume.spec else {
+        return Disposal::Leave;
+    };
+    let deleting = volume.metadata.deletion_timestamp.is_some();
+    let held = volume.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
+    // A PV deleted before its claim stays bound, and protected, until the claim goes.
+    let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
+    if !is_going(volume, provisioner) || !done_with || (deleting && !held) {
+        return Disposal::Leave;
+    }
+    if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
+        return if deleting { Disposal::LetGo } else { Disposal::Leave };
+    }
+    let name = volume.metadata.name.as_deref().unwrap_or_default();
+    let Some(nfs) = &spec.nfs else {
+        return Disposal::Refuse(format!("PV {name} is not an NFS volume"));
+    };
+    if nfs.server != export.server {
+        return Disposal::Refuse(format!(
+            "PV {name} is on {}:{}, and {export} is served here",
+            nfs.server, nfs.path
+        ));
+    }
+    let directory = match VolumePath::below(&export.path, &nfs.path) {
+        Ok(directory) => directory,
+        Err(error) => {
+            return Disposal::Refuse(format!("PV {name} names {}, not a directory of {export}: {error}", nfs.path));
+        }
+    };
+    // A directory made for this PV carries its name; any other is somebody's data.
+    if !directory.split().1.ends_with(name) {
+        return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it"));
+    }
+    let recorded = annotation(volume, ON_DELETE).and_then(OnDelete::from_record);
+    match recorded.unwrap_or(OnDelete::Archive) {
+        OnDelete::Retain => Disposal::LetGo,
+        on_delete => Disposal::Directory { directory, on_delete },
+    }
+}
+
+/// Where an archived directory goes: `archived-<directory>` in the export's root.
+///
+/// The directory's name ends with the PV's, which no other PV ever has.
+///
+/// # Errors
+/// When the longer name is too long for a directory.
+pub fn archive_of(directory: &VolumePath) -> Result<VolumePath, String> {
+    VolumePath::parse(&format!("archived-{}", directory.split().1)).map_err(|error| error.to_string())
+}
+
+fn phase(volume: &PersistentVolume) -> &str {
+    let status = volume.status.as_ref();
+    status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+fn annotation<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
+    volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+#[path = "volume_tests.rs"]
+mod tests;

@@ -1,0 +1,190 @@
+//! From a claim to a Bound claim.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::Test;
+use crate::kit::{Directories, Need, Stage, said};
+
+pub const TESTS: &[Test] = &[
+    ("three_claims_of_a_statefulset_become_bound", Need::Cluster, |stage| {
+        Box::pin(three_claims(stage))
+    }),
+    ("claims_that_came_first_are_served", Need::Cluster, |stage| {
+        Box::pin(claims_first(stage))
+    }),
+    ("one_pass_serves_what_waits_and_ends", Need::Cluster, |stage| {
+        Box::pin(one_pass(stage))
+    }),
+    ("a_dry_run_makes_nothing", Need::Cluster, |stage| Box::pin(dry_run(stage))),
+    ("a_claim_waits_for_its_first_pod", Need::Cluster, |stage| {
+        Box::pin(first_consumer(stage))
+    }),
+    ("a_claim_waits_for_its_class", Need::Cluster, |stage| {
+        Box::pin(late_class(stage))
+    }),
+    ("a_claim_of_another_provisioner_is_left_alone", Need::Cluster, |stage| {
+        Box::pin(foreign(stage))
+    }),
+    ("what_nfs_cannot_give_is_refused_with_an_event", Need::Cluster, |stage| {
+        Box::pin(refused(stage))
+    }),
+    ("a_local_directory_serves_as_well", Need::Cluster, |stage| {
+        Box::pin(local_directory(stage))
+    }),
+];
+
+async fn three_claims(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"mountOptions": ["nfsvers=4.1"]})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    let names = ["www-web-0", "www-web-1", "www-web-2"];
+    for name in names {
+        scene.claim(name, json!({})).await?;
+    }
+    for name in names {
+        let volume = scene.bound(name).await?;
+        let uid = scene.claims().get(name).await?.uid().unwrap_or_default();
+        ensure!(volume.name_any() == format!("pvc-{uid}"), "{volume:?}");
+        let spec = volume.spec.unwrap_or_default();
+        let directory = format!("{}-{name}-pvc-{uid}", scene.namespace);
+        let path = spec.nfs.map(|nfs| nfs.path).unwrap_or_default();
+        ensure!(path.ends_with(&format!("/{directory}")), "{path}");
+        ensure!(spec.mount_options == Some(vec!["nfsvers=4.1".into()]));
+        let mode = scene.on_server(&format!("stat -c %a {directory}")).await?;
+        ensure!(mode.trim() == "777", "mode {mode}");
+        scene
+            .event(name, "Provisioning: External provisioner is provisioning volume for claim")
+            .await?;
+        scene
+            .event(name, "ProvisioningSucceeded: Successfully provisioned volume pvc-")
+            .await?;
+    }
+    ensure!(scene.directories().await?.len() == 3);
+    let status = provisioner.stop().await?;
+    ensure!(status.code() == Some(0), "after SIGTERM: {status}");
+    Ok(())
+}
+
+async fn claims_first(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("early", json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.bound("early").await?;
+    Ok(())
+}
+
+async fn one_pass(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    scene.claim_handed_over("b", json!({})).await?;
+    scene.claim_handed_over("block", json!({"volumeMode": "Block"})).await?;
+    let args = scene.provision_args();
+    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    ensure!(code == 1, "a refused claim is a failure: {code}\n{stdout}\n{stderr}");
+    ensure!(stdout.matches(" provisioned ").count() == 2 && stdout.contains("block device"), "{stdout}");
+    scene.bound("a").await?;
+    scene.bound("b").await?;
+    scene.claims().delete("block", &Default::default()).await?;
+    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    ensure!(code == 0 && stdout.is_empty(), "{stdout}");
+    ensure!(stderr.contains("no claim waits for provisioner"), "{stderr}");
+    Ok(())
+}
+
+async fn dry_run(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    let mut args = scene.provision_args();
+    args.extend(["--dry-run", "-o", "json"].map(str::to_owned));
+    let (stdout, _, code) = said(&scene.nfsprov(&args).await?);
+    let rows: Value = serde_json::from_str(&stdout)?;
+    ensure!(code == 0 && rows[0]["result"] == "would provision", "{stdout}");
+    ensure!(scene.directories().await?.is_empty() && scene.phase("a").await? == "Pending");
+    Ok(())
+}
+
+async fn first_consumer(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"volumeBindingMode": "WaitForFirstConsumer"})).await?;
+    let mut provisioner = scene.watch(&["-v"]).await?;
+    let claim = scene.claim("late", json!({})).await?;
+    scene.event("late", "WaitForFirstConsumer").await?;
+    let annotate = async |annotations: Value| {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        scene.claims().patch("late", &PatchParams::default(), &patch).await
+    };
+    // Handed over, but without a node: only the class holds the claim back now.
+    annotate(json!({"volume.beta.kubernetes.io/storage-provisioner": scene.provisioner})).await?;
+    provisioner.says("waits for its first pod").await?;
+    ensure!(scene.phase("late").await? == "Pending" && scene.directories().await?.is_empty());
+    annotate(json!({"volume.kubernetes.io/selected-node": "node1"})).await?;
+    let volume = scene.bound("late").await?;
+    ensure!(volume.name_any() == format!("pvc-{}", claim.uid().unwrap_or_default()));
+    Ok(())
+}
+
+async fn late_class(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    scene.classes().delete(&scene.class, &Default::default()).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.event("a", "ProvisioningFailed: failed to provision volume").await?;
+    scene.class(json!({})).await?;
+    scene.bound("a").await?;
+    Ok(())
+}
+
+async fn foreign(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let other = stage.scene().await?;
+    scene.class(json!({})).await?;
+    other.class(json!({})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    other.claim_handed_over("theirs", json!({})).await?;
+    // Ours comes later and is served; so theirs was seen before, and left.
+    scene.claim("ours", json!({})).await?;
+    scene.bound("ours").await?;
+    ensure!(other.phase("theirs").await? == "Pending" && other.directories().await?.is_empty());
+    let log = provisioner.log();
+    ensure!(!log.contains("theirs"), "{log}");
+    Ok(())
+}
+
+async fn refused(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("block", json!({"volumeMode": "Block"})).await?;
+    scene.claim("chosen", json!({"selector": {"matchLabels": {"a": "b"}}})).await?;
+    let block = scene.event("block", "ProvisioningFailed: failed to provision volume").await?;
+    ensure!(block.contains("block device"), "{block}");
+    let chosen = scene.event("chosen", "ProvisioningFailed").await?;
+    ensure!(chosen.contains("selector"), "{chosen}");
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn local_directory(stage: Arc<Stage>) -> Result<()> {
+    let mut scene = stage.scene().await?;
+    let root = tempfile::tempdir()?;
+    scene.export = Directories::Local(root.path().to_owned());
+    scene.class(json!({"parameters": {"dirMode": "0770"}})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    let mode = scene.on_server("stat -c %a *").await?;
+    ensure!(mode.trim() == "770", "{mode}");
+    scene.delete_with_volume("a", &volume).await?;
+    let left = scene.directories().await?;
+    ensure!(left.len() == 1 && left[0].starts_with("archived-"), "{left:?}");
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! From a deleted claim to what becomes of its data.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::ResourceExt;
+use kube::api::Patch;
+use kube::runtime::wait::await_condition;
+use serde_json::{Value, json};
+
+use crate::Test;
+use crate::kit::{Need, PATIENCE, Scene, Stage};
+
+pub const TESTS: &[Test] = &[
+    ("a_deleted_claim_is_archived_by_default", Need::Cluster, |stage| {
+        Box::pin(archived(stage))
+    }),
+    ("a_deleted_claim_is_removed_where_the_class_says_so", Need::Cluster, |stage| {
+        Box::pin(removed(stage))
+    }),
+    ("a_deleted_claim_leaves_its_directory_with_on_delete_retain", Need::Cluster, |stage| {
+        Box::pin(kept(stage))
+    }),
+    ("a_retained_volume_stays_released", Need::Cluster, |stage| {
+        Box::pin(retained(stage))
+    }),
+    ("a_class_deleted_meanwhile_changes_nothing", Need::Cluster, |stage| {
+        Box::pin(class_gone(stage))
+    }),
+    ("a_volume_deleted_before_its_claim_loses_nothing", Need::Cluster, |stage| {
+        Box::pin(volume_first(stage))
+    }),
+    ("a_volume_that_points_elsewhere_is_not_touched", Need::Cluster, |stage| {
+        Box::pin(points_elsewhere(stage))
+    }),
+];
+
+/// A bound claim with a file in its volume, and its directory's name.
+async fn with_data(scene: &Scene) -> Result<(PersistentVolume, String)> {
+    scene.claim("data", json!({})).await?;
+    let volume = scene.bound("data").await?;
+    let directories = scene.directories().await?;
+    let directory = directories.first().context("no directory")?.clone();
+    scene
+        .on_server(&format!("mkdir {directory}/sub && echo kept > {directory}/sub/file"))
+        .await?;
+    Ok((volume, directory))
+}
+
+async fn fate(stage: Arc<Stage>, parameters: Value) -> Result<(Scene, String)> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": parameters})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene.delete_with_volume("data", &volume).await?;
+    provisioner.stop().await?;
+    Ok((scene, directory))
+}
+
+async fn archived(stage: Arc<Stage>) -> Result<()> {
+    let (scene, directory) = fate(stage, json!({})).await?;
+    ensure!(scene.directories().await? == [format!("archived-{directory}")]);
+    let text = scene.on_server(&format!("cat archived-{directory}/sub/file")).await?;
+    ensure!(text == "kept\n", "{text}");
+    Ok(())
+}
+
+async fn removed(stage: Arc<Stage>) -> Result<()> {
+    let (scene, _) = fate(stage, json!({"archiveOnDelete": "false"})).await?;
+    let left = scene.directories().await?;
+    ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}
+
+async fn kept(stage: Arc<Stage>) -> Result<()> {
+    let (scene, directory) = fate(stage, json!({"onDelete": "retain", "archiveOnDelete": "false"})).await?;
+    ensure!(scene.directories().await? == [directory]);
+    Ok(())
+}
+
+async fn retained(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"reclaimPolicy": "Retain"})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene.claims().delete("data", &Default::default()).await?;
+    let name = volume.name_any();
+    let released = |volume: Option<&PersistentVolume>| {
+        volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some("Released")
+    };
+    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, released))
+        .await
+        .context("never Released")??;
+    // The same provisioner deletes a volume that was released later; so this one was seen, and left.
+    scene.classes().delete(&scene.class, &Default::default()).await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    scene.claim("later", json!({})).await?;
+    let later = scene.bound("later").await?;
+    scene.delete_with_volume("later", &later).await?;
+    ensure!(scene.volumes().get_opt(&name).await?.is_some());
+    ensure!(scene.directories().await? == [directory]);
+    Ok(())
+}
+
+async fn class_gone(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"archiveOnDelete": "false"}})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, _) = with_data(&scene).await?;
+    scene.classes().delete(&scene.class, &Default::default()).await?;
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn volume_first(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene.volumes().delete(&volume.name_any(), &Default::default()).await?;
+    // Another volume comes and goes meanwhile; so this one was seen while its claim still had it.
+    scene.claim("later", json!({})).await?;
+    let later = scene.bound("later").await?;
+    scene.delete_with_volume("later", &later).await?;
+    ensure!(scene.directories().await?.contains(&directory));
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await?.contains(&format!("archived-{directory}")));
+    Ok(())
+}
+
+/// A PV under our name that a user made, naming a directory that is not its own.
+async fn points_elsewhere(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    let name = format!("forged-{}", scene.namespace);
+    let mut forged = volume.clone();
+    forged.metadata.name = Some(name.clone());
+    forged.metadata.resource_version = None;
+    forged.metadata.uid = None;
+    forged.status = None;
+    let reference = forged.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut());
+    let reference = reference.context("no claimRef")?;
+    reference.name = Some("nobody".into());
+    reference.uid = Some("00000000-0000-0000-0000-000000000000".into());
+    scene.volumes().create(&Default::default(), &forged).await?;
+    provisioner.says("which was not made for it").await?;
+    ensure!(scene.directories().await? == [directory]);
+    ensure!(scene.volumes().get_opt(&name).await?.is_some());
+    // Off with the finalizer, so that the cluster can be used on.
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    scene.volumes().patch(&name, &Default::default(), &patch).await?;
+    scene.volumes().delete(&name, &Default::default()).await?;
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! What breaks, and what must not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolume;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::PostParams;
+use kube::{Api, ResourceExt};
+use nfsprov_lab::ControlPlaneOptions;
+use nfsprov_lab::guest::{Guest, Template};
+use serde_json::json;
+use tokio::process::Command;
+use tokio::time::{Instant, timeout};
+
+use crate::Test;
+use crate::kit::{Directories, NFSPROV, Need, Scene, Stage, said};
+
+pub const TESTS: &[Test] = &[
+    ("killed_between_directory_and_volume_it_continues", Need::Lab, |stage| {
+        Box::pin(killed_half_way(stage))
+    }),
+    ("the_api_server_may_restart", Need::Lab, |stage| {
+        Box::pin(api_server_restarts(stage))
+    }),
+    ("claims_wait_for_an_nfs_server_that_hangs", Need::Lab, |stage| {
+        Box::pin(nfs_server_hangs(stage))
+    }),
+    ("the_nfs_server_may_restart", Need::Lab, |stage| {
+        Box::pin(nfs_server_restarts(stage))
+    }),
+    ("what_is_wrong_at_the_start_is_said_in_one_sentence", Need::Lab, |stage| {
+        Box::pin(wrong_start(stage))
+    }),
+];
+
+/// Without the right to make PVs the provisioner gets as far as the directory, and there it is killed.
+async fn killed_half_way(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let user = format!("user-{}", scene.namespace);
+    let kubeconfig = stage.kubeconfig_for(&user)?;
+    let read = ["get", "list", "watch"];
+    let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": user}, "rules": [
+        {"apiGroups": [""], "resources": ["persistentvolumeclaims", "persistentvolumes"], "verbs": read},
+        {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": read},
+        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    ]}))?;
+    let binding: ClusterRoleBinding = serde_json::from_value(json!({
+        "metadata": {"name": user}, "subjects": [{"kind": "User", "name": user}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+    }))?;
+    let params = PostParams::default();
+    Api::all(scene.client.clone()).create(&params, &role).await?;
+    Api::all(scene.client.clone()).create(&params, &binding).await?;
+
+    let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
+    let claim = scene.claim("a", json!({})).await?;
+    scene.event("a", "cannot create PV").await?;
+    ensure!(scene.directories().await?.len() == 1, "the directory comes first");
+    provisioner.kill().await?;
+    ensure!(scene.phase("a").await? == "Pending");
+
+    let _provisioner = scene.watch(&[]).await?;
+    let volume = scene.bound("a").await?;
+    ensure!(volume.name_any() == format!("pvc-{}", claim.uid().unwrap_or_default()));
+    ensure!(scene.directories().await?.len() == 1, "one directory for one claim");
+    let ours = |volume: &&PersistentVolume| {
+        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+        reference.and_then(|reference| reference.namespace.as_deref()) == Some(&scene.namespace)
+    };
+    let volumes = scene.volumes().list(&Default::default()).await?;
+    ensure!(volumes.iter().filter(ours).count() == 1, "one PV for one claim");
+    Ok(())
+}
+
+async fn api_server_restarts(stage: Arc<Stage>) -> Result<()> {
+    let mut plane = stage.lab()?.control_plane(ControlPlaneOptions::default()).await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.class(json!({})).await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    plane.stop_api_server().await?;
+    provisioner.says("trying again").await?;
+    plane.start_api_server().await?;
+    scene.claim("after", json!({})).await?;
+    scene.bound("after").await?;
+    let status = provisioner.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+    plane.stop().await
+}
+
+/// A scene on an NFS server of its own.
+async fn on_own_server(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
+    let guest = stage.lab()?.guest(name, Template::NfsServer).await?;
+    let mut scene = stage.scene().await?;
+    scene.export = Directories::Guest(guest.address().to_string());
+    scene.class(json!({})).await?;
+    Ok((scene, guest))
+}
+
+async fn nfs_server_hangs(stage: Arc<Stage>) -> Result<()> {
+    let (scene, guest) = on_own_server(&stage, "hanging").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    let hung = Instant::now();
+    guest.hang()?;
+    let names = ["a", "b", "c"];
+    for name in names {
+        scene.claim(name, json!({})).await?;
+    }
+    for name in names {
+        let event = scene.event(name, "ProvisioningFailed").await?;
+        ensure!(event.contains("does not answer") && event.contains("next try"), "{event}");
+    }
+    // Down for 20 s in all: later tries fail too, and the claims go on waiting.
+    tokio::time::sleep_until(hung + Duration::from_secs(20)).await;
+    ensure!(scene.phase("a").await? == "Pending");
+    guest.resume()?;
+    for name in names {
+        scene.bound(name).await?;
+    }
+    Ok(())
+}
+
+async fn nfs_server_restarts(stage: Arc<Stage>) -> Result<()> {
+    let (scene, mut guest) = on_own_server(&stage, "restarting").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    guest.kill().await?;
+    scene.claim("meanwhile", json!({})).await?;
+    scene.event("meanwhile", "ProvisioningFailed").await?;
+    guest.restart().await?;
+    scene.bound("meanwhile").await?;
+    Ok(())
+}
+
+async fn wrong_start(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let Directories::Guest(address) = &scene.export else {
+        anyhow::bail!("this test needs the lab's NFS server");
+    };
+    let directory = tempfile::tempdir()?;
+    let (garbage, refused) = (directory.path().join("garbage"), directory.path().join("refused"));
+    std::fs::write(&garbage, "{ not: [yaml")?;
+    let text = std::fs::read_to_string(&scene.kubeconfig)?;
+    let url = text.split_whitespace().find(|word| word.contains("https://"));
+    let url = url.context("no server in the kubeconfig")?.trim_matches('"');
+    std::fs::write(&refused, text.replace(url, "https://127.0.0.1:1"))?;
+    let (garbage, refused) = (garbage.display().to_string(), refused.display().to_string());
+    for (server, path, more, words) in [
+        ("no-such-host.invalid", "/nfsdata", vec![], "no-such-host.invalid has no address"),
+        // Nothing listens on this machine's own addresses in the lab's network.
+        ("127.0.0.1", "/nfsdata", vec![], "127.0.0.1:/nfsdata does not answer"),
+        (address, "/nosuch", vec![], "refuses"),
+        (address, "/nfsdata", vec!["--kubeconfig", &garbage], "garbage"),
+        (address, "/nfsdata", vec!["--context", "nosuch"], "no context \"nosuch\""),
+        (address, "/nfsdata", vec!["--kubeconfig", &refused], "https://127.0.0.1:1 does not answer"),
+        (address, "/nfsdata", vec!["--via", "dir:/no/such"], "/no/such"),
+    ] {
+        let mut command = Command::new(NFSPROV);
+        command.args(["provision", "--server", server, "--path", path]).args(&more);
+        if !more.contains(&"--kubeconfig") {
+            command.arg("--kubeconfig").arg(&scene.kubeconfig);
+        }
+        let output = timeout(Duration::from_secs(10), command.kill_on_drop(true).output()).await;
+        let output = output.with_context(|| format!("{server}:{path} {more:?} takes over 10 s"))??;
+        let (stdout, stderr, code) = said(&output);
+        ensure!(code == 1 && stdout.is_empty(), "{server}:{path} {more:?}: {code} {stdout}");
+        ensure!(stderr.starts_with("error: ") && stderr.contains(words), "{more:?}: {stderr}");
+        ensure!(stderr.trim_end().lines().count() == 1, "{more:?}: more than a sentence: {stderr}");
+    }
+    Ok(())
+}
