@@ -93,7 +93,7 @@ fn start_logging(cli: &Cli) {
         _ => "debug",
     };
     // The NFS library warns of every failed try, which is ours to report, with its reason.
-    let quiet = ["nfs_rs=off", "kube_client=error", "kube_runtime=error"].join(",");
+    let quiet = ["nfs_rs=off", "kube_client=off", "kube_runtime=error"].join(",");
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
         _ if cli.global.verbose > 1 => EnvFilter::new(level),

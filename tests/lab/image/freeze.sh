@@ -1,0 +1,32 @@
+# Boots the guest that the arguments say, in fresh namespaces (network, processes, mounts); has
+# setup-nfs.sh run in it; and keeps its disk in the current directory.
+# LAB_KEY, LAB_ADDRESS, LAB_TAP, LAB_GATEWAY; TMPDIR is where the guest's disk is while it runs.
+ip link set lo up
+ip tuntap add dev "$LAB_TAP" mode tap
+ip address add "$LAB_GATEWAY" dev "$LAB_TAP"
+ip link set "$LAB_TAP" up
+mount -t tmpfs -o exec,mode=700 nfsprov-lab "$TMPDIR"
+
+"$@" </dev/null &
+guest=$!
+
+in_guest() {
+    ssh -i "$LAB_KEY" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
+        -o UserKnownHostsFile=known_hosts -o LogLevel=ERROR -o ConnectTimeout=2 "root@$LAB_ADDRESS" "$@"
+}
+tries=0
+until in_guest true 2>ssh.log; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 300 ] || ! kill -0 "$guest"; then
+        cat ssh.log
+        echo "the guest does not start" >&2
+        exit 1
+    fi
+    sleep 0.2
+done
+rm -f ssh.log
+
+in_guest sh -eux <setup-nfs.sh
+in_guest systemctl start --no-block poweroff.target
+wait "$guest"
+cp --sparse=always "$TMPDIR/nfs-server.cow" nfs-server.cow

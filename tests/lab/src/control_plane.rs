@@ -1,0 +1,391 @@
+//! A running control plane: etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, GetParams, Request};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::wait::await_condition;
+use kube::{Client, Config};
+use tokio::process::Command;
+
+use crate::certs::{self, Authority};
+use crate::kubernetes::{Binaries, Lane};
+use crate::ports::Ports;
+use crate::process::Process;
+use crate::{Lab, cache};
+
+/// How long a component may take to get ready on a busy machine; usually it is two seconds.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+/// How long the API server may take to end by itself. It closes its port at once, then waits a minute for watches that
+/// their clients do not give up.
+const GRACE: Duration = Duration::from_secs(5);
+/// The lab's own address on its bridge, for the `kubernetes` service: a loopback address is not allowed there.
+const ADVERTISED: &str = "10.77.0.1";
+
+/// What a control plane is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct ControlPlaneOptions {
+    /// The version of Kubernetes.
+    pub lane: Lane,
+    /// Further arguments of kube-apiserver, after the lab's own.
+    pub api_server_args: Vec<String>,
+    /// Leaves the controller manager at its default of 20 requests a second, instead of 2,000: at the default, the
+    /// controller manager itself limits binding to about five claims a second.
+    pub controller_manager_default_qps: bool,
+    /// Further arguments of kube-controller-manager, after the lab's own.
+    pub controller_manager_args: Vec<String>,
+}
+
+/// A running control plane; it ends when dropped.
+#[derive(Debug)]
+pub struct ControlPlane {
+    dir: PathBuf,
+    url: String,
+    kubeconfig: PathBuf,
+    version: String,
+    authority: Authority,
+    // The order is that of dropping: clients before servers.
+    controller_manager: Process,
+    api_server: Process,
+    etcd: Process,
+    api_server_program: PathBuf,
+    api_server_args: Vec<String>,
+    _ports: Ports,
+}
+
+impl Lab {
+    /// Starts a control plane and waits until its API server is ready and the namespace `default` usable.
+    ///
+    /// # Errors
+    /// When the lane is not built yet, or a component does not start.
+    pub async fn control_plane(&self, options: ControlPlaneOptions) -> Result<ControlPlane> {
+        let lane = options.lane;
+        let binaries = lane
+            .find()
+            .with_context(|| format!("Kubernetes {lane} is not built yet: run make lab"))?;
+        let dir = self.unique_dir("control-plane")?;
+        let started = ControlPlane::start(dir.clone(), &binaries, options).await;
+        started.with_context(|| {
+            format!(
+                "cannot start a control plane of Kubernetes {lane} (see {})",
+                dir.display()
+            )
+        })
+    }
+}
+
+impl ControlPlane {
+    async fn start(dir: PathBuf, binaries: &Binaries, options: ControlPlaneOptions) -> Result<Self> {
+        let ports = Ports::reserve(4)?;
+        let [etcd_port, peer_port, api_port, controller_port] = ports.numbers()[..] else {
+            bail!("there are no four free ports");
+        };
+        let url = format!("https://127.0.0.1:{api_port}");
+        let authority = Authority::new()?;
+        let ca = dir.join("ca.crt");
+        certs::write_private(&ca, &authority.pem())?;
+        let (signing_key, checking_key) = certs::write_signing_key(&dir)?;
+        let kubeconfig = dir.join("admin.kubeconfig");
+        authority
+            .client("admin", &["system:masters"])?
+            .write_kubeconfig(&authority, &url, &kubeconfig)?;
+        let manager_kubeconfig = dir.join("controller-manager.kubeconfig");
+        let manager = authority.client("system:kube-controller-manager", &[])?;
+        manager.write_kubeconfig(&authority, &url, &manager_kubeconfig)?;
+
+        let etcd_url = format!("http://127.0.0.1:{etcd_port}");
+        let etcd = spawn(
+            &dir,
+            &binaries.etcd,
+            &etcd_args(&dir, &etcd_url, &format!("http://127.0.0.1:{peer_port}")),
+        )?;
+
+        let names = [
+            "127.0.0.1",
+            ADVERTISED,
+            "localhost",
+            "kubernetes",
+            "kubernetes.default.svc",
+        ];
+        let (certificate, key) = authority.server(&names)?.write(&dir, "api-server")?;
+        let mut api_server_args = vec![
+            format!("--etcd-servers={etcd_url}"),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--advertise-address={ADVERTISED}"),
+            format!("--secure-port={api_port}"),
+            format!("--cert-dir={}", dir.display()),
+            format!("--tls-cert-file={}", certificate.display()),
+            format!("--tls-private-key-file={}", key.display()),
+            format!("--client-ca-file={}", ca.display()),
+            format!("--service-account-key-file={}", checking_key.display()),
+            format!("--service-account-signing-key-file={}", signing_key.display()),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            "--authorization-mode=RBAC".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            "--allow-privileged=true".to_owned(),
+        ];
+        api_server_args.extend(options.api_server_args);
+        let api_server_program = binaries.kubernetes.join("kube-apiserver");
+        // It waits for etcd by itself.
+        let api_server = spawn(&dir, &api_server_program, &api_server_args)?;
+        let client = client(&kubeconfig).await?;
+        wait_ready(&client, &[&etcd, &api_server]).await?;
+
+        let mut args = vec![
+            format!("--kubeconfig={}", manager_kubeconfig.display()),
+            format!("--cert-dir={}", dir.display()),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={controller_port}"),
+            format!("--service-account-private-key-file={}", signing_key.display()),
+            format!("--root-ca-file={}", ca.display()),
+            "--use-service-account-credentials=true".to_owned(),
+            "--leader-elect=false".to_owned(),
+            // There are no nodes whose life they could manage.
+            "--controllers=*,-nodeipam,-nodelifecycle".to_owned(),
+        ];
+        if options.lane == Lane::V1_20 {
+            // Its insecure port, on which two of them would collide.
+            args.push("--port=0".to_owned());
+        }
+        if !options.controller_manager_default_qps {
+            args.extend(["--kube-api-qps=2000".to_owned(), "--kube-api-burst=3000".to_owned()]);
+        }
+        args.extend(options.controller_manager_args);
+        let controller_manager = spawn(&dir, &binaries.kubernetes.join("kube-controller-manager"), &args)?;
+        wait_default_account(&client, &controller_manager).await?;
+        let version = client
+            .apiserver_version()
+            .await
+            .context("cannot ask the API server for its version")?;
+        Ok(Self {
+            dir,
+            url,
+            kubeconfig,
+            version: version.git_version.trim_start_matches('v').to_owned(),
+            authority,
+            controller_manager,
+            api_server,
+            etcd,
+            api_server_program,
+            api_server_args,
+            _ports: ports,
+        })
+    }
+
+    /// The kubeconfig of an administrator (client certificate, group `system:masters`).
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Writes a kubeconfig for another identity, signed by the same authority; it may do what RBAC rules grant to
+    /// `user` and to `groups` (two at most).
+    ///
+    /// # Errors
+    /// When there are more groups, or the file cannot be written.
+    pub fn kubeconfig_for(&self, user: &str, groups: &[&str]) -> Result<PathBuf> {
+        let name: String = user
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let path = crate::unique(&self.dir, &name, ".kubeconfig", |path| {
+            std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path)
+                .map(drop)
+        })?;
+        self.authority
+            .client(user, groups)?
+            .write_kubeconfig(&self.authority, &self.url, &path)?;
+        Ok(path)
+    }
+
+    /// A new client with the administrator's identity.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be read.
+    pub async fn client(&self) -> Result<Client> {
+        client(&self.kubeconfig).await
+    }
+
+    /// The version that the API server reports, without the `v`: `1.20.2`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The API server's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The directory of its data, keys and logs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Stops the API server (SIGTERM, after five seconds SIGKILL); connections to it are refused then.
+    ///
+    /// # Errors
+    /// When its end cannot be waited for.
+    pub async fn stop_api_server(&mut self) -> Result<()> {
+        self.api_server.terminate(GRACE).await
+    }
+
+    /// Kills the API server.
+    ///
+    /// # Errors
+    /// When its end cannot be waited for.
+    pub async fn kill_api_server(&mut self) -> Result<()> {
+        self.api_server.kill().await
+    }
+
+    /// Starts the API server again, on the same port and with the same data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is running already or does not get ready.
+    pub async fn start_api_server(&mut self) -> Result<()> {
+        if self.api_server.is_running() {
+            bail!("the API server of {} is running already", self.dir.display());
+        }
+        self.api_server = spawn(&self.dir, &self.api_server_program, &self.api_server_args)?;
+        wait_ready(&self.client().await?, &[&self.etcd, &self.api_server]).await
+    }
+
+    /// Freezes the API server (SIGSTOP): connections are accepted by the kernel, and nothing is answered.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn hang_api_server(&self) -> Result<()> {
+        self.api_server.signal("STOP")
+    }
+
+    /// Lets a frozen API server go on.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn resume_api_server(&self) -> Result<()> {
+        self.api_server.signal("CONT")
+    }
+
+    /// The names and process ids of its components.
+    pub fn pids(&self) -> Vec<(&str, u32)> {
+        let all = [&self.etcd, &self.api_server, &self.controller_manager];
+        all.into_iter().map(|process| (process.name(), process.pid())).collect()
+    }
+
+    /// The names of its running components and their resident memory in bytes.
+    pub fn rss(&self) -> Vec<(&str, u64)> {
+        self.pids()
+            .into_iter()
+            .filter_map(|(name, pid)| Some((name, crate::proc::rss(pid)?)))
+            .collect()
+    }
+
+    /// Ends all components at once; their data is of no use to anybody.
+    ///
+    /// # Errors
+    /// When the end of one cannot be waited for.
+    pub async fn stop(mut self) -> Result<()> {
+        self.controller_manager.kill().await?;
+        self.api_server.kill().await?;
+        self.etcd.kill().await
+    }
+}
+
+fn etcd_args(dir: &Path, client: &str, peer: &str) -> Vec<String> {
+    vec![
+        format!("--data-dir={}", dir.join("etcd").display()),
+        // The data need not outlive the lab.
+        "--unsafe-no-fsync".to_owned(),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=default={peer}"),
+    ]
+}
+
+fn spawn(dir: &Path, program: &Path, args: &[String]) -> Result<Process> {
+    let name = program
+        .file_name()
+        .unwrap_or(program.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    cache::create_dir(dir)?;
+    let log = dir.join(format!("{name}.log"));
+    let mut command = Command::new(program);
+    command.args(args).current_dir(dir);
+    // All they talk to is in the lab, whatever proxy the caller goes through.
+    for proxy in [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        command.env_remove(proxy);
+    }
+    Process::spawn(name, log, command)
+}
+
+async fn client(kubeconfig: &Path) -> Result<Client> {
+    let describe = || format!("cannot use the kubeconfig {}", kubeconfig.display());
+    let file = Kubeconfig::read_from(kubeconfig).with_context(describe)?;
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+        .await
+        .with_context(describe)?;
+    config.proxy_url = None;
+    Client::try_from(config).with_context(describe)
+}
+
+/// Waits until /readyz says ok. Nothing announces that, so this asks ten times a second.
+async fn wait_ready(client: &Client, processes: &[&Process]) -> Result<()> {
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        for process in processes {
+            process.expect_running()?;
+        }
+        let request = Request::new("")
+            .get("readyz", &GetParams::default())
+            .context("cannot make a request")?;
+        let asked = tokio::time::timeout(Duration::from_secs(5), client.request_text(request)).await;
+        let why = match asked {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer within 5 s".to_owned(),
+        };
+        if Instant::now() > deadline {
+            let logs: Vec<_> = processes
+                .iter()
+                .map(|process| process.log().display().to_string())
+                .collect();
+            bail!(
+                "the API server is not ready after {READY_WITHIN:?}: {why} (logs: {})",
+                logs.join(", ")
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Waits until the controller manager has made the service account without which no pod is admitted.
+async fn wait_default_account(client: &Client, controller_manager: &Process) -> Result<()> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let condition = await_condition(accounts, "default", |found: Option<&ServiceAccount>| found.is_some());
+    tokio::pin!(condition);
+    let deadline = Instant::now() + READY_WITHIN;
+    while Instant::now() < deadline {
+        controller_manager.expect_running()?;
+        // Short rounds, to notice it when the controller manager ends.
+        match tokio::time::timeout(Duration::from_secs(1), &mut condition).await {
+            Ok(done) => return done.map(drop).context("cannot watch the service account default"),
+            Err(_) => continue,
+        }
+    }
+    let log = controller_manager.log().display();
+    bail!("the service account default is not there after {READY_WITHIN:?} (controller manager's log: {log})");
+}

@@ -1,0 +1,394 @@
+//! Guests: Debian systems in which tests install things, serve NFS and mount it.
+//!
+//! Each is a Linux kernel that runs as a process of this machine (User-Mode Linux), with a disk of its own that is
+//! gone when it is: a file in memory with what it changed on the shared image. Its address is 10.77.0.10 or the next
+//! one that is free, and all guests of a lab find each other by name.
+
+pub(crate) mod boot;
+mod slot;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Lab;
+use crate::image::{self, Image};
+use crate::network::Tap;
+use crate::process::Process;
+use boot::Boot;
+use slot::{Peer, Slot};
+
+/// How long a guest may take to start; it takes 3 to 6 seconds where nothing else runs.
+const START_WITHIN: Duration = Duration::from_secs(120);
+/// How long a guest may take to switch itself off.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// How long telling another guest about a new name may take; a guest that hangs learns it never.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
+const SSH_PORT: u16 = 22;
+const NFS_PORT: u16 = 2049;
+
+/// What a new guest's disk holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Template {
+    /// Debian with sshd, and an apt source that has the NFS packages and works without a network.
+    Bare,
+    /// The same after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to everybody by
+    /// NFS 3 and 4 (`rw,sync,no_subtree_check,no_root_squash`).
+    NfsServer,
+}
+
+/// A running guest; killed, and its disk forgotten, when dropped.
+#[derive(Debug)]
+pub struct Guest {
+    // Dropped in this order: the process first, its place last.
+    process: Option<Process>,
+    _tap: Tap,
+    disk: Disk,
+    name: String,
+    template: Template,
+    image: Image,
+    address: Ipv4Addr,
+    known_hosts: PathBuf,
+    slot: Slot,
+}
+
+/// A guest's disk, removed when dropped, and the directory in memory that it is in.
+#[derive(Debug)]
+struct Disk {
+    file: PathBuf,
+    memory: PathBuf,
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // There is none when the guest never started; and all go with the lab.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+impl Lab {
+    /// Starts a guest with the host name `name` and returns when it can be used: sshd lets its root in and, with
+    /// [`Template::NfsServer`], NFS is served.
+    ///
+    /// # Errors
+    /// When the image is not built, the name is taken or no host name, or the guest does not start; the error then
+    /// holds the end of its console's log.
+    pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
+        let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
+        let memory = slot::memory(self)?;
+        let slot = Slot::take(self, name)?;
+        let address = crate::network::address(slot.number());
+        let known_hosts = slot.dir().join("known_hosts");
+        std::fs::write(&known_hosts, image.known_hosts(&[&address.to_string(), name])?)
+            .with_context(|| format!("cannot write {}", known_hosts.display()))?;
+        let mut guest = Guest {
+            process: None,
+            _tap: Tap::add(slot.number()).with_context(|| format!("cannot connect the guest {name}"))?,
+            disk: Disk {
+                file: memory.join(format!("{}.cow", slot.number())),
+                memory,
+            },
+            name: name.to_owned(),
+            template,
+            image,
+            address,
+            known_hosts,
+            slot,
+        };
+        if template == Template::NfsServer {
+            // Not by fs::copy, which would fill the holes of a file that is nearly all holes.
+            let (from, to) = (guest.image.nfs_server_disk(), &guest.disk.file);
+            let copied = Command::new("cp")
+                .arg("--sparse=always")
+                .arg(&from)
+                .arg(to)
+                .output()
+                .await;
+            let copied = copied.context("cannot run cp")?;
+            if !copied.status.success() {
+                bail!(
+                    "cannot copy {}: {}",
+                    from.display(),
+                    String::from_utf8_lossy(&copied.stderr).trim()
+                );
+            }
+        }
+        guest.boot().await?;
+        Ok(guest)
+    }
+}
+
+impl Guest {
+    /// Its address, which stays the same for its life.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Its host name, which its peers can look up.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The private key that it lets in as `root`, or as `ops`, who has sudo without a password.
+    pub fn ssh_key(&self) -> PathBuf {
+        self.image.ssh_key()
+    }
+
+    /// A known_hosts file with its host key, under its address and its name.
+    pub fn known_hosts(&self) -> &Path {
+        &self.known_hosts
+    }
+
+    /// The log of its console.
+    pub fn log(&self) -> PathBuf {
+        self.slot.dir().join("console.log")
+    }
+
+    /// The id of its process, as seen from inside the lab; none while it is off.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// Runs a shell command in it as root and returns what it wrote to its standard output. Stops waiting and fails
+    /// when the guest has not answered for a minute.
+    ///
+    /// # Errors
+    /// When the guest cannot be reached or the command fails; the error then holds its standard error.
+    pub async fn ssh(&self, command: &str) -> Result<String> {
+        let describe = || format!("{} (guest {})", shorten(command), self.name);
+        ssh(&self.image, &self.known_hosts, self.address, command)
+            .await
+            .with_context(describe)
+    }
+
+    /// Switches it off as its administrator would and waits until it is.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or is still on after a minute.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.slot.set_ready(false)?;
+        // Not `poweroff`, which first starts a service only to ask it.
+        self.ssh("systemctl start --no-block poweroff.target").await?;
+        let Some(process) = &mut self.process else {
+            bail!("the guest {} is off", self.name)
+        };
+        if timeout(STOP_WITHIN, process.wait()).await.is_err() {
+            bail!("the guest {} is still on after {STOP_WITHIN:?}", self.name);
+        }
+        self.kill().await
+    }
+
+    /// Takes its power away: what it had not written to its disk is lost. Does nothing when it is off.
+    ///
+    /// # Errors
+    /// When the end of its process cannot be waited for.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.slot.set_ready(false)?;
+        match self.process.take() {
+            Some(mut process) => process.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes it hang: it neither works nor answers, and its connections stay open, until [`Guest::resume`].
+    ///
+    /// # Errors
+    /// When it is off.
+    pub fn hang(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on after [`Guest::hang`].
+    ///
+    /// # Errors
+    /// When it is off.
+    pub fn resume(&self) -> Result<()> {
+        self.signal("CONT")
+    }
+
+    /// Starts it again with the disk that it has, after stopping it if it is on.
+    ///
+    /// # Errors
+    /// Those of [`Guest::stop`] and of starting it.
+    pub async fn restart(&mut self) -> Result<()> {
+        if self.process.as_ref().is_some_and(Process::is_running) {
+            self.stop().await?;
+        }
+        self.boot().await
+    }
+
+    /// Only its main process gets the signal. The others are the guest's programs, which that one traces: they get no
+    /// further than to their next system call, and would see a signal of their own as the guest's.
+    fn signal(&self, signal: &str) -> Result<()> {
+        let process = self
+            .process
+            .as_ref()
+            .with_context(|| format!("the guest {} is off", self.name))?;
+        process.signal(signal)
+    }
+
+    async fn boot(&mut self) -> Result<()> {
+        self.kill().await?;
+        let peers = self.slot.peers()?;
+        let hosts: Vec<_> = peers.iter().map(|peer| (peer.name.clone(), peer.address)).collect();
+        let boot = Boot {
+            number: self.slot.number(),
+            name: &self.name,
+            image: &self.image,
+            disk: &self.disk.file,
+            memory: &self.disk.memory,
+            hosts: &hosts,
+        };
+        let arguments = boot.command()?;
+        let mut command = Command::new(&arguments[0]);
+        command.args(&arguments[1..]).env("TMPDIR", &self.disk.memory);
+        self.process = Some(Process::spawn(format!("the guest {}", self.name), self.log(), command)?);
+        let others = peers.iter().filter(|peer| peer.ready && peer.name != self.name);
+        let itself = [(self.name.clone(), self.address)];
+        let tellings = others.map(|other| self.tell(other.address, &itself));
+        let (started, _told) = tokio::join!(self.started(), join_all(tellings));
+        started?;
+        // Guests that came meanwhile found this one not ready and leave it to it to learn their names.
+        let now = self.slot.set_ready(true)?;
+        let missed: Vec<_> = now
+            .into_iter()
+            .map(|Peer { name, address, .. }| (name, address))
+            .collect();
+        if missed != hosts {
+            self.tell(self.address, &missed).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until it can be used.
+    async fn started(&self) -> Result<()> {
+        let deadline = Instant::now() + START_WITHIN;
+        self.answers(SSH_PORT, deadline).await?;
+        let check = match self.template {
+            Template::Bare => "true",
+            Template::NfsServer => {
+                self.answers(NFS_PORT, deadline).await?;
+                "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"
+            }
+        };
+        loop {
+            let Err(error) = self.ssh(check).await else {
+                return Ok(());
+            };
+            self.still_starting(deadline)
+                .map_err(|late| late.context(format!("{error:#}")))?;
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until it accepts connections on `port`.
+    async fn answers(&self, port: u16, deadline: Instant) -> Result<()> {
+        loop {
+            // A try is short because nothing answers the first packets, and TCP repeats them seldom.
+            let connect = timeout(Duration::from_millis(200), TcpStream::connect((self.address, port))).await;
+            if matches!(connect, Ok(Ok(_))) {
+                return Ok(());
+            }
+            self.still_starting(deadline)
+                .with_context(|| format!("nothing answers on port {port}"))?;
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn still_starting(&self, deadline: Instant) -> Result<()> {
+        self.process
+            .as_ref()
+            .with_context(|| format!("the guest {} is off", self.name))?
+            .expect_running()?;
+        if Instant::now() > deadline {
+            let log = crate::step::tail(&self.log());
+            bail!("the guest {} has not started within {START_WITHIN:?}\n{log}", self.name);
+        }
+        Ok(())
+    }
+
+    /// Adds `hosts` to those that the guest at `address` can look up. Best effort: a guest that hangs or is just
+    /// being stopped must not keep another from starting.
+    async fn tell(&self, address: Ipv4Addr, hosts: &[(String, Ipv4Addr)]) {
+        let lines = hosts.iter().map(|(name, address)| {
+            format!("grep -q '[[:space:]]{name}$' /etc/hosts || echo '{address} {name}' >>/etc/hosts\n")
+        });
+        let script: String = lines.collect();
+        let Ok(known) = self.image.known_hosts(&[&address.to_string()]) else {
+            return;
+        };
+        let file = self.slot.dir().join(format!("known_hosts-{address}"));
+        if std::fs::write(&file, known).is_ok() {
+            let _ = timeout(TELL_WITHIN, ssh(&self.image, &file, address, &script)).await;
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(process) = &self.process {
+            // Even when its main process has ended, by a crash, the programs it traced may be left.
+            let _ = process.signal_group("KILL");
+        }
+    }
+}
+
+/// Runs all `futures` at once; there are few.
+async fn join_all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut running: Vec<_> = futures.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        running.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if running.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+}
+
+async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str) -> Result<String> {
+    let mut ssh = Command::new("ssh");
+    // No configuration of the person who runs this, and nothing that asks.
+    ssh.args([
+        "-F",
+        "none",
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "LogLevel=ERROR",
+    ]);
+    ssh.args([
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "ConnectTimeout=10",
+        "-o",
+        "GlobalKnownHostsFile=none",
+    ]);
+    ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4", "-o"]);
+    ssh.arg(format!("UserKnownHostsFile=\"{}\"", known_hosts.display()));
+    ssh.arg("-i")
+        .arg(image.ssh_key())
+        .arg(format!("root@{address}"))
+        .arg(command);
+    let output = ssh.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.context("cannot run ssh (Debian package openssh-client)")?;
+    if !output.status.success() {
+        bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The first line of a command, for messages.
+fn shorten(command: &str) -> &str {
+    command.trim().lines().next().unwrap_or_default()
+}

@@ -1,0 +1,102 @@
+//! The command that starts a guest.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::image::Image;
+use crate::network;
+
+/// The memory of a guest; what it does not use costs nothing.
+const MEMORY: &str = "512M";
+
+/// One start of a guest.
+pub(crate) struct Boot<'a> {
+    /// Decides its address, interface and processor.
+    pub(crate) number: u8,
+    /// Its host name.
+    pub(crate) name: &'a str,
+    pub(crate) image: &'a Image,
+    /// What it writes goes here; made when it is missing.
+    pub(crate) disk: &'a Path,
+    /// A directory in memory, which the command also needs as `TMPDIR`.
+    pub(crate) memory: &'a Path,
+    /// The names it can look up.
+    pub(crate) hosts: &'a [(String, Ipv4Addr)],
+}
+
+impl Boot<'_> {
+    /// The program and its arguments. It replaces itself by the kernel, so its process is the guest's.
+    pub(crate) fn command(&self) -> Result<Vec<OsString>> {
+        let cpus = allowed_cpus()?;
+        let cpu = cpus[usize::from(self.number) % cpus.len()];
+        // Moving between processors makes a guest three times slower.
+        let mut command: Vec<OsString> = ["taskset", "--cpu-list", &cpu.to_string()].map(OsString::from).to_vec();
+        command.push(self.image.kernel().into());
+        command.push(format!("mem={MEMORY}").into());
+        command.push(format!("umid=guest{}", self.number).into());
+        command.push(path_argument("uml_dir=", &self.memory.join("umid")));
+        let mut disk = path_argument("ubd0=", self.disk);
+        disk.push(",");
+        disk.push(self.image.disk());
+        command.push(disk);
+        command.push("root=/dev/ubda".into());
+        command.push("rw".into());
+        let (tap, mac) = (network::tap_name(self.number), network::mac(self.number));
+        command.push(format!("vec0:transport=tap,ifname={tap},depth=128,gro=1,mac={mac}").into());
+        // Messages go to the log, and there are no other terminals.
+        command.extend(["con=null", "con0=null,fd:1", "ssl=null", "quiet", "loglevel=3"].map(OsString::from));
+        command.push("systemd.show_status=0".into());
+        // Nothing uses them, and they take a second of each start: security modules, audit, and a benchmark of RAID
+        // algorithms.
+        command.extend(["security=none", "audit=0", "initcall_blacklist=raid6_select_algo"].map(OsString::from));
+        command.push(format!("systemd.hostname={}", self.name).into());
+        command.push(format!("lab.address={}/{}", network::address(self.number), network::PREFIX).into());
+        command.push(format!("lab.gateway={}", network::GATEWAY).into());
+        let hosts: Vec<_> = self
+            .hosts
+            .iter()
+            .map(|(name, address)| format!("{name}@{address}"))
+            .collect();
+        command.push(format!("lab.hosts={}", hosts.join(",")).into());
+        Ok(command)
+    }
+}
+
+fn path_argument(name: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(name);
+    argument.push(path);
+    argument
+}
+
+/// The processors that this process may use.
+fn allowed_cpus() -> Result<Vec<u16>> {
+    let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.and_then(|list| cpu_list(list.trim()))
+        .context("/proc/self/status has no list of allowed processors")
+}
+
+/// Parses a list such as `0-3,8`.
+fn cpu_list(text: &str) -> Option<Vec<u16>> {
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        cpus.extend(first.parse::<u16>().ok()?..=last.parse().ok()?);
+    }
+    (!cpus.is_empty()).then_some(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cpu_list;
+
+    #[test]
+    fn lists_of_processors_are_understood() {
+        assert_eq!(cpu_list("0-1"), Some(vec![0, 1]));
+        assert_eq!(cpu_list("0,2-3,8"), Some(vec![0, 2, 3, 8]));
+        assert_eq!(cpu_list(""), None);
+    }
+}

@@ -1,0 +1,303 @@
+//! The guests' kernel and disk image, and the frozen disk of an NFS server.
+//!
+//! Two artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
+//! machine's apt is configured with, together with the kernel of Debian's package `user-mode-linux`, which runs as an
+//! ordinary process. The template is what a guest changed on its disk while the NFS server was installed in it:
+//! a copy-on-write file, good only with the very image it was made on.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+use crate::guest::boot::Boot;
+use crate::process::contained;
+use crate::{cache, network, packages, step};
+
+/// The recipe of the image: all that decides what is in it, apart from the packages' versions.
+const RECIPE: [(&str, &str); 6] = [
+    ("build.sh", include_str!("../image/build.sh")),
+    ("packages", include_str!("../image/packages")),
+    ("packages-nfs", include_str!("../image/packages-nfs")),
+    ("masked-units", include_str!("../image/masked-units")),
+    ("lab-net", include_str!("../image/lab-net")),
+    ("lab-net.service", include_str!("../image/lab-net.service")),
+];
+/// Boots a guest, has it set up by the next one, and freezes its disk.
+const FREEZE: &str = include_str!("../image/freeze.sh");
+/// What is run in a guest to make it an NFS server.
+const SETUP_NFS: &str = include_str!("../image/setup-nfs.sh");
+
+/// The directory that the NFS server's template exports.
+pub const NFS_PATH: &str = "/nfsdata";
+
+/// Packages whose version is a reason to build the image anew.
+const VERSIONED: [&str; 4] = ["user-mode-linux", "nfs-kernel-server", "openssh-server", "systemd"];
+/// Tools that building needs; `util-linux`, which has the others, is part of every Debian.
+const TOOLS: [&str; 5] = ["mmdebstrap", "e2fsprogs", "dpkg-dev", "openssh-client", "iproute2"];
+const DISK: &str = "image.raw";
+const TEMPLATE_DISK: &str = "nfs-server.cow";
+
+/// The image that this process found: asking apt takes longer than a process should wait for each guest, and all its
+/// guests should be of one kind.
+static FOUND: OnceLock<Image> = OnceLock::new();
+
+/// The finished image with its kernel, keys and template.
+#[derive(Clone, Debug)]
+pub struct Image {
+    dir: PathBuf,
+    template: PathBuf,
+}
+
+impl Image {
+    /// The kernel, a program.
+    pub fn kernel(&self) -> PathBuf {
+        self.dir.join("linux.uml")
+    }
+
+    /// The disk that all guests read and none writes.
+    pub fn disk(&self) -> PathBuf {
+        self.dir.join(DISK)
+    }
+
+    /// The private key whose owner may log in to every guest as `root`, or as `ops`, who has sudo.
+    pub fn ssh_key(&self) -> PathBuf {
+        self.dir.join("id_ed25519")
+    }
+
+    /// The copy-on-write file of a guest that was switched off after NFS was set up in it.
+    pub fn nfs_server_disk(&self) -> PathBuf {
+        self.template.join(TEMPLATE_DISK)
+    }
+
+    /// The lines of a known_hosts file that holds for the guest with these names (or addresses) and no other host.
+    ///
+    /// # Errors
+    /// When the image's file of its host key cannot be read.
+    pub fn known_hosts(&self, names: &[&str]) -> Result<String> {
+        let path = self.dir.join("host_key.pub");
+        let key = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(format!("{} {}\n", names.join(","), key.trim()))
+    }
+}
+
+/// The image, if it and its template are built for the versions that apt would install now; builds nothing.
+///
+/// Where apt knows no versions (its lists were never fetched), an image of any versions will do.
+pub fn find() -> Option<Image> {
+    if let Some(found) = FOUND.get() {
+        return Some(found.clone());
+    }
+    let dir = match versions() {
+        Some(versions) => cache::find(&image_key(&versions))?,
+        None => newest(&image_prefix())?,
+    };
+    let template = cache::find(&template_key(&dir).ok()?)?;
+    Some(FOUND.get_or_init(|| Image { dir, template }).clone())
+}
+
+/// Builds whatever is missing of the image and its template: two or three minutes for all of it. Needs root, and can
+/// be called inside a lab or outside of any.
+///
+/// # Errors
+/// When a tool or package cannot be had or a step fails; the error then shows the end of the step's log.
+pub fn build() -> Result<Image> {
+    if let Some(image) = find() {
+        return Ok(image);
+    }
+    packages::install(&TOOLS)?;
+    let log = cache::log("guest-image")?;
+    let versions = match versions() {
+        Some(versions) => versions,
+        None => {
+            let mut update = Command::new("apt-get");
+            step::run("apt-get update", &log, update.args(["--quiet", "update"]))?;
+            versions().with_context(|| format!("this machine's apt sources lack one of: {}", VERSIONED.join(", ")))?
+        }
+    };
+    let dir = cache::ensure(&image_key(&versions), |dir| build_image(dir, &log))?;
+    let template = cache::ensure(&template_key(&dir)?, |partial| freeze(&dir, partial, &log))?;
+    Ok(Image { dir, template })
+}
+
+/// Builds the image in `dir`, from the start: what an interrupted call left cannot be told from a whole.
+fn build_image(dir: &Path, log: &Path) -> Result<()> {
+    if let Some(sign) = dir
+        .to_string_lossy()
+        .chars()
+        .find(|c| [',', ':', ' ', '\'', '"'].contains(c))
+    {
+        bail!(
+            "the guests' kernel cannot take a path with {sign:?} in it, such as {}: set XDG_CACHE_HOME",
+            dir.display()
+        );
+    }
+    let recipe = dir.join("recipe");
+    cache::create_dir(&recipe)?;
+    for (name, text) in RECIPE {
+        write(&recipe.join(name), text)?;
+    }
+    let downloads = dir.join("download");
+    let kernel = dir.join("kernel");
+    remove(&kernel)?;
+    for deb in packages::download(&["user-mode-linux"], &downloads, log)? {
+        packages::extract(&deb, &kernel)?;
+    }
+    let build = |step: &str| {
+        let mut command = contained("nice");
+        command.args(["sh", "recipe/build.sh", step, "recipe"]).current_dir(dir);
+        command
+    };
+    step::run(
+        "downloading and unpacking Debian for the guests (a minute)",
+        log,
+        &mut build("userland"),
+    )?;
+    step::run("setting the guests' system up", log, &mut build("settings"))?;
+    step::run("writing the guests' disk", log, &mut build("disk"))?;
+    let (packed, program) = (kernel.join("usr/bin/linux.uml"), dir.join("linux.uml"));
+    std::fs::rename(&packed, &program).with_context(|| format!("cannot move {}", packed.display()))?;
+    for rest in [
+        "rootfs",
+        "repository",
+        "download",
+        "kernel",
+        "recipe",
+        "sources.list",
+        "acquire.conf",
+    ] {
+        remove(&dir.join(rest))?;
+    }
+    Ok(())
+}
+
+/// Installs the NFS server in a guest on the image in `image` and leaves the guest's disk in `dir`.
+///
+/// The guest runs in namespaces of its own, so this works anywhere, and nothing of it can stay behind.
+fn freeze(image: &Path, dir: &Path, log: &Path) -> Result<()> {
+    let number = u8::MAX - 1;
+    let image = Image {
+        dir: image.to_owned(),
+        template: dir.to_owned(),
+    };
+    let memory = dir.join("memory");
+    cache::create_dir(&memory)?;
+    let address = network::address(number).to_string();
+    write(&dir.join("known_hosts"), &image.known_hosts(&[&address])?)?;
+    write(&dir.join("setup-nfs.sh"), SETUP_NFS)?;
+    let boot = Boot {
+        number,
+        name: "nfs-template",
+        image: &image,
+        disk: &memory.join(TEMPLATE_DISK),
+        memory: &memory,
+        // None: they would be in the /etc/hosts of every guest made from the template.
+        hosts: &[],
+    };
+    let mut command = contained("unshare");
+    command
+        .args(["--net", "--", "sh", "-euc", FREEZE, "freeze"])
+        .args(boot.command()?)
+        .current_dir(dir);
+    command
+        .env("TMPDIR", &memory)
+        .env("LAB_KEY", image.ssh_key())
+        .env("LAB_ADDRESS", &address);
+    command.env("LAB_TAP", network::tap_name(number));
+    command.env("LAB_GATEWAY", format!("{}/{}", network::GATEWAY, network::PREFIX));
+    step::run("installing the NFS server in a guest (a minute)", log, &mut command)?;
+    for rest in ["memory", "known_hosts", "setup-nfs.sh"] {
+        remove(&dir.join(rest))?;
+    }
+    Ok(())
+}
+
+/// The versions of what the image is built from, as apt would install them now; none when it does not know them all.
+fn versions() -> Option<String> {
+    let mut command = Command::new("apt-cache");
+    let output = command
+        .arg("policy")
+        .args(VERSIONED)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let candidates = text.lines().filter_map(|line| line.trim().strip_prefix("Candidate: "));
+    let known: Vec<_> = candidates.filter(|version| *version != "(none)").collect();
+    (known.len() == VERSIONED.len()).then(|| known.join(" "))
+}
+
+fn image_prefix() -> String {
+    let parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
+    format!("guest-image-{:016x}-", hash(&parts))
+}
+
+fn image_key(versions: &str) -> String {
+    format!("{}{:08x}", image_prefix(), hash(&[versions]) as u32)
+}
+
+/// The template's key; the image's time is in it, because the template's disk is void with any other image, even one
+/// of the same recipe.
+fn template_key(image: &Path) -> Result<String> {
+    let disk = image.join(DISK);
+    let time = std::fs::metadata(&disk)
+        .with_context(|| format!("cannot read {}", disk.display()))?
+        .mtime();
+    let place = image.to_string_lossy();
+    Ok(format!(
+        "guest-nfs-{:016x}",
+        hash(&[&place, &time.to_string(), FREEZE, SETUP_NFS])
+    ))
+}
+
+/// FNV-1a, chosen for being the same on each machine and with each compiler.
+fn hash(parts: &[&str]) -> u64 {
+    // The separator keeps parts apart: it occurs in no UTF-8 text.
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The newest finished artifact whose key starts with `prefix`.
+fn newest(prefix: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(cache::root()).ok()?.filter_map(Result::ok);
+    let keys = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let finished = keys
+        .filter(|key| key.starts_with(prefix) && !key.contains('.'))
+        .filter_map(|key| cache::find(&key));
+    finished.max_by_key(|dir| std::fs::metadata(dir).and_then(|data| data.modified()).ok())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Removes a file or a directory with all in it, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hash;
+
+    #[test]
+    fn the_hash_is_the_published_one_and_tells_parts_apart() {
+        assert_eq!(hash(&[]), 0xcbf2_9ce4_8422_2325);
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+    }
+}

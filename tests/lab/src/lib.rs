@@ -1,0 +1,92 @@
+//! A real Kubernetes control plane and real NFS hosts for nfsprov's tests, on one Debian machine.
+//!
+//! All of it runs in namespaces of its own (network, processes, mounts): nothing listens where others could reach it,
+//! and when the program that opened the namespaces ends in any way, the kernel ends everything in them.
+//!
+//! A test harness calls [`namespace::enter`] first in its `main` and then uses the [`Lab`] that it gets:
+//!
+//! ```no_run
+//! use nfsprov_lab::namespace::{Entry, enter};
+//!
+//! fn main() -> anyhow::Result<()> {
+//!     let lab = match enter()? {
+//!         Entry::Inside(lab) => lab,
+//!         Entry::Skip(why) => return Ok(eprintln!("left out: {why}")),
+//!     };
+//!     tokio::runtime::Runtime::new()?.block_on(async {
+//!         let control_plane = lab.control_plane(Default::default()).await?;
+//!         println!("{} at {}", control_plane.version(), control_plane.url());
+//!         control_plane.stop().await
+//!     })
+//! }
+//! ```
+
+pub mod cache;
+pub mod certs;
+pub mod control_plane;
+pub mod guest;
+pub mod image;
+pub mod kubernetes;
+pub mod namespace;
+pub mod network;
+pub mod packages;
+pub mod ports;
+pub mod proc;
+pub mod process;
+pub mod run;
+pub mod step;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use control_plane::{ControlPlane, ControlPlaneOptions};
+pub use guest::{Guest, Template};
+pub use kubernetes::Lane;
+
+/// The variable that tells a process which lab's namespaces it runs in.
+pub(crate) const DIR_VARIABLE: &str = "NFSPROV_LAB_DIR";
+
+/// The lab whose namespaces this process runs in.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    dir: PathBuf,
+}
+
+impl Lab {
+    /// The lab whose namespaces this process runs in; `None` outside of any.
+    pub fn current() -> Option<Lab> {
+        let dir = PathBuf::from(std::env::var_os(DIR_VARIABLE)?);
+        dir.is_dir().then_some(Lab { dir })
+    }
+
+    /// The directory of this lab's files and logs; it goes when the lab does.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes a new directory `<name>-<number>` in the lab's directory.
+    pub(crate) fn unique_dir(&self, name: &str) -> Result<PathBuf> {
+        unique(&self.dir, name, "", |path| std::fs::create_dir(path))
+    }
+}
+
+/// Makes `<name>-<number><end>` in `dir` with `make`, which must refuse what exists, with the first number that is
+/// free. Processes and tasks that do so at once get different numbers.
+pub(crate) fn unique(
+    dir: &Path,
+    name: &str,
+    end: &str,
+    make: impl Fn(&Path) -> std::io::Result<()>,
+) -> Result<PathBuf> {
+    for number in 1.. {
+        let path = dir.join(format!("{name}-{number}{end}"));
+        match make(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+        }
+    }
+    unreachable!("there are more numbers than files")
+}

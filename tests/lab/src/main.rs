@@ -1,0 +1,271 @@
+//! `nfsprov-lab`: the lab for people. See the README beside this crate.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::namespace::{Entry, elevate, enter};
+use nfsprov_lab::run::{GuestState, Held, State, kubectl};
+use nfsprov_lab::{ControlPlaneOptions, Lane, image};
+
+/// A real Kubernetes control plane and real NFS hosts, on this machine, in namespaces of their own
+#[derive(Parser)]
+#[command(name = "nfsprov-lab", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything that is missing: Kubernetes, etcd, the guests' disk image
+    Build {
+        /// The version of Kubernetes: 1.20 or latest
+        #[arg(long, default_value_t = Lane::V1_20)]
+        lane: Lane,
+    },
+    /// Start a lab in the background (building what is missing) and print its variables
+    Up(Up),
+    /// End a lab with all that runs in it, and remove its files
+    Down(Name),
+    /// Show the labs that run, with their processes
+    Status,
+    /// Run a command inside a lab, with its variables set and its kubectl first on PATH
+    Exec {
+        #[command(flatten)]
+        name: Name,
+        /// The command and its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Print a lab's variables as export lines (its addresses are reachable from inside only, see exec)
+    Env(Name),
+    /// Log in to a guest as root, or run a command there
+    Ssh {
+        #[command(flatten)]
+        name: Name,
+        /// The guest: nfs, node1, node2 …
+        guest: String,
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// What runs inside a lab that `up` started
+    #[command(hide = true)]
+    Hold(Up),
+}
+
+#[derive(Args)]
+struct Name {
+    /// The lab's name
+    #[arg(long, default_value = "default")]
+    name: String,
+}
+
+#[derive(Args)]
+struct Up {
+    #[command(flatten)]
+    name: Name,
+    /// How many bare hosts to start beside the NFS server
+    #[arg(long, default_value_t = 0)]
+    nodes: usize,
+    /// The version of Kubernetes: 1.20 or latest
+    #[arg(long, default_value_t = Lane::V1_20)]
+    lane: Lane,
+    /// A further argument of kube-apiserver, such as --feature-gates=RemoveSelfLink=false; may be repeated
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    api_server_arg: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nfsprov-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    if let Command::Hold(options) = command {
+        return hold(&options);
+    }
+    // The files of the cache and of running labs are root's.
+    elevate()?;
+    match command {
+        Command::Build { lane } => build(lane),
+        Command::Up(options) => up(&options),
+        Command::Down(Name { name }) => Held::new(&name)?.down(),
+        Command::Status => status(),
+        Command::Exec {
+            name: Name { name },
+            command,
+        } => Held::new(&name)?.exec(&command),
+        Command::Env(Name { name }) => {
+            let held = Held::new(&name)?;
+            let state = held
+                .state()
+                .with_context(|| format!("the lab {name} is not up: run nfsprov-lab up"))?;
+            print_variables(&held, &state);
+            Ok(())
+        }
+        Command::Ssh {
+            name: Name { name },
+            guest,
+            command,
+        } => ssh(&name, &guest, command),
+        Command::Hold(_) => unreachable!("handled above"),
+    }
+}
+
+fn build(lane: Lane) -> Result<()> {
+    lane.build()?;
+    image::build().map(drop)
+}
+
+fn up(options: &Up) -> Result<()> {
+    let held = Held::new(&options.name.name)?;
+    if held.state().is_none() {
+        build(options.lane)?;
+    }
+    let mut args = vec!["hold".to_owned(), format!("--name={}", held.name())];
+    args.push(format!("--nodes={}", options.nodes));
+    args.push(format!("--lane={}", options.lane));
+    args.extend(
+        options
+            .api_server_arg
+            .iter()
+            .map(|arg| format!("--api-server-arg={arg}")),
+    );
+    let state = held.up(&args)?;
+    print_variables(&held, &state);
+    Ok(())
+}
+
+fn print_variables(held: &Held, state: &State) {
+    for (name, value) in held.variables(state) {
+        println!("export {name}='{}'", value.replace('\'', r"'\''"));
+    }
+}
+
+fn status() -> Result<()> {
+    let all = Held::all()?;
+    let (running, dead): (Vec<_>, Vec<_>) = all.iter().partition(|held| held.holder().is_some());
+    for held in dead {
+        println!("{}: its holder is gone; removing what it left", held.name());
+        held.down()?;
+    }
+    if running.is_empty() {
+        println!("No lab is up.");
+    }
+    for held in running {
+        match held.state() {
+            Some(state) => {
+                println!(
+                    "{}: up, Kubernetes {}, {}",
+                    held.name(),
+                    state.version,
+                    state.kubeconfig.display()
+                );
+                for guest in state.guests {
+                    println!("  {:<24} {}", guest.name, guest.address);
+                }
+            }
+            None => println!(
+                "{}: starting or stopping ({})",
+                held.name(),
+                held.dir().join("holder.log").display()
+            ),
+        }
+        // A guest is many processes that share their memory: the largest is the one that counts.
+        let mut largest = std::collections::BTreeMap::new();
+        for (_, name, rss) in held.processes() {
+            let (count, most) = largest.entry(name).or_insert((0, 0));
+            *count += 1;
+            *most = rss.max(*most);
+        }
+        for (name, (count, most)) in largest {
+            println!("  {name:<24} {count:>3} × at most {} MiB", most >> 20);
+        }
+    }
+    Ok(())
+}
+
+fn ssh(name: &str, guest: &str, command: Vec<String>) -> Result<()> {
+    let held = Held::new(name)?;
+    let state = held
+        .state()
+        .with_context(|| format!("the lab {name} is not up: run nfsprov-lab up"))?;
+    let Some(found) = state.guests.iter().find(|known| known.name == guest) else {
+        let names: Vec<_> = state.guests.iter().map(|guest| guest.name.as_str()).collect();
+        bail!("the lab {name} has no guest {guest}; it has: {}", names.join(", "));
+    };
+    let mut line: Vec<String> = [
+        "ssh",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-i",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    line.push(found.ssh_key.display().to_string());
+    line.extend([
+        "-o".to_owned(),
+        format!("UserKnownHostsFile={}", found.known_hosts.display()),
+    ]);
+    line.push(format!("root@{}", found.address));
+    line.extend(command);
+    held.exec(&line)
+}
+
+/// Keeps a control plane and guests running until it is killed.
+fn hold(options: &Up) -> Result<()> {
+    let Entry::Inside(lab) = enter()? else {
+        bail!("hold is what up runs inside a lab")
+    };
+    let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
+    runtime.block_on(async {
+        let options_of_plane = ControlPlaneOptions {
+            lane: options.lane,
+            api_server_args: options.api_server_arg.clone(),
+            ..ControlPlaneOptions::default()
+        };
+        let mut nodes = tokio::task::JoinSet::new();
+        for number in 1..=options.nodes {
+            let lab = lab.clone();
+            nodes.spawn(async move { lab.guest(&format!("node{number}"), Template::Bare).await });
+        }
+        let (control_plane, server) = tokio::try_join!(
+            lab.control_plane(options_of_plane),
+            lab.guest("nfs", Template::NfsServer)
+        )?;
+        let mut guests = vec![server];
+        while let Some(node) = nodes.join_next().await {
+            guests.push(node.context("starting a host was broken off")??);
+        }
+        guests[1..].sort_by_key(Guest::address);
+        let state = State {
+            version: control_plane.version().to_owned(),
+            kubeconfig: control_plane.kubeconfig().to_owned(),
+            kubectl: kubectl(options.lane)?,
+            nfs_server: guests[0].address(),
+            nfs_path: image::NFS_PATH.to_owned(),
+            guests: guests.iter().map(reach).collect(),
+        };
+        Held::publish(lab.dir(), &state)?;
+        std::future::pending::<Result<()>>().await
+    })
+}
+
+fn reach(guest: &Guest) -> GuestState {
+    GuestState {
+        name: guest.name().to_owned(),
+        address: guest.address(),
+        ssh_key: guest.ssh_key(),
+        known_hosts: guest.known_hosts().to_owned(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Entering a lab: the same program runs once more, inside new namespaces.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::proc::ProcessId;
+use crate::{DIR_VARIABLE, Lab, Lane, cache, image, network, proc, process, run};
+
+/// How long the kernel may take to end all processes of a lab; it takes a tenth of a second.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// What came of the wish to enter a lab.
+pub enum Entry {
+    /// This process runs in the lab.
+    Inside(Lab),
+    /// There can be no lab, and this is why.
+    Skip(String),
+}
+
+/// Enters a lab; to be called first in `main`, while the process has one thread.
+///
+/// Outside, this makes a directory and namespaces, runs the same executable with the same arguments inside, waits
+/// (SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with all that it started), removes the directory (but keeps its logs
+/// when the status is not 0) and exits with that status, so it does not return. Inside, it sets the network up and returns.
+///
+/// With `NFSPROV_LAB=require` in the environment, what is missing is installed and built first, through sudo when
+/// this process is not root. Otherwise only what is there already is used, and what is missing gives a
+/// [`Entry::Skip`], which `CI=true` turns into an error.
+///
+/// # Errors
+/// When the lab is required and cannot be had, or the namespaces cannot be made.
+pub fn enter() -> Result<Entry> {
+    if let Some(lab) = Lab::current() {
+        network::up()?;
+        return Ok(Entry::Inside(lab));
+    }
+    let required = std::env::var_os("NFSPROV_LAB").is_some_and(|value| value == "require");
+    if required {
+        elevate()?;
+        Lane::V1_20.build()?;
+        image::build()?;
+    } else if let Some(why) = missing() {
+        if std::env::var_os("CI").is_some_and(|value| value == "true") {
+            bail!("{why}; under CI=true nothing may be left out");
+        }
+        return Ok(Entry::Skip(why));
+    }
+    run::remove_stale()?;
+    let own = ProcessId::of(std::process::id()).context("cannot read /proc/self/stat")?;
+    let dir = run::dir().join(run::scratch_name(own));
+    cache::create_dir(&dir)?;
+    let executable = std::env::current_exe().context("cannot tell this program's path")?;
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let ended = supervise(inside(&dir, executable.as_os_str(), &args));
+    if !matches!(ended, Ok(0)) {
+        let kept = run::keep_logs(&dir)?;
+        crate::step::say(&format!("The lab's logs are in {}.", kept.display()));
+    }
+    let removed = std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()));
+    let code = ended?;
+    removed?;
+    std::process::exit(code);
+}
+
+/// Whether this process has root's rights.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Why there can be no lab without installing or building anything.
+fn missing() -> Option<String> {
+    if !is_root() {
+        return Some("the lab needs root for namespaces and network interfaces: run make test, or as root".to_owned());
+    }
+    let built = Lane::V1_20.find().is_some() && image::find().is_some();
+    (!built).then(|| "the lab is not built yet: run make lab".to_owned())
+}
+
+/// Goes on as root: replaces this process by the same one under sudo, unless it is root already.
+///
+/// # Errors
+/// When there is no sudo.
+pub fn elevate() -> Result<()> {
+    if is_root() {
+        return Ok(());
+    }
+    crate::step::say("The lab needs root for packages, namespaces and network interfaces, so it goes on with sudo.");
+    let executable = std::env::current_exe().context("cannot tell this program's path")?;
+    let mut command = Command::new("sudo");
+    command.args(["--", "setpriv", "--pdeathsig", "KILL", "--", "env"]);
+    // What root's environment says instead would make another cache, or lose what the caller asked for.
+    command.arg(assignment("XDG_CACHE_HOME", cache::base().as_os_str()));
+    let kept = ["HOME", "PATH", "TERM", "LANG", "CI", "K8S", "KEEP"];
+    let prefixes = ["NFSPROV_", "CARGO", "RUST", "KUBERNETES_"];
+    for (name, value) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if kept.contains(&text.as_ref()) || prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+            command.arg(assignment(&text, &value));
+        }
+    }
+    let error = command.arg(executable).args(std::env::args_os().skip(1)).exec();
+    Err(error).context("the lab needs root, and sudo cannot be run")
+}
+
+fn assignment(name: &str, value: &OsStr) -> OsString {
+    let mut text = OsString::from(name);
+    text.push("=");
+    text.push(value);
+    text
+}
+
+/// The command that runs `program` in new namespaces as the lab of `dir`. When unshare dies, so does all inside.
+pub(crate) fn inside(dir: &Path, program: &OsStr, args: &[OsString]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args([
+        "--net",
+        "--pid",
+        "--mount",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+        "--",
+    ]);
+    // The first process of a pid namespace has to collect orphans and gets no signal it does not handle, which no
+    // ordinary program expects; a shell does. The exit keeps it from replacing itself by its only command.
+    command
+        .args(["sh", "-c", "\"$@\"; exit $?", "lab"])
+        .arg(program)
+        .args(args)
+        .env(DIR_VARIABLE, dir);
+    command
+}
+
+/// The first process of the namespaces that `unshare` made, as its own child; none before it is there.
+pub(crate) fn first_process(unshare: u32) -> Option<u32> {
+    proc::children(unshare).into_iter().next()
+}
+
+/// Ends everything in the namespaces that the process `unshare` made, and returns when nothing is left of it.
+///
+/// # Errors
+/// When something in them does not end, as a process that waits for a broken disk.
+pub(crate) fn end(unshare: u32) -> Result<()> {
+    let first = first_process(unshare).and_then(ProcessId::of);
+    // Its death is that of the first process inside, whose death is that of all others. It may have ended by itself.
+    let _ = process::kill("KILL", process::Target::Process(unshare));
+    // Nobody but its parent is told when a process ends, so this has to ask. The first process counts as running
+    // until the kernel is through with all others.
+    let deadline = Instant::now() + END_WITHIN;
+    while first.is_some_and(ProcessId::is_running) {
+        if Instant::now() > deadline {
+            bail!("what runs in the lab does not end within {END_WITHIN:?} (its first process is {first:?})");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Runs `command` (made by [`inside`]) to its end and returns the exit code that reports it.
+fn supervise(command: Command) -> Result<i32> {
+    // SIGKILL is the one end that this process cannot pass on; the kernel does.
+    let mut wrapped = Command::new("setpriv");
+    wrapped
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // One thread: the kernel's promise is about the thread that starts the child.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start a runtime")?.block_on(async {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ];
+        let [mut interrupt, mut terminate, mut hangup, mut quit] = [
+            signal(kinds[0]).context("cannot handle signals")?,
+            signal(kinds[1]).context("cannot handle signals")?,
+            signal(kinds[2]).context("cannot handle signals")?,
+            signal(kinds[3]).context("cannot handle signals")?,
+        ];
+        let mut child = tokio::process::Command::from(wrapped)
+            .spawn()
+            .context("cannot run setpriv (Debian package util-linux)")?;
+        let pid = child.id().context("unshare has no process id")?;
+        let received = tokio::select! {
+            status = child.wait() => return status.map(code).context("cannot wait for the lab"),
+            _ = interrupt.recv() => kinds[0],
+            _ = terminate.recv() => kinds[1],
+            _ = hangup.recv() => kinds[2],
+            _ = quit.recv() => kinds[3],
+        };
+        end(pid)?;
+        child.wait().await.context("cannot wait for the lab")?;
+        Ok(128 + received.as_raw_value())
+    })
+}
+
+/// A status as shells report it.
+pub(crate) fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}

@@ -1,0 +1,307 @@
+//! Debian packages: installing what the lab needs as a tool, unpacking what it only needs the files of, and getting
+//! sources. The mirror is always the one that this machine's own apt configuration names.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{cache, step};
+
+/// Installs those of `packages` that are missing, after saying so; does nothing when none is. Needs root.
+///
+/// # Errors
+/// When apt-get fails, or this process is not root.
+pub fn install(packages: &[&str]) -> Result<()> {
+    if missing(packages)?.is_empty() {
+        return Ok(());
+    }
+    // apt's own locks make a second apt-get fail in places rather than wait.
+    let _lock = cache::lock("packages")?;
+    let missing = missing(packages)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !crate::namespace::is_root() {
+        bail!(
+            "these Debian packages are missing and installing them needs root: {}",
+            missing.join(" ")
+        );
+    }
+    step::say(&format!(
+        "The lab needs tools that this machine lacks, so it installs: {}",
+        missing.join(" ")
+    ));
+    let log = cache::log("packages")?;
+    let title = format!("apt-get install {}", missing.join(" "));
+    let mut command = apt_get(&["install", "--yes", "--no-install-recommends"]);
+    with_update(&log, || step::run(&title, &log, command.args(&missing)))
+}
+
+/// Downloads `packages` as `.deb` files into `dir` without installing them; files from an earlier call stay. Returns
+/// the path of each package's file, in the same order.
+///
+/// # Errors
+/// When a package is unknown or cannot be downloaded.
+pub fn download(packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf>> {
+    cache::create_dir(dir)?;
+    let absent: Vec<_> = packages.iter().filter(|package| deb(package, dir).is_none()).collect();
+    if !absent.is_empty() {
+        let title = format!("downloading {}", packages.join(", "));
+        let mut command = apt_get(&["download"]);
+        command.args(absent).current_dir(dir);
+        with_update(log, || step::run(&title, log, &mut command))?;
+    }
+    let found = packages.iter().map(|package| {
+        deb(package, dir).with_context(|| format!("apt-get download left no {package}_*.deb in {}", dir.display()))
+    });
+    found.collect()
+}
+
+/// Unpacks the files of the package file `deb` into `dir`, running none of its scripts.
+///
+/// # Errors
+/// When the file is no package, or `dir` is not writable.
+pub fn extract(deb: &Path, dir: &Path) -> Result<()> {
+    cache::create_dir(dir)?;
+    let output = Command::new("dpkg-deb")
+        .arg("--extract")
+        .arg(deb)
+        .arg(dir)
+        .stdin(Stdio::null())
+        .output();
+    let output = output.context("cannot run dpkg-deb")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "cannot unpack {} into {}: {}",
+            deb.display(),
+            dir.display(),
+            text.trim()
+        );
+    }
+    Ok(())
+}
+
+/// Downloads Debian's source package `package` into `dir` (its `.dsc` and tar files, not unpacked) and returns the
+/// path of the `.dsc`. The machine's apt configuration, which seldom has source entries, is read but left unchanged.
+///
+/// # Errors
+/// When the machine's apt sources don't offer the package, or its download fails.
+pub fn source(package: &str, dir: &Path) -> Result<PathBuf> {
+    if let Some(dsc) = only_dsc(dir)? {
+        return Ok(dsc);
+    }
+    let log = cache::log("packages")?;
+    let private = dir.join("apt");
+    let parts = private.join("sources");
+    let (lists, archives) = (private.join("lists"), private.join("cache"));
+    // Sources of an earlier try may be of another machine's state.
+    if private.exists() {
+        std::fs::remove_dir_all(&private).with_context(|| format!("cannot remove {}", private.display()))?;
+    }
+    for path in [&parts, &lists.join("partial"), &archives.join("archives/partial")] {
+        cache::create_dir(path)?;
+    }
+    write_source_entries(&parts)?;
+    let private_apt = |args: &[&str]| {
+        let mut command = apt_get(args);
+        command.current_dir(dir).args(["-o", "Dir::Etc::sourcelist=/dev/null"]);
+        for (option, path) in [
+            ("Dir::Etc::sourceparts", &parts),
+            ("Dir::State::Lists", &lists),
+            ("Dir::Cache", &archives),
+        ] {
+            command.arg("-o").arg(format!("{option}={}", path.display()));
+        }
+        command
+    };
+    // Third parties in the machine's configuration often have no sources, which update reports as an error: what
+    // counts is whether the package can be had afterwards.
+    let updated = step::run(
+        "reading the list of Debian sources",
+        &log,
+        &mut private_apt(&["update"]),
+    );
+    let title = format!("downloading the Debian source package {package}");
+    let mut get = private_apt(&["source", "--download-only", "--only-source"]);
+    if let Err(error) = step::run(&title, &log, get.arg(package)) {
+        return Err(match updated {
+            Ok(()) => error,
+            Err(earlier) => error.context(format!("{earlier:#}")),
+        });
+    }
+    only_dsc(dir)?.with_context(|| format!("apt-get source left no .dsc file of {package} in {}", dir.display()))
+}
+
+/// Which of `packages` are not installed.
+///
+/// # Errors
+/// When dpkg-query cannot be run.
+pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"])
+        .args(packages)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run dpkg-query (the lab works on Debian and its derivatives)")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let installed = |package: &str| text.lines().any(|line| line == format!("{package} installed"));
+    Ok(packages.iter().copied().filter(|package| !installed(package)).collect())
+}
+
+/// `apt-get` that asks nothing. As root it keeps its privileges for downloads, for the unprivileged user that it
+/// would otherwise become cannot write into a directory of the cache.
+fn apt_get(args: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["--quiet", "-o", "APT::Sandbox::User=root"]);
+    command.args(["-o", "DPkg::Lock::Timeout=600"]).args(args);
+    command
+}
+
+/// Does `work`; if it fails, refreshes apt's package lists, which may be missing or old, and does it once more.
+fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> Result<()> {
+    let Err(first) = work() else { return Ok(()) };
+    if !crate::namespace::is_root() {
+        return Err(first);
+    }
+    step::say("That failed; trying again with fresh package lists.");
+    // Like above: one broken third-party entry must not stand in the way of the others.
+    let updated = step::run("apt-get update", log, &mut apt_get(&["update"]));
+    work().map_err(|error| match updated {
+        Ok(()) => error,
+        Err(earlier) => error.context(format!("{earlier:#}")),
+    })
+}
+
+/// The downloaded file of `package` in `dir`.
+fn deb(package: &str, dir: &Path) -> Option<PathBuf> {
+    let prefix = format!("{package}_");
+    entries(dir).ok()?.into_iter().find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(&prefix) && name.ends_with(".deb")
+    })
+}
+
+/// The `.dsc` file in `dir`, once all files that it lists are there too.
+fn only_dsc(dir: &Path) -> Result<Option<PathBuf>> {
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let Some(dsc) = entries(dir)?
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "dsc"))
+    else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&dsc).with_context(|| format!("cannot read {}", dsc.display()))?;
+    // Lines of the section: checksum, size, name.
+    let listed = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Checksums-Sha256:"))
+        .skip(1);
+    let complete = listed.take_while(|line| line.starts_with(' ')).all(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (size, name) = (words.next(), words.next());
+        let found = name.and_then(|name| dir.join(name).metadata().ok());
+        found.is_some_and(|file| Some(file.len().to_string().as_str()) == size)
+    });
+    Ok(complete.then_some(dsc))
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let describe = || format!("cannot list {}", dir.display());
+    let paths = std::fs::read_dir(dir)
+        .with_context(describe)?
+        .map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().with_context(describe)
+}
+
+/// Writes the machine's apt sources into `parts`, as source entries.
+fn write_source_entries(parts: &Path) -> Result<()> {
+    let mut files = vec![configured("Dir::Etc::sourcelist/f")?];
+    let dir = configured("Dir::Etc::sourceparts/d")?;
+    if dir.is_dir() {
+        files.extend(entries(&dir)?);
+    }
+    for file in files {
+        let convert = match file.extension().and_then(|end| end.to_str()) {
+            Some("list") => list_to_source,
+            Some("sources") => deb822_to_source,
+            _ => continue,
+        };
+        // sources.list is often absent, which is fine.
+        if let (Ok(text), Some(name)) = (std::fs::read_to_string(&file), file.file_name()) {
+            let copy = parts.join(name);
+            std::fs::write(&copy, convert(&text)).with_context(|| format!("cannot write {}", copy.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A path from apt's configuration.
+fn configured(key: &str) -> Result<PathBuf> {
+    let output = Command::new("apt-config")
+        .args(["shell", "VALUE", key])
+        .stdin(Stdio::null())
+        .output();
+    let output = output.context("cannot run apt-config (the lab works on Debian and its derivatives)")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let value = text
+        .trim()
+        .strip_prefix("VALUE='")
+        .and_then(|rest| rest.strip_suffix('\''));
+    value
+        .map(PathBuf::from)
+        .with_context(|| format!("apt-config knows no {key}"))
+}
+
+/// Turns the `deb` lines of a sources.list into `deb-src` lines.
+fn list_to_source(text: &str) -> String {
+    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("deb"));
+    lines
+        .filter(|rest| rest.starts_with([' ', '\t']))
+        .map(|rest| format!("deb-src{rest}\n"))
+        .collect()
+}
+
+/// Turns the stanzas of a deb822 `.sources` file into source stanzas, dropping those that are switched off.
+fn deb822_to_source(text: &str) -> String {
+    let field = |line: &str, name: &str| {
+        let value = line
+            .split_once(':')
+            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+        value.map(|(_, value)| value.trim().to_owned())
+    };
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut stanzas: Vec<Vec<String>> = vec![Vec::new()];
+    for line in lines {
+        let last = stanzas.len() - 1;
+        match field(line, "Types") {
+            _ if line.trim().is_empty() => stanzas.push(Vec::new()),
+            Some(_) => stanzas[last].push("Types: deb-src".to_owned()),
+            None => stanzas[last].push(line.to_owned()),
+        }
+    }
+    let off = |line: &String| field(line, "Enabled").is_some_and(|value| value.eq_ignore_ascii_case("no"));
+    stanzas.retain(|stanza| !stanza.is_empty() && !stanza.iter().any(off));
+    stanzas.into_iter().map(|stanza| stanza.join("\n") + "\n\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{deb822_to_source, list_to_source};
+
+    #[test]
+    fn source_entries_are_made_from_both_formats() {
+        let list = "# deb http://a/ x main\ndeb [signed-by=/k] http://a/ x main\ndeb-src http://a/ x main\n";
+        assert_eq!(list_to_source(list), "deb-src [signed-by=/k] http://a/ x main\n");
+        let stanzas = "Types: deb\n# note\nURIs: http://a/\nSuites: x\n\nEnabled: no\nTypes: deb\nURIs: http://b/\n";
+        assert_eq!(
+            deb822_to_source(stanzas),
+            "Types: deb-src\nURIs: http://a/\nSuites: x\n\n"
+        );
+    }
+}

@@ -1,0 +1,332 @@
+//! The labs that run now, each in a directory of its own under the cache: those of test programs, which own theirs,
+//! and those that the `nfsprov-lab` command started, which a holder process in the background owns.
+
+use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::proc::ProcessId;
+use crate::{DIR_VARIABLE, Lane, cache, namespace, proc, step};
+
+/// How long a holder may take until its control plane and guests are up.
+const UP_WITHIN: Duration = Duration::from_secs(300);
+const SCRATCH: &str = "test-";
+
+/// What a held lab offers, written by its holder when all of it is up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// The version of Kubernetes.
+    pub version: String,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// The directory of kubectl.
+    pub kubectl: PathBuf,
+    /// The address of the NFS server.
+    pub nfs_server: Ipv4Addr,
+    /// What it exports.
+    pub nfs_path: String,
+    /// All guests.
+    pub guests: Vec<GuestState>,
+}
+
+/// How to reach a guest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GuestState {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The private key that its root lets in.
+    pub ssh_key: PathBuf,
+    /// The file with its host key.
+    pub known_hosts: PathBuf,
+}
+
+/// A lab of the `nfsprov-lab` command, running or not.
+pub struct Held {
+    name: String,
+    dir: PathBuf,
+}
+
+/// The directory of all running labs.
+pub fn dir() -> PathBuf {
+    cache::root().join("run")
+}
+
+/// The directory name of the lab that the process `owner` opens; it says who has to be alive.
+pub(crate) fn scratch_name(owner: ProcessId) -> String {
+    format!("{SCRATCH}{}-{}", owner.pid, owner.started)
+}
+
+/// Removes what labs left behind whose owner was killed. Nothing of them runs any more: the kernel saw to that.
+pub(crate) fn remove_stale() -> Result<()> {
+    for name in names()? {
+        let owner = name.strip_prefix(SCRATCH).and_then(|rest| {
+            let (pid, started) = rest.split_once('-')?;
+            Some(ProcessId {
+                pid: pid.parse().ok()?,
+                started: started.parse().ok()?,
+            })
+        });
+        if owner.is_some_and(|owner| !owner.is_running()) {
+            remove(&dir().join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the logs in `dir` to where they outlast it, in place of those of an earlier failure, and returns where.
+pub(crate) fn keep_logs(dir: &Path) -> Result<PathBuf> {
+    let kept = cache::root().join("logs/last-failure");
+    remove(&kept)?;
+    let mut pending = vec![dir.to_owned()];
+    while let Some(next) = pending.pop() {
+        let describe = || format!("cannot list {}", next.display());
+        for entry in std::fs::read_dir(&next).with_context(describe)? {
+            let path = entry.with_context(describe)?.path();
+            if path.is_dir() && !path.is_symlink() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|end| end == "log") {
+                let target = kept.join(path.strip_prefix(dir).unwrap_or(&path));
+                target.parent().map_or(Ok(()), cache::create_dir)?;
+                std::fs::rename(&path, &target).with_context(|| format!("cannot keep {}", path.display()))?;
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn names() -> Result<Vec<String>> {
+    let dir = dir();
+    cache::create_dir(&dir)?;
+    let describe = || format!("cannot list {}", dir.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&dir).with_context(describe)? {
+        let entry = entry.with_context(describe)?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Held {
+    /// The lab called `name`.
+    ///
+    /// # Errors
+    /// When that is no name: letters, digits, `-` and `_`, and not what the labs of tests are called.
+    pub fn new(name: &str) -> Result<Self> {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if name.is_empty() || !plain || name.starts_with(SCRATCH) {
+            bail!("{name:?} is no name for a lab: letters, digits, - and _, not starting with {SCRATCH}");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            dir: dir().join(name),
+        })
+    }
+
+    /// All labs that a holder runs or left behind.
+    ///
+    /// # Errors
+    /// When their directory cannot be read.
+    pub fn all() -> Result<Vec<Self>> {
+        remove_stale()?;
+        names()?
+            .iter()
+            .filter(|name| !name.starts_with(SCRATCH))
+            .map(|name| Self::new(name))
+            .collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The directory of its files and logs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The holder's outermost process, if it runs.
+    pub fn holder(&self) -> Option<ProcessId> {
+        let text = std::fs::read(self.dir.join("holder.json")).ok()?;
+        serde_json::from_slice::<ProcessId>(&text)
+            .ok()
+            .filter(|holder| holder.is_running())
+    }
+
+    /// What it offers, if it runs and all of it is up.
+    pub fn state(&self) -> Option<State> {
+        self.holder()?;
+        serde_json::from_slice(&std::fs::read(self.dir.join("state.json")).ok()?).ok()
+    }
+
+    /// Says, from inside, that all of it is up.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn publish(dir: &Path, state: &State) -> Result<()> {
+        let text = serde_json::to_vec_pretty(state).context("cannot write down what the lab offers")?;
+        let (unfinished, finished) = (dir.join("state.json.new"), dir.join("state.json"));
+        std::fs::write(&unfinished, text).with_context(|| format!("cannot write {}", unfinished.display()))?;
+        std::fs::rename(&unfinished, &finished).with_context(|| format!("cannot write {}", finished.display()))
+    }
+
+    /// Starts the holder (this program, with `args`) detached from the terminal and waits until all is up. A lab that
+    /// is up already stays as it is.
+    ///
+    /// # Errors
+    /// When the holder cannot be started or ends; the error then holds its last words.
+    pub fn up(&self, args: &[String]) -> Result<State> {
+        let _lock = cache::lock(&format!("run-{}", self.name))?;
+        if let Some(state) = self.state() {
+            step::say(&format!("The lab {} is up already.", self.name));
+            return Ok(state);
+        }
+        self.end()?;
+        cache::create_dir(&self.dir)?;
+        let log = self.dir.join("holder.log");
+        let open = || std::fs::File::options().create(true).append(true).open(&log);
+        let (output, errors) = (open(), open());
+        let describe = || format!("cannot open {}", log.display());
+        let executable = std::env::current_exe().context("cannot tell this program's path")?;
+        let args: Vec<_> = args.iter().map(Into::into).collect();
+        let command = namespace::inside(&self.dir, executable.as_os_str(), &args);
+        // setsid replaces itself by unshare, so the child's id is unshare's.
+        let mut detached = Command::new("setsid");
+        detached
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env(DIR_VARIABLE, &self.dir);
+        detached
+            .stdin(Stdio::null())
+            .stdout(output.with_context(describe)?)
+            .stderr(errors.with_context(describe)?);
+        let mut child = detached
+            .spawn()
+            .context("cannot run setsid (Debian package util-linux)")?;
+        let holder = ProcessId::of(child.id()).context("the holder ended at once")?;
+        let text = serde_json::to_vec(&holder).context("cannot write down the holder's process id")?;
+        std::fs::write(self.dir.join("holder.json"), text).context("cannot write down the holder's process id")?;
+        let title = format!("starting the lab {}", self.name);
+        let started = step::task(&title, || {
+            let deadline = Instant::now() + UP_WITHIN;
+            loop {
+                if let Some(state) = self.state() {
+                    return Ok(state);
+                }
+                if let Some(status) = child.try_wait().context("cannot watch the holder")? {
+                    bail!("the holder ended ({status})\n{}", step::tail(&log));
+                }
+                if Instant::now() > deadline {
+                    bail!("the lab is not up after {UP_WITHIN:?}\n{}", step::tail(&log));
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        if started.is_err() {
+            namespace::end(holder.pid)?;
+            let _ = child.wait();
+        }
+        started
+    }
+
+    /// Ends it with all that runs in it and removes its files.
+    ///
+    /// # Errors
+    /// When it does not end, or the files cannot be removed.
+    pub fn down(&self) -> Result<()> {
+        let _lock = cache::lock(&format!("run-{}", self.name))?;
+        self.end()
+    }
+
+    fn end(&self) -> Result<()> {
+        if let Some(holder) = self.holder() {
+            namespace::end(holder.pid).with_context(|| format!("cannot end the lab {}", self.name))?;
+        }
+        remove(&self.dir)
+    }
+
+    /// Replaces this process by `command`, run inside the lab in this process's directory, with the lab's variables.
+    ///
+    /// # Errors
+    /// When the lab is not up, or the command cannot be run.
+    pub fn exec(&self, command: &[String]) -> Result<()> {
+        let state = self
+            .state()
+            .with_context(|| format!("the lab {} is not up: run nfsprov-lab up", self.name))?;
+        let holder = self
+            .holder()
+            .with_context(|| format!("the lab {} has just ended", self.name))?;
+        let first = namespace::first_process(holder.pid).context("the lab has no process left")?;
+        let directory = std::env::current_dir().context("cannot tell the current directory")?;
+        let mut entered = Command::new("nsenter");
+        entered
+            .arg(format!("--target={first}"))
+            .args(["--net", "--pid", "--mount", "--"]);
+        // Entering the mount namespace changes the directory to its root.
+        entered
+            .arg("env")
+            .arg(format!("--chdir={}", directory.display()))
+            .args(command);
+        for (name, value) in self.variables(&state) {
+            entered.env(name, value);
+        }
+        let mut path = state.kubectl.into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into()));
+        entered.env("PATH", path).env(DIR_VARIABLE, &self.dir);
+        Err(entered.exec()).context("cannot run nsenter (Debian package util-linux)")
+    }
+
+    /// The variables that tools inside the lab need.
+    pub fn variables(&self, state: &State) -> [(&'static str, String); 3] {
+        [
+            ("KUBECONFIG", state.kubeconfig.display().to_string()),
+            ("NFS_SERVER", state.nfs_server.to_string()),
+            ("NFS_PATH", state.nfs_path.clone()),
+        ]
+    }
+
+    /// The processes in it, with their resident memory in bytes.
+    pub fn processes(&self) -> Vec<(u32, String, u64)> {
+        let first = self.holder().and_then(|holder| namespace::first_process(holder.pid));
+        let Some(namespace) = first.and_then(proc::pid_namespace) else {
+            return Vec::new();
+        };
+        let inside = proc::all()
+            .into_iter()
+            .filter(|&pid| proc::pid_namespace(pid).as_ref() == Some(&namespace));
+        inside
+            .filter_map(|pid| Some((pid, proc::name(pid)?, proc::rss(pid)?)))
+            .collect()
+    }
+}
+
+/// The directory of the kubectl that goes with `lane`.
+///
+/// # Errors
+/// When the lane is not built yet.
+pub fn kubectl(lane: Lane) -> Result<PathBuf> {
+    let binaries = lane
+        .find()
+        .with_context(|| format!("Kubernetes {lane} is not built yet"))?;
+    Ok(binaries.kubectl)
+}

@@ -1,0 +1,200 @@
+//! Showing what takes time: one line a step on stderr, the whole output in a log file.
+//!
+//! On a terminal the line of the innermost running step is updated in place; elsewhere a line says that a step
+//! starts and another that it is done. Steps may nest and may run in several threads.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, IsTerminal, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How many lines of a failed step's log its error repeats.
+const TAIL_LINES: usize = 30;
+
+struct Running {
+    id: u64,
+    title: String,
+    since: Instant,
+}
+
+/// The steps that run now, the innermost last.
+static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+static ENDED: Condvar = Condvar::new();
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// Runs `command` to its end with nothing on stdin and its output appended to `log`.
+///
+/// # Errors
+/// When the command cannot be started or fails; the error then holds the log's last lines and its path.
+pub fn run(title: &str, log: &Path, command: &mut Command) -> Result<()> {
+    task(title, || {
+        let (output, start) = open_log(log, title)?;
+        let errors = output
+            .try_clone()
+            .with_context(|| format!("cannot share the log {}", log.display()))?;
+        let status = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .status()
+            .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+        if !status.success() {
+            let program = command.get_program().display();
+            bail!("{title}: {program} failed ({status})\n{}", tail_since(log, start));
+        }
+        Ok(())
+    })
+}
+
+/// Runs `work`, showing `title` and the time it takes.
+///
+/// # Errors
+/// Those of `work`.
+pub fn task<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let shown = Shown::start(title);
+    let result = work();
+    shown.finish(result.is_ok());
+    result
+}
+
+/// The last lines of `log` with its path, for an error message.
+pub fn tail(log: &Path) -> String {
+    tail_since(log, 0)
+}
+
+fn tail_since(log: &Path, start: u64) -> String {
+    let lines = File::open(log).and_then(|mut file| {
+        file.seek(SeekFrom::Start(start))?;
+        let mut last = VecDeque::with_capacity(TAIL_LINES);
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            if last.len() == TAIL_LINES {
+                last.pop_front();
+            }
+            last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+            line.clear();
+        }
+        Ok(last)
+    });
+    match lines {
+        Ok(lines) => {
+            let text: String = lines.iter().map(|line| format!("  | {line}\n")).collect();
+            format!("{text}The whole log: {}", log.display())
+        }
+        Err(error) => format!("(its log {} cannot be read: {error})", log.display()),
+    }
+}
+
+/// Opens `log` for appending with a heading, and says where this step's part begins.
+fn open_log(log: &Path, title: &str) -> Result<(File, u64)> {
+    if let Some(dir) = log.parent() {
+        crate::cache::create_dir(dir)?;
+    }
+    let describe = || format!("cannot write the log {}", log.display());
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(describe)?;
+    let start = file.seek(SeekFrom::End(0)).with_context(describe)?;
+    writeln!(file, "== {title}").with_context(describe)?;
+    Ok((file, start))
+}
+
+fn running() -> MutexGuard<'static, Vec<Running>> {
+    // A panic in another step must not silence this one.
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A step on display; taken off it when dropped without [`Shown::finish`], as in a panic.
+struct Shown {
+    id: u64,
+}
+
+impl Shown {
+    fn start(title: &str) -> Self {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let mut steps = running();
+        if terminal() {
+            if steps.is_empty() {
+                std::thread::spawn(tick);
+            }
+        } else {
+            say(&format!("{}… {title}", "  ".repeat(steps.len())));
+        }
+        steps.push(Running {
+            id,
+            title: title.to_owned(),
+            since: Instant::now(),
+        });
+        Self { id }
+    }
+
+    fn finish(self, ok: bool) {
+        self.remove(if ok { "✓" } else { "✗" });
+    }
+
+    fn remove(&self, mark: &str) {
+        let mut steps = running();
+        let Some(index) = steps.iter().position(|step| step.id == self.id) else {
+            return;
+        };
+        let step = steps.remove(index);
+        let line = format!("{}{mark} {} ({})", "  ".repeat(index), step.title, elapsed(step.since));
+        say(&if terminal() { format!("\r\x1b[K{line}") } else { line });
+        ENDED.notify_all();
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.remove("✗");
+    }
+}
+
+/// Keeps the innermost step's line fresh until no step is left.
+fn tick() {
+    let mut steps = running();
+    while let Some(step) = steps.last() {
+        let mut stderr = std::io::stderr().lock();
+        // Nobody to show it to is no reason to fail.
+        let _ = write!(
+            stderr,
+            "\r\x1b[K{}… {} ({})",
+            "  ".repeat(steps.len() - 1),
+            step.title,
+            elapsed(step.since)
+        );
+        let _ = stderr.flush();
+        drop(stderr);
+        steps = match ENDED.wait_timeout(steps, Duration::from_secs(1)) {
+            Ok((steps, _)) => steps,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+    }
+}
+
+/// Writes a line to stderr; a closed stderr is no reason to fail.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+fn elapsed(since: Instant) -> String {
+    let time = since.elapsed();
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        seconds @ 10..60 => format!("{seconds} s"),
+        seconds => format!("{} min {:02} s", seconds / 60, seconds % 60),
+    }
+}
