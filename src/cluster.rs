@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::api::ListParams;
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 
@@ -75,7 +75,10 @@ pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, Cluster
         config.write_timeout = Some(options.request_timeout);
     }
     let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let namespace = options
+        .namespace
+        .clone()
+        .unwrap_or_else(|| config.default_namespace.clone());
     let unreachable = |cause| ClusterError::Unreachable {
         url: url.clone(),
         cause,

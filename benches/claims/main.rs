@@ -66,7 +66,11 @@ async fn compare(lab: &Lab) -> Result<()> {
         clear(&client).await?;
     }
 
-    println!("Kubernetes {}, kernel NFS server, {} CPUs; creation to Bound", plane.version(), cpus());
+    println!(
+        "Kubernetes {}, kernel NFS server, {} CPUs; creation to Bound",
+        plane.version(),
+        cpus()
+    );
     println!(
         "{:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
         "claims", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
@@ -75,7 +79,11 @@ async fn compare(lab: &Lab) -> Result<()> {
         let (mut ideals, mut ours) = (Vec::new(), Vec::new());
         for number in 0..rounds {
             // Each goes first as often as the other.
-            let order = if number % 2 == 0 { ["ideal", "nfsprov"] } else { ["nfsprov", "ideal"] };
+            let order = if number % 2 == 0 {
+                ["ideal", "nfsprov"]
+            } else {
+                ["nfsprov", "ideal"]
+            };
             for class in order {
                 let done = round(&client, class, count).await?;
                 clear(&client).await?;
@@ -93,7 +101,11 @@ async fn compare(lab: &Lab) -> Result<()> {
     }
     println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
     clear(&client).await?;
-    println!("nfsprov memory: {} kB RSS now, {} kB at most", memory(&nfsprov, "VmRSS")?, memory(&nfsprov, "VmHWM")?);
+    println!(
+        "nfsprov memory: {} kB RSS now, {} kB at most",
+        memory(&nfsprov, "VmRSS")?,
+        memory(&nfsprov, "VmHWM")?
+    );
     anyhow::ensure!(!ideal.is_finished(), "the ideal provisioner ended");
     ideal.abort();
     nfsprov.terminate(Duration::from_secs(20)).await?;
@@ -139,6 +151,9 @@ fn cpus() -> usize {
 fn memory(process: &Process, field: &str) -> Result<u64> {
     let path = format!("/proc/{}/status", process.pid());
     let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = status.lines().find(|line| line.starts_with(field)).context("no such figure")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(field))
+        .context("no such figure")?;
     Ok(line.split_whitespace().nth(1).context("no figure")?.parse()?)
 }

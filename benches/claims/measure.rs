@@ -47,7 +47,9 @@ pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> 
     let mut events = pin!(watcher(claims.clone(), watcher::Config::default()).touched_objects());
     // The watch is up before the first claim, so that no Bound is missed.
     let barrier = format!("{class}-barrier");
-    claims.create(&Default::default(), &claim(&barrier, "no-such-class")?).await?;
+    claims
+        .create(&Default::default(), &claim(&barrier, "no-such-class")?)
+        .await?;
     while events.try_next().await?.context("watch ended")?.name_any() != barrier {}
     claims.delete(&barrier, &Default::default()).await?;
 
@@ -77,7 +79,9 @@ pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> 
         anyhow::Ok(bound)
     };
     let both = async { tokio::try_join!(make, bound) };
-    let (made, bound) = tokio::time::timeout(LIMIT, both).await.context("the claims are not all Bound in time")??;
+    let (made, bound) = tokio::time::timeout(LIMIT, both)
+        .await
+        .context("the claims are not all Bound in time")??;
     let last = bound.values().max().context("no claims")?;
     let mut each: Vec<_> = made.iter().map(|(name, at)| bound[name].duration_since(*at)).collect();
     each.sort();
@@ -93,9 +97,14 @@ pub async fn clear(client: &Client) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let begun = Instant::now();
     loop {
-        claims.delete_collection(&DeleteParams::default(), &Default::default()).await?;
-        volumes.delete_collection(&DeleteParams::default(), &Default::default()).await?;
-        let left = claims.list(&Default::default()).await?.items.len() + volumes.list(&Default::default()).await?.items.len();
+        claims
+            .delete_collection(&DeleteParams::default(), &Default::default())
+            .await?;
+        volumes
+            .delete_collection(&DeleteParams::default(), &Default::default())
+            .await?;
+        let left =
+            claims.list(&Default::default()).await?.items.len() + volumes.list(&Default::default()).await?.items.len();
         if left == 0 {
             return Ok(());
         }

@@ -99,7 +99,9 @@ fn class(args: Storageclass) -> Result<(Values, Delivery), &'static str> {
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Delete => "Delete",
         ReclaimPolicy::Retain => "Retain",
-        ReclaimPolicy::Recycle => return Err("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain"),
+        ReclaimPolicy::Recycle => {
+            return Err("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain");
+        }
     };
     let binding_mode = match args.binding_mode {
         cli::BindingMode::Immediate => "Immediate",

@@ -98,16 +98,18 @@ async fn pass(work: &Work, format: Format) -> Result<Exit> {
             cells.into_iter().map(Vec::from),
         ),
         Format::Json => {
-            let object = |[claim, result, volume, detail]: [String; 4]| {
-                json!({"claim": claim, "result": result, "volume": volume, "detail": detail})
-            };
+            let object = |[claim, result, volume, detail]: [String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
             let rows: Vec<_> = cells.into_iter().map(object).collect();
             serde_json::to_string_pretty(&rows)? + "\n"
         }
     };
     output::print(&text)?;
     let failed = |row: &Row| matches!(row.result, Err(_) | Ok(Outcome::Refused(_)));
-    Ok(if rows.iter().any(failed) { Exit::Failed } else { Exit::Done })
+    Ok(if rows.iter().any(failed) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 fn cells(row: &Row) -> [String; 4] {

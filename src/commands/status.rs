@@ -25,7 +25,10 @@ pub async fn run(args: &Status, global: &Global) -> Result<Exit> {
     let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
     let (claims, volumes) = tokio::try_join!(
         list(&claims, |_| true),
-        list(&volumes, |volume: &PersistentVolume| volume.spec.as_ref().is_some_and(|spec| spec.nfs.is_some())),
+        list(&volumes, |volume: &PersistentVolume| volume
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.nfs.is_some())),
     )
     .map_err(|error| anyhow!("cannot list claims and volumes: {}", cluster::sentence(&error)))?;
     let rows = rows(&claims, &volumes, args.all_namespaces);
@@ -75,7 +78,9 @@ fn rows(claims: &[PersistentVolumeClaim], volumes: &[PersistentVolume], all: boo
         if bound && !all {
             continue;
         }
-        let size = spec.capacity.and_then(|capacity| capacity.get("storage").map(|size| size.0.clone()));
+        let size = spec
+            .capacity
+            .and_then(|capacity| capacity.get("storage").map(|size| size.0.clone()));
         let status = volume.status.as_ref();
         rows.push([
             String::new(),
@@ -93,5 +98,6 @@ fn rows(claims: &[PersistentVolumeClaim], volumes: &[PersistentVolume], all: boo
 
 fn directory(volume: &PersistentVolume) -> String {
     let nfs = volume.spec.as_ref().and_then(|spec| spec.nfs.as_ref());
-    nfs.map(|nfs| format!("{}:{}", nfs.server, nfs.path)).unwrap_or_default()
+    nfs.map(|nfs| format!("{}:{}", nfs.server, nfs.path))
+        .unwrap_or_default()
 }

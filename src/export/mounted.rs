@@ -253,7 +253,16 @@ mod tests {
             export.rename(&path("link"), &path("archived")).await.map(|_| ()),
         ] {
             let error = refused.unwrap_err();
-            assert!(matches!(error, ExportError::NotADirectory { what: "a symbolic link", .. }), "{error}");
+            assert!(
+                matches!(
+                    error,
+                    ExportError::NotADirectory {
+                        what: "a symbolic link",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
         }
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
     }
@@ -279,8 +288,14 @@ mod tests {
         fs::create_dir(root.path().join("archived-v")).unwrap();
         let error = export.rename(&path("v"), &path("archived-v")).await.unwrap_err();
         assert!(matches!(error, ExportError::Exists(_)), "{error}");
-        assert_eq!(export.rename(&path("v"), &path("archived-w")).await.unwrap(), Removed::Done);
-        assert_eq!(export.rename(&path("v"), &path("archived-w")).await.unwrap(), Removed::AlreadyGone);
+        assert_eq!(
+            export.rename(&path("v"), &path("archived-w")).await.unwrap(),
+            Removed::Done
+        );
+        assert_eq!(
+            export.rename(&path("v"), &path("archived-w")).await.unwrap(),
+            Removed::AlreadyGone
+        );
     }
 
     #[tokio::test]
@@ -289,7 +304,10 @@ mod tests {
             server: "nfs".into(),
             path: "/nfsdata".into(),
         };
-        let error = Mounted::new(location, Path::new("/no/such/export")).probe().await.unwrap_err();
+        let error = Mounted::new(location, Path::new("/no/such/export"))
+            .probe()
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("/no/such/export"), "{error}");
     }
 }

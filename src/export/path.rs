@@ -125,8 +125,22 @@ mod tests {
         let too_long = "n".repeat(MAX_NAME + 1);
         let too_deep = "d/".repeat(MAX_PATH / 2) + "dd";
         for bad in [
-            "", "/", "/etc", ".", "..", "a/..", "../a", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b", "a\nb",
-            too_long.as_str(), too_deep.as_str(),
+            "",
+            "/",
+            "/etc",
+            ".",
+            "..",
+            "a/..",
+            "../a",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "a/.",
+            "a\0b",
+            "a\nb",
+            too_long.as_str(),
+            too_deep.as_str(),
         ] {
             assert!(VolumePath::parse(bad).is_err(), "{bad:?} was taken");
         }

@@ -29,7 +29,12 @@ const TYPE_LINK: u32 = 5;
 const REMOVALS: usize = 16;
 
 /// Everything but what an URL path may hold unquoted.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 type Handle = bytes::Bytes;
 
@@ -99,8 +104,10 @@ impl Wire {
     }
 
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
-        self.attempt("remove", &path.to_string(), |connection| connection.remove(path).boxed())
-            .await
+        self.attempt("remove", &path.to_string(), |connection| {
+            connection.remove(path).boxed()
+        })
+        .await
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
@@ -170,7 +177,11 @@ impl Wire {
 
     async fn forget(&self, dead: &Arc<Connection>) {
         let mut slot = self.slot.lock().await;
-        if slot.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, dead)) {
+        if slot
+            .connection
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, dead))
+        {
             slot.connection = None;
         }
     }

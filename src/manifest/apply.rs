@@ -52,7 +52,10 @@ pub async fn apply(cluster: &Cluster, manifest: &Manifest, dry_run: bool) -> Res
     let before = api.get_opt(&name).await.map_err(refused)?;
     let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
     params.dry_run = dry_run;
-    let after = api.patch(&name, &params, &Patch::Apply(object)).await.map_err(refused)?;
+    let after = api
+        .patch(&name, &params, &Patch::Apply(object))
+        .await
+        .map_err(refused)?;
     Ok(match before {
         None => Applied::Created,
         Some(before) if before.resource_version() == after.resource_version() => Applied::Unchanged,
@@ -62,7 +65,10 @@ pub async fn apply(cluster: &Cluster, manifest: &Manifest, dry_run: bool) -> Res
 
 /// The API of one of the kinds that templates make.
 fn api(cluster: &Cluster, object: &DynamicObject) -> Result<Api<DynamicObject>> {
-    let types = object.types.as_ref().context("the manifest has no apiVersion and kind")?;
+    let types = object
+        .types
+        .as_ref()
+        .context("the manifest has no apiVersion and kind")?;
     let resource = ApiResource::from_gvk(&types.try_into().context("the manifest's apiVersion is malformed")?);
     let client = cluster.client.clone();
     Ok(match types.kind.as_str() {

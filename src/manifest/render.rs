@@ -49,6 +49,66 @@ fn fill(file: &str, template: &str, values: impl Serialize) -> Result<String> {
         .keep_trailing_newline(true)
         .build()?;
     environment.set_syntax(syntax);
-    let rendered = environment.render_named_str(file, template, Serde(values));
-    rendered.with_context(|| format!("template {file} can't be rendered"))
+    let rendered = environment
+        .render_named_str(file, template, Serde(values))
+        .with_context(|| format!("template {file} can't be rendered"))?;
+    // JSON lets these stand in a string as they are; to YAML 1.1 they end the line.
+    let breaks = [
+        ('\u{85}', "\\u0085"),
+        ('\u{2028}', "\\u2028"),
+        ('\u{2029}', "\\u2029"),
+        ('\u{feff}', "\\ufeff"),
+    ];
+    Ok(breaks
+        .iter()
+        .fold(rendered, |text, (raw, escaped)| text.replace(*raw, escaped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::{AccessMode, Claim};
+    use super::*;
+
+    /// Texts that YAML would read as something else, or that would end a string if pasted in.
+    const HOSTILE: [&str; 14] = [
+        "yes", "0777", "1_000", "null", "~", "a: b", "\"", "'", "a\nb: c", "{{ x }}", "# no", "- a", "ключ", "\u{2028}",
+    ];
+
+    #[test]
+    fn any_text_comes_out_as_it_went_in() {
+        for text in HOSTILE {
+            let claim = Claim {
+                name: text.to_owned(),
+                namespace: Some(text.to_owned()),
+                size: text.to_owned(),
+                access_modes: vec![AccessMode::ReadWriteMany],
+                class: Some(text.to_owned()),
+                volume: Some(text.to_owned()),
+                selector: [(text.to_owned(), text.to_owned())].into(),
+            };
+            let manifest = render(&Values::Claim(claim)).unwrap_or_else(|error| panic!("{text:?}: {error:#}"));
+            let object = serde_json::to_value(&manifest.object).unwrap();
+            for pointer in [
+                "/metadata/name",
+                "/metadata/namespace",
+                "/spec/resources/requests/storage",
+                "/spec/storageClassName",
+                "/spec/volumeName",
+            ] {
+                assert_eq!(
+                    object.pointer(pointer),
+                    Some(&Value::from(text)),
+                    "{pointer}\n{}",
+                    manifest.yaml
+                );
+            }
+            assert_eq!(
+                object["spec"]["selector"]["matchLabels"][text], text,
+                "{}",
+                manifest.yaml
+            );
+        }
+    }
 }

@@ -15,7 +15,9 @@ pub fn name(text: &str) -> Result<String, String> {
         return Err(format!("it has {} characters; a name has 253 at most", text.len()));
     }
     if !text.split('.').all(label) {
-        return Err("a name has lower-case letters, digits, `-` and `.`, and begins and ends with a letter or digit".into());
+        return Err(
+            "a name has lower-case letters, digits, `-` and `.`, and begins and ends with a letter or digit".into(),
+        );
     }
     Ok(text.to_owned())
 }
@@ -52,7 +54,10 @@ pub fn size(text: &str) -> Result<String, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn server(text: &str) -> Result<String, String> {
-    let address = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
     if address.parse::<IpAddr>().is_ok() {
         return Ok(address.to_owned());
     }
@@ -60,7 +65,9 @@ pub fn server(text: &str) -> Result<String, String> {
         return Err("a server is a host name or an address, without path or port".to_owned());
     }
     let host = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
     if text.len() > 253 || !text.trim_end_matches('.').split('.').all(host) {
         return Err("this is neither a host name nor an address".to_owned());
@@ -79,11 +86,14 @@ pub fn path(text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) {
         return Err("the path has a control character".to_owned());
     }
-    let trimmed = text.trim_end_matches('/');
+    if text == "/" {
+        return Ok(text.to_owned());
+    }
+    let trimmed = text.strip_suffix('/').unwrap_or(text);
     if trimmed.split('/').skip(1).any(|name| matches!(name, "" | "." | "..")) {
         return Err("the path has an empty, `.` or `..` component; write it out".to_owned());
     }
-    Ok(if trimmed.is_empty() { "/" } else { trimmed }.to_owned())
+    Ok(trimmed.to_owned())
 }
 
 /// A provisioner's name: a qualified name such as `nfsprov/nfs`.
@@ -130,7 +140,9 @@ pub fn label(text: &str) -> Result<(String, String), String> {
         return Err(format!("{key:?} is no label key"));
     }
     if !(value.is_empty() || word(value)) {
-        return Err(format!("{value:?} is no label value: up to 63 letters, digits, `-`, `_` and `.`"));
+        return Err(format!(
+            "{value:?} is no label value: up to 63 letters, digits, `-`, `_` and `.`"
+        ));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -185,8 +197,12 @@ mod tests {
     fn sizes() {
         holds(
             size,
-            &["1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "12E", "1k", "100m", "1e+3", "5.Gi"],
-            &["", "1G1", "Gi", "1gi", "1 Gi", "-1Gi", "1.2.3", "0", "0.0Gi", "1KB", "1K", "1e", "1e999", "٣Gi", "."],
+            &[
+                "1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "12E", "1k", "100m", "1e+3", "5.Gi",
+            ],
+            &[
+                "", "1G1", "Gi", "1gi", "1 Gi", "-1Gi", "1.2.3", "0", "0.0Gi", "1KB", "1K", "1e", "1e999", "٣Gi", ".",
+            ],
         );
     }
 
@@ -194,7 +210,15 @@ mod tests {
     fn servers() {
         holds(
             server,
-            &["nfs", "nfs.example.com", "10.0.0.1", "fd00::1", "[fd00::1]", "host_1", "a."],
+            &[
+                "nfs",
+                "nfs.example.com",
+                "10.0.0.1",
+                "fd00::1",
+                "[fd00::1]",
+                "host_1",
+                "a.",
+            ],
             &["", "nfs:/data", "nfs:2049", "a b", "http://a", "a..b", "ñ"],
         );
         assert_eq!(server("[fd00::1]").unwrap(), "fd00::1");
@@ -212,9 +236,17 @@ mod tests {
 
     #[test]
     fn the_rest() {
-        holds(provisioner, &["nfsprov/nfs", "fuseim.pri/ifs", "nfs"], &["", "/nfs", "a/", "a/b/c", "a b/c"]);
+        holds(
+            provisioner,
+            &["nfsprov/nfs", "fuseim.pri/ifs", "nfs"],
+            &["", "/nfs", "a/", "a/b/c", "a b/c"],
+        );
         holds(claim, &["default/c"], &["c", "/c", "default/", "A/b", "a/b/c"]);
-        holds(label, &["a=b", "a.io/b=c", "a="], &["a", "=b", "a b=c", "a=b c", "a=-b", "A/=c"]);
+        holds(
+            label,
+            &["a=b", "a.io/b=c", "a="],
+            &["a", "=b", "a b=c", "a=b c", "a=-b", "A/=c"],
+        );
         holds(mount_option, &["ro", "nfsvers=4.1"], &["", "ro,soft", "a b"]);
         holds(mode, &["0777", "770", "2775"], &["", "0o777", "999", "17777", "rwx"]);
     }

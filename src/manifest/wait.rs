@@ -19,7 +19,11 @@ use crate::cluster::{self, Cluster};
 /// After `limit`, with the phase that it is in and the latest thing that the cluster said about it.
 pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) -> Result<Option<String>> {
     let name = object.name_any();
-    let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+    let kind = object
+        .types
+        .as_ref()
+        .map(|types| types.kind.as_str())
+        .unwrap_or_default();
     match kind {
         "PersistentVolume" => {
             let api: Api<PersistentVolume> = Api::all(cluster.client.clone());
@@ -36,8 +40,7 @@ pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) ->
             let namespace = object.namespace().unwrap_or_else(|| cluster.namespace.clone());
             let api: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), &namespace);
             let phase = |claim: Option<&PersistentVolumeClaim>| claim?.status.as_ref()?.phase.clone();
-            let ready =
-                move |claim: Option<&PersistentVolumeClaim>| phase(claim).is_some_and(|phase| phase == "Bound");
+            let ready = move |claim: Option<&PersistentVolumeClaim>| phase(claim).is_some_and(|phase| phase == "Bound");
             match tokio::time::timeout(limit, await_condition(api.clone(), &name, ready)).await {
                 Ok(claim) => Ok(phase(claim?.as_ref())),
                 Err(_) => {

@@ -71,7 +71,16 @@ mod tests {
 
     #[test]
     fn waits_double_from_one_second_to_five_minutes() {
-        for (failures, full) in [(1, 1), (2, 2), (3, 4), (5, 16), (9, 256), (10, 300), (500, 300), (u32::MAX, 300)] {
+        for (failures, full) in [
+            (1, 1),
+            (2, 2),
+            (3, 4),
+            (5, 16),
+            (9, 256),
+            (10, 300),
+            (500, 300),
+            (u32::MAX, 300),
+        ] {
             let wait = after(failures, "uid");
             let full = Duration::from_secs(full);
             assert!(wait <= full && wait >= full.mul_f64(0.8), "{failures}: {wait:?}");

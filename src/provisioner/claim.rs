@@ -85,7 +85,9 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
         return Verdict::Refuse("the claim asks for a block device (volumeMode: Block), and NFS has only files".into());
     }
     if spec.selector.is_some() {
-        return Verdict::Refuse("the claim has a selector, which only volumes made by hand can match; remove it".into());
+        return Verdict::Refuse(
+            "the claim has a selector, which only volumes made by hand can match; remove it".into(),
+        );
     }
     Verdict::Provision(class)
 }
@@ -166,12 +168,21 @@ mod tests {
         let class = class("Immediate", OURS);
         for (change, verdict) in [
             (json!({}), "provision"),
-            (json!({"metadata": {"annotations": {HANDOVER: null, HANDOVER_BETA: OURS}}}), "provision"),
-            (json!({"metadata": {"annotations": {HANDOVER: "other", HANDOVER_BETA: OURS}}}), "leave"),
+            (
+                json!({"metadata": {"annotations": {HANDOVER: null, HANDOVER_BETA: OURS}}}),
+                "provision",
+            ),
+            (
+                json!({"metadata": {"annotations": {HANDOVER: "other", HANDOVER_BETA: OURS}}}),
+                "leave",
+            ),
             (json!({"metadata": {"annotations": {HANDOVER: "other"}}}), "leave"),
             (json!({"metadata": {"annotations": {HANDOVER: null}}}), "leave"),
             (json!({"metadata": {"annotations": null}}), "leave"),
-            (json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}), "leave"),
+            (
+                json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+                "leave",
+            ),
             (json!({"spec": {"volumeName": "pv"}}), "leave"),
             (json!({"spec": {"volumeName": ""}}), "provision"),
             (json!({"status": {"phase": "Bound"}}), "leave"),
@@ -189,11 +200,26 @@ mod tests {
             (json!({"spec": {"volumeMode": "Block"}}), "refuse"),
             (json!({"spec": {"volumeMode": "Filesystem"}}), "provision"),
             (json!({"spec": {"selector": {}}}), "refuse"),
-            (json!({"spec": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "a"}}}), "refuse"),
-            (json!({"spec": {"dataSource": {"kind": "VolumeSnapshot", "name": "a"}}}), "refuse"),
-            (json!({"spec": {"dataSourceRef": {"kind": "VolumeSnapshot", "name": "a"}}}), "refuse"),
-            (json!({"spec": {"dataSourceRef": {"kind": "GitRepo", "name": "a"}}}), "leave"),
-            (json!({"spec": {"dataSource": {"kind": "GitRepo", "name": "a"}, "volumeMode": "Block"}}), "leave"),
+            (
+                json!({"spec": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "a"}}}),
+                "refuse",
+            ),
+            (
+                json!({"spec": {"dataSource": {"kind": "VolumeSnapshot", "name": "a"}}}),
+                "refuse",
+            ),
+            (
+                json!({"spec": {"dataSourceRef": {"kind": "VolumeSnapshot", "name": "a"}}}),
+                "refuse",
+            ),
+            (
+                json!({"spec": {"dataSourceRef": {"kind": "GitRepo", "name": "a"}}}),
+                "leave",
+            ),
+            (
+                json!({"spec": {"dataSource": {"kind": "GitRepo", "name": "a"}, "volumeMode": "Block"}}),
+                "leave",
+            ),
         ] {
             assert_eq!(word(change.clone(), Some(&class)), verdict, "{change}");
         }

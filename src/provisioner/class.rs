@@ -85,7 +85,9 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
                     .filter(|mode| *mode <= 0o7777)
                     .ok_or_else(|| bad("an octal mode such as 0770"))?;
             }
-            "server" if *value != export.server => return Err(bad(&format!("{}, the server served here", export.server))),
+            "server" if *value != export.server => {
+                return Err(bad(&format!("{}, the server served here", export.server)));
+            }
             "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
             "server" | "path" => {}
             "pathPattern" | "dirUid" | "dirGid" => {
@@ -157,7 +159,11 @@ mod tests {
             (&[("onDelete", "delete"), ("archiveOnDelete", "true")], Delete),
             (&[("onDelete", "retain"), ("archiveOnDelete", "false")], Retain),
         ] {
-            assert_eq!(settings(&class(parameters), &export()).unwrap().on_delete, fate, "{parameters:?}");
+            assert_eq!(
+                settings(&class(parameters), &export()).unwrap().on_delete,
+                fate,
+                "{parameters:?}"
+            );
         }
     }
 
@@ -182,7 +188,12 @@ mod tests {
 
     #[test]
     fn the_rest_is_taken_over() {
-        let mut class = class(&[("dirMode", "0750"), ("server", "10.77.0.10"), ("path", "/nfsdata"), ("colour", "blue")]);
+        let mut class = class(&[
+            ("dirMode", "0750"),
+            ("server", "10.77.0.10"),
+            ("path", "/nfsdata"),
+            ("colour", "blue"),
+        ]);
         class.mount_options = Some(vec!["nfsvers=4.1".into()]);
         class.reclaim_policy = Some("Retain".into());
         let read = settings(&class, &export()).unwrap();

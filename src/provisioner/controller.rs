@@ -74,7 +74,9 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     })
     .inspect_ok(move |event| {
         if let Event::Delete(claim) = event {
-            retries.retries().forget(claim.metadata.uid.as_deref().unwrap_or_default());
+            retries
+                .retries()
+                .forget(claim.metadata.uid.as_deref().unwrap_or_default());
         }
     })
     .reflect(claims_writer)

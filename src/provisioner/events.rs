@@ -114,14 +114,21 @@ async fn publish(client: Client, provisioner: String, mut entries: mpsc::Receive
         // Volumes come first: one event a tenth of a second while any are in the making.
         let latest = Instant::now() + YIELD;
         while busy.load(Ordering::Relaxed) > 0 && !entries.is_closed() {
-            if timeout_at(latest, tokio::time::sleep(Duration::from_millis(5))).await.is_err() {
+            if timeout_at(latest, tokio::time::sleep(Duration::from_millis(5)))
+                .await
+                .is_err()
+            {
                 break;
             }
         }
         // An event lives in a namespace, and the API server wants the object's and the event's to agree.
         about.namespace.get_or_insert_with(|| "default".to_owned());
         if let Err(error) = recorder.publish(&event, &about).await {
-            tracing::debug!(reason = event.reason, "event not published: {}", cluster::sentence(&error));
+            tracing::debug!(
+                reason = event.reason,
+                "event not published: {}",
+                cluster::sentence(&error)
+            );
         }
         published += 1;
         if published % REMEMBERED == 0 {

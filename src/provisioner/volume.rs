@@ -65,7 +65,10 @@ pub fn plan(
     let volume_name = claim::volume_for(uid);
     let directory = VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
         .map_err(|error| format!("the claim's names make no directory: {error}"))?;
-    let requests = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    let requests = spec
+        .resources
+        .as_ref()
+        .and_then(|resources| resources.requests.as_ref());
     let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
         return Err("the claim requests no storage size".to_owned());
     };
@@ -121,7 +124,12 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
         return Disposal::Leave;
     };
     let deleting = volume.metadata.deletion_timestamp.is_some();
-    let held = volume.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
+    let held = volume
+        .metadata
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|name| name == FINALIZER);
     // A PV deleted before its claim stays bound, and protected, until the claim goes.
     let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
     if !is_going(volume, provisioner) || !done_with || (deleting && !held) {
@@ -143,7 +151,10 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
     let directory = match VolumePath::below(&export.path, &nfs.path) {
         Ok(directory) => directory,
         Err(error) => {
-            return Disposal::Refuse(format!("PV {name} names {}, not a directory of {export}: {error}", nfs.path));
+            return Disposal::Refuse(format!(
+                "PV {name} names {}, not a directory of {export}: {error}",
+                nfs.path
+            ));
         }
     };
     // A directory made for this PV carries its name; any other is somebody's data.

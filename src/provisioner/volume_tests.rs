@@ -108,18 +108,30 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         (vec![phase("Available")], "leave"),
         (vec![policy("Retain")], "leave"),
         (vec![("/metadata/annotations", json!({}))], "leave"),
-        (vec![("/metadata/annotations", json!({PROVISIONED_BY: "other"}))], "leave"),
+        (
+            vec![("/metadata/annotations", json!({PROVISIONED_BY: "other"}))],
+            "leave",
+        ),
         (vec![deleted.clone()], "archive default-c-pvc-1"),
         (vec![deleted.clone(), phase("Bound")], "leave"),
         (vec![deleted.clone(), phase("Available")], "archive default-c-pvc-1"),
         (vec![deleted.clone(), policy("Retain")], "let go"),
-        (vec![deleted, ("/metadata/finalizers", json!(["kubernetes.io/pv-protection"]))], "leave"),
+        (
+            vec![
+                deleted,
+                ("/metadata/finalizers", json!(["kubernetes.io/pv-protection"])),
+            ],
+            "leave",
+        ),
         (vec![("/spec/nfs/server", json!("elsewhere"))], "refuse"),
         (vec![path("/nfsdata")], "refuse"),
         (vec![path("/etc/pvc-1")], "refuse"),
         (vec![path("/nfsdata/../etc/pvc-1")], "refuse"),
         (vec![path("/nfsdata/somebody-elses")], "refuse"),
-        (vec![path("/nfsdata/team/default-c-pvc-1")], "archive team/default-c-pvc-1"),
+        (
+            vec![path("/nfsdata/team/default-c-pvc-1")],
+            "archive team/default-c-pvc-1",
+        ),
     ] {
         let found = match disposal(&volume(&change), &export(), OURS) {
             Disposal::Leave => "leave".to_owned(),

@@ -173,7 +173,10 @@ impl Work {
         self.export.make(&plan.directory, settings.directory_mode).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("create PV {volume}");
-        match self.ask(&action, volumes.create(&PostParams::default(), &plan.volume)).await {
+        match self
+            .ask(&action, volumes.create(&PostParams::default(), &plan.volume))
+            .await
+        {
             // An earlier try got this far: the name holds the claim's uid.
             Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {}
             created => _ = created?,
@@ -191,7 +194,10 @@ impl Work {
         self.events.normal(
             claim,
             "Provisioning",
-            format!("External provisioner is provisioning volume for claim \"{}\"", key(claim)),
+            format!(
+                "External provisioner is provisioning volume for claim \"{}\"",
+                key(claim)
+            ),
         );
         if !unknown.is_empty() {
             let note = format!(
@@ -253,7 +259,10 @@ impl Work {
                 }),
                 ..DeleteParams::default()
             };
-            match self.ask(&format!("delete PV {name}"), volumes.delete(&name, &params)).await {
+            match self
+                .ask(&format!("delete PV {name}"), volumes.delete(&name, &params))
+                .await
+            {
                 Err(WorkError::Api { source, .. }) if is_not_found(&source) => {}
                 deleted => _ = deleted?,
             }

@@ -20,7 +20,9 @@ pub const TESTS: &[Test] = &[
     ("one_pass_serves_what_waits_and_ends", Need::Cluster, |stage| {
         Box::pin(one_pass(stage))
     }),
-    ("a_dry_run_makes_nothing", Need::Cluster, |stage| Box::pin(dry_run(stage))),
+    ("a_dry_run_makes_nothing", Need::Cluster, |stage| {
+        Box::pin(dry_run(stage))
+    }),
     ("a_claim_waits_for_its_first_pod", Need::Cluster, |stage| {
         Box::pin(first_consumer(stage))
     }),
@@ -30,9 +32,11 @@ pub const TESTS: &[Test] = &[
     ("a_claim_of_another_provisioner_is_left_alone", Need::Cluster, |stage| {
         Box::pin(foreign(stage))
     }),
-    ("what_nfs_cannot_give_is_refused_with_an_event", Need::Cluster, |stage| {
-        Box::pin(refused(stage))
-    }),
+    (
+        "what_nfs_cannot_give_is_refused_with_an_event",
+        Need::Cluster,
+        |stage| Box::pin(refused(stage)),
+    ),
     ("a_local_directory_serves_as_well", Need::Cluster, |stage| {
         Box::pin(local_directory(stage))
     }),
@@ -58,7 +62,10 @@ async fn three_claims(stage: Arc<Stage>) -> Result<()> {
         let mode = scene.on_server(&format!("stat -c %a {directory}")).await?;
         ensure!(mode.trim() == "777", "mode {mode}");
         scene
-            .event(name, "Provisioning: External provisioner is provisioning volume for claim")
+            .event(
+                name,
+                "Provisioning: External provisioner is provisioning volume for claim",
+            )
             .await?;
         scene
             .event(name, "ProvisioningSucceeded: Successfully provisioned volume pvc-")
@@ -88,7 +95,10 @@ async fn one_pass(stage: Arc<Stage>) -> Result<()> {
     let args = scene.provision_args();
     let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
     ensure!(code == 1, "a refused claim is a failure: {code}\n{stdout}\n{stderr}");
-    ensure!(stdout.matches(" provisioned ").count() == 2 && stdout.contains("block device"), "{stdout}");
+    ensure!(
+        stdout.matches(" provisioned ").count() == 2 && stdout.contains("block device"),
+        "{stdout}"
+    );
     scene.bound("a").await?;
     scene.bound("b").await?;
     scene.claims().delete("block", &Default::default()).await?;
@@ -113,7 +123,9 @@ async fn dry_run(stage: Arc<Stage>) -> Result<()> {
 
 async fn first_consumer(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    scene.class(json!({"volumeBindingMode": "WaitForFirstConsumer"})).await?;
+    scene
+        .class(json!({"volumeBindingMode": "WaitForFirstConsumer"}))
+        .await?;
     let mut provisioner = scene.watch(&["-v"]).await?;
     let claim = scene.claim("late", json!({})).await?;
     scene.event("late", "WaitForFirstConsumer").await?;
@@ -137,7 +149,9 @@ async fn late_class(stage: Arc<Stage>) -> Result<()> {
     scene.claim_handed_over("a", json!({})).await?;
     scene.classes().delete(&scene.class, &Default::default()).await?;
     let _provisioner = scene.watch(&[]).await?;
-    scene.event("a", "ProvisioningFailed: failed to provision volume").await?;
+    scene
+        .event("a", "ProvisioningFailed: failed to provision volume")
+        .await?;
     scene.class(json!({})).await?;
     scene.bound("a").await?;
     Ok(())
@@ -164,8 +178,12 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("block", json!({"volumeMode": "Block"})).await?;
-    scene.claim("chosen", json!({"selector": {"matchLabels": {"a": "b"}}})).await?;
-    let block = scene.event("block", "ProvisioningFailed: failed to provision volume").await?;
+    scene
+        .claim("chosen", json!({"selector": {"matchLabels": {"a": "b"}}}))
+        .await?;
+    let block = scene
+        .event("block", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(block.contains("block device"), "{block}");
     let chosen = scene.event("chosen", "ProvisioningFailed").await?;
     ensure!(chosen.contains("selector"), "{chosen}");

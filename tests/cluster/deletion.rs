@@ -16,24 +16,32 @@ pub const TESTS: &[Test] = &[
     ("a_deleted_claim_is_archived_by_default", Need::Cluster, |stage| {
         Box::pin(archived(stage))
     }),
-    ("a_deleted_claim_is_removed_where_the_class_says_so", Need::Cluster, |stage| {
-        Box::pin(removed(stage))
-    }),
-    ("a_deleted_claim_leaves_its_directory_with_on_delete_retain", Need::Cluster, |stage| {
-        Box::pin(kept(stage))
-    }),
+    (
+        "a_deleted_claim_is_removed_where_the_class_says_so",
+        Need::Cluster,
+        |stage| Box::pin(removed(stage)),
+    ),
+    (
+        "a_deleted_claim_leaves_its_directory_with_on_delete_retain",
+        Need::Cluster,
+        |stage| Box::pin(kept(stage)),
+    ),
     ("a_retained_volume_stays_released", Need::Cluster, |stage| {
         Box::pin(retained(stage))
     }),
     ("a_class_deleted_meanwhile_changes_nothing", Need::Cluster, |stage| {
         Box::pin(class_gone(stage))
     }),
-    ("a_volume_deleted_before_its_claim_loses_nothing", Need::Cluster, |stage| {
-        Box::pin(volume_first(stage))
-    }),
-    ("a_volume_that_points_elsewhere_is_not_touched", Need::Cluster, |stage| {
-        Box::pin(points_elsewhere(stage))
-    }),
+    (
+        "a_volume_deleted_before_its_claim_loses_nothing",
+        Need::Cluster,
+        |stage| Box::pin(volume_first(stage)),
+    ),
+    (
+        "a_volume_that_points_elsewhere_is_not_touched",
+        Need::Cluster,
+        |stage| Box::pin(points_elsewhere(stage)),
+    ),
 ];
 
 /// A bound claim with a file in its volume, and its directory's name.

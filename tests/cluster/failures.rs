@@ -30,9 +30,11 @@ pub const TESTS: &[Test] = &[
     ("the_nfs_server_may_restart", Need::Lab, |stage| {
         Box::pin(nfs_server_restarts(stage))
     }),
-    ("what_is_wrong_at_the_start_is_said_in_one_sentence", Need::Lab, |stage| {
-        Box::pin(wrong_start(stage))
-    }),
+    (
+        "what_is_wrong_at_the_start_is_said_in_one_sentence",
+        Need::Lab,
+        |stage| Box::pin(wrong_start(stage)),
+    ),
 ];
 
 /// Without the right to make PVs the provisioner gets as far as the directory, and there it is killed.
@@ -114,7 +116,10 @@ async fn nfs_server_hangs(stage: Arc<Stage>) -> Result<()> {
     }
     for name in names {
         let event = scene.event(name, "ProvisioningFailed").await?;
-        ensure!(event.contains("does not answer") && event.contains("next try"), "{event}");
+        ensure!(
+            event.contains("does not answer") && event.contains("next try"),
+            "{event}"
+        );
     }
     // Down for 20 s in all: later tries fail too, and the claims go on waiting.
     tokio::time::sleep_until(hung + Duration::from_secs(20)).await;
@@ -153,26 +158,52 @@ async fn wrong_start(stage: Arc<Stage>) -> Result<()> {
     std::fs::write(&refused, text.replace(url, "https://127.0.0.1:1"))?;
     let (garbage, refused) = (garbage.display().to_string(), refused.display().to_string());
     for (server, path, more, words) in [
-        ("no-such-host.invalid", "/nfsdata", vec![], "no-such-host.invalid has no address"),
+        (
+            "no-such-host.invalid",
+            "/nfsdata",
+            vec![],
+            "no-such-host.invalid has no address",
+        ),
         // Nothing listens on this machine's own addresses in the lab's network.
         ("127.0.0.1", "/nfsdata", vec![], "127.0.0.1:/nfsdata does not answer"),
         (address, "/nosuch", vec![], "refuses"),
         (address, "/nfsdata", vec!["--kubeconfig", &garbage], "garbage"),
-        (address, "/nfsdata", vec!["--context", "nosuch"], "no context \"nosuch\""),
-        (address, "/nfsdata", vec!["--kubeconfig", &refused], "https://127.0.0.1:1 does not answer"),
+        (
+            address,
+            "/nfsdata",
+            vec!["--context", "nosuch"],
+            "no context \"nosuch\"",
+        ),
+        (
+            address,
+            "/nfsdata",
+            vec!["--kubeconfig", &refused],
+            "https://127.0.0.1:1 does not answer",
+        ),
         (address, "/nfsdata", vec!["--via", "dir:/no/such"], "/no/such"),
     ] {
         let mut command = Command::new(NFSPROV);
-        command.args(["provision", "--server", server, "--path", path]).args(&more);
+        command
+            .args(["provision", "--server", server, "--path", path])
+            .args(&more);
         if !more.contains(&"--kubeconfig") {
             command.arg("--kubeconfig").arg(&scene.kubeconfig);
         }
         let output = timeout(Duration::from_secs(10), command.kill_on_drop(true).output()).await;
         let output = output.with_context(|| format!("{server}:{path} {more:?} takes over 10 s"))??;
         let (stdout, stderr, code) = said(&output);
-        ensure!(code == 1 && stdout.is_empty(), "{server}:{path} {more:?}: {code} {stdout}");
-        ensure!(stderr.starts_with("error: ") && stderr.contains(words), "{more:?}: {stderr}");
-        ensure!(stderr.trim_end().lines().count() == 1, "{more:?}: more than a sentence: {stderr}");
+        ensure!(
+            code == 1 && stdout.is_empty(),
+            "{server}:{path} {more:?}: {code} {stdout}"
+        );
+        ensure!(
+            stderr.starts_with("error: ") && stderr.contains(words),
+            "{more:?}: {stderr}"
+        );
+        ensure!(
+            stderr.trim_end().lines().count() == 1,
+            "{more:?}: more than a sentence: {stderr}"
+        );
     }
     Ok(())
 }

@@ -217,7 +217,9 @@ impl Scene {
             &change,
         );
         let params = PatchParams::apply("test");
-        self.classes().patch(&self.class, &params, &Patch::Apply(&class)).await?;
+        self.classes()
+            .patch(&self.class, &params, &Patch::Apply(&class))
+            .await?;
         Ok(())
     }
 
@@ -240,7 +242,10 @@ impl Scene {
             "resources": {"requests": {"storage": "1Gi"}},
         });
         let claim = json!({"metadata": {"name": name}, "spec": laid_over(plain, &spec)});
-        Ok(self.claims().create(&Default::default(), &serde_json::from_value(claim)?).await?)
+        Ok(self
+            .claims()
+            .create(&Default::default(), &serde_json::from_value(claim)?)
+            .await?)
     }
 
     /// The same, waited for until the controller manager has handed it over to the provisioner.
@@ -284,8 +289,13 @@ impl Scene {
         let about = ListParams::default().fields(&format!("involvedObject.name={name}"));
         let mut events = api.list(&about).await?.items;
         events.sort_by_key(|event| event.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        let line =
-            |event: Event| format!("{}: {}", event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+        let line = |event: Event| {
+            format!(
+                "{}: {}",
+                event.reason.unwrap_or_default(),
+                event.message.unwrap_or_default()
+            )
+        };
         Ok(events.into_iter().map(line).collect())
     }
 
@@ -321,9 +331,13 @@ impl Scene {
     pub async fn nfsprov<S: AsRef<str>>(&self, args: &[S]) -> Result<Output> {
         let mut command = Command::new(NFSPROV);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
-        command.args(["-n", &self.namespace]).args(args.iter().map(AsRef::as_ref));
+        command
+            .args(["-n", &self.namespace])
+            .args(args.iter().map(AsRef::as_ref));
         command.stdin(Stdio::null()).kill_on_drop(true);
-        Ok(timeout(PATIENCE, command.output()).await.context("nfsprov does not end")??)
+        Ok(timeout(PATIENCE, command.output())
+            .await
+            .context("nfsprov does not end")??)
     }
 
     /// Starts `provision --watch` and waits until it watches.
@@ -334,7 +348,11 @@ impl Scene {
 
     /// The same with another kubeconfig.
     pub async fn watch_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
-        let log = self.stage.directory.path().join(format!("provision-{}.log", self.stage.next()));
+        let log = self
+            .stage
+            .directory
+            .path()
+            .join(format!("provision-{}.log", self.stage.next()));
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
@@ -359,8 +377,16 @@ impl Scene {
                 guest.ssh(&format!("cd /nfsdata && {command}")).await
             }
             Directories::Local(directory) => {
-                let output = Command::new("sh").args(["-c", command]).current_dir(directory).output().await?;
-                ensure!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+                let output = Command::new("sh")
+                    .args(["-c", command])
+                    .current_dir(directory)
+                    .output()
+                    .await?;
+                ensure!(
+                    output.status.success(),
+                    "{command}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
                 Ok(String::from_utf8(output.stdout)?)
             }
         }
@@ -382,7 +408,10 @@ impl Provisioner {
             if log.contains(text) {
                 return Ok(());
             }
-            ensure!(self.process.is_running(), "nfsprov ended without {text:?}; it said:\n{log}");
+            ensure!(
+                self.process.is_running(),
+                "nfsprov ended without {text:?}; it said:\n{log}"
+            );
             ensure!(Instant::now() < end, "nfsprov never says {text:?}, only:\n{log}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -396,7 +425,9 @@ impl Provisioner {
     /// Sends SIGTERM, and gives the exit status.
     pub async fn stop(mut self) -> Result<ExitStatus> {
         self.process.signal("TERM")?;
-        timeout(PATIENCE, self.process.wait()).await.context("nfsprov does not stop")?
+        timeout(PATIENCE, self.process.wait())
+            .await
+            .context("nfsprov does not stop")?
     }
 
     /// Ends it as a power failure would.
@@ -408,7 +439,11 @@ impl Provisioner {
 /// stdout, stderr and exit code of a finished run.
 pub fn said(output: &Output) -> (String, String, i32) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr), output.status.code().unwrap_or(-1))
+    (
+        text(&output.stdout),
+        text(&output.stderr),
+        output.status.code().unwrap_or(-1),
+    )
 }
 
 fn phase(claim: Option<&PersistentVolumeClaim>) -> &str {

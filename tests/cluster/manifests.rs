@@ -15,7 +15,9 @@ pub const TESTS: &[Test] = &[
     ("a_class_is_applied_and_served", Need::Cluster, |stage| {
         Box::pin(class_served(stage))
     }),
-    ("waiting_in_vain_says_why", Need::Cluster, |stage| Box::pin(in_vain(stage))),
+    ("waiting_in_vain_says_why", Need::Cluster, |stage| {
+        Box::pin(in_vain(stage))
+    }),
 ];
 
 /// Runs the tool, `flags` after `command`, and gives its stdout.
@@ -28,12 +30,17 @@ async fn ok(scene: &Scene, command: &str, flags: &str) -> Result<String> {
 
 async fn static_pair(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    let (pv, class) = (format!("mypv-{}", scene.namespace), format!("static-{}", scene.namespace));
-    let volume = format!(
-        "create pv {pv} --server 10.128.1.117 --path /nfsdata --size 1Gi --access-mode RWO --class {class}"
+    let (pv, class) = (
+        format!("mypv-{}", scene.namespace),
+        format!("static-{}", scene.namespace),
     );
+    let volume =
+        format!("create pv {pv} --server 10.128.1.117 --path /nfsdata --size 1Gi --access-mode RWO --class {class}");
     let checked = ok(&scene, &volume, "--dry-run server").await?;
-    ensure!(checked == format!("persistentvolume/{pv} created (server dry run)\n"), "{checked}");
+    ensure!(
+        checked == format!("persistentvolume/{pv} created (server dry run)\n"),
+        "{checked}"
+    );
     ensure!(scene.volumes().get_opt(&pv).await?.is_none());
     let applied = ok(&scene, &volume, "--apply --wait").await?;
     let wanted = format!("persistentvolume/{pv} created\npersistentvolume/{pv} is Available\n");
@@ -54,7 +61,10 @@ async fn static_pair(stage: Arc<Stage>) -> Result<()> {
 
 async fn class_served(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    let class = format!("create storageclass {} --provisioner {}", scene.class, scene.provisioner);
+    let class = format!(
+        "create storageclass {} --provisioner {}",
+        scene.class, scene.provisioner
+    );
     ok(&scene, &class, "--on-delete delete --dir-mode 0750 --apply").await?;
     let _provisioner = scene.watch(&[]).await?;
     let claim = format!("create pvc a --size 500Mi --class {}", scene.class);
@@ -73,6 +83,9 @@ async fn in_vain(stage: Arc<Stage>) -> Result<()> {
     let args = format!("{claim} --apply --wait --timeout 2s");
     let (_, stderr, code) = said(&scene.nfsprov(&args.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 1 && stderr.contains("is Pending after 2 s: "), "{stderr}");
-    ensure!(stderr.to_lowercase().contains("waiting for a volume to be created"), "{stderr}");
+    ensure!(
+        stderr.to_lowercase().contains("waiting for a volume to be created"),
+        "{stderr}"
+    );
     Ok(())
 }

@@ -1,0 +1,135 @@
+//! The rules of ARCHITECTURE.md, held against the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every source file, by its path below `src/`, without its tests.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap();
+        let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        for path in paths {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            found.push((name, code));
+        }
+    }
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
+
+/// Whether code mentions a module or crate in a path.
+fn mentions(code: &str, path: &str) -> bool {
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .any(|line| line.contains(path))
+}
+
+#[test]
+fn arrows_run_one_way() {
+    // Who (a prefix of the file's name) must not know whom.
+    let rules = [
+        (
+            "export/",
+            &[
+                "crate::provisioner",
+                "crate::manifest",
+                "crate::cluster",
+                "crate::output",
+            ][..],
+        ),
+        ("manifest/", &["crate::provisioner", "crate::export", "crate::output"]),
+        ("provisioner/", &["crate::manifest", "crate::output"]),
+        (
+            "cluster.rs",
+            &[
+                "crate::provisioner",
+                "crate::manifest",
+                "crate::export",
+                "crate::output",
+            ],
+        ),
+        ("output.rs", &["crate::"]),
+        ("commands/create.rs", &["super::provision", "super::status"]),
+        ("commands/provision.rs", &["super::create", "super::status"]),
+        ("commands/status.rs", &["super::create", "super::provision"]),
+    ];
+    for (name, code) in sources() {
+        for (prefix, forbidden) in rules {
+            for path in forbidden.iter().filter(|_| name.starts_with(prefix)) {
+                assert!(!mentions(&code, path), "{name} uses {path}");
+            }
+        }
+        let outer = name.starts_with("commands/") || matches!(name.as_str(), "lib.rs" | "main.rs" | "cli.rs");
+        for path in ["crate::commands", "crate::cli"].iter().filter(|_| !outer) {
+            assert!(!mentions(&code, path), "{name} uses {path}");
+        }
+    }
+}
+
+#[test]
+fn what_decides_is_pure() {
+    let pure = [
+        "provisioner/claim.rs",
+        "provisioner/class.rs",
+        "provisioner/volume.rs",
+        "provisioner/backoff.rs",
+        "export/path.rs",
+        "manifest/validate.rs",
+        "manifest/values.rs",
+    ];
+    let sources = sources();
+    for name in pure {
+        let (_, code) = sources.iter().find(|(found, _)| found == name).expect(name);
+        for impure in [
+            "tokio",
+            "kube::",
+            "std::fs",
+            "std::env",
+            "std::time::Instant",
+            "SystemTime",
+            "Timestamp::now",
+        ] {
+            assert!(!mentions(code, impure), "{name} uses {impure}");
+        }
+    }
+}
+
+#[test]
+fn one_library_has_one_place() {
+    let places = [
+        ("nfs_rs::", "export/wire.rs"),
+        ("rustix::", "export/mounted.rs"),
+        ("comfy_table::", "output.rs"),
+        ("indicatif::", "output.rs"),
+        ("minijinja::", "manifest/render.rs"),
+        ("serde_yaml::", "manifest/render.rs"),
+    ];
+    for (name, code) in sources() {
+        for (library, place) in places {
+            assert!(
+                name == place || !mentions(&code, library),
+                "{name} uses {library}, which lives in {place}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    for (name, code) in sources() {
+        let lines = code.lines().count();
+        assert!(
+            lines <= 500,
+            "{name} has {lines} lines: is there a second subject in it?"
+        );
+    }
+}
