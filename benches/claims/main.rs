@@ -1,4 +1,6 @@
 //! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
+//!
+//! `cargo bench --bench claims -- 300` runs only that size.
 
 mod ideal;
 mod measure;
@@ -75,7 +77,11 @@ async fn compare(lab: &Lab) -> Result<()> {
         "{:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
         "claims", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
     );
+    let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     for (count, rounds) in SIZES {
+        if !chosen.is_empty() && !chosen.contains(&count) {
+            continue;
+        }
         let (mut ideals, mut ours) = (Vec::new(), Vec::new());
         for number in 0..rounds {
             // Each goes first as often as the other.

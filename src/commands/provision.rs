@@ -47,14 +47,14 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     };
     let (events, publisher) = Events::start(cluster.client.clone(), &settings.name);
     let work = Arc::new(Work::new(settings, cluster.client, export, events));
+    let stop = stop_signal()?;
     let exit = if args.watch {
-        let stop = stop_signal()?;
         tracing::info!(cluster = cluster.version, "connected");
         controller::watch(work, stop).await;
         tracing::info!("stopped");
         Exit::Done
     } else {
-        pass(&work, args.output).await?
+        pass(&work, args.output, stop).await?
     };
     publisher.finish().await;
     Ok(exit)
@@ -80,7 +80,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-async fn pass(work: &Work, format: Format) -> Result<Exit> {
+async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Result<Exit> {
     let waiting = Waiting::read(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
@@ -88,8 +88,9 @@ async fn pass(work: &Work, format: Format) -> Result<Exit> {
         eprintln!("no claim waits for provisioner {}", work.settings.name);
         return Ok(Exit::Done);
     }
-    let bar = output::progress(waiting.len(), "claims");
-    let rows = waiting.serve(work, |_| bar.inc(1)).await;
+    let total = waiting.len();
+    let bar = output::progress(total, "claims");
+    let rows = waiting.serve(work, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let text = match format {

@@ -66,20 +66,17 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
     let Some(spec) = &claim.spec else {
         return Verdict::Leave;
     };
-    // A source of another kind belongs to a volume populator, which makes the volume itself.
-    let sources = [
-        spec.data_source.as_ref().map(|source| source.kind.as_str()),
-        spec.data_source_ref.as_ref().map(|source| source.kind.as_str()),
-    ];
-    for kind in sources.into_iter().flatten() {
-        match kind {
-            "PersistentVolumeClaim" | "VolumeSnapshot" => {
-                return Verdict::Refuse(format!(
-                    "the claim asks for a copy of a {kind}, which NFS directories can't give; remove its data source"
-                ));
-            }
-            _ => return Verdict::Leave,
-        }
+    // The API server keeps the two alike; a kind that only the newer field may have stands only there.
+    let reference = spec.data_source_ref.as_ref().map(|source| &source.kind);
+    let source = reference.or(spec.data_source.as_ref().map(|source| &source.kind));
+    if let Some(kind) = source {
+        return match kind.as_str() {
+            "PersistentVolumeClaim" | "VolumeSnapshot" => Verdict::Refuse(format!(
+                "the claim asks for a copy of a {kind}, which NFS directories can't give; remove its data source"
+            )),
+            // Another kind belongs to a volume populator, which makes the volume itself.
+            _ => Verdict::Leave,
+        };
     }
     if spec.volume_mode.as_deref() == Some("Block") {
         return Verdict::Refuse("the claim asks for a block device (volumeMode: Block), and NFS has only files".into());

@@ -55,11 +55,14 @@ impl Waiting {
         self.claims.is_empty()
     }
 
-    /// Serves them all, some at a time; `done` is told of each. The rows come sorted by claim.
-    pub async fn serve(self, work: &Work, mut done: impl FnMut(&Row)) -> Vec<Row> {
+    /// Serves them, some at a time; `done` is told of each. The rows come sorted by claim.
+    ///
+    /// When `stop` resolves, what is in flight is finished and nothing else begun.
+    pub async fn serve(self, work: &Work, stop: impl Future<Output = ()>, mut done: impl FnMut(&Row)) -> Vec<Row> {
         let Self { claims, classes } = &self;
         let concurrency = usize::from(work.settings.concurrency);
         let mut rows: Vec<Row> = stream::iter(claims)
+            .take_until(stop)
             .map(|claim| async move {
                 let class = claim::class_name(claim).and_then(|name| classes.get(name));
                 let result = work.provision(claim, class).await;
