@@ -320,6 +320,8 @@ pub enum LogFormat {
 pub enum Format {
     /// Aligned columns
     Table,
+    /// Aligned columns, all there are
+    Wide,
     /// A JSON array
     Json,
 }

@@ -31,18 +31,17 @@ impl Colour {
 
 /// Rows in aligned columns under headings, as kubectl prints them.
 ///
-/// On a terminal long cells are wrapped to its width; elsewhere a row is always one line.
+/// A row is always one line, so that it can be searched and cut.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(if std::io::stdout().is_terminal() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    });
+    table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().copied());
     for row in rows {
         table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
     lines.collect()

@@ -135,7 +135,7 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
         ("provision --server s --path /p --via smb", "nfs or dir:/MOUNT"),
         ("provision --server s --path /p --concurrency 0", "1..=1024"),
         ("provision --server s --path /p --request-timeout soon", "30s or 2m"),
-        ("status -o yml", "table, json"),
+        ("status -o yml", "table, wide, json"),
         ("stauts", "status"),
     ] {
         let (stdout, stderr, code) = nfsprov(args);

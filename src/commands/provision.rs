@@ -84,7 +84,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     let waiting = Waiting::read(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
-    if waiting.is_empty() && format == Format::Table {
+    if waiting.is_empty() && format != Format::Json {
         eprintln!("no claim waits for provisioner {}", work.settings.name);
         return Ok(Exit::Done);
     }
@@ -94,7 +94,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let text = match format {
-        Format::Table => output::table(
+        Format::Table | Format::Wide => output::table(
             &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
             cells.into_iter().map(Vec::from),
         ),

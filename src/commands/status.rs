@@ -13,7 +13,9 @@ use crate::cli::{Format, Global, Status};
 use crate::cluster::{self, Use, connect, list};
 use crate::output;
 
-const HEADINGS: [&str; 7] = ["NAMESPACE", "CLAIM", "PHASE", "CLASS", "SIZE", "VOLUME", "DIRECTORY"];
+/// The columns; the first [`NARROW`] of them fit a terminal of 80.
+const HEADINGS: [&str; 7] = ["NAMESPACE", "CLAIM", "PHASE", "SIZE", "VOLUME", "CLASS", "DIRECTORY"];
+const NARROW: usize = 5;
 
 /// Runs `nfsprov status`.
 pub async fn run(args: &Status, global: &Global) -> Result<Exit> {
@@ -33,7 +35,8 @@ pub async fn run(args: &Status, global: &Global) -> Result<Exit> {
     .map_err(|error| anyhow!("cannot list claims and volumes: {}", cluster::sentence(&error)))?;
     let rows = rows(&claims, &volumes, args.all_namespaces);
     let text = match args.output {
-        Format::Table => output::table(&HEADINGS, rows.into_iter().map(Vec::from)),
+        Format::Table => output::table(&HEADINGS[..NARROW], rows.iter().map(|row| row[..NARROW].to_vec())),
+        Format::Wide => output::table(&HEADINGS, rows.into_iter().map(Vec::from)),
         Format::Json => {
             let object = |row: [String; 7]| {
                 let keys = HEADINGS.iter().map(|heading| heading.to_lowercase());
@@ -65,9 +68,9 @@ fn rows(claims: &[PersistentVolumeClaim], volumes: &[PersistentVolume], all: boo
             claim.namespace().unwrap_or_default(),
             claim.name_any(),
             status.and_then(|status| status.phase.clone()).unwrap_or_default(),
-            spec.storage_class_name.unwrap_or_default(),
             size.unwrap_or_default(),
             volume_name,
+            spec.storage_class_name.unwrap_or_default(),
             volume.map(directory).unwrap_or_default(),
         ]);
     }
@@ -86,9 +89,9 @@ fn rows(claims: &[PersistentVolumeClaim], volumes: &[PersistentVolume], all: boo
             String::new(),
             String::new(),
             status.and_then(|status| status.phase.clone()).unwrap_or_default(),
-            spec.storage_class_name.unwrap_or_default(),
             size.unwrap_or_default(),
             volume.name_any(),
+            spec.storage_class_name.unwrap_or_default(),
             directory(volume),
         ]);
     }

@@ -126,14 +126,55 @@ impl Stage {
         self.runtime.block_on(test)
     }
 
-    /// Stops what was brought up.
+    /// Stops what was brought up; on a user's own cluster, takes away what the tests made.
     pub fn close(&self) {
+        if self.lane == "own"
+            && let Err(error) = self.runtime.block_on(self.tidy())
+        {
+            eprintln!("tidying up: {error:#}");
+        }
         let plane = self.plane.lock().ok().and_then(|mut plane| plane.take());
         if let Some(plane) = plane
             && let Err(error) = self.runtime.block_on(plane.stop())
         {
             eprintln!("stopping the control plane: {error:#}");
         }
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        let client = client(&self.kubeconfig).await?;
+        let ours = format!("test-{}-", std::process::id());
+        let (params, listed) = (Default::default(), Default::default());
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        for namespace in namespaces.list(&listed).await?.iter().map(ResourceExt::name_any) {
+            if namespace.starts_with(&ours) {
+                namespaces.delete(&namespace, &params).await?;
+            }
+        }
+        let classes: Api<StorageClass> = Api::all(client.clone());
+        for class in classes.list(&listed).await?.iter().map(ResourceExt::name_any) {
+            if class.starts_with(&ours) {
+                classes.delete(&class, &params).await?;
+            }
+        }
+        let volumes: Api<PersistentVolume> = Api::all(client);
+        for volume in volumes.list(&listed).await? {
+            let maker = volume.annotations().get("pv.kubernetes.io/provisioned-by");
+            if volume.name_any().contains(&ours) || maker.is_some_and(|maker| maker.contains(&ours)) {
+                // Nobody is left who would take the finalizer off.
+                let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+                volumes
+                    .patch(&volume.name_any(), &PatchParams::default(), &patch)
+                    .await?;
+                if let Err(error) = volumes.delete(&volume.name_any(), &params).await {
+                    ensure!(
+                        matches!(&error, kube::Error::Api(status) if status.is_not_found()),
+                        error
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The lab, for tests with [`Need::Lab`].
@@ -149,9 +190,7 @@ impl Stage {
 
     /// A scene on another cluster.
     pub async fn scene_on(self: &Arc<Self>, kubeconfig: &Path) -> Result<Scene> {
-        let config = kube::config::Kubeconfig::read_from(kubeconfig)?;
-        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
-        let client = Client::try_from(config)?;
+        let client = client(kubeconfig).await?;
         let namespace = format!("test-{}-{}", std::process::id(), self.next());
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
         Api::all(client.clone()).create(&Default::default(), &object).await?;
@@ -444,6 +483,12 @@ pub fn said(output: &Output) -> (String, String, i32) {
         text(&output.stderr),
         output.status.code().unwrap_or(-1),
     )
+}
+
+async fn client(kubeconfig: &Path) -> Result<Client> {
+    let config = kube::config::Kubeconfig::read_from(kubeconfig)?;
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+    Ok(Client::try_from(config)?)
 }
 
 fn phase(claim: Option<&PersistentVolumeClaim>) -> &str {

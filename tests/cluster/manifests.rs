@@ -50,7 +50,7 @@ async fn static_pair(stage: Arc<Stage>) -> Result<()> {
     let claim = format!("create pvc mypvc --size 1Gi --access-mode RWO --class {class}");
     let bound = ok(&scene, &claim, "--apply --wait").await?;
     ensure!(bound.ends_with("persistentvolumeclaim/mypvc is Bound\n"), "{bound}");
-    let status = ok(&scene, "status", "").await?;
+    let status = ok(&scene, "status", "-o wide").await?;
     let row = status.lines().find(|line| line.contains("mypvc")).unwrap_or_default();
     ensure!(
         row.contains("Bound") && row.contains(&pv) && row.contains("10.128.1.117:/nfsdata"),
