@@ -21,12 +21,16 @@ pub struct Options {
     pub request_timeout: Duration,
 }
 
+/// How long a watch may be silent. The API server ends every watch after at most 290 s, so one that
+/// is silent for longer has lost its server without a word.
+const WATCH_SILENCE: Duration = Duration::from_secs(330);
+
 /// How long the client will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// One command: an error is reported at once.
     OneShot,
-    /// A loop that outlives the API server's restarts: watches have no read time-out.
+    /// A loop that outlives the API server's restarts.
     LongRunning,
 }
 
@@ -69,10 +73,13 @@ pub enum ClusterError {
 pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, ClusterError> {
     let mut config = load(options).await?;
     config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
-    if purpose == Use::OneShot {
-        config.default_retry = false;
-        config.read_timeout = Some(options.request_timeout);
-        config.write_timeout = Some(options.request_timeout);
+    match purpose {
+        Use::OneShot => {
+            config.default_retry = false;
+            config.read_timeout = Some(options.request_timeout);
+            config.write_timeout = Some(options.request_timeout);
+        }
+        Use::LongRunning => config.read_timeout = Some(WATCH_SILENCE),
     }
     let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let namespace = options

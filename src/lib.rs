@@ -10,8 +10,6 @@ pub mod manifest;
 pub mod output;
 pub mod provisioner;
 
-use std::io::Write;
-
 use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -31,6 +29,11 @@ pub enum Exit {
     Usage = 2,
 }
 
+/// A command line that can be parsed and still can't be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub &'static str);
+
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {
     let cli = match Cli::try_parse() {
@@ -41,9 +44,12 @@ pub fn run() -> Exit {
     match dispatch(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            // Nowhere is left to report that stderr is gone.
-            _ = writeln!(std::io::stderr(), "error: {error:#}");
-            Exit::Failed
+            output::say(&format!("error: {error:#}"));
+            if error.is::<UsageError>() {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            }
         }
     }
 }
@@ -79,7 +85,7 @@ fn usage(error: &clap::Error) -> Exit {
             let said = said.split("\n\nFor more information").next().unwrap_or(said);
             let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
             let sentence = said.split("\n\n").map(words).collect::<Vec<_>>().join("; ");
-            _ = writeln!(std::io::stderr(), "{sentence} (--help tells more)");
+            output::say(&format!("{sentence} (--help tells more)"));
             Exit::Usage
         }
     }

@@ -59,6 +59,11 @@ pub fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
+/// Writes a line to stderr, for people; when stderr is gone there is nowhere left to say so.
+pub fn say(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// A progress bar on a terminal, nothing elsewhere.
 pub fn progress(total: usize, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());

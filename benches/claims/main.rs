@@ -1,6 +1,6 @@
 //! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
 //!
-//! `cargo bench --bench claims -- 300` runs only that size.
+//! `cargo bench --bench claims -- 300` runs only that size; K8S=latest chooses the newer Kubernetes.
 
 mod ideal;
 mod measure;
@@ -14,7 +14,7 @@ use kube::{Api, Client};
 use nfsprov_lab::guest::Template;
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::process::Process;
-use nfsprov_lab::{ControlPlaneOptions, Lab};
+use nfsprov_lab::{ControlPlaneOptions, Lab, Lane};
 use serde_json::json;
 
 use measure::{Round, clear, raw_posts, round};
@@ -47,10 +47,11 @@ fn bench() -> Result<()> {
 }
 
 async fn compare(lab: &Lab) -> Result<()> {
-    let (plane, nfs) = tokio::try_join!(
-        lab.control_plane(ControlPlaneOptions::default()),
-        lab.guest("nfs", Template::NfsServer)
-    )?;
+    let options = ControlPlaneOptions {
+        lane: std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())?,
+        ..ControlPlaneOptions::default()
+    };
+    let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
     let client = plane.client().await?;
     for name in ["ideal", "nfsprov"] {
         class(&client, name).await?;

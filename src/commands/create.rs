@@ -3,30 +3,18 @@
 use anyhow::Result;
 
 use super::cluster_options;
-use crate::Exit;
 use crate::cli::{self, Delivery, DryRun, Global, Kind, Pv, Pvc, ReclaimPolicy, Storageclass};
 use crate::cluster::{Use, connect};
 use crate::manifest::{self, AccessMode, Claim, ClassOnDelete, Manifest, StorageClass, Values, Volume, apply, render};
 use crate::output;
+use crate::{Exit, UsageError};
 
 /// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let (values, delivery) = match kind {
-        Kind::Pv(args) => match volume(args) {
-            Ok(values) => values,
-            Err(why) => {
-                eprintln!("error: {why}");
-                return Ok(Exit::Usage);
-            }
-        },
+        Kind::Pv(args) => volume(args)?,
         Kind::Pvc(args) => claim(args, global),
-        Kind::Storageclass(args) => match class(args) {
-            Ok(values) => values,
-            Err(why) => {
-                eprintln!("error: {why}");
-                return Ok(Exit::Usage);
-            }
-        },
+        Kind::Storageclass(args) => class(args)?,
     };
     let manifest = render(&values)?;
     deliver(&manifest, &delivery, global).await?;
@@ -51,20 +39,20 @@ async fn deliver(manifest: &Manifest, delivery: &Delivery, global: &Global) -> R
     Ok(())
 }
 
-fn volume(args: Pv) -> Result<(Values, Delivery), &'static str> {
+fn volume(args: Pv) -> Result<(Values, Delivery), UsageError> {
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Retain => "Retain",
         ReclaimPolicy::Recycle => {
-            eprintln!(
-                "warning: Recycle is deprecated: it empties the volume with a pod of its own; dynamic provisioning replaces it"
+            output::say(
+                "warning: Recycle is deprecated: it empties the volume with a pod of its own; dynamic provisioning replaces it",
             );
             "Recycle"
         }
         ReclaimPolicy::Delete => {
-            return Err(
+            return Err(UsageError(
                 "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
                  and the PV would end up Failed; use Retain, or a StorageClass",
-            );
+            ));
         }
     };
     let values = Values::Volume(Volume {
@@ -95,12 +83,14 @@ fn claim(args: Pvc, global: &Global) -> (Values, Delivery) {
     (values, args.delivery)
 }
 
-fn class(args: Storageclass) -> Result<(Values, Delivery), &'static str> {
+fn class(args: Storageclass) -> Result<(Values, Delivery), UsageError> {
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Delete => "Delete",
         ReclaimPolicy::Retain => "Retain",
         ReclaimPolicy::Recycle => {
-            return Err("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain");
+            return Err(UsageError(
+                "a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain",
+            ));
         }
     };
     let binding_mode = match args.binding_mode {

@@ -45,18 +45,28 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         dry_run: args.dry_run,
         request_timeout: global.request_timeout,
     };
-    let (events, publisher) = Events::start(cluster.client.clone(), &settings.name);
+    let (events, publisher) = match settings.dry_run {
+        true => (Events::silent(), None),
+        false => {
+            let (events, publisher) = Events::start(cluster.client.clone(), &settings.name);
+            (events, Some(publisher))
+        }
+    };
     let work = Arc::new(Work::new(settings, cluster.client, export, events));
     let stop = stop_signal()?;
     let exit = if args.watch {
         tracing::info!(cluster = cluster.version, "connected");
-        controller::watch(work, stop).await;
+        controller::watch(work.clone(), stop).await;
         tracing::info!("stopped");
         Exit::Done
     } else {
         pass(&work, args.output, stop).await?
     };
-    publisher.finish().await;
+    // With the work the last sender of events goes, which is what the publisher waits for.
+    drop(work);
+    if let Some(publisher) = publisher {
+        publisher.finish().await;
+    }
     Ok(exit)
 }
 
@@ -85,7 +95,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
     if waiting.is_empty() && format != Format::Json {
-        eprintln!("no claim waits for provisioner {}", work.settings.name);
+        output::say(&format!("no claim waits for provisioner {}", work.settings.name));
         return Ok(Exit::Done);
     }
     let total = waiting.len();

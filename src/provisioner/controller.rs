@@ -210,6 +210,10 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             tracing::info!(volume = name, "deleted: {fate}");
             Action::await_change()
         }
+        Ok(Disposed::WouldGo(fate)) => {
+            tracing::info!(volume = name, "would delete: {fate}");
+            Action::await_change()
+        }
         Ok(Disposed::Refused(why)) => {
             if !work.retries().has_failed(uid, &version) {
                 tracing::warn!(volume = name, "not deleted: {why}");

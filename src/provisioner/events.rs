@@ -36,12 +36,18 @@ struct Entry {
     about: ObjectReference,
 }
 
-/// The queue's end that the provisioner writes to.
+/// Where the provisioner tells what happens.
 #[derive(Clone)]
 pub struct Events {
+    /// None in a dry run, which writes nothing.
+    queues: Option<Queues>,
+    making: watch::Sender<usize>,
+}
+
+#[derive(Clone)]
+struct Queues {
     normal: mpsc::Sender<Entry>,
     warnings: mpsc::Sender<Entry>,
-    making: watch::Sender<usize>,
 }
 
 /// The publishing task.
@@ -73,12 +79,16 @@ impl Events {
             published: 0,
         };
         let task = tokio::spawn(press.run(normal_entries, warning_entries, in_the_making));
-        let events = Self {
-            normal,
-            warnings,
-            making,
-        };
-        (events, Publisher(task))
+        let queues = Some(Queues { normal, warnings });
+        (Self { queues, making }, Publisher(task))
+    }
+
+    /// Tells nobody.
+    pub fn silent() -> Self {
+        Self {
+            queues: None,
+            making: watch::channel(0).0,
+        }
     }
 
     /// Marks a volume in the making.
@@ -89,12 +99,16 @@ impl Events {
 
     /// Tells something that went as it should.
     pub fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
-        tell(&self.normal, EventType::Normal, about, reason, note);
+        if let Some(queues) = &self.queues {
+            tell(&queues.normal, EventType::Normal, about, reason, note);
+        }
     }
 
     /// Tells something that somebody may have to look at.
     pub fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
-        tell(&self.warnings, EventType::Warning, about, reason, note);
+        if let Some(queues) = &self.queues {
+            tell(&queues.warnings, EventType::Warning, about, reason, note);
+        }
     }
 }
 

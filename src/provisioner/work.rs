@@ -80,6 +80,8 @@ pub enum Disposed {
     Left,
     /// It should go and can't; the sentence says why.
     Refused(String),
+    /// It would go if this weren't a dry run; the words say what would become of its directory.
+    WouldGo(String),
     /// It is gone; the words say what became of its directory.
     Gone(String),
 }
@@ -225,32 +227,30 @@ impl Work {
         let fate = match volume::disposal(&live, &self.settings.export, &self.settings.name) {
             Disposal::Leave => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
-            Disposal::LetGo => "its directory stays".to_owned(),
-            Disposal::Directory { directory, on_delete } => {
-                if self.settings.dry_run {
-                    return Ok(Disposed::Refused(format!("would {} {directory}", on_delete.as_str())));
-                }
-                match on_delete {
-                    OnDelete::Archive => {
-                        let archive = match volume::archive_of(&directory) {
-                            Ok(archive) => archive,
-                            Err(why) => return Ok(Disposed::Refused(why)),
-                        };
-                        match self.export.archive(&directory, &archive).await? {
-                            Removed::Done => format!("{directory} is archived as {archive}"),
-                            Removed::AlreadyGone => format!("{directory} was archived or removed before"),
-                        }
-                    }
-                    _ => match self.export.remove(&directory).await? {
-                        Removed::Done => format!("{directory} is removed"),
-                        Removed::AlreadyGone => format!("{directory} was removed before"),
-                    },
-                }
+            fate if self.settings.dry_run => {
+                return Ok(Disposed::WouldGo(match fate {
+                    Disposal::Directory { directory, on_delete } => format!("{} {directory}", on_delete.as_str()),
+                    _ => "its directory would stay".to_owned(),
+                }));
             }
+            Disposal::LetGo => "its directory stays".to_owned(),
+            Disposal::Directory { directory, on_delete } => match on_delete {
+                OnDelete::Archive => {
+                    let archive = match volume::archive_of(&directory) {
+                        Ok(archive) => archive,
+                        Err(why) => return Ok(Disposed::Refused(why)),
+                    };
+                    match self.export.archive(&directory, &archive).await? {
+                        Removed::Done => format!("{directory} is archived as {archive}"),
+                        Removed::AlreadyGone => format!("{directory} was archived or removed before"),
+                    }
+                }
+                _ => match self.export.remove(&directory).await? {
+                    Removed::Done => format!("{directory} is removed"),
+                    Removed::AlreadyGone => format!("{directory} was removed before"),
+                },
+            },
         };
-        if self.settings.dry_run {
-            return Ok(Disposed::Refused("would let it go".to_owned()));
-        }
         if live.metadata.deletion_timestamp.is_none() {
             let params = DeleteParams {
                 preconditions: Some(Preconditions {

@@ -8,7 +8,8 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::Test;
-use crate::kit::{Directories, Need, Stage, said};
+use crate::kit::{Directories, said};
+use crate::stage::{Need, Stage};
 
 pub const TESTS: &[Test] = &[
     ("three_claims_of_a_statefulset_become_bound", Need::Cluster, |stage| {

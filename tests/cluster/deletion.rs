@@ -10,7 +10,8 @@ use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use crate::Test;
-use crate::kit::{Need, PATIENCE, Scene, Stage};
+use crate::kit::{PATIENCE, Scene};
+use crate::stage::{Need, Stage};
 
 pub const TESTS: &[Test] = &[
     ("a_deleted_claim_is_archived_by_default", Need::Cluster, |stage| {

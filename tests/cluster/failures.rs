@@ -8,14 +8,14 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::PostParams;
 use kube::{Api, ResourceExt};
-use nfsprov_lab::ControlPlaneOptions;
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
 use crate::Test;
-use crate::kit::{Directories, NFSPROV, Need, Scene, Stage, said};
+use crate::kit::{Directories, NFSPROV, Scene, said};
+use crate::stage::{Need, Stage};
 
 pub const TESTS: &[Test] = &[
     ("killed_between_directory_and_volume_it_continues", Need::Lab, |stage| {
@@ -78,7 +78,7 @@ async fn killed_half_way(stage: Arc<Stage>) -> Result<()> {
 }
 
 async fn api_server_restarts(stage: Arc<Stage>) -> Result<()> {
-    let mut plane = stage.lab()?.control_plane(ControlPlaneOptions::default()).await?;
+    let mut plane = stage.another_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
     let mut provisioner = scene.watch(&[]).await?;

@@ -1,26 +1,24 @@
-//! Where the cluster tests play: the stage that all share, and the scene that each has for itself.
+//! What each test has for itself: a scene with its claims, and provisioners as processes.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
-use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::process::Process;
-use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
+
+use crate::stage::Stage;
 
 /// A test under way.
 pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
@@ -28,201 +26,11 @@ pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 /// How long anything that must happen may take. Far above what it takes; a test that is slower has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a provisioner with nothing in flight may take to stop: less than its own limit for publishing events.
+const STOPPING: Duration = Duration::from_secs(8);
+
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
-
-/// What a test needs beyond a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Nothing.
-    Cluster,
-    /// The lab: an NFS server, or a control plane of its own.
-    Lab,
-}
-
-/// Where the tests play.
-pub struct Stage {
-    runtime: tokio::runtime::Runtime,
-    lab: Option<Lab>,
-    plane: Mutex<Option<ControlPlane>>,
-    nfs: Option<Guest>,
-    lane: String,
-    kubeconfig: PathBuf,
-    missing: Option<String>,
-    directory: tempfile::TempDir,
-    count: AtomicUsize,
-}
-
-/// A stage for listing the tests: nothing is brought up.
-pub fn unstaged() -> Result<Arc<Stage>> {
-    Ok(Arc::new(Stage::bare()?))
-}
-
-/// The user's own cluster if one is named, else the lab; without either, a stage that says why.
-pub fn stage() -> Result<Arc<Stage>> {
-    if let Some(kubeconfig) = std::env::var_os("NFSPROV_TEST_KUBECONFIG") {
-        let mut stage = Stage::bare()?;
-        stage.kubeconfig = kubeconfig.into();
-        stage.lane = "own".to_owned();
-        return Ok(Arc::new(stage));
-    }
-    // First of all: what follows runs inside the lab's namespaces, in a process of its own.
-    let lab = match enter()? {
-        Entry::Inside(lab) => lab,
-        Entry::Skip(why) => {
-            let mut stage = Stage::bare()?;
-            stage.missing = Some(why);
-            return Ok(Arc::new(stage));
-        }
-    };
-    let mut stage = Stage::bare()?;
-    let (plane, nfs) = stage.runtime.block_on(async {
-        tokio::try_join!(
-            lab.control_plane(ControlPlaneOptions::default()),
-            lab.guest("nfs", Template::NfsServer)
-        )
-    })?;
-    stage.lane = plane.version().to_owned();
-    stage.kubeconfig = plane.kubeconfig().to_owned();
-    stage.plane = Mutex::new(Some(plane));
-    stage.nfs = Some(nfs);
-    stage.lab = Some(lab);
-    Ok(Arc::new(stage))
-}
-
-impl Stage {
-    fn bare() -> Result<Self> {
-        Ok(Self {
-            runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-            lab: None,
-            plane: Mutex::new(None),
-            nfs: None,
-            lane: "cluster".to_owned(),
-            kubeconfig: PathBuf::new(),
-            missing: None,
-            directory: tempfile::tempdir()?,
-            count: AtomicUsize::new(0),
-        })
-    }
-
-    /// The Kubernetes version that the tests run on.
-    pub fn lane(&self) -> &str {
-        &self.lane
-    }
-
-    /// Why a test with this need can't run here.
-    pub fn lacks(&self, need: Need) -> Option<String> {
-        match (&self.missing, need) {
-            (Some(why), _) => Some(why.clone()),
-            (None, Need::Lab) if self.lane == "own" => {
-                Some("needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned())
-            }
-            _ => None,
-        }
-    }
-
-    /// Runs a test to its end.
-    pub fn block_on(&self, test: Running) -> Result<()> {
-        self.runtime.block_on(test)
-    }
-
-    /// Stops what was brought up; on a user's own cluster, takes away what the tests made.
-    pub fn close(&self) {
-        if self.lane == "own"
-            && let Err(error) = self.runtime.block_on(self.tidy())
-        {
-            eprintln!("tidying up: {error:#}");
-        }
-        let plane = self.plane.lock().ok().and_then(|mut plane| plane.take());
-        if let Some(plane) = plane
-            && let Err(error) = self.runtime.block_on(plane.stop())
-        {
-            eprintln!("stopping the control plane: {error:#}");
-        }
-    }
-
-    async fn tidy(&self) -> Result<()> {
-        let client = client(&self.kubeconfig).await?;
-        let ours = format!("test-{}-", std::process::id());
-        let (params, listed) = (Default::default(), Default::default());
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        for namespace in namespaces.list(&listed).await?.iter().map(ResourceExt::name_any) {
-            if namespace.starts_with(&ours) {
-                namespaces.delete(&namespace, &params).await?;
-            }
-        }
-        let classes: Api<StorageClass> = Api::all(client.clone());
-        for class in classes.list(&listed).await?.iter().map(ResourceExt::name_any) {
-            if class.starts_with(&ours) {
-                classes.delete(&class, &params).await?;
-            }
-        }
-        let volumes: Api<PersistentVolume> = Api::all(client);
-        for volume in volumes.list(&listed).await? {
-            let maker = volume.annotations().get("pv.kubernetes.io/provisioned-by");
-            if volume.name_any().contains(&ours) || maker.is_some_and(|maker| maker.contains(&ours)) {
-                // Nobody is left who would take the finalizer off.
-                let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-                volumes
-                    .patch(&volume.name_any(), &PatchParams::default(), &patch)
-                    .await?;
-                if let Err(error) = volumes.delete(&volume.name_any(), &params).await {
-                    ensure!(
-                        matches!(&error, kube::Error::Api(status) if status.is_not_found()),
-                        error
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The lab, for tests with [`Need::Lab`].
-    pub fn lab(&self) -> Result<&Lab> {
-        self.lab.as_ref().context("this test was to be skipped without a lab")
-    }
-
-    /// A scene on the stage's own cluster.
-    pub async fn scene(self: &Arc<Self>) -> Result<Scene> {
-        let kubeconfig = self.kubeconfig.clone();
-        self.scene_on(&kubeconfig).await
-    }
-
-    /// A scene on another cluster.
-    pub async fn scene_on(self: &Arc<Self>, kubeconfig: &Path) -> Result<Scene> {
-        let client = client(kubeconfig).await?;
-        let namespace = format!("test-{}-{}", std::process::id(), self.next());
-        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
-        Api::all(client.clone()).create(&Default::default(), &object).await?;
-        let export = match &self.nfs {
-            Some(guest) => Directories::Guest(guest.address().to_string()),
-            None => {
-                let local = self.directory.path().join(&namespace);
-                std::fs::create_dir(&local)?;
-                Directories::Local(local)
-            }
-        };
-        Ok(Scene {
-            client,
-            provisioner: format!("nfsprov.test/{namespace}"),
-            class: namespace.clone(),
-            namespace,
-            kubeconfig: kubeconfig.to_owned(),
-            export,
-            stage: self.clone(),
-        })
-    }
-
-    /// Another identity on the stage's own cluster.
-    pub fn kubeconfig_for(&self, user: &str) -> Result<PathBuf> {
-        let plane = self.plane.lock().map_err(|_| anyhow::anyhow!("a test panicked"))?;
-        plane.as_ref().context("no control plane")?.kubeconfig_for(user, &[])
-    }
-
-    fn next(&self) -> usize {
-        self.count.fetch_add(1, Ordering::Relaxed)
-    }
-}
 
 /// One test's place: a namespace, a provisioner's name, a class name, an export.
 pub struct Scene {
@@ -234,7 +42,7 @@ pub struct Scene {
     pub class: String,
     pub kubeconfig: PathBuf,
     pub export: Directories,
-    stage: Arc<Stage>,
+    pub stage: Arc<Stage>,
 }
 
 /// The export of a scene, and how a test looks into it.
@@ -387,11 +195,7 @@ impl Scene {
 
     /// The same with another kubeconfig.
     pub async fn watch_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
-        let log = self
-            .stage
-            .directory
-            .path()
-            .join(format!("provision-{}.log", self.stage.next()));
+        let log = self.stage.file("provision.log");
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
@@ -411,10 +215,7 @@ impl Scene {
     /// Runs a shell command in the export, on the server itself.
     pub async fn on_server(&self, command: &str) -> Result<String> {
         match &self.export {
-            Directories::Guest(_) => {
-                let guest = self.stage.nfs.as_ref().context("no guest")?;
-                guest.ssh(&format!("cd /nfsdata && {command}")).await
-            }
+            Directories::Guest(_) => self.stage.nfs()?.ssh(&format!("cd /nfsdata && {command}")).await,
             Directories::Local(directory) => {
                 let output = Command::new("sh")
                     .args(["-c", command])
@@ -464,7 +265,7 @@ impl Provisioner {
     /// Sends SIGTERM, and gives the exit status.
     pub async fn stop(mut self) -> Result<ExitStatus> {
         self.process.signal("TERM")?;
-        timeout(PATIENCE, self.process.wait())
+        timeout(STOPPING, self.process.wait())
             .await
             .context("nfsprov does not stop")?
     }
@@ -483,12 +284,6 @@ pub fn said(output: &Output) -> (String, String, i32) {
         text(&output.stderr),
         output.status.code().unwrap_or(-1),
     )
-}
-
-async fn client(kubeconfig: &Path) -> Result<Client> {
-    let config = kube::config::Kubeconfig::read_from(kubeconfig)?;
-    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
-    Ok(Client::try_from(config)?)
 }
 
 fn phase(claim: Option<&PersistentVolumeClaim>) -> &str {

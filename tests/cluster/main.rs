@@ -1,52 +1,95 @@
-//! The tool against a real Kubernetes control plane and a real NFS server.
+//! The tool against real Kubernetes control planes and a real NFS server.
 //!
-//! The lab's namespaces are entered before anything else; one control plane and
-//! one NFS host serve all tests, each in a namespace of its own and under a
-//! provisioner's name of its own. Tests that break something bring up their own.
+//! The lab's namespaces are entered before anything else. Every test runs on
+//! every version of Kubernetes that the lab has; on each, one control plane and
+//! one NFS host serve all tests, each test in a namespace of its own and under
+//! a provisioner's name of its own. Tests that break something bring up their own.
 
 mod claims;
 mod deletion;
 mod failures;
 mod kit;
 mod manifests;
+mod stage;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Conclusion, Trial};
 
-use kit::{Need, Stage};
+use stage::{Need, Stage, Venue, venue};
 
 /// Every test: its name, what it needs, and itself.
 type Test = (&'static str, Need, fn(Arc<Stage>) -> kit::Running);
 
-fn tests() -> Vec<Test> {
-    [claims::TESTS, deletion::TESTS, failures::TESTS, manifests::TESTS].concat()
-}
+/// Tests wait more than they work: more of them than there are processors run at once.
+const THREADS: usize = 6;
+
+/// What ran, for the last lines of `make test`.
+const RECORD: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/clusters-tested");
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let stage = if arguments.list { kit::unstaged() } else { kit::stage() };
-    let stage = match stage {
-        Ok(stage) => stage,
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(101),
         Err(error) => {
             eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
-    let trials = tests().into_iter().map(|(name, need, test)| {
+    }
+}
+
+/// Runs the tests on every cluster of the venue; whether none failed.
+fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.list {
+        return Ok(!on(Stage::none("only listed")?, arguments).has_failed());
+    }
+    match venue()? {
+        Venue::None(why) => Ok(!on(Stage::none(&why)?, arguments).has_failed()),
+        Venue::Own(kubeconfig) => Ok(!on(Stage::own(kubeconfig)?, arguments).has_failed()),
+        Venue::Lab(lab, lanes) => {
+            let mut record = String::new();
+            let mut failed = false;
+            for lane in lanes {
+                let stage = Stage::lab_with(&lab, lane)?;
+                let version = stage.cluster().to_owned();
+                let conclusion = on(stage, arguments);
+                let Conclusion {
+                    num_passed: passed,
+                    num_failed: failures,
+                    num_ignored: skipped,
+                    ..
+                } = conclusion;
+                record += &format!("Kubernetes {version}: {passed} passed, {failures} failed, {skipped} skipped\n");
+                failed |= conclusion.has_failed();
+            }
+            std::fs::write(RECORD, record).with_context(|| format!("cannot write {}", Path::new(RECORD).display()))?;
+            Ok(!failed)
+        }
+    }
+}
+
+/// Runs the tests on one cluster.
+fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
+    let stage = Arc::new(stage);
+    let tests = [claims::TESTS, deletion::TESTS, failures::TESTS, manifests::TESTS].concat();
+    let trials = tests.into_iter().map(|(name, need, test): Test| {
         let lacking = stage.lacks(need);
-        if let Some(why) = &lacking {
+        if let Some(why) = lacking.as_ref().filter(|_| !arguments.list) {
             eprintln!("skipped: {name}: {why}");
         }
         let here = stage.clone();
-        Trial::test(format!("{}::{name}", stage.lane()), move || {
+        Trial::test(format!("{}::{name}", stage.cluster()), move || {
             let running = test(here.clone());
             here.block_on(running).map_err(|error| format!("{error:#}").into())
         })
         .with_ignored_flag(lacking.is_some())
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let conclusion = libtest_mimic::run(arguments, trials.collect());
     stage.close();
-    conclusion.exit_code()
+    conclusion
 }

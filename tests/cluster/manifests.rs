@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use crate::Test;
-use crate::kit::{Need, Scene, Stage, said};
+use crate::kit::{Scene, said};
+use crate::stage::{Need, Stage};
 
 pub const TESTS: &[Test] = &[
     ("a_static_pair_is_applied_and_bound", Need::Cluster, |stage| {

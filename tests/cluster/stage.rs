@@ -1,0 +1,254 @@
+//! Where the tests play: the lab with one control plane of a version, or a user's own cluster.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::namespace::{Entry, enter};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+use serde_json::json;
+
+use crate::kit::{Directories, Running, Scene};
+
+/// What a test needs beyond a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Cluster,
+    /// The lab: an NFS server, or a control plane of its own.
+    Lab,
+}
+
+/// Which clusters the tests run on.
+pub enum Venue {
+    /// The user's, by its kubeconfig.
+    Own(PathBuf),
+    /// The lab's, one after the other, with an NFS server that all share.
+    Lab(Lab, Vec<Lane>),
+    /// None, and why.
+    None(String),
+}
+
+/// One cluster, and what the tests on it share.
+pub struct Stage {
+    runtime: tokio::runtime::Runtime,
+    lab: Option<(Lab, Lane)>,
+    plane: Mutex<Option<ControlPlane>>,
+    nfs: Option<Guest>,
+    cluster: String,
+    kubeconfig: PathBuf,
+    missing: Option<String>,
+    directory: tempfile::TempDir,
+    count: AtomicUsize,
+}
+
+/// The user's own cluster if one is named, else the lab.
+pub fn venue() -> Result<Venue> {
+    if let Some(kubeconfig) = std::env::var_os("NFSPROV_TEST_KUBECONFIG") {
+        return Ok(Venue::Own(kubeconfig.into()));
+    }
+    // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+    Ok(match enter()? {
+        Entry::Inside(lab) => Venue::Lab(lab, Lane::to_test()?),
+        Entry::Skip(why) => Venue::None(why),
+    })
+}
+
+impl Stage {
+    fn new(cluster: &str) -> Result<Self> {
+        Ok(Self {
+            runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
+            lab: None,
+            plane: Mutex::new(None),
+            nfs: None,
+            cluster: cluster.to_owned(),
+            kubeconfig: PathBuf::new(),
+            missing: None,
+            directory: tempfile::tempdir()?,
+            count: AtomicUsize::new(0),
+        })
+    }
+
+    /// No cluster: every test is left out, for this reason.
+    pub fn none(why: &str) -> Result<Self> {
+        let mut stage = Self::new("none")?;
+        stage.missing = Some(why.to_owned());
+        Ok(stage)
+    }
+
+    /// A cluster of the user's.
+    pub fn own(kubeconfig: PathBuf) -> Result<Self> {
+        let mut stage = Self::new("own")?;
+        stage.kubeconfig = kubeconfig;
+        Ok(stage)
+    }
+
+    /// A control plane of the lab and an NFS server, both brought up now.
+    pub fn lab_with(lab: &Lab, lane: Lane) -> Result<Self> {
+        let mut stage = Self::new("lab")?;
+        let options = ControlPlaneOptions {
+            lane,
+            ..ControlPlaneOptions::default()
+        };
+        let (plane, nfs) = stage
+            .runtime
+            .block_on(async { tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer)) })?;
+        stage.cluster = plane.version().to_owned();
+        stage.kubeconfig = plane.kubeconfig().to_owned();
+        stage.plane = Mutex::new(Some(plane));
+        stage.nfs = Some(nfs);
+        stage.lab = Some((lab.clone(), lane));
+        Ok(stage)
+    }
+
+    /// The Kubernetes version that the tests run on, or `own`.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Why a test with this need can't run here.
+    pub fn lacks(&self, need: Need) -> Option<String> {
+        match (&self.missing, need) {
+            (Some(why), _) => Some(why.clone()),
+            (None, Need::Lab) if self.cluster == "own" => {
+                Some("needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Runs a test to its end.
+    pub fn block_on(&self, test: Running) -> Result<()> {
+        self.runtime.block_on(test)
+    }
+
+    /// A new file's path among the tests' own.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{}-{name}", self.next()))
+    }
+
+    /// Stops what was brought up; on a user's own cluster, takes away what the tests made.
+    pub fn close(&self) {
+        if self.cluster == "own"
+            && let Err(error) = self.runtime.block_on(self.tidy())
+        {
+            eprintln!("tidying up: {error:#}");
+        }
+        let plane = self.plane.lock().ok().and_then(|mut plane| plane.take());
+        if let Some(plane) = plane
+            && let Err(error) = self.runtime.block_on(plane.stop())
+        {
+            eprintln!("stopping the control plane: {error:#}");
+        }
+    }
+
+    async fn tidy(&self) -> Result<()> {
+        let client = client(&self.kubeconfig).await?;
+        let ours = format!("test-{}-", std::process::id());
+        let (params, listed) = (Default::default(), Default::default());
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        for namespace in namespaces.list(&listed).await?.iter().map(ResourceExt::name_any) {
+            if namespace.starts_with(&ours) {
+                namespaces.delete(&namespace, &params).await?;
+            }
+        }
+        let classes: Api<StorageClass> = Api::all(client.clone());
+        for class in classes.list(&listed).await?.iter().map(ResourceExt::name_any) {
+            if class.starts_with(&ours) {
+                classes.delete(&class, &params).await?;
+            }
+        }
+        let volumes: Api<PersistentVolume> = Api::all(client);
+        for volume in volumes.list(&listed).await? {
+            let maker = volume.annotations().get("pv.kubernetes.io/provisioned-by");
+            if volume.name_any().contains(&ours) || maker.is_some_and(|maker| maker.contains(&ours)) {
+                // Nobody is left who would take the finalizer off.
+                let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+                volumes
+                    .patch(&volume.name_any(), &PatchParams::default(), &patch)
+                    .await?;
+                if let Err(error) = volumes.delete(&volume.name_any(), &params).await {
+                    ensure!(
+                        matches!(&error, kube::Error::Api(status) if status.is_not_found()),
+                        error
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lab, for tests with [`Need::Lab`].
+    pub fn lab(&self) -> Result<&Lab> {
+        let lab = self.lab.as_ref().map(|(lab, _)| lab);
+        lab.context("this test was to be skipped without a lab")
+    }
+
+    /// Another control plane of the stage's version, for a test that will break it.
+    pub async fn another_control_plane(&self) -> Result<ControlPlane> {
+        let (lab, lane) = self.lab.as_ref().context("this test was to be skipped without a lab")?;
+        let options = ControlPlaneOptions {
+            lane: *lane,
+            ..ControlPlaneOptions::default()
+        };
+        lab.control_plane(options).await
+    }
+
+    /// The NFS server that the tests share.
+    pub fn nfs(&self) -> Result<&Guest> {
+        self.nfs.as_ref().context("there is no NFS server")
+    }
+
+    /// A scene on the stage's own cluster.
+    pub async fn scene(self: &Arc<Self>) -> Result<Scene> {
+        let kubeconfig = self.kubeconfig.clone();
+        self.scene_on(&kubeconfig).await
+    }
+
+    /// A scene on another cluster.
+    pub async fn scene_on(self: &Arc<Self>, kubeconfig: &Path) -> Result<Scene> {
+        let client = client(kubeconfig).await?;
+        let namespace = format!("test-{}-{}", std::process::id(), self.next());
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
+        Api::all(client.clone()).create(&Default::default(), &object).await?;
+        let export = match &self.nfs {
+            Some(guest) => Directories::Guest(guest.address().to_string()),
+            None => {
+                let local = self.directory.path().join(&namespace);
+                std::fs::create_dir(&local)?;
+                Directories::Local(local)
+            }
+        };
+        Ok(Scene {
+            client,
+            provisioner: format!("nfsprov.test/{namespace}"),
+            class: namespace.clone(),
+            namespace,
+            kubeconfig: kubeconfig.to_owned(),
+            export,
+            stage: self.clone(),
+        })
+    }
+
+    /// Another identity on the stage's own cluster.
+    pub fn kubeconfig_for(&self, user: &str) -> Result<PathBuf> {
+        let plane = self.plane.lock().map_err(|_| anyhow!("a test panicked"))?;
+        plane.as_ref().context("no control plane")?.kubeconfig_for(user, &[])
+    }
+
+    fn next(&self) -> usize {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+async fn client(kubeconfig: &Path) -> Result<Client> {
+    let config = kube::config::Kubeconfig::read_from(kubeconfig)?;
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+    Ok(Client::try_from(config)?)
+}
