@@ -60,7 +60,7 @@ pub fn ensure(key: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<Path
         return Ok(finished);
     }
     let finished = root().join(key);
-    let partial = root().join(format!("{key}.partial"));
+    let partial = partial(key);
     create_dir(&partial)?;
     build(&partial).with_context(|| format!("cannot build {key} (what is there stays in {})", partial.display()))?;
     // The name must not reach the disk before the contents do, or a power cut leaves a whole-looking ruin.
@@ -98,6 +98,21 @@ pub fn lock(name: &str) -> Result<File> {
         file.lock().with_context(|| format!("cannot lock {}", path.display()))
     })?;
     Ok(file)
+}
+
+/// The directory in which the artifact `key` is being built, or was when its build broke off.
+pub(crate) fn partial(key: &str) -> PathBuf {
+    root().join(format!("{key}.partial"))
+}
+
+/// Removes a directory with all that is in it, if it is there.
+pub(crate) fn remove_dir(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes a directory and its parents.

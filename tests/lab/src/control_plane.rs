@@ -63,9 +63,7 @@ impl Lab {
     /// When the lane is not built yet, or a component does not start.
     pub async fn control_plane(&self, options: ControlPlaneOptions) -> Result<ControlPlane> {
         let lane = options.lane;
-        let binaries = lane
-            .find()
-            .with_context(|| format!("Kubernetes {lane} is not built yet: run make lab"))?;
+        let binaries = lane.find()?;
         let dir = self.unique_dir("control-plane")?;
         let started = ControlPlane::start(dir.clone(), &binaries, options).await;
         started.with_context(|| {
@@ -143,6 +141,8 @@ impl ControlPlane {
             format!("--root-ca-file={}", ca.display()),
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
+            // By default a directory of the whole machine, which it makes.
+            format!("--flex-volume-plugin-dir={}", dir.join("flex-volumes").display()),
             // There are no nodes whose life they could manage.
             "--controllers=*,-nodeipam,-nodelifecycle".to_owned(),
         ];

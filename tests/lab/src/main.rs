@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::namespace::{Entry, elevate, enter};
+use nfsprov_lab::kubernetes::Unavailable;
+use nfsprov_lab::namespace::{Entry, elevate, enter, skip};
 use nfsprov_lab::run::{GuestState, Held, State, kubectl};
 use nfsprov_lab::{ControlPlaneOptions, Lane, image};
 
@@ -21,9 +22,9 @@ struct Cli {
 enum Command {
     /// Build everything that is missing: Kubernetes, etcd, the guests' disk image
     Build {
-        /// The version of Kubernetes: 1.20 or latest
-        #[arg(long, default_value_t = Lane::V1_20)]
-        lane: Lane,
+        /// Only this version of Kubernetes: 1.20 or latest
+        #[arg(long)]
+        lane: Option<Lane>,
     },
     /// Start a lab in the background (building what is missing) and print its variables
     Up(Up),
@@ -70,9 +71,9 @@ struct Up {
     /// How many bare hosts to start beside the NFS server
     #[arg(long, default_value_t = 0)]
     nodes: usize,
-    /// The version of Kubernetes: 1.20 or latest
-    #[arg(long, default_value_t = Lane::V1_20)]
-    lane: Lane,
+    /// The version of Kubernetes: 1.20 or latest [default: one that is built, or 1.20]
+    #[arg(long)]
+    lane: Option<Lane>,
     /// A further argument of kube-apiserver, such as --feature-gates=RemoveSelfLink=false; may be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     api_server_arg: Vec<String>,
@@ -95,7 +96,8 @@ fn run(command: Command) -> Result<()> {
     // The files of the cache and of running labs are root's.
     elevate()?;
     match command {
-        Command::Build { lane } => build(lane),
+        Command::Build { lane: Some(lane) } => build(lane),
+        Command::Build { lane: None } => build_all(),
         Command::Up(options) => up(&options),
         Command::Down(Name { name }) => Held::new(&name)?.down(),
         Command::Status => status(),
@@ -125,14 +127,28 @@ fn build(lane: Lane) -> Result<()> {
     image::build().map(drop)
 }
 
+/// Builds the default lane and the guests, then the other lanes, as far as this machine can: what is merely not to be
+/// had here is said and left out.
+fn build_all() -> Result<()> {
+    build(Lane::default())?;
+    for lane in Lane::all() {
+        match lane.build() {
+            Err(error) if lane != Lane::default() && error.is::<Unavailable>() => skip(&format!("{error:#}"))?,
+            built => built.map(drop)?,
+        }
+    }
+    Ok(())
+}
+
 fn up(options: &Up) -> Result<()> {
     let held = Held::new(&options.name.name)?;
+    let lane = options.lane.unwrap_or_else(Lane::built_or_default);
     if held.state().is_none() {
-        build(options.lane)?;
+        build(lane)?;
     }
     let mut args = vec!["hold".to_owned(), format!("--name={}", held.name())];
     args.push(format!("--nodes={}", options.nodes));
-    args.push(format!("--lane={}", options.lane));
+    args.push(format!("--lane={lane}"));
     args.extend(
         options
             .api_server_arg
@@ -227,10 +243,11 @@ fn hold(options: &Up) -> Result<()> {
     let Entry::Inside(lab) = enter()? else {
         bail!("hold is what up runs inside a lab")
     };
+    let lane = options.lane.unwrap_or_default();
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
     runtime.block_on(async {
         let options_of_plane = ControlPlaneOptions {
-            lane: options.lane,
+            lane,
             api_server_args: options.api_server_arg.clone(),
             ..ControlPlaneOptions::default()
         };
@@ -251,7 +268,7 @@ fn hold(options: &Up) -> Result<()> {
         let state = State {
             version: control_plane.version().to_owned(),
             kubeconfig: control_plane.kubeconfig().to_owned(),
-            kubectl: kubectl(options.lane)?,
+            kubectl: kubectl(lane)?,
             nfs_server: guests[0].address(),
             nfs_path: image::NFS_PATH.to_owned(),
             guests: guests.iter().map(reach).collect(),

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::proc::ProcessId;
-use crate::{DIR_VARIABLE, Lab, Lane, cache, image, network, proc, process, run};
+use crate::{DIR_VARIABLE, Lab, Lane, cache, image, kubernetes, network, proc, process, run, step};
 
 /// How long the kernel may take to end all processes of a lab; it takes a tenth of a second.
 const END_WITHIN: Duration = Duration::from_secs(30);
@@ -23,19 +23,27 @@ pub enum Entry {
     Skip(String),
 }
 
+/// Enters a lab for tests on the default lane of Kubernetes and on what other lanes are built, as [`enter_for`] does.
+///
+/// # Errors
+/// Those of [`enter_for`].
+pub fn enter() -> Result<Entry> {
+    enter_for(&[Lane::default()])
+}
+
 /// Enters a lab; to be called first in `main`, while the process has one thread.
 ///
 /// Outside, this makes a directory and namespaces, runs the same executable with the same arguments inside, waits
 /// (SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with all that it started), removes the directory (but keeps its logs
 /// when the status is not 0) and exits with that status, so it does not return. Inside, it sets the network up and returns.
 ///
-/// With `NFSPROV_LAB=require` in the environment, what is missing is installed and built first, through sudo when
-/// this process is not root. Otherwise only what is there already is used, and what is missing gives a
-/// [`Entry::Skip`], which `CI=true` turns into an error.
+/// The lab has `lanes` and guests. With `NFSPROV_LAB=require` in the environment, what is missing of them is installed
+/// and built first, through sudo when this process is not root. Otherwise only what is there already is used, and what
+/// is missing gives a [`Entry::Skip`], which `CI=true` turns into an error.
 ///
 /// # Errors
 /// When the lab is required and cannot be had, or the namespaces cannot be made.
-pub fn enter() -> Result<Entry> {
+pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
     if let Some(lab) = Lab::current() {
         network::up()?;
         return Ok(Entry::Inside(lab));
@@ -43,13 +51,12 @@ pub fn enter() -> Result<Entry> {
     let required = std::env::var_os("NFSPROV_LAB").is_some_and(|value| value == "require");
     if required {
         elevate()?;
-        Lane::V1_20.build()?;
-        image::build()?;
-    } else if let Some(why) = missing() {
-        if std::env::var_os("CI").is_some_and(|value| value == "true") {
-            bail!("{why}; under CI=true nothing may be left out");
+        for lane in lanes {
+            lane.build()?;
         }
-        return Ok(Entry::Skip(why));
+        image::build()?;
+    } else if let Some(why) = missing(lanes) {
+        return unless_complete(&why).map(|()| Entry::Skip(why));
     }
     run::remove_stale()?;
     let own = ProcessId::of(std::process::id()).context("cannot read /proc/self/stat")?;
@@ -60,7 +67,7 @@ pub fn enter() -> Result<Entry> {
     let ended = supervise(inside(&dir, executable.as_os_str(), &args));
     if !matches!(ended, Ok(0)) {
         let kept = run::keep_logs(&dir)?;
-        crate::step::say(&format!("The lab's logs are in {}.", kept.display()));
+        step::say(&format!("The lab's logs are in {}.", kept.display()));
     }
     let removed = std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()));
     let code = ended?;
@@ -75,12 +82,35 @@ pub fn is_root() -> bool {
 }
 
 /// Why there can be no lab without installing or building anything.
-fn missing() -> Option<String> {
+fn missing(lanes: &[Lane]) -> Option<String> {
     if !is_root() {
         return Some("the lab needs root for namespaces and network interfaces: run make test, or as root".to_owned());
     }
-    let built = Lane::V1_20.find().is_some() && image::find().is_some();
-    (!built).then(|| "the lab is not built yet: run make lab".to_owned())
+    if let Some(error) = lanes.iter().find_map(|lane| lane.find().err()) {
+        return Some(format!("{error:#}"));
+    }
+    let image = image::find();
+    image
+        .is_none()
+        .then(|| "the lab's guests are not built yet: run make lab".to_owned())
+}
+
+/// An error with `CI=true` in the environment, where nothing may be left out.
+fn unless_complete(why: &str) -> Result<()> {
+    if std::env::var_os("CI").is_some_and(|value| value == "true") {
+        bail!("{why}; under CI=true nothing may be left out");
+    }
+    Ok(())
+}
+
+/// Says on stderr that something is left out, as `skipped: why`.
+///
+/// # Errors
+/// Under `CI=true`, where nothing may be left out.
+pub fn skip(why: &str) -> Result<()> {
+    unless_complete(why)?;
+    step::say(&format!("skipped: {why}"));
+    Ok(())
 }
 
 /// Goes on as root: replaces this process by the same one under sudo, unless it is root already.
@@ -91,7 +121,7 @@ pub fn elevate() -> Result<()> {
     if is_root() {
         return Ok(());
     }
-    crate::step::say("The lab needs root for packages, namespaces and network interfaces, so it goes on with sudo.");
+    step::say("The lab needs root for packages, namespaces and network interfaces, so it goes on with sudo.");
     let executable = std::env::current_exe().context("cannot tell this program's path")?;
     let mut command = Command::new("sudo");
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--", "env"]);
@@ -101,7 +131,8 @@ pub fn elevate() -> Result<()> {
     let prefixes = ["NFSPROV_", "CARGO", "RUST", "KUBERNETES_"];
     for (name, value) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if kept.contains(&text.as_ref()) || prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+        let downloading = kubernetes::go::INHERITED.contains(&text.as_ref());
+        if downloading || kept.contains(&text.as_ref()) || prefixes.iter().any(|prefix| text.starts_with(prefix)) {
             command.arg(assignment(&text, &value));
         }
     }

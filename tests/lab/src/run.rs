@@ -74,7 +74,7 @@ pub(crate) fn remove_stale() -> Result<()> {
             })
         });
         if owner.is_some_and(|owner| !owner.is_running()) {
-            remove(&dir().join(name))?;
+            cache::remove_dir(&dir().join(name))?;
         }
     }
     Ok(())
@@ -83,7 +83,7 @@ pub(crate) fn remove_stale() -> Result<()> {
 /// Moves the logs in `dir` to where they outlast it, in place of those of an earlier failure, and returns where.
 pub(crate) fn keep_logs(dir: &Path) -> Result<PathBuf> {
     let kept = cache::root().join("logs/last-failure");
-    remove(&kept)?;
+    cache::remove_dir(&kept)?;
     let mut pending = vec![dir.to_owned()];
     while let Some(next) = pending.pop() {
         let describe = || format!("cannot list {}", next.display());
@@ -114,15 +114,6 @@ fn names() -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn remove(dir: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Held {
@@ -197,7 +188,8 @@ impl Held {
     pub fn up(&self, args: &[String]) -> Result<State> {
         let _lock = cache::lock(&format!("run-{}", self.name))?;
         if let Some(state) = self.state() {
-            step::say(&format!("The lab {} is up already.", self.name));
+            let (name, version) = (&self.name, &state.version);
+            step::say(&format!("The lab {name} is up already, with Kubernetes {version}."));
             return Ok(state);
         }
         self.end()?;
@@ -261,7 +253,7 @@ impl Held {
         if let Some(holder) = self.holder() {
             namespace::end(holder.pid).with_context(|| format!("cannot end the lab {}", self.name))?;
         }
-        remove(&self.dir)
+        cache::remove_dir(&self.dir)
     }
 
     /// Replaces this process by `command`, run inside the lab in this process's directory, with the lab's variables.
@@ -325,8 +317,5 @@ impl Held {
 /// # Errors
 /// When the lane is not built yet.
 pub fn kubectl(lane: Lane) -> Result<PathBuf> {
-    let binaries = lane
-        .find()
-        .with_context(|| format!("Kubernetes {lane} is not built yet"))?;
-    Ok(binaries.kubectl)
+    Ok(lane.find()?.kubectl)
 }

@@ -4,15 +4,16 @@
 //! starts and another that it is done. Steps may nest and may run in several threads.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, IsTerminal, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// How many lines of a failed step's log its error repeats.
 const TAIL_LINES: usize = 30;
@@ -28,10 +29,33 @@ static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 static ENDED: Condvar = Condvar::new();
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
+/// A command that [`run`] ran to a bad end; its text shows the log's last lines and the log's path.
+#[derive(Debug)]
+pub struct Failed {
+    what: String,
+    lines: Vec<String>,
+    log: PathBuf,
+}
+
+impl Failed {
+    /// The last lines that the command wrote, for whoever can tell from them what is the matter.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}\n{}", self.what, quoted(&self.lines, &self.log))
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// Runs `command` to its end with nothing on stdin and its output appended to `log`.
 ///
 /// # Errors
-/// When the command cannot be started or fails; the error then holds the log's last lines and its path.
+/// When the command cannot be started, or fails: then the error is [`Failed`].
 pub fn run(title: &str, log: &Path, command: &mut Command) -> Result<()> {
     task(title, || {
         let (output, start) = open_log(log, title)?;
@@ -46,7 +70,12 @@ pub fn run(title: &str, log: &Path, command: &mut Command) -> Result<()> {
             .with_context(|| format!("cannot run {}", command.get_program().display()))?;
         if !status.success() {
             let program = command.get_program().display();
-            bail!("{title}: {program} failed ({status})\n{}", tail_since(log, start));
+            let what = format!("{title}: {program} failed ({status})");
+            let log = log.to_owned();
+            return match last_lines(&log, start) {
+                Ok(lines) => Err(Failed { what, lines, log }.into()),
+                Err(error) => Err(error).with_context(|| format!("{what}; its log {} cannot be read", log.display())),
+            };
         }
         Ok(())
     })
@@ -65,31 +94,32 @@ pub fn task<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// The last lines of `log` with its path, for an error message.
 pub fn tail(log: &Path) -> String {
-    tail_since(log, 0)
-}
-
-fn tail_since(log: &Path, start: u64) -> String {
-    let lines = File::open(log).and_then(|mut file| {
-        file.seek(SeekFrom::Start(start))?;
-        let mut last = VecDeque::with_capacity(TAIL_LINES);
-        let mut reader = BufReader::new(file);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
-            if last.len() == TAIL_LINES {
-                last.pop_front();
-            }
-            last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
-            line.clear();
-        }
-        Ok(last)
-    });
-    match lines {
-        Ok(lines) => {
-            let text: String = lines.iter().map(|line| format!("  | {line}\n")).collect();
-            format!("{text}The whole log: {}", log.display())
-        }
+    match last_lines(log, 0) {
+        Ok(lines) => quoted(&lines, log),
         Err(error) => format!("(its log {} cannot be read: {error})", log.display()),
     }
+}
+
+fn quoted(lines: &[String], log: &Path) -> String {
+    let text: String = lines.iter().map(|line| format!("  | {line}\n")).collect();
+    format!("{text}The whole log: {}", log.display())
+}
+
+/// The last lines of `log`, of those after byte `start`.
+fn last_lines(log: &Path, start: u64) -> std::io::Result<Vec<String>> {
+    let mut file = File::open(log)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut last = VecDeque::with_capacity(TAIL_LINES);
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if last.len() == TAIL_LINES {
+            last.pop_front();
+        }
+        last.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        line.clear();
+    }
+    Ok(last.into())
 }
 
 /// Opens `log` for appending with a heading, and says where this step's part begins.

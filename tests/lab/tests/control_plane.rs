@@ -1,4 +1,5 @@
-//! The lab's own test: a control plane is what the tests of nfsprov take it for. Needs the lab; see its README.
+//! The lab's own test: a control plane is what the tests of nfsprov take it for, on each lane that is built. Needs the
+//! lab; see its README.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,57 +9,90 @@ use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams};
 use nfsprov_lab::namespace::{Entry, enter};
-use nfsprov_lab::{ControlPlaneOptions, Lab, Lane};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+
+/// The directory that a controller manager makes on the machine unless it is told another.
+const PLUGINS: &str = "/usr/libexec/kubernetes";
 
 fn main() -> Result<()> {
     let lab = match enter()? {
         Entry::Inside(lab) => lab,
         Entry::Skip(why) => {
-            println!("left out: the lab's control plane test: {why}");
+            println!("skipped: the lab's control plane test: {why}");
             return Ok(());
         }
     };
-    tokio::runtime::Runtime::new()?.block_on(test(&lab))
+    tokio::runtime::Runtime::new()?.block_on(async {
+        for lane in Lane::to_test()? {
+            let tested = test(&lab, lane).await;
+            tested.with_context(|| format!("on Kubernetes {lane}"))?;
+        }
+        Ok(())
+    })
 }
 
-async fn test(lab: &Lab) -> Result<()> {
-    let with_self_link = ControlPlaneOptions {
-        api_server_args: vec!["--feature-gates=RemoveSelfLink=false".to_owned()],
-        controller_manager_default_qps: true,
+async fn test(lab: &Lab, lane: Lane) -> Result<()> {
+    let with_plugins = Path::new(PLUGINS).exists();
+    let (mut first, second) = two(lab, lane).await?;
+    identities(&first, lane).await?;
+    interruptions(&mut first, lane).await?;
+    ensure!(
+        with_plugins || !Path::new(PLUGINS).exists(),
+        "the controller manager made {PLUGINS}"
+    );
+    for (name, bytes) in first.rss() {
+        println!("{name} {}: {} MiB", first.version(), bytes >> 20);
+    }
+    first.stop().await?;
+    second.stop().await
+}
+
+/// Two control planes at once, with different arguments and data.
+async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
+    // An argument with an effect to be seen.
+    let (argument, path) = match lane {
+        Lane::V1_20 => ("--feature-gates=RemoveSelfLink=false", "/api/v1/namespaces/default"),
+        Lane::Latest => ("--profiling=false", "/debug/pprof/symbol"),
+    };
+    let as_shipped = ControlPlaneOptions {
+        lane,
         ..ControlPlaneOptions::default()
     };
-    let (first, second) = tokio::join!(
-        lab.control_plane(ControlPlaneOptions::default()),
-        lab.control_plane(with_self_link)
-    );
-    let (mut first, second) = (first?, second?);
-    ensure!(
-        first.version() == Lane::V1_20.version().unwrap_or_default(),
-        "it says that it is {}",
-        first.version()
-    );
+    let with_argument = ControlPlaneOptions {
+        api_server_args: vec![argument.to_owned()],
+        controller_manager_default_qps: true,
+        ..as_shipped.clone()
+    };
+    let (first, second) = tokio::try_join!(lab.control_plane(as_shipped), lab.control_plane(with_argument))?;
+    let version = lane.version()?;
+    ensure!(first.version() == version, "it says that it is {}", first.version());
     ensure!(first.url() != second.url(), "two control planes share {}", first.url());
 
-    kubectl(first.kubeconfig(), &["create", "namespace", "here"])?;
-    let name = kubectl(first.kubeconfig(), &["get", "namespace", "here", "-o", "name"])?;
+    kubectl(lane, first.kubeconfig(), &["create", "namespace", "here"])?;
+    let name = kubectl(lane, first.kubeconfig(), &["get", "namespace", "here", "-o", "name"])?;
     ensure!(name == "namespace/here", "kubectl printed {name}");
     ensure!(
-        kubectl(second.kubeconfig(), &["get", "namespace", "here"]).is_err(),
+        kubectl(lane, second.kubeconfig(), &["get", "namespace", "here"]).is_err(),
         "the two share their data"
     );
-    let self_link = |plane: &Path| kubectl(plane, &["get", "--raw", "/api/v1/namespaces/default"]);
-    ensure!(
-        !self_link(first.kubeconfig())?.contains("selfLink"),
-        "1.20 fills selfLink in as shipped"
-    );
-    ensure!(
-        self_link(second.kubeconfig())?.contains("selfLink"),
-        "the extra argument has no effect"
-    );
-    println!("ok: two control planes at once, with different arguments and data");
+    let get = |plane: &ControlPlane| kubectl(lane, plane.kubeconfig(), &["get", "--raw", path]);
+    match lane {
+        Lane::V1_20 => {
+            ensure!(!get(&first)?.contains("selfLink"), "1.20 fills selfLink in as shipped");
+            ensure!(get(&second)?.contains("selfLink"), "the extra argument has no effect");
+        }
+        Lane::Latest => {
+            ensure!(get(&first)?.contains("num_symbols"), "it cannot be profiled as shipped");
+            ensure!(get(&second).is_err(), "the extra argument has no effect");
+        }
+    }
+    println!("ok: {version}: two control planes at once, with different arguments and data");
+    Ok((first, second))
+}
 
-    let nobody = first.kubeconfig_for("somebody", &["one", "two"])?;
-    let refused = kubectl(&nobody, &["get", "namespaces"])
+async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
+    let nobody = plane.kubeconfig_for("somebody", &["one", "two"])?;
+    let refused = kubectl(lane, &nobody, &["get", "namespaces"])
         .err()
         .context("RBAC lets anybody list namespaces")?;
     ensure!(
@@ -72,59 +106,59 @@ async fn test(lab: &Lab) -> Result<()> {
         "--clusterrole=view",
         "--group=two",
     ];
-    kubectl(first.kubeconfig(), &grant)?;
-    let namespaces: Api<Namespace> = Api::all(first.client().await?);
+    kubectl(lane, plane.kubeconfig(), &grant)?;
     // The authorizer learns of a binding through a watch.
     let granted = async {
-        while kubectl(&nobody, &["get", "namespaces"]).is_err() {
+        while kubectl(lane, &nobody, &["get", "namespaces"]).is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), granted)
         .await
         .context("the group's rights have no effect")?;
-    println!("ok: identities with groups, held to RBAC");
+    println!("ok: {}: identities with groups, held to RBAC", plane.version());
+    Ok(())
+}
 
-    first.stop_api_server().await?;
-    let down = kubectl(first.kubeconfig(), &["get", "namespaces"])
+async fn interruptions(plane: &mut ControlPlane, lane: Lane) -> Result<()> {
+    let namespaces: Api<Namespace> = Api::all(plane.client().await?);
+    plane.stop_api_server().await?;
+    let down = kubectl(lane, plane.kubeconfig(), &["get", "namespaces"])
         .err()
         .context("a stopped API server answers")?;
     ensure!(
         down.to_string().contains("refused"),
         "a stopped API server gives: {down:#}"
     );
-    first.start_api_server().await?;
+    plane.start_api_server().await?;
     namespaces
         .get("here")
         .await
         .context("the namespace is lost after a restart")?;
-    println!("ok: the API server stopped and started, same port, same data");
+    println!(
+        "ok: {}: the API server stopped and started, same port, same data",
+        plane.version()
+    );
 
-    first.hang_api_server()?;
+    plane.hang_api_server()?;
     let everything = ListParams::default();
     let list = namespaces.list(&everything);
     ensure!(
         tokio::time::timeout(Duration::from_secs(2), list).await.is_err(),
         "a frozen API server answers"
     );
-    first.resume_api_server()?;
+    plane.resume_api_server()?;
     namespaces
         .get("here")
         .await
         .context("a resumed API server does not answer")?;
-    println!("ok: the API server frozen and resumed");
-
-    for (name, bytes) in first.rss() {
-        println!("{name}: {} MiB", bytes >> 20);
-    }
-    first.stop().await?;
-    second.stop().await
+    println!("ok: {}: the API server frozen and resumed", plane.version());
+    Ok(())
 }
 
 /// Runs the lane's kubectl and returns what it prints; its error holds what it says on stderr.
-fn kubectl(kubeconfig: &Path, args: &[&str]) -> Result<String> {
-    let binaries = Lane::V1_20.find().context("the lane is not built")?;
-    let mut command = Command::new(binaries.kubectl.join("kubectl"));
+fn kubectl(lane: Lane, kubeconfig: &Path, args: &[&str]) -> Result<String> {
+    let mut command = Command::new(lane.find()?.kubectl.join("kubectl"));
     let output = command
         .arg("--kubeconfig")
         .arg(kubeconfig)

@@ -1,0 +1,208 @@
+//! The lane latest: Kubernetes and its etcd, built from Go modules alone.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::go::{self, Toolchain};
+use super::{Binaries, Unavailable, from_debian, module_file, not_built};
+use crate::{cache, step};
+
+/// What the lane is built from, unless the environment names another version.
+const GO_MOD: &str = include_str!("../../lanes/latest/go.mod");
+const GO_SUM: &str = include_str!("../../lanes/latest/go.sum");
+
+/// The packages that are built.
+const TOOLS: [&str; 3] = [
+    "k8s.io/kubernetes/cmd/kube-apiserver",
+    "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "go.etcd.io/etcd/server/v3",
+];
+
+/// The first Go that knows the tool lines of a go.mod.
+const OLDEST_GO: &str = "1.24";
+
+/// Names another version, as in `v1.37.2`.
+const CHOICE: &str = "KUBERNETES_LATEST";
+
+/// In an unfinished artifact: what was refused when it was last tried to build it.
+const REFUSED: &str = "refused";
+
+/// The version that the lane is to have, without the `v`.
+pub(super) fn version() -> Result<String> {
+    let committed = committed()?;
+    let Some(choice) = std::env::var_os(CHOICE).filter(|choice| !choice.is_empty()) else {
+        return Ok(committed.to_owned());
+    };
+    let choice = choice.to_string_lossy();
+    let version = choice.trim_start_matches('v');
+    let (release, candidate) = version.split_once('-').unwrap_or((version, "none"));
+    let numbers: Vec<&str> = release.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    let is_word = !candidate.is_empty() && candidate.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+    if numbers.len() != 3 || numbers[0] != "1" || !numbers.iter().all(is_number) || !is_word {
+        bail!("{CHOICE}={choice} is no version of Kubernetes: it has the form v{committed}");
+    }
+    Ok(version.to_owned())
+}
+
+/// The version in our go.mod, without the `v`.
+fn committed() -> Result<&'static str> {
+    let mut lines = GO_MOD.lines().map(str::trim_start);
+    let version = lines.find_map(|line| line.strip_prefix("k8s.io/kubernetes v")?.split(' ').next());
+    version.context("lanes/latest/go.mod requires no k8s.io/kubernetes")
+}
+
+fn key(version: &str) -> String {
+    format!("kubernetes-{version}-from-modules")
+}
+
+/// The newest Go, if it is new enough for what is known of Kubernetes `version`.
+fn toolchain(version: &str) -> Result<Toolchain> {
+    let written = std::fs::read_to_string(cache::partial(&key(version)).join("module/go.mod"));
+    let module = match written {
+        _ if version == committed()? => GO_MOD.to_owned(),
+        Ok(text) => text,
+        Err(_) => String::new(),
+    };
+    let line = module.lines().find_map(|line| line.strip_prefix("go "));
+    Ok(Toolchain::at_least(
+        line.unwrap_or(OLDEST_GO),
+        &format!("Kubernetes {version}"),
+    )?)
+}
+
+/// The lane's programs, if they are all in the cache, else why not.
+pub(super) fn find() -> Result<Binaries> {
+    let version = version()?;
+    if let (Some(dir), Some(kubectl)) = (cache::find(&key(&version)), from_debian::kubectl()) {
+        return Ok(binaries(&dir, kubectl));
+    }
+    toolchain(&version)?;
+    if let Ok(refused) = std::fs::read_to_string(cache::partial(&key(&version)).join(REFUSED)) {
+        return Err(Unavailable(refused).into());
+    }
+    Err(not_built(&version, "nfsprov-lab build --lane latest").into())
+}
+
+fn binaries(dir: &Path, kubectl: PathBuf) -> Binaries {
+    Binaries {
+        kubernetes: dir.join("bin"),
+        etcd: dir.join("bin/etcd"),
+        kubectl,
+    }
+}
+
+/// Builds what is missing of the lane's programs.
+pub(super) fn build() -> Result<Binaries> {
+    let version = version()?;
+    let go = toolchain(&version)?;
+    let kubectl = from_debian::build_kubectl()?;
+    let built = cache::ensure(&key(&version), |dir| {
+        let refused = dir.join(REFUSED);
+        let _ = std::fs::remove_file(&refused);
+        let built = build_programs(dir, &version, &go);
+        if let Some(why) = built
+            .as_ref()
+            .err()
+            .and_then(|error| error.downcast_ref::<Unavailable>())
+        {
+            std::fs::write(&refused, &why.0).with_context(|| format!("cannot write {}", refused.display()))?;
+        }
+        built
+    });
+    // What is merely not to be had is said in one sentence, without the artifact's directory around it.
+    let dir = built.map_err(|error| error.downcast::<Unavailable>().map_or_else(|error| error, Into::into))?;
+    Ok(binaries(&dir, kubectl))
+}
+
+/// Builds the programs in `dir` and leaves only them and the go.mod and go.sum that say what they are. An interrupted
+/// call is taken up where it was: what Go downloads and compiles is in `dir`.
+fn build_programs(dir: &Path, version: &str, go: &Toolchain) -> Result<()> {
+    let (module, output) = (dir.join("module"), dir.join("bin"));
+    if !output.is_dir() {
+        cache::remove_dir(&dir.join("tmp"))?;
+        let log = cache::log(&format!("kubernetes-{version}"))?;
+        write_module(&module, version, go, dir, &log)?;
+        compile(&module, version, go, dir, &log)?;
+        let built = dir.join("built");
+        // Go names a program after its package's directory.
+        std::fs::rename(built.join("server"), built.join("etcd")).context("cannot rename etcd's program")?;
+        std::fs::rename(&built, &output).with_context(|| format!("cannot rename {}", built.display()))?;
+    }
+    step::task("removing what only the build needed", || {
+        for rest in ["gocache", "gomodcache", "gopath", "tmp"] {
+            cache::remove_dir(&dir.join(rest))?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes the module that is built into `module`: the committed one, or one made for another version.
+fn write_module(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path) -> Result<()> {
+    let tagged = format!("v{version}");
+    if version != committed()? {
+        return module_file::write(&tagged, &TOOLS, go, module, dir, log);
+    }
+    cache::create_dir(module)?;
+    for (name, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM)] {
+        let path = module.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Downloads what the module needs and compiles its tools into `dir`/built.
+fn compile(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path) -> Result<()> {
+    // Listing what is compiled downloads it, and nothing but that. As a step of its own it cannot be taken for the
+    // compiler's failure.
+    let list = [&["list", "-deps", "-f", "{{\"\"}}"][..], &TOOLS].concat();
+    let title = format!("downloading the modules of Kubernetes {version}");
+    let mut download = go.command(module, dir, "-mod=readonly", &list)?;
+    let downloaded = step::run(&title, log, &mut download);
+    downloaded.map_err(|error| go::explain(error, &format!("Kubernetes {version}")))?;
+
+    let built = dir.join("built");
+    cache::remove_dir(&built)?;
+    let output = format!("-o={}/", built.display());
+    let flags = format!("-ldflags={}", link_flags(version));
+    let build = [&["build", "-v", "-trimpath", &flags, &output][..], &TOOLS].concat();
+    let title = format!("building Kubernetes {version} and etcd (ten to fifteen minutes on two cores)");
+    step::run(&title, log, &mut go.command(module, dir, "-mod=readonly", &build)?)
+}
+
+/// What the linker is told: the version, which Kubernetes' own build takes from git, and to leave debug information out.
+fn link_flags(version: &str) -> String {
+    let minor = version.split('.').nth(1).unwrap_or_default();
+    let mut flags = "-s -w".to_owned();
+    // What the programs report, and what their clients call themselves.
+    for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
+        let values = [
+            format!("gitVersion=v{version}"),
+            "gitMajor=1".to_owned(),
+            format!("gitMinor={minor}"),
+            "gitTreeState=clean".to_owned(),
+            // Else they report the placeholder that git archive was to fill in.
+            "gitCommit=".to_owned(),
+        ];
+        for value in values {
+            flags.push_str(&format!(" -X {package}.{value}"));
+        }
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GO_MOD, TOOLS, committed};
+
+    #[test]
+    fn our_go_mod_names_one_version_and_the_tools() {
+        let version = committed().unwrap();
+        let staged = format!("k8s.io/api => k8s.io/api v0.{}", version.trim_start_matches("1."));
+        assert!(GO_MOD.contains(&staged), "no line {staged}");
+        for package in TOOLS {
+            assert!(GO_MOD.contains(&format!("\t{package}\n")), "no tool {package}");
+        }
+    }
+}
