@@ -33,10 +33,10 @@ pub enum PathError {
     /// A NUL or a line break, which no tool would show for what it is.
     #[error("{0:?} has a control character")]
     Control(String),
-    /// A component is longer than [`MAX_NAME`].
+    /// A component is longer than 255 bytes.
     #[error("the name {0:?} has {1} bytes; a directory name has {MAX_NAME} at most")]
     NameTooLong(String, usize),
-    /// The whole is longer than [`MAX_PATH`].
+    /// The whole is longer than 4,095 bytes.
     #[error("the path has {0} bytes; {MAX_PATH} are allowed")]
     TooLong(usize),
 }
