@@ -6,6 +6,7 @@
 //! be reached by planting one.
 
 mod mounted;
+mod owner;
 mod path;
 mod wire;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use mounted::Mounted;
+pub use owner::is_named_after;
 pub use path::{PathError, VolumePath};
 pub use wire::Wire;
 
@@ -102,6 +104,14 @@ pub enum ExportError {
     /// An archive of that name is there already, and is never overwritten.
     #[error("{0} exists on the export already; it is left as it is")]
     Exists(String),
+    /// The directory is another's, or nobody knows whose.
+    #[error("directory {path} can't be this claim's: {why}")]
+    Owned {
+        /// The directory.
+        path: String,
+        /// Whose it is.
+        why: String,
+    },
     /// The server refused an operation on a directory.
     #[error("cannot {action} {path} on the export: {cause}")]
     Failed {
@@ -158,6 +168,57 @@ impl Export {
         match self {
             Self::Wire(wire) => wire.rename(path, archive).await,
             Self::Mounted(mounted) => mounted.rename(path, archive).await,
+        }
+    }
+
+    /// Whether anything is at `path`.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn has(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.exists(path).await,
+            Self::Mounted(mounted) => mounted.exists(path).await,
+        }
+    }
+
+    /// The names in a directory; none if it isn't there.
+    async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.names(path).await,
+            Self::Mounted(mounted) => mounted.names(path).await,
+        }
+    }
+
+    /// Makes a symbolic link in an existing directory; false if the name is taken.
+    async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.link(path, target).await,
+            Self::Mounted(mounted) => mounted.link(path, target).await,
+        }
+    }
+
+    /// What a symbolic link holds; None if it isn't there.
+    async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.read_link(path).await,
+            Self::Mounted(mounted) => mounted.read_link(path).await,
+        }
+    }
+
+    /// Removes a link or file, if it is there.
+    async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => wire.unlink(path).await,
+            Self::Mounted(mounted) => mounted.unlink(path).await,
+        }
+    }
+
+    /// Removes a directory if it is empty; whether it is gone.
+    async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.remove_empty(path).await,
+            Self::Mounted(mounted) => mounted.remove_empty(path).await,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Every step opens one component below an open directory and refuses symbolic
 //! links, so what another client does to the tree meanwhile can't lead outside.
 
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +52,80 @@ impl Mounted {
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let (from, to) = (from.clone(), to.clone());
         self.blocking(move |root| rename(root, &from, &to)).await
+    }
+
+    pub(super) async fn exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            at(root, &path, |parent, name| {
+                rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map(|_| ())
+            })
+            .map(|found| found.is_some())
+        })
+        .await
+    }
+
+    pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            let Some(directory) = walk(root, path.components(), &path)? else {
+                return Ok(Vec::new());
+            };
+            let names = entries(&directory).map_err(|errno| failed("list", &path.to_string(), errno))?;
+            let text = |(name, _): (CString, FileType)| name.to_string_lossy().into_owned();
+            Ok(names.into_iter().map(text).collect())
+        })
+        .await
+    }
+
+    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+        let (path, target) = (path.clone(), target.to_owned());
+        self.blocking(move |root| {
+            let made = at(root, &path, |parent, name| {
+                match rustix::fs::symlinkat(target.as_str(), parent, name) {
+                    Err(Errno::EXIST) => Ok(false),
+                    made => made.map(|()| true),
+                }
+            })?;
+            made.ok_or_else(|| failed("mark", &path.to_string(), Errno::NOENT))
+        })
+        .await
+    }
+
+    pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            let target = at(root, &path, |parent, name| {
+                rustix::fs::readlinkat(parent, name, Vec::new())
+            })?;
+            Ok(target.map(|target| target.to_string_lossy().into_owned()))
+        })
+        .await
+    }
+
+    pub(super) async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            at(root, &path, |parent, name| {
+                rustix::fs::unlinkat(parent, name, AtFlags::empty())
+            })
+            .map(|_| ())
+        })
+        .await
+    }
+
+    pub(super) async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            let gone = at(root, &path, |parent, name| {
+                match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+                    Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+                    removed => removed.map(|()| true),
+                }
+            })?;
+            Ok(gone.unwrap_or(true))
+        })
+        .await
     }
 
     /// File system calls block, and on a mount whose server is gone they block for good.
@@ -142,6 +216,23 @@ fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, Ex
     }
 }
 
+/// Does something to the entry `path` in its directory; None if one of the two isn't there.
+fn at<T>(
+    root: &Path,
+    path: &VolumePath,
+    work: impl FnOnce(&OwnedFd, &str) -> rustix::io::Result<T>,
+) -> Result<Option<T>, ExportError> {
+    let (parents, name) = path.split();
+    let Some(parent) = walk(root, parents, path)? else {
+        return Ok(None);
+    };
+    match work(&parent, name) {
+        Ok(done) => Ok(Some(done)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(failed("use", &path.to_string(), errno)),
+    }
+}
+
 fn walk(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
     let mut directory = open_root(root)?;
     for (depth, name) in parents.iter().enumerate() {
@@ -171,20 +262,22 @@ fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Resul
     }
 }
 
+/// What a directory holds.
+fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            found.push((name.to_owned(), entry.file_type()));
+        }
+    }
+    Ok(found)
+}
+
 /// Removes all that a directory holds, links as links.
 fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
-    let names = |directory: &OwnedFd| -> rustix::io::Result<Vec<(std::ffi::CString, FileType)>> {
-        let mut found = Vec::new();
-        for entry in Dir::read_from(directory)? {
-            let entry = entry?;
-            let name: &CStr = entry.file_name();
-            if name != c"." && name != c".." {
-                found.push((name.to_owned(), entry.file_type()));
-            }
-        }
-        Ok(found)
-    };
-    for (name, kind) in names(&directory)? {
+    for (name, kind) in entries(&directory)? {
         let is_directory = match kind {
             FileType::Unknown => {
                 let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;

@@ -92,6 +92,14 @@ impl VolumePath {
         }
     }
 
+    /// The directories above this one, below the export's root; the outermost first.
+    pub fn ancestors(&self) -> Vec<Self> {
+        let above = |depth: usize| Self {
+            components: self.components[..depth].to_vec(),
+        };
+        (1..self.components.len()).map(above).collect()
+    }
+
     /// This path below `root`, as a PV's `spec.nfs.path`.
     pub fn under(&self, root: &str) -> String {
         format!("{}/{self}", root.trim_end_matches('/'))
@@ -162,6 +170,16 @@ mod tests {
             let path = VolumePath::below(root, full).ok().map(|path| path.to_string());
             assert_eq!(path.as_deref(), found, "{full} below {root}");
         }
+    }
+
+    #[test]
+    fn ancestors_are_outermost_first() {
+        let above = |text: &str| {
+            let ancestors = VolumePath::parse(text).unwrap().ancestors();
+            ancestors.iter().map(VolumePath::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(above("a/b/c"), ["a", "a/b"]);
+        assert!(above("a").is_empty());
     }
 
     #[test]

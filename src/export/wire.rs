@@ -4,29 +4,24 @@
 //! component at a time, so the server never sees a path to interpret and no
 //! symbolic link is ever followed.
 
-use std::future::Future;
+mod connection;
+
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, TryStreamExt, stream};
-use nfs_rs::{Mount, Nfs3ErrorCode, Nfs3MountErrorCode, Nfs4ErrorCode, NfsError, ObjRes};
+use nfs_rs::{Nfs3ErrorCode, Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use self::connection::{Connection, Trouble, bounded};
 use super::{CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
 /// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 is left out: the client
 /// library loses its session against kernels that grow their slot table.
 const VERSIONS: [&str; 2] = ["3", "4.0"];
-
-/// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
-const TYPE_DIRECTORY: u32 = 2;
-const TYPE_LINK: u32 = 5;
-
-/// How many entries of one directory are removed at a time.
-const REMOVALS: usize = 16;
 
 /// Everything but what an URL path may hold unquoted.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -35,8 +30,6 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
-
-type Handle = bytes::Bytes;
 
 /// An export reached over NFS.
 #[derive(Debug)]
@@ -50,30 +43,6 @@ pub struct Wire {
 struct Slot {
     connection: Option<Arc<Connection>>,
     failure: Option<(Instant, ExportError)>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    mount: Box<dyn Mount>,
-    root: Handle,
-}
-
-/// Why a piece of work on the export ended early.
-enum Trouble {
-    Call(NfsError),
-    Export(ExportError),
-}
-
-impl From<NfsError> for Trouble {
-    fn from(error: NfsError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<ExportError> for Trouble {
-    fn from(error: ExportError) -> Self {
-        Self::Export(error)
-    }
 }
 
 impl Wire {
@@ -113,6 +82,48 @@ impl Wire {
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         self.attempt("archive", &from.to_string(), |connection| {
             connection.rename(from, to).boxed()
+        })
+        .await
+    }
+
+    pub(super) async fn exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        self.attempt("look for", &path.to_string(), |connection| {
+            async move { Ok(connection.entry(path).await?.is_some()) }.boxed()
+        })
+        .await
+    }
+
+    pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
+        self.attempt("list", &path.to_string(), |connection| connection.names(path).boxed())
+            .await
+    }
+
+    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+        let target = target.to_owned();
+        self.attempt("mark", &path.to_string(), |connection| {
+            let target = target.clone();
+            async move { connection.link(path, &target).await }.boxed()
+        })
+        .await
+    }
+
+    pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
+        self.attempt("read", &path.to_string(), |connection| {
+            connection.read_link(path).boxed()
+        })
+        .await
+    }
+
+    pub(super) async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
+        self.attempt("remove", &path.to_string(), |connection| {
+            connection.unlink(path).boxed()
+        })
+        .await
+    }
+
+    pub(super) async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        self.attempt("remove", &path.to_string(), |connection| {
+            connection.remove_empty(path).boxed()
         })
         .await
     }
@@ -282,151 +293,6 @@ impl Fate {
             _ => Self::Silent,
         }
     }
-}
-
-impl Connection {
-    async fn make(self: Arc<Self>, path: &VolumePath, mode: u32) -> Result<Made, Trouble> {
-        let mut directory = self.root.clone();
-        let mut made = Made::Existed;
-        for (depth, name) in path.components().iter().enumerate() {
-            // Asking for the new directory first costs one call where there is nothing yet, the usual case.
-            match bounded(self.mount.mkdir(directory.clone(), name, mode)).await {
-                Ok(new) => {
-                    directory = new.fh;
-                    made = Made::Created;
-                }
-                Err(error) if error.is_exist() => {
-                    let found = bounded(self.mount.lookup(directory, name)).await?;
-                    directory = self.directory(found, path, depth).await?;
-                    made = Made::Existed;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(made)
-    }
-
-    async fn remove(self: Arc<Self>, path: &VolumePath) -> Result<Removed, Trouble> {
-        let (parents, name) = path.split();
-        let Some(parent) = self.walk(parents, path).await? else {
-            return Ok(Removed::AlreadyGone);
-        };
-        let Some(found) = self.find(&parent, name).await? else {
-            return Ok(Removed::AlreadyGone);
-        };
-        let directory = self.directory(found, path, path.components().len() - 1).await?;
-        self.empty(directory).await?;
-        match bounded(self.mount.rmdir(parent, name)).await {
-            Err(error) if !error.is_not_found() => Err(error.into()),
-            _ => Ok(Removed::Done),
-        }
-    }
-
-    async fn rename(self: Arc<Self>, from: &VolumePath, to: &VolumePath) -> Result<Removed, Trouble> {
-        let (parents, name) = from.split();
-        let (new_parents, new_name) = to.split();
-        let source = self.walk(parents, from).await?;
-        let found = match &source {
-            Some(parent) => self.find(parent, name).await?,
-            None => None,
-        };
-        let (Some(source), Some(found)) = (source, found) else {
-            return Ok(Removed::AlreadyGone);
-        };
-        self.directory(found, from, from.components().len() - 1).await?;
-        let Some(target) = self.walk(new_parents, to).await? else {
-            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
-        };
-        // RENAME replaces an empty directory without a word.
-        if self.find(&target, new_name).await?.is_some() {
-            return Err(ExportError::Exists(to.to_string()).into());
-        }
-        bounded(self.mount.rename(source, name, target, new_name)).await?;
-        Ok(Removed::Done)
-    }
-
-    /// The handle of `parents` below the root, or None if one of them isn't there.
-    async fn walk(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, Trouble> {
-        let mut directory = self.root.clone();
-        for (depth, name) in parents.iter().enumerate() {
-            match self.find(&directory, name).await? {
-                Some(found) => directory = self.directory(found, path, depth).await?,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(directory))
-    }
-
-    async fn find(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
-        match bounded(self.mount.lookup(directory.clone(), name)).await {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The handle of what was found at `path`'s component number `depth`, if it is a directory.
-    async fn directory(&self, found: ObjRes, path: &VolumePath, depth: usize) -> Result<Handle, Trouble> {
-        let kind = match found.attr {
-            Some(attributes) => attributes.type_,
-            None => bounded(self.mount.getattr(found.fh.clone())).await?.type_,
-        };
-        let what = match kind {
-            TYPE_DIRECTORY => return Ok(found.fh),
-            TYPE_LINK => "a symbolic link",
-            _ => "a file",
-        };
-        let path = path.components()[..=depth].join("/");
-        Err(ExportError::NotADirectory { path, what }.into())
-    }
-
-    /// Removes all that a directory holds. Boxed, since it calls itself for each directory in it.
-    fn empty(&self, directory: Handle) -> BoxFuture<'_, Result<(), NfsError>> {
-        async move {
-            let mut listing = self.mount.readdirplus(directory.clone()).await;
-            let mut entries = Vec::new();
-            while let Some(entry) = bounded(listing.try_next()).await? {
-                if entry.file_name != "." && entry.file_name != ".." {
-                    entries.push(Ok(entry));
-                }
-            }
-            drop(listing);
-            stream::iter(entries)
-                .try_for_each_concurrent(REMOVALS, |entry| {
-                    let directory = directory.clone();
-                    async move {
-                        let name = &entry.file_name;
-                        let (kind, handle) = match entry.attr {
-                            Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
-                            _ => {
-                                let Some(found) = self.find(&directory, name).await? else {
-                                    return Ok(());
-                                };
-                                let kind = bounded(self.mount.getattr(found.fh.clone())).await?.type_;
-                                (kind, found.fh)
-                            }
-                        };
-                        let gone = if kind == TYPE_DIRECTORY {
-                            self.empty(handle).await?;
-                            bounded(self.mount.rmdir(directory, name)).await
-                        } else {
-                            bounded(self.mount.remove(directory, name)).await
-                        };
-                        match gone {
-                            Err(error) if !error.is_not_found() => Err(error),
-                            _ => Ok(()),
-                        }
-                    }
-                })
-                .await
-        }
-        .boxed()
-    }
-}
-
-/// One call with an end: the library's own time-outs add up to more than a claim should wait.
-async fn bounded<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
-    timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()))
 }
 
 fn silence() -> NfsError {

@@ -43,6 +43,8 @@ pub struct Settings {
     pub on_delete: OnDelete,
     /// Permission bits of the new directory.
     pub directory_mode: u32,
+    /// The `pathPattern` that names the directory, if the class has one.
+    pub path_pattern: Option<String>,
     /// `Delete` or `Retain`, for the PV.
     pub reclaim_policy: String,
     /// Mount options, for the PV.
@@ -66,6 +68,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     let mut on_delete = None;
     let mut archive = None;
     let mut directory_mode = DIRECTORY_MODE;
+    let mut path_pattern = None;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
         let bad = |wanted: &str| format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}");
@@ -90,7 +93,8 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
             }
             "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
             "server" | "path" => {}
-            "pathPattern" | "dirUid" | "dirGid" => {
+            "pathPattern" => path_pattern = Some(value.clone()),
+            "dirUid" | "dirGid" => {
                 return Err(format!(
                     "StorageClass {name}: parameter {key} is not supported by this version; remove it from the class"
                 ));
@@ -106,6 +110,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     Ok(Settings {
         on_delete,
         directory_mode,
+        path_pattern,
         reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
         mount_options: class.mount_options.clone().unwrap_or_default(),
         unknown,
@@ -179,7 +184,7 @@ mod tests {
             ("dirMode", "17777"),
             ("server", "elsewhere"),
             ("path", "/other"),
-            ("pathPattern", "${.PVC.name}"),
+            ("dirUid", "1000"),
         ] {
             let error = settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");

@@ -1,6 +1,6 @@
 //! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
 //!
-//! What to do is decided in [`claim`], [`class`], [`volume`] and [`backoff`],
+//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`] and [`backoff`],
 //! which see facts only; what is done about it is in the other files.
 
 pub mod backoff;
@@ -9,6 +9,7 @@ pub mod class;
 pub mod controller;
 pub mod events;
 pub mod pass;
+pub mod pattern;
 pub mod volume;
 pub mod work;
 

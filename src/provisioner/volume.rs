@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::claim;
 use super::class::{OnDelete, Settings};
-use crate::export::{Location, VolumePath};
+use super::{claim, pattern};
+use crate::export::{Location, VolumePath, is_named_after};
 
 /// Who made a PV, on the PV.
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
@@ -25,6 +25,8 @@ pub const ON_DELETE: &str = "nfsprov/on-delete";
 pub struct Plan {
     /// Its directory.
     pub directory: VolumePath,
+    /// Whether the directory's name doesn't say whose it is, so that a marker must.
+    pub needs_marker: bool,
     /// The PV that makes it known.
     pub volume: PersistentVolume,
 }
@@ -36,12 +38,14 @@ pub enum Disposal {
     Leave,
     /// Deal with the directory, then delete the PV, then let it go.
     Directory {
-        /// The directory to remove or archive.
+        /// The directory to remove, archive or leave.
         directory: VolumePath,
         /// Which of it.
         on_delete: OnDelete,
+        /// The uid that must be in the directory's marker, where its name doesn't say whose it is.
+        owner: Option<String>,
     },
-    /// Let the PV go; its directory stays.
+    /// Let the PV go, and don't look at its directory.
     LetGo,
     /// It should be deleted, and can't; the sentence says why.
     Refuse(String),
@@ -63,8 +67,12 @@ pub fn plan(
         return Err("the claim has no name, namespace, uid or spec".to_owned());
     };
     let volume_name = claim::volume_for(uid);
-    let directory = VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
-        .map_err(|error| format!("the claim's names make no directory: {error}"))?;
+    let directory = match &settings.path_pattern {
+        Some(pattern) => pattern::directory(pattern, claim)?,
+        None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
+            .map_err(|error| format!("the claim's names make no directory: {error}"))?,
+    };
+    let needs_marker = !is_named_after(&directory, &volume_name);
     let requests = spec
         .resources
         .as_ref()
@@ -109,7 +117,11 @@ pub fn plan(
         }),
         status: None,
     };
-    Ok(Plan { directory, volume })
+    Ok(Plan {
+        directory,
+        needs_marker,
+        volume,
+    })
 }
 
 /// Whether a PV may need anything of us; every PV of the cluster goes through this.
@@ -157,25 +169,34 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
             ));
         }
     };
-    // A directory made for this PV carries its name; any other is somebody's data.
-    if !directory.split().1.ends_with(name) {
-        return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it"));
-    }
-    let recorded = annotation(volume, ON_DELETE).and_then(OnDelete::from_record);
-    match recorded.unwrap_or(OnDelete::Archive) {
-        OnDelete::Retain => Disposal::LetGo,
-        on_delete => Disposal::Directory { directory, on_delete },
+    // A directory made for this PV carries its name or, if the PV has our record, a marker. Any other is somebody's data.
+    let recorded = annotation(volume, ON_DELETE);
+    let owner = spec.claim_ref.as_ref().and_then(|claim| claim.uid.clone());
+    let owner = match (is_named_after(&directory, name), recorded, owner) {
+        (true, _, _) => None,
+        (false, Some(_), Some(uid)) => Some(uid),
+        _ => return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it")),
+    };
+    Disposal::Directory {
+        directory,
+        on_delete: recorded.and_then(OnDelete::from_record).unwrap_or(OnDelete::Archive),
+        owner,
     }
 }
 
-/// Where an archived directory goes: `archived-<directory>` in the export's root.
+/// Where an archived directory goes: `archived-<directory>` in the export's root, its slashes as dashes.
 ///
-/// The directory's name ends with the PV's, which no other PV ever has.
+/// The name ends with that of the PV `volume`, which no other PV ever has, so no archive meets another.
 ///
 /// # Errors
 /// When the longer name is too long for a directory.
-pub fn archive_of(directory: &VolumePath) -> Result<VolumePath, String> {
-    VolumePath::parse(&format!("archived-{}", directory.split().1)).map_err(|error| error.to_string())
+pub fn archive_of(directory: &VolumePath, volume: &str) -> Result<VolumePath, String> {
+    let flat = directory.components().join("-");
+    let name = match is_named_after(directory, volume) {
+        true => format!("archived-{flat}"),
+        false => format!("archived-{flat}-{volume}"),
+    };
+    VolumePath::parse(&name).map_err(|error| error.to_string())
 }
 
 fn phase(volume: &PersistentVolume) -> &str {

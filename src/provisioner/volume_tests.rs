@@ -17,6 +17,7 @@ fn settings(reclaim_policy: &str) -> Settings {
     Settings {
         on_delete: OnDelete::Archive,
         directory_mode: 0o777,
+        path_pattern: None,
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],
         unknown: vec![],
@@ -80,7 +81,7 @@ fn volume(change: &[(&str, Value)]) -> PersistentVolume {
     let mut volume = json!({
         "metadata": {"name": "pvc-1", "annotations": {PROVISIONED_BY: OURS, ON_DELETE: "archive"},
                      "finalizers": ["kubernetes.io/pv-protection", FINALIZER]},
-        "spec": {"persistentVolumeReclaimPolicy": "Delete",
+        "spec": {"persistentVolumeReclaimPolicy": "Delete", "claimRef": {"uid": "1"},
                  "nfs": {"server": "10.77.0.10", "path": "/nfsdata/default-c-pvc-1"}},
         "status": {"phase": "Released"},
     });
@@ -102,7 +103,7 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
     for (change, verdict) in [
         (vec![], "archive default-c-pvc-1"),
         (vec![on_delete("delete")], "delete default-c-pvc-1"),
-        (vec![on_delete("retain")], "let go"),
+        (vec![on_delete("retain")], "retain default-c-pvc-1"),
         (vec![on_delete("garbage")], "archive default-c-pvc-1"),
         (vec![phase("Bound")], "leave"),
         (vec![phase("Available")], "leave"),
@@ -127,7 +128,18 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         (vec![path("/nfsdata")], "refuse"),
         (vec![path("/etc/pvc-1")], "refuse"),
         (vec![path("/nfsdata/../etc/pvc-1")], "refuse"),
-        (vec![path("/nfsdata/somebody-elses")], "refuse"),
+        (vec![path("/nfsdata/team/data")], "archive team/data of 1"),
+        (
+            vec![
+                path("/nfsdata/team/data"),
+                ("/metadata/annotations", json!({PROVISIONED_BY: OURS})),
+            ],
+            "refuse",
+        ),
+        (
+            vec![path("/nfsdata/team/data"), ("/spec/claimRef", json!({}))],
+            "refuse",
+        ),
         (
             vec![path("/nfsdata/team/default-c-pvc-1")],
             "archive team/default-c-pvc-1",
@@ -137,14 +149,45 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             Disposal::Leave => "leave".to_owned(),
             Disposal::LetGo => "let go".to_owned(),
             Disposal::Refuse(_) => "refuse".to_owned(),
-            Disposal::Directory { directory, on_delete } => format!("{} {directory}", on_delete.as_str()),
+            Disposal::Directory {
+                directory,
+                on_delete,
+                owner,
+            } => {
+                let owner = owner.map(|uid| format!(" of {uid}")).unwrap_or_default();
+                format!("{} {directory}{owner}", on_delete.as_str())
+            }
         };
         assert_eq!(found, verdict, "{change:?}");
     }
 }
 
 #[test]
-fn archives_lie_in_the_root() {
-    let directory = VolumePath::parse("team/default-c-pvc-1").unwrap();
-    assert_eq!(archive_of(&directory).unwrap().to_string(), "archived-default-c-pvc-1");
+fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
+    let mut settings = settings("Delete");
+    for (pattern, directory, needs_marker) in [
+        ("${.PVC.namespace}/${.PVC.name}", "default/data", true),
+        ("${.PVC.namespace}/x-pvc-0b51", "default/x-pvc-0b51", false),
+    ] {
+        settings.path_pattern = Some(pattern.into());
+        let plan = plan(&claim("data"), &settings, &export(), OURS).unwrap();
+        assert_eq!(plan.directory.to_string(), directory);
+        assert_eq!(plan.needs_marker, needs_marker, "{pattern}");
+        let path = plan.volume.spec.unwrap().nfs.unwrap().path;
+        assert_eq!(path, format!("/nfsdata/{directory}"));
+    }
+    settings.path_pattern = Some("${.PVC.labels.missing}".into());
+    assert!(plan(&claim("data"), &settings, &export(), OURS).is_err());
+}
+
+#[test]
+fn archives_lie_in_the_root_and_never_meet() {
+    for (directory, archive) in [
+        ("default-c-pvc-1", "archived-default-c-pvc-1"),
+        ("team/default-c-pvc-1", "archived-team-default-c-pvc-1"),
+        ("team/data", "archived-team-data-pvc-1"),
+    ] {
+        let directory = VolumePath::parse(directory).unwrap();
+        assert_eq!(archive_of(&directory, "pvc-1").unwrap().to_string(), archive);
+    }
 }

@@ -17,7 +17,7 @@ use super::class::{self, OnDelete};
 use super::events::Events;
 use super::volume::{self, Disposal, FINALIZER};
 use crate::cluster;
-use crate::export::{Export, ExportError, Location, Removed};
+use crate::export::{Export, ExportError, Location, Removed, VolumePath};
 
 /// What the provisioner was told at its start.
 #[derive(Clone, Debug)]
@@ -172,6 +172,13 @@ impl Work {
         if !self.has_failed(&live, found) {
             self.announce(&live, &settings.unknown, class);
         }
+        if plan.needs_marker {
+            let uid = live.metadata.uid.as_deref().unwrap_or_default();
+            match self.export.own(&plan.directory, uid).await {
+                Err(error @ ExportError::Owned { .. }) => return Ok(Outcome::Refused(error.to_string())),
+                owned => owned?,
+            }
+        }
         self.export.make(&plan.directory, settings.directory_mode).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("create PV {volume}");
@@ -229,26 +236,20 @@ impl Work {
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
             fate if self.settings.dry_run => {
                 return Ok(Disposed::WouldGo(match fate {
-                    Disposal::Directory { directory, on_delete } => format!("{} {directory}", on_delete.as_str()),
+                    Disposal::Directory {
+                        directory, on_delete, ..
+                    } => format!("{} {directory}", on_delete.as_str()),
                     _ => "its directory would stay".to_owned(),
                 }));
             }
             Disposal::LetGo => "its directory stays".to_owned(),
-            Disposal::Directory { directory, on_delete } => match on_delete {
-                OnDelete::Archive => {
-                    let archive = match volume::archive_of(&directory) {
-                        Ok(archive) => archive,
-                        Err(why) => return Ok(Disposed::Refused(why)),
-                    };
-                    match self.export.archive(&directory, &archive).await? {
-                        Removed::Done => format!("{directory} is archived as {archive}"),
-                        Removed::AlreadyGone => format!("{directory} was archived or removed before"),
-                    }
-                }
-                _ => match self.export.remove(&directory).await? {
-                    Removed::Done => format!("{directory} is removed"),
-                    Removed::AlreadyGone => format!("{directory} was removed before"),
-                },
+            Disposal::Directory {
+                directory,
+                on_delete,
+                owner,
+            } => match self.deal_with(&directory, on_delete, owner.as_deref(), &name).await? {
+                Ok(fate) => fate,
+                Err(why) => return Ok(Disposed::Refused(why)),
             },
         };
         if live.metadata.deletion_timestamp.is_none() {
@@ -269,6 +270,54 @@ impl Work {
         }
         self.let_go(&volumes, &live).await?;
         Ok(Disposed::Gone(fate))
+    }
+
+    /// Removes, archives or leaves the directory of the PV `volume`, and says which; or says why it may not.
+    async fn deal_with(
+        &self,
+        directory: &VolumePath,
+        on_delete: OnDelete,
+        owner: Option<&str>,
+        volume: &str,
+    ) -> Result<Result<String, String>, ExportError> {
+        if let Some(uid) = owner {
+            let marked = self.export.owner(directory).await?;
+            if marked.as_deref() != Some(uid) {
+                // Released or disowned at an earlier try, or never this claim's: either way it is not ours to touch.
+                let why = match marked {
+                    Some(owner) => format!("which belongs to the claim with uid {owner}"),
+                    None => "which was not made for it".to_owned(),
+                };
+                let why = format!("PV {volume} names {directory}, {why}");
+                return Ok(match self.export.has(directory).await? {
+                    true if on_delete != OnDelete::Retain => Err(why),
+                    _ => Ok(format!("{directory} was dealt with before")),
+                });
+            }
+        }
+        let fate = match on_delete {
+            OnDelete::Retain => format!("{directory} stays"),
+            OnDelete::Archive => {
+                let archive = match volume::archive_of(directory, volume) {
+                    Ok(archive) => archive,
+                    Err(why) => return Ok(Err(why)),
+                };
+                match self.export.archive(directory, &archive).await? {
+                    Removed::Done => format!("{directory} is archived as {archive}"),
+                    Removed::AlreadyGone => format!("{directory} was archived or removed before"),
+                }
+            }
+            OnDelete::Delete => match self.export.remove(directory).await? {
+                Removed::Done => format!("{directory} is removed"),
+                Removed::AlreadyGone => format!("{directory} was removed before"),
+            },
+        };
+        match (owner, on_delete) {
+            (None, _) => {}
+            (Some(_), OnDelete::Retain) => self.export.release(directory).await?,
+            (Some(_), _) => self.export.disown(directory).await?,
+        }
+        Ok(Ok(fate))
     }
 
     /// Takes our finalizer off a PV, and only that: other finalizers are others' business.

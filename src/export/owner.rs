@@ -1,0 +1,258 @@
+//! Whose a directory is: one claim's, and nobody else's.
+//!
+//! A directory that is named after its PV (`…-pvc-<uid>`) says so itself. For
+//! any other, a marker is kept beside the volumes, not in them, since some
+//! programs refuse a directory that isn't empty: the marker of `a/b` is the
+//! symbolic link `.nfsprov/owners/a/b/@owner`, its target the claim's uid. A
+//! link is made with its content in one step that fails if it exists.
+
+use super::{Export, ExportError, PathError, VolumePath};
+
+/// Where the markers are, in the export's root.
+const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
+
+/// The marker's name in its directory.
+const MARK: &str = "@owner";
+
+/// The mode of the registry's directories: no client but root has business there.
+const MODE: u32 = 0o700;
+
+/// Who made a retained directory free for the next claim of the same path.
+const RELEASED: &str = "released";
+
+/// Whether a directory was there before its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Free,
+    Released,
+    Ours,
+}
+
+/// Whether a path is named after the PV `volume` and so needs no marker.
+pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
+    path.split().1.ends_with(volume)
+}
+
+impl Export {
+    /// Makes the claim `uid` the owner of `path`. May be repeated.
+    ///
+    /// # Errors
+    /// [`ExportError::Owned`] when the directory, one above it or one below it is another's, or is there and nobody's;
+    /// otherwise as [`Export::make`].
+    pub async fn own(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
+        let reserved = |name: &String| name == MARK || name == REGISTRY[0];
+        if path.components().iter().any(reserved) {
+            return Err(owned(path, "it has a name that nfsprov keeps for itself"));
+        }
+        let found = self.look(path, uid).await?;
+        if found == Found::Ours {
+            return Ok(());
+        }
+        let marker = marker(path)?;
+        if found == Found::Released {
+            self.unlink(&marker).await?;
+        }
+        self.make(&registered(path)?, MODE).await?;
+        if !self.link(&marker, uid).await? && self.read_link(&marker).await?.as_deref() != Some(uid) {
+            return Err(owned(path, "another claim took it at the same time"));
+        }
+        // Two claims for a directory and one inside it may both have found nothing; now both see both.
+        if let Err(error) = self.neighbours(path).await {
+            self.forget_owner(path).await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The uid of the claim that owns `path` by its marker.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn owner(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
+        self.read_link(&marker(path)?).await
+    }
+
+    /// Takes the marker of a directory that is gone. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn disown(&self, path: &VolumePath) -> Result<(), ExportError> {
+        self.forget_owner(path).await
+    }
+
+    /// Leaves a retained directory to the next claim that is given the same path. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn release(&self, path: &VolumePath) -> Result<(), ExportError> {
+        let marker = marker(path)?;
+        if self.read_link(&marker).await?.is_some_and(|owner| owner != RELEASED) {
+            self.unlink(&marker).await?;
+            self.link(&marker, RELEASED).await?;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, path: &VolumePath, uid: &str) -> Result<Found, ExportError> {
+        match self.owner(path).await?.as_deref() {
+            Some(RELEASED) => return Ok(Found::Released),
+            Some(owner) if owner == uid => return Ok(Found::Ours),
+            Some(owner) => return Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
+            None => {}
+        }
+        self.neighbours(path).await?;
+        if self.has(path).await? {
+            return Err(owned(path, "it is there already, and not made by nfsprov"));
+        }
+        Ok(Found::Free)
+    }
+
+    /// Sees that no directory above or below is somebody's.
+    async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
+        for above in path.ancestors() {
+            let named = names_a_volume(above.split().1);
+            if named || self.owner(&above).await?.is_some() {
+                return Err(owned(path, &format!("{above} above it belongs to another claim")));
+            }
+        }
+        let below = self.names(&registered(path)?).await?;
+        match below.iter().find(|name| *name != MARK) {
+            Some(name) => Err(owned(path, &format!("{name} in it belongs to another claim"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn forget_owner(&self, path: &VolumePath) -> Result<(), ExportError> {
+        self.unlink(&marker(path)?).await?;
+        // Up to the first directory that other markers need.
+        for directory in std::iter::once(path.clone()).chain(path.ancestors().into_iter().rev()) {
+            if !self.remove_empty(&registered(&directory)?).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name ends as those of volumes do: `pvc-` and a uid.
+fn names_a_volume(name: &str) -> bool {
+    let Some((_, uid)) = name.rsplit_once("pvc-") else {
+        return false;
+    };
+    let groups: Vec<usize> = uid.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && uid.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+fn registered(path: &VolumePath) -> Result<VolumePath, ExportError> {
+    joined(&[&REGISTRY[..], &names(path)].concat())
+}
+
+fn marker(path: &VolumePath) -> Result<VolumePath, ExportError> {
+    joined(&[&REGISTRY[..], &names(path), &[MARK]].concat())
+}
+
+fn names(path: &VolumePath) -> Vec<&str> {
+    path.components().iter().map(String::as_str).collect()
+}
+
+fn joined(names: &[&str]) -> Result<VolumePath, ExportError> {
+    let path = names.join("/");
+    VolumePath::parse(&path).map_err(|error: PathError| ExportError::Failed {
+        action: "mark",
+        path,
+        cause: error.to_string(),
+    })
+}
+
+fn owned(path: &VolumePath, why: &str) -> ExportError {
+    ExportError::Owned {
+        path: path.to_string(),
+        why: why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Location, Mounted};
+    use super::*;
+
+    fn export(root: &Path) -> Export {
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        Export::Mounted(Mounted::new(location, root))
+    }
+
+    fn path(text: &str) -> VolumePath {
+        VolumePath::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_directory_has_one_owner() {
+        let root = tempfile::tempdir().unwrap();
+        let export = export(root.path());
+        export.own(&path("team/data"), "one").await.unwrap();
+        export.own(&path("team/data"), "one").await.unwrap();
+        export.make(&path("team/data"), 0o777).await.unwrap();
+        export.own(&path("team/data"), "one").await.unwrap();
+        export.own(&path("team/other"), "two").await.unwrap();
+        for refused in ["team/data", "team", "team/data/inner", "team/data/inner/deep"] {
+            let error = export.own(&path(refused), "three").await.unwrap_err();
+            assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
+        }
+        assert_eq!(export.owner(&path("team/data")).await.unwrap().as_deref(), Some("one"));
+        assert_eq!(export.owner(&path("team")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_there_and_nobodys_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let export = export(root.path());
+        std::fs::create_dir_all(root.path().join("by-hand/inner")).unwrap();
+        let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+        for refused in [
+            "by-hand".to_owned(),
+            "by-hand/inner".to_owned(),
+            format!("default-c-pvc-{uid}/inner"),
+            ".nfsprov/owners/x".to_owned(),
+            "a/@owner".to_owned(),
+        ] {
+            let error = export.own(&path(&refused), uid).await.unwrap_err();
+            assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
+        }
+        export.own(&path("by-hand/new"), uid).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_disowned_leaves_no_trace_and_what_was_released_is_taken_again() {
+        let root = tempfile::tempdir().unwrap();
+        let export = export(root.path());
+        export.own(&path("a/b/c"), "one").await.unwrap();
+        export.disown(&path("a/b/c")).await.unwrap();
+        export.disown(&path("a/b/c")).await.unwrap();
+        assert!(!root.path().join(".nfsprov/owners/a").exists());
+        export.own(&path("a/b"), "two").await.unwrap();
+        export.make(&path("a/b"), 0o777).await.unwrap();
+        export.release(&path("a/b")).await.unwrap();
+        export.release(&path("a/b")).await.unwrap();
+        export.own(&path("a/b"), "three").await.unwrap();
+        assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("three"));
+    }
+
+    #[test]
+    fn volumes_names_are_told_from_others() {
+        assert!(names_a_volume("default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"));
+        for other in [
+            "default",
+            "pvc-",
+            "pvc-1",
+            "my-pvc-data",
+            "pvc-0b510b51-0b51-0b51-0b51-0b510b510b5z",
+        ] {
+            assert!(!names_a_volume(other), "{other}");
+        }
+    }
+}

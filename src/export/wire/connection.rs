@@ -1,0 +1,255 @@
+//! What is done over one NFS connection: file handles walked one component at a time.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt, stream};
+use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
+use tokio::time::timeout;
+
+use super::silence;
+use crate::export::{CALL_TIMEOUT, ExportError, Made, Removed, VolumePath};
+
+/// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
+const TYPE_DIRECTORY: u32 = 2;
+const TYPE_LINK: u32 = 5;
+
+/// How many entries of one directory are removed at a time.
+const REMOVALS: usize = 16;
+
+type Handle = bytes::Bytes;
+
+/// One mount, and what is done over it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) mount: Box<dyn Mount>,
+    pub(super) root: Handle,
+}
+
+/// Why a piece of work on the export ended early.
+pub(super) enum Trouble {
+    Call(NfsError),
+    Export(ExportError),
+}
+
+impl From<NfsError> for Trouble {
+    fn from(error: NfsError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<ExportError> for Trouble {
+    fn from(error: ExportError) -> Self {
+        Self::Export(error)
+    }
+}
+
+impl Connection {
+    pub(super) async fn make(self: Arc<Self>, path: &VolumePath, mode: u32) -> Result<Made, Trouble> {
+        let mut directory = self.root.clone();
+        let mut made = Made::Existed;
+        for (depth, name) in path.components().iter().enumerate() {
+            // Asking for the new directory first costs one call where there is nothing yet, the usual case.
+            match bounded(self.mount.mkdir(directory.clone(), name, mode)).await {
+                Ok(new) => {
+                    directory = new.fh;
+                    made = Made::Created;
+                }
+                Err(error) if error.is_exist() => {
+                    let found = bounded(self.mount.lookup(directory, name)).await?;
+                    directory = self.directory(found, path, depth).await?;
+                    made = Made::Existed;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(made)
+    }
+
+    pub(super) async fn remove(self: Arc<Self>, path: &VolumePath) -> Result<Removed, Trouble> {
+        let (parents, name) = path.split();
+        let Some(parent) = self.walk(parents, path).await? else {
+            return Ok(Removed::AlreadyGone);
+        };
+        let Some(found) = self.find(&parent, name).await? else {
+            return Ok(Removed::AlreadyGone);
+        };
+        let directory = self.directory(found, path, path.components().len() - 1).await?;
+        self.empty(directory).await?;
+        match bounded(self.mount.rmdir(parent, name)).await {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(Removed::Done),
+        }
+    }
+
+    pub(super) async fn rename(self: Arc<Self>, from: &VolumePath, to: &VolumePath) -> Result<Removed, Trouble> {
+        let (parents, name) = from.split();
+        let (new_parents, new_name) = to.split();
+        let source = self.walk(parents, from).await?;
+        let found = match &source {
+            Some(parent) => self.find(parent, name).await?,
+            None => None,
+        };
+        let (Some(source), Some(found)) = (source, found) else {
+            return Ok(Removed::AlreadyGone);
+        };
+        self.directory(found, from, from.components().len() - 1).await?;
+        let Some(target) = self.walk(new_parents, to).await? else {
+            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
+        };
+        // RENAME replaces an empty directory without a word.
+        if self.find(&target, new_name).await?.is_some() {
+            return Err(ExportError::Exists(to.to_string()).into());
+        }
+        bounded(self.mount.rename(source, name, target, new_name)).await?;
+        Ok(Removed::Done)
+    }
+
+    pub(super) async fn entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, Trouble> {
+        let (parents, name) = path.split();
+        let Some(parent) = self.walk(parents, path).await? else {
+            return Ok(None);
+        };
+        let found = self.find(&parent, name).await?;
+        Ok(found.map(|found| (parent, found)))
+    }
+
+    pub(super) async fn names(self: Arc<Self>, path: &VolumePath) -> Result<Vec<String>, Trouble> {
+        let Some(directory) = self.walk(path.components(), path).await? else {
+            return Ok(Vec::new());
+        };
+        let entries = self.entries(directory).await?;
+        Ok(entries.into_iter().map(|entry| entry.file_name).collect())
+    }
+
+    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, Trouble> {
+        let (parents, name) = path.split();
+        let Some(parent) = self.walk(parents, path).await? else {
+            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
+        };
+        match bounded(self.mount.symlink(target, parent, name)).await {
+            Err(error) if error.is_exist() => Ok(false),
+            made => Ok(made.map(|_| true)?),
+        }
+    }
+
+    pub(super) async fn read_link(self: Arc<Self>, path: &VolumePath) -> Result<Option<String>, Trouble> {
+        match self.entry(path).await? {
+            Some((_, found)) => Ok(Some(bounded(self.mount.readlink(found.fh)).await?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn unlink(self: Arc<Self>, path: &VolumePath) -> Result<(), Trouble> {
+        let (parents, name) = path.split();
+        if let Some(parent) = self.walk(parents, path).await? {
+            match bounded(self.mount.remove(parent, name)).await {
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_empty(self: Arc<Self>, path: &VolumePath) -> Result<bool, Trouble> {
+        let (parents, name) = path.split();
+        let Some(parent) = self.walk(parents, path).await? else {
+            return Ok(true);
+        };
+        match bounded(self.mount.rmdir(parent, name)).await {
+            Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOTEMPTY)) => {
+                Ok(false)
+            }
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => Ok(true),
+        }
+    }
+
+    async fn entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+        let mut listing = self.mount.readdirplus(directory).await;
+        let mut entries = Vec::new();
+        while let Some(entry) = bounded(listing.try_next()).await? {
+            if entry.file_name != "." && entry.file_name != ".." {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The handle of `parents` below the root, or None if one of them isn't there.
+    async fn walk(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, Trouble> {
+        let mut directory = self.root.clone();
+        for (depth, name) in parents.iter().enumerate() {
+            match self.find(&directory, name).await? {
+                Some(found) => directory = self.directory(found, path, depth).await?,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(directory))
+    }
+
+    async fn find(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
+        match bounded(self.mount.lookup(directory.clone(), name)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The handle of what was found at `path`'s component number `depth`, if it is a directory.
+    async fn directory(&self, found: ObjRes, path: &VolumePath, depth: usize) -> Result<Handle, Trouble> {
+        let kind = match found.attr {
+            Some(attributes) => attributes.type_,
+            None => bounded(self.mount.getattr(found.fh.clone())).await?.type_,
+        };
+        let what = match kind {
+            TYPE_DIRECTORY => return Ok(found.fh),
+            TYPE_LINK => "a symbolic link",
+            _ => "a file",
+        };
+        let path = path.components()[..=depth].join("/");
+        Err(ExportError::NotADirectory { path, what }.into())
+    }
+
+    /// Removes all that a directory holds. Boxed, since it calls itself for each directory in it.
+    fn empty(&self, directory: Handle) -> BoxFuture<'_, Result<(), NfsError>> {
+        async move {
+            let entries = self.entries(directory.clone()).await?;
+            stream::iter(entries.into_iter().map(Ok))
+                .try_for_each_concurrent(REMOVALS, |entry| {
+                    let directory = directory.clone();
+                    async move {
+                        let name = &entry.file_name;
+                        let (kind, handle) = match entry.attr {
+                            Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
+                            _ => {
+                                let Some(found) = self.find(&directory, name).await? else {
+                                    return Ok(());
+                                };
+                                let kind = bounded(self.mount.getattr(found.fh.clone())).await?.type_;
+                                (kind, found.fh)
+                            }
+                        };
+                        let gone = if kind == TYPE_DIRECTORY {
+                            self.empty(handle).await?;
+                            bounded(self.mount.rmdir(directory, name)).await
+                        } else {
+                            bounded(self.mount.remove(directory, name)).await
+                        };
+                        match gone {
+                            Err(error) if !error.is_not_found() => Err(error),
+                            _ => Ok(()),
+                        }
+                    }
+                })
+                .await
+        }
+        .boxed()
+    }
+}
+
+/// One call with an end: the library's own time-outs add up to more than a claim should wait.
+pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
+    timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()))
+}

@@ -1,0 +1,158 @@
+//! A class' `pathPattern` and a claim give a directory (PURE).
+//!
+//! The language is nfs-subdir-external-provisioner's: `${.PVC.name}`,
+//! `${.PVC.namespace}`, `${.PVC.labels.KEY}` and `${.PVC.annotations.KEY}`,
+//! where KEY may hold dots and slashes. There an unknown or missing value is
+//! empty, which has put the directory of a whole namespace, or the export's
+//! root, into a pod; here it is an error.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+
+use crate::export::VolumePath;
+
+/// The directory that `pattern` gives a claim.
+///
+/// Slashes that the pattern itself has at its ends, twice, or around a `.`, count as one or none, as
+/// they always did; what a value brings is taken as it is.
+///
+/// # Errors
+/// One sentence that names the pattern and the place: an unknown or missing value, an unfinished `${`,
+/// or a result that is no directory below the export.
+pub fn directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumePath, String> {
+    let wrong = |why: String| format!("pathPattern {pattern:?}: {why}");
+    let mut path = String::new();
+    let mut rest = tidy(pattern);
+    while let Some((literal, tail)) = rest.split_once("${") {
+        path += literal;
+        let Some((variable, tail)) = tail.split_once('}') else {
+            return Err(wrong("a ${ has no }".to_owned()));
+        };
+        let value = value(variable, claim).ok_or_else(|| wrong(format!("the claim has no {variable}")))?;
+        path += value;
+        rest = tail.to_owned();
+    }
+    path += &rest;
+    VolumePath::parse(&path).map_err(|error| wrong(error.to_string()))
+}
+
+/// What a variable stands for; None where the claim has nothing, or only nothing, to put there.
+fn value<'a>(variable: &str, claim: &'a PersistentVolumeClaim) -> Option<&'a str> {
+    let meta = &claim.metadata;
+    let found = match variable.strip_prefix(".PVC.")? {
+        "name" => meta.name.as_ref(),
+        "namespace" => meta.namespace.as_ref(),
+        other => match other.split_once('.')? {
+            ("labels", key) => meta.labels.as_ref()?.get(key),
+            ("annotations", key) => meta.annotations.as_ref()?.get(key),
+            _ => None,
+        },
+    };
+    found.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// The pattern without the slashes that mean nothing, outside its variables, whose keys hold slashes too.
+fn tidy(pattern: &str) -> String {
+    let mut components: Vec<String> = vec![String::new()];
+    let mut inside = false;
+    let mut characters = pattern.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '$' if characters.peek() == Some(&'{') => inside = true,
+            '}' => inside = false,
+            '/' if !inside => {
+                components.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(component) = components.last_mut() {
+            component.push(character);
+        }
+    }
+    components.retain(|component| !matches!(component.as_str(), "" | "."));
+    components.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claim() -> PersistentVolumeClaim {
+        serde_json::from_value(json!({"metadata": {
+            "name": "data", "namespace": "team",
+            "labels": {"app": "web", "app.kubernetes.io/name": "shop", "none": ""},
+            "annotations": {"nfs.io/storage-path": "a/b", "up": "../../etc", "root": "/", "abs": "/etc", "dot": "."},
+        }}))
+        .unwrap()
+    }
+
+    #[test]
+    fn values_are_filled_in() {
+        for (pattern, path) in [
+            ("${.PVC.namespace}/${.PVC.name}", "team/data"),
+            ("${.PVC.namespace}-${.PVC.name}", "team-data"),
+            ("fixed", "fixed"),
+            ("/${.PVC.namespace}//${.PVC.name}/", "team/data"),
+            ("./${.PVC.name}", "data"),
+            ("${.PVC.labels.app}", "web"),
+            ("${.PVC.labels.app.kubernetes.io/name}/x", "shop/x"),
+            ("${.PVC.namespace}/${.PVC.annotations.nfs.io/storage-path}", "team/a/b"),
+            ("$5/$/{x}", "$5/$/{x}"),
+        ] {
+            assert_eq!(directory(pattern, &claim()).unwrap().to_string(), path, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_gives_no_directory_of_the_claims_own_is_refused() {
+        for pattern in [
+            "",
+            "/",
+            ".",
+            "..",
+            "a/..",
+            "../${.PVC.name}",
+            "${.PVC.namespace}/${.PVC.labels.missing}",
+            "${.PVC.labels.none}",
+            "${.PVC.annotations.up}",
+            "${.PVC.namespace}/${.PVC.annotations.up}",
+            "${.PVC.annotations.root}",
+            "x${.PVC.annotations.abs}/..",
+            "${.PVC.namespace}/${.PVC.annotations.dot}",
+            "${.PVC.annotations.abs}",
+            "${.PVC.uid}",
+            "${.PVC.}",
+            "${}",
+            "${.PV.name}",
+            "${.PVC.name",
+            "${ .PVC.name }",
+            "a\0b",
+        ] {
+            let result = directory(pattern, &claim());
+            assert!(result.is_err(), "{pattern:?} gave {result:?}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever a user writes: a directory below the export and never the export itself, or a refusal.
+        #[test]
+        fn nothing_leads_out_of_the_export(
+            pattern in "(\\PC{0,8}|/|\\.\\./|\\$\\{\\.PVC\\.(name|namespace|labels\\.a|annotations\\.b/c|x)\\}){0,6}",
+            name in "[a-z.-]{1,8}",
+            label in "[a-zA-Z0-9._-]{0,8}",
+            annotation in "(\\PC|/|\\.\\./|\0|\n){0,8}",
+        ) {
+            let claim = serde_json::from_value(json!({"metadata": {
+                "name": name, "namespace": "n", "labels": {"a": label}, "annotations": {"b/c": annotation},
+            }})).unwrap();
+            if let Ok(path) = directory(&pattern, &claim) {
+                let full = path.under("/export");
+                proptest::prop_assert!(full.starts_with("/export/") && full.len() > "/export/".len(), "{full:?}");
+                let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+                proptest::prop_assert!(full["/export/".len()..].split('/').all(plain), "{full:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Directories named by a class' pathPattern, and whose they are.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use kube::api::Patch;
+use serde_json::{Value, json};
+
+use crate::Test;
+use crate::kit::Scene;
+use crate::stage::{Need, Stage};
+
+pub const TESTS: &[Test] = &[
+    ("a_pattern_names_the_directory_and_its_end", Need::Cluster, |stage| {
+        Box::pin(named(stage))
+    }),
+    (
+        "a_directory_of_another_claim_is_refused_until_it_is_free",
+        Need::Cluster,
+        |stage| Box::pin(shared(stage)),
+    ),
+    (
+        "a_value_that_leads_out_of_the_export_is_refused",
+        Need::Cluster,
+        |stage| Box::pin(leads_out(stage)),
+    ),
+    (
+        "a_retained_directory_is_given_to_the_next_claim_of_its_path",
+        Need::Cluster,
+        |stage| Box::pin(given_again(stage)),
+    ),
+    ("a_directory_made_by_hand_is_not_given_away", Need::Cluster, |stage| {
+        Box::pin(by_hand(stage))
+    }),
+];
+
+async fn pattern(scene: &Scene, pattern: &str, on_delete: &str) -> Result<()> {
+    let parameters = json!({"pathPattern": pattern, "onDelete": on_delete});
+    scene.class(json!({"parameters": parameters})).await
+}
+
+async fn path(scene: &Scene, claim: &str) -> Result<String> {
+    let spec = scene.bound(claim).await?.spec.unwrap_or_default();
+    Ok(spec.nfs.map(|nfs| nfs.path).unwrap_or_default())
+}
+
+/// Whether a path is on the server, in the export.
+async fn there(scene: &Scene, path: &str) -> Result<bool> {
+    let answer = scene
+        .on_server(&format!("test -d '{path}' && echo yes || echo no"))
+        .await?;
+    Ok(answer.trim() == "yes")
+}
+
+async fn named(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let namespace = scene.namespace.clone();
+    pattern(&scene, "${.PVC.namespace}/${.PVC.name}", "archive").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    scene.claim("b", json!({})).await?;
+    ensure!(path(&scene, "a").await?.ends_with(&format!("/{namespace}/a")));
+    ensure!(path(&scene, "b").await?.ends_with(&format!("/{namespace}/b")));
+    scene.on_server(&format!("touch {namespace}/a/file")).await?;
+    let volume = scene.bound("a").await?;
+    scene.delete_with_volume("a", &volume).await?;
+    ensure!(!there(&scene, &format!("{namespace}/a")).await? && there(&scene, &format!("{namespace}/b")).await?);
+    let archive = scene
+        .on_server(&format!("ls archived-{namespace}-a-pvc-*/file"))
+        .await?;
+    ensure!(archive.trim().ends_with("/file"), "{archive}");
+    // The path is free again, and its archive stays when it is archived once more.
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    scene.delete_with_volume("a", &volume).await?;
+    let archives = scene.on_server(&format!("ls -d archived-{namespace}-a-pvc-*")).await?;
+    ensure!(archives.lines().count() == 2, "{archives}");
+    Ok(())
+}
+
+async fn shared(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    pattern(&scene, "${.PVC.namespace}", "delete").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("first", json!({})).await?;
+    let volume = scene.bound("first").await?;
+    scene.claim("second", json!({})).await?;
+    let event = scene.event("second", "ProvisioningFailed").await?;
+    ensure!(event.contains("belongs to the claim with uid"), "{event}");
+    ensure!(scene.phase("second").await? == "Pending");
+    scene.delete_with_volume("first", &volume).await?;
+    // Looked at again because the claim changes.
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"try": "again"}}}));
+    scene.claims().patch("second", &Default::default(), &patch).await?;
+    scene.bound("second").await?;
+    Ok(())
+}
+
+async fn leads_out(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    pattern(&scene, "${.PVC.namespace}/${.PVC.annotations.path}", "delete").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    for (name, value) in [("up", "../../etc"), ("dot", "."), ("empty", ""), ("slash", "a//b")] {
+        let claim: Value = json!({
+            "metadata": {"name": name, "annotations": {"path": value}},
+            "spec": {"storageClassName": scene.class, "accessModes": ["ReadWriteOnce"],
+                     "resources": {"requests": {"storage": "1Gi"}}},
+        });
+        scene
+            .claims()
+            .create(&Default::default(), &serde_json::from_value(claim)?)
+            .await?;
+        let event = scene.event(name, "ProvisioningFailed").await?;
+        ensure!(event.contains("pathPattern"), "{event}");
+    }
+    ensure!(!there(&scene, &scene.namespace).await?, "nothing was made");
+    Ok(())
+}
+
+async fn given_again(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    pattern(&scene, "${.PVC.namespace}-kept", "retain").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    scene
+        .on_server(&format!("echo kept > {}-kept/file", scene.namespace))
+        .await?;
+    scene.delete_with_volume("a", &volume).await?;
+    scene.claim("b", json!({})).await?;
+    ensure!(path(&scene, "b").await?.ends_with("-kept"));
+    let text = scene.on_server(&format!("cat {}-kept/file", scene.namespace)).await?;
+    ensure!(text == "kept\n", "{text}");
+    Ok(())
+}
+
+async fn by_hand(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.on_server(&format!("mkdir {}-hand", scene.namespace)).await?;
+    pattern(&scene, "${.PVC.namespace}-hand", "delete").await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    let event = scene.event("a", "ProvisioningFailed").await?;
+    ensure!(event.contains("not made by nfsprov"), "{event}");
+    Ok(())
+}
