@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod cluster;
 mod commands;
+mod exit;
 pub mod export;
 pub mod manifest;
 pub mod output;
@@ -15,24 +16,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
+pub use exit::{Exit, UsageError};
+
 use cli::{Cli, Command, LogFormat, When};
 use output::Colour;
-
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// What was asked for is done.
-    Done = 0,
-    /// It failed, or a part of it did.
-    Failed = 1,
-    /// The command line was wrong.
-    Usage = 2,
-}
-
-/// A command line that can be parsed and still can't be meant.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UsageError(pub &'static str);
 
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {

@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::cluster_options;
 use crate::cli::{self, Delivery, DryRun, Global, Kind, Pv, Pvc, ReclaimPolicy, Storageclass};
 use crate::cluster::{Use, connect};
+use crate::exit::{Exit, UsageError};
 use crate::manifest::{self, AccessMode, Claim, ClassOnDelete, Manifest, StorageClass, Values, Volume, apply, render};
 use crate::output;
-use crate::{Exit, UsageError};
 
 /// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {

@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cluster_options;
-use crate::Exit;
 use crate::cli::{Format, Global, Provision, Via};
 use crate::cluster::{self, Use, connect};
+use crate::exit::Exit;
 use crate::export::{Export, Location, Mounted, Wire};
 use crate::output;
 use crate::provisioner::controller;

@@ -8,9 +8,9 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::cluster_options;
-use crate::Exit;
 use crate::cli::{Format, Global, Status};
 use crate::cluster::{self, Use, connect, list};
+use crate::exit::Exit;
 use crate::output;
 
 /// The columns; the first [`NARROW`] of them fit a terminal of 80.

@@ -7,43 +7,22 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::kit::{Directories, said};
-use crate::stage::{Need, Stage};
+use crate::stage::Stage;
 
-pub const TESTS: &[Test] = &[
-    ("three_claims_of_a_statefulset_become_bound", Need::Cluster, |stage| {
-        Box::pin(three_claims(stage))
-    }),
-    ("claims_that_came_first_are_served", Need::Cluster, |stage| {
-        Box::pin(claims_first(stage))
-    }),
-    ("one_pass_serves_what_waits_and_ends", Need::Cluster, |stage| {
-        Box::pin(one_pass(stage))
-    }),
-    ("a_dry_run_makes_nothing", Need::Cluster, |stage| {
-        Box::pin(dry_run(stage))
-    }),
-    ("a_claim_waits_for_its_first_pod", Need::Cluster, |stage| {
-        Box::pin(first_consumer(stage))
-    }),
-    ("a_claim_waits_for_its_class", Need::Cluster, |stage| {
-        Box::pin(late_class(stage))
-    }),
-    ("a_claim_of_another_provisioner_is_left_alone", Need::Cluster, |stage| {
-        Box::pin(foreign(stage))
-    }),
-    (
-        "what_nfs_cannot_give_is_refused_with_an_event",
-        Need::Cluster,
-        |stage| Box::pin(refused(stage)),
-    ),
-    ("a_local_directory_serves_as_well", Need::Cluster, |stage| {
-        Box::pin(local_directory(stage))
-    }),
-];
+crate::tests! {
+    Cluster: three_claims_of_a_statefulset_become_bound,
+    Cluster: claims_that_came_first_are_served,
+    Cluster: one_pass_serves_what_waits_and_ends,
+    Cluster: a_dry_run_makes_nothing,
+    Cluster: a_claim_waits_for_its_first_pod,
+    Cluster: a_claim_waits_for_its_class,
+    Cluster: a_claim_of_another_provisioner_is_left_alone,
+    Cluster: what_nfs_cannot_give_is_refused_with_an_event,
+    Cluster: a_local_directory_serves_as_well,
+}
 
-async fn three_claims(stage: Arc<Stage>) -> Result<()> {
+async fn three_claims_of_a_statefulset_become_bound(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"mountOptions": ["nfsvers=4.1"]})).await?;
     let provisioner = scene.watch(&[]).await?;
@@ -78,7 +57,7 @@ async fn three_claims(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn claims_first(stage: Arc<Stage>) -> Result<()> {
+async fn claims_that_came_first_are_served(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("early", json!({})).await?;
@@ -87,7 +66,7 @@ async fn claims_first(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn one_pass(stage: Arc<Stage>) -> Result<()> {
+async fn one_pass_serves_what_waits_and_ends(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
@@ -109,7 +88,7 @@ async fn one_pass(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn dry_run(stage: Arc<Stage>) -> Result<()> {
+async fn a_dry_run_makes_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
@@ -122,7 +101,7 @@ async fn dry_run(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn first_consumer(stage: Arc<Stage>) -> Result<()> {
+async fn a_claim_waits_for_its_first_pod(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene
         .class(json!({"volumeBindingMode": "WaitForFirstConsumer"}))
@@ -144,7 +123,7 @@ async fn first_consumer(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn late_class(stage: Arc<Stage>) -> Result<()> {
+async fn a_claim_waits_for_its_class(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
@@ -158,7 +137,7 @@ async fn late_class(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn foreign(stage: Arc<Stage>) -> Result<()> {
+async fn a_claim_of_another_provisioner_is_left_alone(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let other = stage.scene().await?;
     scene.class(json!({})).await?;
@@ -174,7 +153,7 @@ async fn foreign(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn refused(stage: Arc<Stage>) -> Result<()> {
+async fn what_nfs_cannot_give_is_refused_with_an_event(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -192,7 +171,7 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn local_directory(stage: Arc<Stage>) -> Result<()> {
+async fn a_local_directory_serves_as_well(stage: Arc<Stage>) -> Result<()> {
     let mut scene = stage.scene().await?;
     let root = tempfile::tempdir()?;
     scene.export = Directories::Local(root.path().to_owned());

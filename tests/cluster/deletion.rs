@@ -9,41 +9,18 @@ use kube::api::Patch;
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::kit::{PATIENCE, Scene};
-use crate::stage::{Need, Stage};
+use crate::stage::Stage;
 
-pub const TESTS: &[Test] = &[
-    ("a_deleted_claim_is_archived_by_default", Need::Cluster, |stage| {
-        Box::pin(archived(stage))
-    }),
-    (
-        "a_deleted_claim_is_removed_where_the_class_says_so",
-        Need::Cluster,
-        |stage| Box::pin(removed(stage)),
-    ),
-    (
-        "a_deleted_claim_leaves_its_directory_with_on_delete_retain",
-        Need::Cluster,
-        |stage| Box::pin(kept(stage)),
-    ),
-    ("a_retained_volume_stays_released", Need::Cluster, |stage| {
-        Box::pin(retained(stage))
-    }),
-    ("a_class_deleted_meanwhile_changes_nothing", Need::Cluster, |stage| {
-        Box::pin(class_gone(stage))
-    }),
-    (
-        "a_volume_deleted_before_its_claim_loses_nothing",
-        Need::Cluster,
-        |stage| Box::pin(volume_first(stage)),
-    ),
-    (
-        "a_volume_that_points_elsewhere_is_not_touched",
-        Need::Cluster,
-        |stage| Box::pin(points_elsewhere(stage)),
-    ),
-];
+crate::tests! {
+    Cluster: a_deleted_claim_is_archived_by_default,
+    Cluster: a_deleted_claim_is_removed_where_the_class_says_so,
+    Cluster: a_deleted_claim_leaves_its_directory_with_on_delete_retain,
+    Cluster: a_retained_volume_stays_released,
+    Cluster: a_class_deleted_meanwhile_changes_nothing,
+    Cluster: a_volume_deleted_before_its_claim_loses_nothing,
+    Cluster: a_volume_that_points_elsewhere_is_not_touched,
+}
 
 /// A bound claim with a file in its volume, and its directory's name.
 async fn with_data(scene: &Scene) -> Result<(PersistentVolume, String)> {
@@ -67,7 +44,7 @@ async fn fate(stage: Arc<Stage>, parameters: Value) -> Result<(Scene, String)> {
     Ok((scene, directory))
 }
 
-async fn archived(stage: Arc<Stage>) -> Result<()> {
+async fn a_deleted_claim_is_archived_by_default(stage: Arc<Stage>) -> Result<()> {
     let (scene, directory) = fate(stage, json!({})).await?;
     ensure!(scene.directories().await? == [format!("archived-{directory}")]);
     let text = scene.on_server(&format!("cat archived-{directory}/sub/file")).await?;
@@ -75,20 +52,20 @@ async fn archived(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn removed(stage: Arc<Stage>) -> Result<()> {
+async fn a_deleted_claim_is_removed_where_the_class_says_so(stage: Arc<Stage>) -> Result<()> {
     let (scene, _) = fate(stage, json!({"archiveOnDelete": "false"})).await?;
     let left = scene.directories().await?;
     ensure!(left.is_empty(), "{left:?}");
     Ok(())
 }
 
-async fn kept(stage: Arc<Stage>) -> Result<()> {
+async fn a_deleted_claim_leaves_its_directory_with_on_delete_retain(stage: Arc<Stage>) -> Result<()> {
     let (scene, directory) = fate(stage, json!({"onDelete": "retain", "archiveOnDelete": "false"})).await?;
     ensure!(scene.directories().await? == [directory]);
     Ok(())
 }
 
-async fn retained(stage: Arc<Stage>) -> Result<()> {
+async fn a_retained_volume_stays_released(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"reclaimPolicy": "Retain"})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -112,7 +89,7 @@ async fn retained(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn class_gone(stage: Arc<Stage>) -> Result<()> {
+async fn a_class_deleted_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"archiveOnDelete": "false"}})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -123,7 +100,7 @@ async fn class_gone(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn volume_first(stage: Arc<Stage>) -> Result<()> {
+async fn a_volume_deleted_before_its_claim_loses_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -140,7 +117,7 @@ async fn volume_first(stage: Arc<Stage>) -> Result<()> {
 }
 
 /// A PV under our name that a user made, naming a directory that is not its own.
-async fn points_elsewhere(stage: Arc<Stage>) -> Result<()> {
+async fn a_volume_that_points_elsewhere_is_not_touched(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let mut provisioner = scene.watch(&[]).await?;

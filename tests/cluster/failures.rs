@@ -13,32 +13,19 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::Test;
 use crate::kit::{Directories, NFSPROV, Scene, said};
-use crate::stage::{Need, Stage};
+use crate::stage::Stage;
 
-pub const TESTS: &[Test] = &[
-    ("killed_between_directory_and_volume_it_continues", Need::Lab, |stage| {
-        Box::pin(killed_half_way(stage))
-    }),
-    ("the_api_server_may_restart", Need::Lab, |stage| {
-        Box::pin(api_server_restarts(stage))
-    }),
-    ("claims_wait_for_an_nfs_server_that_hangs", Need::Lab, |stage| {
-        Box::pin(nfs_server_hangs(stage))
-    }),
-    ("the_nfs_server_may_restart", Need::Lab, |stage| {
-        Box::pin(nfs_server_restarts(stage))
-    }),
-    (
-        "what_is_wrong_at_the_start_is_said_in_one_sentence",
-        Need::Lab,
-        |stage| Box::pin(wrong_start(stage)),
-    ),
-];
+crate::tests! {
+    Lab: killed_between_directory_and_volume_it_continues,
+    Lab: the_api_server_may_restart,
+    Lab: claims_wait_for_an_nfs_server_that_hangs,
+    Lab: the_nfs_server_may_restart,
+    Lab: what_is_wrong_at_the_start_is_said_in_one_sentence,
+}
 
 /// Without the right to make PVs the provisioner gets as far as the directory, and there it is killed.
-async fn killed_half_way(stage: Arc<Stage>) -> Result<()> {
+async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let user = format!("user-{}", scene.namespace);
@@ -77,7 +64,7 @@ async fn killed_half_way(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn api_server_restarts(stage: Arc<Stage>) -> Result<()> {
+async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
     let mut plane = stage.another_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
@@ -103,7 +90,7 @@ async fn on_own_server(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)>
     Ok((scene, guest))
 }
 
-async fn nfs_server_hangs(stage: Arc<Stage>) -> Result<()> {
+async fn claims_wait_for_an_nfs_server_that_hangs(stage: Arc<Stage>) -> Result<()> {
     let (scene, guest) = on_own_server(&stage, "hanging").await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("before", json!({})).await?;
@@ -131,7 +118,7 @@ async fn nfs_server_hangs(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn nfs_server_restarts(stage: Arc<Stage>) -> Result<()> {
+async fn the_nfs_server_may_restart(stage: Arc<Stage>) -> Result<()> {
     let (scene, mut guest) = on_own_server(&stage, "restarting").await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("before", json!({})).await?;
@@ -144,7 +131,7 @@ async fn nfs_server_restarts(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn wrong_start(stage: Arc<Stage>) -> Result<()> {
+async fn what_is_wrong_at_the_start_is_said_in_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let Directories::Guest(address) = &scene.export else {
         anyhow::bail!("this test needs the lab's NFS server");

@@ -5,6 +5,18 @@
 //! one NFS host serve all tests, each test in a namespace of its own and under
 //! a provisioner's name of its own. Tests that break something bring up their own.
 
+/// A module's tests: what each needs, and the function, which is its name too.
+macro_rules! tests {
+    ($($need:ident: $function:ident),* $(,)?) => {
+        pub const TESTS: &[$crate::Test] = &[$((
+            stringify!($function),
+            $crate::stage::Need::$need,
+            |stage| Box::pin($function(stage)),
+        )),*];
+    };
+}
+pub(crate) use tests;
+
 mod claims;
 mod deletion;
 mod failures;

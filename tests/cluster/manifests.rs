@@ -5,21 +5,14 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::Test;
 use crate::kit::{Scene, said};
-use crate::stage::{Need, Stage};
+use crate::stage::Stage;
 
-pub const TESTS: &[Test] = &[
-    ("a_static_pair_is_applied_and_bound", Need::Cluster, |stage| {
-        Box::pin(static_pair(stage))
-    }),
-    ("a_class_is_applied_and_served", Need::Cluster, |stage| {
-        Box::pin(class_served(stage))
-    }),
-    ("waiting_in_vain_says_why", Need::Cluster, |stage| {
-        Box::pin(in_vain(stage))
-    }),
-];
+crate::tests! {
+    Cluster: a_static_pair_is_applied_and_bound,
+    Cluster: a_class_is_applied_and_served,
+    Cluster: waiting_in_vain_says_why,
+}
 
 /// Runs the tool, `flags` after `command`, and gives its stdout.
 async fn ok(scene: &Scene, command: &str, flags: &str) -> Result<String> {
@@ -29,7 +22,7 @@ async fn ok(scene: &Scene, command: &str, flags: &str) -> Result<String> {
     Ok(stdout)
 }
 
-async fn static_pair(stage: Arc<Stage>) -> Result<()> {
+async fn a_static_pair_is_applied_and_bound(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let (pv, class) = (
         format!("mypv-{}", scene.namespace),
@@ -60,7 +53,7 @@ async fn static_pair(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn class_served(stage: Arc<Stage>) -> Result<()> {
+async fn a_class_is_applied_and_served(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let class = format!(
         "create storageclass {} --provisioner {}",
@@ -76,7 +69,7 @@ async fn class_served(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn in_vain(stage: Arc<Stage>) -> Result<()> {
+async fn waiting_in_vain_says_why(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;

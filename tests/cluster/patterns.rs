@@ -6,33 +6,16 @@ use anyhow::{Result, ensure};
 use kube::api::Patch;
 use serde_json::{Value, json};
 
-use crate::Test;
 use crate::kit::Scene;
-use crate::stage::{Need, Stage};
+use crate::stage::Stage;
 
-pub const TESTS: &[Test] = &[
-    ("a_pattern_names_the_directory_and_its_end", Need::Cluster, |stage| {
-        Box::pin(named(stage))
-    }),
-    (
-        "a_directory_of_another_claim_is_refused_until_it_is_free",
-        Need::Cluster,
-        |stage| Box::pin(shared(stage)),
-    ),
-    (
-        "a_value_that_leads_out_of_the_export_is_refused",
-        Need::Cluster,
-        |stage| Box::pin(leads_out(stage)),
-    ),
-    (
-        "a_retained_directory_is_given_to_the_next_claim_of_its_path",
-        Need::Cluster,
-        |stage| Box::pin(given_again(stage)),
-    ),
-    ("a_directory_made_by_hand_is_not_given_away", Need::Cluster, |stage| {
-        Box::pin(by_hand(stage))
-    }),
-];
+crate::tests! {
+    Cluster: a_pattern_names_the_directory_and_its_end,
+    Cluster: a_directory_of_another_claim_is_refused_until_it_is_free,
+    Cluster: a_value_that_leads_out_of_the_export_is_refused,
+    Cluster: a_retained_directory_is_given_to_the_next_claim_of_its_path,
+    Cluster: a_directory_made_by_hand_is_not_given_away,
+}
 
 async fn pattern(scene: &Scene, pattern: &str, on_delete: &str) -> Result<()> {
     let parameters = json!({"pathPattern": pattern, "onDelete": on_delete});
@@ -52,7 +35,7 @@ async fn there(scene: &Scene, path: &str) -> Result<bool> {
     Ok(answer.trim() == "yes")
 }
 
-async fn named(stage: Arc<Stage>) -> Result<()> {
+async fn a_pattern_names_the_directory_and_its_end(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let namespace = scene.namespace.clone();
     pattern(&scene, "${.PVC.namespace}/${.PVC.name}", "archive").await?;
@@ -78,7 +61,7 @@ async fn named(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn shared(stage: Arc<Stage>) -> Result<()> {
+async fn a_directory_of_another_claim_is_refused_until_it_is_free(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     pattern(&scene, "${.PVC.namespace}", "delete").await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -96,7 +79,7 @@ async fn shared(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn leads_out(stage: Arc<Stage>) -> Result<()> {
+async fn a_value_that_leads_out_of_the_export_is_refused(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     pattern(&scene, "${.PVC.namespace}/${.PVC.annotations.path}", "delete").await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -117,7 +100,7 @@ async fn leads_out(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn given_again(stage: Arc<Stage>) -> Result<()> {
+async fn a_retained_directory_is_given_to_the_next_claim_of_its_path(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     pattern(&scene, "${.PVC.namespace}-kept", "retain").await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -134,7 +117,7 @@ async fn given_again(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn by_hand(stage: Arc<Stage>) -> Result<()> {
+async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.on_server(&format!("mkdir {}-hand", scene.namespace)).await?;
     pattern(&scene, "${.PVC.namespace}-hand", "delete").await?;

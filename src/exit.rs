@@ -1,0 +1,17 @@
+//! How a command ends.
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// It failed, or a part of it did.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 2,
+}
+
+/// A command line that can be parsed and still can't be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub &'static str);
