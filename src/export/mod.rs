@@ -21,6 +21,9 @@ pub use wire::Wire;
 /// How long one operation on an export may take before its server counts as not answering.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The mode of the directories that lead to a volume's: nodes must pass, and nobody need write there.
+const PARENT_MODE: u32 = 0o755;
+
 /// An NFS export as the cluster's nodes mount it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
@@ -136,7 +139,7 @@ impl Export {
         }
     }
 
-    /// Makes a directory and its parents, each with `mode` as given whatever the umask.
+    /// Makes a directory with `mode` as given, whatever the umask, and the parents that it lacks with 0755.
     ///
     /// A directory that is there already is left as it is.
     ///
@@ -146,6 +149,24 @@ impl Export {
         match self {
             Self::Wire(wire) => wire.make(path, mode).await,
             Self::Mounted(mounted) => mounted.make(path, mode).await,
+        }
+    }
+
+    /// Sets what [`Export::make`] can't: owner and group as far as they are given, and all bits of the mode, of
+    /// which a server drops set-group-id when it makes a directory. May be repeated.
+    ///
+    /// # Errors
+    /// When the export squashes root, which may not do that then; otherwise as [`Export::make`].
+    pub async fn set_attributes(
+        &self,
+        path: &VolumePath,
+        mode: u32,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => wire.set_attributes(path, mode, uid, gid).await,
+            Self::Mounted(mounted) => mounted.set_attributes(path, mode, uid, gid).await,
         }
     }
 

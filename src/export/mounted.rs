@@ -8,11 +8,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 use tokio::time::timeout;
 
-use super::{CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
+use super::{CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
 #[derive(Debug)]
@@ -42,6 +42,23 @@ impl Mounted {
     pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
         let path = path.clone();
         self.blocking(move |root| make(root, &path, mode)).await
+    }
+
+    pub(super) async fn set_attributes(
+        &self,
+        path: &VolumePath,
+        mode: u32,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), ExportError> {
+        let path = path.clone();
+        self.blocking(move |root| {
+            let refused = |errno| failed("set owner and mode of", &path.to_string(), errno);
+            let directory = walk(root, path.components(), &path)?.ok_or_else(|| refused(Errno::NOENT))?;
+            rustix::fs::fchown(&directory, uid.map(Uid::from_raw), gid.map(Gid::from_raw)).map_err(refused)?;
+            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(refused)
+        })
+        .await
     }
 
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
@@ -160,6 +177,7 @@ fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
 fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
     let mut directory = open_root(root)?;
     let mut made = Made::Existed;
+    let last = path.components().len() - 1;
     for (depth, name) in path.components().iter().enumerate() {
         made = match rustix::fs::mkdirat(&directory, name.as_str(), Mode::from_raw_mode(0o700)) {
             Ok(()) => Made::Created,
@@ -169,6 +187,7 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
         directory = enter(&directory, name, path, depth)?
             .ok_or_else(|| failed("make directory", &path.to_string(), Errno::NOENT))?;
         if made == Made::Created {
+            let mode = if depth == last { mode } else { PARENT_MODE };
             // The umask has a say in mkdir, none in chmod.
             rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))
                 .map_err(|errno| failed("set the mode of", &path.to_string(), errno))?;

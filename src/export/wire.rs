@@ -72,6 +72,19 @@ impl Wire {
         .await
     }
 
+    pub(super) async fn set_attributes(
+        &self,
+        path: &VolumePath,
+        mode: u32,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), ExportError> {
+        self.attempt("set owner and mode of", &path.to_string(), |connection| {
+            async move { connection.set_attributes(path, mode, uid, gid).await }.boxed()
+        })
+        .await
+    }
+
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
         self.attempt("remove", &path.to_string(), |connection| {
             connection.remove(path).boxed()

@@ -43,6 +43,10 @@ pub struct Settings {
     pub on_delete: OnDelete,
     /// Permission bits of the new directory.
     pub directory_mode: u32,
+    /// The directory's owner, where the class names one; else it is whoever made it.
+    pub directory_uid: Option<u32>,
+    /// The directory's group, likewise.
+    pub directory_gid: Option<u32>,
     /// The `pathPattern` that names the directory, if the class has one.
     pub path_pattern: Option<String>,
     /// `Delete` or `Retain`, for the PV.
@@ -68,6 +72,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     let mut on_delete = None;
     let mut archive = None;
     let mut directory_mode = DIRECTORY_MODE;
+    let (mut directory_uid, mut directory_gid) = (None, None);
     let mut path_pattern = None;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
@@ -94,11 +99,8 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
             "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
             "server" | "path" => {}
             "pathPattern" => path_pattern = Some(value.clone()),
-            "dirUid" | "dirGid" => {
-                return Err(format!(
-                    "StorageClass {name}: parameter {key} is not supported by this version; remove it from the class"
-                ));
-            }
+            "dirUid" => directory_uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
+            "dirGid" => directory_gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
             _ => unknown.push(key.clone()),
         }
     }
@@ -110,6 +112,8 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     Ok(Settings {
         on_delete,
         directory_mode,
+        directory_uid,
+        directory_gid,
         path_pattern,
         reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
         mount_options: class.mount_options.clone().unwrap_or_default(),
@@ -184,7 +188,9 @@ mod tests {
             ("dirMode", "17777"),
             ("server", "elsewhere"),
             ("path", "/other"),
-            ("dirUid", "1000"),
+            ("dirUid", "nobody"),
+            ("dirGid", "-1"),
+            ("dirGid", "4294967296"),
         ] {
             let error = settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");
@@ -195,6 +201,7 @@ mod tests {
     fn the_rest_is_taken_over() {
         let mut class = class(&[
             ("dirMode", "0750"),
+            ("dirUid", "1000"),
             ("server", "10.77.0.10"),
             ("path", "/nfsdata"),
             ("colour", "blue"),
@@ -203,6 +210,7 @@ mod tests {
         class.reclaim_policy = Some("Retain".into());
         let read = settings(&class, &export()).unwrap();
         assert_eq!(read.directory_mode, 0o750);
+        assert_eq!((read.directory_uid, read.directory_gid), (Some(1000), None));
         assert_eq!(read.mount_options, ["nfsvers=4.1"]);
         assert_eq!(read.reclaim_policy, "Retain");
         assert_eq!(read.unknown, ["colour"]);

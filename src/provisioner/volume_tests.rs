@@ -17,6 +17,8 @@ fn settings(reclaim_policy: &str) -> Settings {
     Settings {
         on_delete: OnDelete::Archive,
         directory_mode: 0o777,
+        directory_uid: None,
+        directory_gid: None,
         path_pattern: None,
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],

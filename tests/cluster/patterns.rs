@@ -15,6 +15,7 @@ crate::tests! {
     Cluster: a_value_that_leads_out_of_the_export_is_refused,
     Cluster: a_retained_directory_is_given_to_the_next_claim_of_its_path,
     Cluster: a_directory_made_by_hand_is_not_given_away,
+    Lab: a_directory_has_the_owner_group_and_mode_of_its_class,
 }
 
 async fn pattern(scene: &Scene, pattern: &str, on_delete: &str) -> Result<()> {
@@ -125,5 +126,22 @@ async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result
     scene.claim("a", json!({})).await?;
     let event = scene.event("a", "ProvisioningFailed").await?;
     ensure!(event.contains("not made by nfsprov"), "{event}");
+    Ok(())
+}
+
+/// In the lab only: root there may give files away, and a user running the tests may not.
+async fn a_directory_has_the_owner_group_and_mode_of_its_class(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let parameters = json!({
+        "pathPattern": "${.PVC.namespace}/${.PVC.name}", "dirMode": "2750", "dirUid": "1000", "dirGid": "2000",
+    });
+    scene.class(json!({"parameters": parameters})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    scene.bound("a").await?;
+    let facts = scene
+        .on_server(&format!("stat -c '%u:%g %a' {0}/a {0}", scene.namespace))
+        .await?;
+    ensure!(facts == "1000:2000 2750\n0:0 755\n", "{facts}");
     Ok(())
 }

@@ -9,7 +9,7 @@ use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusE
 use tokio::time::timeout;
 
 use super::silence;
-use crate::export::{CALL_TIMEOUT, ExportError, Made, Removed, VolumePath};
+use crate::export::{CALL_TIMEOUT, ExportError, Made, PARENT_MODE, Removed, VolumePath};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 const TYPE_DIRECTORY: u32 = 2;
@@ -49,7 +49,9 @@ impl Connection {
     pub(super) async fn make(self: Arc<Self>, path: &VolumePath, mode: u32) -> Result<Made, Trouble> {
         let mut directory = self.root.clone();
         let mut made = Made::Existed;
+        let last = path.components().len() - 1;
         for (depth, name) in path.components().iter().enumerate() {
+            let mode = if depth == last { mode } else { PARENT_MODE };
             // Asking for the new directory first costs one call where there is nothing yet, the usual case.
             match bounded(self.mount.mkdir(directory.clone(), name, mode)).await {
                 Ok(new) => {
@@ -65,6 +67,22 @@ impl Connection {
             }
         }
         Ok(made)
+    }
+
+    pub(super) async fn set_attributes(
+        &self,
+        path: &VolumePath,
+        mode: u32,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Result<(), Trouble> {
+        let Some(directory) = self.walk(path.components(), path).await? else {
+            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
+        };
+        let set = self
+            .mount
+            .setattr(directory, None, Some(mode), uid, gid, None, None, None);
+        Ok(bounded(set).await?)
     }
 
     pub(super) async fn remove(self: Arc<Self>, path: &VolumePath) -> Result<Removed, Trouble> {
