@@ -9,6 +9,7 @@ mod claims;
 mod deletion;
 mod failures;
 mod kit;
+mod leader;
 mod manifests;
 mod stage;
 
@@ -76,7 +77,14 @@ fn run(arguments: &Arguments) -> Result<bool> {
 /// Runs the tests on one cluster.
 fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
     let stage = Arc::new(stage);
-    let tests = [claims::TESTS, deletion::TESTS, failures::TESTS, manifests::TESTS].concat();
+    let tests = [
+        claims::TESTS,
+        deletion::TESTS,
+        failures::TESTS,
+        leader::TESTS,
+        manifests::TESTS,
+    ]
+    .concat();
     let trials = tests.into_iter().map(|(name, need, test): Test| {
         let lacking = stage.lacks(need);
         if let Some(why) = lacking.as_ref().filter(|_| !arguments.list) {
