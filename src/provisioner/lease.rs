@@ -120,6 +120,8 @@ impl Candidate {
         tracing::info!(lease = self.name, identity = self.me, "standing by");
         loop {
             tokio::select! {
+                // First of all: nothing is asked for that would have to be given back.
+                biased;
                 () = stop.clone() => break,
                 () = self.acquire() => {}
             }
@@ -192,7 +194,7 @@ impl Candidate {
 
     /// Renews the lease; returns, saying why, when it is lost.
     async fn keep(&mut self) -> String {
-        let mut trouble = "it was not renewed in time".to_owned();
+        let mut trouble = String::new();
         loop {
             let until = self.until.borrow().unwrap_or_else(Instant::now);
             let renewal = async {
@@ -207,13 +209,13 @@ impl Candidate {
                 round = renewal => Some(round),
             };
             match round {
-                None => return format!("{trouble} ({} s)", RENEW_DEADLINE.as_secs()),
+                None => return late(&trouble),
                 Some((_, Round::Held(holder))) => return format!("{holder} leads"),
-                Some((sent, Round::Ours)) if Instant::now() < until && self.extend(sent) => {}
-                Some((_, Round::Ours)) => return format!("{trouble} ({} s)", RENEW_DEADLINE.as_secs()),
+                Some((sent, Round::Ours)) if Instant::now() < until && self.extend(sent) => trouble.clear(),
+                Some((_, Round::Ours)) => return late(&trouble),
                 Some((_, Round::Unknown(why))) => {
                     tracing::debug!(lease = self.name, "not renewed: {why}");
-                    trouble = format!("it could not be renewed in time, {why}");
+                    trouble = format!(": {why}");
                 }
             }
         }
@@ -327,6 +329,14 @@ pub async fn watch_for_upstream(client: Client, namespace: String, name: String)
         warned = leader.is_some();
         sleep(UPSTREAM).await;
     }
+}
+
+/// Why a term ended at its deadline.
+fn late(trouble: &str) -> String {
+    format!(
+        "the lease was not renewed within {} s{trouble}",
+        RENEW_DEADLINE.as_secs()
+    )
 }
 
 /// The host's name, for people, and something that no other process has.
