@@ -289,6 +289,12 @@ pub struct Provision {
     /// Say what would be made, and make nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Serve only while holding the Lease of the provisioner's name, so that of several replicas one serves
+    #[arg(long, requires = "watch", conflicts_with = "dry_run")]
+    pub leader_elect: bool,
+    /// Namespace of the Lease [default: the namespace of -n, else the context's or the pod's]
+    #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::name)]
+    pub lease_namespace: Option<String>,
     /// How logs are written
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

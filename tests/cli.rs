@@ -135,6 +135,19 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
         ("provision --server s --path /p --via smb", "nfs or dir:/MOUNT"),
         ("provision --server s --path /p --concurrency 0", "1..=1024"),
         ("provision --server s --path /p --request-timeout soon", "30s or 2m"),
+        ("provision --server s --path /p --leader-elect", "--watch"),
+        (
+            "provision --server s --path /p --watch --lease-namespace n",
+            "--leader-elect",
+        ),
+        (
+            "provision --server s --path /p --watch --leader-elect --dry-run",
+            "--dry-run",
+        ),
+        (
+            "provision --server s --path /p --watch --leader-elect --name a/B",
+            "upper-case",
+        ),
         ("status -o yml", "table, wide, json"),
         ("stauts", "status"),
     ] {

@@ -83,6 +83,7 @@ fn what_decides_is_pure() {
         "provisioner/pattern.rs",
         "provisioner/volume.rs",
         "provisioner/backoff.rs",
+        "provisioner/election.rs",
         "export/path.rs",
         "manifest/validate.rs",
         "manifest/values.rs",

@@ -9,13 +9,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::cluster_options;
 use crate::cli::{Format, Global, Provision, Via};
 use crate::cluster::{self, Use, connect};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, Mounted, Wire};
 use crate::output;
-use crate::provisioner::controller;
 use crate::provisioner::events::Events;
+use crate::provisioner::lease::{Candidate, watch_for_upstream};
 use crate::provisioner::pass::{Row, Waiting};
 use crate::provisioner::work::{Outcome, Settings, Work};
+use crate::provisioner::{controller, election};
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
@@ -28,6 +29,14 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         Via::Nfs => Export::Wire(Wire::new(location.clone())),
         Via::Dir(root) => Export::Mounted(Mounted::new(location.clone(), root)),
     };
+    let lease = election::lease_name(&args.name);
+    if args.leader_elect && lease.is_none() {
+        return Err(UsageError(
+            "--leader-elect: the Lease is called as the provisioner, whose --name has upper-case letters or `_`, \
+             which names of objects can't have",
+        )
+        .into());
+    }
     // Neither waits for the other, so that what is wrong is known soonest.
     let options = cluster_options(global);
     let (cluster, export) = tokio::try_join!(
@@ -52,11 +61,26 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
             (events, Some(publisher))
         }
     };
-    let work = Arc::new(Work::new(settings, cluster.client, export, events));
+    let mut work = Work::new(settings, cluster.client.clone(), export, events);
+    let namespace = args.lease_namespace.unwrap_or(cluster.namespace);
+    let candidate = match (&lease, args.leader_elect) {
+        (Some(name), true) => Some(Candidate::new(cluster.client.clone(), &namespace, name)),
+        _ => None,
+    };
+    if let Some(candidate) = &candidate {
+        work = work.only_while(candidate.leading());
+    }
+    let work = Arc::new(work);
     let stop = stop_signal()?;
     let exit = if args.watch {
         tracing::info!(cluster = cluster.version, "connected");
-        controller::watch(work.clone(), stop).await;
+        if let Some(name) = lease {
+            tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
+        }
+        match candidate {
+            Some(candidate) => candidate.run(stop, |over| controller::watch(work.clone(), over)).await,
+            None => controller::watch(work.clone(), stop).await,
+        }
         tracing::info!("stopped");
         Exit::Done
     } else {

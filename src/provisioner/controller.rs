@@ -23,8 +23,9 @@ use serde::de::DeserializeOwned;
 
 use super::backoff;
 use super::claim;
+use super::election;
 use super::volume;
-use super::work::{Disposed, Outcome, Work, facts, key};
+use super::work::{Disposed, Outcome, Work, WorkError, facts, key};
 
 /// What the reconcilers share.
 struct Context {
@@ -188,6 +189,8 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             work.retries().failed(uid, &facts);
             Action::requeue(backoff::LONGEST)
         }
+        // Not a failure. If the term goes on after all, so does this.
+        Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
         Err(error) => {
             let wait = work.retries().failed(uid, &facts);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
@@ -222,6 +225,8 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             work.retries().failed(uid, &version);
             Action::requeue(backoff::LONGEST)
         }
+        // Not a failure. If the term goes on after all, so does this.
+        Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
         Err(error) => {
             let wait = work.retries().failed(uid, &version);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());

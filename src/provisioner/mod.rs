@@ -1,13 +1,15 @@
 //! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
 //!
-//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`] and [`backoff`],
+//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`], [`backoff`] and [`election`],
 //! which see facts only; what is done about it is in the other files.
 
 pub mod backoff;
 pub mod claim;
 pub mod class;
 pub mod controller;
+pub mod election;
 pub mod events;
+pub mod lease;
 pub mod pass;
 pub mod pattern;
 pub mod volume;

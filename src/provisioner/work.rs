@@ -15,6 +15,7 @@ use super::backoff::Retries;
 use super::claim::{self, Verdict};
 use super::class::{self, OnDelete};
 use super::events::Events;
+use super::lease::Leading;
 use super::volume::{self, Disposal, FINALIZER};
 use crate::cluster;
 use crate::export::{Export, ExportError, Location, Removed, VolumePath};
@@ -44,6 +45,7 @@ pub struct Work {
     pub(super) events: Events,
     export: Export,
     retries: Mutex<Retries>,
+    leading: Leading,
 }
 
 /// What became of a claim.
@@ -92,6 +94,9 @@ pub enum WorkError {
     /// The claim's class doesn't exist.
     #[error("storageclass.storage.k8s.io \"{0}\" not found")]
     NoClass(String),
+    /// Somebody else may lead by now; nothing was begun.
+    #[error("this provisioner does not lead any more")]
+    NotLeading,
     /// The export's side.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -122,6 +127,20 @@ impl Work {
             events,
             export,
             retries: Mutex::default(),
+            leading: Leading::always(),
+        }
+    }
+
+    /// The same, with nothing begun unless `leading`.
+    pub fn only_while(self, leading: Leading) -> Self {
+        Self { leading, ..self }
+    }
+
+    /// To be asked right before an effect: much may have happened since the work was begun.
+    fn still_leading(&self) -> Result<(), WorkError> {
+        match self.leading.still(Instant::now()) {
+            true => Ok(()),
+            false => Err(WorkError::NotLeading),
         }
     }
 
@@ -172,6 +191,7 @@ impl Work {
         if !self.has_failed(&live, found) {
             self.announce(&live, &settings.unknown, class);
         }
+        self.still_leading()?;
         if plan.needs_marker {
             let uid = live.metadata.uid.as_deref().unwrap_or_default();
             match self.export.own(&plan.directory, uid).await {
@@ -186,6 +206,7 @@ impl Work {
         }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("create PV {volume}");
+        self.still_leading()?;
         match self
             .ask(&action, volumes.create(&PostParams::default(), &plan.volume))
             .await
@@ -235,6 +256,7 @@ impl Work {
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(Disposed::Left);
         };
+        self.still_leading()?;
         let fate = match volume::disposal(&live, &self.settings.export, &self.settings.name) {
             Disposal::Leave => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
@@ -257,6 +279,7 @@ impl Work {
             },
         };
         if live.metadata.deletion_timestamp.is_none() {
+            self.still_leading()?;
             let params = DeleteParams {
                 preconditions: Some(Preconditions {
                     uid: live.metadata.uid.clone(),
@@ -342,6 +365,7 @@ impl Work {
                 "finalizers": finalizers, "resourceVersion": live.metadata.resource_version,
             }});
             let action = format!("take the finalizer off PV {name}");
+            self.still_leading()?;
             let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
             match self.ask(&action, volumes.patch(&name, &params, &patch)).await {
                 Err(WorkError::Api { source, .. }) if is_conflict(&source) => {}

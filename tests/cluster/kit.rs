@@ -195,14 +195,19 @@ impl Scene {
 
     /// The same with another kubeconfig.
     pub async fn watch_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
+        let mut provisioner = self.start_as(kubeconfig, more)?;
+        provisioner.says("watching claims and volumes").await?;
+        Ok(provisioner)
+    }
+
+    /// Starts `provision --watch` and waits for nothing.
+    pub fn start_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         let log = self.stage.file("provision.log");
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
         let process = Process::spawn("nfsprov provision", &log, command)?;
-        let mut provisioner = Provisioner { process, log };
-        provisioner.says("watching claims and volumes").await?;
-        Ok(provisioner)
+        Ok(Provisioner { process, log })
     }
 
     /// Names of directories on the export that belong to the scene.
@@ -260,6 +265,11 @@ impl Provisioner {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends the signal called `signal`.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        self.process.signal(signal)
     }
 
     /// Sends SIGTERM, and gives the exit status.

@@ -21,6 +21,7 @@ mod claims;
 mod deletion;
 mod failures;
 mod kit;
+mod leader;
 mod manifests;
 mod patterns;
 mod stage;
@@ -94,6 +95,7 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         patterns::TESTS,
         deletion::TESTS,
         failures::TESTS,
+        leader::TESTS,
         manifests::TESTS,
     ]
     .concat();

@@ -1,0 +1,322 @@
+//! Who leads (PURE): what a Lease says, judged by when we saw it change.
+//!
+//! The rules are client-go's, so any of its candidates could stand for the same
+//! lease. Times are durations on a clock of our own that never steps back; the
+//! times of day in the record are for readers and decide nothing. So neither a
+//! clock that jumps nor one that differs between hosts makes a leader.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::LeaseSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use serde::Deserialize;
+
+/// How long others wait for a leader that is silent before one of them takes over.
+pub const DURATION: Duration = Duration::from_secs(15);
+
+/// How long a leader that could not renew goes on. What it began in the last moment
+/// has the difference to [`DURATION`] to arrive before anyone else begins.
+pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often a leader renews, and others look.
+pub const RETRY: Duration = Duration::from_secs(2);
+
+/// A lease's record, and since when we know that it is so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The record as it was last read.
+    pub record: LeaseSpec,
+    /// When it was first read so, on our own clock.
+    pub since: Duration,
+}
+
+/// What a candidate should do about a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// It is ours: renew it.
+    Ours,
+    /// Nobody leads, or the leader was silent for too long: take it.
+    Free,
+    /// Somebody leads, and may be taken to lead for at least so long.
+    Held {
+        /// The holder's identity.
+        by: &'a str,
+        /// Until it counts as gone, unless it renews.
+        remaining: Duration,
+    },
+}
+
+/// Notes what was read at `now`; a record that has not changed keeps its age.
+///
+/// `now` is to be taken after the answer came: late makes a candidate wait longer, early would make it usurp.
+pub fn observe(before: Option<Seen>, record: &LeaseSpec, now: Duration) -> Seen {
+    match before {
+        Some(seen) if seen.record == *record => seen,
+        _ => Seen {
+            record: record.clone(),
+            since: now,
+        },
+    }
+}
+
+/// What the candidate `me` should do at `now` about a lease; `None` is a lease that does not exist.
+pub fn evaluate<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict<'a> {
+    let Some(seen) = lease else {
+        return Verdict::Free;
+    };
+    let by = holder(&seen.record);
+    if by == me {
+        return Verdict::Ours;
+    }
+    // The holder's own word on how long it may be silent counts.
+    let duration = seen.record.lease_duration_seconds.map_or(DURATION, |seconds| {
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+    });
+    match seen.since.saturating_add(duration).saturating_sub(now) {
+        _ if by.is_empty() => Verdict::Free,
+        Duration::ZERO => Verdict::Free,
+        remaining => Verdict::Held { by, remaining },
+    }
+}
+
+/// The record with which `me` takes or renews the lease; `at` is the time of day.
+pub fn record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
+    let ours = old.filter(|old| holder(old) == me);
+    let transitions = old.and_then(|old| old.lease_transitions);
+    LeaseSpec {
+        holder_identity: Some(me.to_owned()),
+        lease_duration_seconds: Some(DURATION.as_secs() as i32),
+        acquire_time: ours
+            .and_then(|ours| ours.acquire_time.clone())
+            .or_else(|| Some(at.clone())),
+        renew_time: Some(at.clone()),
+        lease_transitions: Some(match (old, ours) {
+            (None, _) => 0,
+            (_, Some(_)) => transitions.unwrap_or_default(),
+            (Some(_), None) => transitions.unwrap_or_default().saturating_add(1),
+        }),
+        ..old.cloned().unwrap_or_default()
+    }
+}
+
+/// The record with which a leader steps down, so that nobody has to wait for it to expire; as client-go's.
+pub fn released(old: &LeaseSpec, at: &MicroTime) -> LeaseSpec {
+    LeaseSpec {
+        holder_identity: Some(String::new()),
+        lease_duration_seconds: Some(1),
+        acquire_time: Some(at.clone()),
+        renew_time: Some(at.clone()),
+        ..old.clone()
+    }
+}
+
+/// Who holds a lease, empty if nobody does.
+pub fn holder(record: &LeaseSpec) -> &str {
+    record.holder_identity.as_deref().unwrap_or_default()
+}
+
+/// The name of a provisioner's lease, and of upstream's lock; none if no object can be called so.
+pub fn lease_name(provisioner: &str) -> Option<String> {
+    let name = provisioner.replace('/', "-");
+    // Spelled otherwise, two provisioners could come to share a lease, and one of them would never serve.
+    (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
+}
+
+/// Who leads by upstream's lock (an annotation on an Endpoints object), given what it held at two
+/// looks, [`RETRY`] or more apart: a live leader has renewed between them, whatever its clock says.
+pub fn upstream_leader(before: Option<&str>, after: Option<&str>) -> Option<String> {
+    /// What upstream writes, as far as it matters here.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Record {
+        holder_identity: String,
+    }
+    let (before, after) = (before?, after?);
+    let record: Record = serde_json::from_str(after).ok()?;
+    (before != after && !record.holder_identity.is_empty()).then_some(record.holder_identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    const ME: &str = "host_1";
+
+    fn day(seconds: i64) -> MicroTime {
+        MicroTime(Timestamp::from_second(seconds).unwrap())
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn spec(holder: Option<&str>, duration: Option<i32>) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: holder.map(str::to_owned),
+            lease_duration_seconds: duration,
+            ..LeaseSpec::default()
+        }
+    }
+
+    #[test]
+    fn a_lease_is_ours_held_or_free() {
+        let held = |remaining| Verdict::Held {
+            by: "other",
+            remaining: seconds(remaining),
+        };
+        let other = Some("other");
+        for (what, holder, duration, age, verdict) in [
+            ("live", other, Some(15), 0, held(15)),
+            ("live for a moment more", other, Some(15), 14, held(1)),
+            ("expired to the second", other, Some(15), 15, Verdict::Free),
+            ("long expired", other, Some(15), 1_000_000, Verdict::Free),
+            ("of a holder with more patience", other, Some(60), 30, held(30)),
+            ("without a duration", other, None, 14, held(1)),
+            ("without a duration, expired", other, None, 15, Verdict::Free),
+            ("with a senseless duration", other, Some(-1), 0, Verdict::Free),
+            ("released as client-go does", Some(""), Some(1), 0, Verdict::Free),
+            ("released, long duration", Some(""), Some(600), 0, Verdict::Free),
+            ("never held", None, None, 0, Verdict::Free),
+            ("ours", Some(ME), Some(15), 3, Verdict::Ours),
+            ("ours and expired", Some(ME), Some(15), 100, Verdict::Ours),
+            (
+                "of one with a similar name",
+                Some("host_11"),
+                Some(15),
+                15,
+                Verdict::Free,
+            ),
+        ] {
+            let since = seconds(1000);
+            let seen = Seen {
+                record: spec(holder, duration),
+                since,
+            };
+            assert_eq!(evaluate(Some(&seen), ME, since + seconds(age)), verdict, "{what}");
+        }
+        assert_eq!(evaluate(None, ME, seconds(0)), Verdict::Free, "no lease");
+    }
+
+    #[test]
+    fn a_record_ages_from_when_it_was_first_seen_and_is_young_again_when_it_changes() {
+        let mut record = record(None, "other", &day(0));
+        let first = observe(None, &record, seconds(100));
+        assert_eq!(first.since, seconds(100));
+        let again = observe(Some(first), &record, seconds(114));
+        assert_eq!(again.since, seconds(100));
+        record.renew_time = Some(day(2));
+        let renewed = observe(Some(again), &record, seconds(114));
+        assert_eq!(renewed.since, seconds(114));
+        let Verdict::Held { remaining, .. } = evaluate(Some(&renewed), ME, seconds(120)) else {
+            panic!("a renewed lease is held");
+        };
+        assert_eq!(remaining, seconds(9));
+    }
+
+    #[test]
+    fn times_of_day_decide_nothing() {
+        // The holder's clock is years behind or ahead, or steps back between two renewals.
+        for (first, second) in [(0, 2), (4_000_000_000, 4_000_000_002), (4_000_000_000, 0)] {
+            let mut seen = None;
+            for (time, at) in [(first, 50), (second, 52)] {
+                let read = observe(seen, &record(None, "other", &day(time)), seconds(at));
+                assert!(matches!(
+                    evaluate(Some(&read), ME, seconds(at + 14)),
+                    Verdict::Held { .. }
+                ));
+                assert_eq!(evaluate(Some(&read), ME, seconds(at + 15)), Verdict::Free);
+                seen = Some(read);
+            }
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_slept_starts_counting_when_it_reads_again() {
+        // Stopped for an hour, it finds a record it has not seen: the holder gets its whole time.
+        let old = observe(None, &record(None, "other", &day(0)), seconds(10));
+        let new = observe(Some(old), &record(None, "third", &day(3000)), seconds(3610));
+        let verdict = evaluate(Some(&new), ME, seconds(3610));
+        assert_eq!(
+            verdict,
+            Verdict::Held {
+                by: "third",
+                remaining: DURATION
+            }
+        );
+    }
+
+    #[test]
+    fn transitions_count_changes_of_the_holder() {
+        let taken = record(None, ME, &day(1));
+        assert_eq!(taken.lease_transitions, Some(0));
+        let renewed = record(Some(&taken), ME, &day(3));
+        assert_eq!(renewed.lease_transitions, Some(0));
+        assert_eq!((renewed.acquire_time, renewed.renew_time), (Some(day(1)), Some(day(3))));
+        let usurped = record(Some(&taken), "other", &day(20));
+        assert_eq!(usurped.lease_transitions, Some(1));
+        assert_eq!(usurped.acquire_time, Some(day(20)));
+        let free = released(&usurped, &day(30));
+        assert_eq!((holder(&free), free.lease_duration_seconds), ("", Some(1)));
+        assert_eq!(free.lease_transitions, Some(1));
+        let back = record(Some(&free), "other", &day(31));
+        assert_eq!(back.lease_transitions, Some(2));
+        assert_eq!(back.lease_duration_seconds, Some(15));
+        // One that was made without counting.
+        assert_eq!(record(Some(&spec(None, None)), ME, &day(0)).lease_transitions, Some(1));
+    }
+
+    #[test]
+    fn what_others_wrote_into_a_lease_stays() {
+        let old = LeaseSpec {
+            strategy: Some("OldestEmulationVersion".into()),
+            ..record(None, "other", &day(0))
+        };
+        let strategy = old.strategy.clone();
+        assert_eq!(record(Some(&old), ME, &day(1)).strategy, strategy);
+        assert_eq!(released(&old, &day(1)).strategy, strategy);
+    }
+
+    #[test]
+    fn a_leader_gives_up_before_others_take_over() {
+        assert!(RENEW_DEADLINE + RETRY < DURATION);
+        assert!(RETRY * 3 < RENEW_DEADLINE, "one lost renewal must not end a term");
+    }
+
+    #[test]
+    fn the_lease_is_called_as_the_provisioner() {
+        for (provisioner, name) in [
+            ("nfsprov/nfs", Some("nfsprov-nfs")),
+            ("example.com/nfs", Some("example.com-nfs")),
+            ("word", Some("word")),
+            ("Example/nfs", None),
+            ("example/my_nfs", None),
+        ] {
+            assert_eq!(lease_name(provisioner).as_deref(), name, "{provisioner}");
+        }
+    }
+
+    #[test]
+    fn upstreams_lock_is_live_if_it_is_renewed() {
+        let lock = |holder: &str, renewed: &str| {
+            format!(r#"{{"holderIdentity":"{holder}","leaseDurationSeconds":15,"renewTime":"{renewed}"}}"#)
+        };
+        let (early, late) = (lock("pod", "2026-01-01T00:00:00Z"), lock("pod", "2026-01-01T00:00:02Z"));
+        let released = lock("", "2026-01-01T00:00:02Z");
+        for (before, after, leader) in [
+            (Some(&early), Some(&late), Some("pod")),
+            (Some(&late), Some(&early), Some("pod")),
+            (Some(&early), Some(&early), None),
+            (None, Some(&early), None),
+            (Some(&early), None, None),
+            (None, None, None),
+            (Some(&early), Some(&released), None),
+            (Some(&released), Some(&late), Some("pod")),
+            (Some(&early), Some(&"not JSON".to_owned()), None),
+        ] {
+            let found = upstream_leader(before.map(String::as_str), after.map(String::as_str));
+            assert_eq!(found.as_deref(), leader, "{before:?} {after:?}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Several replicas, one of which serves.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::Endpoints;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::kit::{PATIENCE, Provisioner, Scene};
+use crate::stage::Stage;
+
+crate::tests! {
+    Cluster: of_two_replicas_only_the_leader_serves,
+    Cluster: a_killed_leader_is_replaced_within_the_lease_time,
+    Cluster: a_leader_stopped_past_its_lease_stands_by,
+    Cluster: a_leader_that_ends_releases_its_lease,
+    Cluster: a_leader_whose_lease_was_taken_stands_by_and_leads_again,
+    Cluster: upstreams_leader_under_the_same_name_is_told,
+}
+
+/// Time from a leader's last renewal to the next leader: the lease, two looks, and a slow machine.
+const TAKE_OVER: Duration = Duration::from_secs(15 + 2 * 2 + 6);
+
+/// A scene whose leases are in its own namespace.
+async fn scene(stage: Arc<Stage>) -> Result<Scene> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    Ok(scene)
+}
+
+/// Starts a replica.
+fn replica(scene: &Scene) -> Result<Provisioner> {
+    let args = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    scene.start_as(&scene.kubeconfig, &args)
+}
+
+/// A replica that leads, and another that stands by.
+async fn two(scene: &Scene) -> Result<(Provisioner, Provisioner)> {
+    let mut leader = replica(scene)?;
+    leader.says("watching claims and volumes").await?;
+    let mut other = replica(scene)?;
+    other.says(&format!("{} leads", identity(&leader)?)).await?;
+    Ok((leader, other))
+}
+
+/// The identity that a replica said it has.
+fn identity(replica: &Provisioner) -> Result<String> {
+    let log = replica.log();
+    let word = log.split_whitespace().find_map(|word| word.split_once("identity="));
+    Ok(word.context("no identity in the log")?.1.trim_matches('"').to_owned())
+}
+
+fn lease_name(scene: &Scene) -> String {
+    scene.provisioner.replace('/', "-")
+}
+
+fn leases(scene: &Scene) -> Api<Lease> {
+    Api::namespaced(scene.client.clone(), &scene.namespace)
+}
+
+async fn lease(scene: &Scene) -> Result<LeaseSpec> {
+    Ok(leases(scene).get(&lease_name(scene)).await?.spec.unwrap_or_default())
+}
+
+/// Waits until the lease has this holder.
+async fn held_by(scene: &Scene, holder: &str) -> Result<()> {
+    let name = lease_name(scene);
+    let held = |lease: Option<&Lease>| {
+        let spec = lease.and_then(|lease| lease.spec.as_ref());
+        spec.and_then(|spec| spec.holder_identity.as_deref()) == Some(holder)
+    };
+    match timeout(PATIENCE, await_condition(leases(scene), &name, held)).await {
+        Ok(held) => _ = held?,
+        Err(_) => anyhow::bail!("{holder} does not get the lease: {:?}", lease(scene).await?),
+    }
+    Ok(())
+}
+
+async fn claims(scene: &Scene, names: impl IntoIterator<Item = String>) -> Result<()> {
+    for name in names {
+        scene.claim(&name, json!({})).await?;
+    }
+    Ok(())
+}
+
+/// Waits until all claims are Bound; then each has one directory and one PV, and there are no others.
+async fn one_of_each(scene: &Scene) -> Result<()> {
+    let claims = scene.claims().list(&Default::default()).await?;
+    ensure!(!claims.items.is_empty(), "no claims");
+    for claim in &claims {
+        scene.bound(&claim.name_any()).await?;
+    }
+    let uids: HashSet<String> = claims.iter().filter_map(ResourceExt::uid).collect();
+    let directories = scene.directories().await?;
+    let uid = |directory: &String| directory.split_once("-pvc-").map(|(_, uid)| uid.to_owned());
+    let served: HashSet<String> = directories.iter().filter_map(uid).collect();
+    ensure!(
+        directories.len() == uids.len() && served == uids,
+        "directories: {directories:?}"
+    );
+    let volumes = scene.volumes().list(&Default::default()).await?;
+    let ours = volumes.iter().filter(|volume| {
+        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+        reference.and_then(|reference| reference.namespace.as_deref()) == Some(&scene.namespace)
+    });
+    let ours: Vec<String> = ours.map(ResourceExt::name_any).collect();
+    let expected: HashSet<String> = uids.iter().map(|uid| format!("pvc-{uid}")).collect();
+    ensure!(
+        ours.len() == uids.len() && ours.iter().cloned().collect::<HashSet<_>>() == expected,
+        "PVs: {ours:?}"
+    );
+    Ok(())
+}
+
+fn provisioned(replica: &Provisioner) -> usize {
+    replica.log().matches("provisioned claim=").count()
+}
+
+async fn of_two_replicas_only_the_leader_serves(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let (leader, other) = two(&scene).await?;
+    claims(&scene, (0..5).map(|number| format!("c{number}"))).await?;
+    one_of_each(&scene).await?;
+    ensure!(provisioned(&leader) == 5, "{}", leader.log());
+    ensure!(
+        !other.log().contains("watching claims"),
+        "it serves too: {}",
+        other.log()
+    );
+    let spec = lease(&scene).await?;
+    ensure!(spec.lease_duration_seconds == Some(15) && spec.lease_transitions == Some(0));
+    // One that never led takes nothing with it.
+    let status = other.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+    ensure!(lease(&scene).await?.holder_identity == Some(identity(&leader)?));
+    Ok(())
+}
+
+async fn a_killed_leader_is_replaced_within_the_lease_time(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let (mut leader, mut other) = two(&scene).await?;
+    claims(&scene, (0..30).map(|number| format!("c{number}"))).await?;
+    leader.says("provisioned claim=").await?;
+    leader.kill().await?;
+    let dead = Instant::now();
+    claims(&scene, (0..5).map(|number| format!("late{number}"))).await?;
+    other.says("watching claims and volumes").await?;
+    let took = dead.elapsed();
+    ensure!(took < TAKE_OVER, "taken over after {took:?}");
+    one_of_each(&scene).await?;
+    ensure!(provisioned(&other) >= 5, "{}", other.log());
+    held_by(&scene, &identity(&other)?).await?;
+    ensure!(lease(&scene).await?.lease_transitions == Some(1));
+    Ok(())
+}
+
+async fn a_leader_stopped_past_its_lease_stands_by(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let (mut leader, mut other) = two(&scene).await?;
+    claims(&scene, (0..30).map(|number| format!("c{number}"))).await?;
+    leader.says("provisioned claim=").await?;
+    leader.signal("STOP")?;
+    claims(&scene, (0..5).map(|number| format!("late{number}"))).await?;
+    other.says("watching claims and volumes").await?;
+    one_of_each(&scene).await?;
+
+    leader.signal("CONT")?;
+    leader.says("not leading any more").await?;
+    leader.says(&format!("{} leads", identity(&other)?)).await?;
+    let before = provisioned(&leader);
+    claims(&scene, (0..5).map(|number| format!("after{number}"))).await?;
+    one_of_each(&scene).await?;
+    ensure!(provisioned(&leader) == before, "it serves still: {}", leader.log());
+    ensure!(lease(&scene).await?.holder_identity == Some(identity(&other)?));
+    // It stands by in earnest.
+    other.kill().await?;
+    held_by(&scene, &identity(&leader)?).await?;
+    claims(&scene, ["last".to_owned()]).await?;
+    one_of_each(&scene).await
+}
+
+async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let (mut leader, mut other) = two(&scene).await?;
+    claims(&scene, (0..10).map(|number| format!("c{number}"))).await?;
+    leader.says("provisioned claim=").await?;
+    let asked = Instant::now();
+    let status = leader.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+    let ended = Instant::now();
+    other.says("watching claims and volumes").await?;
+    // Far less than the lease's 15 s: it did not have to expire.
+    ensure!(ended.elapsed() < Duration::from_secs(6), "after {:?}", asked.elapsed());
+    one_of_each(&scene).await?;
+    ensure!(lease(&scene).await?.lease_transitions == Some(1));
+    let status = other.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+    let spec = lease(&scene).await?;
+    ensure!(spec.holder_identity.unwrap_or_default().is_empty());
+    Ok(())
+}
+
+/// Somebody edits the lease: another candidate with a bad clock, or an administrator.
+async fn a_leader_whose_lease_was_taken_stands_by_and_leads_again(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let mut leader = replica(&scene)?;
+    leader.says("watching claims and volumes").await?;
+    let patch = json!({"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 5}});
+    let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+    leases(&scene).patch(&lease_name(&scene), &params, &patch).await?;
+    leader.says("not leading any more: somebody leads").await?;
+    held_by(&scene, &identity(&leader)?).await?;
+    claims(&scene, ["a".to_owned()]).await?;
+    one_of_each(&scene).await?;
+    ensure!(lease(&scene).await?.lease_transitions == Some(1));
+    Ok(())
+}
+
+async fn upstreams_leader_under_the_same_name_is_told(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage).await?;
+    let locks: Api<Endpoints> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let name = lease_name(&scene);
+    let mut renewals = 0;
+    let mut renew = async || {
+        renewals += 1;
+        let record = json!({"holderIdentity": "nfs-client-provisioner-0", "renewTime": renewals.to_string()});
+        let lock = json!({
+            "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "annotations": {
+                "control-plane.alpha.kubernetes.io/leader": record.to_string(),
+            }},
+        });
+        let params = PatchParams::apply("upstream").force();
+        locks.patch(&name, &params, &Patch::Apply(&lock)).await
+    };
+    renew().await?;
+    let mut leader = replica(&scene)?;
+    let renewing = async {
+        loop {
+            if let Err(error) = renew().await {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        said = leader.says("nfs-client-provisioner-0 holds the lock") => said,
+        error = renewing => Err(error.into()),
+    }
+}
