@@ -73,9 +73,10 @@ pub enum ClusterError {
 pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, ClusterError> {
     let mut config = load(options).await?;
     config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
+    // Who calls knows better when to try again, and says so.
+    config.default_retry = false;
     match purpose {
         Use::OneShot => {
-            config.default_retry = false;
             config.read_timeout = Some(options.request_timeout);
             config.write_timeout = Some(options.request_timeout);
         }

@@ -26,7 +26,8 @@ async fn deliver(manifest: &Manifest, delivery: &Delivery, global: &Global) -> R
     if !(on_server || (delivery.apply && delivery.dry_run.is_none())) {
         return Ok(output::print(&manifest.yaml)?);
     }
-    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
+    let purpose = if delivery.wait { Use::LongRunning } else { Use::OneShot };
+    let cluster = connect(&cluster_options(global), purpose).await?;
     let applied = apply::apply(&cluster, manifest, on_server).await?;
     let title = apply::title(&manifest.object);
     let note = if on_server { " (server dry run)" } else { "" };

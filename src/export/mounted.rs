@@ -179,7 +179,8 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
     let mut made = Made::Existed;
     let last = path.components().len() - 1;
     for (depth, name) in path.components().iter().enumerate() {
-        made = match rustix::fs::mkdirat(&directory, name.as_str(), Mode::from_raw_mode(0o700)) {
+        let mode = Mode::from_raw_mode(if depth == last { mode } else { PARENT_MODE });
+        made = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
             Ok(()) => Made::Created,
             Err(Errno::EXIST) => Made::Existed,
             Err(errno) => return Err(failed("make directory", &path.to_string(), errno)),
@@ -187,9 +188,8 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
         directory = enter(&directory, name, path, depth)?
             .ok_or_else(|| failed("make directory", &path.to_string(), Errno::NOENT))?;
         if made == Made::Created {
-            let mode = if depth == last { mode } else { PARENT_MODE };
             // The umask has a say in mkdir, none in chmod.
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))
+            rustix::fs::fchmod(&directory, mode)
                 .map_err(|errno| failed("set the mode of", &path.to_string(), errno))?;
         }
     }
@@ -227,9 +227,10 @@ fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, Ex
         // An NFS mount knows no NOREPLACE: look first, then rename.
         Err(Errno::INVAL) => match rustix::fs::statat(&target, new_name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Err(ExportError::Exists(to.to_string())),
-            Err(_) => rustix::fs::renameat(&source, name, &target, new_name)
+            Err(Errno::NOENT) => rustix::fs::renameat(&source, name, &target, new_name)
                 .map(|()| Removed::Done)
                 .map_err(refused),
+            Err(errno) => Err(refused(errno)),
         },
         Err(errno) => Err(refused(errno)),
     }

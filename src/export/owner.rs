@@ -17,20 +17,10 @@ const MARK: &str = "@owner";
 /// The mode of the registry's directories: no client but root has business there.
 const MODE: u32 = 0o700;
 
-/// Who made a retained directory free for the next claim of the same path.
-const RELEASED: &str = "released";
-
-/// Whether a directory was there before its owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    Free,
-    Released,
-    Ours,
-}
-
 /// Whether a path is named after the PV `volume` and so needs no marker.
 pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
-    path.split().1.ends_with(volume)
+    let (parents, name) = path.split();
+    parents.is_empty() && names_a_volume(volume) && name.ends_with(&format!("-{volume}"))
 }
 
 impl Export {
@@ -40,28 +30,34 @@ impl Export {
     /// [`ExportError::Owned`] when the directory, one above it or one below it is another's, or is there and nobody's;
     /// otherwise as [`Export::make`].
     pub async fn own(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
-        let reserved = |name: &String| name == MARK || name == REGISTRY[0];
+        // A name that ends as a volume's would pass for that volume's own directory.
+        let reserved = |name: &String| name == MARK || name == REGISTRY[0] || names_a_volume(name);
         if path.components().iter().any(reserved) {
             return Err(owned(path, "it has a name that nfsprov keeps for itself"));
         }
-        let found = self.look(path, uid).await?;
-        if found == Found::Ours {
-            return Ok(());
-        }
         let marker = marker(path)?;
-        if found == Found::Released {
-            self.unlink(&marker).await?;
-        }
-        self.make(&registered(path)?, MODE).await?;
-        if !self.link(&marker, uid).await? && self.read_link(&marker).await?.as_deref() != Some(uid) {
-            return Err(owned(path, "another claim took it at the same time"));
+        match self.read_link(&marker).await?.as_deref() {
+            Some(owner) if owner == uid => {}
+            Some(owner) => return Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
+            None => {
+                self.neighbours(path).await?;
+                if self.has(path).await? {
+                    return Err(owned(path, "it is there already, and not made by nfsprov"));
+                }
+                self.make(&registered(path)?, MODE).await?;
+                if !self.link(&marker, uid).await? && self.read_link(&marker).await?.as_deref() != Some(uid) {
+                    return Err(owned(path, "another claim took it at the same time"));
+                }
+            }
         }
         // Two claims for a directory and one inside it may both have found nothing; now both see both.
-        if let Err(error) = self.neighbours(path).await {
-            self.forget_owner(path).await?;
-            return Err(error);
+        match self.neighbours(path).await {
+            Err(conflict @ ExportError::Owned { .. }) => {
+                self.disown(path).await?;
+                Err(conflict)
+            }
+            free => free,
         }
-        Ok(())
     }
 
     /// The uid of the claim that owns `path` by its marker.
@@ -72,46 +68,10 @@ impl Export {
         self.read_link(&marker(path)?).await
     }
 
-    /// Takes the marker of a directory that is gone. May be repeated.
-    ///
-    /// # Errors
-    /// As [`Export::make`].
-    pub async fn disown(&self, path: &VolumePath) -> Result<(), ExportError> {
-        self.forget_owner(path).await
-    }
-
-    /// Leaves a retained directory to the next claim that is given the same path. May be repeated.
-    ///
-    /// # Errors
-    /// As [`Export::make`].
-    pub async fn release(&self, path: &VolumePath) -> Result<(), ExportError> {
-        let marker = marker(path)?;
-        if self.read_link(&marker).await?.is_some_and(|owner| owner != RELEASED) {
-            self.unlink(&marker).await?;
-            self.link(&marker, RELEASED).await?;
-        }
-        Ok(())
-    }
-
-    async fn look(&self, path: &VolumePath, uid: &str) -> Result<Found, ExportError> {
-        match self.owner(path).await?.as_deref() {
-            Some(RELEASED) => return Ok(Found::Released),
-            Some(owner) if owner == uid => return Ok(Found::Ours),
-            Some(owner) => return Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
-            None => {}
-        }
-        self.neighbours(path).await?;
-        if self.has(path).await? {
-            return Err(owned(path, "it is there already, and not made by nfsprov"));
-        }
-        Ok(Found::Free)
-    }
-
     /// Sees that no directory above or below is somebody's.
     async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
         for above in path.ancestors() {
-            let named = names_a_volume(above.split().1);
-            if named || self.owner(&above).await?.is_some() {
+            if self.owner(&above).await?.is_some() {
                 return Err(owned(path, &format!("{above} above it belongs to another claim")));
             }
         }
@@ -122,7 +82,11 @@ impl Export {
         }
     }
 
-    async fn forget_owner(&self, path: &VolumePath) -> Result<(), ExportError> {
+    /// Takes the marker of a directory that is gone, or nobody's any more. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn disown(&self, path: &VolumePath) -> Result<(), ExportError> {
         self.unlink(&marker(path)?).await?;
         // Up to the first directory that other markers need.
         for directory in std::iter::once(path.clone()).chain(path.ancestors().into_iter().rev()) {
@@ -217,6 +181,7 @@ mod tests {
             "by-hand".to_owned(),
             "by-hand/inner".to_owned(),
             format!("default-c-pvc-{uid}/inner"),
+            format!("team/x-pvc-{uid}"),
             ".nfsprov/owners/x".to_owned(),
             "a/@owner".to_owned(),
         ] {
@@ -227,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_disowned_leaves_no_trace_and_what_was_released_is_taken_again() {
+    async fn what_was_disowned_leaves_no_trace() {
         let root = tempfile::tempdir().unwrap();
         let export = export(root.path());
         export.own(&path("a/b/c"), "one").await.unwrap();
@@ -235,11 +200,17 @@ mod tests {
         export.disown(&path("a/b/c")).await.unwrap();
         assert!(!root.path().join(".nfsprov/owners/a").exists());
         export.own(&path("a/b"), "two").await.unwrap();
-        export.make(&path("a/b"), 0o777).await.unwrap();
-        export.release(&path("a/b")).await.unwrap();
-        export.release(&path("a/b")).await.unwrap();
-        export.own(&path("a/b"), "three").await.unwrap();
-        assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("three"));
+        assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn a_directory_is_named_after_its_volume_only() {
+        let volume = "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51";
+        assert!(is_named_after(&path(&format!("default-c-{volume}")), volume));
+        for other in [format!("team/c-{volume}"), format!("x{volume}"), "team-data".to_owned()] {
+            assert!(!is_named_after(&path(&other), volume), "{other}");
+        }
+        assert!(!is_named_after(&path("team-data"), "data"));
     }
 
     #[test]

@@ -228,7 +228,9 @@ impl Wire {
         };
         let mut first = None;
         for version in VERSIONS {
-            let error = match self.mount(&host, version).await {
+            // A port that swallows packets must leave time for the next version.
+            let mounting = timeout(CALL_TIMEOUT / 3, self.mount(&host, version));
+            let error = match mounting.await.unwrap_or_else(|_| Err(silence())) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };

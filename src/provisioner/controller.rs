@@ -4,14 +4,13 @@
 //! when it is bound, a volume enters it when it is released. A cluster with
 //! many thousand volumes costs no more here than one with ten.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::channel::mpsc;
 use futures::future::join;
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::controller::{self, Action, Controller};
@@ -80,27 +79,29 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
                 .forget(claim.metadata.uid.as_deref().unwrap_or_default());
         }
     })
-    .reflect(claims_writer)
-    .applied_objects();
+    .reflect(claims_writer);
+    let waiting = seen(waiting, claims.clone());
     let config = controller::Config::default().concurrency(work.settings.concurrency);
-    let serve_claims = Controller::for_stream(waiting, claims)
+    let serve_claims = Controller::for_stream(waiting, claims.clone())
         .with_config(config.clone())
         .reconcile_on(triggered)
         .graceful_shutdown_on(stop.clone())
         .run(reconcile_claim, |_, _, _| Action::await_change(), context.clone())
         .for_each(|result| async { report("claims", result) });
+    let serve_claims = until_stopped(serve_claims, stop.clone(), claims);
 
     let ours = work.clone();
     let going = only(watcher(Api::all(client), watcher::Config::default()), move |volume| {
-        volume::is_going(volume, &ours.settings.name)
+        volume::is_going(volume, &ours.settings.name, ours.settings.namespace.as_deref())
     })
-    .reflect(volumes_writer)
-    .applied_objects();
-    let serve_volumes = Controller::for_stream(going, volumes)
+    .reflect(volumes_writer);
+    let going = seen(going, volumes.clone());
+    let serve_volumes = Controller::for_stream(going, volumes.clone())
         .with_config(config)
-        .graceful_shutdown_on(stop)
+        .graceful_shutdown_on(stop.clone())
         .run(reconcile_volume, |_, _, _| Action::await_change(), context)
         .for_each(|result| async { report("volumes", result) });
+    let serve_volumes = until_stopped(serve_volumes, stop, volumes);
 
     join(serve_claims, serve_volumes).await;
     class_watch.abort();
@@ -116,23 +117,57 @@ async fn watch_classes(
     let changes = reflect_into(writer, events).default_backoff();
     changes
         .for_each(|event| {
-            let changed: HashSet<String> = match event {
-                Ok(Event::Apply(class) | Event::InitApply(class)) => HashSet::from([class.name_any()]),
-                Ok(_) => HashSet::new(),
-                Err(error) => {
-                    tracing::warn!("watching classes: {}; trying again", watch_sentence(&error));
-                    HashSet::new()
-                }
+            let changed = |claim: &PersistentVolumeClaim| match &event {
+                Ok(Event::Apply(class)) => claim::class_name(claim) == class.metadata.name.as_deref(),
+                // A new list: any class may be another.
+                Ok(Event::InitDone) => true,
+                _ => false,
             };
-            for claim in claims.state() {
-                if claim::class_name(&claim).is_some_and(|class| changed.contains(class)) {
-                    // The receiver ends with the controller; then nobody needs to know any more.
-                    _ = trigger.unbounded_send(ObjectRef::from_obj(&*claim));
-                }
+            for claim in claims.state().iter().filter(|claim| changed(claim)) {
+                // The receiver ends with the controller; then nobody needs to know any more.
+                _ = trigger.unbounded_send(ObjectRef::from_obj(&**claim));
+            }
+            if let Err(error) = event {
+                tracing::warn!("watching classes: {}; trying again", watch_sentence(&error));
             }
             std::future::ready(())
         })
         .await;
+}
+
+/// The objects to look at, each when the store has it: of a list, which the store takes as a whole, at its end.
+fn seen<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
+    store: Store<K>,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    events.flat_map(move |event| {
+        stream::iter(match event {
+            Ok(Event::Apply(object)) => vec![Ok(object)],
+            Ok(Event::InitDone) => store.state().iter().map(|object| Ok((**object).clone())).collect(),
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Err(error)],
+        })
+    })
+}
+
+/// Runs a controller; ends it at `stop` when it has never had its list, since it would go on waiting for that.
+async fn until_stopped<K>(serve: impl Future<Output = ()>, stop: impl Future<Output = ()>, store: Store<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let idle = async {
+        stop.await;
+        if store.wait_until_ready().now_or_never().is_some() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = idle => {}
+    }
 }
 
 /// Lets through what `keep` wants; an object that it no longer wants counts as deleted.
@@ -169,7 +204,8 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
         Ok(Outcome::Provisioned { volume, path, took }) => {
             work.retries().forget(uid);
             tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned");
-            Action::await_change()
+            // Bound claims leave the store; one that is still in it then has lost its volume.
+            Action::requeue(backoff::LONGEST)
         }
         Ok(Outcome::WouldProvision { volume, path }) => {
             tracing::info!(claim = name, volume, path, "would provision");
@@ -179,7 +215,10 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             tracing::debug!(claim = name, "waits for its first pod");
             Action::await_change()
         }
-        Ok(Outcome::Left) => Action::await_change(),
+        Ok(Outcome::Left) => {
+            work.retries().forget(uid);
+            Action::await_change()
+        }
         Ok(Outcome::Refused(why)) => {
             // Told once; it is looked at again when claim or class change, and every now and then.
             if !work.retries().has_failed(uid, &facts) {
@@ -207,7 +246,10 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
     Ok(match work.dispose(&volume).await {
-        Ok(Disposed::Left) => Action::await_change(),
+        Ok(Disposed::Left) => {
+            work.retries().forget(uid);
+            Action::await_change()
+        }
         Ok(Disposed::Gone(fate)) => {
             work.retries().forget(uid);
             tracing::info!(volume = name, "deleted: {fate}");

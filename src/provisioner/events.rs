@@ -18,9 +18,8 @@ use crate::cluster;
 /// How many events of a kind may wait; beyond it new ones are dropped.
 const QUEUE: usize = 20_000;
 
-/// The recorder remembers what it published to count repetitions; it is replaced this often so
-/// that a burst of claims doesn't stay in memory.
-const REMEMBERED: usize = 512;
+/// How long publishing one event may take.
+const PUBLISH: Duration = Duration::from_secs(10);
 
 /// A burst of claims is over when no volume was in the making for so long.
 const QUIET: Duration = Duration::from_millis(100);
@@ -72,12 +71,7 @@ impl Events {
             controller: provisioner.to_owned(),
             instance: std::env::var("HOSTNAME").ok(),
         };
-        let press = Press {
-            recorder: Recorder::new(client.clone(), reporter.clone()),
-            client,
-            reporter,
-            published: 0,
-        };
+        let press = Press { client, reporter };
         let task = tokio::spawn(press.run(normal_entries, warning_entries, in_the_making));
         let queues = Some(Queues { normal, warnings });
         (Self { queues, making }, Publisher(task))
@@ -146,14 +140,12 @@ impl Publisher {
 struct Press {
     client: Client,
     reporter: Reporter,
-    recorder: Recorder,
-    published: usize,
 }
 
 impl Press {
     /// Publishes one event at a time until both queues are closed and empty.
     async fn run(
-        mut self,
+        self,
         mut normal: mpsc::Receiver<Entry>,
         mut warnings: mpsc::Receiver<Entry>,
         mut making: watch::Receiver<usize>,
@@ -175,20 +167,17 @@ impl Press {
         }
     }
 
-    async fn publish(&mut self, Entry { event, mut about }: Entry) {
+    async fn publish(&self, Entry { event, mut about }: Entry) {
         // An event lives in a namespace, and the API server wants the object's and the event's to agree.
         about.namespace.get_or_insert_with(|| "default".to_owned());
-        if let Err(error) = self.recorder.publish(&event, &about).await {
-            tracing::debug!(
-                reason = event.reason,
-                "event not published: {}",
-                cluster::sentence(&error)
-            );
-        }
-        self.published += 1;
-        if self.published.is_multiple_of(REMEMBERED) {
-            self.recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-        }
+        // A recorder that remembers would count a second failure as the first one again, under its old text.
+        let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+        let why = match timeout(PUBLISH, recorder.publish(&event, &about)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => cluster::sentence(&error),
+            Err(_) => "no answer".to_owned(),
+        };
+        tracing::debug!(reason = event.reason, "event not published: {why}");
     }
 }
 

@@ -229,9 +229,9 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
 
 #[tokio::test]
 async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
-    let name = "d-c-pvc-u";
+    let name = "d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51";
     let volume: PersistentVolume = serde_json::from_value(json!({
-        "metadata": {"name": "pvc-u", "uid": "v", "finalizers": [FINALIZER], "annotations": {
+        "metadata": {"name": "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51", "uid": "v", "finalizers": [FINALIZER], "annotations": {
             "pv.kubernetes.io/provisioned-by": "nfsprov/nfs", "nfsprov/on-delete": "delete"}},
         "spec": {"nfs": {"server": "server", "path": format!("/export/{name}")},
                  "persistentVolumeReclaimPolicy": "Delete",
@@ -240,7 +240,12 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
     }))
     .unwrap();
     // With which request's answer its time runs out, and what it has done by then.
-    let requests = ["GET pvc-u", "DELETE pvc-u", "GET pvc-u", "PATCH pvc-u"];
+    let requests = [
+        "GET pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        "DELETE pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        "GET pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        "PATCH pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+    ];
     for (last, stays) in [(0, true), (1, false), (2, false), (3, false)] {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join(name)).unwrap();

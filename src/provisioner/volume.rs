@@ -72,7 +72,11 @@ pub fn plan(
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
             .map_err(|error| format!("the claim's names make no directory: {error}"))?,
     };
-    let needs_marker = !is_named_after(&directory, &volume_name);
+    let needs_marker = settings.path_pattern.is_some();
+    // What can't be archived at the end is refused now.
+    if settings.on_delete == OnDelete::Archive {
+        archive_of(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
+    }
     let requests = spec
         .resources
         .as_ref()
@@ -124,9 +128,12 @@ pub fn plan(
     })
 }
 
-/// Whether a PV may need anything of us; every PV of the cluster goes through this.
-pub fn is_going(volume: &PersistentVolume, provisioner: &str) -> bool {
+/// Whether a PV, of a claim in `namespace` if one is given, may need anything of us; every PV of the cluster goes
+/// through this.
+pub fn is_going(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     annotation(volume, PROVISIONED_BY) == Some(provisioner)
+        && namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
         && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
 
@@ -144,7 +151,7 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
         .any(|name| name == FINALIZER);
     // A PV deleted before its claim stays bound, and protected, until the claim goes.
     let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
-    if !is_going(volume, provisioner) || !done_with || (deleting && !held) {
+    if !is_going(volume, provisioner, None) || !done_with || (deleting && !held) {
         return Disposal::Leave;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
@@ -171,10 +178,9 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
     };
     // A directory made for this PV carries its name or, if the PV has our record, a marker. Any other is somebody's data.
     let recorded = annotation(volume, ON_DELETE);
-    let owner = spec.claim_ref.as_ref().and_then(|claim| claim.uid.clone());
-    let owner = match (is_named_after(&directory, name), recorded, owner) {
+    let owner = match (is_named_after(&directory, name), recorded, name.strip_prefix("pvc-")) {
         (true, _, _) => None,
-        (false, Some(_), Some(uid)) => Some(uid),
+        (false, Some(_), Some(uid)) => Some(uid.to_owned()),
         _ => return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it")),
     };
     Disposal::Directory {

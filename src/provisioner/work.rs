@@ -97,6 +97,9 @@ pub enum WorkError {
     /// Somebody else may lead by now; nothing was begun.
     #[error("this provisioner does not lead any more")]
     NotLeading,
+    /// A PV of the claim's name is being deleted, or is another.
+    #[error("PV {0} is there already, and being deleted or on another directory")]
+    InTheWay(String),
     /// The export's side.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -212,7 +215,16 @@ impl Work {
             .await
         {
             // An earlier try got this far: the name holds the claim's uid.
-            Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {}
+            Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {
+                let found = self.ask(&format!("read PV {volume}"), volumes.get_opt(&volume)).await?;
+                let good = |found: &PersistentVolume| {
+                    let nfs = found.spec.as_ref().and_then(|spec| spec.nfs.as_ref());
+                    found.metadata.deletion_timestamp.is_none() && nfs.is_some_and(|nfs| nfs.path == path)
+                };
+                if !found.as_ref().is_some_and(good) {
+                    return Err(WorkError::InTheWay(volume));
+                }
+            }
             created => _ = created?,
         }
         let note = format!("Successfully provisioned volume {volume}");
@@ -308,18 +320,14 @@ impl Work {
         volume: &str,
     ) -> Result<Result<String, String>, ExportError> {
         if let Some(uid) = owner {
-            let marked = self.export.owner(directory).await?;
-            if marked.as_deref() != Some(uid) {
-                // Released or disowned at an earlier try, or never this claim's: either way it is not ours to touch.
-                let why = match marked {
-                    Some(owner) => format!("which belongs to the claim with uid {owner}"),
-                    None => "which was not made for it".to_owned(),
-                };
-                let why = format!("PV {volume} names {directory}, {why}");
-                return Ok(match self.export.has(directory).await? {
-                    true if on_delete != OnDelete::Retain => Err(why),
-                    _ => Ok(format!("{directory} was dealt with before")),
-                });
+            match self.export.owner(directory).await? {
+                Some(owner) if owner == uid => {}
+                // An earlier try got this far, and the path was given on.
+                Some(owner) => return Ok(Ok(format!("{directory} belongs to the claim with uid {owner} now"))),
+                None if on_delete != OnDelete::Retain && self.export.has(directory).await? => {
+                    return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
+                }
+                None => return Ok(Ok(format!("{directory} was dealt with before"))),
             }
         }
         let fate = match on_delete {
@@ -339,10 +347,8 @@ impl Work {
                 Removed::AlreadyGone => format!("{directory} was removed before"),
             },
         };
-        match (owner, on_delete) {
-            (None, _) => {}
-            (Some(_), OnDelete::Retain) => self.export.release(directory).await?,
-            (Some(_), _) => self.export.disown(directory).await?,
+        if owner.is_some() {
+            self.export.disown(directory).await?;
         }
         Ok(Ok(fate))
     }
