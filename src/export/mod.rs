@@ -139,6 +139,17 @@ impl Export {
         }
     }
 
+    /// How many bytes the export has left for its users.
+    ///
+    /// # Errors
+    /// As [`Export::probe`]; [`ExportError::Failed`] when the server answers, but not with a number.
+    pub async fn free_bytes(&self) -> Result<u64, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.free_bytes().await,
+            Self::Mounted(mounted) => mounted.free_bytes().await,
+        }
+    }
+
     /// Makes a directory with `mode` as given, whatever the umask, and the parents that it lacks with 0755.
     ///
     /// A directory that is there already is left as it is.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
@@ -19,6 +20,8 @@ use super::{CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, Vol
 pub struct Mounted {
     location: Location,
     root: Arc<PathBuf>,
+    /// Held by a question about free space that the file system hasn't answered yet.
+    asking: Arc<Mutex<()>>,
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY
@@ -32,11 +35,31 @@ impl Mounted {
         Self {
             location,
             root: Arc::new(root.to_owned()),
+            asking: Arc::default(),
         }
     }
 
     pub(super) async fn probe(&self) -> Result<(), ExportError> {
         self.blocking(|root| open_root(root).map(|_| ())).await
+    }
+
+    /// On a mount whose server is gone a call never ends. This one is made again and again, so
+    /// while one is stuck no other follows it, each into a thread of its own.
+    pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
+        let Ok(turn) = self.asking.clone().try_lock_owned() else {
+            return Err(ExportError::Unreachable {
+                location: self.location.clone(),
+                cause: format!("{} hasn't answered an earlier call yet", self.root.display()),
+            });
+        };
+        self.blocking(move |root| {
+            let _turn = turn;
+            let found = rustix::fs::fstatvfs(open_root(root)?);
+            let found =
+                found.map_err(|errno| failed("ask for the free space of", &root.display().to_string(), errno))?;
+            Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        })
+        .await
     }
 
     pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {

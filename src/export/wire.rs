@@ -65,6 +65,13 @@ impl Wire {
         .await
     }
 
+    pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
+        self.attempt("ask for the free space of", "the root", |connection| {
+            async move { Ok(bounded(connection.mount.fsstat()).await?.abytes) }.boxed()
+        })
+        .await
+    }
+
     pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
         self.attempt("make directory", &path.to_string(), |connection| {
             connection.make(path, mode).boxed()
