@@ -28,10 +28,16 @@ pub fn run() -> Exit {
         Err(error) => return usage(&error),
     };
     start_logging(&cli);
+    let json = logs_json(&cli.command);
     match dispatch(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            output::say(&format!("error: {error:#}"));
+            // Who reads logs by machine reads the last line too.
+            if json {
+                tracing::error!("{error:#}");
+            } else {
+                output::say(&format!("error: {error:#}"));
+            }
             if error.is::<UsageError>() {
                 Exit::Usage
             } else {
@@ -95,13 +101,18 @@ fn start_logging(cli: &Cli) {
     let colour = colour(cli.global.color).on_stderr();
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| output::Log)
         .with_ansi(colour)
         .with_target(cli.global.verbose > 0);
-    match &cli.command {
-        Command::Provision(args) if args.log_format == LogFormat::Json => logs.json().init(),
-        _ => logs.init(),
+    if logs_json(&cli.command) {
+        logs.json().init();
+    } else {
+        logs.init();
     }
+}
+
+fn logs_json(command: &Command) -> bool {
+    matches!(command, Command::Provision(args) if args.log_format == LogFormat::Json)
 }
 
 fn colour(when: When) -> Colour {

@@ -1,9 +1,19 @@
 //! What the terminal sees: tables and progress. Results go to stdout, everything else to stderr.
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
+/// written there has them step aside.
+static MOVING: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// How often the live line follows what it shows.
+const REFRESH: Duration = Duration::from_millis(250);
 
 /// Whether colours and moving lines may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +71,63 @@ pub fn print(text: &str) -> std::io::Result<()> {
 
 /// Writes a line to stderr, for people; when stderr is gone there is nowhere left to say so.
 pub fn say(line: &str) {
-    _ = writeln!(std::io::stderr(), "{line}");
+    _ = Log.write_all(format!("{line}\n").as_bytes());
+}
+
+/// Where logs are written: stderr, above the moving lines. Takes whole lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+        MOVING.suspend(|| std::io::stderr().write_all(lines))?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+/// Takes the moving lines away, for an end that nothing follows.
+pub fn clear() {
+    // When the terminal is gone there is nothing to be cleared.
+    _ = MOVING.clear();
+}
+
+/// Keeps a line under the log that shows what `text` says, until it is dropped; on a terminal, if
+/// it is `wanted`. It is written only when it changes, and cut where the terminal ends.
+pub async fn live_line(wanted: bool, text: impl Fn() -> String) -> Infallible {
+    if !wanted || MOVING.is_hidden() {
+        return std::future::pending().await;
+    }
+    let line = Line(MOVING.add(ProgressBar::no_length()));
+    // As with the bar below.
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        line.0.set_style(style);
+    }
+    let mut ticks = tokio::time::interval(REFRESH);
+    loop {
+        ticks.tick().await;
+        let text = text();
+        if line.0.message() != text {
+            line.0.set_message(text);
+        }
+    }
+}
+
+/// A moving line that goes when it is dropped.
+struct Line(ProgressBar);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// A progress bar on a terminal, nothing elsewhere.
 pub fn progress(total: usize, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+    let bar = MOVING.add(ProgressBar::new(total as u64));
     // The template is a constant; the plain bar is as good should it ever be wrong.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}") {
         bar.set_style(style);
