@@ -1,5 +1,6 @@
 //! The command line: types only, and what each value may be.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -295,6 +296,9 @@ pub struct Provision {
     /// Namespace of the Lease [default: the namespace of -n, else the context's or the pod's]
     #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::name)]
     pub lease_namespace: Option<String>,
+    /// With --watch, serve /metrics, /healthz and /readyz on this address
+    #[arg(long, requires = "watch", value_parser = address, value_name = "ADDR:PORT")]
+    pub metrics_addr: Option<SocketAddr>,
     /// How logs are written
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -368,6 +372,11 @@ fn via(text: &str) -> Result<Via, String> {
     }
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let shape = "an address and a port are wanted, such as 0.0.0.0:9100 or [::1]:9100";
+    text.parse().map_err(|_| shape.to_owned())
+}
+
 /// A class name, or nothing for no class.
 fn class(text: &str) -> Result<String, String> {
     match text {
@@ -394,6 +403,24 @@ mod tests {
         assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
         for bad in ["", "s", "-1s", "0", "0s", "soon"] {
             assert!(duration(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_port() {
+        for good in ["127.0.0.1:0", "0.0.0.0:9100", "[::]:9100"] {
+            assert_eq!(address(good).map(|address| address.to_string()), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            ":9100",
+            "9100",
+            "0.0.0.0",
+            "localhost:9100",
+            "::1:9100x",
+            "1.2.3.4:99999",
+        ] {
+            assert!(address(bad).is_err(), "{bad:?} was taken");
         }
     }
 

@@ -18,8 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, UsageError};
 
-use cli::{Cli, Command, LogFormat, When};
-use output::Colour;
+use cli::{Cli, Command, LogFormat};
 
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {
@@ -98,7 +97,7 @@ fn start_logging(cli: &Cli) {
         _ if cli.global.verbose > 1 => EnvFilter::new(level),
         _ => EnvFilter::new(format!("{level},{quiet}")),
     };
-    let colour = colour(cli.global.color).on_stderr();
+    let colour = commands::colour(cli.global.color).on_stderr();
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| output::Log)
@@ -113,12 +112,4 @@ fn start_logging(cli: &Cli) {
 
 fn logs_json(command: &Command) -> bool {
     matches!(command, Command::Provision(args) if args.log_format == LogFormat::Json)
-}
-
-fn colour(when: When) -> Colour {
-    match when {
-        When::Auto => Colour::Auto,
-        When::Always => Colour::Always,
-        When::Never => Colour::Never,
-    }
 }

@@ -148,6 +148,11 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
             "provision --server s --path /p --watch --leader-elect --name a/B",
             "upper-case",
         ),
+        ("provision --server s --path /p --metrics-addr 127.0.0.1:0", "--watch"),
+        (
+            "provision --server s --path /p --watch --metrics-addr 9100",
+            "0.0.0.0:9100",
+        ),
         ("status -o yml", "table, wide, json"),
         ("stauts", "status"),
     ] {

@@ -110,6 +110,9 @@ fn one_library_has_one_place() {
     let places = [
         ("nfs_rs::", "export/wire.rs"),
         ("rustix::", "export/mounted.rs"),
+        ("prometheus_client::", "provisioner/metrics.rs"),
+        ("hyper::", "provisioner/http.rs"),
+        ("hyper_util::", "provisioner/http.rs"),
         ("comfy_table::", "output.rs"),
         ("indicatif::", "output.rs"),
         ("minijinja::", "manifest/render.rs"),

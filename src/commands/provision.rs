@@ -7,12 +7,13 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cluster_options;
-use crate::cli::{Format, Global, Provision, Via};
+use crate::cli::{Format, Global, LogFormat, Provision, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, Mounted, Wire};
 use crate::output;
 use crate::provisioner::events::Events;
+use crate::provisioner::http;
 use crate::provisioner::lease::{Candidate, watch_for_upstream};
 use crate::provisioner::pass::{Row, Waiting};
 use crate::provisioner::work::{Outcome, Settings, Work};
@@ -37,6 +38,10 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         )
         .into());
     }
+    let listener = match args.metrics_addr {
+        Some(address) => Some(http::bind(address).await?),
+        None => None,
+    };
     // Neither waits for the other, so that what is wrong is known soonest.
     let options = cluster_options(global);
     let (cluster, export) = tokio::try_join!(
@@ -77,9 +82,23 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         if let Some(name) = lease {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
         }
-        match candidate {
-            Some(candidate) => candidate.run(stop, |over| controller::watch(work.clone(), over)).await,
-            None => controller::watch(work.clone(), stop).await,
+        let serving = listener.map(|listener| tokio::spawn(http::serve(listener, work.clone())));
+        // Logs for machines have no line for people under them.
+        let live = !global.quiet && args.log_format == LogFormat::Text && super::colour(global.color).on_stderr();
+        let served = async {
+            match candidate {
+                Some(candidate) => candidate.run(stop, |over| controller::watch(work.clone(), over)).await,
+                None => controller::watch(work.clone(), stop).await,
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            never = output::live_line(live, || work.counts().to_string()) => match never {},
+        }
+        if let Some(serving) = serving {
+            serving.abort();
+            // Its share of the work goes with it; that it was cancelled is no news.
+            _ = serving.await;
         }
         tracing::info!("stopped");
         Exit::Done
@@ -106,6 +125,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
         // The loop may have ended by itself.
         _ = tell.send(());
         next().await;
+        output::clear();
         std::process::exit(Exit::Failed as i32);
     });
     Ok(async move {

@@ -59,6 +59,11 @@ impl Retries {
         self.failures.get(uid).is_some_and(|failures| failures.facts == facts)
     }
 
+    /// Whether the last try of `uid` failed.
+    pub fn is_failing(&self, uid: &str) -> bool {
+        self.failures.contains_key(uid)
+    }
+
     /// Forgets an object that succeeded or went.
     pub fn forget(&mut self, uid: &str) {
         self.failures.remove(uid);
@@ -100,7 +105,9 @@ mod tests {
         assert!(retries.failed("a", "v1") > FIRST);
         assert!(retries.has_failed("a", "v1") && !retries.has_failed("a", "v2"));
         assert!(retries.failed("a", "v2") <= FIRST);
+        assert!(retries.is_failing("a") && !retries.is_failing("b"));
         retries.forget("a");
+        assert!(!retries.is_failing("a"));
         assert!(!retries.has_failed("a", "v2"));
     }
 }

@@ -19,10 +19,12 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector as reflect_into};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::backoff;
 use super::claim;
 use super::election;
+use super::metrics::Watched;
 use super::volume;
 use super::work::{Disposed, Outcome, Work, WorkError, facts, key};
 
@@ -47,6 +49,11 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         classes: classes.clone(),
     });
 
+    work.metrics.watch(Some(Watched {
+        claims: claims.clone(),
+        volumes: volumes.clone(),
+        classes: classes.clone(),
+    }));
     let class_watch = tokio::spawn(watch_classes(
         watcher(Api::all(client.clone()), watcher::Config::default()),
         classes_writer,
@@ -105,6 +112,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
 
     join(serve_claims, serve_volumes).await;
     class_watch.abort();
+    work.metrics.watch(None);
 }
 
 /// Keeps the classes, and has every waiting claim of a class looked at again when the class changes.
@@ -200,7 +208,11 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             claim::class_name(&claim).unwrap_or_default()
         )
     };
-    Ok(match work.provision(&claim, class).await {
+    let flight = work.metrics.claim_in_flight();
+    let result = work.provision(&claim, class).await;
+    drop(flight);
+    work.metrics.count_claim(&claim, &result);
+    Ok(match result {
         Ok(Outcome::Provisioned { volume, path, took }) => {
             work.retries().forget(uid);
             tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned");
@@ -245,7 +257,11 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
-    Ok(match work.dispose(&volume).await {
+    let (flight, started) = (work.metrics.volume_in_flight(), Instant::now());
+    let result = work.dispose(&volume).await;
+    drop(flight);
+    work.metrics.count_volume(&volume, &result, started.elapsed());
+    Ok(match result {
         Ok(Disposed::Left) => {
             work.retries().forget(uid);
             Action::await_change()

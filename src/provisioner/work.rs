@@ -16,6 +16,7 @@ use super::claim::{self, Verdict};
 use super::class::{self, OnDelete};
 use super::events::Events;
 use super::lease::Leading;
+use super::metrics::{Counts, Metrics};
 use super::volume::{self, Disposal, FINALIZER};
 use crate::cluster;
 use crate::export::{Export, ExportError, Location, Removed, VolumePath};
@@ -41,9 +42,11 @@ pub struct Settings {
 pub struct Work {
     /// What it was told.
     pub settings: Settings,
+    /// What it did and has to do, in numbers.
+    pub metrics: Metrics,
     pub(super) client: Client,
     pub(super) events: Events,
-    export: Export,
+    pub(super) export: Export,
     retries: Mutex<Retries>,
     leading: Leading,
 }
@@ -126,6 +129,7 @@ impl Work {
     pub fn new(settings: Settings, client: Client, export: Export, events: Events) -> Self {
         Self {
             settings,
+            metrics: Metrics::default(),
             client,
             events,
             export,
@@ -398,6 +402,11 @@ impl Work {
                 after,
             }),
         }
+    }
+
+    /// How much there is to do, and how much was done.
+    pub fn counts(&self) -> Counts {
+        self.metrics.counts(&self.retries(), self.still_leading().is_ok())
     }
 
     pub(super) fn retries(&self) -> MutexGuard<'_, Retries> {

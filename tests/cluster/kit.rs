@@ -262,6 +262,11 @@ impl Provisioner {
         }
     }
 
+    /// The file that it logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -23,6 +23,7 @@ mod failures;
 mod kit;
 mod leader;
 mod manifests;
+mod operable;
 mod patterns;
 mod stage;
 
@@ -97,6 +98,7 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         failures::TESTS,
         leader::TESTS,
         manifests::TESTS,
+        operable::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(|(name, need, test): Test| {
