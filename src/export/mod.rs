@@ -42,6 +42,33 @@ impl fmt::Display for Location {
     }
 }
 
+/// What a new directory is to be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits, set-user-id, set-group-id and sticky among them.
+    pub mode: u32,
+    /// The owner; else it is whoever made it.
+    pub uid: Option<u32>,
+    /// The group, likewise.
+    pub gid: Option<u32>,
+}
+
+impl Attributes {
+    /// Nothing but a mode.
+    pub fn mode(mode: u32) -> Self {
+        Self {
+            mode,
+            uid: None,
+            gid: None,
+        }
+    }
+
+    /// Whether making a directory leaves some of it to be done: its maker owns it, and a server drops set-group-id.
+    fn need_setting(&self) -> bool {
+        self.uid.is_some() || self.gid.is_some() || self.mode > 0o777
+    }
+}
+
 /// A way to an export's directories.
 #[derive(Debug)]
 pub enum Export {
@@ -150,35 +177,26 @@ impl Export {
         }
     }
 
-    /// Makes a directory with `mode` as given, whatever the umask, and the parents that it lacks with 0755.
+    /// Makes a directory with the mode as given, whatever the umask, and the parents that it lacks with 0755.
     ///
-    /// A directory that is there already is left as it is.
-    ///
-    /// # Errors
-    /// When a part of the path is no directory, or the server does not answer or refuses.
-    pub async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.make(path, mode).await,
-            Self::Mounted(mounted) => mounted.make(path, mode).await,
-        }
-    }
-
-    /// Sets what [`Export::make`] can't: owner and group as far as they are given, and all bits of the mode, of
-    /// which a server drops set-group-id when it makes a directory. May be repeated.
+    /// A directory that is there already keeps its mode, but for what a try that ended early may have left undone:
+    /// owner, group and special bits. May be repeated.
     ///
     /// # Errors
-    /// When the export squashes root, which may not do that then; otherwise as [`Export::make`].
-    pub async fn set_attributes(
-        &self,
-        path: &VolumePath,
-        mode: u32,
-        uid: Option<u32>,
-        gid: Option<u32>,
-    ) -> Result<(), ExportError> {
-        match self {
-            Self::Wire(wire) => wire.set_attributes(path, mode, uid, gid).await,
-            Self::Mounted(mounted) => mounted.set_attributes(path, mode, uid, gid).await,
+    /// When a part of the path is no directory, or the server does not answer or refuses, as one that squashes
+    /// root refuses to give a directory away.
+    pub async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+        let made = match self {
+            Self::Wire(wire) => wire.make(path, wanted.mode).await,
+            Self::Mounted(mounted) => mounted.make(path, wanted.mode).await,
+        }?;
+        if wanted.need_setting() {
+            match self {
+                Self::Wire(wire) => wire.set_attributes(path, wanted).await,
+                Self::Mounted(mounted) => mounted.set_attributes(path, wanted).await,
+            }?;
         }
+        Ok(made)
     }
 
     /// Removes a directory and all in it; symbolic links in it are removed, not followed.

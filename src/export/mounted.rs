@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
 #[derive(Debug)]
@@ -67,19 +67,14 @@ impl Mounted {
         self.blocking(move |root| make(root, &path, mode)).await
     }
 
-    pub(super) async fn set_attributes(
-        &self,
-        path: &VolumePath,
-        mode: u32,
-        uid: Option<u32>,
-        gid: Option<u32>,
-    ) -> Result<(), ExportError> {
+    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let path = path.clone();
         self.blocking(move |root| {
             let refused = |errno| failed("set owner and mode of", &path.to_string(), errno);
             let directory = walk(root, path.components(), &path)?.ok_or_else(|| refused(Errno::NOENT))?;
-            rustix::fs::fchown(&directory, uid.map(Uid::from_raw), gid.map(Gid::from_raw)).map_err(refused)?;
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)).map_err(refused)
+            let (uid, gid) = (wanted.uid.map(Uid::from_raw), wanted.gid.map(Gid::from_raw));
+            rustix::fs::fchown(&directory, uid, gid).map_err(refused)?;
+            rustix::fs::fchmod(&directory, Mode::from_raw_mode(wanted.mode)).map_err(refused)
         })
         .await
     }

@@ -6,7 +6,7 @@
 //! symbolic link `.nfsprov/owners/a/b/@owner`, its target the claim's uid. A
 //! link is made with its content in one step that fails if it exists.
 
-use super::{Export, ExportError, PathError, VolumePath};
+use super::{Attributes, Export, ExportError, PathError, VolumePath};
 
 /// Where the markers are, in the export's root.
 const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
@@ -44,7 +44,7 @@ impl Export {
                 if self.has(path).await? {
                     return Err(owned(path, "it is there already, and not made by nfsprov"));
                 }
-                self.make(&registered(path)?, MODE).await?;
+                self.make(&registered(path)?, Attributes::mode(MODE)).await?;
                 if !self.link(&marker, uid).await? && self.read_link(&marker).await?.as_deref() != Some(uid) {
                     return Err(owned(path, "another claim took it at the same time"));
                 }
@@ -160,7 +160,7 @@ mod tests {
         let export = export(root.path());
         export.own(&path("team/data"), "one").await.unwrap();
         export.own(&path("team/data"), "one").await.unwrap();
-        export.make(&path("team/data"), 0o777).await.unwrap();
+        export.make(&path("team/data"), Attributes::mode(0o777)).await.unwrap();
         export.own(&path("team/data"), "one").await.unwrap();
         export.own(&path("team/other"), "two").await.unwrap();
         for refused in ["team/data", "team", "team/data/inner", "team/data/inner/deep"] {

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
-use super::{CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
 /// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 is left out: the client
@@ -79,15 +79,9 @@ impl Wire {
         .await
     }
 
-    pub(super) async fn set_attributes(
-        &self,
-        path: &VolumePath,
-        mode: u32,
-        uid: Option<u32>,
-        gid: Option<u32>,
-    ) -> Result<(), ExportError> {
+    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         self.attempt("set owner and mode of", &path.to_string(), |connection| {
-            async move { connection.set_attributes(path, mode, uid, gid).await }.boxed()
+            async move { connection.set_attributes(path, wanted).await }.boxed()
         })
         .await
     }

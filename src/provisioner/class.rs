@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::storage::v1::StorageClass;
 
-use crate::export::Location;
+use crate::export::{Attributes, Location};
 
 /// The mode of a new volume's directory unless the class says otherwise: any pod's user may write.
 pub const DIRECTORY_MODE: u32 = 0o777;
@@ -41,12 +41,8 @@ impl OnDelete {
 pub struct Settings {
     /// What becomes of the directory.
     pub on_delete: OnDelete,
-    /// Permission bits of the new directory.
-    pub directory_mode: u32,
-    /// The directory's owner, where the class names one; else it is whoever made it.
-    pub directory_uid: Option<u32>,
-    /// The directory's group, likewise.
-    pub directory_gid: Option<u32>,
+    /// What the new directory is to be like.
+    pub attributes: Attributes,
     /// The `pathPattern` that names the directory, if the class has one.
     pub path_pattern: Option<String>,
     /// `Delete` or `Retain`, for the PV.
@@ -71,8 +67,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let mut on_delete = None;
     let mut archive = None;
-    let mut directory_mode = DIRECTORY_MODE;
-    let (mut directory_uid, mut directory_gid) = (None, None);
+    let mut attributes = Attributes::mode(DIRECTORY_MODE);
     let mut path_pattern = None;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
@@ -88,7 +83,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
             }
             "archiveOnDelete" => archive = Some(go_bool(value).ok_or_else(|| bad("a boolean"))?),
             "dirMode" => {
-                directory_mode = u32::from_str_radix(value, 8)
+                attributes.mode = u32::from_str_radix(value, 8)
                     .ok()
                     .filter(|mode| *mode <= 0o7777)
                     .ok_or_else(|| bad("an octal mode such as 0770"))?;
@@ -99,8 +94,8 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
             "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
             "server" | "path" => {}
             "pathPattern" => path_pattern = Some(value.clone()),
-            "dirUid" => directory_uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
-            "dirGid" => directory_gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
+            "dirUid" => attributes.uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
+            "dirGid" => attributes.gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
             _ => unknown.push(key.clone()),
         }
     }
@@ -111,9 +106,7 @@ pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, Str
     });
     Ok(Settings {
         on_delete,
-        directory_mode,
-        directory_uid,
-        directory_gid,
+        attributes,
         path_pattern,
         reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
         mount_options: class.mount_options.clone().unwrap_or_default(),
@@ -209,8 +202,12 @@ mod tests {
         class.mount_options = Some(vec!["nfsvers=4.1".into()]);
         class.reclaim_policy = Some("Retain".into());
         let read = settings(&class, &export()).unwrap();
-        assert_eq!(read.directory_mode, 0o750);
-        assert_eq!((read.directory_uid, read.directory_gid), (Some(1000), None));
+        let wanted = Attributes {
+            mode: 0o750,
+            uid: Some(1000),
+            gid: None,
+        };
+        assert_eq!(read.attributes, wanted);
         assert_eq!(read.mount_options, ["nfsvers=4.1"]);
         assert_eq!(read.reclaim_policy, "Retain");
         assert_eq!(read.unknown, ["colour"]);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::export::Attributes;
 
 const OURS: &str = "nfsprov/nfs";
 
@@ -16,9 +17,7 @@ fn export() -> Location {
 fn settings(reclaim_policy: &str) -> Settings {
     Settings {
         on_delete: OnDelete::Archive,
-        directory_mode: 0o777,
-        directory_uid: None,
-        directory_gid: None,
+        attributes: Attributes::mode(0o777),
         path_pattern: None,
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],

@@ -206,11 +206,7 @@ impl Work {
                 owned => owned?,
             }
         }
-        let (mode, uid, gid) = (settings.directory_mode, settings.directory_uid, settings.directory_gid);
-        self.export.make(&plan.directory, mode).await?;
-        if uid.is_some() || gid.is_some() || mode > 0o777 {
-            self.export.set_attributes(&plan.directory, mode, uid, gid).await?;
-        }
+        self.export.make(&plan.directory, settings.attributes).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("create PV {volume}");
         self.still_leading()?;

@@ -9,7 +9,7 @@ use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusE
 use tokio::time::timeout;
 
 use super::silence;
-use crate::export::{CALL_TIMEOUT, ExportError, Made, PARENT_MODE, Removed, VolumePath};
+use crate::export::{Attributes, CALL_TIMEOUT, ExportError, Made, PARENT_MODE, Removed, VolumePath};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 const TYPE_DIRECTORY: u32 = 2;
@@ -69,19 +69,20 @@ impl Connection {
         Ok(made)
     }
 
-    pub(super) async fn set_attributes(
-        &self,
-        path: &VolumePath,
-        mode: u32,
-        uid: Option<u32>,
-        gid: Option<u32>,
-    ) -> Result<(), Trouble> {
+    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), Trouble> {
         let Some(directory) = self.walk(path.components(), path).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
-        let set = self
-            .mount
-            .setattr(directory, None, Some(mode), uid, gid, None, None, None);
+        let set = self.mount.setattr(
+            directory,
+            None,
+            Some(wanted.mode),
+            wanted.uid,
+            wanted.gid,
+            None,
+            None,
+            None,
+        );
         Ok(bounded(set).await?)
     }
 
