@@ -121,6 +121,11 @@ impl Scene {
     /// Deletes a claim and waits until its PV is gone.
     pub async fn delete_with_volume(&self, name: &str, volume: &PersistentVolume) -> Result<()> {
         self.claims().delete(name, &Default::default()).await?;
+        self.gone(volume).await
+    }
+
+    /// Waits until a PV is gone.
+    pub async fn gone(&self, volume: &PersistentVolume) -> Result<()> {
         let volume = volume.name_any();
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
         match timeout(PATIENCE, await_condition(self.volumes(), &volume, gone)).await {

@@ -17,8 +17,11 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod adoption;
 mod claims;
+mod confinement;
 mod deletion;
+mod exports;
 mod failures;
 mod kit;
 mod leader;
@@ -92,9 +95,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
 fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
     let stage = Arc::new(stage);
     let tests = [
+        adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
+        confinement::TESTS,
         deletion::TESTS,
+        exports::TESTS,
         failures::TESTS,
         leader::TESTS,
         manifests::TESTS,
