@@ -3,16 +3,19 @@
 //! Every step opens one component below an open directory and refuses symbolic
 //! links, so what another client does to the tree meanwhile can't lead outside.
 
+mod tree;
+
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use self::tree::Pace;
 use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
@@ -81,7 +84,9 @@ impl Mounted {
 
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| remove(root, &path)).await
+        let pace = Arc::new(Pace::default());
+        let own = pace.clone();
+        self.blocking_at(&pace, move |root| remove(root, &path, &own)).await
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
@@ -106,7 +111,8 @@ impl Mounted {
             let Some(directory) = walk(root, path.components(), &path)? else {
                 return Ok(Vec::new());
             };
-            let names = entries(&directory).map_err(|errno| failed("list", &path.to_string(), errno))?;
+            let names =
+                tree::entries(&directory, usize::MAX).map_err(|errno| failed("list", &path.to_string(), errno))?;
             let text = |(name, _): (CString, FileType)| name.to_string_lossy().into_owned();
             Ok(names.into_iter().map(text).collect())
         })
@@ -168,20 +174,36 @@ impl Mounted {
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
+        self.blocking_at(&Pace::default(), work).await
+    }
+
+    /// The same for work of many steps, which is waited for as long as it takes some.
+    async fn blocking_at<T: Send + 'static>(
+        &self,
+        pace: &Pace,
+        work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
+    ) -> Result<T, ExportError> {
         let root = self.root.clone();
         let unreachable = |cause: String| ExportError::Unreachable {
             location: self.location.clone(),
             cause,
         };
-        match timeout(CALL_TIMEOUT, tokio::task::spawn_blocking(move || work(&root))).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(panicked)) => Err(unreachable(panicked.to_string())),
-            Err(_) => Err(unreachable(format!(
-                "{} gave no answer within {} s",
-                self.root.display(),
-                CALL_TIMEOUT.as_secs()
-            ))),
+        let mut working = tokio::task::spawn_blocking(move || work(&root));
+        loop {
+            let steps = pace.steps();
+            match timeout(CALL_TIMEOUT, &mut working).await {
+                Ok(Ok(done)) => return done,
+                Ok(Err(panicked)) => return Err(unreachable(panicked.to_string())),
+                Err(_) if pace.steps() > steps => {}
+                Err(_) => break,
+            }
         }
+        pace.give_up();
+        Err(unreachable(format!(
+            "{} gave no answer within {} s",
+            self.root.display(),
+            CALL_TIMEOUT.as_secs()
+        )))
     }
 }
 
@@ -214,7 +236,7 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
     Ok(made)
 }
 
-fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
+fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, ExportError> {
     let gone = |errno| failed("remove", &path.to_string(), errno);
     let (parents, name) = path.split();
     let Some(parent) = walk(root, parents, path)? else {
@@ -223,7 +245,7 @@ fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
     let Some(directory) = enter(&parent, name, path, parents.len())? else {
         return Ok(Removed::AlreadyGone);
     };
-    empty(directory).map_err(gone)?;
+    tree::empty(&directory, pace).map_err(gone)?;
     rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).map_err(gone)?;
     Ok(Removed::Done)
 }
@@ -298,39 +320,6 @@ fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Resul
         }
         Err(errno) => Err(failed("open", &path.to_string(), errno)),
     }
-}
-
-/// What a directory holds.
-fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> {
-    let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name != c"." && name != c".." {
-            found.push((name.to_owned(), entry.file_type()));
-        }
-    }
-    Ok(found)
-}
-
-/// Removes all that a directory holds, links as links.
-fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
-    for (name, kind) in entries(&directory)? {
-        let is_directory = match kind {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            }
-            kind => kind == FileType::Directory,
-        };
-        if is_directory {
-            empty(rustix::fs::openat(&directory, &name, DIRECTORY, Mode::empty())?)?;
-            rustix::fs::unlinkat(&directory, &name, AtFlags::REMOVEDIR)?;
-        } else {
-            rustix::fs::unlinkat(&directory, &name, AtFlags::empty())?;
-        }
-    }
-    Ok(())
 }
 
 fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {

@@ -5,6 +5,7 @@
 //! symbolic link is ever followed.
 
 mod connection;
+mod tree;
 
 use std::sync::Arc;
 

@@ -18,6 +18,8 @@ crate::tests! {
     Cluster: a_deleted_claim_leaves_its_directory_with_on_delete_retain,
     Cluster: a_retained_volume_stays_released,
     Cluster: a_class_deleted_meanwhile_changes_nothing,
+    Cluster: a_tree_however_deep_and_wide_is_removed,
+    Lab: a_name_that_nfs_cannot_say_from_here_is_told,
     Cluster: a_class_made_anew_meanwhile_changes_nothing,
     Cluster: an_archive_is_never_written_over,
     Cluster: finalizers_of_others_are_left_alone,
@@ -99,6 +101,37 @@ async fn a_class_deleted_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<
     let (volume, _) = with_data(&scene).await?;
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene
+        .on_server(&format!(
+            "cd {directory} && seq 1 3000 | xargs touch && \
+             i=0; while [ $i -lt 1500 ]; do mkdir d && cd d && touch f; i=$((i+1)); done"
+        ))
+        .await?;
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn a_name_that_nfs_cannot_say_from_here_is_told(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    let file = format!("{directory}/sub/\"$(printf 'latin\\351')\"");
+    scene.on_server(&format!("touch {file}")).await?;
+    scene.claims().delete("data", &Default::default()).await?;
+    provisioner.says("whose name is not UTF-8").await?;
+    scene.on_server(&format!("rm {file}")).await?;
+    scene.gone(&volume).await?;
     ensure!(scene.directories().await?.is_empty());
     Ok(())
 }
