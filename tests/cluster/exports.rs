@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use kube::api::Patch;
+use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
 use crate::kit::{Directories, NFSPROV, Scene, said};
@@ -11,6 +12,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     Lab: a_class_chooses_among_the_exports_that_are_allowed,
+    Lab: a_whole_file_system_may_be_the_export,
     Lab: exports_that_lie_in_one_another_are_refused_at_the_start,
     Lab: an_export_that_is_missing_holds_up_its_own_claims_only,
 }
@@ -80,6 +82,38 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
     scene.delete_with_volume("there", &there).await?;
     let left = stage.nfs()?.ssh(&format!("ls {second}")).await?;
     ensure!(left.is_empty(), "{left}");
+    Ok(())
+}
+
+async fn a_whole_file_system_may_be_the_export(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let guest = stage.lab()?.guest("whole", Template::NfsServer).await?;
+    guest
+        .ssh("exportfs -u '*:/nfsdata' && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:/'")
+        .await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    let server = guest.address().to_string();
+    let args = [
+        "provision",
+        "--name",
+        &scene.provisioner,
+        "--server",
+        &server,
+        "--path",
+        "/",
+    ];
+    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    ensure!(code == 0, "{stdout}{stderr}");
+    let path = scene
+        .bound("a")
+        .await?
+        .spec
+        .and_then(|spec| spec.nfs)
+        .context("no NFS volume")?
+        .path;
+    ensure!(path.starts_with(&format!("/{}-a-pvc-", scene.namespace)), "{path}");
+    guest.ssh(&format!("test -d {path}")).await?;
     Ok(())
 }
 
