@@ -14,4 +14,4 @@ pub enum Exit {
 /// A command line that can be parsed and still can't be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct UsageError(pub &'static str);
+pub struct UsageError(pub String);

@@ -84,6 +84,7 @@ fn what_decides_is_pure() {
         "provisioner/class.rs",
         "provisioner/pattern.rs",
         "provisioner/volume.rs",
+        "provisioner/neighbours.rs",
         "provisioner/backoff.rs",
         "provisioner/election.rs",
         "export/path.rs",

@@ -27,7 +27,10 @@ pub struct Provision {
     /// How directories are made: nfs (over the protocol, no mount needed) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
-    /// How many claims are worked on at once
+    /// A further export that a class may name by its parameters server and path; may be given again
+    #[arg(long, value_name = "SERVER:PATH", value_parser = export)]
+    pub allow_export: Vec<(String, String)>,
+    /// How many claims are worked on at once on each export
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
     /// Say what would be made, and make nothing
@@ -77,6 +80,13 @@ fn via(text: &str) -> Result<Via, String> {
     }
 }
 
+/// An export as mount(8) takes it; an IPv6 address stands in brackets.
+fn export(text: &str) -> Result<(String, String), String> {
+    let shape = "an export is SERVER:/PATH, such as 10.0.0.5:/fast";
+    let (server, path) = text.split_once(":/").ok_or(shape)?;
+    Ok((validate::server(server)?, validate::path(&format!("/{path}"))?))
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     let shape = "an address and a port are wanted, such as 0.0.0.0:9100 or [::1]:9100";
     text.parse().map_err(|_| shape.to_owned())
@@ -101,6 +111,20 @@ mod tests {
             "1.2.3.4:99999",
         ] {
             assert!(address(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn exports_are_written_as_for_mount() {
+        for (text, server, path) in [
+            ("nfs:/fast", "nfs", "/fast"),
+            ("10.0.0.5:/", "10.0.0.5", "/"),
+            ("[fd00::1]:/a/b", "fd00::1", "/a/b"),
+        ] {
+            assert_eq!(export(text), Ok((server.to_owned(), path.to_owned())));
+        }
+        for bad in ["", "nfs", "/fast", "nfs:fast", ":/fast", "nfs:/a/../b", "a b:/fast"] {
+            assert!(export(bad).is_err(), "{bad:?} was taken");
         }
     }
 

@@ -52,7 +52,8 @@ fn volume(args: Pv) -> Result<(Values, Delivery), UsageError> {
         ReclaimPolicy::Delete => {
             return Err(UsageError(
                 "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
-                 and the PV would end up Failed; use Retain, or a StorageClass",
+                 and the PV would end up Failed; use Retain, or a StorageClass"
+                    .to_owned(),
             ));
         }
     };
@@ -90,7 +91,7 @@ fn class(args: Storageclass) -> Result<(Values, Delivery), UsageError> {
         ReclaimPolicy::Retain => "Retain",
         ReclaimPolicy::Recycle => {
             return Err(UsageError(
-                "a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain",
+                "a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain".to_owned(),
             ));
         }
     };

@@ -13,28 +13,28 @@ use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, Mounted, Wire};
 use crate::output;
 use crate::provisioner::events::Events;
+use crate::provisioner::exports::Exports;
 use crate::provisioner::http;
 use crate::provisioner::lease::{Candidate, watch_for_upstream};
+use crate::provisioner::outcome::Outcome;
 use crate::provisioner::pass::{Row, Waiting};
-use crate::provisioner::work::{Outcome, Settings, Work};
+use crate::provisioner::work::{Settings, Work};
 use crate::provisioner::{controller, election};
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let purpose = if args.watch { Use::LongRunning } else { Use::OneShot };
-    let location = Location {
-        server: args.server,
-        path: args.path,
+    let first = Location {
+        server: args.server.clone(),
+        path: args.path.clone(),
     };
-    let export = match &args.via {
-        Via::Nfs => Export::Wire(Wire::new(location.clone())),
-        Via::Dir(root) => Export::Mounted(Mounted::new(location.clone(), root)),
-    };
+    let further = further_exports(&args, &first)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
         return Err(UsageError(
             "--leader-elect: the Lease is called as the provisioner, whose --name has upper-case letters or `_`, \
-             which names of objects can't have",
+             which names of objects can't have"
+                .to_owned(),
         )
         .into());
     }
@@ -47,18 +47,18 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
+            let export = way(&args.via, first.clone());
             export.probe().await?;
             Ok(export)
         },
     )?;
     let settings = Settings {
         name: args.name,
-        export: location,
         namespace: global.namespace.clone(),
-        concurrency: args.concurrency,
         dry_run: args.dry_run,
         request_timeout: global.request_timeout,
     };
+    let exports = Exports::new((first, export), further, args.concurrency);
     let (events, publisher) = match settings.dry_run {
         true => (Events::silent(), None),
         false => {
@@ -66,7 +66,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
             (events, Some(publisher))
         }
     };
-    let mut work = Work::new(settings, cluster.client.clone(), export, events);
+    let mut work = Work::new(settings, cluster.client.clone(), exports, events);
     let namespace = args.lease_namespace.unwrap_or(cluster.namespace);
     let candidate = match (&lease, args.leader_elect) {
         (Some(name), true) => Some(Candidate::new(cluster.client.clone(), &namespace, name)),
@@ -111,6 +111,36 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         publisher.finish().await;
     }
     Ok(exit)
+}
+
+/// The way to the export of `--server` and `--path`.
+fn way(via: &Via, location: Location) -> Export {
+    match via {
+        Via::Nfs => Export::Wire(Wire::new(location)),
+        Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
+    }
+}
+
+/// The exports of `--allow-export`, which are reached over NFS.
+fn further_exports(args: &Provision, first: &Location) -> Result<Vec<(Location, Export)>, UsageError> {
+    let mut known = vec![first.clone()];
+    for (server, path) in args.allow_export.iter().cloned() {
+        let location = Location { server, path };
+        match known.iter().find(|other| other.overlaps(&location)) {
+            // Said twice is said once.
+            Some(other) if *other == location => {}
+            Some(other) => {
+                return Err(UsageError(format!(
+                    "--allow-export: {location} and {other} lie in one another; a volume is on one export"
+                )));
+            }
+            None => known.push(location),
+        }
+    }
+    let further = known.into_iter().skip(1);
+    Ok(further
+        .map(|location| (location.clone(), Export::Wire(Wire::new(location))))
+        .collect())
 }
 
 /// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.

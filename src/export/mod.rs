@@ -5,6 +5,7 @@
 //! time and a symbolic link on the way is refused, so what lies elsewhere can't
 //! be reached by planting one.
 
+mod making;
 mod mounted;
 mod owner;
 mod path;
@@ -13,6 +14,7 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
+pub use making::Making;
 pub use mounted::Mounted;
 pub use owner::is_named_after;
 pub use path::{PathError, VolumePath};
@@ -31,6 +33,18 @@ pub struct Location {
     pub server: String,
     /// The exported directory, absolute.
     pub path: String,
+}
+
+impl Location {
+    /// Whether a directory of one is a directory of the other too, as far as their names tell.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let inside = |inner: &Self, outer: &Self| {
+            let root = outer.path.trim_end_matches('/');
+            let rest = inner.path.strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.server == other.server && (inside(self, other) || inside(other, self))
+    }
 }
 
 impl fmt::Display for Location {

@@ -9,13 +9,13 @@
 use super::{Attributes, Export, ExportError, PathError, VolumePath};
 
 /// Where the markers are, in the export's root.
-const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
+pub(super) const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
 
 /// The marker's name in its directory.
 const MARK: &str = "@owner";
 
 /// The mode of the registry's directories: no client but root has business there.
-const MODE: u32 = 0o700;
+pub(super) const MODE: u32 = 0o700;
 
 /// Whether a path is named after the PV `volume` and so needs no marker.
 pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
@@ -66,6 +66,17 @@ impl Export {
     /// As [`Export::make`].
     pub async fn owner(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         self.read_link(&marker(path)?).await
+    }
+
+    /// Sees that no marker is at `path`, above it or below it.
+    ///
+    /// # Errors
+    /// [`ExportError::Owned`] where one is; otherwise as [`Export::make`].
+    pub async fn is_unmarked(&self, path: &VolumePath) -> Result<(), ExportError> {
+        match self.owner(path).await? {
+            Some(owner) => Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
+            None => self.neighbours(path).await,
+        }
     }
 
     /// Sees that no directory above or below is somebody's.

@@ -41,6 +41,8 @@ impl OnDelete {
 pub struct Settings {
     /// What becomes of the directory.
     pub on_delete: OnDelete,
+    /// The export that its volumes are on.
+    pub location: Location,
     /// What the new directory is to be like.
     pub attributes: Attributes,
     /// The `pathPattern` that names the directory, if the class has one.
@@ -58,60 +60,93 @@ pub fn waits_for_consumer(class: &StorageClass) -> bool {
     class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
 }
 
-/// Reads a class that volumes on `export` are to be made for.
+/// Reads a class that volumes are to be made for on one of the exports that are `served`; on the first if it names none.
 ///
 /// # Errors
 /// One sentence naming the parameter that can't be honoured. A bad value is refused now, at
 /// provisioning, and not discovered when the volume is deleted.
-pub fn settings(class: &StorageClass, export: &Location) -> Result<Settings, String> {
+pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
-    let mut on_delete = None;
-    let mut archive = None;
+    let location = location(class, served)?;
+    let on_delete = on_delete(class)?;
     let mut attributes = Attributes::mode(DIRECTORY_MODE);
     let mut path_pattern = None;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
         let bad = |wanted: &str| format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}");
         match key.as_str() {
-            "onDelete" => {
-                on_delete = Some(match value.as_str() {
-                    "delete" => OnDelete::Delete,
-                    "retain" => OnDelete::Retain,
-                    "archive" => OnDelete::Archive,
-                    _ => return Err(bad("delete, retain or archive")),
-                });
-            }
-            "archiveOnDelete" => archive = Some(go_bool(value).ok_or_else(|| bad("a boolean"))?),
             "dirMode" => {
                 attributes.mode = u32::from_str_radix(value, 8)
                     .ok()
                     .filter(|mode| *mode <= 0o7777)
                     .ok_or_else(|| bad("an octal mode such as 0770"))?;
             }
-            "server" if *value != export.server => {
-                return Err(bad(&format!("{}, the server served here", export.server)));
-            }
-            "path" if *value != export.path => return Err(bad(&format!("{}, the export served here", export.path))),
-            "server" | "path" => {}
+            "server" | "path" | "onDelete" | "archiveOnDelete" => {}
             "pathPattern" => path_pattern = Some(value.clone()),
             "dirUid" => attributes.uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
             "dirGid" => attributes.gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
             _ => unknown.push(key.clone()),
         }
     }
-    // onDelete comes first where both are given, as in nfs-subdir-external-provisioner.
-    let on_delete = on_delete.unwrap_or(match archive {
-        Some(false) => OnDelete::Delete,
-        Some(true) | None => OnDelete::Archive,
-    });
     Ok(Settings {
         on_delete,
+        location,
         attributes,
         path_pattern,
         reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
         mount_options: class.mount_options.clone().unwrap_or_default(),
         unknown,
     })
+}
+
+/// What becomes of the directories of a class' volumes.
+///
+/// # Errors
+/// One sentence naming the parameter whose value is none of those that there are.
+pub fn on_delete(class: &StorageClass) -> Result<OnDelete, String> {
+    let name = class.metadata.name.as_deref().unwrap_or_default();
+    let parameter = |key: &str| class.parameters.as_ref()?.get(key);
+    let bad = |key: &str, value: &str, wanted: &str| {
+        format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}")
+    };
+    let archive = match parameter("archiveOnDelete") {
+        Some(value) => go_bool(value).ok_or_else(|| bad("archiveOnDelete", value, "a boolean"))?,
+        None => true,
+    };
+    // onDelete comes first where both are given, as in nfs-subdir-external-provisioner.
+    match parameter("onDelete").map(String::as_str) {
+        Some("delete") => Ok(OnDelete::Delete),
+        Some("retain") => Ok(OnDelete::Retain),
+        Some("archive") => Ok(OnDelete::Archive),
+        Some(other) => Err(bad("onDelete", other, "delete, retain or archive")),
+        None if archive => Ok(OnDelete::Archive),
+        None => Ok(OnDelete::Delete),
+    }
+}
+
+/// The export that a class names by its parameters `server` and `path`, either of which may be left out.
+fn location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
+    let name = class.metadata.name.as_deref().unwrap_or_default();
+    let parameter = |key: &str| class.parameters.as_ref()?.get(key);
+    let first = served.first().ok_or("no export is served")?;
+    let wanted = Location {
+        server: parameter("server").unwrap_or(&first.server).clone(),
+        path: match parameter("path").unwrap_or(&first.path).trim_end_matches('/') {
+            "" => "/".to_owned(),
+            path => path.to_owned(),
+        },
+    };
+    match served.contains(&wanted) {
+        true => Ok(wanted),
+        false => {
+            let served: Vec<String> = served.iter().map(Location::to_string).collect();
+            Err(format!(
+                "StorageClass {name}: parameters server and path name {wanted}, which is not served here; served: {} \
+                 (others with --allow-export)",
+                served.join(", ")
+            ))
+        }
+    }
 }
 
 /// A boolean as Go's `strconv.ParseBool` reads it, since that is how existing classes were written.
@@ -139,10 +174,29 @@ mod tests {
         class
     }
 
-    fn export() -> Location {
-        Location {
-            server: "10.77.0.10".into(),
-            path: "/nfsdata".into(),
+    fn export() -> [Location; 3] {
+        [("10.77.0.10", "/nfsdata"), ("10.77.0.10", "/fast"), ("other", "/")].map(|(server, path)| Location {
+            server: server.into(),
+            path: path.into(),
+        })
+    }
+
+    #[test]
+    fn a_class_names_one_of_the_exports_that_are_served() {
+        for (parameters, found) in [
+            (&[][..], Some("10.77.0.10:/nfsdata")),
+            (&[("path", "/fast")], Some("10.77.0.10:/fast")),
+            (&[("path", "/fast/")], Some("10.77.0.10:/fast")),
+            (&[("server", "other"), ("path", "/")], Some("other:/")),
+            (&[("server", "other")], None),
+            (&[("server", "other"), ("path", "/etc")], None),
+            (&[("path", "/fast/../etc")], None),
+            (&[("path", "/fast/inner")], None),
+            (&[("server", "")], None),
+        ] {
+            let location = settings(&class(parameters), &export()).map(|settings| settings.location.to_string());
+            assert_eq!(location.as_deref().ok(), found, "{parameters:?}");
+            assert!(found.is_some() || location.unwrap_err().contains("--allow-export"));
         }
     }
 

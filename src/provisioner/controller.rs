@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::join;
@@ -19,14 +20,17 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector as reflect_into};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use super::backoff;
 use super::claim;
 use super::election;
 use super::metrics::Watched;
+use super::outcome::{Disposed, Outcome, WorkError};
 use super::volume;
-use super::work::{Disposed, Outcome, Work, WorkError, facts, key};
+use super::work::{Work, facts, key};
+
+/// How long until what was left half made is looked for again.
+const SWEEP: Duration = Duration::from_secs(300);
 
 /// What the reconcilers share.
 struct Context {
@@ -64,7 +68,13 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         if classes.wait_until_ready().await.is_ok() {
             tracing::info!(
                 name = work.settings.name,
-                export = %work.settings.export,
+                exports = work
+                    .exports
+                    .locations()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 "watching claims and volumes"
             );
         }
@@ -88,7 +98,8 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     })
     .reflect(claims_writer);
     let waiting = seen(waiting, claims.clone());
-    let config = controller::Config::default().concurrency(work.settings.concurrency);
+    // The work itself takes turns, on each export by itself; here nothing waits for anything else.
+    let config = controller::Config::default().concurrency(0);
     let serve_claims = Controller::for_stream(waiting, claims.clone())
         .with_config(config.clone())
         .reconcile_on(triggered)
@@ -97,8 +108,9 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         .for_each(|result| async { report("claims", result) });
     let serve_claims = until_stopped(serve_claims, stop.clone(), claims);
 
-    let ours = work.clone();
-    let going = only(watcher(Api::all(client), watcher::Config::default()), move |volume| {
+    let (ours, noting) = (work.clone(), work.clone());
+    let all = watcher(Api::all(client), watcher::Config::default()).inspect_ok(move |event| note(event, &noting));
+    let going = only(all, move |volume| {
         volume::is_going(volume, &ours.settings.name, ours.settings.namespace.as_deref())
     })
     .reflect(volumes_writer);
@@ -108,11 +120,44 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         .graceful_shutdown_on(stop.clone())
         .run(reconcile_volume, |_, _, _| Action::await_change(), context)
         .for_each(|result| async { report("volumes", result) });
-    let serve_volumes = until_stopped(serve_volumes, stop, volumes);
+    let serve_volumes = until_stopped(serve_volumes, stop.clone(), volumes);
 
-    join(serve_claims, serve_volumes).await;
+    work.stop(false);
+    let stopped = async {
+        stop.await;
+        // What waits for its turn ends when the turn comes.
+        work.stop(true);
+        std::future::pending().await
+    };
+    tokio::select! {
+        _ = join(serve_claims, serve_volumes) => {}
+        never = sweep(&work) => match never {},
+        never = stopped => match never {},
+    }
     class_watch.abort();
     work.metrics.watch(None);
+}
+
+/// Has the work note where the PVs of the cluster lie.
+fn note(event: &Event<PersistentVolume>, work: &Work) {
+    let is_going = |volume: &PersistentVolume| volume::is_going(volume, &work.settings.name, None);
+    match event {
+        Event::Init => work.neighbours().begin_list(),
+        Event::InitApply(volume) | Event::Apply(volume) => work.neighbours().note(volume, is_going(volume)),
+        Event::Delete(volume) => work.neighbours().forget(&volume.name_any()),
+        Event::InitDone => {
+            work.neighbours().end_list();
+            work.volumes_are_known();
+        }
+    }
+}
+
+/// Clears away what was left half made, now and every now and then, until it is dropped.
+async fn sweep(work: &Work) -> Infallible {
+    loop {
+        work.sweep().await;
+        tokio::time::sleep(SWEEP).await;
+    }
 }
 
 /// Keeps the classes, and has every waiting claim of a class looked at again when the class changes.
@@ -208,9 +253,7 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             claim::class_name(&claim).unwrap_or_default()
         )
     };
-    let flight = work.metrics.claim_in_flight();
     let result = work.provision(&claim, class).await;
-    drop(flight);
     work.metrics.count_claim(&claim, &result);
     Ok(match result {
         Ok(Outcome::Provisioned { volume, path, took }) => {
@@ -242,6 +285,7 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
         }
         // Not a failure. If the term goes on after all, so does this.
         Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
+        Err(WorkError::Stopping) => Action::await_change(),
         Err(error) => {
             let wait = work.retries().failed(uid, &facts);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
@@ -257,16 +301,19 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
-    let (flight, started) = (work.metrics.volume_in_flight(), Instant::now());
-    let result = work.dispose(&volume).await;
-    drop(flight);
-    work.metrics.count_volume(&volume, &result, started.elapsed());
+    let class = volume
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.storage_class_name.as_deref())
+        .and_then(|name| context.classes.get(&ObjectRef::new(name)));
+    let result = work.dispose(&volume, class.as_deref()).await;
+    work.metrics.count_volume(&volume, &result);
     Ok(match result {
         Ok(Disposed::Left) => {
             work.retries().forget(uid);
             Action::await_change()
         }
-        Ok(Disposed::Gone(fate)) => {
+        Ok(Disposed::Gone { fate, .. }) => {
             work.retries().forget(uid);
             tracing::info!(volume = name, "deleted: {fate}");
             Action::await_change()
@@ -285,6 +332,7 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
         }
         // Not a failure. If the term goes on after all, so does this.
         Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
+        Err(WorkError::Stopping) => Action::await_change(),
         Err(error) => {
             let wait = work.retries().failed(uid, &version);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());

@@ -1,7 +1,7 @@
 //! `--metrics-addr`: `/metrics`, `/healthz` and `/readyz` over HTTP.
 //!
-//! An answer is made of what is known already. The export is looked at by a task of its own, so a
-//! server that hangs makes the provisioner unready, and no probe late.
+//! An answer is made of what is known already. The exports are looked at by a task of their own, so a
+//! server that hangs makes no probe late.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -56,14 +56,14 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     bound.map_err(|source| BindError { address, source })
 }
 
-/// Answers until it is dropped, and looks at the export every now and then.
+/// Answers until it is dropped, and looks at the exports every now and then.
 pub async fn serve(listener: TcpListener, work: Arc<Work>) -> Infallible {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     }
     tokio::select! {
         never = accept(listener, work.clone()) => never,
-        never = watch_export(&work) => never,
+        never = watch_exports(&work) => never,
     }
 }
 
@@ -146,14 +146,19 @@ fn response(status: StatusCode, kind: &'static str, text: String) -> Response<Fu
     response
 }
 
-async fn watch_export(work: &Work) -> Infallible {
-    let name = work.settings.export.to_string();
-    loop {
-        let probe = look(&work.export).await;
-        let wait = if probe.is_ok() { LOOK } else { LOOK_AGAIN };
-        work.metrics.probed(&name, probe);
-        sleep(wait).await;
-    }
+/// Each by itself, so that one that hangs is told of late, and not the others.
+async fn watch_exports(work: &Work) -> Infallible {
+    let watches = work.exports.iter().map(|served| async {
+        let name = served.location.to_string();
+        loop {
+            let probe = look(&served.export).await;
+            let wait = if probe.is_ok() { LOOK } else { LOOK_AGAIN };
+            work.metrics.probed(&name, probe);
+            sleep(wait).await;
+        }
+    });
+    futures::future::join_all(watches).await;
+    std::future::pending().await
 }
 
 /// One look at an export; it ends in time even if the server doesn't answer.

@@ -13,8 +13,10 @@ use tower_test::mock::{Handle, SendResponse, pair};
 use super::*;
 use crate::export::{Export, Location, Mounted};
 use crate::provisioner::events::Events;
+use crate::provisioner::exports::Exports;
+use crate::provisioner::outcome::WorkError;
 use crate::provisioner::volume::FINALIZER;
-use crate::provisioner::work::{Settings, Work, WorkError};
+use crate::provisioner::work::{Settings, Work};
 
 type Server = Pin<Box<Handle<Request<Body>, Response<Body>>>>;
 
@@ -172,9 +174,7 @@ fn work(client: Client, export: &std::path::Path) -> (Work, watch::Sender<Option
     };
     let settings = Settings {
         name: "nfsprov/nfs".into(),
-        export: location.clone(),
         namespace: None,
-        concurrency: 1,
         dry_run: false,
         request_timeout: Duration::from_secs(5),
     };
@@ -182,11 +182,11 @@ fn work(client: Client, export: &std::path::Path) -> (Work, watch::Sender<Option
     let leading = Leading {
         until: Some(until.subscribe()),
     };
-    let export = Export::Mounted(Mounted::new(location, export));
-    (
-        Work::new(settings, client, export, Events::silent()).only_while(leading),
-        until,
-    )
+    let export = Export::Mounted(Mounted::new(location.clone(), export));
+    let exports = Exports::new((location, export), Vec::new(), 1);
+    let work = Work::new(settings, client, exports, Events::silent()).only_while(leading);
+    work.volumes_are_known();
+    (work, until)
 }
 
 #[tokio::test]
@@ -222,8 +222,7 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
         let result = provisioning.await.unwrap();
         assert_eq!(result.is_ok(), leads, "{result:?}");
         assert!(leads || matches!(result, Err(WorkError::NotLeading)), "{result:?}");
-        let made = std::fs::read_dir(directory.path()).unwrap().count();
-        assert_eq!(made, usize::from(leads));
+        assert_eq!(directory.path().join("d-c-pvc-u").exists(), leads);
     }
 }
 
@@ -252,7 +251,7 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
         let (client, mut server) = mock();
         let (work, until) = work(client, directory.path());
         let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.dispose(&seen).await });
+        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
         let asked = &requests[..=if last == 1 { 2 } else { last }];
         for (number, expected) in asked.iter().enumerate() {
             let (what, _, to) = next(&mut server).await;

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
@@ -23,7 +22,7 @@ use prometheus_client::registry::Registry;
 
 use super::backoff::Retries;
 use super::claim;
-use super::work::{Disposed, Outcome, WorkError};
+use super::outcome::{Disposed, Outcome, WorkError};
 
 /// Upper bounds of the durations' buckets in seconds: the library's, which are the Go client's defaults.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -168,14 +167,14 @@ impl Metrics {
                 seconds.observe(took.as_secs_f64());
             }
             // Nothing was tried.
-            Err(WorkError::NotLeading) => {}
+            Err(WorkError::NotLeading | WorkError::Stopping) => {}
             Ok(Outcome::Refused(_)) | Err(_) => _ = self.provision_failed.get_or_create(&labels).inc(),
             Ok(_) => {}
         }
     }
 
-    /// Counts what became of a volume after `took`.
-    pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<Disposed, WorkError>, took: Duration) {
+    /// Counts what became of a volume.
+    pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<Disposed, WorkError>) {
         let spec = volume.spec.as_ref();
         let labels = OfVolume {
             class: spec
@@ -183,11 +182,11 @@ impl Metrics {
                 .unwrap_or_default(),
         };
         match result {
-            Ok(Disposed::Gone(_)) => {
+            Ok(Disposed::Gone { took, .. }) => {
                 self.deleted.get_or_create(&labels).inc();
                 self.delete_seconds.0.get_or_create(&labels).observe(took.as_secs_f64());
             }
-            Err(WorkError::NotLeading) => {}
+            Err(WorkError::NotLeading | WorkError::Stopping) => {}
             Ok(Disposed::Refused(_)) | Err(_) => _ = self.delete_failed.get_or_create(&labels).inc(),
             Ok(_) => {}
         }
@@ -356,9 +355,12 @@ fn readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) ->
         lacking.push("claims, volumes and classes are not watched yet".to_owned());
     }
     if probes.is_empty() {
-        lacking.push("the export was not looked at yet".to_owned());
+        lacking.push("no export was looked at yet".to_owned());
     }
-    lacking.extend(probes.values().filter_map(|probe| probe.clone().err()));
+    // One that does not answer holds up its own claims, and not a replica that can serve the others.
+    if probes.values().all(Result::is_err) {
+        lacking.extend(probes.values().filter_map(|probe| probe.clone().err()));
+    }
     match lacking.is_empty() {
         true => Ok(()),
         false => Err(lacking.join("; ")),

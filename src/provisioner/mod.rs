@@ -1,6 +1,6 @@
 //! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
 //!
-//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`], [`backoff`] and [`election`],
+//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`], [`neighbours`], [`backoff`] and [`election`],
 //! which see facts only; what is done about it is in the other files.
 
 pub mod backoff;
@@ -9,9 +9,12 @@ pub mod class;
 pub mod controller;
 pub mod election;
 pub mod events;
+pub mod exports;
 pub mod http;
 pub mod lease;
 pub mod metrics;
+pub mod neighbours;
+pub mod outcome;
 pub mod pass;
 pub mod pattern;
 pub mod volume;

@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::class::{OnDelete, Settings};
+use k8s_openapi::api::storage::v1::StorageClass;
+
+use super::class::{self, OnDelete, Settings};
 use super::{claim, pattern};
 use crate::export::{Location, VolumePath, is_named_after};
 
@@ -40,10 +42,12 @@ pub enum Disposal {
     Directory {
         /// The directory to remove, archive or leave.
         directory: VolumePath,
+        /// The export that it is on.
+        location: Location,
         /// Which of it.
         on_delete: OnDelete,
-        /// The uid that must be in the directory's marker, where its name doesn't say whose it is.
-        owner: Option<String>,
+        /// What must be so besides, for the directory to be the volume's.
+        proof: Proof,
     },
     /// Let the PV go, and don't look at its directory.
     LetGo,
@@ -51,16 +55,24 @@ pub enum Disposal {
     Refuse(String),
 }
 
+/// What shows that a directory was made for a PV and is nobody else's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Its name, which ends with the PV's.
+    Name,
+    /// A marker that holds this uid, the claim's.
+    Marker(String),
+    /// That no marker is at it, above it or below it: nfs-subdir-external-provisioner made it from a
+    /// `pathPattern`, and keeps no record of its own.
+    NoMarker,
+}
+
 /// The volume for a claim under the settings of its class.
 ///
 /// # Errors
 /// One sentence, when the claim lacks what every stored claim has or its names make no directory name.
-pub fn plan(
-    claim: &PersistentVolumeClaim,
-    settings: &Settings,
-    export: &Location,
-    provisioner: &str,
-) -> Result<Plan, String> {
+pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &str) -> Result<Plan, String> {
+    let export = &settings.location;
     let meta = &claim.metadata;
     let (Some(name), Some(namespace), Some(uid), Some(spec)) = (&meta.name, &meta.namespace, &meta.uid, &claim.spec)
     else {
@@ -137,8 +149,13 @@ pub fn is_going(volume: &PersistentVolume, provisioner: &str, namespace: Option<
         && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
 
-/// What there is to do about a PV on `export`.
-pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str) -> Disposal {
+/// What there is to do about a PV, given the exports that are `served` and the PV's class, if that still exists.
+pub fn disposal(
+    volume: &PersistentVolume,
+    served: &[Location],
+    class: Option<&StorageClass>,
+    provisioner: &str,
+) -> Disposal {
     let Some(spec) = &volume.spec else {
         return Disposal::Leave;
     };
@@ -161,38 +178,56 @@ pub fn disposal(volume: &PersistentVolume, export: &Location, provisioner: &str)
     let Some(nfs) = &spec.nfs else {
         return Disposal::Refuse(format!("PV {name} is not an NFS volume"));
     };
-    if nfs.server != export.server {
-        return Disposal::Refuse(format!(
-            "PV {name} is on {}:{}, and {export} is served here",
-            nfs.server, nfs.path
-        ));
-    }
-    let directory = match VolumePath::below(&export.path, &nfs.path) {
-        Ok(directory) => directory,
-        Err(error) => {
-            return Disposal::Refuse(format!(
-                "PV {name} names {}, not a directory of {export}: {error}",
-                nfs.path
-            ));
-        }
+    let (location, directory) = match place(nfs, served) {
+        Ok(place) => place,
+        Err(why) => return Disposal::Refuse(format!("PV {name} {why}")),
     };
-    // A directory made for this PV carries its name or, if the PV has our record, a marker. Any other is somebody's data.
+    let claim_uid = spec.claim_ref.as_ref().and_then(|claim| claim.uid.as_deref());
+    // A directory made for this PV carries its name, or a marker if the PV has our record. Where neither is
+    // to be had, the PV must be one that a provisioner makes for its claim. Any other is somebody's data.
     let recorded = annotation(volume, ON_DELETE);
-    let owner = match (is_named_after(&directory, name), recorded, name.strip_prefix("pvc-")) {
-        (true, _, _) => None,
-        (false, Some(_), Some(uid)) => Some(uid.to_owned()),
+    let proof = match (is_named_after(&directory, name), recorded, name.strip_prefix("pvc-")) {
+        (true, _, _) => Proof::Name,
+        (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
+        (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
         _ => return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it")),
+    };
+    let on_delete = match recorded {
+        Some(word) => OnDelete::from_record(word),
+        None => class.and_then(|class| class::on_delete(class).ok()),
     };
     Disposal::Directory {
         directory,
-        on_delete: recorded.and_then(OnDelete::from_record).unwrap_or(OnDelete::Archive),
-        owner,
+        location,
+        // Where nobody knows any more, nothing is lost.
+        on_delete: on_delete.unwrap_or(OnDelete::Archive),
+        proof,
     }
+}
+
+/// The served export that an NFS volume is on, and its directory there.
+fn place(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
+    let mut wrong = None;
+    for location in served.iter().filter(|location| location.server == nfs.server) {
+        match VolumePath::below(&location.path, nfs.path.trim_end_matches('/')) {
+            Ok(directory) => return Ok((location.clone(), directory)),
+            Err(error) => wrong = Some(format!("names {}, not a directory of {location}: {error}", nfs.path)),
+        }
+    }
+    Err(wrong.unwrap_or_else(|| {
+        let served: Vec<String> = served.iter().map(Location::to_string).collect();
+        format!(
+            "is on {}:{}, and served here: {}",
+            nfs.server,
+            nfs.path,
+            served.join(", ")
+        )
+    }))
 }
 
 /// Where an archived directory goes: `archived-<directory>` in the export's root, its slashes as dashes.
 ///
-/// The name ends with that of the PV `volume`, which no other PV ever has, so no archive meets another.
+/// The name ends with that of the PV `volume`, so that no archive meets that of another PV.
 ///
 /// # Errors
 /// When the longer name is too long for a directory.

@@ -17,6 +17,7 @@ fn export() -> Location {
 fn settings(reclaim_policy: &str) -> Settings {
     Settings {
         on_delete: OnDelete::Archive,
+        location: export(),
         attributes: Attributes::mode(0o777),
         path_pattern: None,
         reclaim_policy: reclaim_policy.into(),
@@ -36,7 +37,7 @@ fn claim(name: &str) -> PersistentVolumeClaim {
 
 #[test]
 fn the_volume_is_the_one_that_existing_provisioners_make() {
-    let plan = plan(&claim("www-web-0"), &settings("Delete"), &export(), OURS).unwrap();
+    let plan = plan(&claim("www-web-0"), &settings("Delete"), OURS).unwrap();
     assert_eq!(
         plan.directory.to_string(),
         "default-www-web-0-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"
@@ -71,13 +72,13 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
 
 #[test]
 fn a_retained_volume_is_not_held_back() {
-    let plan = plan(&claim("c"), &settings("Retain"), &export(), OURS).unwrap();
+    let plan = plan(&claim("c"), &settings("Retain"), OURS).unwrap();
     assert_eq!(plan.volume.metadata.finalizers, None);
 }
 
 #[test]
 fn a_claim_whose_names_make_no_directory_is_refused() {
-    let error = plan(&claim(&"n".repeat(253)), &settings("Delete"), &export(), OURS).unwrap_err();
+    let error = plan(&claim(&"n".repeat(253)), &settings("Delete"), OURS).unwrap_err();
     assert!(error.contains("255"), "{error}");
 }
 
@@ -144,6 +145,10 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             "leave",
         ),
         (vec![("/spec/nfs/server", json!("elsewhere"))], "refuse"),
+        (
+            vec![path("/fast/team/data")],
+            "archive /fastteam/data of 0b510b51-0b51-0b51-0b51-0b510b510b51",
+        ),
         (vec![path("/nfsdata")], "refuse"),
         (vec![path("/etc/pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")], "refuse"),
         (
@@ -170,33 +175,98 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             "archive team/default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51 of 0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
     ] {
-        let found = match disposal(&volume(&change), &export(), OURS) {
+        let served = [
+            Location {
+                server: "10.77.0.10".into(),
+                path: "/fast".into(),
+            },
+            export(),
+        ];
+        let found = match disposal(&volume(&change), &served, None, OURS) {
             Disposal::Leave => "leave".to_owned(),
             Disposal::LetGo => "let go".to_owned(),
             Disposal::Refuse(_) => "refuse".to_owned(),
             Disposal::Directory {
                 directory,
+                location,
                 on_delete,
-                owner,
+                proof,
             } => {
-                let owner = owner.map(|uid| format!(" of {uid}")).unwrap_or_default();
-                format!("{} {directory}{owner}", on_delete.as_str())
+                let proof = match proof {
+                    Proof::Name => String::new(),
+                    Proof::Marker(uid) => format!(" of {uid}"),
+                    Proof::NoMarker => " if unmarked".to_owned(),
+                };
+                let place = if location == export() {
+                    ""
+                } else {
+                    location.path.as_str()
+                };
+                format!("{} {place}{directory}{proof}", on_delete.as_str())
             }
         };
         assert_eq!(found, verdict, "{change:?}");
     }
 }
 
+/// PVs of nfs-subdir-external-provisioner have no record of ours, and their class says what becomes of them.
+#[test]
+fn a_volume_without_a_record_goes_as_its_class_says_now() {
+    let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+    let class = |parameters: Value| -> StorageClass {
+        serde_json::from_value(json!({"metadata": {"name": "nfs"}, "provisioner": OURS, "parameters": parameters}))
+            .unwrap()
+    };
+    let bare = ("/metadata/annotations", json!({PROVISIONED_BY: OURS}));
+    let claim = ("/spec/claimRef", json!({"namespace": "default", "uid": uid}));
+    for (path, class, verdict) in [
+        (None, Some(class(json!({}))), "archive by name"),
+        (None, Some(class(json!({"archiveOnDelete": "false"}))), "delete by name"),
+        (None, Some(class(json!({"onDelete": "retain"}))), "retain by name"),
+        (None, Some(class(json!({"onDelete": "nonsense"}))), "archive by name"),
+        (None, None, "archive by name"),
+        (
+            Some("/nfsdata/team/data"),
+            Some(class(json!({"onDelete": "delete"}))),
+            "delete if unmarked",
+        ),
+        (Some("/nfsdata/team/data/"), None, "archive if unmarked"),
+        (Some("/nfsdata/"), None, "refuse"),
+        (Some("/etc"), None, "refuse"),
+    ] {
+        let mut change = vec![bare.clone(), claim.clone()];
+        change.extend(path.map(|text| ("/spec/nfs/path", json!(text))));
+        let found = match disposal(&volume(&change), &[export()], class.as_ref(), OURS) {
+            Disposal::Directory { on_delete, proof, .. } => match proof {
+                Proof::Name => format!("{} by name", on_delete.as_str()),
+                Proof::NoMarker => format!("{} if unmarked", on_delete.as_str()),
+                Proof::Marker(_) => "marker".to_owned(),
+            },
+            Disposal::Refuse(_) => "refuse".to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(found, verdict, "{path:?} {class:?}");
+    }
+    // A name that is not its claim's is nobody's word.
+    let forged = [
+        bare,
+        ("/spec/nfs/path", json!("/nfsdata/team/data")),
+        ("/spec/claimRef", json!({"uid": "another"})),
+    ];
+    let found = disposal(&volume(&forged), &[export()], None, OURS);
+    assert!(matches!(found, Disposal::Refuse(_)), "{found:?}");
+}
+
 #[test]
 fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
     let mut settings = settings("Delete");
     settings.path_pattern = Some("${.PVC.namespace}/${.PVC.name}".into());
-    let named = plan(&claim("data"), &settings, &export(), OURS).unwrap();
+    let named = plan(&claim("data"), &settings, OURS).unwrap();
     assert_eq!(named.directory.to_string(), "default/data");
     assert!(named.needs_marker);
     assert_eq!(named.volume.spec.unwrap().nfs.unwrap().path, "/nfsdata/default/data");
     settings.path_pattern = Some("${.PVC.labels.missing}".into());
-    assert!(plan(&claim("data"), &settings, &export(), OURS).is_err());
+    assert!(plan(&claim("data"), &settings, OURS).is_err());
 }
 
 #[test]

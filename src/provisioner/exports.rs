@@ -1,0 +1,69 @@
+//! The exports that one provisioner serves, and whose turn it is on each.
+//!
+//! Turns are counted for each export by itself: claims on a server that hangs use up its turns and
+//! nobody else's. Volumes that go have turns of their own, so that a mass deletion holds up no claim.
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::export::{Export, Location};
+
+/// One export, and the turns on it.
+pub struct Served {
+    /// The export, as nodes mount it.
+    pub location: Location,
+    /// The way to its directories.
+    pub export: Export,
+    claims: Semaphore,
+    volumes: Semaphore,
+}
+
+/// All that are served. The first is for classes that name none.
+pub struct Exports {
+    served: Vec<Served>,
+    locations: Vec<Location>,
+}
+
+impl Served {
+    /// Waits until one more claim may be worked on. None comes never, since turns are never closed.
+    pub async fn turn_for_claim(&self) -> Option<SemaphorePermit<'_>> {
+        self.claims.acquire().await.ok()
+    }
+
+    /// Waits until one more volume may be worked on; as above.
+    pub async fn turn_for_volume(&self) -> Option<SemaphorePermit<'_>> {
+        self.volumes.acquire().await.ok()
+    }
+}
+
+impl Exports {
+    /// `first`, `further`, and how many claims, and how many volumes, are worked on at once on each.
+    pub fn new(first: (Location, Export), further: Vec<(Location, Export)>, concurrency: u16) -> Self {
+        let turns = || Semaphore::new(usize::from(concurrency));
+        let served: Vec<Served> = std::iter::once(first)
+            .chain(further)
+            .map(|(location, export)| Served {
+                location,
+                export,
+                claims: turns(),
+                volumes: turns(),
+            })
+            .collect();
+        let locations = served.iter().map(|served| served.location.clone()).collect();
+        Self { served, locations }
+    }
+
+    /// Where they are, the first first.
+    pub fn locations(&self) -> &[Location] {
+        &self.locations
+    }
+
+    /// The one at `location`, if it is served.
+    pub fn at(&self, location: &Location) -> Option<&Served> {
+        self.served.iter().find(|served| served.location == *location)
+    }
+
+    /// Each of them, the first first.
+    pub fn iter(&self) -> impl Iterator<Item = &Served> {
+        self.served.iter()
+    }
+}

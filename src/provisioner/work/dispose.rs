@@ -1,0 +1,217 @@
+//! From a volume that its claim has left to what becomes of its data.
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Work;
+use crate::export::{Export, ExportError, Removed, VolumePath};
+use crate::provisioner::class::OnDelete;
+use crate::provisioner::exports::Served;
+use crate::provisioner::outcome::{Disposed, WorkError};
+use crate::provisioner::volume::{self, Disposal, FINALIZER, Proof};
+
+/// What is to become of a PV's directory.
+struct End<'a> {
+    volume: &'a str,
+    directory: &'a VolumePath,
+    on_delete: OnDelete,
+    proof: Proof,
+}
+
+impl Work {
+    /// Deals with a volume that its claim has left: the directory first, then the PV, then its finalizer.
+    ///
+    /// # Errors
+    /// What to try again for; each step finds out whether it was done already.
+    pub async fn dispose(&self, seen: &PersistentVolume, class: Option<&StorageClass>) -> Result<Disposed, WorkError> {
+        let name = seen.name_any();
+        let disposal =
+            |volume: &PersistentVolume| volume::disposal(volume, self.exports.locations(), class, &self.settings.name);
+        // Which export's turn this takes; one that needs none is quick.
+        let served = match disposal(seen) {
+            Disposal::Directory { location, .. } => self.exports.at(&location),
+            _ => None,
+        };
+        let _turn = match served {
+            Some(served) => {
+                self.until_volumes_are_known().await?;
+                served.turn_for_volume().await
+            }
+            None => None,
+        };
+        self.still_serving()?;
+        let started = Instant::now();
+        let _flight = self.metrics.volume_in_flight();
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        // Data is at stake: decide on what is stored now, not on what was seen.
+        let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+        let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
+            return Ok(Disposed::Left);
+        };
+        self.still_leading()?;
+        let fate = match disposal(&live) {
+            Disposal::Leave => return Ok(Disposed::Left),
+            Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
+            fate if self.settings.dry_run => {
+                return Ok(Disposed::WouldGo(match fate {
+                    Disposal::Directory {
+                        directory, on_delete, ..
+                    } => format!("{} {directory}", on_delete.as_str()),
+                    _ => "its directory would stay".to_owned(),
+                }));
+            }
+            Disposal::LetGo => "its directory stays".to_owned(),
+            Disposal::Directory {
+                directory,
+                location,
+                on_delete,
+                proof,
+            } => {
+                let end = End {
+                    volume: &name,
+                    directory: &directory,
+                    on_delete,
+                    proof,
+                };
+                // A PV's server and path don't change once it is made, so it is the export whose turn was taken.
+                let Some(served) = served.filter(|served| served.location == location) else {
+                    return Ok(Disposed::Left);
+                };
+                match self.bring_about(&end, served).await? {
+                    Ok(fate) => fate,
+                    Err(why) => return Ok(Disposed::Refused(why)),
+                }
+            }
+        };
+        if live.metadata.deletion_timestamp.is_none() {
+            self.still_leading()?;
+            let params = DeleteParams {
+                preconditions: Some(Preconditions {
+                    uid: live.metadata.uid.clone(),
+                    resource_version: None,
+                }),
+                ..DeleteParams::default()
+            };
+            match self
+                .ask(&format!("delete PV {name}"), volumes.delete(&name, &params))
+                .await
+            {
+                Err(WorkError::Api { source, .. }) if is_not_found(&source) => {}
+                deleted => _ = deleted?,
+            }
+        }
+        self.let_go(&volumes, &live).await?;
+        Ok(Disposed::Gone {
+            fate,
+            took: started.elapsed(),
+        })
+    }
+
+    /// Removes, archives or leaves a directory, and says which; or says why it may not.
+    async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, ExportError> {
+        let (directory, volume, export) = (end.directory, end.volume, &served.export);
+        let takes = end.on_delete != OnDelete::Retain;
+        let neighbour = self
+            .neighbours()
+            .of(&served.location, directory, volume)
+            .map(str::to_owned);
+        if let Some(other) = neighbour.filter(|_| takes) {
+            return Ok(Err(format!(
+                "PV {volume} names {directory}, and PV {other} lies at, above or below it; it waits for that to go"
+            )));
+        }
+        match &end.proof {
+            Proof::Name => {}
+            Proof::Marker(uid) => match export.owner(directory).await? {
+                Some(owner) if owner == *uid => {}
+                // An earlier try got this far, and the path was given on.
+                Some(owner) => return Ok(Ok(format!("{directory} belongs to the claim with uid {owner} now"))),
+                None if takes && export.has(directory).await? => {
+                    return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
+                }
+                None => return Ok(Ok(format!("{directory} was dealt with before"))),
+            },
+            Proof::NoMarker => match export.is_unmarked(directory).await {
+                Err(error @ ExportError::Owned { .. }) => return Ok(Err(format!("PV {volume}: {error}"))),
+                unmarked => unmarked?,
+            },
+        }
+        let fate = match end.on_delete {
+            OnDelete::Retain => format!("{directory} stays"),
+            OnDelete::Archive => match archive(directory, volume, export).await? {
+                Ok(fate) => fate,
+                Err(why) => return Ok(Err(why)),
+            },
+            OnDelete::Delete => match export.remove(directory).await? {
+                Removed::Done => format!("{directory} is removed"),
+                Removed::AlreadyGone => format!("{directory} was removed before"),
+            },
+        };
+        if matches!(end.proof, Proof::Marker(_)) {
+            export.disown(directory).await?;
+        }
+        Ok(Ok(fate))
+    }
+
+    /// Takes our finalizer off a PV, and only that: other finalizers are others' business.
+    async fn let_go(&self, volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), WorkError> {
+        let name = volume.name_any();
+        loop {
+            let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+            let Some(live) = live.filter(|live| live.metadata.uid == volume.metadata.uid) else {
+                return Ok(());
+            };
+            let mut finalizers = live.metadata.finalizers.clone().unwrap_or_default();
+            if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+                return Ok(());
+            }
+            finalizers.retain(|finalizer| finalizer != FINALIZER);
+            // With its version, so that a finalizer added meanwhile isn't lost.
+            let patch = json!({"metadata": {
+                "finalizers": finalizers, "resourceVersion": live.metadata.resource_version,
+            }});
+            let action = format!("take the finalizer off PV {name}");
+            self.still_leading()?;
+            let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+            match self.ask(&action, volumes.patch(&name, &params, &patch)).await {
+                Err(WorkError::Api { source, .. }) if is_conflict(&source) => {}
+                Err(WorkError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
+                patched => return patched.map(|_| ()),
+            }
+        }
+    }
+}
+
+/// Archives a directory, and says as what; or says why it can't be.
+async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Result<Result<String, String>, ExportError> {
+    let first = match volume::archive_of(directory, volume) {
+        Ok(archive) => archive,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut archive = first.clone();
+    let mut result = export.archive(directory, &archive).await;
+    // Somebody has made a directory of that name, or brought an archive back and kept it: neither is written over.
+    if let Err(ExportError::Exists(_)) = &result
+        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")))
+    {
+        archive = another;
+        result = export.archive(directory, &archive).await;
+    }
+    Ok(Ok(match result? {
+        Removed::Done => format!("{directory} is archived as {archive}"),
+        Removed::AlreadyGone => format!("{directory} was archived or removed before"),
+    }))
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_not_found())
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict())
+}

@@ -1,0 +1,68 @@
+//! What a provisioner that was killed left half made.
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::{Api, ResourceExt};
+
+use super::Work;
+use crate::export::Making;
+use crate::provisioner::exports::Served;
+use crate::provisioner::outcome::WorkError;
+
+impl Work {
+    /// Looks at what was begun and not ended on every export, and clears away what no claim waits for any more.
+    ///
+    /// Only directories that are empty go: no pod has ever seen them.
+    pub async fn sweep(&self) {
+        let sweeps = self.exports.iter().map(|served| async move {
+            if let Err(error) = self.sweep_one(served).await {
+                tracing::warn!(export = %served.location, "looking for what was left half made: {error}");
+            }
+        });
+        futures::future::join_all(sweeps).await;
+    }
+
+    async fn sweep_one(&self, served: &Served) -> Result<(), WorkError> {
+        for making in served.export.unfinished().await? {
+            self.still_serving()?;
+            self.settle(&making, served).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, making: &Making, served: &Served) -> Result<(), WorkError> {
+        let Making {
+            volume,
+            namespace,
+            claim,
+            directory,
+        } = making;
+        let Some(uid) = volume.strip_prefix("pvc-") else {
+            return Ok(());
+        };
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+        let live = self.ask(&format!("read claim {claim}"), claims.get_opt(claim)).await?;
+        let waits = live.is_some_and(|live| {
+            live.uid().as_deref() == Some(uid) && live.spec.unwrap_or_default().volume_name.is_none()
+        });
+        if waits {
+            return Ok(());
+        }
+        // The PV comes second: once the claim is gone, no new one is begun.
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        let there = self.ask(&format!("read PV {volume}"), volumes.get_opt(volume)).await?;
+        self.still_leading()?;
+        if there.is_none() && !served.export.give_up(directory, uid).await? {
+            tracing::warn!(
+                %directory,
+                claim = format!("{namespace}/{claim}"),
+                "left by a claim that is gone, and not empty: it stays"
+            );
+            return Ok(());
+        }
+        served.export.end(volume).await?;
+        if there.is_none() {
+            tracing::info!(%directory, claim = format!("{namespace}/{claim}"), "cleared away: the claim is gone");
+        }
+        Ok(())
+    }
+}
