@@ -116,15 +116,6 @@ impl Work {
     async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, ExportError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
         let takes = end.on_delete != OnDelete::Retain;
-        let neighbour = self
-            .neighbours()
-            .of(&served.location, directory, volume)
-            .map(str::to_owned);
-        if let Some(other) = neighbour.filter(|_| takes) {
-            return Ok(Err(format!(
-                "PV {volume} names {directory}, and PV {other} lies at, above or below it; it waits for that to go"
-            )));
-        }
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.owner(directory).await? {
@@ -134,12 +125,24 @@ impl Work {
                 None if takes && export.has(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
-                None => return Ok(Ok(format!("{directory} was dealt with before"))),
+                None => {
+                    export.prune(directory).await?;
+                    return Ok(Ok(format!("{directory} was dealt with before")));
+                }
             },
             Proof::NoMarker => match export.is_unmarked(directory).await {
                 Err(error @ ExportError::Owned { .. }) => return Ok(Err(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
+        }
+        let neighbour = self
+            .neighbours()
+            .of(&served.location, directory, volume)
+            .map(str::to_owned);
+        if let Some(other) = neighbour.filter(|_| takes) {
+            return Ok(Err(format!(
+                "PV {volume} names {directory}, and PV {other} lies at, above or below it; it waits for that to go"
+            )));
         }
         let fate = match end.on_delete {
             OnDelete::Retain => format!("{directory} stays"),
