@@ -158,6 +158,8 @@ impl Work {
         if matches!(end.proof, Proof::Marker(_)) {
             export.disown(directory).await?;
         }
+        // A kill right after the PV was made left it written down; what stays would be taken for half made.
+        export.end(volume).await?;
         Ok(Ok(fate))
     }
 
