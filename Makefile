@@ -1,4 +1,4 @@
-# Four commands: try, test, lint, bench. The first run builds the lab, which is then cached.
+# Five commands: try, test, test-crash, lint, bench. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -8,7 +8,7 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test lint bench fuzz lab build
+.PHONY: try test test-crash lint bench fuzz lab build
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -18,6 +18,11 @@ test: build lab
 	@rm -f $(TESTED)
 	cargo test --workspace
 	@cat $(TESTED)
+
+# CRASH_SEED=N runs the same again, CRASH_ROUNDS=N more or less of it.
+test-crash: build
+	$(LAB) build --lane $${K8S:-1.20}
+	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
 
 lint:
 	cargo fmt --all --check

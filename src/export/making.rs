@@ -95,8 +95,11 @@ impl Export {
         if own && !self.remove_empty(directory).await? {
             return Ok(false);
         }
-        if own && marked.is_some() {
-            self.disown(directory).await?;
+        match marked {
+            Some(_) if own => self.disown(directory).await?,
+            // Killed before the marker was made, or after it was taken.
+            None => self.prune(directory).await?,
+            Some(_) => {}
         }
         Ok(true)
     }

@@ -99,6 +99,14 @@ impl Export {
     /// As [`Export::make`].
     pub async fn disown(&self, path: &VolumePath) -> Result<(), ExportError> {
         self.unlink(&marker(path)?).await?;
+        self.prune(path).await
+    }
+
+    /// Takes what a [`Export::disown`] or [`Export::own`] that ended early left of the registry, and no marker.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn prune(&self, path: &VolumePath) -> Result<(), ExportError> {
         // Up to the first directory that other markers need.
         for directory in std::iter::once(path.clone()).chain(path.ancestors().into_iter().rev()) {
             if !self.remove_empty(&registered(&directory)?).await? {
@@ -212,6 +220,19 @@ mod tests {
         assert!(!root.path().join(".nfsprov/owners/a").exists());
         export.own(&path("a/b"), "two").await.unwrap();
         assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("two"));
+    }
+
+    #[tokio::test]
+    async fn what_a_kill_left_of_a_marker_holds_no_path_for_good() {
+        let root = tempfile::tempdir().unwrap();
+        let export = export(root.path());
+        // Killed after the marker was removed, or before it was made.
+        std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/b")).unwrap();
+        export.own(&path("a"), "one").await.unwrap_err();
+        export.prune(&path("a/b")).await.unwrap();
+        export.own(&path("a"), "one").await.unwrap();
+        export.prune(&path("a")).await.unwrap();
+        assert_eq!(export.owner(&path("a")).await.unwrap().as_deref(), Some("one"));
     }
 
     #[test]

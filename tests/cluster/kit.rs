@@ -42,12 +42,14 @@ pub struct Scene {
     pub class: String,
     pub kubeconfig: PathBuf,
     pub export: Directories,
+    /// The path of an export of a guest.
+    pub path: String,
     pub stage: Arc<Stage>,
 }
 
 /// The export of a scene, and how a test looks into it.
 pub enum Directories {
-    /// `/nfsdata` of the stage's guest at this address, used over NFS and seen over SSH.
+    /// [`Scene::path`] of the stage's guest at this address, used over NFS and seen over SSH.
     Guest(String),
     /// A directory of this machine.
     Local(PathBuf),
@@ -121,18 +123,27 @@ impl Scene {
     /// Deletes a claim and waits until its PV is gone.
     pub async fn delete_with_volume(&self, name: &str, volume: &PersistentVolume) -> Result<()> {
         self.claims().delete(name, &Default::default()).await?;
-        self.gone(volume).await
+        self.gone(&volume.name_any()).await
     }
 
     /// Waits until a PV is gone.
-    pub async fn gone(&self, volume: &PersistentVolume) -> Result<()> {
-        let volume = volume.name_any();
+    pub async fn gone(&self, volume: &str) -> Result<()> {
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
-        match timeout(PATIENCE, await_condition(self.volumes(), &volume, gone)).await {
+        match timeout(PATIENCE, await_condition(self.volumes(), volume, gone)).await {
             Ok(gone) => _ = gone?,
-            Err(_) => bail!("PV is still there: {:?}", self.volumes().get_opt(&volume).await?),
+            Err(_) => bail!("PV is still there: {:?}", self.volumes().get_opt(volume).await?),
         }
         Ok(())
+    }
+
+    /// The names of the PVs of claims in the scene's namespace.
+    pub async fn own_volumes(&self) -> Result<Vec<String>> {
+        let volumes = self.volumes().list(&Default::default()).await?;
+        let ours = volumes.iter().filter(|volume| {
+            let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+            reference.and_then(|reference| reference.namespace.as_deref()) == Some(&self.namespace)
+        });
+        Ok(ours.map(ResourceExt::name_any).collect())
     }
 
     /// Events about an object of the scene's namespace as `reason: message`, oldest first.
@@ -169,7 +180,7 @@ impl Scene {
         let mut args = vec!["provision".to_owned(), "--name".into(), self.provisioner.clone()];
         match &self.export {
             Directories::Guest(address) => {
-                args.extend(["--server", address, "--path", "/nfsdata"].map(str::to_owned));
+                args.extend(["--server", address, "--path", &self.path].map(str::to_owned));
             }
             Directories::Local(directory) => {
                 let (path, via) = (directory.display().to_string(), format!("dir:{}", directory.display()));
@@ -225,7 +236,10 @@ impl Scene {
     /// Runs a shell command in the export, on the server itself.
     pub async fn on_server(&self, command: &str) -> Result<String> {
         match &self.export {
-            Directories::Guest(_) => self.stage.nfs()?.ssh(&format!("cd /nfsdata && {command}")).await,
+            Directories::Guest(_) => {
+                let command = format!("cd {} && {command}", self.path);
+                self.stage.nfs()?.ssh(&command).await
+            }
             Directories::Local(directory) => {
                 let output = Command::new("sh")
                     .args(["-c", command])
@@ -288,6 +302,13 @@ impl Provisioner {
         timeout(STOPPING, self.process.wait())
             .await
             .context("nfsprov does not stop")?
+    }
+
+    /// Waits until it ends by itself, and gives the exit status.
+    pub async fn ended(mut self) -> Result<ExitStatus> {
+        timeout(STOPPING, self.process.wait())
+            .await
+            .context("nfsprov does not end")?
     }
 
     /// Ends it as a power failure would.

@@ -91,7 +91,7 @@ async fn claims(scene: &Scene, names: impl IntoIterator<Item = String>) -> Resul
 }
 
 /// Waits until all claims are Bound; then each has one directory and one PV, and there are no others.
-async fn one_of_each(scene: &Scene) -> Result<()> {
+pub async fn one_of_each(scene: &Scene) -> Result<()> {
     let claims = scene.claims().list(&Default::default()).await?;
     ensure!(!claims.items.is_empty(), "no claims");
     for claim in &claims {
@@ -105,12 +105,7 @@ async fn one_of_each(scene: &Scene) -> Result<()> {
         directories.len() == uids.len() && served == uids,
         "directories: {directories:?}"
     );
-    let volumes = scene.volumes().list(&Default::default()).await?;
-    let ours = volumes.iter().filter(|volume| {
-        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-        reference.and_then(|reference| reference.namespace.as_deref()) == Some(&scene.namespace)
-    });
-    let ours: Vec<String> = ours.map(ResourceExt::name_any).collect();
+    let ours = scene.own_volumes().await?;
     let expected: HashSet<String> = uids.iter().map(|uid| format!("pvc-{uid}")).collect();
     ensure!(
         ours.len() == uids.len() && ours.iter().cloned().collect::<HashSet<_>>() == expected,

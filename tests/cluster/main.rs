@@ -23,11 +23,14 @@ mod confinement;
 mod deletion;
 mod exports;
 mod failures;
+mod faults_api;
+mod faults_nfs;
 mod kit;
 mod leader;
 mod manifests;
 mod operable;
 mod patterns;
+mod proxy;
 mod stage;
 
 use std::path::Path;
@@ -64,18 +67,18 @@ fn main() -> ExitCode {
 /// Runs the tests on every cluster of the venue; whether none failed.
 fn run(arguments: &Arguments) -> Result<bool> {
     if arguments.list {
-        return Ok(!on(Stage::none("only listed")?, arguments).has_failed());
+        return Ok(!on(Stage::none("only listed")?, arguments, true).has_failed());
     }
     match venue()? {
-        Venue::None(why) => Ok(!on(Stage::none(&why)?, arguments).has_failed()),
-        Venue::Own(kubeconfig) => Ok(!on(Stage::own(kubeconfig)?, arguments).has_failed()),
+        Venue::None(why) => Ok(!on(Stage::none(&why)?, arguments, true).has_failed()),
+        Venue::Own(kubeconfig) => Ok(!on(Stage::own(kubeconfig)?, arguments, true).has_failed()),
         Venue::Lab(lab, lanes) => {
             let mut record = String::new();
             let mut failed = false;
-            for lane in lanes {
+            for (number, lane) in lanes.into_iter().enumerate() {
                 let stage = Stage::lab_with(&lab, lane)?;
                 let version = stage.cluster().to_owned();
-                let conclusion = on(stage, arguments);
+                let conclusion = on(stage, arguments, number == 0);
                 let Conclusion {
                     num_passed: passed,
                     num_failed: failures,
@@ -91,8 +94,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
 }
 
-/// Runs the tests on one cluster.
-fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
+/// Runs the tests on one cluster; those that need only one on the `first`.
+fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
     let stage = Arc::new(stage);
     let tests = [
         adoption::TESTS,
@@ -102,12 +105,15 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         deletion::TESTS,
         exports::TESTS,
         failures::TESTS,
+        faults_api::TESTS,
+        faults_nfs::TESTS,
         leader::TESTS,
         manifests::TESTS,
         operable::TESTS,
     ]
     .concat();
-    let trials = tests.into_iter().map(|(name, need, test): Test| {
+    let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);
+    let trials = here.map(|(name, need, test): Test| {
         let lacking = stage.lacks(need);
         if let Some(why) = lacking.as_ref().filter(|_| !arguments.list) {
             eprintln!("skipped: {name}: {why}");

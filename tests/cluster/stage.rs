@@ -23,6 +23,8 @@ pub enum Need {
     Cluster,
     /// The lab: an NFS server, or a control plane of its own.
     Lab,
+    /// The lab, with any one version of Kubernetes: what the test is about is NFS.
+    Once,
 }
 
 /// Which clusters the tests run on.
@@ -116,7 +118,7 @@ impl Stage {
     pub fn lacks(&self, need: Need) -> Option<String> {
         match (&self.missing, need) {
             (Some(why), _) => Some(why.clone()),
-            (None, Need::Lab) if self.cluster == "own" => {
+            (None, Need::Lab | Need::Once) if self.cluster == "own" => {
                 Some("needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned())
             }
             _ => None,
@@ -232,6 +234,7 @@ impl Stage {
             namespace,
             kubeconfig: kubeconfig.to_owned(),
             export,
+            path: "/nfsdata".to_owned(),
             stage: self.clone(),
         })
     }

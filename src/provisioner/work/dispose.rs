@@ -116,16 +116,6 @@ impl Work {
     async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, WorkError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
         let takes = end.on_delete != OnDelete::Retain;
-        let neighbour = self
-            .neighbours()
-            .of(&served.location, directory, volume)
-            .map(str::to_owned);
-        if let Some(other) = neighbour.filter(|_| takes) {
-            return Err(WorkError::Shared {
-                directory: directory.to_string(),
-                other,
-            });
-        }
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.owner(directory).await? {
@@ -135,12 +125,25 @@ impl Work {
                 None if takes && export.has(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
-                None => return Ok(Ok(format!("{directory} was dealt with before"))),
+                None => {
+                    export.prune(directory).await?;
+                    return Ok(Ok(format!("{directory} was dealt with before")));
+                }
             },
             Proof::NoMarker => match export.is_unmarked(directory).await {
                 Err(error @ ExportError::Owned { .. }) => return Ok(Err(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
+        }
+        let neighbour = self
+            .neighbours()
+            .of(&served.location, directory, volume)
+            .map(str::to_owned);
+        if let Some(other) = neighbour.filter(|_| takes) {
+            return Err(WorkError::Shared {
+                directory: directory.to_string(),
+                other,
+            });
         }
         let fate = match end.on_delete {
             OnDelete::Retain => format!("{directory} stays"),
@@ -156,6 +159,8 @@ impl Work {
         if matches!(end.proof, Proof::Marker(_)) {
             export.disown(directory).await?;
         }
+        // A kill right after the PV was made left it written down; what stays would be taken for half made.
+        export.end(volume).await?;
         Ok(Ok(fate))
     }
 

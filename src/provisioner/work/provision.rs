@@ -65,9 +65,7 @@ impl Work {
         };
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
-        if let Err(why) = self.free_for(&plan, served) {
-            return Ok(Outcome::Refused(why));
-        }
+        self.free_for(&plan, served)?;
         if self.settings.dry_run {
             return Ok(Outcome::WouldProvision { volume, path });
         }
@@ -76,9 +74,10 @@ impl Work {
         }
         self.still_leading()?;
         match self.make_directory(&live, &plan, &settings, &served.export).await {
+            // Nothing was begun. It may be free soon: as when a claim is deleted and made again.
             Err(error @ ExportError::Owned { .. }) => {
                 served.export.end(&volume).await?;
-                return Ok(Outcome::Refused(error.to_string()));
+                return Err(error.into());
             }
             made => made?,
         }
@@ -98,16 +97,16 @@ impl Work {
     }
 
     /// Sees that a `pathPattern` names no place where another PV lies; other directories have names of their own.
-    fn free_for(&self, plan: &Plan, served: &Served) -> Result<(), String> {
+    fn free_for(&self, plan: &Plan, served: &Served) -> Result<(), ExportError> {
         let volume = plan.volume.name_any();
         if !plan.needs_marker {
             return Ok(());
         }
         match self.neighbours().of(&served.location, &plan.directory, &volume) {
-            Some(other) => Err(format!(
-                "directory {} can't be this claim's: PV {other} lies at, above or below it",
-                plan.directory
-            )),
+            Some(other) => Err(ExportError::Owned {
+                path: plan.directory.to_string(),
+                why: format!("PV {other} lies at, above or below it"),
+            }),
             None => Ok(()),
         }
     }

@@ -54,11 +54,13 @@ impl Work {
         let there = self.ask(&format!("read PV {volume}"), volumes.get_opt(volume)).await?;
         self.still_leading()?;
         if there.is_none() && !served.export.give_up(directory, uid).await? {
+            // A pod has written there, so there was a PV, and somebody has taken it and left the directory.
             tracing::warn!(
                 %directory,
                 claim = format!("{namespace}/{claim}"),
-                "left by a claim that is gone, and not empty: it stays"
+                "its claim and PV are gone, and it is not empty: it stays"
             );
+            served.export.end(volume).await?;
             return Ok(());
         }
         served.export.end(volume).await?;

@@ -1,0 +1,256 @@
+//! An API server that fails in every way, and a provisioner that is told to stop under load.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use kube::ResourceExt;
+use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::kit::{PATIENCE, Provisioner, Scene};
+use crate::leader::one_of_each;
+use crate::proxy::{Fault, Proxy, goes_on, lists, makes};
+use crate::stage::Stage;
+
+/// How long the API server is away.
+const AWAY: Duration = Duration::from_secs(60);
+
+crate::tests! {
+    Lab: the_api_server_may_be_away_for_a_minute_under_load,
+    Cluster: a_busy_api_server_is_asked_again,
+    Cluster: expired_watches_are_listed_anew_page_by_page,
+    Cluster: a_list_that_is_cut_or_expires_is_begun_anew,
+    Cluster: stopped_under_load_it_finishes_what_is_in_flight,
+    Cluster: a_second_signal_ends_it_at_once,
+}
+
+/// Makes claims called `name` and a number at once.
+async fn claims(scene: &Scene, name: &str, count: usize) -> Result<()> {
+    let make = (0..count).map(|number| async move { scene.claim(&format!("{name}{number}"), json!({})).await });
+    try_join_all(make).await?;
+    Ok(())
+}
+
+/// The same, each waited for until it is handed over.
+async fn claims_handed_over(scene: &Scene, name: &str, count: usize) -> Result<()> {
+    let make =
+        (0..count).map(|number| async move { scene.claim_handed_over(&format!("{name}{number}"), json!({})).await });
+    try_join_all(make).await?;
+    Ok(())
+}
+
+async fn the_api_server_may_be_away_for_a_minute_under_load(stage: Arc<Stage>) -> Result<()> {
+    let mut plane = stage.another_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let args = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    let mut provisioner = scene.watch(&args).await?;
+    claims(&scene, "gone", 20).await?;
+    let mut volumes = Vec::new();
+    for number in 0..20 {
+        volumes.push(scene.bound(&format!("gone{number}")).await?.name_any());
+    }
+    // In the middle of 30 volumes that come and 20 that go.
+    let gone = (0..20).map(|number| {
+        let claims = scene.claims();
+        async move { claims.delete(&format!("gone{number}"), &Default::default()).await }
+    });
+    tokio::try_join!(claims(&scene, "c", 30), async { Ok(try_join_all(gone).await?) })?;
+    provisioner.says("/c").await?;
+    plane.kill_api_server().await?;
+    let away = Instant::now();
+    provisioner.says("not leading any more").await?;
+    sleep_until(away + AWAY).await;
+    plane.start_api_server().await?;
+    claims(&scene, "after", 5).await?;
+    for volume in &volumes {
+        scene.gone(volume).await?;
+    }
+    one_of_each(&scene).await?;
+    let status = provisioner.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+    plane.stop().await
+}
+
+async fn a_busy_api_server_is_asked_again(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let proxy = Proxy::before(&scene, None).await?;
+    let all = [
+        proxy.inject(2, Fault::Status(429), |method, uri| {
+            lists(method, uri, "persistentvolumeclaims")
+        }),
+        proxy.inject(2, Fault::Status(503), |method, uri| {
+            lists(method, uri, "persistentvolumes")
+        }),
+        proxy.inject(1, Fault::Status(503), |method, uri| {
+            lists(method, uri, "storageclasses")
+        }),
+        proxy.inject(5, Fault::Status(429), |method, uri| {
+            makes(method, uri, "persistentvolumes")
+        }),
+        // A claim that is read once more.
+        proxy.inject(5, Fault::Status(503), |_, uri| {
+            uri.path().contains("/persistentvolumeclaims/")
+        }),
+        proxy.inject(3, Fault::Status(503), |method, uri| makes(method, uri, "events")),
+    ];
+    claims_handed_over(&scene, "early", 4).await?;
+    let _provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
+    claims(&scene, "late", 6).await?;
+    one_of_each(&scene).await?;
+    for (number, injected) in all.iter().enumerate() {
+        ensure!(injected.load(Ordering::Relaxed) > 0, "fault {number} never came");
+    }
+    let mut told = Vec::new();
+    for claim in scene.claims().list(&Default::default()).await? {
+        told.extend(scene.events(&claim.name_any()).await?);
+    }
+    let causes = told
+        .iter()
+        .filter(|event| event.contains("injected by the test's proxy; next try in"));
+    ensure!(causes.count() > 0, "{told:?}");
+    Ok(())
+}
+
+async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let proxy = Proxy::before(&scene, Some(2)).await?;
+    let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
+    scene.claim("before", json!({})).await?;
+    let volume = scene.bound("before").await?;
+    // Nothing that happens now is seen by a watch: each has expired, and no list is to be had.
+    let refused = [
+        proxy.inject(usize::MAX, Fault::Status(503), |method, uri| {
+            lists(method, uri, "persistentvolumeclaims")
+        }),
+        proxy.inject(usize::MAX, Fault::Status(503), |method, uri| {
+            lists(method, uri, "persistentvolumes")
+        }),
+    ];
+    proxy.expire_watches();
+    for refused in &refused {
+        let end = Instant::now() + PATIENCE;
+        while refused.load(Ordering::Relaxed) == 0 {
+            ensure!(Instant::now() < end, "nothing is listed anew: {}", provisioner.log());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    provisioner.says("watching claims: ").await?;
+    claims_handed_over(&scene, "meanwhile", 7).await?;
+    scene.claims().delete("before", &Default::default()).await?;
+    let pages = proxy.further_pages();
+    proxy.heal();
+    scene.gone(&volume.name_any()).await?;
+    one_of_each(&scene).await?;
+    ensure!(proxy.further_pages() >= pages + 3, "the lists had one page");
+    ensure!(
+        provisioner.log().matches("provisioned claim=").count() == 8,
+        "{}",
+        provisioner.log()
+    );
+    // The watches go on from where the lists ended.
+    proxy.expire_watches();
+    scene.claim("after", json!({})).await?;
+    one_of_each(&scene).await
+}
+
+async fn a_list_that_is_cut_or_expires_is_begun_anew(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    claims_handed_over(&scene, "c", 7).await?;
+    let proxy = Proxy::before(&scene, Some(2)).await?;
+    let injected = [
+        proxy.inject(2, Fault::Cut(100), |method, uri| {
+            goes_on(method, uri, "persistentvolumeclaims")
+        }),
+        proxy.inject(1, Fault::Status(410), |method, uri| {
+            goes_on(method, uri, "persistentvolumeclaims")
+        }),
+        proxy.inject(1, Fault::Cut(100), |method, uri| lists(method, uri, "storageclasses")),
+    ];
+    let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
+    provisioner.says("watching claims: ").await?;
+    one_of_each(&scene).await?;
+    for (number, injected) in injected.iter().enumerate() {
+        ensure!(injected.load(Ordering::Relaxed) > 0, "fault {number} never came");
+    }
+    ensure!(
+        provisioner.log().matches("provisioned claim=").count() == 7,
+        "{}",
+        provisioner.log()
+    );
+    Ok(())
+}
+
+/// What is in the making on the export for claims of the scene.
+async fn half_made(scene: &Scene) -> Result<String> {
+    let links = "find .nfsprov/making -type l -printf '%l\\n' 2>/dev/null || true";
+    let links = scene.on_server(links).await?;
+    let ours = links
+        .lines()
+        .filter(|line| line.starts_with(&format!("{}/", scene.namespace)));
+    Ok(ours.collect::<Vec<_>>().join(", "))
+}
+
+async fn stopped_under_load_it_finishes_what_is_in_flight(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    for signal in ["TERM", "INT"] {
+        let mut provisioner = scene.watch(&[]).await?;
+        claims(&scene, &format!("{}-", signal.to_lowercase()), 40).await?;
+        provisioner.says("provisioned claim=").await?;
+        let log = provisioner.log_file();
+        provisioner.signal(signal)?;
+        let status = provisioner.ended().await?;
+        let log = std::fs::read_to_string(log)?;
+        ensure!(status.code() == Some(0), "SIG{signal}: {status}\n{log}");
+        ensure!(log.contains("stopped"), "{log}");
+        let half = half_made(&scene).await?;
+        ensure!(half.is_empty(), "SIG{signal}: {half} is half made");
+        let (directories, made) = (scene.directories().await?.len(), scene.own_volumes().await?.len());
+        ensure!(
+            directories == made,
+            "SIG{signal}: {directories} directories, {made} PVs"
+        );
+    }
+    let _provisioner = scene.watch(&[]).await?;
+    one_of_each(&scene).await
+}
+
+async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let proxy = Proxy::before(&scene, None).await?;
+    let held = proxy.inject(usize::MAX, Fault::Silence, |method, uri| {
+        makes(method, uri, "persistentvolumes")
+    });
+    let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
+    claims(&scene, "c", 3).await?;
+    let end = Instant::now() + PATIENCE;
+    while held.load(Ordering::Relaxed) < 3 {
+        ensure!(Instant::now() < end, "no PV is made: {}", provisioner.log());
+        sleep(Duration::from_millis(20)).await;
+    }
+    provisioner.signal("TERM")?;
+    provisioner
+        .says("finishing what is in flight (again to stop at once)")
+        .await?;
+    let asked = Instant::now();
+    let status = second(provisioner).await?;
+    ensure!(status == Some(1), "{status:?}");
+    ensure!(asked.elapsed() < Duration::from_secs(2), "after {:?}", asked.elapsed());
+    // It was stopped between directory and PV; the next one goes on from there.
+    ensure!(scene.directories().await?.len() == 3 && scene.own_volumes().await?.is_empty());
+    let _provisioner = scene.watch(&[]).await?;
+    one_of_each(&scene).await
+}
+
+async fn second(provisioner: Provisioner) -> Result<Option<i32>> {
+    provisioner.signal("TERM")?;
+    Ok(provisioner.ended().await?.code())
+}

@@ -1,0 +1,295 @@
+//! Exports that are full, read-only, closed, gone or silent, and servers that speak one version only.
+//!
+//! What these are about is NFS, so they run beside one version of Kubernetes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use kube::api::Patch;
+use nfsprov_lab::guest::Template;
+use serde_json::json;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
+use crate::stage::Stage;
+
+/// How long a server hangs.
+const HANGING: Duration = Duration::from_secs(120);
+
+/// A user without any rights, whatever it is called.
+const NOBODY: &str = "65534";
+
+crate::tests! {
+    Once: a_full_export_is_told_and_served_when_there_is_room,
+    Once: a_read_only_export_is_told_and_served_when_it_is_writable,
+    Once: a_directory_that_squashed_root_may_not_write_is_told,
+    Once: an_owner_that_squashed_root_may_not_give_is_told,
+    Once: an_export_made_anew_is_found_again,
+    Once: a_hung_server_holds_up_its_own_claims_only,
+    Once: servers_of_nfs_4_alone_are_served,
+    Once: without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works,
+}
+
+/// A scene on an export of its own on the shared server: a new directory, prepared there by a shell command.
+async fn on_export(stage: &Arc<Stage>, prepare: &str, options: &str) -> Result<Scene> {
+    let mut scene = stage.scene().await?;
+    scene.path = format!("/srv/{}", scene.namespace);
+    let make = format!("mkdir -p {0} && cd {0} && {prepare}", scene.path);
+    stage.nfs()?.ssh(&make).await?;
+    export(&scene, options).await?;
+    Ok(scene)
+}
+
+/// Exports the scene's directory, or exports it otherwise.
+async fn export(scene: &Scene, options: &str) -> Result<()> {
+    let command = format!("exportfs -o {options},sync,no_subtree_check '*:{}'", scene.path);
+    scene.stage.nfs()?.ssh(&command).await?;
+    Ok(())
+}
+
+/// A claim that fails for this reason, until something is `mended` and it is Bound.
+async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = Result<()>>) -> Result<()> {
+    scene.claim("a", json!({})).await?;
+    let event = scene.event("a", "ProvisioningFailed").await?;
+    for words in why.iter().chain(&["next try in"]) {
+        ensure!(event.contains(words), "no {words:?} in {event}");
+    }
+    ensure!(scene.phase("a").await? == "Pending");
+    mended.await?;
+    scene.bound("a").await?;
+    ensure!(scene.directories().await?.len() == 1);
+    Ok(())
+}
+
+/// A file system whose inodes are all taken, which to a new directory is the same as one without room.
+async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) -> Result<()> {
+    let full = "mount -t tmpfs -o nr_inodes=30,mode=777 full . && cd $PWD && n=0 && \
+                while touch full-$n 2>/dev/null; do n=$((n+1)); done";
+    let scene = on_export(&stage, full, "rw,no_root_squash,fsid=30").await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let room = async { scene.on_server("rm full-*").await.map(drop) };
+    fails_until(&scene, &["on the export: no space left"], room).await
+}
+
+async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<Stage>) -> Result<()> {
+    let scene = on_export(&stage, "true", "ro,no_root_squash").await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let writable = export(&scene, "rw,no_root_squash");
+    fails_until(&scene, &["on the export: the export is read-only"], writable).await
+}
+
+async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>) -> Result<()> {
+    let scene = on_export(&stage, "chmod 755 .", "rw,root_squash").await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let opened = async { scene.on_server("chmod 777 .").await.map(drop) };
+    fails_until(&scene, &["permission denied", "squashes root"], opened).await
+}
+
+async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> Result<()> {
+    let scene = on_export(&stage, "chmod 777 .", "rw,root_squash").await?;
+    scene
+        .class(json!({"parameters": {"dirUid": "1000", "dirMode": "0750"}}))
+        .await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let trusted = export(&scene, "rw,no_root_squash");
+    fails_until(&scene, &["cannot set owner and mode", "squashes root"], trusted).await?;
+    let facts = scene
+        .on_server(&format!("stat -c '%u %a' {}-*", scene.namespace))
+        .await?;
+    ensure!(facts == "1000 750\n", "{facts}");
+    Ok(())
+}
+
+/// The handle of its root, which the provisioner has, is stale from then on.
+async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
+    let scene = on_export(&stage, "true", "rw,no_root_squash").await?;
+    scene.class(json!({})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    let path = &scene.path;
+    let anew = format!("exportfs -u '*:{path}' && rm -r {path} && mkdir {path}");
+    stage.nfs()?.ssh(&anew).await?;
+    export(&scene, "rw,no_root_squash").await?;
+    scene.claim("after", json!({})).await?;
+    scene.bound("after").await?;
+    let directories = scene.directories().await?;
+    ensure!(
+        directories.len() == 1 && directories[0].contains("-after-"),
+        "{directories:?}\n{}",
+        provisioner.log()
+    );
+    Ok(())
+}
+
+/// More claims than turns wait for the server that hangs, so a turn that was shared would be taken by one of them.
+async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result<()> {
+    let guest = stage.lab()?.guest("silent", Template::NfsServer).await?;
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let silent = Scene {
+        class: format!("{}-silent", scene.class),
+        client: scene.client.clone(),
+        namespace: scene.namespace.clone(),
+        provisioner: scene.provisioner.clone(),
+        kubeconfig: scene.kubeconfig.clone(),
+        export: Directories::Guest(guest.address().to_string()),
+        path: scene.path.clone(),
+        stage: stage.clone(),
+    };
+    let address = guest.address().to_string();
+    silent
+        .class(json!({"parameters": {"server": address, "path": "/nfsdata"}}))
+        .await?;
+    let allowed = format!("{address}:/nfsdata");
+    let _provisioner = scene.watch(&["--allow-export", &allowed, "--concurrency", "4"]).await?;
+    let before = Instant::now();
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    let usual = before.elapsed();
+    silent.claim("silent-before", json!({})).await?;
+    let volume = silent.bound("silent-before").await?;
+
+    guest.hang()?;
+    let hung = Instant::now();
+    silent.claims().delete("silent-before", &Default::default()).await?;
+    for number in 0..8 {
+        silent.claim(&format!("silent-{number}"), json!({})).await?;
+    }
+    // From the first moment to the last: as fast as ever, but for what a busy machine adds.
+    let limit = usual * 10 + Duration::from_secs(2);
+    let mut number = 0;
+    while hung.elapsed() < HANGING {
+        let begun = Instant::now();
+        scene.claim(&format!("other-{number}"), json!({})).await?;
+        scene.bound(&format!("other-{number}")).await?;
+        ensure!(
+            begun.elapsed() < limit,
+            "claim {number} took {:?}, not {usual:?}",
+            begun.elapsed()
+        );
+        number += 1;
+        sleep_until((hung + Duration::from_secs(5) * number).min(hung + HANGING)).await;
+    }
+    let event = silent.event("silent-0", "ProvisioningFailed").await?;
+    ensure!(event.contains("does not answer") && event.contains(&address), "{event}");
+    ensure!(silent.phase("silent-0").await? == "Pending");
+
+    guest.resume()?;
+    // A change of the claim makes it be tried at once; the others would come in at most a minute.
+    for number in 0..8 {
+        let patch = Patch::Merge(json!({"metadata": {"labels": {"try": "again"}}}));
+        let name = format!("silent-{number}");
+        silent.claims().patch(&name, &Default::default(), &patch).await?;
+        silent.bound(&name).await?;
+    }
+    let gone = async {
+        while silent.volumes().get_opt(&volume_name(&volume)).await?.is_some() {
+            sleep(Duration::from_millis(200)).await;
+        }
+        anyhow::Ok(())
+    };
+    // It has waited for up to two minutes, and so may its last wait be.
+    timeout(HANGING + PATIENCE, gone)
+        .await
+        .context("the volume never goes")?
+}
+
+fn volume_name(volume: &k8s_openapi::api::core::v1::PersistentVolume) -> String {
+    kube::ResourceExt::name_any(volume)
+}
+
+/// Without NFSv3 there is no portmapper and no MOUNT protocol either.
+async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
+    let guest = stage.lab()?.guest("modern", Template::NfsServer).await?;
+    for versions in ["vers3=n", "vers3=n\\nvers4.0=n"] {
+        let only = format!(
+            "printf '[nfsd]\\n{versions}\\n' >/etc/nfs.conf.d/versions.conf && systemctl stop rpcbind.socket \
+             rpcbind.service && systemctl restart nfs-server && cat /proc/fs/nfsd/versions"
+        );
+        let spoken = guest.ssh(&only).await?;
+        ensure!(spoken.contains("-3 ") && spoken.contains("+4.1"), "{spoken}");
+        let mut scene = stage.scene().await?;
+        scene.export = Directories::Guest(guest.address().to_string());
+        let parameters =
+            json!({"pathPattern": "${.PVC.namespace}/${.PVC.name}", "onDelete": "archive", "dirUid": "1000"});
+        scene.class(json!({"parameters": parameters})).await?;
+        let provisioner = scene.watch(&[]).await.with_context(|| format!("with {spoken}"))?;
+        for number in 0..40 {
+            scene.claim(&format!("c{number}"), json!({})).await?;
+        }
+        for number in 0..40 {
+            scene
+                .bound(&format!("c{number}"))
+                .await
+                .with_context(|| format!("with {spoken}"))?;
+        }
+        let volume = scene.bound("c0").await?;
+        scene.delete_with_volume("c0", &volume).await?;
+        let namespace = &scene.namespace;
+        let left = guest
+            .ssh(&format!("cd /nfsdata && ls -d {namespace}/* archived-{namespace}-c0-*"))
+            .await?;
+        ensure!(left.lines().count() == 40, "{left}\n{}", provisioner.log());
+    }
+    Ok(())
+}
+
+async fn without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works(stage: Arc<Stage>) -> Result<()> {
+    let scene = on_export(&stage, "true", "rw,no_root_squash,secure").await?;
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    // What that user may read: the tool and a way to the cluster.
+    let directory = tempfile::tempdir()?;
+    let (tool, kubeconfig) = (directory.path().join("nfsprov"), directory.path().join("kubeconfig"));
+    std::fs::copy(NFSPROV, &tool)?;
+    std::fs::copy(&scene.kubeconfig, &kubeconfig)?;
+    for (path, mode) in [(directory.path(), 0o755), (&*tool, 0o755), (&*kubeconfig, 0o644)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    let (stdout, stderr, code) = as_nobody(&tool, &kubeconfig, &scene).await?;
+    ensure!(code == 1 && stdout.is_empty(), "{code}: {stdout}{stderr}");
+    ensure!(
+        stderr.starts_with("error: NFS server refuses") && stderr.contains("privileged source port"),
+        "{stderr}"
+    );
+    ensure!(
+        stderr.contains("`insecure`") && stderr.trim_end().lines().count() == 1,
+        "{stderr}"
+    );
+    export(&scene, "rw,no_root_squash,insecure").await?;
+    let (stdout, stderr, code) = as_nobody(&tool, &kubeconfig, &scene).await?;
+    ensure!(
+        code == 0 && stdout.contains(" provisioned "),
+        "{code}: {stdout}{stderr}"
+    );
+    scene.bound("a").await?;
+    Ok(())
+}
+
+/// One pass of the tool as a user without rights.
+async fn as_nobody(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(String, String, i32)> {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid",
+        NOBODY,
+        "--regid",
+        NOBODY,
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+    ]);
+    command.arg(tool).args(scene.provision_args());
+    command.arg("--kubeconfig").arg(kubeconfig).kill_on_drop(true);
+    let output = timeout(PATIENCE, command.output())
+        .await
+        .context("nfsprov does not end")??;
+    Ok(said(&output))
+}

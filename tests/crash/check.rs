@@ -1,0 +1,358 @@
+//! The contract as rules over facts (PURE): each says what breaks it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::{Kind, NAMESPACES, TRAP};
+use crate::state::{Entry, FINALIZER, History, PROTECTION, State, Volume, WHO};
+
+/// Where the markers of owners are, on the export.
+const OWNERS: &str = ".nfsprov/owners/";
+/// Where is written what is being made, on the export.
+const MAKING: &str = ".nfsprov/making/";
+
+/// When a rule must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At any moment, whatever was killed.
+    Always,
+    /// When nothing is left to do.
+    AtRest,
+}
+
+/// A rule: its name, when it holds, and what breaks it.
+pub type Rule = (&'static str, When, fn(&State, &History) -> Vec<String>);
+
+/// All of them.
+pub const RULES: &[Rule] = &[
+    ("a claim has one PV at most, and its own", When::Always, one_volume),
+    (
+        "no two PVs share a directory, or have one in the other's",
+        When::Always,
+        exclusive,
+    ),
+    (
+        "the directory of a volume in use is there, as its class wants it",
+        When::Always,
+        served,
+    ),
+    ("the data of a volume in use is there", When::Always, data),
+    ("a claim has one directory or one archive", When::Always, one_directory),
+    (
+        "every directory is a PV's, archived, retained, or found again by what is written down",
+        When::Always,
+        accounted,
+    ),
+    ("nothing outside the export has changed", When::Always, outside),
+    (
+        "every live claim is Bound, and one that asks for another's place is not",
+        When::AtRest,
+        bound,
+    ),
+    (
+        "a PV without a live claim is one that is to be retained",
+        When::AtRest,
+        volumes,
+    ),
+    (
+        "no finalizer is left behind, and none is missing",
+        When::AtRest,
+        finalizers,
+    ),
+    (
+        "what was deleted is archived, left or removed, as its class says",
+        When::AtRest,
+        fates,
+    ),
+    ("every directory is a PV's, archived or retained", When::AtRest, owned),
+    ("every marker is that of a claim that lives", When::AtRest, markers),
+    ("nothing is written down as in the making", When::AtRest, making),
+    ("pv-protection is the cluster's to take off", When::AtRest, protection),
+];
+
+fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
+    let live = state
+        .claims
+        .iter()
+        .any(|claim| claim.uid == volume.claim && !claim.going);
+    let meant = history.made.get(&volume.claim).is_some_and(|made| !made.deleted);
+    live && meant && !volume.going && volume.phase != "Released"
+}
+
+fn one_volume(state: &State, _: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut served = BTreeMap::new();
+    for volume in &state.volumes {
+        if volume.name != format!("pvc-{}", volume.claim) {
+            broken.push(format!("PV {} is for the claim with uid {}", volume.name, volume.claim));
+        }
+        if let Some(other) = served.insert(&volume.claim, &volume.name) {
+            broken.push(format!("PVs {other} and {} are for one claim", volume.name));
+        }
+    }
+    for claim in state.claims.iter().filter(|claim| claim.phase == "Bound") {
+        let wanted = format!("pvc-{}", claim.uid);
+        if claim.volume != wanted || (!served.contains_key(&claim.uid) && !claim.going) {
+            broken.push(format!("the claim with uid {} is bound to {}", claim.uid, claim.volume));
+        }
+    }
+    broken
+}
+
+fn exclusive(state: &State, _: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    // A PV that is Released has had its directory dealt with before another got it.
+    let holds = |volume: &&Volume| volume.phase != "Released" && !volume.going;
+    let mut paths: Vec<_> = state.volumes.iter().filter(holds).map(|volume| &volume.path).collect();
+    paths.sort();
+    for pair in paths.windows(2) {
+        let (first, second) = (pair[0], pair[1]);
+        if first == second || second.starts_with(&format!("{first}/")) {
+            broken.push(format!("{first} and {second}"));
+        }
+    }
+    broken
+}
+
+fn served(state: &State, history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for volume in state.volumes.iter().filter(|volume| in_use(volume, state, history)) {
+        let Some(made) = history.made.get(&volume.claim) else {
+            continue;
+        };
+        let wanted = made.directory(&volume.claim);
+        if volume.path != wanted {
+            broken.push(format!("PV {} has {}, not {wanted}", volume.name, volume.path));
+        }
+        let entry = Entry {
+            kind: "d".into(),
+            attributes: made.claim.kind.attributes().into(),
+            target: String::new(),
+        };
+        match state.export.get(&volume.path) {
+            Some(found) if *found == entry => {}
+            found => broken.push(format!("PV {} is on {}: {found:?}", volume.name, volume.path)),
+        }
+    }
+    broken
+}
+
+/// Whether the directory holds what the test put into the volume of the claim.
+fn holds_data(state: &State, directory: &str, uid: &str) -> bool {
+    let who = state.export.get(&format!("{directory}/{WHO}"));
+    who.is_some_and(|who| who.kind == "l" && who.target == uid)
+}
+
+fn data(state: &State, history: &History) -> Vec<String> {
+    let used = state.volumes.iter().filter(|volume| in_use(volume, state, history));
+    let lost =
+        used.filter(|volume| history.filled.contains(&volume.claim) && !holds_data(state, &volume.path, &volume.claim));
+    lost.map(|volume| format!("the data in {} is gone", volume.path))
+        .collect()
+}
+
+fn is_directory(state: &State, path: &str) -> bool {
+    state.export.get(path).is_some_and(|entry| entry.kind == "d")
+}
+
+fn one_directory(state: &State, history: &History) -> Vec<String> {
+    // A path named by a pattern may be another claim's by now, and an archive never is.
+    let named = history.made.iter().filter(|(_, made)| !made.claim.kind.is_marked());
+    let both = named
+        .filter(|(uid, made)| is_directory(state, &made.directory(uid)) && is_directory(state, &made.archive(uid)));
+    both.map(|(uid, made)| format!("{} and its archive", made.directory(uid)))
+        .collect()
+}
+
+/// The directories that are volumes' or archives, or nobody knows what: not the parents that patterns give them.
+fn directories(state: &State) -> impl Iterator<Item = &str> {
+    let parents: BTreeSet<String> = NAMESPACES
+        .iter()
+        .flat_map(|namespace| [(*namespace).to_owned(), format!("{namespace}/deeper")])
+        .collect();
+    let paths = state.export.keys().map(String::as_str);
+    paths.filter(move |path| {
+        let inner = path.rsplit_once('/').is_some_and(|(above, _)| !parents.contains(above));
+        !inner && !parents.contains(*path) && *path != TRAP && *path != ".nfsprov"
+    })
+}
+
+/// Whose directories are: PVs', or those of claims under whose policy they are archived or retained.
+///
+/// That a claim had a PV at all may be known a moment later, so it is asked for `at_rest` only.
+fn owners(state: &State, history: &History, at_rest: bool) -> BTreeSet<String> {
+    let mut places: BTreeSet<String> = state.volumes.iter().map(|volume| volume.path.clone()).collect();
+    for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
+        if at_rest && !history.provisioned.contains(uid) {
+            continue;
+        }
+        match made.claim.kind {
+            Kind::Plain | Kind::Pattern => _ = places.insert(made.archive(uid)),
+            Kind::Left | Kind::Kept => _ = places.insert(made.directory(uid)),
+            _ => {}
+        }
+    }
+    places
+}
+
+fn accounted(state: &State, history: &History) -> Vec<String> {
+    let mut live = BTreeSet::new();
+    for (uid, made) in &history.made {
+        let stored = state.claims.iter().any(|claim| claim.uid == *uid && !claim.going);
+        let written = state.export.contains_key(&format!("{MAKING}pvc-{uid}"));
+        if stored || written {
+            live.insert(made.directory(uid));
+        }
+    }
+    let owners = owners(state, history, false);
+    let lost = directories(state).filter(|path| !owners.contains(*path) && !live.contains(*path));
+    lost.map(|path| format!("{path} is nobody's")).collect()
+}
+
+fn owned(state: &State, history: &History) -> Vec<String> {
+    let owners = owners(state, history, true);
+    let lost = directories(state).filter(|path| !owners.contains(*path));
+    lost.map(|path| format!("{path} is nobody's")).collect()
+}
+
+fn outside(state: &State, history: &History) -> Vec<String> {
+    match state.outside == history.outside {
+        true => Vec::new(),
+        false => vec![format!("it was\n{}\nand is\n{}", history.outside, state.outside)],
+    }
+}
+
+fn bound(state: &State, history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (uid, made) in history.made.iter().filter(|(_, made)| !made.deleted) {
+        let wanted = match made.claim.kind {
+            Kind::Hostile => "Pending",
+            _ => "Bound",
+        };
+        match state.claims.iter().find(|claim| claim.uid == *uid) {
+            Some(found) if found.phase == wanted && !found.going => {}
+            found => broken.push(format!("{:?} is {found:?}", made.claim)),
+        }
+    }
+    for claim in &state.claims {
+        if history.made.get(&claim.uid).is_none_or(|made| made.deleted) {
+            broken.push(format!("the claim with uid {} was deleted and is there", claim.uid));
+        }
+    }
+    broken
+}
+
+fn volumes(state: &State, history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for volume in &state.volumes {
+        let deleted = history.made.get(&volume.claim).is_none_or(|made| made.deleted);
+        let wanted = if deleted { "Released" } else { "Bound" };
+        let retained = volume.policy == "Retain";
+        if volume.phase != wanted || (deleted && !retained) {
+            broken.push(format!(
+                "PV {} with policy {} is {}",
+                volume.name, volume.policy, volume.phase
+            ));
+        }
+    }
+    broken
+}
+
+fn finalizers(state: &State, _: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for volume in &state.volumes {
+        let mut wanted = vec![PROTECTION];
+        if volume.policy == "Delete" {
+            wanted.push(FINALIZER);
+        }
+        let mut found: Vec<&str> = volume.finalizers.iter().map(String::as_str).collect();
+        wanted.sort_unstable();
+        found.sort_unstable();
+        if volume.going || found != wanted {
+            broken.push(format!("PV {} (going: {}) has {found:?}", volume.name, volume.going));
+        }
+    }
+    broken
+}
+
+fn fates(state: &State, history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
+        let (directory, archive) = (made.directory(uid), made.archive(uid));
+        let (had, filled) = (history.provisioned.contains(uid), history.filled.contains(uid));
+        let place = match made.claim.kind {
+            Kind::Plain | Kind::Pattern => Some(&archive),
+            Kind::Left | Kind::Kept => Some(&directory),
+            Kind::Removed | Kind::Nested | Kind::Owned | Kind::Hostile => None,
+        };
+        match place {
+            Some(place) if had && !is_directory(state, place) => broken.push(format!("{place} is not there")),
+            Some(place) if filled && !holds_data(state, place, uid) => {
+                broken.push(format!("the data in {place} is gone"));
+            }
+            _ => {}
+        }
+        // Whoever has the path now put other data there.
+        if place != Some(&directory) && holds_data(state, &directory, uid) {
+            broken.push(format!("{directory} is there still"));
+        }
+    }
+    broken
+}
+
+fn markers(state: &State, history: &History) -> Vec<String> {
+    let mut wanted = BTreeMap::new();
+    for volume in &state.volumes {
+        let kind = history.made.get(&volume.claim).map(|made| made.claim.kind);
+        if kind.is_some_and(Kind::is_marked) {
+            wanted.insert(format!("{OWNERS}{}/@owner", volume.path), volume.claim.clone());
+        }
+    }
+    let mut broken = Vec::new();
+    for (path, uid) in &wanted {
+        if state.export.get(path).is_none_or(|entry| entry.target != *uid) {
+            broken.push(format!("{path} is {:?}", state.export.get(path)));
+        }
+    }
+    // One that was never served has its marker for as long as it asks.
+    let asks = |uid: &str| {
+        history
+            .made
+            .get(uid)
+            .is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile)
+    };
+    let mut kept: BTreeSet<&str> = BTreeSet::new();
+    let below = || state.export.iter().filter(|(path, _)| path.starts_with(OWNERS));
+    for (path, entry) in below().filter(|(_, entry)| entry.kind != "d") {
+        if !wanted.contains_key(path) && !asks(&entry.target) {
+            broken.push(format!("{path} says {}", entry.target));
+        }
+        let mut above = path.as_str();
+        while let Some((directory, _)) = above.rsplit_once('/') {
+            kept.insert(directory);
+            above = directory;
+        }
+    }
+    for (path, _) in below().filter(|(path, entry)| entry.kind == "d" && !kept.contains(path.as_str())) {
+        broken.push(format!("{path} holds no marker"));
+    }
+    broken
+}
+
+fn making(state: &State, history: &History) -> Vec<String> {
+    // One that was never served is in the making for as long as it asks.
+    let asks = |path: &str| {
+        let uid = path.strip_prefix(MAKING).and_then(|name| name.strip_prefix("pvc-"));
+        let made = uid.and_then(|uid| history.made.get(uid));
+        made.is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile)
+    };
+    let left = state
+        .export
+        .keys()
+        .filter(|path| path.starts_with(MAKING) && !asks(path));
+    left.cloned().collect()
+}
+
+fn protection(state: &State, _: &History) -> Vec<String> {
+    let taken = state.unprotected.difference(&state.released);
+    taken.map(|volume| format!("PV {volume} lost it to us")).collect()
+}

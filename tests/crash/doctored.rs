@@ -1,0 +1,334 @@
+//! The rules, each seen to fail: a state that keeps them all, and what breaks which.
+
+use crate::check::{RULES, When};
+use crate::plan::{Claim, Kind, NAMESPACES};
+use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, State, Stored, Volume, WHO};
+
+/// A change that breaks a rule.
+type Doctor = fn(&mut State, &mut History);
+
+/// Every rule, by a part of its name, with changes each of which breaks it; other rules may break with it.
+const DOCTORED: &[(&str, &[Doctor])] = &[
+    (
+        "one PV at most",
+        &[
+            |state, _| {
+                state.volumes.push(Volume {
+                    name: "pvc-other".into(),
+                    ..state.volumes[0].clone()
+                })
+            },
+            |state, _| state.claims[0].volume = "pvc-other".into(),
+            |state, _| _ = state.volumes.remove(0),
+        ],
+    ),
+    (
+        "no two PVs share",
+        &[
+            |state, _| state.volumes[0].path = state.volumes[1].path.clone(),
+            |state, _| state.volumes[0].path = format!("{}/below", state.volumes[1].path),
+        ],
+    ),
+    (
+        "volume in use is there, as",
+        &[
+            |state, _| _ = state.export.remove(&path(Kind::Plain, true)),
+            |state, _| entry(state, &path(Kind::Owned, true)).attributes = "0:0 2750".into(),
+            |state, _| entry(state, &path(Kind::Plain, true)).attributes = "0:0 755".into(),
+            |state, _| entry(state, &path(Kind::Plain, true)).kind = "l".into(),
+        ],
+    ),
+    (
+        "data of a volume in use",
+        &[
+            |state, _| _ = state.export.remove(&format!("{}/{WHO}", path(Kind::Plain, true))),
+            |state, _| entry(state, &format!("{}/{WHO}", path(Kind::Nested, true))).target = "u-other".into(),
+        ],
+    ),
+    (
+        "one directory or one archive",
+        &[|state, _| _ = state.export.insert(path(Kind::Plain, false), directory("0:0 777"))],
+    ),
+    (
+        "or found again by",
+        &[
+            |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
+            |state, _| _ = state.export.insert(path(Kind::Removed, false), directory("0:0 777")),
+            |state, _| _ = state.export.insert("crash-a/stranger".into(), directory("0:0 777")),
+        ],
+    ),
+    (
+        "outside the export",
+        &[|state, _| state.outside.push_str("another file")],
+    ),
+    (
+        "live claim is Bound",
+        &[
+            |state, _| state.claims[0].phase = "Pending".into(),
+            |state, _| state.claims[0].going = true,
+            |state, _| _ = state.claims.remove(0),
+            |state, _| state.claims.iter_mut().for_each(|claim| claim.phase = "Bound".into()),
+            |state, _| {
+                state.claims.push(Stored {
+                    uid: uid(Kind::Plain, false),
+                    ..Stored::default()
+                })
+            },
+        ],
+    ),
+    (
+        "without a live claim",
+        &[
+            |state, _| state.volumes[0].phase = "Available".into(),
+            |state, history| {
+                // Released for good, though it was to be deleted.
+                let claim = uid(Kind::Removed, false);
+                history.provisioned.insert(claim.clone());
+                state.volumes.push(Volume {
+                    phase: "Released".into(),
+                    ..volume(Kind::Removed, false)
+                });
+            },
+        ],
+    ),
+    (
+        "no finalizer is left",
+        &[
+            |state, _| state.volumes[0].going = true,
+            |state, _| state.volumes[0].finalizers.truncate(1),
+            |state, _| state.volumes[0].finalizers.clear(),
+            |state, _| {
+                state
+                    .volumes
+                    .iter_mut()
+                    .for_each(|volume| volume.finalizers.push(FINALIZER.into()))
+            },
+        ],
+    ),
+    (
+        "what was deleted",
+        &[
+            |state, _| _ = state.export.remove(&archive(Kind::Plain)),
+            |state, _| _ = state.export.remove(&format!("{}/{WHO}", archive(Kind::Pattern))),
+            |state, _| _ = state.export.remove(&path(Kind::Left, false)),
+            |state, _| fill(state, &path(Kind::Removed, false), &uid(Kind::Removed, false)),
+            |state, _| fill(state, &path(Kind::Nested, false), &uid(Kind::Nested, false)),
+        ],
+    ),
+    (
+        "archived or retained",
+        &[
+            |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
+            // An archive of what was never a volume.
+            |_, history| _ = history.provisioned.remove(&uid(Kind::Plain, false)),
+            |_, history| _ = history.provisioned.remove(&uid(Kind::Left, false)),
+        ],
+    ),
+    (
+        "every marker",
+        &[
+            |state, _| entry(state, &marker(Kind::Pattern, true)).target = "u-other".into(),
+            |state, _| _ = state.export.remove(&marker(Kind::Pattern, true)),
+            |state, _| {
+                _ = state
+                    .export
+                    .insert(marker(Kind::Pattern, false), link(&uid(Kind::Pattern, false)))
+            },
+            |state, _| {
+                _ = state
+                    .export
+                    .insert(".nfsprov/owners/crash-a/empty".into(), directory("0:0 700"))
+            },
+        ],
+    ),
+    (
+        "in the making",
+        &[|state, _| {
+            let path = format!(".nfsprov/making/pvc-{}", uid(Kind::Plain, true));
+            state.export.insert(path, link(&path_of_any()));
+        }],
+    ),
+    (
+        "pv-protection",
+        &[|state, _| _ = state.unprotected.insert("pvc-u".into())],
+    ),
+];
+
+/// Sees every rule hold for a good state, and break for each doctored one.
+pub fn test() -> Result<(), String> {
+    let (state, history) = good();
+    for (name, _, rule) in RULES {
+        let broken = rule(&state, &history);
+        if !broken.is_empty() {
+            return Err(format!("{name}: {broken:?} in a good state"));
+        }
+    }
+    for (name, _, rule) in RULES {
+        let doctored: Vec<_> = DOCTORED.iter().filter(|(part, _)| name.contains(part)).collect();
+        let [(_, doctors)] = doctored[..] else {
+            return Err(format!("{name} has {} entries here", doctored.len()));
+        };
+        for (number, doctor) in doctors.iter().enumerate() {
+            let (mut state, mut history) = good();
+            doctor(&mut state, &mut history);
+            if rule(&state, &history).is_empty() {
+                return Err(format!("{name}: change number {number} is not found"));
+            }
+        }
+    }
+    under_way()
+}
+
+/// What is all right in the middle of things, and not at rest.
+fn under_way() -> Result<(), String> {
+    let (mut state, mut history) = good();
+    let made = Made {
+        claim: claim(Kind::Removed, "new"),
+        deleted: true,
+    };
+    let directory_of = made.directory("u-new");
+    history.made.insert("u-new".into(), made);
+    state.export.insert(directory_of.clone(), directory("0:0 777"));
+    state
+        .export
+        .insert(".nfsprov/making/pvc-u-new".into(), link(&directory_of));
+    for (name, when, rule) in RULES {
+        let broken = rule(&state, &history);
+        if *when == When::Always && !broken.is_empty() {
+            return Err(format!("{name}: {broken:?} though it is written down"));
+        }
+    }
+    Ok(())
+}
+
+fn claim(kind: Kind, name: &str) -> Claim {
+    Claim {
+        namespace: NAMESPACES[0],
+        name: format!("{}-{name}", kind.class()),
+        kind,
+    }
+}
+
+fn uid(kind: Kind, live: bool) -> String {
+    format!("u-{}-{}", kind.class(), if live { "live" } else { "deleted" })
+}
+
+fn made(kind: Kind, live: bool) -> Made {
+    Made {
+        claim: claim(kind, if live { "live" } else { "deleted" }),
+        deleted: !live,
+    }
+}
+
+fn path(kind: Kind, live: bool) -> String {
+    made(kind, live).directory(&uid(kind, live))
+}
+
+fn path_of_any() -> String {
+    path(Kind::Plain, true)
+}
+
+fn archive(kind: Kind) -> String {
+    made(kind, false).archive(&uid(kind, false))
+}
+
+fn marker(kind: Kind, live: bool) -> String {
+    format!(".nfsprov/owners/{}/@owner", path(kind, live))
+}
+
+fn directory(attributes: &str) -> Entry {
+    Entry {
+        kind: "d".into(),
+        attributes: attributes.into(),
+        target: String::new(),
+    }
+}
+
+fn link(target: &str) -> Entry {
+    Entry {
+        kind: "l".into(),
+        attributes: "0:0 777".into(),
+        target: target.into(),
+    }
+}
+
+fn entry<'a>(state: &'a mut State, path: &str) -> &'a mut Entry {
+    state.export.entry(path.to_owned()).or_default()
+}
+
+fn fill(state: &mut State, place: &str, uid: &str) {
+    state.export.insert(place.to_owned(), directory("0:0 777"));
+    state.export.insert(format!("{place}/{WHO}"), link(uid));
+}
+
+fn volume(kind: Kind, live: bool) -> Volume {
+    let mut finalizers = vec![PROTECTION.to_owned()];
+    if kind.policy() == "Delete" {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    Volume {
+        name: format!("pvc-{}", uid(kind, live)),
+        claim: uid(kind, live),
+        path: path(kind, live),
+        phase: "Bound".into(),
+        policy: kind.policy().into(),
+        finalizers,
+        going: false,
+    }
+}
+
+/// One live and one deleted claim of each kind, all as it should be.
+fn good() -> (State, History) {
+    let (mut state, mut history) = (State::default(), History::default());
+    for kind in Kind::ALL {
+        for live in [true, false] {
+            let uid = uid(kind, live);
+            history.made.insert(uid.clone(), made(kind, live));
+            if live {
+                let (phase, name) = match kind {
+                    Kind::Hostile => ("Pending", String::new()),
+                    _ => ("Bound", format!("pvc-{uid}")),
+                };
+                state.claims.push(Stored {
+                    uid: uid.clone(),
+                    phase: phase.into(),
+                    volume: name,
+                    going: false,
+                });
+            }
+            if kind == Kind::Hostile {
+                continue;
+            }
+            history.provisioned.insert(uid.clone());
+            history.filled.insert(uid.clone());
+            if live {
+                state.volumes.push(volume(kind, true));
+                fill(&mut state, &path(kind, true), &uid);
+                entry(&mut state, &path(kind, true)).attributes = kind.attributes().into();
+            }
+        }
+        if kind.is_marked() {
+            let (marker, uid) = (marker(kind, true), uid(kind, true));
+            let mut above = marker.as_str();
+            while let Some((parent, _)) = above.rsplit_once('/') {
+                state.export.insert(parent.to_owned(), directory("0:0 700"));
+                above = parent;
+            }
+            state.export.insert(marker, link(&uid));
+        }
+    }
+    for kind in [Kind::Plain, Kind::Pattern] {
+        fill(&mut state, &archive(kind), &uid(kind, false));
+    }
+    for kind in [Kind::Left, Kind::Kept] {
+        fill(&mut state, &path(kind, false), &uid(kind, false));
+    }
+    let kept = Volume {
+        phase: "Released".into(),
+        ..volume(Kind::Kept, false)
+    };
+    state.volumes.push(kept);
+    state.unprotected.insert("pvc-gone".into());
+    state.released.insert("pvc-gone".into());
+    (state, history)
+}

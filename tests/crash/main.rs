@@ -1,0 +1,93 @@
+//! `make test-crash`: a provisioner that is killed at random moments, over and over, under claims and deletions.
+//!
+//! A real API server and controller manager, a kernel NFS server, and the rules of `check.rs`, of which those that
+//! hold at any moment are looked at after every kill and all at the end. `cargo test` runs a few rounds of it.
+//! `CRASH_ROUNDS` says how many, `CRASH_SEED` which: what happens when is the same again for a seed, up to what the
+//! machine makes of it. `K8S=latest` chooses the newer Kubernetes.
+
+mod check;
+mod doctored;
+mod place;
+mod plan;
+mod run;
+mod state;
+
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nfsprov_lab::namespace::{Entry, enter_for};
+use nfsprov_lab::{Lab, Lane};
+
+/// How many rounds `cargo test` runs.
+const ROUNDS: usize = 5;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // One after the other, so that what the rounds say stays in one piece.
+    arguments.test_threads = Some(1);
+    match trials(&arguments) {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trials(arguments: &Arguments) -> Result<Vec<Trial>> {
+    let (rounds, seed) = (variable("CRASH_ROUNDS")?, variable("CRASH_SEED")?);
+    let lane = variable("K8S")?.unwrap_or_default();
+    let lab = match arguments.list {
+        true => None,
+        false => match enter_for(&[lane])? {
+            Entry::Inside(lab) => Some(lab),
+            Entry::Skip(why) => {
+                eprintln!("skipped: the rounds: {why}");
+                None
+            }
+        },
+    };
+    let lacking = lab.is_none();
+    let seed = seed.unwrap_or_else(moment);
+    let rounds = rounds.unwrap_or(ROUNDS);
+    let killed = move || {
+        let lab = lab.as_ref().ok_or("there is no lab")?;
+        crash(lab, lane, seed, rounds).map_err(|error| Failed::from(format!("{error:#}")))
+    };
+    Ok(vec![
+        Trial::test("plans_are_repeatable", || plan::test().map_err(Failed::from)),
+        Trial::test("every_rule_can_be_broken", || doctored::test().map_err(Failed::from)),
+        Trial::test("killed_at_random_it_continues", killed).with_ignored_flag(lacking),
+    ])
+}
+
+fn crash(lab: &Lab, lane: Lane, seed: u64, rounds: usize) -> Result<()> {
+    let tally = tokio::runtime::Runtime::new()?.block_on(run::run(lab, lane, seed, rounds))?;
+    println!("crash: {} passed, {} failed", tally.passed, tally.failed);
+    ensure!(
+        tally.failed == 0,
+        "rules were broken; the same again: CRASH_SEED={seed} CRASH_ROUNDS={rounds}"
+    );
+    Ok(())
+}
+
+/// A variable of the environment, if it is set.
+fn variable<T: FromStr>(name: &str) -> Result<Option<T>>
+where
+    T::Err: std::fmt::Display,
+{
+    let Some(text) = std::env::var(name).ok().filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let parsed = text.parse().map_err(|error| anyhow::anyhow!("{error}"));
+    parsed.with_context(|| format!("{name}={text}")).map(Some)
+}
+
+/// Another seed at every run.
+fn moment() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos())
+}

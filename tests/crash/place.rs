@@ -1,0 +1,249 @@
+//! Where it happens, and how it is looked at: a control plane, an NFS server, what lies beside its export.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::process::Process;
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::plan::{Kind, NAMESPACES, TRAP};
+use crate::state::{Entry, PROTECTION, State, Stored, Volume, WHO};
+
+/// The provisioner's name.
+pub const PROVISIONER: &str = "crash.test/nfs";
+
+/// The user that the provisioner is to the API server, which its audit log tells from all others.
+const USER: &str = "provisioner-under-test";
+
+/// The user of the controller that may take pv-protection off.
+const PROTECTOR: &str = "system:serviceaccount:kube-system:pv-protection-controller";
+
+/// The export's root on the server.
+const EXPORT: &str = "/nfsdata";
+
+/// What of writes on PVs the API server is to log: all of them, with what they led to.
+const AUDIT: &str = "
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: RequestResponse
+  verbs: [patch, update]
+  resources: [{group: '', resources: [persistentvolumes]}]
+- level: None
+";
+
+/// All that lies beside the export and could be hit: names in the root, and a tree that links on the export point at.
+const OUTSIDE: &str = "ls -1 / && find /canary -printf '%y %U:%G %m %s %T@ %C@ %p %l\\n' && cat /canary/deep/er/file";
+
+/// The cluster, the server and the identity of the provisioner.
+pub struct Place {
+    pub client: Client,
+    pub plane: ControlPlane,
+    nfs: Guest,
+    kubeconfig: PathBuf,
+    audit: PathBuf,
+    logs: PathBuf,
+}
+
+impl Place {
+    /// Brings it all up, with the classes and the rights that the contract names.
+    pub async fn new(lab: &Lab, lane: Lane) -> Result<Self> {
+        let (policy, audit) = (lab.dir().join("audit-policy.yaml"), lab.dir().join("audit.log"));
+        std::fs::write(&policy, AUDIT).with_context(|| format!("cannot write {}", policy.display()))?;
+        let options = ControlPlaneOptions {
+            lane,
+            api_server_args: vec![
+                format!("--audit-policy-file={}", policy.display()),
+                format!("--audit-log-path={}", audit.display()),
+                // In megabytes; not to be rotated.
+                "--audit-log-maxsize=10000".to_owned(),
+            ],
+            ..ControlPlaneOptions::default()
+        };
+        let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
+        let place = Self {
+            client: plane.client().await?,
+            kubeconfig: plane.kubeconfig_for(USER, &[])?,
+            plane,
+            nfs,
+            audit,
+            logs: lab.dir().to_owned(),
+        };
+        place.prepare().await?;
+        Ok(place)
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let params = PostParams::default();
+        for name in NAMESPACES {
+            let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+            Api::all(self.client.clone()).create(&params, &namespace).await?;
+        }
+        for kind in Kind::ALL {
+            let parameters: serde_json::Map<_, _> = kind
+                .parameters()
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), json!(value)))
+                .collect();
+            let class: StorageClass = serde_json::from_value(json!({
+                "metadata": {"name": kind.class()}, "provisioner": PROVISIONER,
+                "reclaimPolicy": kind.policy(), "parameters": parameters,
+            }))?;
+            Api::all(self.client.clone()).create(&params, &class).await?;
+        }
+        // What the contract asks for, and nothing more.
+        let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": USER}, "rules": [
+            {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": [""], "resources": ["persistentvolumes"],
+             "verbs": ["get", "list", "watch", "create", "patch", "delete"]},
+            {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+        ]}))?;
+        let binding: ClusterRoleBinding = serde_json::from_value(json!({
+            "metadata": {"name": USER}, "subjects": [{"kind": "User", "name": USER}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": USER},
+        }))?;
+        Api::all(self.client.clone()).create(&params, &role).await?;
+        Api::all(self.client.clone()).create(&params, &binding).await?;
+        let prepare = format!(
+            "mkdir -p /canary/deep/er && echo sings >/canary/deep/er/file && chmod 0640 /canary/deep/er/file && \
+             ln -s er /canary/deep/link && ln -s /canary {EXPORT}/{TRAP}"
+        );
+        self.nfs.ssh(&prepare).await?;
+        Ok(())
+    }
+
+    /// Starts the provisioner; its log is the file called so.
+    pub fn start(&self, log: &str) -> Result<Process> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+        command.args(["provision", "--watch", "--name", PROVISIONER, "--path", EXPORT]);
+        command.arg("--server").arg(self.nfs.address().to_string());
+        command.arg("--kubeconfig").arg(&self.kubeconfig);
+        Process::spawn("nfsprov provision", self.logs.join(log), command)
+    }
+
+    /// Looks at everything but the audit log.
+    pub async fn look(&self) -> Result<State> {
+        let claims: Api<PersistentVolumeClaim> = Api::all(self.client.clone());
+        let claims = claims.list(&Default::default()).await?;
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        let volumes = volumes.list(&Default::default()).await?;
+        let list = format!("cd {EXPORT} && find . -mindepth 1 -printf '%y\\t%U:%G %m\\t%P\\t%l\\n'");
+        let listing = self.nfs.ssh(&list).await?;
+        let line = |line: &str| {
+            let [kind, attributes, path, target] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err(anyhow::anyhow!("find says {line:?}"));
+            };
+            let entry = Entry {
+                kind: kind.to_owned(),
+                attributes: attributes.to_owned(),
+                target: target.to_owned(),
+            };
+            Ok((path.to_owned(), entry))
+        };
+        Ok(State {
+            claims: claims.iter().map(stored).collect(),
+            volumes: volumes.iter().map(volume).collect(),
+            export: listing.lines().map(line).collect::<Result<_>>()?,
+            outside: self.outside().await?,
+            ..State::default()
+        })
+    }
+
+    /// What lies beside the export.
+    pub async fn outside(&self) -> Result<String> {
+        self.nfs.ssh(OUTSIDE).await
+    }
+
+    /// Puts data, a tree and links outwards into directories, each with the uid of its claim.
+    pub async fn fill(&self, directories: &[(String, String)]) -> Result<()> {
+        let fill = |(path, uid): &(String, String)| {
+            format!(
+                "mkdir -p '{path}/deep/er' && echo data >'{path}/deep/er/file' && \
+                 ln -s /canary '{path}/out' && ln -s {uid} '{path}/{WHO}'"
+            )
+        };
+        let script: Vec<String> = directories.iter().map(fill).collect();
+        if !script.is_empty() {
+            self.nfs.ssh(&format!("cd {EXPORT} && {}", script.join(" && "))).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what the audit log tells of pv-protection.
+    pub fn audited(&self, state: &mut State) -> Result<usize> {
+        let log = std::fs::read_to_string(&self.audit);
+        let log = log.with_context(|| format!("cannot read {}", self.audit.display()))?;
+        let mut ours = 0;
+        for line in log.lines() {
+            let entry: Value = serde_json::from_str(line).context("the audit log is no JSON")?;
+            if entry["responseStatus"]["code"] != 200 {
+                continue;
+            }
+            let after: BTreeSet<&str> = entry["responseObject"]["metadata"]["finalizers"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            let name = entry["objectRef"]["name"].as_str().unwrap_or_default().to_owned();
+            let user = entry["user"]["username"].as_str().unwrap_or_default();
+            ours += usize::from(user == USER);
+            match (user, after.contains(PROTECTION)) {
+                (USER, false) => _ = state.unprotected.insert(name),
+                (PROTECTOR, false) => _ = state.released.insert(name),
+                _ => {}
+            }
+        }
+        Ok(ours)
+    }
+}
+
+/// Ends the provisioner as an administrator would.
+pub async fn stop(mut provisioner: Process) -> Result<()> {
+    provisioner.signal("TERM")?;
+    let status = tokio::time::timeout(Duration::from_secs(30), provisioner.wait()).await;
+    let status = status.context("nfsprov does not stop")??;
+    anyhow::ensure!(status.success(), "nfsprov ended with {status}");
+    Ok(())
+}
+
+fn stored(claim: &PersistentVolumeClaim) -> Stored {
+    let status = claim.status.as_ref();
+    Stored {
+        uid: claim.uid().unwrap_or_default(),
+        phase: status.and_then(|status| status.phase.clone()).unwrap_or_default(),
+        volume: claim
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.volume_name.clone())
+            .unwrap_or_default(),
+        going: claim.metadata.deletion_timestamp.is_some(),
+    }
+}
+
+fn volume(volume: &PersistentVolume) -> Volume {
+    let spec = volume.spec.clone().unwrap_or_default();
+    let path = spec.nfs.map(|nfs| nfs.path).unwrap_or_default();
+    let status = volume.status.as_ref();
+    Volume {
+        name: volume.name_any(),
+        claim: spec.claim_ref.and_then(|claim| claim.uid).unwrap_or_default(),
+        path: path.strip_prefix(&format!("{EXPORT}/")).unwrap_or(&path).to_owned(),
+        phase: status.and_then(|status| status.phase.clone()).unwrap_or_default(),
+        policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
+        finalizers: volume.finalizers().to_vec(),
+        going: volume.metadata.deletion_timestamp.is_some(),
+    }
+}

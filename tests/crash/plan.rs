@@ -1,0 +1,270 @@
+//! What a run does (PURE): a seed in; claims, deletions and the moments of the kills out.
+
+use std::time::Duration;
+
+/// How many claims live between two rounds.
+pub const LIVE: usize = 50;
+
+/// The namespaces of the claims.
+pub const NAMESPACES: [&str; 2] = ["crash-a", "crash-b"];
+
+/// A link in the export's root that leads out of it, to what must not change.
+pub const TRAP: &str = "trap";
+
+/// The classes: the ways in which directories are named, made and left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// No parameters: named by default, archived.
+    Plain,
+    /// `onDelete: delete`.
+    Removed,
+    /// `onDelete: retain`.
+    Left,
+    /// Named by namespace and claim, archived; names come again.
+    Pattern,
+    /// The same, one level deeper, removed; names come again.
+    Nested,
+    /// With owner, group and mode, removed.
+    Owned,
+    /// `reclaimPolicy: Retain`.
+    Kept,
+    /// A path through [`TRAP`], never to be served.
+    Hostile,
+}
+
+/// All kinds, as often as they are chosen.
+const CHOICE: [Kind; 20] = {
+    use Kind::*;
+    [
+        Plain, Plain, Plain, Plain, Removed, Removed, Removed, Removed, Left, Left, Pattern, Pattern, Pattern, Nested,
+        Nested, Nested, Owned, Owned, Kept, Hostile,
+    ]
+};
+
+impl Kind {
+    /// Every kind once.
+    pub const ALL: [Kind; 8] = {
+        use Kind::*;
+        [Plain, Removed, Left, Pattern, Nested, Owned, Kept, Hostile]
+    };
+
+    /// The class' name.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Removed => "removed",
+            Self::Left => "left",
+            Self::Pattern => "pattern",
+            Self::Nested => "nested",
+            Self::Owned => "owned",
+            Self::Kept => "kept",
+            Self::Hostile => "hostile",
+        }
+    }
+
+    /// The class' parameters.
+    pub fn parameters(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Plain | Self::Kept => &[],
+            Self::Removed => &[("onDelete", "delete")],
+            Self::Left => &[("onDelete", "retain")],
+            Self::Pattern => &[("pathPattern", "${.PVC.namespace}/${.PVC.name}")],
+            Self::Nested => &[
+                ("pathPattern", "${.PVC.namespace}/deeper/${.PVC.name}"),
+                ("archiveOnDelete", "false"),
+            ],
+            Self::Owned => &[
+                ("onDelete", "delete"),
+                ("dirUid", "1000"),
+                ("dirGid", "2000"),
+                ("dirMode", "2750"),
+            ],
+            Self::Hostile => &[("pathPattern", "trap/${.PVC.name}")],
+        }
+    }
+
+    /// The class' reclaim policy.
+    pub fn policy(self) -> &'static str {
+        match self {
+            Self::Kept => "Retain",
+            _ => "Delete",
+        }
+    }
+
+    /// Owner, group and mode of a directory.
+    pub fn attributes(self) -> &'static str {
+        match self {
+            Self::Owned => "1000:2000 2750",
+            _ => "0:0 777",
+        }
+    }
+
+    /// Whether the directory's name says nothing of the volume, so that a marker says whose it is.
+    pub fn is_marked(self) -> bool {
+        matches!(self, Self::Pattern | Self::Nested)
+    }
+}
+
+/// A claim, by what it is called and of what kind it is; the kind is part of the name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    pub namespace: &'static str,
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// Something that users and administrators do meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Makes the claim, once an earlier one of its name is gone.
+    Create,
+    /// Deletes the claim.
+    Delete,
+    /// Deletes the claim's PV, which then waits for the claim to go.
+    DeleteVolume,
+}
+
+/// When the provisioner is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// So long after its start.
+    Starting(Duration),
+    /// So long after it said that it watches.
+    Serving(Duration),
+}
+
+/// One life of the provisioner, and what happens during it and before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// What happens to each claim, in this order; at a time since the provisioner's start, or before it is started.
+    pub chains: Vec<(Claim, Vec<(Option<Duration>, Step)>)>,
+    /// Its end.
+    pub kill: Kill,
+}
+
+/// The splitmix64 generator: numbers that depend on the seed alone, on every machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn millis(&mut self, end: u64) -> Duration {
+        // In microseconds, so that no two moments need be the same.
+        Duration::from_micros(self.below(end * 1000))
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// The rounds of a run.
+pub fn rounds(seed: u64, count: usize) -> Vec<Round> {
+    let mut random = Random::new(seed);
+    let mut live: Vec<Claim> = Vec::new();
+    (0..count).map(|number| round(&mut random, number, &mut live)).collect()
+}
+
+fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
+    let kill = match random.chance(15) {
+        true => Kill::Starting(random.millis(250)),
+        false => Kill::Serving(random.millis(700)),
+    };
+    let mut chains: Vec<(Claim, Vec<(Option<Duration>, Step)>)> = Vec::new();
+    // Before the start, or at any time of a life and some time after.
+    let moment = |random: &mut Random| (!random.chance(35)).then(|| random.millis(900));
+    let mut again = Vec::new();
+    let goings = 5 + random.below(11) as usize;
+    for _ in 0..goings.min(live.len()) {
+        let claim = live.swap_remove(random.below(live.len() as u64) as usize);
+        let when = moment(random);
+        let mut steps = Vec::new();
+        // Some administrator takes the PV first.
+        if random.chance(15) {
+            steps.push((when, Step::DeleteVolume));
+        }
+        steps.push((when.map(|when| when + random.millis(50)), Step::Delete));
+        // And some user wants it back at once, under the same name.
+        if claim.kind.is_marked() && random.chance(50) {
+            steps.push((when.map(|when| when + random.millis(100)), Step::Create));
+            again.push(claim.clone());
+        }
+        chains.push((claim, steps));
+    }
+    live.append(&mut again);
+    let mut made = 0;
+    while live.len() < LIVE {
+        let kind = CHOICE[random.below(CHOICE.len() as u64) as usize];
+        let claim = Claim {
+            namespace: NAMESPACES[random.below(2) as usize],
+            name: format!("{}-{number}-{made}", kind.class()),
+            kind,
+        };
+        made += 1;
+        let when = moment(random);
+        let mut steps = vec![(when, Step::Create)];
+        match random.chance(15) {
+            // A life so short that the claim may go in any phase.
+            true => steps.push((when.map(|when| when + random.millis(150)), Step::Delete)),
+            false => live.push(claim.clone()),
+        }
+        chains.push((claim, steps));
+    }
+    Round { chains, kill }
+}
+
+/// What the plans promise: the same again for a seed, and all kinds and moments in a long run.
+pub fn test() -> Result<(), String> {
+    let plan = rounds(7, 60);
+    let all = || plan.iter().flat_map(|round| &round.chains);
+    let steps = || all().flat_map(|(_, steps)| steps);
+    let facts = [
+        ("another plan for the same seed", plan == rounds(7, 60)),
+        ("the same plan for another seed", plan != rounds(8, 60)),
+        (
+            "a kind never comes",
+            Kind::ALL.iter().all(|kind| all().any(|(claim, _)| claim.kind == *kind)),
+        ),
+        (
+            "no volume is deleted before its claim",
+            steps().any(|(_, step)| *step == Step::DeleteVolume),
+        ),
+        (
+            "no claim goes while the provisioner is down",
+            steps().any(|step| *step == (None, Step::Delete)),
+        ),
+        (
+            "no name comes again",
+            all().any(|(_, steps)| steps.len() > 1 && steps.last().is_some_and(|(_, step)| *step == Step::Create)),
+        ),
+        (
+            "no life is short",
+            all().any(|(_, steps)| steps[0].1 == Step::Create && steps.len() == 2),
+        ),
+        (
+            "one is never killed while starting, or never later",
+            [true, false].iter().all(|starting| {
+                let is = |round: &Round| matches!(round.kill, Kill::Starting(_)) == *starting;
+                plan.iter().any(is)
+            }),
+        ),
+    ];
+    match facts.iter().find(|(_, holds)| !holds) {
+        Some((broken, _)) => Err((*broken).to_owned()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,334 @@
+//! The run: rounds of a provisioner that is killed, and a last one that comes to rest.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::future::try_join_all;
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::runtime::wait::{await_condition, conditions::is_deleted};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use nfsprov_lab::process::Process;
+use nfsprov_lab::{Lab, Lane};
+use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::check::{RULES, When};
+use crate::place::{Place, stop};
+use crate::plan::{Claim, Kill, Kind, LIVE, Round, Step, rounds};
+use crate::state::{History, Made, State};
+
+/// How long anything that must happen may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the last provisioner may take until nothing is left to do.
+const REST: Duration = Duration::from_secs(180);
+
+/// How many breaches are written out in full.
+const TOLD: usize = 20;
+
+/// A run under way.
+struct Run {
+    place: Place,
+    history: Arc<Mutex<History>>,
+    /// The uid that a claim had last.
+    uids: Mutex<HashMap<Claim, String>>,
+    tally: Tally,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+    starting: usize,
+    serving: usize,
+    half_made: usize,
+    half_gone: usize,
+    told: usize,
+}
+
+/// Runs `count` rounds of the plan for `seed`, then one more life to its rest; says what it found.
+pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally> {
+    let place = Place::new(lab, lane).await?;
+    println!(
+        "crash: seed {seed}, {count} rounds, {LIVE} live claims, Kubernetes {}",
+        place.plane.version()
+    );
+    let history = History {
+        outside: place.outside().await?,
+        ..History::default()
+    };
+    let history = Arc::new(Mutex::new(history));
+    let watching = tokio::spawn(remember(place.client.clone(), history.clone()));
+    let mut run = Run {
+        place,
+        history,
+        uids: Mutex::default(),
+        tally: Tally::default(),
+    };
+    for (number, round) in rounds(seed, count).iter().enumerate() {
+        run.round(number, round)
+            .await
+            .with_context(|| format!("round {number}"))?;
+    }
+    run.rest().await?;
+    ensure!(!watching.is_finished(), "the watch on PVs ended");
+    watching.abort();
+    run.place.plane.stop().await?;
+    Ok(run.tally)
+}
+
+/// Remembers every PV that ever was.
+async fn remember(client: Client, history: Arc<Mutex<History>>) {
+    let volumes: Api<PersistentVolume> = Api::all(client);
+    let events = watcher(volumes, watcher::Config::default())
+        .default_backoff()
+        .touched_objects();
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        let claim = event.ok().and_then(|volume| volume.spec?.claim_ref?.uid);
+        let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.provisioned.extend(claim);
+    }
+}
+
+impl Run {
+    async fn round(&mut self, number: usize, round: &Round) -> Result<()> {
+        let this = &*self;
+        let early = round.chains.iter().map(|(claim, steps)| async move {
+            for (_, step) in steps.iter().filter(|(when, _)| when.is_none()) {
+                this.step(claim, *step).await?;
+            }
+            anyhow::Ok(())
+        });
+        try_join_all(early).await?;
+        let log = format!("provision-{number}.log");
+        let provisioner = self.place.start(&log)?;
+        let start = Instant::now();
+        let late = round.chains.iter().map(|(claim, steps)| async move {
+            for (when, step) in steps {
+                if let Some(when) = when {
+                    sleep_until(start + *when).await;
+                    this.step(claim, *step).await?;
+                }
+            }
+            anyhow::Ok(())
+        });
+        tokio::try_join!(end(provisioner, round.kill), try_join_all(late))?;
+        match round.kill {
+            Kill::Starting(_) => self.tally.starting += 1,
+            Kill::Serving(_) => self.tally.serving += 1,
+        }
+        let state = self.place.look().await?;
+        self.count_halves(&state);
+        let broken = self.broken(&state, When::Always);
+        self.verdict(&format!("round {number}"), broken);
+        self.fill(&state).await
+    }
+
+    /// One thing that somebody does to a claim.
+    async fn step(&self, claim: &Claim, step: Step) -> Result<()> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.place.client.clone(), claim.namespace);
+        let uid = self
+            .uids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(claim)
+            .cloned();
+        match (step, uid) {
+            (Step::Create, earlier) => {
+                if let Some(uid) = earlier {
+                    let gone = await_condition(claims.clone(), &claim.name, is_deleted(&uid));
+                    timeout(PATIENCE, gone)
+                        .await
+                        .with_context(|| format!("{} does not go", claim.name))??;
+                }
+                let object = serde_json::from_value(json!({
+                    "metadata": {"name": claim.name},
+                    "spec": {"storageClassName": claim.kind.class(), "accessModes": ["ReadWriteMany"],
+                             "resources": {"requests": {"storage": "1Gi"}}},
+                }))?;
+                let made = claims.create(&Default::default(), &object).await?;
+                let uid = made.uid().context("a claim without uid")?;
+                self.uids
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(claim.clone(), uid.clone());
+                let made = Made {
+                    claim: claim.clone(),
+                    deleted: false,
+                };
+                self.history().made.insert(uid, made);
+            }
+            (Step::Delete, Some(uid)) => {
+                if let Some(made) = self.history().made.get_mut(&uid) {
+                    made.deleted = true;
+                }
+                claims.delete(&claim.name, &Default::default()).await?;
+            }
+            (Step::DeleteVolume, Some(uid)) => {
+                let volumes: Api<PersistentVolume> = Api::all(self.place.client.clone());
+                match volumes.delete(&format!("pvc-{uid}"), &Default::default()).await {
+                    // It has none yet.
+                    Err(kube::Error::Api(status)) if status.is_not_found() => {}
+                    answer => _ = answer?,
+                }
+            }
+            (step, None) => bail!("{step:?} of {claim:?}, which was never made"),
+        }
+        Ok(())
+    }
+
+    fn history(&self) -> std::sync::MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the kill interrupted: directories that have no PV yet, PVs whose directory is dealt with already.
+    fn count_halves(&mut self, state: &State) {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_volume = |uid: &str| state.volumes.iter().any(|volume| volume.claim == uid);
+        let made = history.made.iter().filter(|(uid, made)| {
+            !made.claim.kind.is_marked()
+                && state.export.contains_key(&made.directory(uid))
+                && !has_volume(uid)
+                && !matches!(made.claim.kind, Kind::Left | Kind::Kept)
+        });
+        self.tally.half_made += made.count();
+        let gone = state
+            .volumes
+            .iter()
+            .filter(|volume| volume.policy == "Delete" && !state.export.contains_key(&volume.path));
+        self.tally.half_gone += gone.count();
+    }
+
+    fn broken(&self, state: &State, when: When) -> Vec<String> {
+        let history = self.history();
+        let rules = RULES
+            .iter()
+            .filter(|(_, holds, _)| when == When::AtRest || *holds == When::Always);
+        rules
+            .flat_map(|(name, _, rule)| {
+                let broken = rule(state, &history);
+                broken.into_iter().map(move |what| format!("{name}: {what}"))
+            })
+            .collect()
+    }
+
+    fn verdict(&mut self, what: &str, broken: Vec<String>) {
+        match broken.is_empty() {
+            true => self.tally.passed += 1,
+            false => self.tally.failed += 1,
+        }
+        for breach in broken {
+            self.tally.told += 1;
+            if self.tally.told <= TOLD {
+                println!("broken after {what}: {breach}");
+            }
+        }
+    }
+
+    /// Puts data into the volumes that have none yet. Nobody else is at work.
+    async fn fill(&self, state: &State) -> Result<()> {
+        let empty: Vec<(String, String)> = {
+            let history = self.history();
+            let used = |uid: &str| history.made.get(uid).is_some_and(|made| !made.deleted);
+            let volumes = state.volumes.iter().filter(|volume| {
+                let ready = volume.phase == "Bound" && !volume.going && state.export.contains_key(&volume.path);
+                ready && used(&volume.claim) && !history.filled.contains(&volume.claim)
+            });
+            volumes
+                .map(|volume| (volume.path.clone(), volume.claim.clone()))
+                .collect()
+        };
+        self.place.fill(&empty).await?;
+        self.history().filled.extend(empty.into_iter().map(|(_, uid)| uid));
+        Ok(())
+    }
+
+    /// One life that nobody ends, until all rules hold that hold at rest; or until it is clear that they never will.
+    async fn rest(&mut self) -> Result<()> {
+        let provisioner = self.place.start("provision-last.log")?;
+        let start = Instant::now();
+        loop {
+            provisioner.expect_running()?;
+            let state = self.place.look().await?;
+            if self.broken(&state, When::AtRest).is_empty() || start.elapsed() > REST {
+                break;
+            }
+            sleep(Duration::from_millis(250)).await;
+        }
+        let took = start.elapsed();
+        stop(provisioner).await?;
+        let mut state = self.place.look().await?;
+        let audited = self.place.audited(&mut state)?;
+        ensure!(audited > 0, "the audit log has none of our writes");
+        let broken = self.broken(&state, When::AtRest);
+        self.summary(&state, audited, took);
+        self.verdict("the last life", broken);
+        Ok(())
+    }
+
+    fn summary(&self, state: &State, audited: usize, took: Duration) {
+        let history = self.history();
+        let Tally {
+            starting,
+            serving,
+            half_made,
+            half_gone,
+            told,
+            ..
+        } = &self.tally;
+        let live = history.made.values().filter(|made| !made.deleted).count();
+        let (made, provisioned) = (history.made.len(), history.provisioned.len());
+        let archives = state
+            .export
+            .keys()
+            .filter(|path| path.starts_with("archived-") && !path.contains('/'));
+        let bound = state.volumes.iter().filter(|volume| volume.phase == "Bound").count();
+        println!("kills: {starting} while starting, {serving} while serving");
+        println!("interrupted: {half_made} directories without their PV yet, {half_gone} PVs without their directory");
+        println!(
+            "claims: {made} made, {} deleted, {live} live; {provisioned} had a PV",
+            made - live
+        );
+        println!(
+            "at rest after {:.1} s: {bound} PVs in use, {} retained, {} archives, {} volumes with data",
+            took.as_secs_f64(),
+            state.volumes.len() - bound,
+            archives.count(),
+            history.filled.len(),
+        );
+        println!(
+            "audited: {audited} writes of the provisioner on PVs, {} by the cluster's own protection",
+            state.released.len()
+        );
+        println!("rules: {} in all; {told} breaches before the end", RULES.len());
+    }
+}
+
+/// Kills the provisioner at its moment.
+async fn end(mut provisioner: Process, kill: Kill) -> Result<()> {
+    let after = match kill {
+        Kill::Starting(after) => after,
+        Kill::Serving(after) => {
+            let end = Instant::now() + PATIENCE;
+            loop {
+                let log = std::fs::read_to_string(provisioner.log()).unwrap_or_default();
+                if log.contains("watching claims and volumes") {
+                    break;
+                }
+                provisioner.expect_running()?;
+                ensure!(Instant::now() < end, "nfsprov does not watch; it says\n{log}");
+                sleep(Duration::from_millis(5)).await;
+            }
+            after
+        }
+    };
+    sleep(after).await;
+    provisioner.expect_running()?;
+    provisioner.kill().await
+}
