@@ -6,11 +6,11 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::cluster_options;
-use crate::cli::{Format, Global, LogFormat, Provision, Via};
+use super::{access, cluster_options};
+use crate::cli::{Format, Global, LogFormat, Provision, Ssh, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, Mounted, Wire};
+use crate::export::{self, Export, Location, Mounted, Wire};
 use crate::output;
 use crate::provisioner::events::Events;
 use crate::provisioner::http;
@@ -26,8 +26,12 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server,
         path: args.path,
     };
+    if !matches!(args.via, Via::Ssh(_)) && args.ssh != Ssh::default() {
+        return Err(UsageError("the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST").into());
+    }
     let export = match &args.via {
         Via::Nfs => Export::Wire(Wire::new(location.clone())),
+        Via::Ssh(target) => Export::Ssh(export::Ssh::new(location.clone(), target.clone(), access(&args.ssh)?)),
         Via::Dir(root) => Export::Mounted(Mounted::new(location.clone(), root)),
     };
     let lease = election::lease_name(&args.name);

@@ -330,11 +330,7 @@ mod tests {
         ] {
             let files = file(&format!("{hosts} {}\n", text(&good)));
             let unknown = Verdict::Unknown { authority: None };
-            assert_eq!(
-                judge(&files, host, port, &good),
-                unknown,
-                "{hosts} for {host}:{port}"
-            );
+            assert_eq!(judge(&files, host, port, &good), unknown, "{hosts} for {host}:{port}");
         }
     }
 
@@ -361,7 +357,12 @@ mod tests {
     #[test]
     fn a_revoked_key_is_refused_even_if_it_is_recorded() {
         let (bad, good) = (key("ssh-ed25519", 1), key("ssh-ed25519", 2));
-        let files = file(&format!("nfs {}\n@revoked * {}\nnfs {}\n", text(&bad), text(&bad), text(&good)));
+        let files = file(&format!(
+            "nfs {}\n@revoked * {}\nnfs {}\n",
+            text(&bad),
+            text(&bad),
+            text(&good)
+        ));
         let Verdict::Revoked { place } = judge(&files, "nfs", 22, &bad) else {
             panic!("a revoked key was not noticed");
         };

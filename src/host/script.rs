@@ -89,7 +89,11 @@ mod tests {
     /// Has a shell read `text`.
     fn sh(text: &str) -> Vec<u8> {
         let mut command = Command::new("sh");
-        command.arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg("-s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         // A shell that was killed by its script doesn't read the rest.
         _ = child.stdin.take().unwrap().write_all(text.as_bytes());
@@ -147,7 +151,19 @@ mod tests {
 
     #[test]
     fn no_shell_looks_into_a_quoted_word() {
-        for word in ["plain", "a b", "$HOME `id` \\ \"", "it's", "''", "-rf", "*", "ÁÂÃ默认", "", "#x", "!y"] {
+        for word in [
+            "plain",
+            "a b",
+            "$HOME `id` \\ \"",
+            "it's",
+            "''",
+            "-rf",
+            "*",
+            "ÁÂÃ默认",
+            "",
+            "#x",
+            "!y",
+        ] {
             let said = sh(&frame().wrap(&format!("printf %s {}", quote(word))));
             let framed = frame().find(&said).unwrap();
             assert_eq!(framed.stdout, word.as_bytes());

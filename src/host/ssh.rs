@@ -228,12 +228,7 @@ impl Host {
 }
 
 /// A connection's life.
-fn serve(
-    target: &Target,
-    access: &Access,
-    ready: oneshot::Sender<Result<String, ConnectError>>,
-    jobs: &Receiver<Job>,
-) {
+fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String, ConnectError>>, jobs: &Receiver<Job>) {
     let connected = connect::connect(target, access, &|| ready.is_closed());
     let mut connection = match connected {
         Ok(connection) => connection,

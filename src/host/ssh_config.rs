@@ -192,7 +192,11 @@ impl Config {
     fn hop(&self, target: &Target, me: &Me, wanted: bool) -> Result<(Hop, Vec<Target>), ConfigError> {
         let mut found = Found::default();
         for line in &self.lines {
-            if line.conditions.iter().all(|condition| condition.holds(target, &found, me)) {
+            if line
+                .conditions
+                .iter()
+                .all(|condition| condition.holds(target, &found, me))
+            {
                 found.take(line);
             }
         }
@@ -464,7 +468,10 @@ mod tests {
              HostName 10.0.0.2\n ProxyJump ignored\nHost gate\n User gatekeeper\nHost direct\n ProxyJump none\nHost any hub\n ProxyJump hub\n",
         );
         for (target, hops) in [
-            ("inner", "gatekeeper@gate:22 ops@10.0.0.1:22 root@10.0.0.2:2200 ops@inner:22"),
+            (
+                "inner",
+                "gatekeeper@gate:22 ops@10.0.0.1:22 root@10.0.0.2:2200 ops@inner:22",
+            ),
             ("a", "gatekeeper@gate:22 ops@10.0.0.1:22"),
             ("direct", "ops@direct:22"),
             ("any", "ops@hub:22 ops@any:22"),
@@ -516,7 +523,10 @@ mod tests {
     #[test]
     fn what_cannot_be_honoured_names_its_line() {
         for (text, words) in [
-            ("Host nfs\nProxyCommand nc %h %p\n", "config:2: ProxyCommand is not supported"),
+            (
+                "Host nfs\nProxyCommand nc %h %p\n",
+                "config:2: ProxyCommand is not supported",
+            ),
             ("Port 0\n", "config:1: a port"),
             ("\nHostName %x\n", "config:2: the token %x"),
             ("ProxyJump a b@\nProxyJump @\n", "ops@a:22 ops@nfs:22"),

@@ -80,7 +80,8 @@ pub(super) fn connect(
     };
     let name = format!("{}@{}", last.user, address(last));
     let shell = privileges(&live, last, access, cancelled)?;
-    live.session.set_keepalive(true, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
+    live.session
+        .set_keepalive(true, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
     tracing::debug!(host, name, "connected over SSH");
     Ok(Connection { live, name, shell })
 }
@@ -137,7 +138,10 @@ fn travel(
             Some((live, through)) => {
                 let opened = tunnel::open(live, &hop.host, hop.port, access.connect_timeout);
                 opened.map_err(|cause| {
-                    unreachable(&address(hop), &format!("{} can't connect to it: {cause}", address(through)))
+                    unreachable(
+                        &address(hop),
+                        &format!("{} can't connect to it: {cause}", address(through)),
+                    )
                 })?
             }
         };
@@ -235,12 +239,7 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
 }
 
 /// What reads the scripts: root's shell, if we are to be root.
-fn privileges(
-    live: &Live,
-    hop: &Hop,
-    access: &Access,
-    cancelled: &dyn Fn() -> bool,
-) -> Result<Shell, ConnectError> {
+fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> bool) -> Result<Shell, ConnectError> {
     let host = address(hop);
     let no = |why: String| ConnectError::Sudo {
         host: host.clone(),

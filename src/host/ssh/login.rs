@@ -103,7 +103,10 @@ pub(super) fn login(
     let takes = |method: &str| methods.split(',').any(|found| found == method);
     let mut failures = 0;
     if takes("publickey") {
-        let mut agent = access.agent.as_deref().and_then(|socket| Agent::connect(session, socket));
+        let mut agent = access
+            .agent
+            .as_deref()
+            .and_then(|socket| Agent::connect(session, socket));
         let keys = keys(hop, access, agent.as_ref());
         while let Some(key) = keys.get(attempts.next) {
             if failures >= attempts.failures {
@@ -143,7 +146,10 @@ pub(super) fn login(
         }
     }
     for (method, ask) in [
-        ("password", by_password as fn(&Session, &Hop, &Remembered) -> Option<Tried>),
+        (
+            "password",
+            by_password as fn(&Session, &Hop, &Remembered) -> Option<Tried>,
+        ),
         ("keyboard-interactive", by_questions),
     ] {
         for _ in 0..QUESTIONS {
@@ -261,7 +267,11 @@ impl Agent {
     }
 
     fn offer(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> Tried {
-        tried(session, self.0.userauth(user, key), "the agent can't use one of its keys")
+        tried(
+            session,
+            self.0.userauth(user, key),
+            "the agent can't use one of its keys",
+        )
     }
 }
 

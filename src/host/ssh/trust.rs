@@ -53,7 +53,9 @@ impl<'a> Trust<'a> {
     /// nothing usable is.
     pub(super) fn recorded(&self, hop: &Hop) -> Option<String> {
         let recorded = recorded_kinds(&self.files, &hop.host, hop.port);
-        let usable = KINDS.iter().filter(|(kind, _)| recorded.iter().any(|found| found == kind));
+        let usable = KINDS
+            .iter()
+            .filter(|(kind, _)| recorded.iter().any(|found| found == kind));
         let algorithms: Vec<_> = usable.map(|(_, algorithms)| *algorithms).collect();
         (!algorithms.is_empty()).then(|| algorithms.join(","))
     }
@@ -97,7 +99,9 @@ impl<'a> Trust<'a> {
             return Ok(());
         }
         let note = match &authority {
-            Some(place) => format!(" ({place} has an authority for such hosts, whose certificates can't be checked here)"),
+            Some(place) => {
+                format!(" ({place} has an authority for such hosts, whose certificates can't be checked here)")
+            }
             None => String::new(),
         };
         match self.access.host_keys {
@@ -153,7 +157,11 @@ fn append(directory: &Path, line: &str) -> std::io::Result<()> {
         return Ok(());
     }
     let broken_off = !matches!(bytes.last(), None | Some(b'\n'));
-    let line = if broken_off { format!("\n{line}") } else { line.to_owned() };
+    let line = if broken_off {
+        format!("\n{line}")
+    } else {
+        line.to_owned()
+    };
     file.write_all(line.as_bytes())
 }
 
