@@ -1,4 +1,4 @@
-//! What the terminal sees: tables and progress. Results go to stdout, everything else to stderr.
+//! What the terminal sees: tables, progress and questions. Results go to stdout, everything else to stderr.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use dialoguer::{Confirm, Input};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
@@ -72,6 +73,33 @@ pub fn print(text: &str) -> std::io::Result<()> {
 /// Writes a line to stderr, for people; when stderr is gone there is nowhere left to say so.
 pub fn say(line: &str) {
     _ = Log.write_all(format!("{line}\n").as_bytes());
+}
+
+/// Whether there is somebody to answer: questions are asked on stderr and answered on stdin.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks until `check` takes the answer, and gives what it makes of it; needs [`can_ask`].
+///
+/// # Errors
+/// When the terminal goes away.
+pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
+    let answer: String = Input::new()
+        .with_prompt(question)
+        .validate_with(|answer: &String| check(answer.trim()).map(|_| ()))
+        .interact()
+        .map_err(std::io::Error::from)?;
+    Ok(check(answer.trim()).unwrap_or(answer))
+}
+
+/// Asks for a yes or a no, where only yes is yes; needs [`can_ask`].
+///
+/// # Errors
+/// When the terminal goes away.
+pub fn confirm(question: &str) -> std::io::Result<bool> {
+    let confirm = Confirm::new().with_prompt(question).default(false);
+    confirm.interact().map_err(std::io::Error::from)
 }
 
 /// Where logs are written: stderr, above the moving lines. Takes whole lines.

@@ -3,10 +3,17 @@
 pub mod create;
 pub mod provision;
 pub mod status;
+pub mod templates;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
 
 use crate::cli::{Global, When};
 use crate::cluster::Options;
-use crate::output::Colour;
+use crate::exit::UsageError;
+use crate::manifest::files::{self, File, WriteError, Written};
+use crate::output::{self, Colour};
 
 /// The cluster options of a command line.
 fn cluster_options(global: &Global) -> Options {
@@ -25,4 +32,27 @@ pub(crate) fn colour(when: When) -> Colour {
         When::Always => Colour::Always,
         When::Never => Colour::Never,
     }
+}
+
+/// Writes files into a directory and says so; what is there and differs is overwritten only when
+/// told so, or when the terminal says yes.
+fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
+    let written = match files::write(directory, files, overwrite) {
+        Err(error @ WriteError::Differs(_)) => {
+            if !output::can_ask() {
+                return Err(UsageError(format!("{error}; --yes overwrites").into()).into());
+            }
+            if !output::confirm(&format!("{error}; overwrite?"))? {
+                anyhow::bail!("nothing was written");
+            }
+            files::write(directory, files, true)
+        }
+        written => written,
+    }?;
+    let line = |path: &PathBuf, what: &str| format!("{} {what}\n", path.display());
+    let lines = written.iter().map(|file| match file {
+        Written::New(path) => line(path, "written"),
+        Written::Same(path) => line(path, "unchanged"),
+    });
+    Ok(output::print(&lines.collect::<String>())?)
 }

@@ -34,7 +34,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     if args.leader_elect && lease.is_none() {
         return Err(UsageError(
             "--leader-elect: the Lease is called as the provisioner, whose --name has upper-case letters or `_`, \
-             which names of objects can't have",
+             which names of objects can't have"
+                .into(),
         )
         .into());
     }
