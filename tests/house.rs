@@ -58,7 +58,14 @@ fn arrows_run_one_way() {
             ],
         ),
         ("output.rs", &["crate::"]),
-        ("commands/create.rs", &["super::provision", "super::status"]),
+        (
+            "commands/create",
+            &["super::provision", "super::status", "super::templates"],
+        ),
+        (
+            "commands/templates.rs",
+            &["super::create", "super::provision", "super::status"],
+        ),
         ("commands/provision.rs", &["super::create", "super::status"]),
         ("commands/status.rs", &["super::create", "super::provision"]),
     ];
@@ -88,6 +95,11 @@ fn what_decides_is_pure() {
         "provisioner/election.rs",
         "export/path.rs",
         "manifest/validate.rs",
+        "manifest/validate/amounts.rs",
+        "manifest/validate/names.rs",
+        "manifest/validate/places.rs",
+        "manifest/strict.rs",
+        "manifest/rival.rs",
         "manifest/values.rs",
     ];
     let sources = sources();
@@ -117,6 +129,7 @@ fn one_library_has_one_place() {
         ("hyper_util::", "provisioner/http.rs"),
         ("comfy_table::", "output.rs"),
         ("indicatif::", "output.rs"),
+        ("dialoguer::", "output.rs"),
         ("minijinja::", "manifest/render.rs"),
         ("serde_yaml::", "manifest/render.rs"),
     ];
