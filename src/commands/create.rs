@@ -22,13 +22,20 @@ use order::Order;
 /// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let order = Order::of(kind, global).await?;
+    let delivery = &order.delivery;
+    let on_server = delivery.dry_run == Some(DryRun::Server);
+    let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
+    if delivery.force_conflicts && !sends {
+        return Err(
+            UsageError("--force-conflicts is about applying: give --apply or --dry-run server too".into()).into(),
+        );
+    }
     let remark = |remark: &str| {
         if !global.quiet {
             output::say(remark);
         }
     };
     order.remarks.iter().for_each(|text| remark(text));
-    let delivery = &order.delivery;
     let template = match &delivery.template_dir {
         None => Template::built_in(&order.values),
         Some(directory) => Template::in_directory(&order.values, directory)?.unwrap_or_else(|| {
@@ -41,13 +48,6 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
         }),
     };
     let manifest = render(&order.values, &template)?;
-    let on_server = delivery.dry_run == Some(DryRun::Server);
-    let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
-    if delivery.force_conflicts && !sends {
-        return Err(
-            UsageError("--force-conflicts is about applying: give --apply or --dry-run server too".into()).into(),
-        );
-    }
     match &delivery.output_dir {
         Some(directory) => files(&manifest, directory, delivery.yes)?,
         None if sends => send(&manifest, &order, on_server, global, remark).await?,

@@ -5,7 +5,7 @@ mod names;
 mod places;
 
 pub use amounts::{id, mode, size};
-pub use names::{claim, dns_label, label, name, namespace, pod, provisioner, service, stateful_set};
+pub use names::{claim, deployment, label, name, namespace, pod, pod_volume, provisioner, service, stateful_set};
 pub use places::{image, mount_option, mount_path, path, server};
 
 /// Each check with what it takes and what it refuses.

@@ -1,5 +1,7 @@
 //! The options of `create pod`, `create statefulset` and `create provisioner`.
 
+use std::ops::RangeInclusive;
+
 use clap::{Args, ValueEnum};
 
 use super::{AccessMode, Delivery};
@@ -41,7 +43,7 @@ pub struct Statefulset {
     #[arg(long, value_parser = validate::service)]
     pub app: Option<String>,
     /// How many pods
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[arg(long, default_value_t = 3, value_parser = pods)]
     pub replicas: u32,
     /// Size of each claim, such as 1Gi
     #[arg(long, default_value = "1Gi", value_parser = validate::size)]
@@ -56,13 +58,13 @@ pub struct Statefulset {
     #[arg(long, value_name = "PATH", default_value = "/usr/share/nginx/html", value_parser = validate::mount_path)]
     pub mount_path: String,
     /// Name of the volume; the claims are called VOLUME-NAME-0 and so on
-    #[arg(long, default_value = "www", value_parser = validate::dns_label)]
+    #[arg(long, default_value = "www", value_parser = validate::pod_volume)]
     pub volume: String,
     /// Port of the container and of the Service
-    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = port)]
     pub service_port: u16,
     /// Port of every node that leads to the Service [default: none, the Service is headless]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     pub node_port: Option<u16>,
     /// What becomes of the manifest.
     #[command(flatten)]
@@ -82,7 +84,7 @@ pub enum Flavor {
 #[derive(Debug, Args)]
 pub struct Provisioner {
     /// Name of the Deployment and of the ServiceAccount [default: nfsprov; of upstream nfs-client-provisioner]
-    #[arg(value_parser = validate::pod)]
+    #[arg(value_parser = validate::deployment)]
     pub name: Option<String>,
     /// NFS server, as the nodes reach it
     #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
@@ -98,7 +100,7 @@ pub struct Provisioner {
     #[arg(long, value_parser = validate::image)]
     pub image: Option<String>,
     /// How many pods; of several, one serves
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 1, value_parser = replicas)]
     pub replicas: u32,
     /// Name of the class to make
     #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
@@ -109,4 +111,22 @@ pub struct Provisioner {
     /// What becomes of the manifests.
     #[command(flatten)]
     pub delivery: Delivery,
+}
+
+fn pods(text: &str) -> Result<u32, String> {
+    number(text, 0..=1000, "the number of pods")
+}
+
+fn replicas(text: &str) -> Result<u32, String> {
+    number(text, 1..=100, "the number of pods")
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = number(text, 1..=u16::MAX.into(), "a port")?;
+    u16::try_from(port).map_err(|error| error.to_string())
+}
+
+fn number(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{what} is from {} to {}", range.start(), range.end()))
 }

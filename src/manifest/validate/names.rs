@@ -16,12 +16,12 @@ pub fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A name that is one label of a host name, as namespaces' and containers' are.
+/// A volume's name in a pod.
 ///
 /// # Errors
 /// What in it is not allowed.
-pub fn dns_label(text: &str) -> Result<String, String> {
-    short(text, 63)
+pub fn pod_volume(text: &str) -> Result<String, String> {
+    short("a volume's name in a pod", text, 63)
 }
 
 /// A namespace's name.
@@ -29,7 +29,7 @@ pub fn dns_label(text: &str) -> Result<String, String> {
 /// # Errors
 /// What in it is not allowed.
 pub fn namespace(text: &str) -> Result<String, String> {
-    short(text, 63)
+    short("a namespace's name", text, 63)
 }
 
 /// A pod's name: its host name too, and here its container's.
@@ -37,7 +37,7 @@ pub fn namespace(text: &str) -> Result<String, String> {
 /// # Errors
 /// What in it is not allowed.
 pub fn pod(text: &str) -> Result<String, String> {
-    short(text, 63)
+    short("a pod's name", text, 63)
 }
 
 /// A StatefulSet's name: its pods carry it in a label, with a dash and up to ten digits behind it.
@@ -45,7 +45,7 @@ pub fn pod(text: &str) -> Result<String, String> {
 /// # Errors
 /// What in it is not allowed.
 pub fn stateful_set(text: &str) -> Result<String, String> {
-    short(text, 52)
+    short("a StatefulSet's name", text, 52)
 }
 
 /// A Service's name, which begins with a letter.
@@ -56,21 +56,25 @@ pub fn service(text: &str) -> Result<String, String> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("a Service's name begins with a letter".to_owned());
     }
-    short(text, 63)
+    short("a Service's name", text, 63)
 }
 
-fn short(text: &str, most: usize) -> Result<String, String> {
+/// A Deployment's name, here its pods' too but for what is put behind it.
+///
+/// # Errors
+/// What in it is not allowed.
+pub fn deployment(text: &str) -> Result<String, String> {
+    short("a Deployment's name", text, 63)
+}
+
+fn short(what: &str, text: &str, most: usize) -> Result<String, String> {
     if text.len() > most {
-        return Err(format!(
-            "it has {} characters; a name of this kind has {most} at most",
-            text.len()
-        ));
+        return Err(format!("it has {} characters; {what} has {most} at most", text.len()));
     }
     if !is_word(text) {
-        return Err(
-            "a name of this kind has lower-case letters, digits and `-`, and begins and ends with a letter or digit"
-                .to_owned(),
-        );
+        return Err(format!(
+            "{what} has lower-case letters, digits and `-`, and begins and ends with a letter or digit"
+        ));
     }
     Ok(text.to_owned())
 }
@@ -149,11 +153,12 @@ mod tests {
     #[test]
     fn names_that_are_one_label() {
         let (longest, longer) = ("a".repeat(63), "a".repeat(64));
-        for check in [dns_label, namespace, pod, service] {
+        for check in [pod_volume, namespace, pod, service] {
             holds(check, &["a", "a-0", &longest], &["", "a.b", "A", "-a", &longer]);
         }
         holds(service, &["web"], &["0web"]);
         holds(stateful_set, &["0web", &"a".repeat(52)], &["a.b", &"a".repeat(53)]);
+        holds(deployment, &["nfsprov", &"a".repeat(63)], &["a.b", &"a".repeat(64)]);
     }
 
     #[test]
