@@ -4,10 +4,11 @@ use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
 use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::{ApiResource, DynamicObject, Request};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
+use super::render::readable;
 use super::strict;
 use crate::cluster::{self, Cluster};
 
@@ -62,15 +63,38 @@ pub async fn apply(cluster: &Cluster, object: &DynamicObject, how: How) -> Resul
     let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
     params.dry_run = how.dry_run;
     params.force = how.force;
-    let after = api
-        .patch(&name, &params, &Patch::Apply(object))
-        .await
-        .map_err(refused)?;
+    let mut sent = object.clone();
+    name_protocols(&mut sent.data);
+    let mut request = Request::new(api.resource_url()).patch(&name, &params, &Patch::Apply(&sent))?;
+    // The API server reads what is applied as YAML, even if JSON is sent.
+    if let Ok(body) = std::str::from_utf8(request.body()) {
+        *request.body_mut() = readable(body).into_bytes();
+    }
+    let after: DynamicObject = cluster.client.request(request).await.map_err(refused)?;
     Ok(match before {
         None => Applied::Created,
         Some(before) if content(&before) == content(&after) => Applied::Unchanged,
         Some(_) => Applied::Configured,
     })
+}
+
+/// Writes the protocol of ports out: it is a part of their key, and server-side apply of 1.20 does
+/// not know that it is TCP where nothing is said.
+fn name_protocols(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(name_protocols),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if let ("ports", Value::Array(ports)) = (key.as_str(), &mut *value) {
+                    for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+                        port.entry("protocol").or_insert_with(|| "TCP".into());
+                    }
+                }
+                name_protocols(value);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What users make of an object, without what the cluster keeps about it: that moves by itself, and
@@ -135,6 +159,17 @@ mod tests {
         });
         let status: Status = serde_json::from_value(status).unwrap();
         kube::Error::Api(Box::new(status))
+    }
+
+    #[test]
+    fn ports_are_sent_with_their_protocol() {
+        let mut set = json!({"spec": {"template": {"spec": {"containers": [
+            {"ports": [{"containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}]},
+        ]}}}});
+        name_protocols(&mut set);
+        let ports = &set["spec"]["template"]["spec"]["containers"][0]["ports"];
+        let wanted = json!([{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]);
+        assert_eq!(*ports, wanted);
     }
 
     #[test]

@@ -67,18 +67,19 @@ fn fill(template: &Template, values: impl Serialize) -> Result<String> {
     let rendered = environment
         .render_named_str("template.yaml", &template.text, Serde(values))
         .map_err(|error| anyhow!("template {}{}", template.file, fault(&error, &known)))?;
-    Ok(rendered.chars().map(readable).collect())
+    Ok(readable(&rendered))
 }
 
-/// What JSON leaves as it is in a string and YAML 1.1 takes for a line's end, or does not take at
-/// all, as an escape that both know.
-fn readable(character: char) -> String {
-    match character {
+/// The same JSON or YAML, with an escape that both know for what JSON leaves as it is in a string
+/// and YAML takes for a line's end, or does not take at all.
+pub(super) fn readable(text: &str) -> String {
+    let readable = |character| match character {
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
             format!("\\u{:04x}", u32::from(character))
         }
         plain => plain.to_string(),
-    }
+    };
+    text.chars().map(readable).collect()
 }
 
 /// Where a template is wrong, and how.

@@ -23,6 +23,7 @@ mod failures;
 mod kit;
 mod leader;
 mod manifests;
+mod objects;
 mod operable;
 mod patterns;
 mod stage;
@@ -98,6 +99,7 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         failures::TESTS,
         leader::TESTS,
         manifests::TESTS,
+        objects::TESTS,
         operable::TESTS,
     ]
     .concat();
