@@ -1,4 +1,4 @@
-# Four commands: try, test, lint, bench. The first run builds the lab, which is then cached.
+# Four commands: try, test, lint, bench; and completions, which writes files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -8,7 +8,7 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test lint bench lab build
+.PHONY: try test lint bench completions lab build
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -27,6 +27,12 @@ lint:
 bench: build
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
+
+# What the command line changes in completions/; a test fails until it is done.
+completions: build
+	for file in nfsprov.bash:bash _nfsprov:zsh nfsprov.fish:fish _nfsprov.ps1:powershell; do \
+		target/debug/nfsprov completions $${file#*:} > completions/$${file%:*} || exit 1; \
+	done
 
 # The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
 build:

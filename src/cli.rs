@@ -83,6 +83,38 @@ pub enum Command {
         #[command(subcommand)]
         action: Templates,
     },
+    /// Write the completion script of a shell to stdout
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual page of nfsprov to stdout, or all pages into a directory
+    Man(Man),
+}
+
+/// Shells that can complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write a page a command into this directory, such as /usr/local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Overwrite files that are there and differ
+    #[arg(short, long, requires = "output_dir")]
+    pub yes: bool,
 }
 
 /// `templates`.

@@ -1,6 +1,8 @@
 //! One file a subcommand: arguments in, a domain called, its result printed.
 
+pub mod completions;
 pub mod create;
+pub mod man;
 pub mod provision;
 pub mod status;
 pub mod templates;
