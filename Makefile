@@ -1,4 +1,4 @@
-# Five commands: try, test, test-crash, lint, bench. The first run builds the lab, which is then cached.
+# Commands: try, test, test-crash, lint, bench, fuzz; and completions, which writes files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -8,7 +8,7 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test test-crash lint bench fuzz lab build
+.PHONY: try test test-crash lint bench fuzz completions lab build
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -41,6 +41,12 @@ fuzz:
 	mkdir -p target/fuzz/corpus
 	cd fuzz && RUSTFLAGS='$(FUZZ)' cargo run --release --locked --target-dir ../target/fuzz \
 		--target $$(rustc -vV | sed -n 's/^host: //p') -- -max_total_time=$${SECONDS:-60} -dict=words ../target/fuzz/corpus
+
+# What the command line changes in completions/; a test fails until it is done.
+completions: build
+	for file in nfsprov.bash:bash _nfsprov:zsh nfsprov.fish:fish _nfsprov.ps1:powershell; do \
+		target/debug/nfsprov completions $${file#*:} > completions/$${file%:*} || exit 1; \
+	done
 
 # The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
 build:

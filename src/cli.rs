@@ -10,7 +10,8 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use self::create::{
-    AccessMode, BindingMode, Delivery, DryRun, Kind, OnDelete, Pv, Pvc, ReclaimPolicy, Storageclass,
+    AccessMode, BindingMode, Delivery, DryRun, Flavor, Kind, OnDelete, Pod, Provisioner, Pv, Pvc, ReclaimPolicy,
+    Statefulset, Storageclass, Waiting,
 };
 pub use self::provision::{LogFormat, Provision, Via};
 pub use self::ssh::{HostKey, Ssh};
@@ -38,7 +39,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Cluster")]
     pub context: Option<String>,
     /// Namespace [default: the context's]
-    #[arg(short, long, global = true, value_parser = validate::name, help_heading = "Cluster")]
+    #[arg(short, long, global = true, value_parser = validate::namespace, help_heading = "Cluster")]
     pub namespace: Option<String>,
     /// How long one request to the API server may take
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
@@ -68,7 +69,7 @@ pub enum When {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write or apply a PV, PVC or StorageClass
+    /// Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner
     Create {
         /// The kind of object.
         #[command(subcommand)]
@@ -78,6 +79,57 @@ pub enum Command {
     Provision(Provision),
     /// Show the claims and volumes that are on NFS
     Status(Status),
+    /// The templates that create fills
+    Templates {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: Templates,
+    },
+    /// Write the completion script of a shell to stdout
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual page of nfsprov to stdout, or all pages into a directory
+    Man(Man),
+}
+
+/// Shells that can complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// fish
+    Fish,
+    /// PowerShell
+    Powershell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write a page a command into this directory, such as /usr/local/share/man/man1
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Overwrite files that are there and differ
+    #[arg(short, long, requires = "output_dir")]
+    pub yes: bool,
+}
+
+/// `templates`.
+#[derive(Debug, Subcommand)]
+pub enum Templates {
+    /// Write the built-in templates into a directory, to be edited and used with --template-dir
+    Export {
+        /// The directory; made if need be
+        directory: PathBuf,
+        /// Overwrite files that are there and differ
+        #[arg(short, long)]
+        yes: bool,
+    },
 }
 
 /// How results are written.

@@ -103,6 +103,22 @@ pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, Cluster
     })
 }
 
+/// The namespace that is asked for, else the context's, without a word to the cluster.
+///
+/// # Errors
+/// [`ClusterError::Kubeconfig`] when a kubeconfig or context that was named can't be read; without
+/// any, the namespace is `default`.
+pub async fn namespace(options: &Options) -> Result<String, ClusterError> {
+    if let Some(namespace) = &options.namespace {
+        return Ok(namespace.clone());
+    }
+    match load(options).await {
+        Ok(config) => Ok(config.default_namespace),
+        Err(_) if options.kubeconfig.is_none() && options.context.is_none() => Ok("default".to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
 /// How many objects one page of a list holds.
 const PAGE: u32 = 500;
 

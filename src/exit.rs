@@ -1,5 +1,7 @@
 //! How a command ends.
 
+use std::borrow::Cow;
+
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -14,4 +16,4 @@ pub enum Exit {
 /// A command line that can be parsed and still can't be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct UsageError(pub String);
+pub struct UsageError(pub Cow<'static, str>);

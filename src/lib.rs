@@ -54,6 +54,9 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
             Command::Status(args) => commands::status::run(&args, &cli.global).await,
+            Command::Templates { action } => commands::templates::run(&action),
+            Command::Completions { shell } => commands::completions::run(shell),
+            Command::Man(args) => commands::man::run(&args),
         }
     });
     // A file system call on a dead mount never ends; the process does not wait for it.

@@ -75,6 +75,67 @@ pub fn say(line: &str) {
     _ = Log.write_all(format!("{line}\n").as_bytes());
 }
 
+/// Whether there is somebody to answer: questions are asked on stderr and answered on stdin.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Several who want to ask have their turns.
+static ASKING: Mutex<()> = Mutex::new(());
+
+/// Asks a question, with the moving lines out of its way.
+fn at_the_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
+    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    MOVING.suspend(question).map_err(std::io::Error::from)
+}
+
+/// The same; None where there is nobody to answer, or no answer was given.
+fn of_whoever_is_there<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
+    can_ask().then(|| at_the_terminal(question).ok()).flatten()
+}
+
+/// Asks until `check` takes the answer, and gives what it makes of it; needs [`can_ask`].
+///
+/// # Errors
+/// When the terminal goes away.
+pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
+    let answer: String = at_the_terminal(|| {
+        Input::new()
+            .with_prompt(question)
+            .validate_with(|answer: &String| check(answer.trim()).map(|_| ()))
+            .interact()
+    })?;
+    Ok(check(answer.trim()).unwrap_or(answer))
+}
+
+/// Asks for a yes or a no, where only yes is yes; needs [`can_ask`].
+///
+/// # Errors
+/// When the terminal goes away.
+pub fn confirm(question: &str) -> std::io::Result<bool> {
+    at_the_terminal(|| Confirm::new().with_prompt(question).default(false).interact())
+}
+
+/// The same; None where there is nobody to answer.
+pub fn ask_yes(question: &str) -> Option<bool> {
+    can_ask().then(|| confirm(question).ok()).flatten()
+}
+
+/// Asks for something that is not shown while it is typed; None where there is nobody to answer.
+pub fn ask_secret(question: &str) -> Option<String> {
+    of_whoever_is_there(|| {
+        Password::new()
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .interact()
+    })
+}
+
+/// Asks for a line of text; None where there is nobody to answer.
+pub fn ask_text(question: &str) -> Option<String> {
+    of_whoever_is_there(|| Input::new().with_prompt(question).allow_empty(true).interact_text())
+}
+
 /// Where logs are written: stderr, above the moving lines. Takes whole lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Log;
@@ -134,37 +195,4 @@ pub fn progress(total: usize, what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.with_message(what)
-}
-
-/// Several who want to ask have their turns.
-static ASKING: Mutex<()> = Mutex::new(());
-
-/// Asks a question, with the moving lines out of its way; None where there is no terminal for both the question and
-/// its answer, or the answer was not given.
-fn ask<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
-    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return None;
-    }
-    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    MOVING.suspend(question).ok()
-}
-
-/// Asks for something that is not shown while it is typed.
-pub fn ask_secret(question: &str) -> Option<String> {
-    ask(|| {
-        Password::new()
-            .with_prompt(question)
-            .allow_empty_password(true)
-            .interact()
-    })
-}
-
-/// Asks for a line of text.
-pub fn ask_text(question: &str) -> Option<String> {
-    ask(|| Input::new().with_prompt(question).allow_empty(true).interact_text())
-}
-
-/// Asks for a yes or no; just Enter is a no.
-pub fn ask_yes(question: &str) -> Option<bool> {
-    ask(|| Confirm::new().with_prompt(question).default(false).interact())
 }

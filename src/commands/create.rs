@@ -1,129 +1,161 @@
-//! `nfsprov create`: a manifest on stdout, or applied.
+//! `nfsprov create`: manifests on stdout or in files, or applied.
 
-use anyhow::Result;
+mod blanks;
+mod order;
 
-use super::cluster_options;
-use crate::cli::{self, Delivery, DryRun, Global, Kind, Pv, Pvc, ReclaimPolicy, Storageclass};
-use crate::cluster::{Use, connect};
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::Api;
+
+use super::{cluster_options, write_files};
+use crate::cli::{DryRun, Global, Kind};
+use crate::cluster::{self, Cluster, Use, connect, list};
 use crate::exit::{Exit, UsageError};
-use crate::manifest::{self, AccessMode, Claim, ClassOnDelete, Manifest, StorageClass, Values, Volume, apply, render};
+use crate::manifest::templates::Template;
+use crate::manifest::{self, Document, Manifest, Values, apply, render, rival};
 use crate::output;
+use order::Order;
 
 /// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
-    let (values, delivery) = match kind {
-        Kind::Pv(args) => volume(args)?,
-        Kind::Pvc(args) => claim(args, global),
-        Kind::Storageclass(args) => class(args)?,
+    let order = Order::of(kind, global).await?;
+    let delivery = &order.delivery;
+    let on_server = delivery.dry_run == Some(DryRun::Server);
+    let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
+    if delivery.force_conflicts && !sends {
+        return Err(
+            UsageError("--force-conflicts is about applying: give --apply or --dry-run server too".into()).into(),
+        );
+    }
+    let remark = |remark: &str| {
+        if !global.quiet {
+            output::say(remark);
+        }
     };
-    let manifest = render(&values)?;
-    deliver(&manifest, &delivery, global).await?;
+    order.remarks.iter().for_each(|text| remark(text));
+    let template = match &delivery.template_dir {
+        None => Template::built_in(&order.values),
+        Some(directory) => Template::in_directory(&order.values, directory)?.unwrap_or_else(|| {
+            let file = order.values.template();
+            let directory = directory.display();
+            remark(&format!(
+                "note: {directory} has no {file}; the built-in template is used"
+            ));
+            Template::built_in(&order.values)
+        }),
+    };
+    let manifest = render(&order.values, &template)?;
+    match &delivery.output_dir {
+        Some(directory) => files(&manifest, directory, delivery.yes)?,
+        None if sends => send(&manifest, &order, on_server, global, remark).await?,
+        None => output::print(&manifest.yaml)?,
+    }
     Ok(Exit::Done)
 }
 
-async fn deliver(manifest: &Manifest, delivery: &Delivery, global: &Global) -> Result<()> {
-    let on_server = delivery.dry_run == Some(DryRun::Server);
-    if !(on_server || (delivery.apply && delivery.dry_run.is_none())) {
-        return Ok(output::print(&manifest.yaml)?);
-    }
-    let purpose = if delivery.wait { Use::LongRunning } else { Use::OneShot };
+/// A file an object.
+fn files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
+    let name = |document: &Document| {
+        let title = apply::title(&document.object);
+        let (kind, name) = title.split_once('/').unwrap_or_default();
+        format!("{}-{kind}.yaml", name.replace(['/', ':'], "-"))
+    };
+    let files: Vec<_> = manifest
+        .documents
+        .iter()
+        .map(|document| (name(document), document.yaml.clone()))
+        .collect();
+    write_files(directory, &files, overwrite)
+}
+
+async fn send(
+    manifest: &Manifest,
+    order: &Order,
+    on_server: bool,
+    global: &Global,
+    remark: impl Fn(&str),
+) -> Result<()> {
+    let waiting = order.waiting.as_ref().filter(|waiting| waiting.wait);
+    let purpose = if waiting.is_some() {
+        Use::LongRunning
+    } else {
+        Use::OneShot
+    };
     let cluster = connect(&cluster_options(global), purpose).await?;
-    let applied = apply::apply(&cluster, manifest, on_server).await?;
-    let title = apply::title(&manifest.object);
+    if let Some(text) = lonely_class(&cluster, &order.values).await {
+        remark(&text);
+    }
+    if let Some(text) = other_provisioner(&cluster, &order.values).await {
+        remark(&text);
+    }
+    let how = apply::How {
+        dry_run: on_server,
+        force: order.delivery.force_conflicts,
+    };
     let note = if on_server { " (server dry run)" } else { "" };
-    output::print(&format!("{title} {applied}{note}\n"))?;
-    if delivery.wait
-        && let Some(phase) = manifest::wait::wait(&cluster, &manifest.object, delivery.timeout).await?
-    {
-        output::print(&format!("{title} is {phase}\n"))?;
+    for document in &manifest.documents {
+        let applied = apply::apply(&cluster, &document.object, how).await?;
+        output::print(&format!("{} {applied}{note}\n", apply::title(&document.object)))?;
+    }
+    if let Some(waiting) = waiting {
+        for document in &manifest.documents {
+            if let Some(phase) = manifest::wait::wait(&cluster, &document.object, waiting.timeout).await? {
+                output::print(&format!("{} is {phase}\n", apply::title(&document.object)))?;
+            }
+        }
     }
     Ok(())
 }
 
-fn volume(args: Pv) -> Result<(Values, Delivery), UsageError> {
-    let reclaim_policy = match args.reclaim_policy {
-        ReclaimPolicy::Retain => "Retain",
-        ReclaimPolicy::Recycle => {
-            output::say(
-                "warning: Recycle is deprecated: it empties the volume with a pod of its own; dynamic provisioning replaces it",
+/// What to say when no StorageClass has the name of the class: rightly so for volumes made by hand,
+/// by mistake where one is to make them. Who may not see classes is told nothing.
+async fn lonely_class(cluster: &Cluster, values: &Values) -> Option<String> {
+    let (class, meaning) = match values {
+        Values::Volume(volume) => (
+            &volume.class,
+            "the name only has to be the same on the volume and on the claim that is to get it",
+        ),
+        Values::Claim(claim) => (
+            claim.class.as_ref()?,
+            "nothing makes a volume for the claim, so it waits for one made by hand with that name as its class",
+        ),
+        Values::StatefulSet(set) => (
+            &set.class,
+            "nothing makes volumes for its claims, so they wait for some made by hand with that name as their class",
+        ),
+        _ => return None,
+    };
+    if class.is_empty() {
+        return None;
+    }
+    let classes: Api<StorageClass> = Api::all(cluster.client.clone());
+    let found = classes.get_metadata_opt(class).await.ok()?;
+    found
+        .is_none()
+        .then(|| format!("note: no StorageClass is called {class}: {meaning}"))
+}
+
+/// What to say when nfs-subdir-external-provisioner serves the same claims already.
+async fn other_provisioner(cluster: &Cluster, values: &Values) -> Option<String> {
+    let Values::Provisioner(ours) = values else { return None };
+    let deployments: Api<Deployment> = Api::all(cluster.client.clone());
+    let found = match list(&deployments, |_| true).await {
+        Ok(found) => found,
+        Err(error) => {
+            let why = anyhow!(
+                "cannot see whether nfs-subdir-external-provisioner runs too: {}",
+                cluster::sentence(&error)
             );
-            "Recycle"
-        }
-        ReclaimPolicy::Delete => {
-            return Err(UsageError(
-                "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
-                 and the PV would end up Failed; use Retain, or a StorageClass"
-                    .to_owned(),
-            ));
+            return Some(format!("note: {why}"));
         }
     };
-    let values = Values::Volume(Volume {
-        name: args.name,
-        labels: args.labels.into_iter().collect(),
-        server: args.server,
-        path: args.path,
-        size: args.size,
-        access_modes: modes(&args.access_modes),
-        reclaim_policy: reclaim_policy.to_owned(),
-        class: args.class,
-        mount_options: args.mount_options,
-        claim: args.claim,
-    });
-    Ok((values, args.delivery))
-}
-
-fn claim(args: Pvc, global: &Global) -> (Values, Delivery) {
-    let values = Values::Claim(Claim {
-        name: args.name,
-        namespace: global.namespace.clone(),
-        size: args.size,
-        access_modes: modes(&args.access_modes),
-        class: args.class,
-        volume: args.volume,
-        selector: args.selector.into_iter().collect(),
-    });
-    (values, args.delivery)
-}
-
-fn class(args: Storageclass) -> Result<(Values, Delivery), UsageError> {
-    let reclaim_policy = match args.reclaim_policy {
-        ReclaimPolicy::Delete => "Delete",
-        ReclaimPolicy::Retain => "Retain",
-        ReclaimPolicy::Recycle => {
-            return Err(UsageError(
-                "a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain".to_owned(),
-            ));
-        }
-    };
-    let binding_mode = match args.binding_mode {
-        cli::BindingMode::Immediate => "Immediate",
-        cli::BindingMode::WaitForFirstConsumer => "WaitForFirstConsumer",
-    };
-    let values = Values::StorageClass(StorageClass {
-        name: args.name,
-        provisioner: args.provisioner,
-        default: args.default,
-        reclaim_policy: reclaim_policy.to_owned(),
-        binding_mode: binding_mode.to_owned(),
-        mount_options: args.mount_options,
-        on_delete: match args.on_delete {
-            cli::OnDelete::Delete => ClassOnDelete::Delete,
-            cli::OnDelete::Retain => ClassOnDelete::Retain,
-            cli::OnDelete::Archive => ClassOnDelete::Archive,
-        },
-        server: args.server,
-        path: args.path,
-        dir_mode: args.dir_mode,
-    });
-    Ok((values, args.delivery))
-}
-
-fn modes(modes: &[cli::AccessMode]) -> Vec<AccessMode> {
-    let mode = |mode: &cli::AccessMode| match mode {
-        cli::AccessMode::Rwo => AccessMode::ReadWriteOnce,
-        cli::AccessMode::Rox => AccessMode::ReadOnlyMany,
-        cli::AccessMode::Rwx => AccessMode::ReadWriteMany,
-        cli::AccessMode::Rwop => AccessMode::ReadWriteOncePod,
-    };
-    modes.iter().map(mode).collect()
+    let other = rival::of(&found, &ours.provisioner, (&ours.namespace, &ours.name))?;
+    Some(format!(
+        "warning: Deployment {other} runs nfs-subdir-external-provisioner as {}: both would serve the same claims; \
+         scale it to 0 first, or give --provisioner another name",
+        ours.provisioner
+    ))
 }

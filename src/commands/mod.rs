@@ -1,18 +1,21 @@
 //! One file a subcommand: arguments in, a domain called, its result printed.
 
+mod access;
+pub mod completions;
 pub mod create;
+pub mod man;
 pub mod provision;
 pub mod status;
+pub mod templates;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::cli::{Global, HostKey, Ssh, When};
+use crate::cli::{Global, When};
 use crate::cluster::Options;
-use crate::host::{Access, Ask, HostKeys, Remembered, Secret, Sudo};
+use crate::exit::UsageError;
+use crate::manifest::files::{self, File, WriteError, Written};
 use crate::output::{self, Colour};
 
 /// The cluster options of a command line.
@@ -34,55 +37,25 @@ pub(crate) fn colour(when: When) -> Colour {
     }
 }
 
-/// How long each step of connecting to a host takes at most, unless told otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The SSH options of a command line, with this machine's home directory, user and agent.
-fn access(ssh: &Ssh) -> Result<Access> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let user = variable("USER").or(variable("LOGNAME"));
-    let sudo = match (&ssh.sudo_password_file, ssh.sudo) {
-        (None, false) => Sudo::No,
-        (None, true) => Sudo::Ask,
-        (Some(file), _) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            match text.lines().next() {
-                Some(line) if !line.is_empty() => Sudo::Password(Secret::new(line.to_owned())),
-                _ => bail!("{} has no password in its first line", file.display()),
+/// Writes files into a directory and says so; what is there and differs is overwritten only when
+/// told so, or when the terminal says yes.
+fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
+    let written = match files::write(directory, files, overwrite) {
+        Err(error @ WriteError::Differs(_)) => {
+            if !output::can_ask() {
+                return Err(UsageError(format!("{error}; --yes overwrites").into()).into());
             }
+            if !output::confirm(&format!("{error}; overwrite?"))? {
+                anyhow::bail!("nothing was written");
+            }
+            files::write(directory, files, true)
         }
-    };
-    Ok(Access {
-        home: variable("HOME").map(PathBuf::from),
-        user: user.map_or_else(|| "root".to_owned(), |user| user.to_string_lossy().into_owned()),
-        agent: variable("SSH_AUTH_SOCK").map(PathBuf::from),
-        identities: ssh.identity_file.clone(),
-        jump: ssh.jump.clone(),
-        host_keys: match ssh.host_key {
-            None | Some(HostKey::Ask) => HostKeys::Ask,
-            Some(HostKey::Strict) => HostKeys::Strict,
-            Some(HostKey::AcceptNew) => HostKeys::AcceptNew,
-        },
-        fingerprint: ssh.host_fingerprint.clone(),
-        connect_timeout: ssh.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-        sudo,
-        ask: Arc::new(Remembered::new(Terminal)),
-    })
-}
-
-/// Whoever sits at the terminal, if there is one.
-struct Terminal;
-
-impl Ask for Terminal {
-    fn secret(&self, question: &str) -> Option<Secret> {
-        output::ask_secret(question).map(Secret::new)
-    }
-
-    fn text(&self, question: &str) -> Option<String> {
-        output::ask_text(question)
-    }
-
-    fn yes(&self, question: &str) -> Option<bool> {
-        output::ask_yes(question)
-    }
+        written => written,
+    }?;
+    let line = |path: &PathBuf, what: &str| format!("{} {what}\n", path.display());
+    let lines = written.iter().map(|file| match file {
+        Written::New(path) => line(path, "written"),
+        Written::Same(path) => line(path, "unchanged"),
+    });
+    Ok(output::print(&lines.collect::<String>())?)
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{access, cluster_options};
+use super::access::access;
+use super::cluster_options;
 use crate::cli::{Format, Global, LogFormat, Provision, Ssh, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
@@ -30,10 +31,9 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         path: args.path.clone(),
     };
     if !matches!(args.via, Via::Ssh(_)) && args.ssh != Ssh::default() {
-        return Err(UsageError(
-            "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST".to_owned(),
-        )
-        .into());
+        return Err(
+            UsageError("the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST".into()).into(),
+        );
     }
     let access = access(&args.ssh)?;
     let export = way(&args.via, &first, &access);
@@ -43,7 +43,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         return Err(UsageError(
             "--leader-elect: the Lease is called as the provisioner, whose --name has upper-case letters or `_`, \
              which names of objects can't have"
-                .to_owned(),
+                .into(),
         )
         .into());
     }
@@ -140,9 +140,10 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
             // Said twice is said once.
             Some(other) if *other == location => {}
             Some(other) => {
-                return Err(UsageError(format!(
-                    "--allow-export: {location} and {other} lie in one another; a volume is on one export"
-                )));
+                return Err(UsageError(
+                    format!("--allow-export: {location} and {other} lie in one another; a volume is on one export")
+                        .into(),
+                ));
             }
             None => known.push(location),
         }

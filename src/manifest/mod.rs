@@ -1,10 +1,16 @@
 //! Kubernetes objects from a few values: validated, rendered from templates as YAML, applied.
 
 pub mod apply;
+pub mod files;
 mod render;
+pub mod rival;
+pub mod strict;
+pub mod templates;
 pub mod validate;
 mod values;
 pub mod wait;
 
-pub use render::{Manifest, render};
-pub use values::{AccessMode, Claim, ClassOnDelete, StorageClass, Values, Volume};
+pub use render::{Document, Manifest, render};
+pub use values::{
+    AccessMode, Claim, ClassOnDelete, Flavor, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
+};

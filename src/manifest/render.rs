@@ -1,95 +1,207 @@
-//! Values and a template give YAML; the YAML is read back to the object that it stands for.
+//! Values and a template give YAML; the YAML is read back to the objects that it stands for.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow, ensure};
 use kube::core::DynamicObject;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::Values;
+use super::strict;
+use super::templates::Template;
+use super::values::Values;
 
 /// One object, as text and as what the text says.
 #[derive(Clone, Debug)]
-pub struct Manifest {
-    /// The rendered template. This is what users see: re-serialising would lose its order and quotes.
+pub struct Document {
+    /// Its part of the rendered template.
     pub yaml: String,
     /// The same, parsed.
     pub object: DynamicObject,
 }
 
-/// Renders the built-in template of `values`.
+/// A rendered template.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The whole. This is what users see: re-serialising would lose its order, quotes and comments.
+    pub yaml: String,
+    /// The objects in it, in their order; at least one.
+    pub documents: Vec<Document>,
+}
+
+/// Renders `values` by `template`.
 ///
 /// Templates are named `*.yaml`, so every value is written as a JSON literal, which is YAML for any
 /// text whatever it holds: no value can end its string or change its type.
 ///
 /// # Errors
-/// When the template is at fault; values were validated before.
-pub fn render(values: &Values) -> Result<Manifest> {
-    let (file, template) = match values {
-        Values::Volume(_) => ("pv.yaml", include_str!("../../templates/pv.yaml")),
-        Values::Claim(_) => ("pvc.yaml", include_str!("../../templates/pvc.yaml")),
-        Values::StorageClass(_) => ("storageclass.yaml", include_str!("../../templates/storageclass.yaml")),
-    };
+/// When the template is at fault, with its file, the line and what stands there; values were
+/// validated before.
+pub fn render(values: &Values, template: &Template) -> Result<Manifest> {
     let yaml = match values {
-        Values::Volume(volume) => fill(file, template, volume),
-        Values::Claim(claim) => fill(file, template, claim),
-        Values::StorageClass(class) => fill(file, template, class),
+        Values::Volume(volume) => fill(template, volume),
+        Values::Claim(claim) => fill(template, claim),
+        Values::StorageClass(class) => fill(template, class),
+        Values::Pod(pod) => fill(template, pod),
+        Values::StatefulSet(set) => fill(template, set),
+        Values::Provisioner(provisioner) => fill(template, provisioner),
     }?;
-    let object = serde_yaml::from_str(&yaml).with_context(|| format!("template {file} gives no object"))?;
-    Ok(Manifest { yaml, object })
+    let documents = parse(&template.file, &yaml)?;
+    Ok(Manifest { yaml, documents })
 }
 
-fn fill(file: &str, template: &str, values: impl Serialize) -> Result<String> {
+fn fill(template: &Template, values: impl Serialize) -> Result<String> {
+    let known = serde_json::to_value(&values)?;
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Without it, errors don't say what in the line they are about.
+    environment.set_debug(true);
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
         .build()?;
     environment.set_syntax(syntax);
+    // The name decides how values are written, so it is not the user's path.
     let rendered = environment
-        .render_named_str(file, template, Serde(values))
-        .with_context(|| format!("template {file} can't be rendered"))?;
-    // JSON lets these stand in a string as they are; to YAML 1.1 they end the line.
-    let breaks = [
-        ('\u{85}', "\\u0085"),
-        ('\u{2028}', "\\u2028"),
-        ('\u{2029}', "\\u2029"),
-        ('\u{feff}', "\\ufeff"),
-    ];
-    Ok(breaks
-        .iter()
-        .fold(rendered, |text, (raw, escaped)| text.replace(*raw, escaped)))
+        .render_named_str("template.yaml", &template.text, Serde(values))
+        .map_err(|error| anyhow!("template {}{}", template.file, fault(&error, &known)))?;
+    Ok(readable(&rendered))
+}
+
+/// The same JSON or YAML, with an escape that both know for what JSON leaves as it is in a string
+/// and YAML takes for a line's end, or does not take at all.
+pub(super) fn readable(text: &str) -> String {
+    let readable = |character| match character {
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+            format!("\\u{:04x}", u32::from(character))
+        }
+        plain => plain.to_string(),
+    };
+    text.chars().map(readable).collect()
+}
+
+/// Where a template is wrong, and how.
+fn fault(error: &minijinja::Error, known: &Value) -> String {
+    let place = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
+    let source = error.template_source().zip(error.range());
+    let expression = source.and_then(|(source, range)| source.get(range)).unwrap_or_default();
+    let names: Vec<&str> = known
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| &**name)
+        .collect();
+    match (error.kind(), expression.lines().next()) {
+        (ErrorKind::UndefinedError, Some(expression)) => {
+            format!(
+                "{place}: {expression:?} stands for nothing; known are {}",
+                names.join(", ")
+            )
+        }
+        (kind, expression) => {
+            let detail = error.detail().map_or_else(|| kind.to_string(), str::to_owned);
+            match expression {
+                Some(expression) => format!("{place}: {detail}, at {expression:?}"),
+                None => format!("{place}: {detail}"),
+            }
+        }
+    }
+}
+
+/// The objects of rendered YAML, each found to be what its kind may be.
+fn parse(file: &str, yaml: &str) -> Result<Vec<Document>> {
+    let mut documents = Vec::new();
+    let mut lines_before = 0;
+    for part in parts(yaml) {
+        let value = read(&part).map_err(|(line, why)| match line {
+            Some(line) => anyhow!(
+                "template {file} gives no YAML: {why}, at line {} of what it gives: {:?}",
+                lines_before + line,
+                part.lines().nth(line - 1).unwrap_or_default().trim()
+            ),
+            None => anyhow!("template {file} gives no YAML: {why}"),
+        })?;
+        lines_before += part.lines().count() + 1;
+        // Only comments, or nothing.
+        if value.is_null() {
+            continue;
+        }
+        strict::check(&value).map_err(|why| anyhow!("template {file}: {why}"))?;
+        let object = serde_json::from_value(value).map_err(|error| anyhow!("template {file}: {error}"))?;
+        documents.push(Document { yaml: part, object });
+    }
+    ensure!(!documents.is_empty(), "template {file} gives no object");
+    Ok(documents)
+}
+
+/// The text between lines of `---`; no value reaches over a line's end, so none can hold one.
+fn parts(yaml: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for line in yaml.split_inclusive('\n') {
+        match (line.trim_end(), parts.last_mut()) {
+            ("---", _) | (_, None) => parts.push(String::new()),
+            (_, Some(part)) => part.push_str(line),
+        }
+    }
+    parts
+}
+
+/// YAML as JSON, or the line where it is wrong, and why.
+fn read(yaml: &str) -> Result<Value, (Option<usize>, String)> {
+    // Through YAML's own value, which refuses a key that is there twice.
+    let value: serde_yaml::Value = serde_yaml::from_str(yaml).map_err(|error| {
+        let line = error.location().map(|place| place.line());
+        // It repeats the place behind `at`.
+        let why = error.to_string();
+        (line, why.split(" at line ").next().unwrap_or_default().to_owned())
+    })?;
+    serde_json::to_value(value).map_err(|error| (None, error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use std::borrow::Cow;
 
     use super::super::{AccessMode, Claim};
     use super::*;
 
     /// Texts that YAML would read as something else, or that would end a string if pasted in.
-    const HOSTILE: [&str; 14] = [
-        "yes", "0777", "1_000", "null", "~", "a: b", "\"", "'", "a\nb: c", "{{ x }}", "# no", "- a", "ключ", "\u{2028}",
+    const HOSTILE: [&str; 18] = [
+        "yes", "0777", "1_000", "null", "~", "a: b", "\"", "'", "a\nb: c", "{{ x }}", "# no", "- a", "ключ",
+        "\u{2028}", "\u{7f}", "\u{85}", "---\n", "<&>",
     ];
+
+    fn claim(text: &str) -> Values {
+        Values::Claim(Claim {
+            name: text.to_owned(),
+            namespace: Some(text.to_owned()),
+            size: text.to_owned(),
+            access_modes: vec![AccessMode::ReadWriteMany],
+            class: Some(text.to_owned()),
+            volume: Some(text.to_owned()),
+            selector: [(text.to_owned(), text.to_owned())].into(),
+        })
+    }
+
+    /// What is wrong with a template of the user's.
+    fn wrong(text: &'static str) -> String {
+        let template = Template {
+            file: "mine/pvc.yaml".to_owned(),
+            text: Cow::Borrowed(text),
+        };
+        format!("{:#}", render(&claim("c"), &template).unwrap_err())
+    }
 
     #[test]
     fn any_text_comes_out_as_it_went_in() {
         for text in HOSTILE {
-            let claim = Claim {
-                name: text.to_owned(),
-                namespace: Some(text.to_owned()),
-                size: text.to_owned(),
-                access_modes: vec![AccessMode::ReadWriteMany],
-                class: Some(text.to_owned()),
-                volume: Some(text.to_owned()),
-                selector: [(text.to_owned(), text.to_owned())].into(),
-            };
-            let manifest = render(&Values::Claim(claim)).unwrap_or_else(|error| panic!("{text:?}: {error:#}"));
-            let object = serde_json::to_value(&manifest.object).unwrap();
+            let values = claim(text);
+            let manifest =
+                render(&values, &Template::built_in(&values)).unwrap_or_else(|error| panic!("{text:?}: {error:#}"));
+            assert_eq!(manifest.documents.len(), 1, "{}", manifest.yaml);
+            let object = serde_json::to_value(&manifest.documents[0].object).unwrap();
             for pointer in [
                 "/metadata/name",
                 "/metadata/namespace",
@@ -110,5 +222,46 @@ mod tests {
                 manifest.yaml
             );
         }
+    }
+
+    #[test]
+    fn a_template_that_is_wrong_is_named_with_line_and_variable() {
+        for (template, said) in [
+            (
+                "kind: a\nname: {{ nmae }}\n",
+                "template mine/pvc.yaml, line 2: \"nmae\" stands for nothing; known are access_modes, class, name, \
+                 namespace, selector, size, volume",
+            ),
+            (
+                "{% for x in modes %}\n{% endfor %}",
+                "template mine/pvc.yaml, line 1: \"modes\" stands for nothing",
+            ),
+            (
+                "a: b\n{% if name %}\n",
+                "template mine/pvc.yaml, line 2: unexpected end of input",
+            ),
+            (
+                "a: {{ name | shout }}",
+                "template mine/pvc.yaml, line 1: filter shout is unknown",
+            ),
+            (
+                "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: [\n",
+                "template mine/pvc.yaml gives no YAML: ",
+            ),
+            (
+                "apiVersion: v1\napiVersion: v1\n",
+                "template mine/pvc.yaml gives no YAML: duplicate entry with key \"apiVersion\"",
+            ),
+            ("# nothing\n", "template mine/pvc.yaml gives no object"),
+            (
+                "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {acessModes: []}\n",
+                "template mine/pvc.yaml: PersistentVolumeClaim has no field spec.acessModes",
+            ),
+        ] {
+            let wrong = wrong(template);
+            assert!(wrong.starts_with(said), "{template}: {wrong}");
+        }
+        let wrong = wrong("a: b\n---\nb: c\nd: {{ name }}: {{ name }}\n");
+        assert!(wrong.contains("at line 4 of what it gives"), "{wrong}");
     }
 }

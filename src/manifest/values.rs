@@ -38,6 +38,29 @@ pub enum Values {
     Claim(Claim),
     /// A StorageClass.
     StorageClass(StorageClass),
+    /// A pod that uses a claim.
+    Pod(Pod),
+    /// A StatefulSet and its Service.
+    StatefulSet(StatefulSet),
+    /// A provisioner with all that it needs.
+    Provisioner(Provisioner),
+}
+
+impl Values {
+    /// The file name of the template that they fill.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Volume(_) => "pv.yaml",
+            Self::Claim(_) => "pvc.yaml",
+            Self::StorageClass(_) => "storageclass.yaml",
+            Self::Pod(_) => "pod.yaml",
+            Self::StatefulSet(_) => "statefulset.yaml",
+            Self::Provisioner(provisioner) => match provisioner.flavor {
+                Flavor::Nfsprov => "provisioner-nfsprov.yaml",
+                Flavor::Upstream => "provisioner-upstream.yaml",
+            },
+        }
+    }
 }
 
 /// A static PersistentVolume on an existing export.
@@ -105,6 +128,93 @@ pub struct StorageClass {
     pub server: Option<String>,
     /// The exported directory, if the class names one.
     pub path: Option<String>,
+    /// What names a volume's directory, if not the claim and the PV.
+    pub path_pattern: Option<String>,
     /// Octal permission bits of new directories.
     pub dir_mode: Option<String>,
+    /// Their owner's number.
+    pub dir_uid: Option<String>,
+    /// Their group's number.
+    pub dir_gid: Option<String>,
+}
+
+/// A pod that uses a claim.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pod {
+    /// Its name, and its container's.
+    pub name: String,
+    /// Its namespace, if one was asked for.
+    pub namespace: Option<String>,
+    /// The claim.
+    pub claim: String,
+    /// The container's image.
+    pub image: String,
+    /// Where the container sees the volume.
+    pub mount_path: String,
+    /// What the container runs; nothing for what its image runs.
+    pub command: Vec<String>,
+}
+
+/// A StatefulSet whose pods have a claim each, and the Service that it is reached by.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatefulSet {
+    /// Its name.
+    pub name: String,
+    /// Its namespace, if one was asked for.
+    pub namespace: Option<String>,
+    /// The name of the Service and of the container, and the label `app`.
+    pub app: String,
+    /// How many pods.
+    pub replicas: u32,
+    /// The container's image.
+    pub image: String,
+    /// Where the container sees its volume.
+    pub mount_path: String,
+    /// The volume's name; the claims are called `VOLUME-NAME-0` and so on.
+    pub volume: String,
+    /// The claims' class.
+    pub class: String,
+    /// What each claim asks for, a quantity.
+    pub size: String,
+    /// At least one.
+    pub access_modes: Vec<AccessMode>,
+    /// The port that the container listens on, and the Service.
+    pub service_port: u16,
+    /// The port of every node that leads there; without one the Service is headless.
+    pub node_port: Option<u16>,
+}
+
+/// Whose provisioner it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavor {
+    /// This program.
+    Nfsprov,
+    /// nfs-subdir-external-provisioner.
+    Upstream,
+}
+
+/// A provisioner's Deployment, its account and rights, and its class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Provisioner {
+    /// The name of the Deployment and of the account.
+    pub name: String,
+    /// Their namespace: bindings can't do without it.
+    pub namespace: String,
+    /// What classes call the provisioner.
+    pub provisioner: String,
+    /// The NFS server.
+    pub server: String,
+    /// The exported directory.
+    pub path: String,
+    /// The container's image.
+    pub image: String,
+    /// How many pods; of several, one leads.
+    pub replicas: u32,
+    /// The class' name.
+    pub class: String,
+    /// What the lock is called by which one of several leads; None if nothing can be called so.
+    pub lock: Option<String>,
+    /// Whose provisioner.
+    pub flavor: Flavor,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim, ServiceAccount};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
@@ -118,6 +118,16 @@ impl Scene {
     /// The phase of a claim now.
     pub async fn phase(&self, name: &str) -> Result<String> {
         Ok(phase(Some(&self.claims().get(name).await?)).to_owned())
+    }
+
+    /// Waits until the namespace has the account that pods run under; before, they are refused.
+    pub async fn service_account(&self) -> Result<()> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let there = |account: Option<&ServiceAccount>| account.is_some();
+        timeout(PATIENCE, await_condition(accounts, "default", there))
+            .await
+            .context("the namespace gets no account")??;
+        Ok(())
     }
 
     /// Deletes a claim and waits until its PV is gone.

@@ -28,6 +28,7 @@ mod faults_nfs;
 mod kit;
 mod leader;
 mod manifests;
+mod objects;
 mod operable;
 mod patterns;
 mod proxy;
@@ -109,6 +110,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         faults_nfs::TESTS,
         leader::TESTS,
         manifests::TESTS,
+        objects::TESTS,
         operable::TESTS,
     ]
     .concat();

@@ -202,6 +202,12 @@ impl Stage {
         lab.control_plane(options).await
     }
 
+    /// The kubectl that goes with the cluster.
+    pub fn kubectl(&self) -> Result<PathBuf> {
+        let (_, lane) = self.lab.as_ref().context("this test was to be skipped without a lab")?;
+        Ok(nfsprov_lab::run::kubectl(*lane)?.join("kubectl"))
+    }
+
     /// The NFS server that the tests share.
     pub fn nfs(&self) -> Result<&Guest> {
         self.nfs.as_ref().context("there is no NFS server")

@@ -1,0 +1,568 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'nfsprov'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'nfsprov' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
+            [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the claims and volumes that are on NFS')
+            [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;create' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('pv', 'pv', [CompletionResultType]::ParameterValue, 'A static volume on an existing export')
+            [CompletionResult]::new('pvc', 'pvc', [CompletionResultType]::ParameterValue, 'A claim')
+            [CompletionResult]::new('storageclass', 'storageclass', [CompletionResultType]::ParameterValue, 'A class of volumes made on demand')
+            [CompletionResult]::new('sc', 'sc', [CompletionResultType]::ParameterValue, 'A class of volumes made on demand')
+            [CompletionResult]::new('pod', 'pod', [CompletionResultType]::ParameterValue, 'A pod that uses a claim')
+            [CompletionResult]::new('statefulset', 'statefulset', [CompletionResultType]::ParameterValue, 'A StatefulSet whose pods have a claim each, and its Service')
+            [CompletionResult]::new('sts', 'sts', [CompletionResultType]::ParameterValue, 'A StatefulSet whose pods have a claim each, and its Service')
+            [CompletionResult]::new('provisioner', 'provisioner', [CompletionResultType]::ParameterValue, 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;create;pv' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the nodes reach it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size, such as 1Gi; NFS does not enforce it')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode; may be given again')
+            [CompletionResult]::new('--reclaim-policy', '--reclaim-policy', [CompletionResultType]::ParameterName, 'What becomes of the volume when its claim goes')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class that a claim must name to get it')
+            [CompletionResult]::new('--mount-option', '--mount-option', [CompletionResultType]::ParameterName, 'Mount option; may be given again')
+            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'The only claim that may have it')
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Label; may be given again')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long --wait waits')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'With --apply, wait until the volume is Available or the claim Bound')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;pvc' {
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size, such as 1Gi')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class, or "" for none [default: the cluster''s default class]')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode; may be given again')
+            [CompletionResult]::new('--volume', '--volume', [CompletionResultType]::ParameterName, 'The PV that it must get')
+            [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'Label that its PV must have; may be given again')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long --wait waits')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'With --apply, wait until the volume is Available or the claim Bound')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;storageclass' {
+            [CompletionResult]::new('--provisioner', '--provisioner', [CompletionResultType]::ParameterName, 'Name of the provisioner that serves it')
+            [CompletionResult]::new('--reclaim-policy', '--reclaim-policy', [CompletionResultType]::ParameterName, 'What becomes of a volume when its claim goes')
+            [CompletionResult]::new('--binding-mode', '--binding-mode', [CompletionResultType]::ParameterName, 'When volumes are made')
+            [CompletionResult]::new('--mount-option', '--mount-option', [CompletionResultType]::ParameterName, 'Mount option; may be given again')
+            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, if the class is to name one')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory, if the class is to name one')
+            [CompletionResult]::new('--path-pattern', '--path-pattern', [CompletionResultType]::ParameterName, 'What names new directories, such as ''${.PVC.namespace}/${.PVC.name}'' [default: claim and PV]')
+            [CompletionResult]::new('--dir-mode', '--dir-mode', [CompletionResultType]::ParameterName, 'Permission bits of new directories [default: 0777]')
+            [CompletionResult]::new('--dir-uid', '--dir-uid', [CompletionResultType]::ParameterName, 'User id that owns new directories [default: 0]')
+            [CompletionResult]::new('--dir-gid', '--dir-gid', [CompletionResultType]::ParameterName, 'Group id of new directories [default: 0]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--default', '--default', [CompletionResultType]::ParameterName, 'Make it the class of claims that name none')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;sc' {
+            [CompletionResult]::new('--provisioner', '--provisioner', [CompletionResultType]::ParameterName, 'Name of the provisioner that serves it')
+            [CompletionResult]::new('--reclaim-policy', '--reclaim-policy', [CompletionResultType]::ParameterName, 'What becomes of a volume when its claim goes')
+            [CompletionResult]::new('--binding-mode', '--binding-mode', [CompletionResultType]::ParameterName, 'When volumes are made')
+            [CompletionResult]::new('--mount-option', '--mount-option', [CompletionResultType]::ParameterName, 'Mount option; may be given again')
+            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, if the class is to name one')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory, if the class is to name one')
+            [CompletionResult]::new('--path-pattern', '--path-pattern', [CompletionResultType]::ParameterName, 'What names new directories, such as ''${.PVC.namespace}/${.PVC.name}'' [default: claim and PV]')
+            [CompletionResult]::new('--dir-mode', '--dir-mode', [CompletionResultType]::ParameterName, 'Permission bits of new directories [default: 0777]')
+            [CompletionResult]::new('--dir-uid', '--dir-uid', [CompletionResultType]::ParameterName, 'User id that owns new directories [default: 0]')
+            [CompletionResult]::new('--dir-gid', '--dir-gid', [CompletionResultType]::ParameterName, 'Group id of new directories [default: 0]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--default', '--default', [CompletionResultType]::ParameterName, 'Make it the class of claims that name none')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;pod' {
+            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'The claim that it uses')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Image of the container')
+            [CompletionResult]::new('--mount-path', '--mount-path', [CompletionResultType]::ParameterName, 'Where the container sees the volume')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;statefulset' {
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class of the claims')
+            [CompletionResult]::new('--app', '--app', [CompletionResultType]::ParameterName, 'Name of the Service and of the container, and the label `app` [default: the StatefulSet''s name]')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'How many pods')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of each claim, such as 1Gi')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode of the claims; may be given again')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Image of the container')
+            [CompletionResult]::new('--mount-path', '--mount-path', [CompletionResultType]::ParameterName, 'Where the container sees its volume')
+            [CompletionResult]::new('--volume', '--volume', [CompletionResultType]::ParameterName, 'Name of the volume; the claims are called VOLUME-NAME-0 and so on')
+            [CompletionResult]::new('--service-port', '--service-port', [CompletionResultType]::ParameterName, 'Port of the container and of the Service')
+            [CompletionResult]::new('--node-port', '--node-port', [CompletionResultType]::ParameterName, 'Port of every node that leads to the Service [default: none, the Service is headless]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;sts' {
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class of the claims')
+            [CompletionResult]::new('--app', '--app', [CompletionResultType]::ParameterName, 'Name of the Service and of the container, and the label `app` [default: the StatefulSet''s name]')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'How many pods')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of each claim, such as 1Gi')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode of the claims; may be given again')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Image of the container')
+            [CompletionResult]::new('--mount-path', '--mount-path', [CompletionResultType]::ParameterName, 'Where the container sees its volume')
+            [CompletionResult]::new('--volume', '--volume', [CompletionResultType]::ParameterName, 'Name of the volume; the claims are called VOLUME-NAME-0 and so on')
+            [CompletionResult]::new('--service-port', '--service-port', [CompletionResultType]::ParameterName, 'Port of the container and of the Service')
+            [CompletionResult]::new('--node-port', '--node-port', [CompletionResultType]::ParameterName, 'Port of every node that leads to the Service [default: none, the Service is headless]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;provisioner' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the nodes reach it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--provisioner', '--provisioner', [CompletionResultType]::ParameterName, 'Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream k8s-sigs.io/nfs-subdir-external-provisioner]')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'How many pods; of several, one serves')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Name of the class to make')
+            [CompletionResult]::new('--flavor', '--flavor', [CompletionResultType]::ParameterName, 'Whose provisioner to run')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Have the API server check the manifest and store nothing')
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a file an object into this directory instead of printing')
+            [CompletionResult]::new('--template-dir', '--template-dir', [CompletionResultType]::ParameterName, 'Use the templates of this directory in place of the built-in ones of the same name')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Apply the manifest to the cluster instead of printing it')
+            [CompletionResult]::new('--force-conflicts', '--force-conflicts', [CompletionResultType]::ParameterName, 'When applying, take over fields that another manager owns')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;create;help' {
+            [CompletionResult]::new('pv', 'pv', [CompletionResultType]::ParameterValue, 'A static volume on an existing export')
+            [CompletionResult]::new('pvc', 'pvc', [CompletionResultType]::ParameterValue, 'A claim')
+            [CompletionResult]::new('storageclass', 'storageclass', [CompletionResultType]::ParameterValue, 'A class of volumes made on demand')
+            [CompletionResult]::new('pod', 'pod', [CompletionResultType]::ParameterValue, 'A pod that uses a claim')
+            [CompletionResult]::new('statefulset', 'statefulset', [CompletionResultType]::ParameterValue, 'A StatefulSet whose pods have a claim each, and its Service')
+            [CompletionResult]::new('provisioner', 'provisioner', [CompletionResultType]::ParameterValue, 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;create;help;pv' {
+            break
+        }
+        'nfsprov;create;help;pvc' {
+            break
+        }
+        'nfsprov;create;help;storageclass' {
+            break
+        }
+        'nfsprov;create;help;pod' {
+            break
+        }
+        'nfsprov;create;help;statefulset' {
+            break
+        }
+        'nfsprov;create;help;provisioner' {
+            break
+        }
+        'nfsprov;create;help;help' {
+            break
+        }
+        'nfsprov;provision' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the nodes reach it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the provisioner, as in the classes')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How directories are made: nfs (over the protocol, no mount needed) or dir:/MOUNT (in a mounted copy of the export)')
+            [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'How many claims are worked on at once')
+            [CompletionResult]::new('--lease-namespace', '--lease-namespace', [CompletionResultType]::ParameterName, 'Namespace of the Lease [default: the namespace of -n, else the context''s or the pod''s]')
+            [CompletionResult]::new('--metrics-addr', '--metrics-addr', [CompletionResultType]::ParameterName, 'With --watch, serve /metrics, /healthz and /readyz on this address')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'How logs are written')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the result of one pass is written')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the result of one pass is written')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Keep serving until SIGINT or SIGTERM, instead of one pass over what waits now')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be made, and make nothing')
+            [CompletionResult]::new('--leader-elect', '--leader-elect', [CompletionResultType]::ParameterName, 'Serve only while holding the Lease of the provisioner''s name, so that of several replicas one serves')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;status' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Claims of all namespaces')
+            [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Claims of all namespaces')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;templates' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the built-in templates into a directory, to be edited and used with --template-dir')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;templates;export' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;templates;help' {
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the built-in templates into a directory, to be edited and used with --template-dir')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;templates;help;export' {
+            break
+        }
+        'nfsprov;templates;help;help' {
+            break
+        }
+        'nfsprov;completions' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;man' {
+            [CompletionResult]::new('--output-dir', '--output-dir', [CompletionResultType]::ParameterName, 'Write a page a command into this directory, such as /usr/local/share/man/man1')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Overwrite files that are there and differ')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;help' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
+            [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the claims and volumes that are on NFS')
+            [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;help;create' {
+            [CompletionResult]::new('pv', 'pv', [CompletionResultType]::ParameterValue, 'A static volume on an existing export')
+            [CompletionResult]::new('pvc', 'pvc', [CompletionResultType]::ParameterValue, 'A claim')
+            [CompletionResult]::new('storageclass', 'storageclass', [CompletionResultType]::ParameterValue, 'A class of volumes made on demand')
+            [CompletionResult]::new('pod', 'pod', [CompletionResultType]::ParameterValue, 'A pod that uses a claim')
+            [CompletionResult]::new('statefulset', 'statefulset', [CompletionResultType]::ParameterValue, 'A StatefulSet whose pods have a claim each, and its Service')
+            [CompletionResult]::new('provisioner', 'provisioner', [CompletionResultType]::ParameterValue, 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass')
+            break
+        }
+        'nfsprov;help;create;pv' {
+            break
+        }
+        'nfsprov;help;create;pvc' {
+            break
+        }
+        'nfsprov;help;create;storageclass' {
+            break
+        }
+        'nfsprov;help;create;pod' {
+            break
+        }
+        'nfsprov;help;create;statefulset' {
+            break
+        }
+        'nfsprov;help;create;provisioner' {
+            break
+        }
+        'nfsprov;help;provision' {
+            break
+        }
+        'nfsprov;help;status' {
+            break
+        }
+        'nfsprov;help;templates' {
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the built-in templates into a directory, to be edited and used with --template-dir')
+            break
+        }
+        'nfsprov;help;templates;export' {
+            break
+        }
+        'nfsprov;help;completions' {
+            break
+        }
+        'nfsprov;help;man' {
+            break
+        }
+        'nfsprov;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,418 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_nfsprov_global_optspecs
+    string join \n kubeconfig= context= n/namespace= request-timeout= color= v/verbose q/quiet h/help V/version
+end
+
+function __fish_nfsprov_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_nfsprov_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_nfsprov_using_subcommand
+    set -l cmd (__fish_nfsprov_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "status" -d 'Show the claims and volumes that are on NFS'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "templates" -d 'The templates that create fills'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "completions" -d 'Write the completion script of a shell to stdout'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "pv" -d 'A static volume on an existing export'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "pvc" -d 'A claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "storageclass" -d 'A class of volumes made on demand'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "sc" -d 'A class of volumes made on demand'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "pod" -d 'A pod that uses a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "sts" -d 'A StatefulSet whose pods have a claim each, and its Service'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l server -d 'NFS server, as the nodes reach it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l size -d 'Size, such as 1Gi; NFS does not enforce it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l access-mode -d 'Access mode; may be given again' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l reclaim-policy -d 'What becomes of the volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+Recycle\t'It is emptied and Available again (deprecated)'
+Delete\t'It is deleted'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l class -d 'Class that a claim must name to get it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l mount-option -d 'Mount option; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l claim -d 'The only claim that may have it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l label -d 'Label; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l timeout -d 'How long --wait waits' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l wait -d 'With --apply, wait until the volume is Available or the claim Bound'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l size -d 'Size, such as 1Gi' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l class -d 'Class, or "" for none [default: the cluster\'s default class]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l access-mode -d 'Access mode; may be given again' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l volume -d 'The PV that it must get' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l selector -d 'Label that its PV must have; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l timeout -d 'How long --wait waits' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l wait -d 'With --apply, wait until the volume is Available or the claim Bound'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l provisioner -d 'Name of the provisioner that serves it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+Recycle\t'It is emptied and Available again (deprecated)'
+Delete\t'It is deleted'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
+WaitForFirstConsumer\t'When the first pod that uses the claim is scheduled'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l mount-option -d 'Mount option; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l on-delete -d 'What becomes of a deleted volume\'s directory' -r -f -a "delete\t'Removed, with all that is in it'
+retain\t'Left where it is'
+archive\t'Renamed to archived-…'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l server -d 'NFS server, if the class is to name one' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l path -d 'Exported directory, if the class is to name one' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l path-pattern -d 'What names new directories, such as \'${.PVC.namespace}/${.PVC.name}\' [default: claim and PV]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-mode -d 'Permission bits of new directories [default: 0777]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-uid -d 'User id that owns new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-gid -d 'Group id of new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l default -d 'Make it the class of claims that name none'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l provisioner -d 'Name of the provisioner that serves it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+Recycle\t'It is emptied and Available again (deprecated)'
+Delete\t'It is deleted'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
+WaitForFirstConsumer\t'When the first pod that uses the claim is scheduled'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l mount-option -d 'Mount option; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l on-delete -d 'What becomes of a deleted volume\'s directory' -r -f -a "delete\t'Removed, with all that is in it'
+retain\t'Left where it is'
+archive\t'Renamed to archived-…'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l server -d 'NFS server, if the class is to name one' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l path -d 'Exported directory, if the class is to name one' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l path-pattern -d 'What names new directories, such as \'${.PVC.namespace}/${.PVC.name}\' [default: claim and PV]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-mode -d 'Permission bits of new directories [default: 0777]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-uid -d 'User id that owns new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-gid -d 'Group id of new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l default -d 'Make it the class of claims that name none'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l claim -d 'The claim that it uses' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l image -d 'Image of the container' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l mount-path -d 'Where the container sees the volume' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l class -d 'Class of the claims' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l app -d 'Name of the Service and of the container, and the label `app` [default: the StatefulSet\'s name]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l replicas -d 'How many pods' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l size -d 'Size of each claim, such as 1Gi' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l access-mode -d 'Access mode of the claims; may be given again' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l image -d 'Image of the container' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l mount-path -d 'Where the container sees its volume' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l volume -d 'Name of the volume; the claims are called VOLUME-NAME-0 and so on' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l service-port -d 'Port of the container and of the Service' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l node-port -d 'Port of every node that leads to the Service [default: none, the Service is headless]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l class -d 'Class of the claims' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l app -d 'Name of the Service and of the container, and the label `app` [default: the StatefulSet\'s name]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l replicas -d 'How many pods' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l size -d 'Size of each claim, such as 1Gi' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l access-mode -d 'Access mode of the claims; may be given again' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l image -d 'Image of the container' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l mount-path -d 'Where the container sees its volume' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l volume -d 'Name of the volume; the claims are called VOLUME-NAME-0 and so on' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l service-port -d 'Port of the container and of the Service' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l node-port -d 'Port of every node that leads to the Service [default: none, the Service is headless]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l server -d 'NFS server, as the nodes reach it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l provisioner -d 'Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream k8s-sigs.io/nfs-subdir-external-provisioner]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l image -d 'Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l replicas -d 'How many pods; of several, one serves' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l class -d 'Name of the class to make' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l flavor -d 'Whose provisioner to run' -r -f -a "nfsprov\t'This program'
+upstream\t'The program nfs-subdir-external-provisioner'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l dry-run -d 'Have the API server check the manifest and store nothing' -r -f -a "client\t'Print the manifest only'
+server\t'Send it, and store nothing'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l output-dir -d 'Write a file an object into this directory instead of printing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l template-dir -d 'Use the templates of this directory in place of the built-in ones of the same name' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l apply -d 'Apply the manifest to the cluster instead of printing it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l force-conflicts -d 'When applying, take over fields that another manager owns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "pv" -d 'A static volume on an existing export'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "pvc" -d 'A claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "storageclass" -d 'A class of volumes made on demand'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "pod" -d 'A pod that uses a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l server -d 'NFS server, as the nodes reach it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l name -d 'Name of the provisioner, as in the classes' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'How directories are made: nfs (over the protocol, no mount needed) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'How many claims are worked on at once' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-namespace -d 'Namespace of the Lease [default: the namespace of -n, else the context\'s or the pod\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l metrics-addr -d 'With --watch, serve /metrics, /healthz and /readyz on this address' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l log-format -d 'How logs are written' -r -f -a "text\t'For people'
+json\t'A JSON object a line'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'How the result of one pass is written' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'A JSON array'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l watch -d 'Keep serving until SIGINT or SIGTERM, instead of one pass over what waits now'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l dry-run -d 'Say what would be made, and make nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l leader-elect -d 'Serve only while holding the Lease of the provisioner\'s name, so that of several replicas one serves'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'A JSON array'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s A -l all-namespaces -d 'Claims of all namespaces'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l output-dir -d 'Write a page a command into this directory, such as /usr/local/share/man/man1' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s y -l yes -d 'Overwrite files that are there and differ'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "status" -d 'Show the claims and volumes that are on NFS'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "templates" -d 'The templates that create fills'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pv" -d 'A static volume on an existing export'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pvc" -d 'A claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "storageclass" -d 'A class of volumes made on demand'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pod" -d 'A pod that uses a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'

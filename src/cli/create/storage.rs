@@ -1,0 +1,175 @@
+//! The options of `create pv`, `create pvc` and `create storageclass`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+
+use super::{AccessMode, BindingMode, Delivery, OnDelete, ReclaimPolicy, Waiting, class};
+use crate::manifest::validate;
+use crate::provisioner::{DEFAULT_NAME, pattern};
+
+/// `create pv`.
+#[derive(Debug, Args)]
+pub struct Pv {
+    /// Name of the volume
+    #[arg(value_parser = validate::name)]
+    pub name: Option<String>,
+    /// NFS server, as the nodes reach it
+    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    pub server: Option<String>,
+    /// Exported directory
+    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    pub path: Option<String>,
+    /// Size, such as 1Gi; NFS does not enforce it
+    #[arg(long, value_parser = validate::size)]
+    pub size: Option<String>,
+    /// Access mode; may be given again
+    #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
+    pub access_modes: Vec<AccessMode>,
+    /// What becomes of the volume when its claim goes
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "Retain")]
+    pub reclaim_policy: ReclaimPolicy,
+    /// Class that a claim must name to get it
+    #[arg(long, default_value = "nfs", value_parser = class)]
+    pub class: String,
+    /// Mount option; may be given again
+    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
+    pub mount_options: Vec<String>,
+    /// The only claim that may have it
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    pub claim: Option<(String, String)>,
+    /// Label; may be given again
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = validate::label)]
+    pub labels: Vec<(String, String)>,
+    /// What becomes of the manifest.
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// How long to stay.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `create pvc`.
+#[derive(Debug, Args)]
+pub struct Pvc {
+    /// Name of the claim
+    #[arg(value_parser = validate::name)]
+    pub name: Option<String>,
+    /// Size, such as 1Gi
+    #[arg(long, value_parser = validate::size)]
+    pub size: Option<String>,
+    /// Class, or "" for none [default: the cluster's default class]
+    #[arg(long, value_parser = class)]
+    pub class: Option<String>,
+    /// Access mode; may be given again
+    #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
+    pub access_modes: Vec<AccessMode>,
+    /// The PV that it must get
+    #[arg(long, value_name = "PV", value_parser = validate::name)]
+    pub volume: Option<String>,
+    /// Label that its PV must have; may be given again
+    #[arg(long = "selector", value_name = "KEY=VALUE", value_parser = validate::label)]
+    pub selector: Vec<(String, String)>,
+    /// What becomes of the manifest.
+    #[command(flatten)]
+    pub delivery: Delivery,
+    /// How long to stay.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `create storageclass`.
+#[derive(Debug, Args)]
+pub struct Storageclass {
+    /// Name of the class
+    #[arg(value_parser = validate::name)]
+    pub name: Option<String>,
+    /// Name of the provisioner that serves it
+    #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
+    pub provisioner: String,
+    /// Make it the class of claims that name none
+    #[arg(long)]
+    pub default: bool,
+    /// What becomes of a volume when its claim goes
+    #[arg(long, value_enum, value_name = "POLICY", default_value = "Delete")]
+    pub reclaim_policy: ReclaimPolicy,
+    /// When volumes are made
+    #[arg(long, value_enum, value_name = "MODE", default_value = "Immediate")]
+    pub binding_mode: BindingMode,
+    /// Mount option; may be given again
+    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
+    pub mount_options: Vec<String>,
+    /// What becomes of a deleted volume's directory
+    #[arg(long, value_enum, default_value = "archive")]
+    pub on_delete: OnDelete,
+    /// NFS server, if the class is to name one
+    #[arg(long, requires = "path", value_parser = validate::server)]
+    pub server: Option<String>,
+    /// Exported directory, if the class is to name one
+    #[arg(long, requires = "server", value_parser = validate::path)]
+    pub path: Option<String>,
+    /// What names new directories, such as '${.PVC.namespace}/${.PVC.name}' [default: claim and PV]
+    #[arg(long, value_name = "PATTERN", value_parser = path_pattern)]
+    pub path_pattern: Option<String>,
+    /// Permission bits of new directories [default: 0777]
+    #[arg(long, value_name = "OCTAL", value_parser = validate::mode)]
+    pub dir_mode: Option<String>,
+    /// User id that owns new directories [default: 0]
+    #[arg(long, value_name = "ID", value_parser = validate::id)]
+    pub dir_uid: Option<String>,
+    /// Group id of new directories [default: 0]
+    #[arg(long, value_name = "ID", value_parser = validate::id)]
+    pub dir_gid: Option<String>,
+    /// What becomes of the manifest.
+    #[command(flatten)]
+    pub delivery: Delivery,
+}
+
+/// A pattern that the provisioner will understand: tried on a claim that has all that it names.
+fn path_pattern(text: &str) -> Result<String, String> {
+    let keys = |kind: &str| -> BTreeMap<String, String> {
+        let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+        let keys = variables.filter_map(|variable| variable.strip_prefix(".PVC.")?.strip_prefix(kind));
+        keys.map(|key| (key.to_owned(), "x".to_owned())).collect()
+    };
+    let mut claim = PersistentVolumeClaim::default();
+    claim.metadata.name = Some("name".to_owned());
+    claim.metadata.namespace = Some("namespace".to_owned());
+    claim.metadata.labels = Some(keys("labels."));
+    claim.metadata.annotations = Some(keys("annotations."));
+    match pattern::directory(text, &claim) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(why) => Err(format!(
+            "{why}; it is made of ${{.PVC.name}}, ${{.PVC.namespace}}, ${{.PVC.labels.KEY}} and ${{.PVC.annotations.KEY}}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_the_provisioners() {
+        for good in [
+            "${.PVC.namespace}/${.PVC.name}",
+            "fixed",
+            "${.PVC.labels.app.kubernetes.io/name}/x",
+            "${.PVC.annotations.nfs.io/storage-path}",
+        ] {
+            assert_eq!(path_pattern(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "/",
+            "..",
+            "${.PVC.uid}",
+            "${.PVC.name",
+            "${.PVC.labels}",
+            "../${.PVC.name}",
+        ] {
+            assert!(path_pattern(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The options of `create pod`, `create statefulset` and `create provisioner`.
+
+use std::ops::RangeInclusive;
+
+use clap::{Args, ValueEnum};
+
+use super::{AccessMode, Delivery};
+use crate::manifest::validate;
+
+/// `create pod`.
+#[derive(Debug, Args)]
+pub struct Pod {
+    /// Name of the pod and of its container
+    #[arg(value_parser = validate::pod)]
+    pub name: Option<String>,
+    /// The claim that it uses
+    #[arg(long, value_parser = validate::name)]
+    pub claim: Option<String>,
+    /// Image of the container
+    #[arg(long, default_value = "busybox", value_parser = validate::image)]
+    pub image: String,
+    /// Where the container sees the volume
+    #[arg(long, value_name = "PATH", default_value = "/mydata", value_parser = validate::mount_path)]
+    pub mount_path: String,
+    /// What the container runs [default with the image busybox: /bin/sh -c "sleep 30000"; else what its image runs]
+    #[arg(last = true)]
+    pub command: Vec<String>,
+    /// What becomes of the manifest.
+    #[command(flatten)]
+    pub delivery: Delivery,
+}
+
+/// `create statefulset`.
+#[derive(Debug, Args)]
+pub struct Statefulset {
+    /// Name of the StatefulSet
+    #[arg(value_parser = validate::stateful_set)]
+    pub name: Option<String>,
+    /// Class of the claims
+    #[arg(long, value_parser = validate::name)]
+    pub class: Option<String>,
+    /// Name of the Service and of the container, and the label `app` [default: the StatefulSet's name]
+    #[arg(long, value_parser = validate::service)]
+    pub app: Option<String>,
+    /// How many pods
+    #[arg(long, default_value_t = 3, value_parser = pods)]
+    pub replicas: u32,
+    /// Size of each claim, such as 1Gi
+    #[arg(long, default_value = "1Gi", value_parser = validate::size)]
+    pub size: String,
+    /// Access mode of the claims; may be given again
+    #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
+    pub access_modes: Vec<AccessMode>,
+    /// Image of the container
+    #[arg(long, default_value = "nginx", value_parser = validate::image)]
+    pub image: String,
+    /// Where the container sees its volume
+    #[arg(long, value_name = "PATH", default_value = "/usr/share/nginx/html", value_parser = validate::mount_path)]
+    pub mount_path: String,
+    /// Name of the volume; the claims are called VOLUME-NAME-0 and so on
+    #[arg(long, default_value = "www", value_parser = validate::pod_volume)]
+    pub volume: String,
+    /// Port of the container and of the Service
+    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = port)]
+    pub service_port: u16,
+    /// Port of every node that leads to the Service [default: none, the Service is headless]
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    pub node_port: Option<u16>,
+    /// What becomes of the manifest.
+    #[command(flatten)]
+    pub delivery: Delivery,
+}
+
+/// Whose provisioner `create provisioner` is to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flavor {
+    /// This program
+    Nfsprov,
+    /// The program nfs-subdir-external-provisioner
+    Upstream,
+}
+
+/// `create provisioner`.
+#[derive(Debug, Args)]
+pub struct Provisioner {
+    /// Name of the Deployment and of the ServiceAccount [default: nfsprov; of upstream nfs-client-provisioner]
+    #[arg(value_parser = validate::deployment)]
+    pub name: Option<String>,
+    /// NFS server, as the nodes reach it
+    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    pub server: Option<String>,
+    /// Exported directory
+    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    pub path: Option<String>,
+    /// Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream
+    /// k8s-sigs.io/nfs-subdir-external-provisioner]
+    #[arg(long, env = "PROVISIONER_NAME", value_parser = validate::provisioner)]
+    pub provisioner: Option<String>,
+    /// Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]
+    #[arg(long, value_parser = validate::image)]
+    pub image: Option<String>,
+    /// How many pods; of several, one serves
+    #[arg(long, default_value_t = 1, value_parser = replicas)]
+    pub replicas: u32,
+    /// Name of the class to make
+    #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
+    pub class: String,
+    /// Whose provisioner to run
+    #[arg(long, value_enum, default_value = "nfsprov")]
+    pub flavor: Flavor,
+    /// What becomes of the manifests.
+    #[command(flatten)]
+    pub delivery: Delivery,
+}
+
+fn pods(text: &str) -> Result<u32, String> {
+    number(text, 0..=1000, "the number of pods")
+}
+
+fn replicas(text: &str) -> Result<u32, String> {
+    number(text, 1..=100, "the number of pods")
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let port = number(text, 1..=u16::MAX.into(), "a port")?;
+    u16::try_from(port).map_err(|error| error.to_string())
+}
+
+fn number(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{what} is from {} to {}", range.start(), range.end()))
+}

@@ -1,0 +1,346 @@
+//! What was ordered: the command line as values, found to make sense.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::super::cluster_options;
+use super::blanks::{Blank, fill};
+use crate::cli::{self, Delivery, Flavor, Global, Kind, ReclaimPolicy, Waiting};
+use crate::cluster;
+use crate::exit::UsageError;
+use crate::manifest::{
+    AccessMode, Claim, ClassOnDelete, Flavor as Whose, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
+    validate,
+};
+use crate::provisioner::{DEFAULT_NAME, election};
+
+/// What nfs-subdir-external-provisioner is, unless told otherwise.
+const UPSTREAM_IMAGE: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
+const UPSTREAM_NAME: &str = "k8s-sigs.io/nfs-subdir-external-provisioner";
+
+/// The image that users make of this program.
+const IMAGE: &str = concat!("nfsprov:", env!("CARGO_PKG_VERSION"));
+
+/// Node ports of a cluster that says nothing else.
+const NODE_PORTS: std::ops::RangeInclusive<u16> = 30000..=32767;
+
+/// What is to be made, and what becomes of it.
+pub struct Order {
+    /// What a template is filled with.
+    pub values: Values,
+    /// Where the manifest goes.
+    pub delivery: Delivery,
+    /// Whether to wait for the object.
+    pub waiting: Option<Waiting>,
+    /// What its author should know.
+    pub remarks: Vec<String>,
+}
+
+impl Order {
+    /// Reads a command line; what it left out is asked for.
+    ///
+    /// # Errors
+    /// [`UsageError`] for what can't work, or is missing where nobody can be asked.
+    pub async fn of(kind: Kind, global: &Global) -> Result<Self> {
+        match kind {
+            Kind::Pv(args) => volume(args),
+            Kind::Pvc(args) => claim(args, global),
+            Kind::Storageclass(args) => class(args),
+            Kind::Pod(args) => pod(args, global),
+            Kind::Statefulset(args) => stateful_set(args, global),
+            Kind::Provisioner(args) => provisioner(args, global).await,
+        }
+    }
+}
+
+fn refuse<T>(why: &'static str) -> Result<T> {
+    Err(UsageError(why.into()).into())
+}
+
+fn volume(args: cli::Pv) -> Result<Order> {
+    let mut remarks = Vec::new();
+    let reclaim_policy = match args.reclaim_policy {
+        ReclaimPolicy::Retain => "Retain",
+        ReclaimPolicy::Recycle => "Recycle",
+        ReclaimPolicy::Delete => {
+            return refuse(
+                "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
+                 and the PV would end up Failed; use Retain, or a StorageClass",
+            );
+        }
+    };
+    let [name, server, path, size] = fill([
+        blank(args.name, "NAME", "Name of the volume", validate::name),
+        blank(
+            args.server,
+            "--server",
+            "NFS server, as the nodes reach it",
+            validate::server,
+        ),
+        blank(args.path, "--path", "Exported directory", validate::path),
+        blank(args.size, "--size", "Size, such as 1Gi", validate::size),
+    ])?;
+    remarks.push(match args.reclaim_policy {
+        ReclaimPolicy::Recycle => {
+            "warning: Recycle is deprecated: it empties the volume with a pod of its own; dynamic provisioning \
+             replaces it"
+                .to_owned()
+        }
+        _ => format!(
+            "note: Retain: when its claim goes, {name} keeps its data and stays Released; no other claim gets it \
+             until you make it Available again"
+        ),
+    });
+    let values = Values::Volume(Volume {
+        name,
+        labels: pairs("--label", args.labels)?,
+        server,
+        path,
+        size,
+        access_modes: modes(&args.access_modes)?,
+        reclaim_policy: reclaim_policy.to_owned(),
+        class: args.class,
+        mount_options: args.mount_options,
+        claim: args.claim,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: Some(args.waiting),
+        remarks,
+    })
+}
+
+fn claim(args: cli::Pvc, global: &Global) -> Result<Order> {
+    let [name, size] = fill([
+        blank(args.name, "NAME", "Name of the claim", validate::name),
+        blank(args.size, "--size", "Size, such as 1Gi", validate::size),
+    ])?;
+    let values = Values::Claim(Claim {
+        name,
+        namespace: global.namespace.clone(),
+        size,
+        access_modes: modes(&args.access_modes)?,
+        class: args.class,
+        volume: args.volume,
+        selector: pairs("--selector", args.selector)?,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: Some(args.waiting),
+        remarks: Vec::new(),
+    })
+}
+
+fn class(args: cli::Storageclass) -> Result<Order> {
+    let reclaim_policy = match args.reclaim_policy {
+        ReclaimPolicy::Delete => "Delete",
+        ReclaimPolicy::Retain => "Retain",
+        ReclaimPolicy::Recycle => {
+            return refuse("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain");
+        }
+    };
+    let binding_mode = match args.binding_mode {
+        cli::BindingMode::Immediate => "Immediate",
+        cli::BindingMode::WaitForFirstConsumer => "WaitForFirstConsumer",
+    };
+    let [name] = fill([blank(args.name, "NAME", "Name of the class", validate::name)])?;
+    let mut remarks = Vec::new();
+    if let Some(pattern) = args.path_pattern.as_deref().filter(|pattern| !pattern.contains("${")) {
+        remarks.push(format!(
+            "warning: --path-pattern {pattern} is the same for every claim: the first gets the directory, all others \
+             are refused"
+        ));
+    }
+    let values = Values::StorageClass(StorageClass {
+        name,
+        provisioner: args.provisioner,
+        default: args.default,
+        reclaim_policy: reclaim_policy.to_owned(),
+        binding_mode: binding_mode.to_owned(),
+        mount_options: args.mount_options,
+        on_delete: match args.on_delete {
+            cli::OnDelete::Delete => ClassOnDelete::Delete,
+            cli::OnDelete::Retain => ClassOnDelete::Retain,
+            cli::OnDelete::Archive => ClassOnDelete::Archive,
+        },
+        server: args.server,
+        path: args.path,
+        path_pattern: args.path_pattern,
+        dir_mode: args.dir_mode,
+        dir_uid: args.dir_uid,
+        dir_gid: args.dir_gid,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: None,
+        remarks,
+    })
+}
+
+fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
+    let [name, claim] = fill([
+        blank(args.name, "NAME", "Name of the pod", validate::pod),
+        blank(args.claim, "--claim", "Claim that it uses", validate::name),
+    ])?;
+    let command = match args.command {
+        // By itself it ends at once.
+        none if none.is_empty() && args.image == "busybox" => {
+            ["/bin/sh", "-c", "sleep 30000"].map(str::to_owned).to_vec()
+        }
+        command => command,
+    };
+    let values = Values::Pod(Pod {
+        name,
+        namespace: global.namespace.clone(),
+        claim,
+        image: args.image,
+        mount_path: args.mount_path,
+        command,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: None,
+        remarks: Vec::new(),
+    })
+}
+
+fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
+    let [name, class] = fill([
+        blank(args.name, "NAME", "Name of the StatefulSet", validate::stateful_set),
+        blank(args.class, "--class", "Class of its claims", validate::name),
+    ])?;
+    let app = match args.app {
+        Some(app) => app,
+        None => validate::service(&name).map_err(|why| {
+            UsageError(format!("the Service would be called {name}: {why}; give it another with --app").into())
+        })?,
+    };
+    let mut remarks = Vec::new();
+    if let Some(port) = args.node_port.filter(|port| !NODE_PORTS.contains(port)) {
+        remarks.push(format!(
+            "warning: --node-port {port} is outside of {} to {}, which most clusters keep to",
+            NODE_PORTS.start(),
+            NODE_PORTS.end()
+        ));
+    }
+    let values = Values::StatefulSet(StatefulSet {
+        name,
+        namespace: global.namespace.clone(),
+        app,
+        replicas: args.replicas,
+        image: args.image,
+        mount_path: args.mount_path,
+        volume: args.volume,
+        class,
+        size: args.size,
+        access_modes: modes(&args.access_modes)?,
+        service_port: args.service_port,
+        node_port: args.node_port,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: None,
+        remarks,
+    })
+}
+
+async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
+    let (flavor, name, called, image) = match args.flavor {
+        Flavor::Nfsprov => (Whose::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
+        Flavor::Upstream => (Whose::Upstream, "nfs-client-provisioner", UPSTREAM_NAME, UPSTREAM_IMAGE),
+    };
+    let called = args.provisioner.unwrap_or_else(|| called.to_owned());
+    let lock = election::lease_name(&called);
+    if lock.is_none() && (flavor == Whose::Upstream || args.replicas > 1) {
+        return refuse(
+            "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which \
+             names of objects can't have",
+        );
+    }
+    let [server, path] = fill([
+        blank(
+            args.server,
+            "--server",
+            "NFS server, as the nodes reach it",
+            validate::server,
+        ),
+        blank(args.path, "--path", "Exported directory", validate::path),
+    ])?;
+    let mut remarks = Vec::new();
+    if args.image.is_none() && flavor == Whose::Nfsprov {
+        remarks.push(format!(
+            "note: the image {image} is one that you make (docs/manifests.md says how); --image names another"
+        ));
+    }
+    let values = Values::Provisioner(Provisioner {
+        name: args.name.unwrap_or_else(|| name.to_owned()),
+        namespace: cluster::namespace(&cluster_options(global)).await?,
+        provisioner: called,
+        server,
+        path,
+        image: args.image.unwrap_or_else(|| image.to_owned()),
+        replicas: args.replicas,
+        class: args.class,
+        lock,
+        flavor,
+    });
+    Ok(Order {
+        values,
+        delivery: args.delivery,
+        waiting: None,
+        remarks,
+    })
+}
+
+fn blank(
+    value: Option<String>,
+    flag: &'static str,
+    question: &'static str,
+    check: fn(&str) -> Result<String, String>,
+) -> Blank {
+    Blank {
+        value,
+        flag,
+        question,
+        check,
+    }
+}
+
+/// The modes once each, and ReadWriteOncePod alone, as the API has it.
+fn modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
+    let mut given = Vec::new();
+    for mode in modes {
+        let mode = match mode {
+            cli::AccessMode::Rwo => AccessMode::ReadWriteOnce,
+            cli::AccessMode::Rox => AccessMode::ReadOnlyMany,
+            cli::AccessMode::Rwx => AccessMode::ReadWriteMany,
+            cli::AccessMode::Rwop => AccessMode::ReadWriteOncePod,
+        };
+        if !given.contains(&mode) {
+            given.push(mode);
+        }
+    }
+    if given.len() > 1 && given.contains(&AccessMode::ReadWriteOncePod) {
+        return refuse("--access-mode RWOP goes with no other: one pod alone has the volume");
+    }
+    Ok(given)
+}
+
+/// Keys and values as a map; a key that is given two values is a mistake.
+fn pairs(flag: &str, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
+    let mut pairs = BTreeMap::new();
+    for (key, value) in given {
+        if let Some(other) = pairs.insert(key.clone(), value.clone())
+            && other != value
+        {
+            return Err(UsageError(format!("{flag}: {key} is given two values, {other} and {value}").into()).into());
+        }
+    }
+    Ok(pairs)
+}

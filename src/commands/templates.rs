@@ -1,0 +1,19 @@
+//! `nfsprov templates`: the built-in templates, to be edited.
+
+use anyhow::Result;
+
+use super::write_files;
+use crate::cli::Templates;
+use crate::exit::Exit;
+use crate::manifest::templates::BUILT_IN;
+
+/// Runs `nfsprov templates`.
+pub fn run(action: &Templates) -> Result<Exit> {
+    let Templates::Export { directory, yes } = action;
+    write_files(
+        directory,
+        &BUILT_IN.map(|(name, text)| (name.to_owned(), text.to_owned())),
+        *yes,
+    )?;
+    Ok(Exit::Done)
+}

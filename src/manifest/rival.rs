@@ -1,0 +1,65 @@
+//! Another provisioner that serves the same claims (PURE).
+
+use k8s_openapi::api::apps::v1::Deployment;
+
+/// What images of nfs-subdir-external-provisioner and of its predecessor are called, whatever the
+/// registry.
+const IMAGES: [&str; 2] = ["nfs-subdir-external-provisioner", "nfs-client-provisioner"];
+
+/// The Deployment, as `NAMESPACE/NAME`, that runs nfs-subdir-external-provisioner as `provisioner`.
+///
+/// `ours` is the namespace and name of the one that is about to be applied, which is no rival.
+pub fn of(deployments: &[Deployment], provisioner: &str, ours: (&str, &str)) -> Option<String> {
+    deployments.iter().find_map(|deployment| {
+        let meta = &deployment.metadata;
+        let place = (meta.namespace.as_deref()?, meta.name.as_deref()?);
+        let pods = deployment.spec.as_ref()?.template.spec.as_ref()?;
+        let serves = pods.containers.iter().any(|container| {
+            let image = container.image.as_deref().unwrap_or_default();
+            let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next());
+            let mut variables = container.env.iter().flatten();
+            let called = variables
+                .any(|variable| variable.name == "PROVISIONER_NAME" && variable.value.as_deref() == Some(provisioner));
+            called && name.is_some_and(|name| IMAGES.contains(&name))
+        });
+        (serves && place != ours).then(|| format!("{}/{}", place.0, place.1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn upstream_under_the_same_name_is_found() {
+        let deployment = |image: &str, provisioner: &str| -> Deployment {
+            serde_json::from_value(json!({
+                "metadata": {"namespace": "storage", "name": "old"},
+                "spec": {"selector": {}, "template": {"spec": {"containers": [{
+                    "name": "c", "image": image, "env": [{"name": "PROVISIONER_NAME", "value": provisioner}],
+                }]}}},
+            }))
+            .unwrap()
+        };
+        let ours = ("default", "nfsprov");
+        for (image, provisioner, found) in [
+            (
+                "registry.example/sig/nfs-subdir-external-provisioner:v4.0.0",
+                "a/b",
+                true,
+            ),
+            ("quay.example/external_storage/nfs-client-provisioner", "a/b", true),
+            ("nfs-subdir-external-provisioner@sha256:00", "a/b", true),
+            ("registry.example/nfs-subdir-external-provisioner:v4.0.0", "a/c", false),
+            ("nfsprov:1", "a/b", false),
+        ] {
+            let rival = of(&[deployment(image, provisioner)], "a/b", ours);
+            assert_eq!(rival.as_deref(), found.then_some("storage/old"), "{image}");
+        }
+        let own = [deployment("nfs-client-provisioner:v3", "a/b")];
+        assert_eq!(of(&own, "a/b", ("storage", "old")), None);
+        assert_eq!(of(&[Deployment::default()], "a/b", ours), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! Sizes, modes and ids (PURE).
+
+/// A storage size as a Kubernetes quantity, more than nothing: `1Gi`, `500M`, `1.5Ti`, `1e9`.
+///
+/// # Errors
+/// What a size looks like.
+pub fn size(text: &str) -> Result<String, String> {
+    const SUFFIXES: [&str; 16] = [
+        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
+    ];
+    if text.starts_with('-') {
+        return Err("a size is more than zero".to_owned());
+    }
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    let end = unsigned
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(unsigned.len());
+    let (number, suffix) = unsigned.split_at(end);
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    let exponent = suffix.strip_prefix(['e', 'E']).is_some_and(|power| {
+        let power = power.strip_prefix(['+', '-']).unwrap_or(power);
+        (1..=2).contains(&power.len()) && power.chars().all(|c| c.is_ascii_digit())
+    });
+    if digits == 0 || number.matches('.').count() > 1 || !(exponent || SUFFIXES.contains(&suffix)) {
+        return Err("a size is a number and a suffix, such as 1Gi, 500Mi or 1.5T".to_owned());
+    }
+    if number.chars().all(|c| c == '0' || c == '.') {
+        return Err("a size is more than zero".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Permission bits in octal, as `chmod` takes them.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn mode(text: &str) -> Result<String, String> {
+    let octal = text.chars().all(|c| c.is_digit(8));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if octal && mode <= 0o7777 => Ok(text.to_owned()),
+        _ => Err("a mode is octal, such as 0770".to_owned()),
+    }
+}
+
+/// A user's or group's id. The highest number is left out: to `chown` it means "as it was".
+///
+/// # Errors
+/// What is wrong with it.
+pub fn id(text: &str) -> Result<String, String> {
+    let decimal = text.chars().all(|c| c.is_ascii_digit());
+    match text.parse::<u32>() {
+        Ok(id) if decimal && id < u32::MAX => Ok(text.to_owned()),
+        _ => Err("an id is a number from 0 to 4294967294".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::holds;
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        holds(
+            size,
+            &[
+                "1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "12E", "1k", "100m", "1e+3", "5.Gi", "+1Gi", "1n",
+                "1u", "1G", "1T", "1P", "1Ki", "1Mi", "1Pi", "1Ei", "1e-3",
+            ],
+            &[
+                "", "1G1", "Gi", "1gi", "1 Gi", "-1Gi", "1.2.3", "0", "0.0Gi", "1KB", "1K", "1e", "1e999", "٣Gi", ".",
+                "++1", "+", "1Zi", "1,5Gi", "1_000", "0x10",
+            ],
+        );
+    }
+
+    #[test]
+    fn modes_and_ids() {
+        holds(
+            mode,
+            &["0777", "770", "2775", "0"],
+            &["", "0o777", "999", "17777", "rwx", "+777", "-1"],
+        );
+        holds(
+            id,
+            &["0", "1000", "4294967294"],
+            &["", "-1", "+1", "4294967295", "root", "1.5"],
+        );
+    }
+}

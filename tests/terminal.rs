@@ -1,0 +1,87 @@
+//! What is asked on a terminal, answered on one.
+
+use std::process::Command;
+
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+/// How long a question may take to come, in milliseconds. Far above what it takes.
+const PATIENCE: u64 = 20_000;
+
+fn on_a_terminal(args: &[&str]) -> PtySession {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+    for name in ["KUBECONFIG", "NFS_SERVER", "NFS_PATH", "NO_COLOR", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.args(args).env("HOME", "/nonexistent").env("TERM", "xterm");
+    spawn_command(command, Some(PATIENCE)).unwrap()
+}
+
+/// What follows the last answer, and the exit status.
+fn end(mut terminal: PtySession) -> (String, i32) {
+    let rest = terminal.exp_eof().unwrap().replace("\r\n", "\n");
+    match terminal.process().wait().unwrap() {
+        WaitStatus::Exited(_, code) => (rest, code),
+        other => panic!("{other:?}: {rest}"),
+    }
+}
+
+#[test]
+fn what_create_pvc_lacks_is_asked_for_until_it_is_right() {
+    let mut terminal = on_a_terminal(&["create", "pvc", "--class", "nfs"]);
+    terminal.exp_string("Name of the claim").unwrap();
+    terminal.send_line("My_PVC").unwrap();
+    terminal.exp_string("a name has lower-case letters").unwrap();
+    terminal.exp_string("Name of the claim").unwrap();
+    terminal.send_line("mypvc").unwrap();
+    terminal.exp_string("Size, such as 1Gi").unwrap();
+    terminal.send_line("1G1").unwrap();
+    terminal.exp_string("a size is a number and a suffix").unwrap();
+    terminal.exp_string("Size, such as 1Gi").unwrap();
+    terminal.send_line(" 1Gi ").unwrap();
+    let (yaml, code) = end(terminal);
+    let begin = yaml.find("apiVersion").unwrap_or_else(|| panic!("{yaml}"));
+    let wanted = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: \"mypvc\"\nspec:\n  accessModes:\n    \
+                  - \"ReadWriteMany\"\n  storageClassName: \"nfs\"\n  resources:\n    requests:\n      storage: \"1Gi\"\n";
+    assert_eq!((&yaml[begin..], code), (wanted, 0));
+}
+
+#[test]
+fn nothing_is_asked_that_was_given() {
+    let terminal = on_a_terminal(&["create", "pvc", "mypvc", "--size", "1Gi"]);
+    let (yaml, code) = end(terminal);
+    assert!(yaml.starts_with("apiVersion: v1\n") && code == 0, "{yaml}");
+}
+
+#[test]
+fn an_interrupted_question_ends_the_command() {
+    let mut terminal = on_a_terminal(&["create", "pvc"]);
+    terminal.exp_string("Name of the claim").unwrap();
+    terminal.send_control('c').unwrap();
+    let rest = terminal.exp_eof().unwrap();
+    let status = terminal.process().wait().unwrap();
+    assert!(!matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+    assert!(!rest.contains("apiVersion"), "{rest}");
+}
+
+#[test]
+fn a_file_is_overwritten_only_by_a_yes() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().to_str().unwrap();
+    let file = place.path().join("pv.yaml");
+    std::fs::write(&file, "mine\n").unwrap();
+    for (answer, code, said, kept) in [
+        ("n", 1, "nothing was written", true),
+        ("y", 0, "pv.yaml written", false),
+    ] {
+        let mut terminal = on_a_terminal(&["templates", "export", directory]);
+        terminal
+            .exp_string("would be overwritten, and differs; overwrite?")
+            .unwrap();
+        terminal.send(answer).unwrap();
+        terminal.flush().unwrap();
+        let (rest, exit) = end(terminal);
+        assert!(exit == code && rest.contains(said), "{exit}: {rest}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap() == "mine\n", kept);
+    }
+}
