@@ -25,6 +25,7 @@ mod leader;
 mod manifests;
 mod operable;
 mod patterns;
+mod ssh;
 mod stage;
 
 use std::path::Path;
@@ -99,6 +100,7 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         leader::TESTS,
         manifests::TESTS,
         operable::TESTS,
+        ssh::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(|(name, need, test): Test| {
