@@ -5,10 +5,13 @@ export NFSPROV_LAB ?= require
 
 LAB := target/debug/nfsprov-lab
 
+# What building needs beside Rust and a C compiler: the connections over SSH link OpenSSL.
+PACKAGES := libssl-dev pkg-config
+
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test test-crash lint bench fuzz completions lab build
+.PHONY: try test test-crash lint bench fuzz completions lab build tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -24,7 +27,7 @@ test-crash: build
 	$(LAB) build --lane $${K8S:-1.20}
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
 
-lint:
+lint: tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
@@ -37,7 +40,7 @@ bench: build
 FUZZ := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares
-fuzz:
+fuzz: tools
 	mkdir -p target/fuzz/corpus
 	cd fuzz && RUSTFLAGS='$(FUZZ)' cargo run --release --locked --target-dir ../target/fuzz \
 		--target $$(rustc -vV | sed -n 's/^host: //p') -- -max_total_time=$${SECONDS:-60} -dict=words ../target/fuzz/corpus
@@ -49,8 +52,22 @@ completions: build
 	done
 
 # The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
-build:
+build: tools
 	cargo build --workspace
+
+# On Debian; elsewhere what is missing is said by the build itself.
+tools:
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=; \
+	for package in $(PACKAGES); do \
+		state=$$(dpkg-query --show --showformat '$${db:Status-Status}' "$$package" 2>/dev/null); \
+		[ "$$state" = installed ] || missing="$$missing $$package"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "Building needs packages that this machine lacks, so this installs:$$missing"; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	install() { $$root env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet install --yes --no-install-recommends $$missing; }; \
+	install || { $$root apt-get --quiet --quiet update; install; }
 
 lab: build
 	$(LAB) build

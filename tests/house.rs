@@ -46,14 +46,28 @@ fn arrows_run_one_way() {
                 "crate::output",
             ][..],
         ),
-        ("manifest/", &["crate::provisioner", "crate::export", "crate::output"]),
-        ("provisioner/", &["crate::manifest", "crate::output"]),
+        (
+            "host/",
+            &[
+                "crate::provisioner",
+                "crate::manifest",
+                "crate::export",
+                "crate::cluster",
+                "crate::output",
+            ],
+        ),
+        (
+            "manifest/",
+            &["crate::provisioner", "crate::export", "crate::host", "crate::output"],
+        ),
+        ("provisioner/", &["crate::manifest", "crate::host", "crate::output"]),
         (
             "cluster.rs",
             &[
                 "crate::provisioner",
                 "crate::manifest",
                 "crate::export",
+                "crate::host",
                 "crate::output",
             ],
         ),
@@ -101,6 +115,12 @@ fn what_decides_is_pure() {
         "provisioner/backoff.rs",
         "provisioner/election.rs",
         "export/path.rs",
+        "export/ssh/script.rs",
+        "host/known_hosts.rs",
+        "host/ssh_config.rs",
+        "host/key_file.rs",
+        "host/script.rs",
+        "host/target.rs",
         "manifest/validate.rs",
         "manifest/validate/amounts.rs",
         "manifest/validate/names.rs",
@@ -120,6 +140,7 @@ fn what_decides_is_pure() {
             "std::time::Instant",
             "SystemTime",
             "Timestamp::now",
+            "ssh2::",
         ] {
             assert!(!mentions(code, impure), "{name} uses {impure}");
         }
@@ -130,11 +151,16 @@ fn what_decides_is_pure() {
 fn one_library_has_one_place() {
     let places = [
         ("nfs_rs::", "export/wire.rs"),
-        ("rustix::", "export/mounted.rs"),
+        ("rustix::fs", "export/mounted.rs"),
+        ("rustix::event", "host/ssh.rs"),
+        ("ssh2::", "host/ssh.rs"),
+        ("ring::", "host/"),
+        ("base64::", "host/"),
         ("prometheus_client::", "provisioner/metrics.rs"),
         ("hyper::", "provisioner/http.rs"),
         ("hyper_util::", "provisioner/http.rs"),
         ("comfy_table::", "output.rs"),
+        ("dialoguer::", "output.rs"),
         ("indicatif::", "output.rs"),
         ("dialoguer::", "output.rs"),
         ("clap_complete::", "commands/completions.rs"),

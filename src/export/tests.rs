@@ -454,6 +454,33 @@ async fn free_space_is_that_of_the_file_system() {
     }
 }
 
+/// A file system on which nobody makes directories.
+#[tokio::test]
+async fn a_refusal_has_the_systems_words() {
+    let root = "/sys";
+    let shell = Shell {
+        command: vec!["sh".to_owned()],
+        tools: "/usr/bin:/bin".to_owned(),
+    };
+    for export in [
+        Export::Mounted(Mounted::new(location(root), Path::new(root))),
+        Export::Ssh(Ssh::local(location(root), shell)),
+    ] {
+        let refused = export.make(&path("volume"), Attributes::mode(0o777)).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot make directory volume on the export: "),
+            "{error}"
+        );
+        assert!(
+            ["Operation not permitted", "Permission denied", "Read-only"]
+                .iter()
+                .any(|words| error.contains(words)),
+            "{error}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_missing_root_is_named() {
     let mounted = Mounted::new(location("/no/such/export"), &PathBuf::from("/no/such/export"));

@@ -207,6 +207,7 @@ impl Scene {
         command
             .args(["-n", &self.namespace])
             .args(args.iter().map(AsRef::as_ref));
+        command.env("HOME", self.stage.home()).env_remove("SSH_AUTH_SOCK");
         command.stdin(Stdio::null()).kill_on_drop(true);
         Ok(timeout(PATIENCE, command.output())
             .await
@@ -232,6 +233,8 @@ impl Scene {
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
+        // Nothing of this machine's own SSH configuration, and no known_hosts of its user's.
+        command.env("HOME", self.stage.home()).env_remove("SSH_AUTH_SOCK");
         let process = Process::spawn("nfsprov provision", &log, command)?;
         Ok(Provisioner { process, log })
     }

@@ -32,6 +32,7 @@ mod objects;
 mod operable;
 mod patterns;
 mod proxy;
+mod ssh;
 mod stage;
 
 use std::path::Path;
@@ -112,6 +113,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         manifests::TESTS,
         objects::TESTS,
         operable::TESTS,
+        ssh::TESTS,
     ]
     .concat();
     let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);

@@ -135,6 +135,11 @@ impl Stage {
         self.directory.path().join(format!("{}-{name}", self.next()))
     }
 
+    /// The home directory of those who are tested.
+    pub fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Stops what was brought up; on a user's own cluster, takes away what the tests made.
     pub fn close(&self) {
         if self.cluster == "own"

@@ -65,7 +65,7 @@ async fn known_hosts_are_read_as_ssh_reads_them(stage: Arc<Stage>) -> Result<()>
         (format!("@revoked elsewhere {key}\n{full} {key}\n"), ""),
         (String::new(), "is not in known_hosts"),
         (format!("{ip} {other}\n"), "is not in known_hosts"),
-        (format!("*,!{full} {key}\n"), "is not in known_hosts"),
+        (format!("*,!{full},!{ip} {key}\n"), "is not in known_hosts"),
         (format!("[{ip}]:1 {key}\n"), "is not in known_hosts"),
         (
             format!("@cert-authority * {key}\n"),

@@ -94,7 +94,8 @@ impl Stage {
             .ssh(&format!(
                 "cat >/etc/ssh/test/{port}.conf <<'END'\nPort {port}\nPidFile /run/sshd-{port}.pid\nUsePAM yes\n\
                  UseDNS no\nMaxStartups 100\n{keys}{lines}\nEND\n\
-                 /usr/sbin/sshd -f /etc/ssh/test/{port}.conf -E /var/log/sshd-{port}.log"
+                 /usr/sbin/sshd -f /etc/ssh/test/{port}.conf -E /var/log/sshd-{port}.log\n\
+                 while [ ! -s /run/sshd-{port}.pid ]; do sleep 0.05; done"
             ))
             .await?;
         Ok(port)

@@ -36,8 +36,12 @@ type Test = (
     fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = Result<()>>>>,
 );
 
+/// Tests wait more than they work: more of them than there are processors run at once.
+const THREADS: usize = 6;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {

@@ -112,9 +112,9 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
 
 async fn silence_has_an_end(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
-    let patience = Duration::from_secs(2);
+    let patience = Duration::from_secs(5);
     let talking = host
-        .run("for i in 1 2 3 4; do sleep 1; echo $i; done", patience)
+        .run("for i in 1 2 3 4; do sleep 2; echo $i; done", patience)
         .await?;
     ensure!(talking.stdout == b"1\n2\n3\n4\n", "a word in time is enough");
     let begun = Instant::now();

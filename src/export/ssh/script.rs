@@ -34,11 +34,11 @@ obstacle() { printf '%s %s %s\n' "$1" "$depth" "$whose"; exit 3; }
 # Whether ./$1 is there, be it a link to nowhere. That it can't be told is an error.
 there() {
     if [ -e "./$1" ] || [ -L "./$1" ]; then return 0; fi
-    if words=$(ls -d -- "./$1" 2>&1); then return 0; fi
-    case $words in
+    if listed=$(ls -d -- "./$1" 2>&1); then return 0; fi
+    case $listed in
     *'o such file'*) return 1 ;;
     esac
-    printf '%s\n' "$words" >&2
+    printf '%s\n' "$listed" >&2
     exit 1
 }
 

@@ -283,6 +283,10 @@ fn tried(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tri
         _ if session.authenticated() => Tried::In,
         Ok(()) => Tried::Refused,
         Err(error) => match error.code() {
+            // A connection that ended instead of an answer has the refusals' codes, too, and an agent that does not
+            // sign; only the words differ.
+            ErrorCode::Session(-18 | -19) if error.message().starts_with("Waiting for") => Tried::Ended,
+            ErrorCode::Session(-19) if error.message().starts_with("Callback") => Tried::Unusable(unusable.to_owned()),
             ErrorCode::Session(-18 | -19) => Tried::Refused,
             ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => Tried::Ended,
             _ => Tried::Unusable(format!("{unusable}: {}", error.message())),

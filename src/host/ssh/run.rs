@@ -1,6 +1,7 @@
 //! One script on one connection: both its outputs are drained together, and its end is made sure of.
 
 use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -138,7 +139,12 @@ impl Live {
         self.session.set_blocking(false);
         let ended = self.converse(&mut talk, patience, cancelled);
         self.session.set_blocking(true);
-        ended?;
+        if let Err(trouble) = ended {
+            if !matches!(trouble, Trouble::WrongPassword) {
+                self.hang_up();
+            }
+            return Err(trouble);
+        }
         self.session.set_timeout(milliseconds(CLOSING));
         talk.end()
     }
@@ -167,6 +173,15 @@ impl Live {
             }
             self.session.keepalive_send()?;
             self.wait(left.min(TICK), &[])?;
+        }
+    }
+
+    /// Ends the connection at once: libssh2 would wait for the host to close what is open, and there is no patience
+    /// left for that.
+    fn hang_up(&self) {
+        // On a socket of any kind; one that is at its end already is as good.
+        if let Ok(socket) = self.socket.try_clone() {
+            _ = TcpStream::from(socket).shutdown(Shutdown::Both);
         }
     }
 

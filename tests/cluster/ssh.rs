@@ -1,0 +1,225 @@
+//! `--via ssh://`: the export's directories made by its server's own shell.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use kube::ResourceExt;
+use nfsprov_lab::guest::{Guest, Template};
+use serde_json::json;
+
+use crate::kit::{Directories, Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: claims_are_served_over_ssh_where_root_is_squashed,
+    Lab: over_ssh_a_planted_link_is_refused,
+    Lab: over_ssh_a_sudo_user_serves_too,
+    Lab: a_cut_ssh_connection_is_made_again_before_anybody_notices,
+    Lab: the_ssh_server_may_restart,
+    Lab: what_is_wrong_with_ssh_is_said_in_one_sentence,
+}
+
+/// A scene on an NFS server of its own, whose export squashes root and belongs to root.
+async fn squashing(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
+    let guest = stage.lab()?.guest(name, Template::NfsServer).await?;
+    guest
+        .ssh(
+            "echo '/nfsdata *(rw,sync,no_subtree_check,root_squash,secure)' >/etc/exports
+             chmod 0755 /nfsdata && exportfs -ra && exportfs -s | grep -q root_squash",
+        )
+        .await?;
+    let mut scene = stage.scene().await?;
+    scene.export = Directories::Guest(guest.address().to_string());
+    Ok((scene, guest))
+}
+
+/// The options that log in to a guest.
+fn over_ssh(guest: &Guest, user: &str) -> Vec<String> {
+    let (via, key) = (
+        format!("ssh://{user}@{}", guest.address()),
+        guest.ssh_key().display().to_string(),
+    );
+    ["--via", &via, "-i", &key, "--host-key", "accept-new"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn words(options: &[String]) -> Vec<&str> {
+    options.iter().map(String::as_str).collect()
+}
+
+async fn claims_are_served_over_ssh_where_root_is_squashed(stage: Arc<Stage>) -> Result<()> {
+    let (scene, guest) = squashing(&stage, "squashing").await?;
+    scene
+        .class(json!({"parameters": {"dirMode": "2750", "dirUid": "1234", "dirGid": "4321"}}))
+        .await?;
+    // Over NFS it can't be done.
+    let provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    scene.event("a", "permission denied").await?;
+    provisioner.stop().await?;
+
+    let options = over_ssh(&guest, "root");
+    let provisioner = scene.watch(&words(&options)).await?;
+    let volume = scene.bound("a").await?;
+    let name = format!("{}-a-{}", scene.namespace, volume.name_any());
+    let directory = guest.ssh(&format!("stat -c '%a %u %g' /nfsdata/{name}")).await?;
+    ensure!(directory.trim() == "2750 1234 4321", "{directory}");
+    guest.ssh(&format!("touch /nfsdata/{name}/file")).await?;
+    scene.delete_with_volume("a", &volume).await?;
+    ensure!(guest.ssh("ls /nfsdata").await?.trim() == format!("archived-{name}"));
+    guest.ssh(&format!("test -f /nfsdata/archived-{name}/file")).await?;
+    let status = provisioner.stop().await?;
+    ensure!(status.code() == Some(0), "{status}");
+
+    let mut scene = stage.scene().await?;
+    scene.export = Directories::Guest(guest.address().to_string());
+    let parameters = json!({"onDelete": "delete", "pathPattern": "${.PVC.namespace}/it's/${.PVC.name} $HOME"});
+    scene.class(json!({"parameters": parameters})).await?;
+    let _provisioner = scene.watch(&words(&options)).await?;
+    for name in ["b", "c"] {
+        scene.claim(name, json!({})).await?;
+    }
+    let volume = scene.bound("b").await?;
+    scene.bound("c").await?;
+    let parent = format!("/nfsdata/{}/it\\'s", scene.namespace);
+    guest.ssh(&format!("test -d {parent}/b\\ \\$HOME")).await?;
+    scene.delete_with_volume("b", &volume).await?;
+    ensure!(guest.ssh(&format!("ls {parent}")).await?.trim() == "c $HOME");
+    Ok(())
+}
+
+async fn over_ssh_a_planted_link_is_refused(stage: Arc<Stage>) -> Result<()> {
+    let (scene, guest) = squashing(&stage, "planted").await?;
+    scene
+        .class(json!({"parameters": {"pathPattern": "planted/${.PVC.name}"}}))
+        .await?;
+    guest
+        .ssh("mkdir /srv/outside && ln -s /srv/outside /nfsdata/planted")
+        .await?;
+    let options = over_ssh(&guest, "root");
+    let _provisioner = scene.watch(&words(&options)).await?;
+    scene.claim("a", json!({})).await?;
+    scene
+        .event("a", "planted on the export is a symbolic link, not a directory")
+        .await?;
+    ensure!(guest.ssh("ls -A /srv/outside").await?.is_empty());
+    guest.ssh("rm /nfsdata/planted").await?;
+    scene.bound("a").await?;
+    Ok(())
+}
+
+async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
+    let (scene, guest) = squashing(&stage, "sudoing").await?;
+    scene.class(json!({})).await?;
+    guest
+        .ssh("echo 'ops ALL=(ALL) ALL' >/etc/sudoers.d/ops && echo ops:hunter2-5d1c | chpasswd")
+        .await?;
+    let file = stage.file("password");
+    std::fs::write(&file, "hunter2-5d1c\n")?;
+    let password = [
+        "--sudo".to_owned(),
+        "--sudo-password-file".to_owned(),
+        file.display().to_string(),
+    ];
+    let (plain, sudo) = (
+        over_ssh(&guest, "ops"),
+        [over_ssh(&guest, "ops"), password.to_vec()].concat(),
+    );
+    scene.claim_handed_over("a", json!({})).await?;
+    // As ops itself it has no rights there.
+    let pass = |options: &[String]| [scene.provision_args(), options.to_vec()].concat();
+    let (stdout, stderr, code) = said(&scene.nfsprov(&pass(&plain)).await?);
+    ensure!(code == 1 && stdout.contains("Permission denied"), "{stdout}{stderr}");
+    let (stdout, stderr, code) = said(&scene.nfsprov(&pass(&sudo)).await?);
+    ensure!(code == 0 && stdout.contains("provisioned"), "{stdout}{stderr}");
+    scene.bound("a").await?;
+    ensure!(!format!("{stdout}{stderr}").contains("hunter2"));
+    Ok(())
+}
+
+async fn a_cut_ssh_connection_is_made_again_before_anybody_notices(stage: Arc<Stage>) -> Result<()> {
+    let (scene, guest) = squashing(&stage, "cutting").await?;
+    scene.class(json!({})).await?;
+    let options = over_ssh(&guest, "root");
+    let _provisioner = scene.watch(&words(&options)).await?;
+    for name in ["a", "b", "c"] {
+        scene.claim(name, json!({})).await?;
+        scene.bound(name).await?;
+        // Each session's process, but for the one that this runs in.
+        let killed = guest
+            .ssh(
+                "for process in $(pgrep -f '^sshd: root@notty'); do
+                      if [ $process != $PPID ]; then kill -9 $process && echo $process; fi
+                  done",
+            )
+            .await?;
+        ensure!(!killed.trim().is_empty(), "there was no connection to be cut");
+        let events = scene.events(name).await?;
+        let failures = events.iter().filter(|event| event.starts_with("ProvisioningFailed"));
+        ensure!(failures.count() == 0, "{events:?}");
+    }
+    Ok(())
+}
+
+async fn the_ssh_server_may_restart(stage: Arc<Stage>) -> Result<()> {
+    let (scene, mut guest) = squashing(&stage, "sshrestarting").await?;
+    scene.class(json!({})).await?;
+    let options = [over_ssh(&guest, "root"), vec!["--connect-timeout".into(), "3s".into()]].concat();
+    let _provisioner = scene.watch(&words(&options)).await?;
+    scene.claim("before", json!({})).await?;
+    scene.bound("before").await?;
+    guest.kill().await?;
+    scene.claim("meanwhile", json!({})).await?;
+    scene.event("meanwhile", "does not answer").await?;
+    guest.restart().await?;
+    scene.bound("meanwhile").await?;
+    Ok(())
+}
+
+async fn what_is_wrong_with_ssh_is_said_in_one_sentence(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let guest = stage.nfs()?;
+    let (address, key) = (guest.address(), guest.ssh_key().display().to_string());
+    let good = format!("ssh://root@{address}");
+    for (options, code, word) in [
+        (vec!["--via", &format!("{good}:1"), "-i", &key], 1, "connection refused"),
+        (
+            vec!["--via", &good, "-i", &key, "--host-key", "strict"],
+            1,
+            "is not in known_hosts",
+        ),
+        (
+            vec!["--via", &good, "-i", "/nosuch", "--host-key", "accept-new"],
+            1,
+            "/nosuch can't be read",
+        ),
+        (vec!["--via", &good, "-i", &key, "--path", "/no/such"], 1, "/no/such"),
+        (
+            vec!["--via", "ssh://root:secret@nfs"],
+            2,
+            "a password has no place on the command line",
+        ),
+        (vec!["-i", &key], 2, "go with --via ssh://"),
+        (vec!["--via", &good, "--sudo-password-file", &key], 2, "--sudo"),
+    ] {
+        let mut arguments = scene.provision_args();
+        if options.contains(&"--path") {
+            arguments.truncate(arguments.len() - 2);
+        }
+        arguments.extend(options.iter().map(|word| (*word).to_owned()));
+        let (stdout, stderr, status) = said(&scene.nfsprov(&arguments).await?);
+        ensure!(
+            status == code && stdout.is_empty(),
+            "{options:?}: {status} {stdout}{stderr}"
+        );
+        ensure!(stderr.contains(word), "{options:?}: {stderr}");
+        let lines = stderr
+            .trim_end()
+            .lines()
+            .filter(|line| line.starts_with("error"))
+            .count();
+        ensure!(lines == 1 && !stderr.contains("secret"), "{options:?}: {stderr}");
+    }
+    Ok(())
+}
