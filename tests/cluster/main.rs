@@ -19,6 +19,7 @@ pub(crate) use tests;
 
 mod claims;
 mod deletion;
+mod document;
 mod failures;
 mod kit;
 mod leader;
@@ -96,6 +97,7 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         claims::TESTS,
         patterns::TESTS,
         deletion::TESTS,
+        document::TESTS,
         failures::TESTS,
         leader::TESTS,
         manifests::TESTS,
