@@ -27,6 +27,7 @@ lint:
 bench: build
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
+	cargo bench --bench create
 
 # What the command line changes in completions/; a test fails until it is done.
 completions: build
