@@ -261,7 +261,7 @@ mod tests {
             let wrong = wrong(template);
             assert!(wrong.starts_with(said), "{template}: {wrong}");
         }
-        let wrong = wrong("a: b\n---\nb: c\nd: {{ name }}: {{ name }}\n");
+        let wrong = wrong("# a\n---\nb: c\nd: {{ name }}: {{ name }}\n");
         assert!(wrong.contains("at line 4 of what it gives"), "{wrong}");
     }
 }

@@ -22,6 +22,7 @@ mod claims;
 mod confinement;
 mod deletion;
 mod exports;
+mod document;
 mod failures;
 mod faults_api;
 mod faults_nfs;
@@ -106,6 +107,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         confinement::TESTS,
         deletion::TESTS,
         exports::TESTS,
+        document::TESTS,
         failures::TESTS,
         faults_api::TESTS,
         faults_nfs::TESTS,
