@@ -19,9 +19,9 @@ use self::connection::{Connection, Trouble, bounded};
 use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
-/// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 is left out: the client
-/// library loses its session against kernels that grow their slot table.
-const VERSIONS: [&str; 2] = ["3", "4.0"];
+/// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels
+/// that grow their slot table the client library loses its session after some calls.
+const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
 
 /// Everything but what an URL path may hold unquoted.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -230,7 +230,7 @@ impl Wire {
         let mut first = None;
         for version in VERSIONS {
             // A port that swallows packets must leave time for the next version.
-            let mounting = timeout(CALL_TIMEOUT / 3, self.mount(&host, version));
+            let mounting = timeout(CALL_TIMEOUT / 4, self.mount(&host, version));
             let error = match mounting.await.unwrap_or_else(|_| Err(silence())) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
