@@ -8,7 +8,7 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test test-crash lint bench lab build
+.PHONY: try test test-crash lint bench fuzz lab build
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -32,6 +32,15 @@ lint:
 bench: build
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
+
+# Looks for SECONDS seconds for words that lead out of an export; libFuzzer's counters are all that it needs of the compiler.
+FUZZ := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+fuzz:
+	mkdir -p target/fuzz/corpus
+	cd fuzz && RUSTFLAGS='$(FUZZ)' cargo run --release --locked --target-dir ../target/fuzz \
+		--target $$(rustc -vV | sed -n 's/^host: //p') -- -max_total_time=$${SECONDS:-60} -dict=words ../target/fuzz/corpus
 
 # The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
 build:

@@ -2,6 +2,7 @@
 
 mod create;
 mod provision;
+mod ssh;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use self::create::{
     AccessMode, BindingMode, Delivery, DryRun, Kind, OnDelete, Pv, Pvc, ReclaimPolicy, Storageclass,
 };
 pub use self::provision::{LogFormat, Provision, Via};
+pub use self::ssh::{HostKey, Ssh};
 use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.

@@ -1,11 +1,12 @@
-//! What the terminal sees: tables and progress. Results go to stdout, everything else to stderr.
+//! What the terminal sees: tables, progress and questions. Results go to stdout, everything else to stderr.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use dialoguer::{Confirm, Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
@@ -133,4 +134,37 @@ pub fn progress(total: usize, what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.with_message(what)
+}
+
+/// Several who want to ask have their turns.
+static ASKING: Mutex<()> = Mutex::new(());
+
+/// Asks a question, with the moving lines out of its way; None where there is no terminal for both the question and
+/// its answer, or the answer was not given.
+fn ask<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return None;
+    }
+    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    MOVING.suspend(question).ok()
+}
+
+/// Asks for something that is not shown while it is typed.
+pub fn ask_secret(question: &str) -> Option<String> {
+    ask(|| {
+        Password::new()
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .interact()
+    })
+}
+
+/// Asks for a line of text.
+pub fn ask_text(question: &str) -> Option<String> {
+    ask(|| Input::new().with_prompt(question).allow_empty(true).interact_text())
+}
+
+/// Asks for a yes or no; just Enter is a no.
+pub fn ask_yes(question: &str) -> Option<bool> {
+    ask(|| Confirm::new().with_prompt(question).default(false).interact())
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Format;
+use super::ssh::{Ssh, target};
+use crate::host::Target;
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -24,7 +26,8 @@ pub struct Provision {
     /// Name of the provisioner, as in the classes
     #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
     pub name: String,
-    /// How directories are made: nfs (over the protocol, no mount needed) or dir:/MOUNT (in a mounted copy of the export)
+    /// How directories are made: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server's
+    /// shell) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
     /// A further export that a class may name by its parameters server and path; may be given again
@@ -51,6 +54,9 @@ pub struct Provision {
     /// How the result of one pass is written
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
+    /// For --via ssh://
+    #[command(flatten)]
+    pub ssh: Ssh,
 }
 
 /// How directories are reached.
@@ -58,6 +64,8 @@ pub struct Provision {
 pub enum Via {
     /// Over NFS from this process.
     Nfs,
+    /// By the shell of the server itself.
+    Ssh(Target),
     /// In this directory.
     Dir(PathBuf),
 }
@@ -72,11 +80,14 @@ pub enum LogFormat {
 }
 
 fn via(text: &str) -> Result<Via, String> {
+    if text.starts_with("ssh://") {
+        return target(text.trim_end_matches('/')).map(Via::Ssh);
+    }
     match text.strip_prefix("dir:") {
         Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
         Some(_) => Err("dir: takes an absolute path".to_owned()),
         None if text == "nfs" => Ok(Via::Nfs),
-        None => Err("directories are made via nfs or dir:/MOUNT".to_owned()),
+        None => Err("directories are made via nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT".to_owned()),
     }
 }
 
@@ -132,7 +143,9 @@ mod tests {
     fn ways_to_the_export() {
         assert_eq!(via("nfs"), Ok(Via::Nfs));
         assert_eq!(via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
-        for bad in ["", "dir:", "dir:mnt", "ssh://host", "NFS"] {
+        let host: Target = "root@nfs:2222".parse().unwrap();
+        assert_eq!(via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
+        for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
             assert!(via(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -6,11 +6,12 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::cluster_options;
-use crate::cli::{Format, Global, LogFormat, Provision, Via};
+use super::{access, cluster_options};
+use crate::cli::{Format, Global, LogFormat, Provision, Ssh, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, Mounted, Wire};
+use crate::export::{self, Export, Location, Mounted, Wire};
+use crate::host::Access;
 use crate::output;
 use crate::provisioner::events::Events;
 use crate::provisioner::exports::Exports;
@@ -28,7 +29,15 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    let further = further_exports(&args, &first)?;
+    if !matches!(args.via, Via::Ssh(_)) && args.ssh != Ssh::default() {
+        return Err(UsageError(
+            "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST".to_owned(),
+        )
+        .into());
+    }
+    let access = access(&args.ssh)?;
+    let export = way(&args.via, &first, &access);
+    let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
         return Err(UsageError(
@@ -47,7 +56,6 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
-            let export = way(&args.via, first.clone());
             export.probe().await?;
             Ok(export)
         },
@@ -113,16 +121,18 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The way to the export of `--server` and `--path`.
-fn way(via: &Via, location: Location) -> Export {
+/// The way to the export of `--server` and `--path`, or to another one of that server.
+fn way(via: &Via, location: &Location, access: &Access) -> Export {
+    let location = location.clone();
     match via {
         Via::Nfs => Export::Wire(Wire::new(location)),
+        Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
         Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
     }
 }
 
-/// The exports of `--allow-export`, which are reached over NFS.
-fn further_exports(args: &Provision, first: &Location) -> Result<Vec<(Location, Export)>, UsageError> {
+/// The exports of `--allow-export`. What is on the same server is reached over SSH as well, all else over NFS.
+fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {
         let location = Location { server, path };
@@ -137,10 +147,13 @@ fn further_exports(args: &Provision, first: &Location) -> Result<Vec<(Location, 
             None => known.push(location),
         }
     }
-    let further = known.into_iter().skip(1);
-    Ok(further
-        .map(|location| (location.clone(), Export::Wire(Wire::new(location))))
-        .collect())
+    let reached = |location: Location| {
+        let by_the_same_way = matches!(args.via, Via::Ssh(_)) && location.server == first.server;
+        let via = if by_the_same_way { &args.via } else { &Via::Nfs };
+        let export = way(via, &location, access);
+        (location, export)
+    };
+    Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
 /// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.

@@ -9,6 +9,9 @@ mod making;
 mod mounted;
 mod owner;
 mod path;
+mod ssh;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::fmt;
@@ -18,6 +21,7 @@ pub use making::Making;
 pub use mounted::Mounted;
 pub use owner::is_named_after;
 pub use path::{PathError, VolumePath};
+pub use ssh::Ssh;
 pub use wire::Wire;
 
 /// How long one operation on an export may take before its server counts as not answering.
@@ -88,6 +92,8 @@ impl Attributes {
 pub enum Export {
     /// The NFS protocol itself, spoken from this process: no mount, no root.
     Wire(Wire),
+    /// The server's own directory, by its shell over SSH.
+    Ssh(Ssh),
     /// The export, or a mount of it, as a directory of this machine.
     Mounted(Mounted),
 }
@@ -176,6 +182,7 @@ impl Export {
     pub async fn probe(&self) -> Result<(), ExportError> {
         match self {
             Self::Wire(wire) => wire.probe().await,
+            Self::Ssh(ssh) => ssh.probe().await,
             Self::Mounted(mounted) => mounted.probe().await,
         }
     }
@@ -187,6 +194,7 @@ impl Export {
     pub async fn free_bytes(&self) -> Result<u64, ExportError> {
         match self {
             Self::Wire(wire) => wire.free_bytes().await,
+            Self::Ssh(ssh) => ssh.free_bytes().await,
             Self::Mounted(mounted) => mounted.free_bytes().await,
         }
     }
@@ -202,11 +210,13 @@ impl Export {
     pub async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
         let made = match self {
             Self::Wire(wire) => wire.make(path, wanted.mode).await,
+            Self::Ssh(ssh) => ssh.make(path, wanted.mode).await,
             Self::Mounted(mounted) => mounted.make(path, wanted.mode).await,
         }?;
         if wanted.need_setting() {
             match self {
                 Self::Wire(wire) => wire.set_attributes(path, wanted).await,
+                Self::Ssh(ssh) => ssh.set_attributes(path, wanted).await,
                 Self::Mounted(mounted) => mounted.set_attributes(path, wanted).await,
             }?;
         }
@@ -220,6 +230,7 @@ impl Export {
     pub async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
         match self {
             Self::Wire(wire) => wire.remove(path).await,
+            Self::Ssh(ssh) => ssh.remove(path).await,
             Self::Mounted(mounted) => mounted.remove(path).await,
         }
     }
@@ -231,6 +242,7 @@ impl Export {
     pub async fn archive(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
         match self {
             Self::Wire(wire) => wire.rename(path, archive).await,
+            Self::Ssh(ssh) => ssh.rename(path, archive).await,
             Self::Mounted(mounted) => mounted.rename(path, archive).await,
         }
     }
@@ -242,6 +254,7 @@ impl Export {
     pub async fn has(&self, path: &VolumePath) -> Result<bool, ExportError> {
         match self {
             Self::Wire(wire) => wire.exists(path).await,
+            Self::Ssh(ssh) => ssh.exists(path).await,
             Self::Mounted(mounted) => mounted.exists(path).await,
         }
     }
@@ -250,6 +263,7 @@ impl Export {
     async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
         match self {
             Self::Wire(wire) => wire.names(path).await,
+            Self::Ssh(ssh) => ssh.names(path).await,
             Self::Mounted(mounted) => mounted.names(path).await,
         }
     }
@@ -258,6 +272,7 @@ impl Export {
     async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         match self {
             Self::Wire(wire) => wire.link(path, target).await,
+            Self::Ssh(ssh) => ssh.link(path, target).await,
             Self::Mounted(mounted) => mounted.link(path, target).await,
         }
     }
@@ -266,6 +281,7 @@ impl Export {
     async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         match self {
             Self::Wire(wire) => wire.read_link(path).await,
+            Self::Ssh(ssh) => ssh.read_link(path).await,
             Self::Mounted(mounted) => mounted.read_link(path).await,
         }
     }
@@ -274,6 +290,7 @@ impl Export {
     async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
         match self {
             Self::Wire(wire) => wire.unlink(path).await,
+            Self::Ssh(ssh) => ssh.unlink(path).await,
             Self::Mounted(mounted) => mounted.unlink(path).await,
         }
     }
@@ -282,6 +299,7 @@ impl Export {
     async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
         match self {
             Self::Wire(wire) => wire.remove_empty(path).await,
+            Self::Ssh(ssh) => ssh.remove_empty(path).await,
             Self::Mounted(mounted) => mounted.remove_empty(path).await,
         }
     }

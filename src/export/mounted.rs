@@ -3,16 +3,19 @@
 //! Every step opens one component below an open directory and refuses symbolic
 //! links, so what another client does to the tree meanwhile can't lead outside.
 
+mod tree;
+
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use self::tree::Pace;
 use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
@@ -81,7 +84,9 @@ impl Mounted {
 
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| remove(root, &path)).await
+        let pace = Arc::new(Pace::default());
+        let own = pace.clone();
+        self.blocking_at(&pace, move |root| remove(root, &path, &own)).await
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
@@ -106,7 +111,8 @@ impl Mounted {
             let Some(directory) = walk(root, path.components(), &path)? else {
                 return Ok(Vec::new());
             };
-            let names = entries(&directory).map_err(|errno| failed("list", &path.to_string(), errno))?;
+            let names =
+                tree::entries(&directory, usize::MAX).map_err(|errno| failed("list", &path.to_string(), errno))?;
             let text = |(name, _): (CString, FileType)| name.to_string_lossy().into_owned();
             Ok(names.into_iter().map(text).collect())
         })
@@ -168,20 +174,36 @@ impl Mounted {
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
+        self.blocking_at(&Pace::default(), work).await
+    }
+
+    /// The same for work of many steps, which is waited for as long as it takes some.
+    async fn blocking_at<T: Send + 'static>(
+        &self,
+        pace: &Pace,
+        work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
+    ) -> Result<T, ExportError> {
         let root = self.root.clone();
         let unreachable = |cause: String| ExportError::Unreachable {
             location: self.location.clone(),
             cause,
         };
-        match timeout(CALL_TIMEOUT, tokio::task::spawn_blocking(move || work(&root))).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(panicked)) => Err(unreachable(panicked.to_string())),
-            Err(_) => Err(unreachable(format!(
-                "{} gave no answer within {} s",
-                self.root.display(),
-                CALL_TIMEOUT.as_secs()
-            ))),
+        let mut working = tokio::task::spawn_blocking(move || work(&root));
+        loop {
+            let steps = pace.steps();
+            match timeout(CALL_TIMEOUT, &mut working).await {
+                Ok(Ok(done)) => return done,
+                Ok(Err(panicked)) => return Err(unreachable(panicked.to_string())),
+                Err(_) if pace.steps() > steps => {}
+                Err(_) => break,
+            }
         }
+        pace.give_up();
+        Err(unreachable(format!(
+            "{} gave no answer within {} s",
+            self.root.display(),
+            CALL_TIMEOUT.as_secs()
+        )))
     }
 }
 
@@ -214,7 +236,7 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
     Ok(made)
 }
 
-fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
+fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, ExportError> {
     let gone = |errno| failed("remove", &path.to_string(), errno);
     let (parents, name) = path.split();
     let Some(parent) = walk(root, parents, path)? else {
@@ -223,7 +245,7 @@ fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
     let Some(directory) = enter(&parent, name, path, parents.len())? else {
         return Ok(Removed::AlreadyGone);
     };
-    empty(directory).map_err(gone)?;
+    tree::empty(&directory, pace).map_err(gone)?;
     rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).map_err(gone)?;
     Ok(Removed::Done)
 }
@@ -300,145 +322,10 @@ fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Resul
     }
 }
 
-/// What a directory holds.
-fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> {
-    let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name != c"." && name != c".." {
-            found.push((name.to_owned(), entry.file_type()));
-        }
-    }
-    Ok(found)
-}
-
-/// Removes all that a directory holds, links as links.
-fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
-    for (name, kind) in entries(&directory)? {
-        let is_directory = match kind {
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            }
-            kind => kind == FileType::Directory,
-        };
-        if is_directory {
-            empty(rustix::fs::openat(&directory, &name, DIRECTORY, Mode::empty())?)?;
-            rustix::fs::unlinkat(&directory, &name, AtFlags::REMOVEDIR)?;
-        } else {
-            rustix::fs::unlinkat(&directory, &name, AtFlags::empty())?;
-        }
-    }
-    Ok(())
-}
-
 fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {
     ExportError::Failed {
         action,
         path: path.to_owned(),
         cause: std::io::Error::from(errno).to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn export() -> (tempfile::TempDir, Mounted) {
-        let root = tempfile::tempdir().unwrap();
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        let mounted = Mounted::new(location, root.path());
-        (root, mounted)
-    }
-
-    fn path(text: &str) -> VolumePath {
-        VolumePath::parse(text).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
-        let (root, export) = export();
-        assert_eq!(export.make(&path("a/b"), 0o777).await.unwrap(), Made::Created);
-        assert_eq!(export.make(&path("a/b"), 0o700).await.unwrap(), Made::Existed);
-        let mode = fs::metadata(root.path().join("a/b")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o7777, 0o777, "an existing directory's mode is left alone");
-    }
-
-    #[tokio::test]
-    async fn a_symbolic_link_is_neither_followed_nor_replaced() {
-        let (root, export) = export();
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("precious"), "data").unwrap();
-        symlink(outside.path(), root.path().join("link")).unwrap();
-        for refused in [
-            export.make(&path("link"), 0o777).await.map(|_| ()),
-            export.make(&path("link/new"), 0o777).await.map(|_| ()),
-            export.remove(&path("link")).await.map(|_| ()),
-            export.rename(&path("link"), &path("archived")).await.map(|_| ()),
-        ] {
-            let error = refused.unwrap_err();
-            assert!(
-                matches!(
-                    error,
-                    ExportError::NotADirectory {
-                        what: "a symbolic link",
-                        ..
-                    }
-                ),
-                "{error}"
-            );
-        }
-        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
-    }
-
-    #[tokio::test]
-    async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
-        let (root, export) = export();
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("precious"), "data").unwrap();
-        fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
-        fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
-        symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
-        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::Done);
-        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::AlreadyGone);
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
-        assert!(outside.path().join("precious").exists());
-    }
-
-    #[tokio::test]
-    async fn an_archive_never_overwrites_an_archive() {
-        let (root, export) = export();
-        fs::create_dir(root.path().join("v")).unwrap();
-        fs::create_dir(root.path().join("archived-v")).unwrap();
-        let error = export.rename(&path("v"), &path("archived-v")).await.unwrap_err();
-        assert!(matches!(error, ExportError::Exists(_)), "{error}");
-        assert_eq!(
-            export.rename(&path("v"), &path("archived-w")).await.unwrap(),
-            Removed::Done
-        );
-        assert_eq!(
-            export.rename(&path("v"), &path("archived-w")).await.unwrap(),
-            Removed::AlreadyGone
-        );
-    }
-
-    #[tokio::test]
-    async fn a_missing_root_is_named() {
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        let error = Mounted::new(location, Path::new("/no/such/export"))
-            .probe()
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("/no/such/export"), "{error}");
     }
 }

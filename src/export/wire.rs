@@ -5,6 +5,7 @@
 //! symbolic link is ever followed.
 
 mod connection;
+mod tree;
 
 use std::sync::Arc;
 
@@ -19,9 +20,13 @@ use self::connection::{Connection, Trouble, bounded};
 use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
-/// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels
-/// that grow their slot table the client library loses its session after some calls.
+/// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels that
+/// grow their slot table the client library loses its session every twenty calls or so, and a new
+/// connection is needed.
 const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
+
+/// What the client library says, in a general error of its own, of a session that is lost.
+const SESSION_LOST: [&str; 2] = ["session slot table closed", "exceed negotiated maximum"];
 
 /// Everything but what an URL path may hold unquoted.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -230,7 +235,7 @@ impl Wire {
         let mut first = None;
         for version in VERSIONS {
             // A port that swallows packets must leave time for the next version.
-            let mounting = timeout(CALL_TIMEOUT / 4, self.mount(&host, version));
+            let mounting = timeout(CALL_TIMEOUT / 3, self.mount(&host, version));
             let error = match mounting.await.unwrap_or_else(|_| Err(silence())) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
@@ -305,6 +310,7 @@ impl Fate {
         match error {
             // The export was made anew under the same name: its root has another handle now.
             _ if stale || error.is_connection_lost() => Self::Lost,
+            NfsError::Rpc(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => Self::Lost,
             NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) | NfsError::InvalidInput(_) => Self::Answered,
             _ => Self::Silent,
         }

@@ -205,11 +205,6 @@ mod tests {
         use OnDelete::*;
         for (parameters, fate) in [
             (&[][..], Archive),
-            (&[("archiveOnDelete", "false")], Delete),
-            (&[("archiveOnDelete", "F")], Delete),
-            (&[("archiveOnDelete", "0")], Delete),
-            (&[("archiveOnDelete", "t")], Archive),
-            (&[("archiveOnDelete", "True")], Archive),
             (&[("onDelete", "retain")], Retain),
             (&[("onDelete", "archive")], Archive),
             (&[("onDelete", "delete"), ("archiveOnDelete", "true")], Delete),
@@ -221,6 +216,16 @@ mod tests {
                 "{parameters:?}"
             );
         }
+        // Every word that Go takes for a boolean.
+        for (fate, words) in [
+            (Archive, ["1", "t", "T", "true", "TRUE", "True"]),
+            (Delete, ["0", "f", "F", "false", "FALSE", "False"]),
+        ] {
+            for word in words {
+                let class = class(&[("archiveOnDelete", word)]);
+                assert_eq!(on_delete(&class), Ok(fate), "{word}");
+            }
+        }
     }
 
     #[test]
@@ -229,6 +234,9 @@ mod tests {
             ("onDelete", "Delete"),
             ("onDelete", ""),
             ("archiveOnDelete", "yes"),
+            ("archiveOnDelete", ""),
+            ("archiveOnDelete", "2"),
+            ("archiveOnDelete", " true"),
             ("archiveOnDelete", "tRUE"),
             ("dirMode", "rwx"),
             ("dirMode", "0o777"),

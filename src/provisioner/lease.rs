@@ -50,6 +50,11 @@ impl Leading {
         Self { until: None }
     }
 
+    /// Leads until the time that is told, which may be put off.
+    pub fn until(told: watch::Receiver<Option<Instant>>) -> Self {
+        Self { until: Some(told) }
+    }
+
     /// Whether it leads at `now`.
     ///
     /// The answer comes from the clock, not from what the renewing task has
@@ -101,9 +106,7 @@ impl Candidate {
 
     /// Whether it leads, for those who act.
     pub fn leading(&self) -> Leading {
-        Leading {
-            until: Some(self.until.subscribe()),
-        }
+        Leading::until(self.until.subscribe())
     }
 
     /// Has `serve` run whenever it leads, until `stop` resolves; then gives the lease back.

@@ -1,45 +1,11 @@
-//! Terms and their ends, and that nothing is begun after them; the API server is a mock.
+//! Terms and their ends; the API server is a mock.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use http::{Request, Response};
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::api::storage::v1::StorageClass;
-use kube::client::Body;
 use serde_json::{Value, json};
-use tower_test::mock::{Handle, SendResponse, pair};
 
 use super::*;
-use crate::export::{Export, Location, Mounted};
-use crate::provisioner::events::Events;
-use crate::provisioner::exports::Exports;
-use crate::provisioner::outcome::WorkError;
-use crate::provisioner::volume::FINALIZER;
-use crate::provisioner::work::{Settings, Work};
-
-type Server = Pin<Box<Handle<Request<Body>, Response<Body>>>>;
-
-fn mock() -> (Client, Server) {
-    let (service, handle) = pair::<Request<Body>, Response<Body>>();
-    (Client::new(service, "default"), Box::pin(handle))
-}
-
-/// The next request's method and object.
-async fn next(server: &mut Server) -> (String, Request<Body>, SendResponse<Response<Body>>) {
-    let (request, answer) = server.as_mut().next_request().await.expect("a request");
-    let object = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-    (format!("{} {object}", request.method()), request, answer)
-}
-
-fn answer(to: SendResponse<Response<Body>>, status: u16, object: &Value) {
-    let body = Body::from(serde_json::to_vec(object).unwrap());
-    to.send_response(Response::builder().status(status).body(body).unwrap());
-}
-
-fn refusal(code: u16, reason: &str) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
-}
+use crate::provisioner::mock::{Server, answer, mock, next, refusal};
 
 /// An API server that keeps one lease, as long as `answers` says so, and who wrote it when.
 async fn keep_lease(mut server: Server, answers: watch::Receiver<bool>) {
@@ -69,7 +35,7 @@ fn leading_is_a_matter_of_time() {
     let now = Instant::now();
     assert!(Leading::always().still(now));
     let (until, receiver) = watch::channel(None);
-    let leading = Leading { until: Some(receiver) };
+    let leading = Leading::until(receiver);
     let second = Duration::from_secs(1);
     assert!(!leading.still(now), "before the first term");
     until.send_replace(Some(now + second));
@@ -163,107 +129,5 @@ async fn a_lease_is_released_with_its_version_and_only_if_it_is_ours() {
             answer(to, 200, &written);
         }
         assert_eq!(releasing.await.unwrap(), writes);
-    }
-}
-
-/// Work on a directory of this machine, and the sender that says until when it leads.
-fn work(client: Client, export: &std::path::Path) -> (Work, watch::Sender<Option<Instant>>) {
-    let location = Location {
-        server: "server".into(),
-        path: "/export".into(),
-    };
-    let settings = Settings {
-        name: "nfsprov/nfs".into(),
-        namespace: None,
-        dry_run: false,
-        request_timeout: Duration::from_secs(5),
-    };
-    let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
-    let leading = Leading {
-        until: Some(until.subscribe()),
-    };
-    let export = Export::Mounted(Mounted::new(location.clone(), export));
-    let exports = Exports::new((location, export), Vec::new(), 1);
-    let work = Work::new(settings, client, exports, Events::silent()).only_while(leading);
-    work.volumes_are_known();
-    (work, until)
-}
-
-#[tokio::test]
-async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
-    let claim: PersistentVolumeClaim = serde_json::from_value(json!({
-        "metadata": {"name": "c", "namespace": "d", "uid": "u",
-                     "annotations": {"volume.kubernetes.io/storage-provisioner": "nfsprov/nfs"}},
-        "spec": {"storageClassName": "nfs", "accessModes": ["ReadWriteMany"],
-                 "resources": {"requests": {"storage": "1Gi"}}},
-        "status": {"phase": "Pending"},
-    }))
-    .unwrap();
-    let class: StorageClass =
-        serde_json::from_value(json!({"metadata": {"name": "nfs"}, "provisioner": "nfsprov/nfs"})).unwrap();
-    for leads in [true, false] {
-        let directory = tempfile::tempdir().unwrap();
-        let (client, mut server) = mock();
-        let (work, until) = work(client, directory.path());
-        let (seen, class) = (claim.clone(), class.clone());
-        let provisioning = tokio::spawn(async move { work.provision(&seen, Some(&class)).await });
-        let (what, _, to) = next(&mut server).await;
-        assert_eq!(what, "GET c");
-        // Its time ran out while it waited for the answer.
-        if !leads {
-            until.send_replace(Some(Instant::now()));
-        }
-        answer(to, 200, &serde_json::to_value(&claim).unwrap());
-        if leads {
-            let (what, _, to) = next(&mut server).await;
-            assert_eq!(what, "POST persistentvolumes");
-            answer(to, 201, &json!({"metadata": {"name": "pvc-u"}}));
-        }
-        let result = provisioning.await.unwrap();
-        assert_eq!(result.is_ok(), leads, "{result:?}");
-        assert!(leads || matches!(result, Err(WorkError::NotLeading)), "{result:?}");
-        assert_eq!(directory.path().join("d-c-pvc-u").exists(), leads);
-    }
-}
-
-#[tokio::test]
-async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
-    let name = "d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51";
-    let volume: PersistentVolume = serde_json::from_value(json!({
-        "metadata": {"name": "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51", "uid": "v", "finalizers": [FINALIZER], "annotations": {
-            "pv.kubernetes.io/provisioned-by": "nfsprov/nfs", "nfsprov/on-delete": "delete"}},
-        "spec": {"nfs": {"server": "server", "path": format!("/export/{name}")},
-                 "persistentVolumeReclaimPolicy": "Delete",
-                 "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "d", "name": "c", "uid": "u"}},
-        "status": {"phase": "Released"},
-    }))
-    .unwrap();
-    // With which request's answer its time runs out, and what it has done by then.
-    let requests = [
-        "GET pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-        "DELETE pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-        "GET pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-        "PATCH pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-    ];
-    for (last, stays) in [(0, true), (1, false), (2, false), (3, false)] {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join(name)).unwrap();
-        let (client, mut server) = mock();
-        let (work, until) = work(client, directory.path());
-        let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
-        let asked = &requests[..=if last == 1 { 2 } else { last }];
-        for (number, expected) in asked.iter().enumerate() {
-            let (what, _, to) = next(&mut server).await;
-            assert_eq!(what, *expected);
-            if number == last {
-                until.send_replace(Some(Instant::now()));
-            }
-            answer(to, 200, &serde_json::to_value(&volume).unwrap());
-        }
-        let result = disposing.await.unwrap();
-        assert_eq!(result.is_ok(), last == 3, "{last}: {result:?}");
-        assert!(last == 3 || matches!(result, Err(WorkError::NotLeading)), "{result:?}");
-        assert_eq!(directory.path().join(name).exists(), stays, "{last}");
     }
 }

@@ -13,6 +13,8 @@ pub mod exports;
 pub mod http;
 pub mod lease;
 pub mod metrics;
+#[cfg(test)]
+mod mock;
 pub mod neighbours;
 pub mod outcome;
 pub mod pass;

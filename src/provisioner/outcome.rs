@@ -65,6 +65,14 @@ pub enum WorkError {
     /// A PV of the claim's name is being deleted, or is another.
     #[error("PV {0} is there already, and being deleted or on another directory")]
     InTheWay(String),
+    /// Another PV lies where a directory is to be removed or archived.
+    #[error("PV {other} lies at, above or below {directory}, which waits for that to go")]
+    Shared {
+        /// The directory.
+        directory: String,
+        /// The other PV.
+        other: String,
+    },
     /// The export's side.
     #[error(transparent)]
     Export(#[from] ExportError),

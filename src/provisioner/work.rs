@@ -168,3 +168,7 @@ pub(super) fn facts(claim: &PersistentVolumeClaim, class: Option<&StorageClass>)
 pub fn key(claim: &PersistentVolumeClaim) -> String {
     format!("{}/{}", claim.namespace().unwrap_or_default(), claim.name_any())
 }
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;

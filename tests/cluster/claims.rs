@@ -19,6 +19,7 @@ crate::tests! {
     Cluster: a_claim_waits_for_its_class,
     Cluster: a_claim_of_another_provisioner_is_left_alone,
     Cluster: what_nfs_cannot_give_is_refused_with_an_event,
+    Cluster: a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once,
     Cluster: a_local_directory_serves_as_well,
 }
 
@@ -167,7 +168,49 @@ async fn what_nfs_cannot_give_is_refused_with_an_event(stage: Arc<Stage>) -> Res
     ensure!(block.contains("block device"), "{block}");
     let chosen = scene.event("chosen", "ProvisioningFailed").await?;
     ensure!(chosen.contains("selector"), "{chosen}");
+    let copy = json!({"dataSource": {"kind": "PersistentVolumeClaim", "name": "block"}});
+    scene.claim("copy", copy).await?;
+    let copy = scene.event("copy", "ProvisioningFailed").await?;
+    ensure!(copy.contains("asks for a copy"), "{copy}");
     ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+/// The words that people look for, and the class by the annotation that came before the field.
+async fn a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene
+        .class(json!({"parameters": {"colour": "blue"}, "reclaimPolicy": "Retain"}))
+        .await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let claim = json!({
+        "metadata": {"name": "a", "annotations": {"volume.beta.kubernetes.io/storage-class": scene.class}},
+        "spec": {"accessModes": ["ReadWriteMany", "ReadOnlyMany"], "resources": {"requests": {"storage": "1500M"}}},
+    });
+    let claim = serde_json::from_value(claim)?;
+    let claim = scene.claims().create(&Default::default(), &claim).await?;
+    let volume = scene.bound("a").await?;
+    ensure!(volume.annotations().get("pv.kubernetes.io/provisioned-by") == Some(&scene.provisioner));
+    let ours = |name: &String| name.starts_with("external-provisioner");
+    ensure!(
+        !volume.finalizers().iter().any(ours),
+        "nothing to hold back: it is retained"
+    );
+    let spec = volume.spec.unwrap_or_default();
+    ensure!(spec.storage_class_name.as_ref() == Some(&scene.class));
+    ensure!(spec.persistent_volume_reclaim_policy.as_deref() == Some("Retain"));
+    ensure!(spec.access_modes == Some(vec!["ReadWriteMany".into(), "ReadOnlyMany".into()]));
+    ensure!(spec.capacity.unwrap_or_default()["storage"].0 == "1500M");
+    ensure!(spec.nfs.unwrap_or_default().read_only != Some(true));
+    ensure!(spec.claim_ref.unwrap_or_default().uid == claim.uid());
+    let event = scene.event("a", "UnknownParameters").await?;
+    ensure!(event.contains("colour"), "{event}");
+    scene.event("a", "ProvisioningSucceeded").await?;
+    let told = scene.events("a").await?;
+    ensure!(
+        told.iter().filter(|event| event.contains("colour")).count() == 1,
+        "{told:?}"
+    );
     Ok(())
 }
 

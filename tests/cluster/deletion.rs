@@ -18,6 +18,11 @@ crate::tests! {
     Cluster: a_deleted_claim_leaves_its_directory_with_on_delete_retain,
     Cluster: a_retained_volume_stays_released,
     Cluster: a_class_deleted_meanwhile_changes_nothing,
+    Cluster: a_tree_however_deep_and_wide_is_removed,
+    Lab: a_name_that_nfs_cannot_say_from_here_is_told,
+    Cluster: a_class_made_anew_meanwhile_changes_nothing,
+    Cluster: an_archive_is_never_written_over,
+    Cluster: finalizers_of_others_are_left_alone,
     Cluster: a_volume_deleted_before_its_claim_loses_nothing,
     Cluster: a_volume_that_points_elsewhere_is_not_touched,
 }
@@ -97,6 +102,93 @@ async fn a_class_deleted_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.delete_with_volume("data", &volume).await?;
     ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene
+        .on_server(&format!(
+            "cd {directory} && seq 1 3000 | xargs touch && \
+             i=0; while [ $i -lt 1500 ]; do mkdir d && cd d && touch f; i=$((i+1)); done"
+        ))
+        .await?;
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn a_name_that_nfs_cannot_say_from_here_is_told(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    let file = format!("{directory}/sub/\"$(printf 'latin\\351')\"");
+    scene.on_server(&format!("touch {file}")).await?;
+    scene.claims().delete("data", &Default::default()).await?;
+    provisioner.says("whose name is not UTF-8").await?;
+    scene.on_server(&format!("rm {file}")).await?;
+    scene.gone(&volume.name_any()).await?;
+    ensure!(scene.directories().await?.is_empty());
+    Ok(())
+}
+
+async fn a_class_made_anew_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"archiveOnDelete": "true"}})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene.classes().delete(&scene.class, &Default::default()).await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(scene.directories().await? == [format!("archived-{directory}")]);
+    Ok(())
+}
+
+async fn an_archive_is_never_written_over(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    scene
+        .on_server(&format!(
+            "mkdir archived-{directory} && echo old > archived-{directory}/file"
+        ))
+        .await?;
+    scene.delete_with_volume("data", &volume).await?;
+    let archives = scene.directories().await?;
+    ensure!(archives.len() == 2 && !archives.contains(&directory), "{archives:?}");
+    let old = scene.on_server(&format!("cat archived-{directory}/file")).await?;
+    let new = scene
+        .on_server(&format!("cat archived-{directory}-2*/sub/file"))
+        .await?;
+    ensure!(old == "old\n" && new == "kept\n", "{old} {new}");
+    Ok(())
+}
+
+async fn finalizers_of_others_are_left_alone(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    let name = volume.name_any();
+    let mut finalizers = volume.finalizers().to_vec();
+    ensure!(finalizers.len() == 2, "the cluster's and ours: {finalizers:?}");
+    finalizers.push("example.com/keep".into());
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    scene.volumes().patch(&name, &Default::default(), &patch).await?;
+    scene.claims().delete("data", &Default::default()).await?;
+    let left =
+        |volume: Option<&PersistentVolume>| volume.is_some_and(|volume| volume.finalizers() == ["example.com/keep"]);
+    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, left))
+        .await
+        .context("ours is still there, or theirs is not")??;
+    ensure!(scene.directories().await? == [format!("archived-{directory}")]);
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    scene.volumes().patch(&name, &Default::default(), &patch).await?;
     Ok(())
 }
 

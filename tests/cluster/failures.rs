@@ -1,35 +1,36 @@
 //! What breaks, and what must not.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::PersistentVolume;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::PostParams;
+use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{Directories, NFSPROV, Scene, said};
+use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
     Lab: killed_between_directory_and_volume_it_continues,
+    Lab: a_claim_deleted_between_directory_and_volume_leaves_nothing,
     Lab: the_api_server_may_restart,
     Lab: claims_wait_for_an_nfs_server_that_hangs,
     Lab: the_nfs_server_may_restart,
     Lab: what_is_wrong_at_the_start_is_said_in_one_sentence,
 }
 
-/// Without the right to make PVs the provisioner gets as far as the directory, and there it is killed.
-async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> Result<()> {
-    let scene = stage.scene().await?;
-    scene.class(json!({})).await?;
+/// A user who may do all that the provisioner must, but for making PVs: it gets as far as the directory.
+async fn without_volumes(scene: &Scene) -> Result<PathBuf> {
     let user = format!("user-{}", scene.namespace);
-    let kubeconfig = stage.kubeconfig_for(&user)?;
+    let kubeconfig = scene.stage.kubeconfig_for(&user)?;
     let read = ["get", "list", "watch"];
     let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": user}, "rules": [
         {"apiGroups": [""], "resources": ["persistentvolumeclaims", "persistentvolumes"], "verbs": read},
@@ -43,7 +44,13 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     let params = PostParams::default();
     Api::all(scene.client.clone()).create(&params, &role).await?;
     Api::all(scene.client.clone()).create(&params, &binding).await?;
+    Ok(kubeconfig)
+}
 
+async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let kubeconfig = without_volumes(&scene).await?;
     let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
     let claim = scene.claim("a", json!({})).await?;
     scene.event("a", "cannot create PV").await?;
@@ -61,6 +68,47 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     };
     let volumes = scene.volumes().list(&Default::default()).await?;
     ensure!(volumes.iter().filter(ours).count() == 1, "one PV for one claim");
+    Ok(())
+}
+
+/// The claim goes while nobody runs, and with it what was half made, and what said whose it was.
+async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let kubeconfig = without_volumes(&scene).await?;
+    for (claim, pattern) in [("plain", false), ("named", true)] {
+        let parameters = match pattern {
+            true => json!({"pathPattern": "${.PVC.namespace}-own"}),
+            false => json!({}),
+        };
+        scene.class(json!({"parameters": parameters})).await?;
+        let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
+        scene.claim(claim, json!({})).await?;
+        scene.event(claim, "cannot create PV").await?;
+        provisioner.kill().await?;
+        ensure!(scene.directories().await?.len() == 1, "the directory comes first");
+        scene.claims().delete(claim, &Default::default()).await?;
+        let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
+        timeout(PATIENCE, await_condition(scene.claims(), claim, gone)).await??;
+
+        let mut provisioner = scene.watch(&[]).await?;
+        provisioner.says("cleared away").await?;
+        let left = scene.directories().await?;
+        ensure!(left.is_empty(), "{left:?}");
+        let left = scene
+            .on_server(&format!(
+                "find .nfsprov -name '*{}*'; grep -r x .nfsprov/making || true",
+                scene.namespace
+            ))
+            .await?;
+        ensure!(left.is_empty(), "{left}");
+        if pattern {
+            scene.claim("b", json!({})).await?;
+            scene.bound("b").await?;
+        } else {
+            scene.classes().delete(&scene.class, &Default::default()).await?;
+        }
+        provisioner.stop().await?;
+    }
     Ok(())
 }
 

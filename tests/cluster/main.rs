@@ -17,8 +17,11 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod adoption;
 mod claims;
+mod confinement;
 mod deletion;
+mod exports;
 mod failures;
 mod faults_api;
 mod faults_nfs;
@@ -95,9 +98,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
 fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
     let stage = Arc::new(stage);
     let tests = [
+        adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
+        confinement::TESTS,
         deletion::TESTS,
+        exports::TESTS,
         failures::TESTS,
         faults_api::TESTS,
         faults_nfs::TESTS,

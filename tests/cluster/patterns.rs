@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::kit::Scene;
@@ -69,7 +70,8 @@ async fn a_directory_of_another_claim_is_refused_until_it_is_free(stage: Arc<Sta
     let volume = scene.bound("first").await?;
     scene.claim("second", json!({})).await?;
     let event = scene.event("second", "ProvisioningFailed").await?;
-    ensure!(event.contains("belongs to the claim with uid"), "{event}");
+    let words = format!("PV {} lies at", volume.name_any());
+    ensure!(event.contains(&words), "{event}");
     ensure!(scene.phase("second").await? == "Pending");
     scene.delete_with_volume("first", &volume).await?;
     // Tried again by itself, as often as what was not answered.

@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
@@ -12,13 +11,10 @@ use super::silence;
 use crate::export::{Attributes, CALL_TIMEOUT, ExportError, Made, PARENT_MODE, Removed, VolumePath};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
-const TYPE_DIRECTORY: u32 = 2;
+pub(super) const TYPE_DIRECTORY: u32 = 2;
 const TYPE_LINK: u32 = 5;
 
-/// How many entries of one directory are removed at a time.
-const REMOVALS: usize = 16;
-
-type Handle = bytes::Bytes;
+pub(super) type Handle = bytes::Bytes;
 
 /// One mount, and what is done over it.
 #[derive(Debug)]
@@ -95,11 +91,8 @@ impl Connection {
             return Ok(Removed::AlreadyGone);
         };
         let directory = self.directory(found, path, path.components().len() - 1).await?;
-        self.empty(directory).await?;
-        match bounded(self.mount.rmdir(parent, name)).await {
-            Err(error) if !error.is_not_found() => Err(error.into()),
-            _ => Ok(Removed::Done),
-        }
+        self.remove_tree(parent, name, directory).await?;
+        Ok(Removed::Done)
     }
 
     pub(super) async fn rename(self: Arc<Self>, from: &VolumePath, to: &VolumePath) -> Result<Removed, Trouble> {
@@ -177,9 +170,7 @@ impl Connection {
             return Ok(true);
         };
         match bounded(self.mount.rmdir(parent, name)).await {
-            Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOTEMPTY)) => {
-                Ok(false)
-            }
+            Err(error) if is_not_empty(&error) => Ok(false),
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(true),
         }
@@ -208,7 +199,7 @@ impl Connection {
         Ok(Some(directory))
     }
 
-    async fn find(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
+    pub(super) async fn find(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
         match bounded(self.mount.lookup(directory.clone(), name)).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -230,42 +221,15 @@ impl Connection {
         let path = path.components()[..=depth].join("/");
         Err(ExportError::NotADirectory { path, what }.into())
     }
+}
 
-    /// Removes all that a directory holds. Boxed, since it calls itself for each directory in it.
-    fn empty(&self, directory: Handle) -> BoxFuture<'_, Result<(), NfsError>> {
-        async move {
-            let entries = self.entries(directory.clone()).await?;
-            stream::iter(entries.into_iter().map(Ok))
-                .try_for_each_concurrent(REMOVALS, |entry| {
-                    let directory = directory.clone();
-                    async move {
-                        let name = &entry.file_name;
-                        let (kind, handle) = match entry.attr {
-                            Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
-                            _ => {
-                                let Some(found) = self.find(&directory, name).await? else {
-                                    return Ok(());
-                                };
-                                let kind = bounded(self.mount.getattr(found.fh.clone())).await?.type_;
-                                (kind, found.fh)
-                            }
-                        };
-                        let gone = if kind == TYPE_DIRECTORY {
-                            self.empty(handle).await?;
-                            bounded(self.mount.rmdir(directory, name)).await
-                        } else {
-                            bounded(self.mount.remove(directory, name)).await
-                        };
-                        match gone {
-                            Err(error) if !error.is_not_found() => Err(error),
-                            _ => Ok(()),
-                        }
-                    }
-                })
-                .await
-        }
-        .boxed()
-    }
+/// Whether a directory could not be removed because something is in it; some servers say EXIST.
+pub(super) fn is_not_empty(error: &NfsError) -> bool {
+    matches!(
+        error,
+        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY | Nfs3ErrorCode::NFS3ERR_EXIST)
+            | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOTEMPTY | Nfs4ErrorCode::NFS4ERR_EXIST)
+    )
 }
 
 /// One call with an end: the library's own time-outs add up to more than a claim should wait.

@@ -113,7 +113,7 @@ impl Work {
     }
 
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
-    async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, ExportError> {
+    async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, WorkError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
         let takes = end.on_delete != OnDelete::Retain;
         match &end.proof {
@@ -140,9 +140,10 @@ impl Work {
             .of(&served.location, directory, volume)
             .map(str::to_owned);
         if let Some(other) = neighbour.filter(|_| takes) {
-            return Ok(Err(format!(
-                "PV {volume} names {directory}, and PV {other} lies at, above or below it; it waits for that to go"
-            )));
+            return Err(WorkError::Shared {
+                directory: directory.to_string(),
+                other,
+            });
         }
         let fate = match end.on_delete {
             OnDelete::Retain => format!("{directory} stays"),

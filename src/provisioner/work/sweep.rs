@@ -14,8 +14,10 @@ impl Work {
     /// Only directories that are empty go: no pod has ever seen them.
     pub async fn sweep(&self) {
         let sweeps = self.exports.iter().map(|served| async move {
-            if let Err(error) = self.sweep_one(served).await {
-                tracing::warn!(export = %served.location, "looking for what was left half made: {error}");
+            match self.sweep_one(served).await {
+                Ok(()) => {}
+                Err(WorkError::Export(error)) => tracing::warn!("{error}; its claims wait"),
+                Err(error) => tracing::debug!(export = %served.location, "not swept: {error}"),
             }
         });
         futures::future::join_all(sweeps).await;

@@ -1,0 +1,27 @@
+//! Words that libFuzzer thinks of, one a line: pattern, namespace, name, label, annotation.
+
+#![no_main]
+
+#[path = "../check.rs"]
+mod check;
+
+use libfuzzer_sys::fuzz_target;
+
+use check::{Venue, Words};
+
+thread_local! {
+    static VENUE: Venue = Venue::new().expect("a folder of one's own");
+}
+
+fuzz_target!(|text: &str| {
+    let mut lines = text.splitn(5, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let words = Words {
+        pattern: line(),
+        namespace: line(),
+        name: line(),
+        label: line(),
+        annotation: line(),
+    };
+    VENUE.with(|venue| venue.holds(&words));
+});

@@ -1,0 +1,182 @@
+//! Removing a tree of a local file system, however deep, wide or hostile.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags};
+use rustix::io::Errno;
+
+use super::DIRECTORY;
+
+/// How many directories are open in one another. A tree may be deeper than a process may have files open,
+/// so what lies deeper is moved up to the top and met again there.
+const DEPTH: usize = 64;
+
+/// How many entries of one directory are read before they are removed.
+const CHUNK: usize = 4096;
+
+/// How a removal gets on, for those who wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    steps: AtomicU64,
+    given_up: AtomicBool,
+}
+
+impl Pace {
+    /// How many steps were taken so far.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Nobody waits any more: no further step is to be taken.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    fn step(&self) -> rustix::io::Result<()> {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+        match self.given_up.load(Ordering::Relaxed) {
+            true => Err(Errno::CANCELED),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Removes all that the directory `top` holds, links as links.
+pub(super) fn empty(top: &OwnedFd, pace: &Pace) -> rustix::io::Result<()> {
+    let mut moved = 0;
+    empty_below(top, top, 0, &mut moved, pace)
+}
+
+fn empty_below(
+    top: &OwnedFd,
+    directory: &OwnedFd,
+    depth: usize,
+    moved: &mut u64,
+    pace: &Pace,
+) -> rustix::io::Result<()> {
+    loop {
+        let entries = entries(directory, CHUNK)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for (name, kind) in entries {
+            pace.step()?;
+            let is_directory = match kind {
+                FileType::Unknown => {
+                    let stat = rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+                    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+                }
+                kind => kind == FileType::Directory,
+            };
+            if !is_directory {
+                gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
+            } else if depth < DEPTH {
+                let inner = rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty())?;
+                empty_below(top, &inner, depth + 1, moved, pace)?;
+                gone(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
+            } else {
+                move_up(directory, &name, top, moved)?;
+            }
+        }
+    }
+}
+
+/// Gives a directory that lies too deep a name of its own in `top`.
+fn move_up(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> rustix::io::Result<()> {
+    loop {
+        *moved += 1;
+        let free = format!(".nfsprov-{moved}");
+        match rustix::fs::statat(top, free.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => continue,
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        // Where NOREPLACE isn't known, as on an NFS mount, an empty directory of that name would be replaced; no loss.
+        return match rustix::fs::renameat_with(directory, name, top, free.as_str(), RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => continue,
+            Err(Errno::INVAL) => rustix::fs::renameat(directory, name, top, free.as_str()),
+            moved => moved,
+        };
+    }
+}
+
+/// Whatever made it go, it is gone.
+fn gone(removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    match removed {
+        Err(Errno::NOENT) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// What a directory holds, `most` entries at the most.
+pub(super) fn entries(directory: &OwnedFd, most: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            found.push((name.to_owned(), entry.file_type()));
+        }
+        if found.len() == most {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, OFlags};
+
+    use super::*;
+
+    fn open(path: &std::path::Path) -> OwnedFd {
+        rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
+    }
+
+    /// A chain of `depth` directories below `top`, each with a file in it, deeper than any path may be long.
+    fn dig(top: &std::path::Path, depth: usize) {
+        let mut directory = open(top);
+        for _ in 0..depth {
+            rustix::fs::mkdirat(&directory, "deeper", Mode::RWXU).unwrap();
+            directory = rustix::fs::openat(&directory, "deeper", DIRECTORY, Mode::empty()).unwrap();
+            let flags = OFlags::CREATE | OFlags::WRONLY;
+            rustix::fs::openat(&directory, "file", flags, Mode::RWXU).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_tree_deeper_than_files_may_be_open_goes() {
+        let root = tempfile::tempdir().unwrap();
+        dig(root.path(), 3000);
+        std::fs::create_dir(root.path().join(".nfsprov-1")).unwrap();
+        empty(&open(root.path()), &Pace::default()).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_wide_directory_goes_whatever_its_names_are() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..CHUNK + 10 {
+            std::fs::write(root.path().join(number.to_string()), "").unwrap();
+        }
+        std::fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"latin-1 \xe9\n")), "").unwrap();
+        let pace = Pace::default();
+        empty(&open(root.path()), &pace).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+        assert!(pace.steps() > u64::try_from(CHUNK).unwrap());
+    }
+
+    #[test]
+    fn nothing_more_is_done_once_nobody_waits() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("file"), "").unwrap();
+        let pace = Pace::default();
+        pace.give_up();
+        assert_eq!(empty(&open(root.path()), &pace), Err(Errno::CANCELED));
+        assert!(root.path().join("file").exists());
+    }
+}

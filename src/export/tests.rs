@@ -1,0 +1,469 @@
+//! What holds whatever the way to an export: the same tables for each that needs no server.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::host::Output;
+
+/// A shell of this machine, and the directories of its tools.
+#[derive(Debug)]
+pub(super) struct Shell {
+    command: Vec<String>,
+    tools: String,
+}
+
+impl Shell {
+    pub(super) fn run(&self, script: &str) -> Output {
+        let mut command = Command::new(&self.command[0]);
+        command
+            .args(&self.command[1..])
+            .arg("-s")
+            .env_clear()
+            .env("PATH", &self.tools);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let text = format!("{{\nLC_ALL=C\nexport LC_ALL\n(\n{script}\n) </dev/null\nexit\n}}\n");
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Output {
+            status: u8::try_from(output.status.code().unwrap()).unwrap(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+        }
+    }
+}
+
+/// An export of its own for each way to it: its name, its root, and itself.
+struct Ways {
+    ways: Vec<(String, tempfile::TempDir, Export)>,
+    _tools: Vec<tempfile::TempDir>,
+}
+
+fn ways() -> Ways {
+    let mut found = Ways {
+        ways: Vec::new(),
+        _tools: Vec::new(),
+    };
+    let root = tempfile::tempdir().unwrap();
+    let mounted = Mounted::new(location("/nfsdata"), root.path());
+    found.ways.push(("mounted".to_owned(), root, Export::Mounted(mounted)));
+    let system = "/usr/bin:/bin".to_owned();
+    for (name, arguments) in [
+        ("dash", &[][..]),
+        // As it is where it is called sh, and as it is where a login says so.
+        ("bash", &["--posix"][..]),
+        ("bash", &[]),
+        ("busybox", &["sh"]),
+    ] {
+        let Some(program) = ["/usr/bin", "/bin"]
+            .iter()
+            .map(|dir| Path::new(dir).join(name))
+            .find(|path| path.exists())
+        else {
+            nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap();
+            continue;
+        };
+        let program = program.display().to_string();
+        let tools = match name {
+            "busybox" => {
+                let tools = tempfile::tempdir().unwrap();
+                let installed = Command::new(&program)
+                    .args(["--install", "-s"])
+                    .arg(tools.path())
+                    .status()
+                    .unwrap();
+                assert!(installed.success());
+                let path = tools.path().display().to_string();
+                found._tools.push(tools);
+                path
+            }
+            _ => system.clone(),
+        };
+        let mut command = vec![program];
+        command.extend(arguments.iter().map(|word| (*word).to_owned()));
+        let root = tempfile::tempdir().unwrap();
+        let ssh = Ssh::local(location(root.path().to_str().unwrap()), Shell { command, tools });
+        found
+            .ways
+            .push((format!("{name} {arguments:?}"), root, Export::Ssh(ssh)));
+    }
+    found
+}
+
+fn location(path: &str) -> Location {
+    Location {
+        server: "nfs".into(),
+        path: path.into(),
+    }
+}
+
+fn path(text: &str) -> VolumePath {
+    VolumePath::parse(text).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Names that a careless script would read as something else.
+const ODD: [&str; 16] = [
+    "a b",
+    "it's",
+    "''",
+    "\"",
+    "$HOME",
+    "`id`",
+    "$(id)",
+    "\\",
+    "-rf",
+    "--help",
+    "*",
+    "~",
+    "#x",
+    "!x",
+    "ÁÂÃÄÅÆÇÈ默认",
+    "...",
+];
+
+#[tokio::test]
+async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
+    for (way, root, export) in &ways().ways {
+        let made = export.make(&path("a/b"), Attributes::mode(0o777)).await.unwrap();
+        assert_eq!(made, Made::Created, "{way}");
+        let made = export.make(&path("a/b"), Attributes::mode(0o700)).await.unwrap();
+        assert_eq!(made, Made::Existed, "{way}");
+        assert_eq!(
+            mode(&root.path().join("a/b")),
+            0o777,
+            "{way}: an existing directory's mode is left alone"
+        );
+        assert_eq!(mode(&root.path().join("a")), PARENT_MODE, "{way}");
+        // What a directory passes on to those in it is not asked for here.
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o2755)).unwrap();
+        export.make(&path("c"), Attributes::mode(0o750)).await.unwrap();
+        assert_eq!(mode(&root.path().join("c")), 0o750, "{way}");
+        export.make(&path("d"), Attributes::mode(0o3770)).await.unwrap();
+        assert_eq!(mode(&root.path().join("d")), 0o3770, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_is_given_to_its_owner() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return nfsprov_lab::namespace::skip("only root gives directories away").unwrap();
+    }
+    for (way, root, export) in &ways().ways {
+        for (name, uid, gid) in [
+            ("a", Some(1234), Some(4321)),
+            ("b", Some(1234), None),
+            ("c", None, Some(4321)),
+        ] {
+            let wanted = Attributes { mode: 0o2770, uid, gid };
+            export.make(&path(name), wanted).await.unwrap();
+            let found = fs::metadata(root.path().join(name)).unwrap();
+            assert_eq!(
+                (found.uid(), found.gid(), found.mode() & 0o7777),
+                (uid.unwrap_or(0), gid.unwrap_or(0), 0o2770),
+                "{way}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_symbolic_link_is_neither_followed_nor_replaced() {
+    for (way, root, export) in &ways().ways {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        fs::create_dir(outside.path().join("full")).unwrap();
+        fs::create_dir(root.path().join("v")).unwrap();
+        symlink(outside.path(), root.path().join("link")).unwrap();
+        symlink(outside.path(), root.path().join("v/link")).unwrap();
+        let plain = Attributes::mode(0o777);
+        for (at, refused) in [
+            ("link", export.make(&path("link"), plain).await.map(|_| ())),
+            ("link", export.make(&path("link/new"), plain).await.map(|_| ())),
+            ("v/link", export.make(&path("v/link/new/er"), plain).await.map(|_| ())),
+            (
+                "link",
+                export.make(&path("link"), Attributes::mode(0o3700)).await.map(|_| ()),
+            ),
+            ("link", export.remove(&path("link")).await.map(|_| ())),
+            ("link", export.remove(&path("link/full")).await.map(|_| ())),
+            (
+                "link",
+                export.archive(&path("link"), &path("archived")).await.map(|_| ()),
+            ),
+            (
+                "v/link",
+                export
+                    .archive(&path("v/link/full"), &path("archived"))
+                    .await
+                    .map(|_| ()),
+            ),
+            ("link", export.archive(&path("v"), &path("link/v")).await.map(|_| ())),
+            ("link", export.names(&path("link")).await.map(|_| ())),
+            ("link", export.has(&path("link/precious")).await.map(|_| ())),
+            ("link", export.link(&path("link/new"), "x").await.map(|_| ())),
+            ("link", export.unlink(&path("link/precious")).await),
+            ("link", export.remove_empty(&path("link/full")).await.map(|_| ())),
+        ] {
+            let error = refused.unwrap_err();
+            let ExportError::NotADirectory { path, what } = &error else {
+                panic!("{way}: {error}");
+            };
+            assert_eq!((path.as_str(), *what), (at, "a symbolic link"), "{way}");
+        }
+        let mut left: Vec<_> = fs::read_dir(outside.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["full", "precious"], "{way}");
+        assert!(
+            root.path().join("link").is_symlink() && root.path().join("v/link").is_symlink(),
+            "{way}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_the_way_is_named() {
+    for (way, root, export) in &ways().ways {
+        fs::create_dir(root.path().join("v")).unwrap();
+        fs::write(root.path().join("v/file"), "").unwrap();
+        for refused in [
+            export
+                .make(&path("v/file/deep/er"), Attributes::mode(0o777))
+                .await
+                .map(|_| ()),
+            export.remove(&path("v/file")).await.map(|_| ()),
+            export.names(&path("v/file/deep")).await.map(|_| ()),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.starts_with("v/file on the export is a file"), "{way}: {error}");
+        }
+    }
+}
+
+/// Somebody puts a link where a directory was a moment ago, all the time.
+#[test]
+fn a_link_that_comes_and_goes_leads_nowhere() {
+    /// Ends the swapping whatever happens.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for (way, root, export) in &ways().ways {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        fs::create_dir(outside.path().join("v")).unwrap();
+        fs::create_dir(root.path().join("real")).unwrap();
+        symlink(outside.path(), root.path().join("link")).unwrap();
+        let over = AtomicBool::new(false);
+        let before = mode(outside.path());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (real, link) = (root.path().join("real"), root.path().join("link"));
+                let exchange = rustix::fs::RenameFlags::EXCHANGE;
+                while !over.load(Ordering::Relaxed) {
+                    rustix::fs::renameat_with(rustix::fs::CWD, &real, rustix::fs::CWD, &link, exchange).unwrap();
+                }
+            });
+            let _over = Over(&over);
+            let (mut done, mut refused) = (0, 0);
+            runtime.block_on(async {
+                // Until both have been seen often: the name is a directory half of the time.
+                while done < 10 || refused < 10 {
+                    for result in [
+                        export
+                            .make(&path("real/new"), Attributes::mode(0o1777))
+                            .await
+                            .map(|_| ()),
+                        export.remove(&path("real/new")).await.map(|_| ()),
+                        export.remove(&path("real/v")).await.map(|_| ()),
+                        export.unlink(&path("real/precious")).await,
+                        export.archive(&path("real/v"), &path("real/w")).await.map(|_| ()),
+                    ] {
+                        match result {
+                            Ok(()) => done += 1,
+                            Err(ExportError::NotADirectory { .. } | ExportError::Failed { .. }) => refused += 1,
+                            Err(error) => panic!("{way}: {error}"),
+                        }
+                    }
+                }
+            });
+        });
+        let mut left: Vec<_> = fs::read_dir(outside.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["precious", "v"], "{way}");
+        assert_eq!(mode(outside.path()), before, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
+    for (way, root, export) in &ways().ways {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
+        fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
+        symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
+        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::Done, "{way}");
+        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::AlreadyGone, "{way}");
+        assert_eq!(
+            export.remove(&path("no/v")).await.unwrap(),
+            Removed::AlreadyGone,
+            "{way}"
+        );
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
+        assert!(outside.path().join("precious").exists(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_never_overwrites_an_archive() {
+    for (way, root, export) in &ways().ways {
+        fs::create_dir_all(root.path().join("deep/v")).unwrap();
+        fs::create_dir(root.path().join("archived-v")).unwrap();
+        symlink("nowhere", root.path().join("archived-l")).unwrap();
+        for taken in ["archived-v", "archived-l"] {
+            let error = export.archive(&path("deep/v"), &path(taken)).await.unwrap_err();
+            assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
+        }
+        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        assert_eq!(archived.unwrap(), Removed::Done, "{way}");
+        assert!(root.path().join("archived-w").is_dir(), "{way}");
+        // An earlier try got this far.
+        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
+        let archived = export.archive(&path("no/v"), &path("archived-x")).await;
+        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_only_names() {
+    for (way, root, export) in &ways().ways {
+        for name in ODD {
+            let deep = path(&format!("{name}/{name}"));
+            let archive = path(&format!("archived{name}"));
+            export.make(&deep, Attributes::mode(0o777)).await.unwrap();
+            assert!(root.path().join(name).join(name).is_dir(), "{way}: {name}");
+            assert!(export.has(&deep).await.unwrap(), "{way}: {name}");
+            assert_eq!(export.names(&path(name)).await.unwrap(), [name], "{way}");
+            assert_eq!(
+                export.archive(&deep, &archive).await.unwrap(),
+                Removed::Done,
+                "{way}: {name}"
+            );
+            let link = path(&format!("{name}/@{name}"));
+            assert!(export.link(&link, name).await.unwrap(), "{way}: {name}");
+            assert_eq!(export.read_link(&link).await.unwrap().as_deref(), Some(name), "{way}");
+            export.unlink(&link).await.unwrap();
+            assert!(export.remove_empty(&path(name)).await.unwrap(), "{way}: {name}");
+            assert_eq!(export.remove(&archive).await.unwrap(), Removed::Done, "{way}: {name}");
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn all_entries_are_listed_whatever_they_are() {
+    for (way, root, export) in &ways().ways {
+        let directory = root.path().join("v");
+        fs::create_dir(&directory).unwrap();
+        assert!(export.names(&path("v")).await.unwrap().is_empty(), "{way}");
+        assert!(export.names(&path("no")).await.unwrap().is_empty(), "{way}");
+        let mut wanted = vec!["file", "dir", ".hidden", "..odd", "two\nlines", "dangling"];
+        for name in ["file", ".hidden", "..odd", "two\nlines"] {
+            fs::write(directory.join(name), "").unwrap();
+        }
+        fs::create_dir(directory.join("dir")).unwrap();
+        symlink("nowhere", directory.join("dangling")).unwrap();
+        let mut names = export.names(&path("v")).await.unwrap();
+        names.sort();
+        wanted.sort_unstable();
+        assert_eq!(names, wanted, "{way}");
+        assert!(export.has(&path("v/dangling")).await.unwrap(), "{way}");
+        assert!(!export.has(&path("v/no")).await.unwrap(), "{way}");
+        assert!(!export.has(&path("no/no")).await.unwrap(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn links_are_made_read_and_removed() {
+    for (way, root, export) in &ways().ways {
+        let (link, no) = (path("l"), path("no/l"));
+        assert_eq!(export.read_link(&link).await.unwrap(), None, "{way}");
+        assert!(export.link(&link, "a b'c").await.unwrap(), "{way}");
+        assert!(
+            !export.link(&link, "other").await.unwrap(),
+            "{way}: the first one stays"
+        );
+        assert_eq!(
+            export.read_link(&link).await.unwrap().as_deref(),
+            Some("a b'c"),
+            "{way}"
+        );
+        // A link to a directory is no directory to make links in.
+        fs::create_dir(root.path().join("d")).unwrap();
+        symlink("d", root.path().join("ld")).unwrap();
+        assert!(!export.link(&path("ld"), "x").await.unwrap(), "{way}");
+        assert_eq!(fs::read_dir(root.path().join("d")).unwrap().count(), 0, "{way}");
+        export.link(&no, "x").await.unwrap_err();
+        export.unlink(&link).await.unwrap();
+        export.unlink(&link).await.unwrap();
+        export.unlink(&no).await.unwrap();
+        assert!(!root.path().join("l").is_symlink(), "{way}");
+        fs::write(root.path().join("d/file"), "").unwrap();
+        assert!(!export.remove_empty(&path("d")).await.unwrap(), "{way}");
+        fs::remove_file(root.path().join("d/file")).unwrap();
+        assert!(export.remove_empty(&path("d")).await.unwrap(), "{way}");
+        assert!(export.remove_empty(&path("d")).await.unwrap(), "{way}");
+        assert!(export.remove_empty(&no).await.unwrap(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn free_space_is_that_of_the_file_system() {
+    for (way, root, export) in &ways().ways {
+        let found = export.free_bytes().await.unwrap();
+        let stat = rustix::fs::statvfs(root.path()).unwrap();
+        // Other processes write meanwhile.
+        let (now, slack) = (stat.f_bavail * stat.f_frsize, 1 << 30);
+        assert!(found.abs_diff(now) < slack, "{way}: {found} and {now}");
+        export.probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_missing_root_is_named() {
+    let mounted = Mounted::new(location("/no/such/export"), &PathBuf::from("/no/such/export"));
+    let shell = Shell {
+        command: vec!["sh".to_owned()],
+        tools: "/usr/bin:/bin".to_owned(),
+    };
+    let ssh = Ssh::local(location("/no/such/export"), shell);
+    for export in [Export::Mounted(mounted), Export::Ssh(ssh)] {
+        let error = export.probe().await.unwrap_err().to_string();
+        assert!(error.contains("/no/such/export"), "{error}");
+    }
+}

@@ -1,0 +1,172 @@
+//! How a shell script is sent to a host, and how its end is told from everything that looks like one (PURE).
+//!
+//! sshd may die, a login shell may refuse, and libssh2 reports status 0 for
+//! both. So a script is framed by lines with a random word, the last of which
+//! carries its status: without that line it has not ended by itself.
+
+/// A word in single quotes, which no shell looks into.
+pub fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The frame of one run.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    nonce: String,
+}
+
+/// What a script wrote between the lines of its frame, and its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framed<'a> {
+    /// What it wrote to its standard output.
+    pub stdout: &'a [u8],
+    /// Its exit status.
+    pub status: u8,
+}
+
+impl Frame {
+    /// A frame with `nonce`, a word that nobody can guess.
+    pub fn new(nonce: String) -> Self {
+        Self { nonce }
+    }
+
+    /// What a shell is to read so that it runs `script`: nothing of it is run before all of it has arrived, and it has
+    /// an empty standard input of its own. Tools speak English, and those of administrators are found.
+    pub fn wrap(&self, script: &str) -> String {
+        let nonce = &self.nonce;
+        format!(
+            "{{\nprintf '%s\\n' '{nonce}'\n(\nLC_ALL=C PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\n\
+             export LC_ALL PATH\n{script}\n) </dev/null\nstatus=$?\nprintf '\\n%s %s\\n' '{nonce}' \"$status\"\n\
+             exit \"$status\"\n}}\n"
+        )
+    }
+
+    /// The command that starts a shell through sudo, which asks for the password on its standard input.
+    pub fn sudo(&self) -> String {
+        let (prompt, ready) = (self.prompt(), self.ready());
+        format!("sudo -S -p {prompt} sh -c 'echo {ready}; exec sh -s'")
+    }
+
+    /// What sudo asks with.
+    pub fn prompt(&self) -> String {
+        format!("{}-password", self.nonce)
+    }
+
+    /// What the shell that sudo starts says first.
+    pub fn ready(&self) -> String {
+        format!("{}-ready", self.nonce)
+    }
+
+    /// Finds the frame in what came over standard output; None if the script has not ended by itself.
+    pub fn find<'a>(&self, stdout: &'a [u8]) -> Option<Framed<'a>> {
+        let begin = format!("{}\n", self.nonce);
+        // What a login shell says comes before it, on lines of its own or not.
+        let start = position(stdout, begin.as_bytes())? + begin.len();
+        let end = format!("\n{} ", self.nonce);
+        let rest = &stdout[start..];
+        let stop = position(rest, end.as_bytes())?;
+        let status = rest[stop + end.len()..].split(|byte| *byte == b'\n').next()?;
+        let status = std::str::from_utf8(status).ok()?.parse().ok()?;
+        Some(Framed {
+            stdout: &rest[..stop],
+            status,
+        })
+    }
+}
+
+/// Where `part` begins in `whole`.
+pub(super) fn position(whole: &[u8], part: &[u8]) -> Option<usize> {
+    whole.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Has a shell read `text`.
+    fn sh(text: &str) -> Vec<u8> {
+        let mut command = Command::new("sh");
+        command
+            .arg("-s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // A shell that was killed by its script doesn't read the rest.
+        _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+        child.wait_with_output().unwrap().stdout
+    }
+
+    fn frame() -> Frame {
+        Frame::new("n0nce".into())
+    }
+
+    #[test]
+    fn the_status_is_the_scripts() {
+        for (script, stdout, status) in [
+            ("echo hello", "hello\n", 0),
+            ("printf hello; exit 3", "hello", 3),
+            ("false", "", 1),
+            ("echo n0nce 0; exit 4", "n0nce 0\n", 4),
+            ("read line; echo \"<$line>\"", "<>\n", 0),
+            ("kill -9 $(sh -c 'echo $PPID')", "", 137),
+            ("echo \"$LC_ALL\"", "C\n", 0),
+        ] {
+            let said = sh(&frame().wrap(script));
+            let framed = frame().find(&said).expect(script);
+            assert_eq!((framed.stdout, framed.status), (stdout.as_bytes(), status), "{script}");
+        }
+        let noisy = [b"Welcome! ", &sh(&frame().wrap("echo x"))[..], b"Bye\n"].concat();
+        assert_eq!(frame().find(&noisy).map(|framed| framed.stdout), Some(&b"x\n"[..]));
+    }
+
+    #[test]
+    fn what_has_not_ended_by_itself_has_no_status() {
+        for said in [
+            sh(&frame().wrap("kill -9 $$")),
+            b"This account is currently not available.\n".to_vec(),
+            b"n0nce\nhalf of".to_vec(),
+            b"n0nce\nall of it\nn0nce ".to_vec(),
+            Vec::new(),
+        ] {
+            assert_eq!(frame().find(&said), None);
+        }
+    }
+
+    #[test]
+    fn half_a_script_does_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let script = format!("echo x >{}\necho done", quote(file.path().to_str().unwrap()));
+        let whole = frame().wrap(&script);
+        for length in 0..whole.len() - 1 {
+            sh(&whole[..length]);
+            assert_eq!(std::fs::read(file.path()).unwrap(), b"", "{length} bytes were enough");
+        }
+        sh(&whole);
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"x\n");
+    }
+
+    #[test]
+    fn no_shell_looks_into_a_quoted_word() {
+        for word in [
+            "plain",
+            "a b",
+            "$HOME `id` \\ \"",
+            "it's",
+            "''",
+            "-rf",
+            "*",
+            "ÁÂÃ默认",
+            "",
+            "#x",
+            "!y",
+        ] {
+            let said = sh(&frame().wrap(&format!("printf %s {}", quote(word))));
+            let framed = frame().find(&said).unwrap();
+            assert_eq!(framed.stdout, word.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! From a target to a session that is logged in, through as many hosts as are on the way.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use ssh2::{ErrorCode, MethodType, Session};
+
+use super::login::{self, Attempts, Step};
+use super::run::{Live, Shell, Trouble, milliseconds};
+use super::trust::Trust;
+use super::{Access, ConnectError, KEEPALIVE, Output, Sudo, tunnel};
+use crate::host::ask::Secret;
+use crate::host::known_hosts::{self, PublicKey};
+use crate::host::ssh_config::{Config, Hop, Me};
+use crate::host::target::Target;
+
+/// The configuration for all users of this machine.
+const GLOBAL: &str = "/etc/ssh/ssh_config";
+
+/// How often sudo's password is asked for.
+const PASSWORDS: usize = 3;
+
+/// A session that is logged in, and what reads scripts there.
+pub(super) struct Connection {
+    pub(super) live: Live,
+    /// Who we are where, as `root@nfs:22`.
+    pub(super) name: String,
+    shell: Shell,
+}
+
+impl Connection {
+    pub(super) fn run(
+        &mut self,
+        script: &str,
+        patience: Duration,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Output, Trouble> {
+        self.live.run(script, &self.shell, patience, cancelled)
+    }
+}
+
+/// What was learnt about a host on the way by connections that had to be made anew.
+#[derive(Default)]
+struct Progress {
+    attempts: Attempts,
+    /// It has no key of the types that are recorded: ask for any, to see and name it.
+    any_kind: bool,
+}
+
+/// How one try of the whole way ended.
+enum Way {
+    There(Live),
+    /// Once more: the host at this place has something else to be tried.
+    Again,
+}
+
+/// Connects and logs in. Gives up, with any error, when `cancelled`.
+pub(super) fn connect(
+    target: &Target,
+    access: &Access,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Connection, ConnectError> {
+    let hops = route(target, access).map_err(|cause| ConnectError::Config {
+        host: target.to_string(),
+        cause,
+    })?;
+    let mut progress: Vec<Progress> = hops.iter().map(|_| Progress::default()).collect();
+    let live = loop {
+        match travel(&hops, &mut progress, access, cancelled)? {
+            Way::There(live) => break live,
+            Way::Again => {}
+        }
+    };
+    let (Some(last), host) = (hops.last(), target.to_string()) else {
+        return Err(unreachable(&target.to_string(), "no host was named"));
+    };
+    let name = format!("{}@{}", last.user, address(last));
+    let shell = privileges(&live, last, access, cancelled)?;
+    live.session
+        .set_keepalive(true, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
+    tracing::debug!(host, name, "connected over SSH");
+    Ok(Connection { live, name, shell })
+}
+
+fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, crate::host::ssh_config::ConfigError> {
+    let me = Me {
+        home: access.home.clone(),
+        user: access.user.clone(),
+    };
+    let own = access.home.as_ref().map(|home| home.join(".ssh/config"));
+    let mut config = Config::default();
+    for path in own.into_iter().chain([PathBuf::from(GLOBAL)]) {
+        // One that isn't there or isn't ours to read says nothing, as for ssh.
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let parsed = Config::parse(&path.display().to_string(), &text, &me, &included)?;
+            config = config.then(parsed);
+        }
+    }
+    config.route(target, &access.jump, &me)
+}
+
+/// The files that an Include's pattern names, in their order. Wildcards are understood in the last part.
+fn included(pattern: &Path) -> Vec<(String, String)> {
+    let (Some(directory), Some(last)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let mut paths = vec![pattern.to_owned()];
+    if last.contains(['*', '?']) {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let fits = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            known_hosts::matches(last, name) && name.starts_with('.') == last.starts_with('.')
+        };
+        paths = entries.map(|entry| entry.path()).filter(fits).collect();
+        paths.sort();
+    }
+    let read = |path: PathBuf| Some((path.display().to_string(), std::fs::read_to_string(&path).ok()?));
+    paths.into_iter().filter_map(read).collect()
+}
+
+/// Goes the whole way once.
+fn travel(
+    hops: &[Hop],
+    progress: &mut [Progress],
+    access: &Access,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Way, ConnectError> {
+    let mut so_far: Option<(Live, &Hop)> = None;
+    for (place, hop) in hops.iter().enumerate() {
+        let progress = &mut progress[place];
+        let last = place + 1 == hops.len();
+        let socket = match so_far.take() {
+            None => dial(hop, access.connect_timeout)?,
+            Some((live, through)) => {
+                let opened = tunnel::open(live, &hop.host, hop.port, access.connect_timeout);
+                opened.map_err(|cause| {
+                    unreachable(
+                        &address(hop),
+                        &format!("{} can't connect to it: {cause}", address(through)),
+                    )
+                })?
+            }
+        };
+        let trust = Trust::read(access);
+        let recorded = trust.recorded(hop).filter(|_| !progress.any_kind);
+        let live = match handshake(socket, recorded.as_deref(), access.connect_timeout) {
+            Ok(live) => live,
+            Err(error) if recorded.is_some() && is_disagreement(&error) => {
+                progress.any_kind = true;
+                return Ok(Way::Again);
+            }
+            Err(error) => return Err(unreachable(&address(hop), error.message())),
+        };
+        let Some(key) = live.session.host_key().map(|(blob, _)| PublicKey::new(blob)) else {
+            return Err(unreachable(&address(hop), "it shows no host key"));
+        };
+        trust.check(hop, &key, last)?;
+        match login::login(&live.session, hop, access, &mut progress.attempts)? {
+            Step::In => so_far = Some((live, hop)),
+            Step::Again => return Ok(Way::Again),
+        }
+        if cancelled() {
+            return Err(unreachable(&address(hop), "nobody waits any more"));
+        }
+    }
+    match so_far {
+        Some((live, _)) => Ok(Way::There(live)),
+        None => Err(unreachable("the host", "no host was named")),
+    }
+}
+
+fn unreachable(host: &str, cause: &str) -> ConnectError {
+    ConnectError::Unreachable {
+        host: host.to_owned(),
+        cause: cause.to_owned(),
+    }
+}
+
+/// Host and port, for messages.
+pub(super) fn address(hop: &Hop) -> String {
+    match hop.host.contains(':') {
+        true => format!("[{}]:{}", hop.host, hop.port),
+        false => format!("{}:{}", hop.host, hop.port),
+    }
+}
+
+/// A TCP connection to the first of the host's addresses that takes one.
+fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
+    let failed = |cause: &str| unreachable(&address(hop), cause);
+    let addresses = resolve(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
+    let mut first = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => {
+                // Scripts and their answers are small, and each waits for the other.
+                stream.set_nodelay(true).map_err(|error| failed(&error.to_string()))?;
+                return Ok(stream.into());
+            }
+            Err(error) => _ = first.get_or_insert(error),
+        }
+    }
+    let first = first.map(|error| match error.kind() {
+        io::ErrorKind::TimedOut => format!("no answer within {} s", timeout.as_secs_f32()),
+        io::ErrorKind::ConnectionRefused => "connection refused: is sshd running there, on this port?".to_owned(),
+        _ => error.to_string(),
+    });
+    Err(failed(first.as_deref().unwrap_or("the name has no address")))
+}
+
+/// The resolver knows no time-out, so it is asked by a thread of its own.
+fn resolve(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+    let (tell, told) = channel();
+    let name = (host.to_owned(), port);
+    std::thread::Builder::new()
+        .name("resolver".to_owned())
+        .spawn(move || tell.send(name.to_socket_addrs().map(Vec::from_iter)))?;
+    told.recv_timeout(timeout)
+        .unwrap_or_else(|_| Err(io::Error::other("no answer from the resolver")))
+}
+
+fn handshake(socket: OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Live, ssh2::Error> {
+    let mut session = Session::new()?;
+    session.set_timeout(milliseconds(timeout));
+    session.method_pref(MethodType::HostKey, recorded.unwrap_or(&Trust::any()))?;
+    let lost = |_| ssh2::Error::new(ErrorCode::Session(-45), "the socket can't be shared");
+    session.set_tcp_stream(socket.try_clone().map_err(lost)?);
+    session.handshake()?;
+    Ok(Live { session, socket })
+}
+
+/// Whether client and server have no algorithm in common (`LIBSSH2_ERROR_KEX_FAILURE`,
+/// `LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE`, `LIBSSH2_ERROR_METHOD_NONE`), among which host keys are the likeliest.
+fn is_disagreement(error: &ssh2::Error) -> bool {
+    [-5, -8, -17].map(ErrorCode::Session).contains(&error.code())
+}
+
+/// What reads the scripts: root's shell, if we are to be root.
+fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> bool) -> Result<Shell, ConnectError> {
+    let host = address(hop);
+    let no = |why: String| ConnectError::Sudo {
+        host: host.clone(),
+        why,
+    };
+    let patience = access.connect_timeout;
+    let ask = |script: &str, shell: &Shell| live.run(script, shell, patience, cancelled);
+    let trouble = |trouble: Trouble| unreachable(&host, &trouble.named(&host, patience).to_string());
+    let said = ask("id -u; command -v sudo >/dev/null && echo sudo; exit 0", &Shell::Plain).map_err(trouble)?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    let mut said = said.lines();
+    if said.next() == Some("0") {
+        return Ok(Shell::Plain);
+    }
+    let given = match &access.sudo {
+        Sudo::No => return Ok(Shell::Plain),
+        Sudo::Ask => None,
+        Sudo::Password(password) => Some(password),
+    };
+    if said.next() != Some("sudo") {
+        let why = "there is no sudo, which alone is supported (not su, not doas); install it, or log in as root";
+        return Err(no(why.to_owned()));
+    }
+    let becomes_root = |shell: &Shell| match ask("id -u", shell) {
+        Ok(output) if output.stdout == b"0\n" => Ok(true),
+        Ok(_) => Err(no("sudo gives another user than root".to_owned())),
+        Err(Trouble::WrongPassword) => Ok(false),
+        Err(Trouble::NoShell(said)) => Err(no(said)),
+        Err(lost) => Err(trouble(lost)),
+    };
+    // Whatever stands in the way, sudo will say it again, and better, when it is given a password.
+    if becomes_root(&Shell::Sudo).unwrap_or(false) {
+        return Ok(Shell::Sudo);
+    }
+    let question = format!("sudo's password for {} on {host}", hop.user);
+    for _ in 0..PASSWORDS {
+        let password: Secret = match given {
+            Some(password) => password.clone(),
+            None => access.ask.secret(&question).ok_or_else(|| {
+                no("sudo wants a password, and there is no terminal to ask on; pass --sudo-password-file".to_owned())
+            })?,
+        };
+        let shell = Shell::SudoWith(password);
+        if becomes_root(&shell)? {
+            return Ok(shell);
+        }
+        access.ask.forget(&question);
+        if given.is_some() {
+            return Err(no("sudo does not take the password that it was given".to_owned()));
+        }
+    }
+    Err(no(format!("sudo took none of {PASSWORDS} passwords")))
+}

@@ -1,0 +1,308 @@
+//! One script on one connection: both its outputs are drained together, and its end is made sure of.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, Channel, ErrorCode, Session};
+
+use super::{Output, RunError, nonce};
+use crate::host::ask::Secret;
+use crate::host::script::{Frame, position};
+
+/// How much a script may write.
+const MAX_OUTPUT: usize = 64 << 20;
+
+/// How soon it is noticed that nobody waits any more.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long the host may take to close what it has ended.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// `LIBSSH2_ERROR_TIMEOUT`.
+const TIMEOUT: ErrorCode = ErrorCode::Session(-9);
+
+/// A session and its socket, which is polled while the session waits for nothing itself.
+pub(in crate::host) struct Live {
+    pub(in crate::host) session: Session,
+    pub(in crate::host) socket: OwnedFd,
+}
+
+/// What reads the script.
+#[derive(Clone, Debug)]
+pub(in crate::host) enum Shell {
+    /// The login's own.
+    Plain,
+    /// Root's, by sudo without a password.
+    Sudo,
+    /// Root's, by sudo with this password.
+    SudoWith(Secret),
+}
+
+/// Why there is no exit status.
+#[derive(Debug)]
+pub(in crate::host) enum Trouble {
+    Lost(String),
+    Silent,
+    Cancelled,
+    Killed(String),
+    /// The login shell or sudo ended without the script having been run; what it said.
+    NoShell(String),
+    WrongPassword,
+}
+
+impl Trouble {
+    pub(in crate::host) fn named(self, host: &str, patience: Duration) -> RunError {
+        let host = host.to_owned();
+        match self {
+            Self::Lost(cause) => RunError::Lost { host, cause },
+            Self::Silent => RunError::Silent { host, after: patience },
+            Self::Cancelled => RunError::Lost {
+                host,
+                cause: "nobody waits any more".to_owned(),
+            },
+            Self::Killed(signal) => RunError::Killed { host, signal },
+            Self::NoShell(said) => RunError::NoShell { host, said },
+            Self::WrongPassword => RunError::NoShell {
+                host,
+                said: "sudo does not take the password".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<ssh2::Error> for Trouble {
+    fn from(error: ssh2::Error) -> Self {
+        match error.code() {
+            TIMEOUT => Self::Silent,
+            _ => Self::Lost(error.message().to_owned()),
+        }
+    }
+}
+
+/// What is still to be sent, and what has come.
+struct Talk<'a> {
+    channel: Channel,
+    frame: Frame,
+    script: Vec<u8>,
+    /// What may be sent now.
+    input: Vec<u8>,
+    sent: usize,
+    /// Nothing more will be sent.
+    complete: bool,
+    closed: bool,
+    /// sudo's password while it has not been asked for; afterwards nothing.
+    password: Option<&'a Secret>,
+    asked: bool,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Live {
+    /// Runs `script` to its end; `cancelled` is asked all the while.
+    pub(in crate::host) fn run(
+        &self,
+        script: &str,
+        shell: &Shell,
+        patience: Duration,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Output, Trouble> {
+        let frame = Frame::new(nonce().map_err(Trouble::Lost)?);
+        self.session.set_blocking(true);
+        self.session.set_timeout(milliseconds(patience));
+        let mut channel = self.session.channel_session()?;
+        match shell {
+            Shell::Plain => channel.exec("sh -s")?,
+            Shell::Sudo => channel.exec("sudo -n sh -s")?,
+            Shell::SudoWith(_) => channel.exec(&frame.sudo())?,
+        }
+        let script = frame.wrap(script).into_bytes();
+        let mut talk = Talk {
+            channel,
+            frame,
+            script,
+            input: Vec::new(),
+            sent: 0,
+            complete: false,
+            closed: false,
+            password: None,
+            asked: false,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        };
+        match shell {
+            Shell::SudoWith(password) => talk.password = Some(password),
+            Shell::Plain | Shell::Sudo => talk.hand_over(),
+        }
+        self.session.set_blocking(false);
+        let ended = self.converse(&mut talk, patience, cancelled);
+        self.session.set_blocking(true);
+        ended?;
+        self.session.set_timeout(milliseconds(CLOSING));
+        talk.end()
+    }
+
+    fn converse(&self, talk: &mut Talk, patience: Duration, cancelled: &dyn Fn() -> bool) -> Result<(), Trouble> {
+        let mut heard = Instant::now();
+        loop {
+            let came = talk.read()?;
+            if came {
+                heard = Instant::now();
+                talk.answer()?;
+            }
+            if talk.channel.eof() {
+                return Ok(());
+            }
+            let moved = talk.write()? || came;
+            if cancelled() {
+                return Err(Trouble::Cancelled);
+            }
+            if moved {
+                continue;
+            }
+            let left = patience.saturating_sub(heard.elapsed());
+            if left.is_zero() {
+                return Err(Trouble::Silent);
+            }
+            self.session.keepalive_send()?;
+            self.wait(left.min(TICK), &[])?;
+        }
+    }
+
+    /// Waits until the session's socket, or one of `others`, can be used.
+    pub(super) fn wait(&self, limit: Duration, others: &[(BorrowedFd, PollFlags)]) -> Result<(), Trouble> {
+        let wanted = match self.session.block_directions() {
+            BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+            BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
+        };
+        let mut watched = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), wanted)];
+        watched.extend(others.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
+        let limit = Timespec::try_from(limit).map_err(|error| Trouble::Lost(error.to_string()))?;
+        match poll(&mut watched, Some(&limit)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(errno) => Err(Trouble::Lost(std::io::Error::from(errno).to_string())),
+        }
+    }
+}
+
+impl Talk<'_> {
+    /// Reads what has come on both streams: a child that fills one while the other is waited for would stand still.
+    fn read(&mut self) -> Result<bool, Trouble> {
+        let stdout = drain(&mut self.channel, &mut self.stdout)?;
+        let stderr = drain(&mut self.channel.stderr(), &mut self.stderr)?;
+        if self.stdout.len() + self.stderr.len() > MAX_OUTPUT {
+            let limit = MAX_OUTPUT >> 20;
+            return Err(Trouble::Lost(format!("the script wrote more than {limit} MiB")));
+        }
+        Ok(stdout || stderr)
+    }
+
+    /// Gives sudo what it asks for, once. It may also start the shell without asking, as it does right after an
+    /// earlier time, and the password must not become the shell's first line.
+    fn answer(&mut self) -> Result<(), Trouble> {
+        if self.complete {
+            return Ok(());
+        }
+        let prompt = self.frame.prompt();
+        if let Some(at) = position(&self.stderr, prompt.as_bytes()) {
+            if self.asked {
+                return Err(Trouble::WrongPassword);
+            }
+            self.stderr.drain(at..at + prompt.len());
+            self.asked = true;
+            if let Some(password) = self.password.take() {
+                self.input = format!("{}\n", password.reveal()).into_bytes();
+                self.sent = 0;
+            }
+        }
+        if position(&self.stdout, self.frame.ready().as_bytes()).is_some() {
+            self.hand_over();
+        }
+        Ok(())
+    }
+
+    /// The shell is there: it may have the script, and nothing more.
+    fn hand_over(&mut self) {
+        self.input = std::mem::take(&mut self.script);
+        self.sent = 0;
+        self.complete = true;
+    }
+
+    /// Sends as much as is taken.
+    fn write(&mut self) -> Result<bool, Trouble> {
+        let rest = &self.input[self.sent..];
+        if !rest.is_empty() {
+            return match self.channel.write(rest) {
+                Ok(count) => {
+                    self.sent += count;
+                    Ok(count > 0)
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
+                Err(error) => Err(Trouble::Lost(error.to_string())),
+            };
+        }
+        if !self.complete || self.closed {
+            return Ok(false);
+        }
+        match self.channel.send_eof() {
+            Ok(()) => self.closed = true,
+            Err(error) if would_block(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.closed)
+    }
+
+    /// What it came to, after all has been read. Status and signal are what libssh2 has heard by then, and 0 and none
+    /// if it has heard nothing; so the script's own word counts first.
+    fn end(mut self) -> Result<Output, Trouble> {
+        let closed = self.channel.close().and_then(|()| self.channel.wait_close());
+        if let Some(framed) = self.frame.find(&self.stdout) {
+            return Ok(Output {
+                status: framed.status,
+                stdout: framed.stdout.to_vec(),
+                stderr: self.stderr,
+            });
+        }
+        if let Some(signal) = self.channel.exit_signal()?.exit_signal {
+            return Err(Trouble::Killed(signal));
+        }
+        closed.map_err(|error| Trouble::Lost(error.message().to_owned()))?;
+        let status = self.channel.exit_status()?;
+        let said = [&self.stderr[..], &self.stdout[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        let said: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        match (status, said.is_empty()) {
+            // A shell that ends well has written the last line; so this one's end never came.
+            (0, _) => Err(Trouble::Lost("it ended in the middle of a script".to_owned())),
+            (status, true) => Err(Trouble::NoShell(format!("exit status {status}"))),
+            (_, false) => Err(Trouble::NoShell(said.join("; "))),
+        }
+    }
+}
+
+/// Reads all that is there; whether that was anything.
+fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, Trouble> {
+    let mut buffer = [0; 32 << 10];
+    let before = into.len();
+    // Not without end, so that the other stream has its turn.
+    while into.len() - before < buffer.len() * 8 {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => into.extend(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(Trouble::Lost(error.to_string())),
+        }
+    }
+    Ok(into.len() > before)
+}
+
+/// Whether libssh2 wants to be called again (`LIBSSH2_ERROR_EAGAIN`).
+fn would_block(error: &ssh2::Error) -> bool {
+    error.code() == ErrorCode::Session(-37)
+}
+
+pub(super) fn milliseconds(time: Duration) -> u32 {
+    // Zero would mean without end.
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
+}

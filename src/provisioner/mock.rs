@@ -1,0 +1,80 @@
+//! A mock of the API server for tests: only there can something be made to happen between two requests.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::{Request, Response};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use tower_test::mock::{Handle, SendResponse, pair};
+
+use super::events::Events;
+use super::exports::Exports;
+use super::work::{Settings, Work};
+use crate::export::{Export, Location, Mounted};
+
+pub type Server = Pin<Box<Handle<Request<Body>, Response<Body>>>>;
+
+pub fn mock() -> (Client, Server) {
+    let (service, handle) = pair::<Request<Body>, Response<Body>>();
+    (Client::new(service, "default"), Box::pin(handle))
+}
+
+/// The next request's method and object.
+pub async fn next(server: &mut Server) -> (String, Request<Body>, SendResponse<Response<Body>>) {
+    let (request, answer) = server.as_mut().next_request().await.expect("a request");
+    let object = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+    (format!("{} {object}", request.method()), request, answer)
+}
+
+pub fn answer(to: SendResponse<Response<Body>>, status: u16, object: &Value) {
+    let body = Body::from(serde_json::to_vec(object).unwrap());
+    to.send_response(Response::builder().status(status).body(body).unwrap());
+}
+
+pub fn refusal(code: u16, reason: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
+}
+
+/// Work on a directory of this machine, as an export of the server `server`.
+pub fn work(client: Client, export: &Path) -> Work {
+    let location = Location {
+        server: "server".into(),
+        path: "/export".into(),
+    };
+    let settings = Settings {
+        name: "nfsprov/nfs".into(),
+        namespace: None,
+        dry_run: false,
+        request_timeout: Duration::from_secs(5),
+    };
+    let export = Export::Mounted(Mounted::new(location.clone(), export));
+    let exports = Exports::new((location, export), Vec::new(), 1);
+    let work = Work::new(settings, client, exports, Events::silent());
+    work.volumes_are_known();
+    work
+}
+
+/// A claim that waits for the work's provisioner, of a class as below.
+pub fn waiting_claim() -> PersistentVolumeClaim {
+    serde_json::from_value(json!({
+        "metadata": {"name": "c", "namespace": "d", "uid": "u",
+                     "annotations": {"volume.kubernetes.io/storage-provisioner": "nfsprov/nfs"}},
+        "spec": {"storageClassName": "nfs", "accessModes": ["ReadWriteMany"],
+                 "resources": {"requests": {"storage": "1Gi"}}},
+        "status": {"phase": "Pending"},
+    }))
+    .unwrap()
+}
+
+/// A class of the work's provisioner.
+pub fn class(parameters: Value) -> StorageClass {
+    serde_json::from_value(json!({
+        "metadata": {"name": "nfs"}, "provisioner": "nfsprov/nfs", "parameters": parameters,
+    }))
+    .unwrap()
+}

@@ -1,0 +1,133 @@
+//! Volumes that nfs-subdir-external-provisioner made, taken over under its name.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use crate::kit::{Directories, Scene};
+use crate::stage::Stage;
+
+crate::tests! {
+    Cluster: a_volume_of_upstream_is_archived_or_deleted_as_its_class_says,
+    Cluster: a_volume_of_upstream_with_a_nested_pattern_goes_whole,
+    Cluster: a_volume_of_upstream_waits_for_others_in_the_same_directory,
+    Cluster: a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies,
+}
+
+/// A Bound claim as upstream leaves it: a PV `pvc-<uid>` without a record or a finalizer, and `directory` with a file.
+async fn upstreams(scene: &Scene, claim: &str, directory: Option<&str>) -> Result<PersistentVolume> {
+    let object: PersistentVolumeClaim = scene.claim(claim, json!({})).await?;
+    let uid = object.uid().context("no uid")?;
+    let named = format!("{}-{claim}-pvc-{uid}", scene.namespace);
+    let directory = directory.unwrap_or(&named);
+    scene
+        .on_server(&format!("mkdir -p {directory} && echo kept > {directory}/{claim}"))
+        .await?;
+    let (server, root) = match &scene.export {
+        Directories::Guest(address) => (address.as_str(), "/nfsdata".to_owned()),
+        Directories::Local(root) => ("localhost", root.display().to_string()),
+    };
+    let volume: Value = json!({
+        "metadata": {"name": format!("pvc-{uid}"), "annotations": {"pv.kubernetes.io/provisioned-by": scene.provisioner}},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": scene.namespace,
+                         "name": claim, "uid": uid},
+            "nfs": {"server": server, "path": format!("{root}/{directory}")},
+            "persistentVolumeReclaimPolicy": "Delete", "storageClassName": scene.class,
+        },
+    });
+    let volume = serde_json::from_value(volume)?;
+    scene.volumes().create(&Default::default(), &volume).await?;
+    scene.bound(claim).await
+}
+
+async fn a_volume_of_upstream_is_archived_or_deleted_as_its_class_says(stage: Arc<Stage>) -> Result<()> {
+    for (parameters, archived) in [(json!({}), true), (json!({"archiveOnDelete": "false"}), false)] {
+        let scene = stage.scene().await?;
+        scene.class(json!({"parameters": parameters})).await?;
+        let volume = upstreams(&scene, "a", None).await?;
+        let directory = scene.directories().await?.pop().context("no directory")?;
+        let _provisioner = scene.watch(&[]).await?;
+        scene.delete_with_volume("a", &volume).await?;
+        let left = scene.directories().await?;
+        match archived {
+            true => ensure!(left == [format!("archived-{directory}")], "{left:?}"),
+            false => ensure!(left.is_empty(), "{left:?}"),
+        }
+    }
+    Ok(())
+}
+
+async fn a_volume_of_upstream_with_a_nested_pattern_goes_whole(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let namespace = &scene.namespace;
+    scene
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}/deep/${.PVC.name}", "onDelete": "delete"}}))
+        .await?;
+    let first = upstreams(&scene, "a", Some(&format!("{namespace}/deep/a"))).await?;
+    let second = upstreams(&scene, "b", Some(&format!("{namespace}/deep/b"))).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.delete_with_volume("a", &first).await?;
+    let left = scene.on_server(&format!("cd {namespace} && find . -type f")).await?;
+    ensure!(left == "./deep/b/b\n", "{left}");
+
+    // Once its class is gone nobody can say, so that nothing is lost.
+    scene.classes().delete(&scene.class, &Default::default()).await?;
+    scene.delete_with_volume("b", &second).await?;
+    let archive = scene
+        .on_server(&format!("cat archived-{namespace}-deep-b-pvc-*/b"))
+        .await?;
+    ensure!(archive == "kept\n", "{archive}");
+    Ok(())
+}
+
+async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let namespace = scene.namespace.clone();
+    scene
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}", "onDelete": "delete"}}))
+        .await?;
+    let first = upstreams(&scene, "a", Some(&namespace)).await?;
+    let second = upstreams(&scene, "b", Some(&namespace)).await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    scene.claims().delete("a", &Default::default()).await?;
+    provisioner.says("waits for that to go").await?;
+    let left = scene.on_server(&format!("ls {namespace}")).await?;
+    ensure!(left == "a\nb\n", "{left}");
+    // With the other the directory goes, and then so does this one.
+    scene.delete_with_volume("b", &second).await?;
+    let left = scene.directories().await?;
+    ensure!(left.is_empty(), "{left:?}");
+    scene.gone(&first.name_any()).await
+}
+
+async fn a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let (server, root) = match &scene.export {
+        Directories::Guest(address) => (address.clone(), "/nfsdata".to_owned()),
+        Directories::Local(root) => ("localhost".to_owned(), root.display().to_string()),
+    };
+    let name = format!("hand-{}", scene.namespace);
+    let volume = json!({
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteMany"], "capacity": {"storage": "1Gi"},
+                 "nfs": {"server": server, "path": format!("{root}/{}/shared", scene.namespace)}},
+    });
+    let volume = serde_json::from_value(volume)?;
+    scene.volumes().create(&Default::default(), &volume).await?;
+    scene
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}/${.PVC.name}"}}))
+        .await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("shared", json!({})).await?;
+    let event = scene.event("shared", "ProvisioningFailed").await?;
+    ensure!(event.contains(&format!("PV {name} lies at")), "{event}");
+    scene.claim("own", json!({})).await?;
+    scene.bound("own").await?;
+    scene.volumes().delete(&name, &Default::default()).await?;
+    Ok(())
+}

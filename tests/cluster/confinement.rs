@@ -1,0 +1,117 @@
+//! Nothing outside the export, never its root, and no link on it is followed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::kit::{Directories, Scene};
+use crate::stage::Stage;
+
+crate::tests! {
+    Cluster: a_planted_link_is_not_followed_when_a_volume_is_made,
+    Cluster: a_planted_link_is_not_followed_when_a_volume_goes,
+    Cluster: a_planted_link_is_not_followed_in_a_local_directory,
+}
+
+/// Something precious beside the export, on the server, that links in the export lead to.
+async fn precious(scene: &Scene) -> Result<String> {
+    let path = match &scene.export {
+        Directories::Guest(_) => format!("/srv/precious-{}", scene.namespace),
+        Directories::Local(root) => root.with_extension("precious").display().to_string(),
+    };
+    scene
+        .on_server(&format!(
+            "mkdir -p {path}/deep && echo kept > {path}/deep/file && chmod 700 {path}"
+        ))
+        .await?;
+    Ok(path)
+}
+
+/// All that can be told of it.
+async fn state(scene: &Scene, path: &str) -> Result<String> {
+    scene
+        .on_server(&format!("find {path} -printf '%P %y %m %U %G %s %T@\\n' | sort"))
+        .await
+}
+
+async fn made(scene: &Scene) -> Result<()> {
+    let outside = precious(scene).await?;
+    let before = state(scene, &outside).await?;
+    let namespace = &scene.namespace;
+    scene.on_server(&format!("ln -s {outside} {namespace}-link")).await?;
+    scene
+        .class(json!({"parameters": {
+            "pathPattern": "${.PVC.namespace}-link/${.PVC.name}", "dirMode": "0777", "dirUid": "1", "onDelete": "delete",
+        }}))
+        .await?;
+    let _provisioner = scene.watch(&[]).await?;
+    for name in ["deep", "new"] {
+        scene.claim(name, json!({})).await?;
+        let event = scene.event(name, "ProvisioningFailed").await?;
+        ensure!(event.contains("is a symbolic link, not a directory"), "{event}");
+    }
+    let after = state(scene, &outside).await?;
+    ensure!(before == after, "before:\n{before}\nafter:\n{after}");
+    Ok(())
+}
+
+async fn gone(scene: &Scene) -> Result<()> {
+    let outside = precious(scene).await?;
+    let before = state(scene, &outside).await?;
+    let namespace = &scene.namespace;
+    scene
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}-top/${.PVC.name}", "onDelete": "delete"}}))
+        .await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    // One is replaced by a link itself, another lies below one; a third holds one.
+    for name in ["deep", "holds"] {
+        scene.claim(name, json!({})).await?;
+        scene.bound(name).await?;
+    }
+    scene
+        .on_server(&format!("ln -s {outside} {namespace}-top/holds/link"))
+        .await?;
+    let volume = scene.bound("holds").await?;
+    scene.delete_with_volume("holds", &volume).await?;
+    scene
+        .on_server(&format!(
+            "rmdir {namespace}-top/deep && ln -s {outside} {namespace}-top/deep"
+        ))
+        .await?;
+    scene.claims().delete("deep", &Default::default()).await?;
+    provisioner.says("deep on the export is a symbolic link").await?;
+    scene
+        .on_server(&format!(
+            "rm {namespace}-top/deep && rmdir {namespace}-top && ln -s {outside} {namespace}-top"
+        ))
+        .await?;
+    provisioner.says("top on the export is a symbolic link").await?;
+    let after = state(scene, &outside).await?;
+    ensure!(before == after, "before:\n{before}\nafter:\n{after}");
+    Ok(())
+}
+
+async fn a_planted_link_is_not_followed_when_a_volume_is_made(stage: Arc<Stage>) -> Result<()> {
+    made(&stage.scene().await?).await
+}
+
+async fn a_planted_link_is_not_followed_when_a_volume_goes(stage: Arc<Stage>) -> Result<()> {
+    gone(&stage.scene().await?).await
+}
+
+async fn a_planted_link_is_not_followed_in_a_local_directory(stage: Arc<Stage>) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    for (name, check) in [("made", true), ("gone", false)] {
+        let mut scene = stage.scene().await?;
+        let root: &Path = &directory.path().join(name);
+        std::fs::create_dir(root)?;
+        scene.export = Directories::Local(root.to_owned());
+        match check {
+            true => made(&scene).await?,
+            false => gone(&scene).await?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Whatever a class and a claim say, nothing outside the export is touched; `make fuzz` looks further.
+
+#[path = "../fuzz/check.rs"]
+mod check;
+
+use check::{Venue, Words};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn nothing_outside_the_export_is_ever_touched(
+        pattern in "(\\PC{0,4}|/|\\.\\./|link/|up/|here/|\\$\\{\\.PVC\\.(name|namespace|labels\\.a|annotations\\.b/c|x)\\}/?){0,6}",
+        namespace in "(team|link|up|\\.\\.|[a-z.-]{1,8})",
+        name in "(data|precious|\\.|[a-z.-]{1,8})",
+        label in "(|link|up|[a-zA-Z0-9._-]{0,8})",
+        annotation in "(\\PC|/|\\.\\./|\0|\n|link/|precious){0,8}",
+    ) {
+        thread_local! {
+            static VENUE: Venue = Venue::new().unwrap();
+        }
+        let words = Words { pattern: &pattern, namespace: &namespace, name: &name, label: &label, annotation: &annotation };
+        VENUE.with(|venue| venue.holds(&words));
+    }
+}
+
+/// A check that lets everything pass would be none: with what it guards against done by hand, it fails.
+#[test]
+#[should_panic(expected = "changed what is outside the export")]
+fn the_check_sees_what_is_changed_outside() {
+    let venue = Venue::new().unwrap();
+    venue.holds_while(
+        &Words {
+            pattern: "a",
+            namespace: "n",
+            name: "c",
+            label: "",
+            annotation: "",
+        },
+        || venue.spoil(),
+    );
+}

@@ -1,0 +1,220 @@
+//! What the tests share: guests, an sshd with settings of its own, a home directory, and somebody who answers.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, Remembered, RunError, Secret, Sudo, Target};
+use nfsprov_lab::Lab;
+use nfsprov_lab::guest::{Guest, Template};
+use tokio::process::Command;
+
+/// How long a script may be silent in these tests.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The types of host keys that the guests have, with the names that known_hosts has for them.
+pub const KINDS: [(&str, &str); 3] = [
+    ("ed25519", "ssh-ed25519"),
+    ("ecdsa", "ecdsa-sha2-nistp256"),
+    ("rsa", "ssh-rsa"),
+];
+
+/// A user with this password, who may use sudo with it.
+pub const ADMIN: &str = "admin";
+/// A user with the same password, who may not.
+pub const NOBODY: &str = "plain";
+/// Their password, unlike any other text.
+pub const PASSWORD: &str = "correct-horse-7f3a9";
+
+/// Run once in every guest.
+const SETTINGS: &str = "mkdir -p /etc/ssh/test /run/sshd
+for kind in ed25519 ecdsa rsa; do
+    [ -e /etc/ssh/test/$kind ] || ssh-keygen -q -t $kind -N '' -f /etc/ssh/test/$kind
+    [ -e /etc/ssh/test/other-$kind ] || ssh-keygen -q -t $kind -N '' -f /etc/ssh/test/other-$kind
+done
+useradd --create-home --shell /bin/bash --groups sudo admin
+useradd --create-home --shell /bin/dash plain
+useradd --create-home --shell /usr/sbin/nologin nologin
+for user in admin plain nologin; do
+    install -d -o $user -m 700 /home/$user/.ssh
+    install -o $user -m 600 /root/.ssh/authorized_keys /home/$user/.ssh/authorized_keys
+done
+printf 'admin:%s\\nplain:%s\\n' \"$1\" \"$1\" | chpasswd";
+
+/// What all tests share.
+pub struct Stage {
+    runtime: tokio::runtime::Runtime,
+    pub lab: Lab,
+    /// Where most happens.
+    pub guest: Guest,
+    /// Another, on the way or behind it.
+    pub second: Guest,
+    directory: tempfile::TempDir,
+    count: AtomicU16,
+}
+
+impl Stage {
+    pub fn new(lab: &Lab) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let (guest, second) = runtime.block_on(async {
+            let guests = tokio::try_join!(lab.guest("first", Template::Bare), lab.guest("second", Template::Bare))?;
+            let settings = format!("set -- {PASSWORD}\n{SETTINGS}");
+            tokio::try_join!(guests.0.ssh(&settings), guests.1.ssh(&settings))?;
+            anyhow::Ok(guests)
+        })?;
+        Ok(Self {
+            runtime,
+            lab: lab.clone(),
+            guest,
+            second,
+            directory: tempfile::tempdir()?,
+            count: AtomicU16::new(0),
+        })
+    }
+
+    pub fn block_on(&self, test: impl Future<Output = Result<()>>) -> Result<()> {
+        self.runtime.block_on(test)
+    }
+
+    fn next(&self) -> u16 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Starts another sshd in a guest, with host keys of these kinds and these lines of configuration; its port.
+    pub async fn sshd(&self, guest: &Guest, kinds: &[&str], lines: &str) -> Result<u16> {
+        let port = 2200 + self.next();
+        let keys: String = kinds
+            .iter()
+            .map(|kind| format!("HostKey /etc/ssh/test/{kind}\n"))
+            .collect();
+        guest
+            .ssh(&format!(
+                "cat >/etc/ssh/test/{port}.conf <<'END'\nPort {port}\nPidFile /run/sshd-{port}.pid\nUsePAM yes\n\
+                 UseDNS no\nMaxStartups 100\n{keys}{lines}\nEND\n\
+                 /usr/sbin/sshd -f /etc/ssh/test/{port}.conf -E /var/log/sshd-{port}.log"
+            ))
+            .await?;
+        Ok(port)
+    }
+
+    /// A home directory with an empty `.ssh`.
+    pub fn home(&self) -> Result<PathBuf> {
+        let home = self.directory.path().join(format!("home-{}", self.next()));
+        std::fs::create_dir_all(home.join(".ssh"))?;
+        Ok(home)
+    }
+
+    /// Access with the lab's key, to hosts whose keys are taken as they come, and nobody to ask.
+    pub fn access(&self) -> Result<Access> {
+        self.access_of(&self.home()?)
+    }
+
+    /// The same with this home directory.
+    pub fn access_of(&self, home: &Path) -> Result<Access> {
+        Ok(Access {
+            home: Some(home.to_owned()),
+            user: "root".into(),
+            agent: None,
+            identities: vec![self.guest.ssh_key()],
+            jump: Vec::new(),
+            host_keys: HostKeys::AcceptNew,
+            fingerprint: None,
+            connect_timeout: PATIENCE,
+            sudo: Sudo::No,
+            ask: Answers::none().into(),
+        })
+    }
+
+    /// What a guest's file holds.
+    pub async fn file(&self, guest: &Guest, path: &str) -> Result<String> {
+        Ok(guest.ssh(&format!("cat {path}")).await?.trim().to_owned())
+    }
+}
+
+/// Somebody with answers ready, who notes the questions; without answers, nobody.
+#[derive(Clone, Default)]
+pub struct Answers {
+    answers: Arc<Mutex<VecDeque<String>>>,
+    questions: Arc<Mutex<Vec<String>>>,
+}
+
+impl Answers {
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    pub fn some(answers: &[&str]) -> Self {
+        Self {
+            answers: Arc::new(Mutex::new(answers.iter().map(|text| (*text).to_owned()).collect())),
+            ..Self::default()
+        }
+    }
+
+    pub fn questions(&self) -> Vec<String> {
+        self.questions.lock().unwrap().clone()
+    }
+
+    fn next(&self, question: &str) -> Option<String> {
+        self.questions.lock().unwrap().push(question.to_owned());
+        self.answers.lock().unwrap().pop_front()
+    }
+}
+
+impl From<Answers> for Arc<Remembered> {
+    fn from(answers: Answers) -> Self {
+        Arc::new(Remembered::new(answers))
+    }
+}
+
+impl Ask for Answers {
+    fn secret(&self, question: &str) -> Option<Secret> {
+        self.next(question).map(Secret::new)
+    }
+
+    fn text(&self, question: &str) -> Option<String> {
+        self.next(question)
+    }
+
+    fn yes(&self, question: &str) -> Option<bool> {
+        self.next(question).map(|answer| answer == "yes")
+    }
+}
+
+/// Logs in to `user@guest:port`.
+pub async fn connect(user: &str, guest: &Guest, port: u16, access: &Access) -> Result<Host, ConnectError> {
+    let target: Target = format!("{user}@{}:{port}", guest.address()).parse().unwrap();
+    Host::connect(&target, access).await
+}
+
+/// Runs a script.
+pub async fn run(host: &Host, script: &str) -> Result<Output, RunError> {
+    host.run(script, PATIENCE).await
+}
+
+/// What a script says, if it ends well.
+pub async fn says(host: &Host, script: &str) -> Result<String> {
+    let output = run(host, script).await?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status == 0, "{script}: {} {stderr}", output.status);
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Runs a tool of this machine.
+pub async fn tool(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).output().await;
+    let output = output.with_context(|| format!("cannot run {program}"))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {arguments:?}: {stderr}");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// The error of what should have failed, in words.
+pub fn refused<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<String> {
+    match result {
+        Ok(_) => anyhow::bail!("it went well"),
+        Err(error) => Ok(error.to_string()),
+    }
+}

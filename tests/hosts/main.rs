@@ -1,0 +1,80 @@
+//! Hosts over SSH: nfsprov's own connections to a real sshd, in guests of the lab.
+//!
+//! Two guests serve all tests; a test that wants an sshd of its own settings starts one there, on a port of its own.
+
+/// A module's tests: each is a function, which is its name too.
+macro_rules! tests {
+    ($($function:ident),* $(,)?) => {
+        pub const TESTS: &[$crate::Test] = &[$((
+            stringify!($function),
+            |stage| Box::pin($function(stage)),
+        )),*];
+    };
+}
+pub(crate) use tests;
+
+mod keys;
+mod kit;
+mod login;
+mod root;
+mod scripts;
+mod way;
+
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Trial};
+use nfsprov_lab::namespace::{Entry, enter_for};
+
+use kit::Stage;
+
+/// A test: its name and itself.
+type Test = (
+    &'static str,
+    fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = Result<()>>>>,
+);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let tests = [keys::TESTS, login::TESTS, root::TESTS, scripts::TESTS, way::TESTS].concat();
+    let wanted = |name: &str| match &arguments.filter {
+        Some(filter) => name.contains(filter.as_str()),
+        None => true,
+    };
+    // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+    let stage = match arguments.list || !tests.iter().any(|(name, _)| wanted(name)) {
+        true => None,
+        false => match enter_for(&[])? {
+            Entry::Inside(lab) => Some(Arc::new(Stage::new(&lab)?)),
+            Entry::Skip(why) => {
+                for (name, _) in tests.iter().filter(|(name, _)| wanted(name)) {
+                    eprintln!("skipped: {name}: {why}");
+                }
+                None
+            }
+        },
+    };
+    let trials = tests.into_iter().map(|(name, test)| {
+        let here = stage.clone();
+        let trial = Trial::test(name, move || match here {
+            Some(stage) => stage
+                .block_on(test(stage.clone()))
+                .map_err(|error| format!("{error:#}").into()),
+            None => Ok(()),
+        });
+        trial.with_ignored_flag(stage.is_none())
+    });
+    Ok(libtest_mimic::run(arguments, trials.collect()).exit_code())
+}

@@ -1,0 +1,160 @@
+//! Becoming root, and where the password is meanwhile.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use nfsprov::host::{Secret, Sudo};
+use nfsprov_lab::guest::Template;
+
+use crate::kit::{ADMIN, Answers, NOBODY, PASSWORD, Stage, connect, refused, run, says};
+
+crate::tests! {
+    root_is_root_with_and_without_sudo,
+    sudo_asks_for_a_password_only_where_it_must,
+    who_may_not_become_root_is_told_so,
+    a_password_is_nowhere_but_in_memory,
+}
+
+async fn root_is_root_with_and_without_sudo(stage: Arc<Stage>) -> Result<()> {
+    for (user, sudo, id) in [
+        ("root", Sudo::No, "root"),
+        ("root", Sudo::Ask, "root"),
+        ("ops", Sudo::No, "ops"),
+        // Without a password, as the guests' sudoers say.
+        ("ops", Sudo::Ask, "root"),
+        (ADMIN, Sudo::Password(Secret::new(PASSWORD.into())), "root"),
+    ] {
+        let mut access = stage.access()?;
+        access.sudo = sudo;
+        let host = connect(user, &stage.guest, 22, &access).await.context(user)?;
+        for _ in 0..2 {
+            ensure!(says(&host, "id -un").await? == id, "{user}");
+        }
+        let output = run(&host, "cat; echo out; echo err >&2; exit 5").await?;
+        let said = (&output.stdout[..], &output.stderr[..], output.status);
+        ensure!(said.0 == b"out\n" && said.2 == 5, "{user}: {said:?}");
+        ensure!(said.1.ends_with(b"err\n"), "{user}: {said:?}");
+        ensure!(
+            !String::from_utf8_lossy(said.1).contains("-password"),
+            "{user}: {said:?}"
+        );
+    }
+    Ok(())
+}
+
+async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Result<()> {
+    for (answers, asked, words) in [
+        (&[PASSWORD][..], 1, ""),
+        (&["wrong", PASSWORD], 2, ""),
+        (&["wrong", "wrong", "wrong"], 3, "sudo took none of 3 passwords"),
+        (&[], 1, "no terminal to ask on; pass --sudo-password-file"),
+    ] {
+        let mut access = stage.access()?;
+        let ask = Answers::some(answers);
+        (access.sudo, access.ask) = (Sudo::Ask, ask.clone().into());
+        let connected = connect(ADMIN, &stage.guest, 22, &access).await;
+        ensure!(ask.questions().len() == asked, "{:?}", ask.questions());
+        match words {
+            "" => {
+                ensure!(says(&connected?, "id -un").await? == "root");
+                let again = connect(ADMIN, &stage.guest, 22, &access).await?;
+                ensure!(says(&again, "id -un").await? == "root");
+                ensure!(ask.questions().len() == asked, "it is remembered");
+            }
+            words => {
+                let error = refused(connected)?;
+                ensure!(
+                    error.starts_with("cannot become root on ") && error.contains(words),
+                    "{error}"
+                );
+            }
+        }
+    }
+    // sudo that has been told to trust a login for a while asks nothing: the password must not become a command.
+    let guest = stage.lab.guest("trusting", Template::Bare).await?;
+    guest
+        .ssh(
+            "useradd -m -s /bin/bash -G sudo admin; echo \"admin:correct\" | chpasswd
+              install -d -o admin -m 700 /home/admin/.ssh
+              install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/
+              echo 'Defaults timestamp_type=global' >/etc/sudoers.d/trusting",
+        )
+        .await?;
+    let mut access = stage.access()?;
+    access.sudo = Sudo::Password(Secret::new("correct".into()));
+    let host = connect("admin", &guest, 22, &access).await?;
+    for _ in 0..3 {
+        let output = run(&host, "id -un").await?;
+        ensure!(output.stdout == b"root\n" && output.status == 0, "{output:?}");
+        ensure!(
+            !String::from_utf8_lossy(&output.stderr).contains("correct"),
+            "{output:?}"
+        );
+    }
+    guest.ssh("mv /usr/bin/sudo /usr/bin/sudo.off").await?;
+    let error = refused(connect("admin", &guest, 22, &access).await)?;
+    ensure!(
+        error.contains("there is no sudo") && error.contains("not su, not doas"),
+        "{error}"
+    );
+    Ok(())
+}
+
+async fn who_may_not_become_root_is_told_so(stage: Arc<Stage>) -> Result<()> {
+    let mut access = stage.access()?;
+    access.sudo = Sudo::Password(Secret::new(PASSWORD.into()));
+    let error = refused(connect(NOBODY, &stage.guest, 22, &access).await)?;
+    ensure!(error.contains("not in the sudoers file"), "{error}");
+    access.sudo = Sudo::Password(Secret::new("wrong".into()));
+    let error = refused(connect(ADMIN, &stage.guest, 22, &access).await)?;
+    ensure!(
+        error.contains("does not take the password that it was given"),
+        "{error}"
+    );
+    Ok(())
+}
+
+/// Looks through every process' arguments and environment, on the side that it runs on.
+const LOOK: &str = r#"for process in /proc/[0-9]*; do
+    for what in cmdline environ; do
+        if tr '\0' '\n' <$process/$what 2>/dev/null | grep -qF "$needle"; then echo "$process/$what"; fi
+    done
+done"#;
+
+async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
+    let mut access = stage.access()?;
+    access.sudo = Sudo::Password(Secret::new(PASSWORD.into()));
+    let home = access.home.clone().context("no home")?;
+    let host = connect(ADMIN, &stage.guest, 22, &access).await?;
+    // The needle is put together where it is looked for, so that the search doesn't find itself.
+    let (head, tail) = PASSWORD.split_at(8);
+    let running = run(
+        &host,
+        "touch /run/looking; while [ -e /run/looking ]; do sleep 0.1; echo; done",
+    );
+    let looking = async {
+        let there = format!(
+            "while [ ! -e /run/looking ]; do sleep 0.1; done\nneedle={head}; needle=$needle{tail}\n{LOOK}\n\
+             pgrep -a sudo >/run/sudo-seen\njournalctl --no-pager | grep -F \"$needle\"\n\
+             grep -rF \"$needle\" /var/log /home /root /tmp /run/sudo-seen\nrm /run/looking"
+        );
+        let found = stage.guest.ssh(&there).await?;
+        ensure!(found.is_empty(), "on the host: {found}");
+        let here = format!("needle={head}; needle=$needle{tail}\n{LOOK}");
+        let found = crate::kit::tool("sh", &["-c", &here]).await?;
+        ensure!(found.is_empty(), "on this machine: {found}");
+        Ok(())
+    };
+    let (ran, looked) = tokio::join!(running, looking);
+    looked?;
+    ensure!(ran?.status == 0);
+    let seen = stage.file(&stage.guest, "/run/sudo-seen").await?;
+    ensure!(seen.contains("sudo -S"), "sudo ran meanwhile: {seen}");
+    let log = stage.guest.ssh("journalctl --no-pager -t sudo").await?;
+    ensure!(log.contains("COMMAND="), "the journal is read: {log}");
+    let known = std::fs::read_to_string(home.join(".ssh/known_hosts"))?;
+    ensure!(!known.contains(PASSWORD), "{known}");
+    let debug = format!("{access:?}");
+    ensure!(!debug.contains(PASSWORD), "{debug}");
+    Ok(())
+}

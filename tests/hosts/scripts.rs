@@ -1,0 +1,140 @@
+//! Scripts: what they say, and how they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nfsprov::host::RunError;
+use tokio::time::{Instant, timeout};
+
+use crate::kit::{NOBODY, PATIENCE, Stage, connect, refused, run, says};
+
+crate::tests! {
+    an_exit_status_is_the_scripts_own,
+    a_killed_shell_is_no_success,
+    a_dropped_connection_is_no_success,
+    a_login_without_a_shell_is_no_success,
+    both_streams_are_drained_together,
+    silence_has_an_end,
+    a_script_that_nobody_waits_for_is_left,
+}
+
+async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
+    // dash as a login shell, and as sh: bash is root's.
+    for user in ["root", NOBODY] {
+        let host = connect(user, &stage.guest, 22, &stage.access()?).await?;
+        ensure!(host.name().starts_with(&format!("{user}@10.77.")), "{}", host.name());
+        for (script, status, stdout, stderr) in [
+            ("echo out; echo err >&2", 0, "out\n", "err\n"),
+            ("exit 7", 7, "", ""),
+            ("false", 1, "", ""),
+            ("printf 'no line break'", 0, "no line break", ""),
+            ("cat; echo $?", 0, "0\n", ""),
+            ("sh -c 'kill -9 $$'", 137, "", "Killed\n"),
+            ("nosuchcommand 2>/dev/null", 127, "", ""),
+            ("printf '\\0\\377'", 0, "\0\u{fffd}", ""),
+        ] {
+            let output = run(&host, script).await.context(script)?;
+            let said = (
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr),
+            );
+            ensure!(
+                output.status == status && said.0 == stdout && said.1 == stderr,
+                "{user}: {script}: {} {said:?}",
+                output.status
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn a_killed_shell_is_no_success(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    for signal in ["KILL", "TERM", "SEGV"] {
+        let end = run(&host, &format!("echo begun; kill -{signal} $$")).await;
+        let killed = matches!(&end, Err(RunError::Killed { signal: name, .. }) if name == signal);
+        ensure!(killed, "{signal}: {end:?}");
+    }
+    ensure!(
+        says(&host, "echo on").await? == "on",
+        "the connection is as good as before"
+    );
+    Ok(())
+}
+
+async fn a_dropped_connection_is_no_success(stage: Arc<Stage>) -> Result<()> {
+    let kill = "process=$$
+        while [ \"$(cat /proc/$process/comm)\" != sshd ]; do process=$(cut -d' ' -f4 /proc/$process/stat); done
+        kill -9 $process; sleep 60";
+    for begun in ["", "echo begun; "] {
+        let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+        let end = run(&host, &format!("{begun}{kill}")).await;
+        ensure!(matches!(&end, Err(RunError::Lost { .. })), "{end:?}");
+        let error = refused(run(&host, "echo on").await)?;
+        ensure!(
+            error.contains("connection to root@") && error.contains("is lost"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+async fn a_login_without_a_shell_is_no_success(stage: Arc<Stage>) -> Result<()> {
+    let error = refused(connect("nologin", &stage.guest, 22, &stage.access()?).await)?;
+    ensure!(error.contains("currently not available"), "{error}");
+    Ok(())
+}
+
+async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    // One after the other and both at once: either stands still with a client that reads one stream first.
+    let size = 4 << 20;
+    for script in [
+        format!("head -c {size} /dev/zero >&2; head -c {size} /dev/zero"),
+        format!("head -c {size} /dev/zero; head -c {size} /dev/zero >&2"),
+        format!("head -c {size} /dev/zero >&2 & head -c {size} /dev/zero; wait"),
+    ] {
+        let output = run(&host, &script).await?;
+        ensure!(
+            (output.status, output.stdout.len(), output.stderr.len()) == (0, size, size),
+            "{script}: {} {} {}",
+            output.status,
+            output.stdout.len(),
+            output.stderr.len()
+        );
+    }
+    // And as much the other way.
+    let long = format!("word='{}'; printf %s \"$word\" | wc -c", "x".repeat(size / 4));
+    ensure!(says(&host, &long).await? == (size / 4).to_string());
+    Ok(())
+}
+
+async fn silence_has_an_end(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    let patience = Duration::from_secs(2);
+    let talking = host
+        .run("for i in 1 2 3 4; do sleep 1; echo $i; done", patience)
+        .await?;
+    ensure!(talking.stdout == b"1\n2\n3\n4\n", "a word in time is enough");
+    let begun = Instant::now();
+    let end = host.run("sleep 60", patience).await;
+    ensure!(matches!(&end, Err(RunError::Silent { .. })), "{end:?}");
+    ensure!(begun.elapsed() < patience * 3, "{:?}", begun.elapsed());
+    Ok(())
+}
+
+async fn a_script_that_nobody_waits_for_is_left(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    let session = says(&host, "echo $PPID").await?;
+    let waiting = timeout(Duration::from_millis(500), run(&host, "sleep 60")).await;
+    ensure!(waiting.is_err(), "{waiting:?}");
+    // The connection goes, and with it its process there.
+    let gone = format!("while [ -e /proc/{session} ]; do sleep 0.1; done");
+    timeout(PATIENCE, stage.guest.ssh(&gone))
+        .await
+        .context("the session is still there")??;
+    let end = run(&host, "echo on").await;
+    ensure!(matches!(&end, Err(RunError::Lost { .. })), "{end:?}");
+    Ok(())
+}

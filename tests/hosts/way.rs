@@ -1,0 +1,154 @@
+//! The way to a host: through others, by its alias, and where there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nfsprov::host::{ConnectError, Host, HostKeys};
+use nfsprov_lab::guest::Template;
+use tokio::time::Instant;
+
+use crate::kit::{Stage, refused, says};
+
+crate::tests! {
+    two_hosts_on_the_way_by_option_and_by_configuration,
+    every_host_on_the_way_is_checked,
+    a_way_carries_much_both_ways,
+    where_nothing_answers_is_said_in_time,
+    a_host_that_hangs_is_given_up,
+}
+
+/// Whom a host sees at the other end of its connection.
+const PEER: &str = "echo \"$SSH_CONNECTION\" | cut -d' ' -f1";
+
+async fn two_hosts_on_the_way_by_option_and_by_configuration(stage: Arc<Stage>) -> Result<()> {
+    let (first, second) = (stage.guest.address(), stage.second.address());
+    let port = stage.sshd(&stage.guest, &["ed25519"], "").await?;
+    let target = format!("root@{first}:{port}").parse()?;
+    let mut access = stage.access()?;
+    access.jump = vec![format!("root@{first}").parse()?, format!("root@{second}").parse()?];
+    let host = Host::connect(&target, &access).await?;
+    ensure!(
+        says(&host, PEER).await? == second.to_string(),
+        "the last host sees the second"
+    );
+    let file = access.home.clone().context("no home")?.join(".ssh/known_hosts");
+    ensure!(
+        std::fs::read_to_string(&file)?.lines().count() == 3,
+        "each host on the way is recorded"
+    );
+
+    let mut access = stage.access()?;
+    let home = access.home.clone().context("no home")?;
+    let key = std::mem::take(&mut access.identities);
+    std::fs::create_dir(home.join(".ssh/conf.d"))?;
+    std::fs::write(
+        home.join(".ssh/conf.d/lab.conf"),
+        format!(
+            "Host target\n HostName {first}\n Port {port}\n ProxyJump middle\nHost middle\n HostName {second}\n \
+             ProxyJump gate\nHost gate\n HostName {first}\nHost *\n User root\n IdentityFile {}\n",
+            key[0].display()
+        ),
+    )?;
+    std::fs::write(home.join(".ssh/config"), "Include conf.d/*.conf\nUser nobody\n")?;
+    let host = Host::connect(&"target".parse()?, &access).await?;
+    ensure!(host.name() == format!("root@{first}:{port}"), "{}", host.name());
+    ensure!(says(&host, PEER).await? == second.to_string());
+    std::fs::write(home.join(".ssh/config"), "ProxyCommand nc %h %p\n")?;
+    let error = refused(Host::connect(&"target".parse()?, &access).await)?;
+    ensure!(error.contains("config:1: ProxyCommand is not supported"), "{error}");
+    Ok(())
+}
+
+async fn every_host_on_the_way_is_checked(stage: Arc<Stage>) -> Result<()> {
+    let (first, second) = (stage.guest.address(), stage.second.address());
+    let mut access = stage.access()?;
+    access.jump = vec![format!("root@{second}").parse()?];
+    let target = format!("root@{first}").parse()?;
+    Host::connect(&target, &access).await?;
+    let file = access.home.clone().context("no home")?.join(".ssh/known_hosts");
+    let known = std::fs::read_to_string(&file)?;
+    access.host_keys = HostKeys::Strict;
+    for wrong in [first, second] {
+        let other = stage.file(&stage.guest, "/etc/ssh/test/other-ed25519.pub").await?;
+        let lines = known.lines().map(|line| match line.starts_with(&format!("{wrong} ")) {
+            true => format!("{wrong} {other}\n"),
+            false => format!("{line}\n"),
+        });
+        std::fs::write(&file, lines.collect::<String>())?;
+        let error = refused(Host::connect(&target, &access).await)?;
+        ensure!(
+            error.starts_with(&format!("{wrong} is not trusted: its key has changed")),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+async fn a_way_carries_much_both_ways(stage: Arc<Stage>) -> Result<()> {
+    let mut access = stage.access()?;
+    access.jump = vec![format!("root@{}", stage.second.address()).parse()?];
+    let host = Host::connect(&format!("root@{}", stage.guest.address()).parse()?, &access).await?;
+    let size = 4 << 20;
+    let long = format!(
+        "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
+        "x".repeat(size / 4)
+    );
+    let output = crate::kit::run(&host, &long).await?;
+    ensure!(output.stdout.len() == size, "{}", output.stdout.len());
+    ensure!(String::from_utf8_lossy(&output.stderr).trim() == (size / 4).to_string());
+    Ok(())
+}
+
+async fn where_nothing_answers_is_said_in_time(stage: Arc<Stage>) -> Result<()> {
+    let first = stage.guest.address();
+    let mut access = stage.access()?;
+    access.connect_timeout = Duration::from_secs(2);
+    let through = {
+        let mut access = access.clone();
+        access.jump = vec![format!("root@{}", stage.second.address()).parse()?];
+        access.connect_timeout = Duration::from_secs(10);
+        access
+    };
+    for (target, access, words) in [
+        (format!("root@{first}:1"), &access, "connection refused"),
+        ("root@no-such-host.invalid".to_owned(), &access, "no-such-host.invalid"),
+        // Nobody has this address.
+        ("root@10.77.0.9".to_owned(), &access, "10.77.0.9:22"),
+        (format!("root@{first}:1"), &through, "can't connect to it"),
+    ] {
+        let begun = Instant::now();
+        let error = Host::connect(&target.parse()?, access)
+            .await
+            .err()
+            .context("it went well")?;
+        ensure!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+        ensure!(error.to_string().contains(words), "{error}");
+        ensure!(
+            begun.elapsed() < access.connect_timeout * 2,
+            "{target}: {:?}",
+            begun.elapsed()
+        );
+    }
+    Ok(())
+}
+
+async fn a_host_that_hangs_is_given_up(stage: Arc<Stage>) -> Result<()> {
+    let guest = stage.lab.guest("hanging", Template::Bare).await?;
+    let mut access = stage.access()?;
+    let target = format!("root@{}", guest.address()).parse()?;
+    let host = Host::connect(&target, &access).await?;
+    guest.hang()?;
+    access.connect_timeout = Duration::from_secs(2);
+    let begun = Instant::now();
+    let (end, error) = tokio::join!(
+        host.run("echo on", Duration::from_secs(2)),
+        Host::connect(&target, &access)
+    );
+    ensure!(refused(end)?.contains("no answer within 2 s"));
+    ensure!(matches!(error, Err(ConnectError::Unreachable { .. })), "{error:?}");
+    ensure!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    guest.resume()?;
+    Host::connect(&target, &stage.access()?).await?;
+    Ok(())
+}
