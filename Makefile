@@ -36,6 +36,7 @@ bench: build
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
 	cargo bench --bench create
+	cargo bench --bench scale
 
 # Looks for SECONDS seconds for words that lead out of an export; libFuzzer's counters are all that it needs of the compiler.
 FUZZ := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench claims -- 300` runs only that size; K8S=latest chooses the newer Kubernetes.
 
+mod deletion;
 mod ideal;
 mod measure;
 
@@ -9,18 +10,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, Client};
 use nfsprov_lab::guest::Template;
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlaneOptions, Lab, Lane};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use measure::{Round, clear, raw_posts, round};
 
-/// How many claims at once, and how often; rounds of nfsprov and of the ideal alternate.
-const SIZES: [(usize, usize); 3] = [(1, 40), (300, 5), (1000, 3)];
+/// How many claims at once, in how many namespaces, and how often; rounds of nfsprov and of the ideal alternate.
+const SIZES: [(usize, usize, usize); 4] = [(1, 1, 40), (300, 1, 5), (1000, 1, 3), (1000, 4, 3)];
+
+/// How many volumes are deleted at once, and how often.
+const DELETIONS: (usize, usize) = (300, 3);
 
 /// How many PVs the raw rate is measured with.
 const RAW: usize = 1000;
@@ -54,9 +59,20 @@ async fn compare(lab: &Lab) -> Result<()> {
     let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
     let client = plane.client().await?;
     for name in ["ideal", "nfsprov"] {
-        class(&client, name).await?;
+        class(&client, name, name, "Retain", json!({})).await?;
+    }
+    // Ideally a PV goes as soon as it is released; whose business that is, its policy doesn't say.
+    class(&client, "ideal-gone", "ideal", "Retain", json!({})).await?;
+    for on_delete in ["delete", "archive"] {
+        let name = format!("nfsprov-{on_delete}");
+        class(&client, &name, "nfsprov", "Delete", json!({"onDelete": on_delete})).await?;
+    }
+    for name in &measure::NAMESPACES[1..] {
+        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+        Api::all(client.clone()).create(&Default::default(), &namespace).await?;
     }
     let ideal = tokio::spawn(ideal::run(client.clone(), "ideal".to_owned()));
+    let ideal_end = tokio::spawn(deletion::ideal(client.clone(), "ideal-gone".to_owned()));
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nfsprov"));
     command.args(["provision", "--watch", "--name", "nfsprov", "--path", "/nfsdata"]);
     command.arg("--server").arg(nfs.address().to_string());
@@ -65,7 +81,7 @@ async fn compare(lab: &Lab) -> Result<()> {
     let mut nfsprov = Process::spawn("nfsprov provision", &log, command)?;
     // One claim of each, uncounted: both are up and their connections open.
     for class in ["ideal", "nfsprov"] {
-        round(&client, class, 1).await?;
+        round(&client, class, 1, 1).await?;
         clear(&client).await?;
     }
 
@@ -75,11 +91,11 @@ async fn compare(lab: &Lab) -> Result<()> {
         cpus()
     );
     println!(
-        "{:>7} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
-        "claims", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
+        "{:>7} {:>10} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
+        "claims", "namespaces", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
     );
     let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    for (count, rounds) in SIZES {
+    for (count, namespaces, rounds) in SIZES {
         if !chosen.is_empty() && !chosen.contains(&count) {
             continue;
         }
@@ -92,36 +108,74 @@ async fn compare(lab: &Lab) -> Result<()> {
                 ["nfsprov", "ideal"]
             };
             for class in order {
-                let done = round(&client, class, count).await?;
+                let done = round(&client, class, count, namespaces).await?;
                 clear(&client).await?;
                 if class == "ideal" { &mut ideals } else { &mut ours }.push(done);
             }
         }
         let (ideal, our) = (middle(ideals), middle(ours));
-        row(count, "ideal", &ideal, rounds, String::new());
+        row((count, namespaces), "ideal", &ideal, rounds, String::new());
         let ratio = if count == 1 {
             format!("{:.2} x time", our.whole.as_secs_f64() / ideal.whole.as_secs_f64())
         } else {
             format!("{:.2} x rate", our.rate() / ideal.rate())
         };
-        row(count, "nfsprov", &our, rounds, ratio);
+        row((count, namespaces), "nfsprov", &our, rounds, ratio);
+    }
+    if chosen.is_empty() {
+        deletions(&client).await?;
     }
     println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
     clear(&client).await?;
+    println!(
+        "the NFS server's own mkdirs, 16 calls in flight: {:.0}/s",
+        deletion::raw_mkdirs(&nfs.address().to_string(), RAW).await?
+    );
     println!(
         "nfsprov memory: {} kB RSS now, {} kB at most",
         memory(&nfsprov, "VmRSS")?,
         memory(&nfsprov, "VmHWM")?
     );
-    anyhow::ensure!(!ideal.is_finished(), "the ideal provisioner ended");
-    ideal.abort();
+    for ideal in [ideal, ideal_end] {
+        anyhow::ensure!(!ideal.is_finished(), "the ideal provisioner ended");
+        ideal.abort();
+    }
     nfsprov.terminate(Duration::from_secs(20)).await?;
     plane.stop().await
 }
 
-async fn class(client: &Client, name: &str) -> Result<()> {
+/// Deletes volumes in rounds of which each kind has as many, and prints how fast they went.
+async fn deletions(client: &Client) -> Result<()> {
+    let (count, rounds) = DELETIONS;
+    let kinds = ["ideal-gone", "nfsprov-delete", "nfsprov-archive"];
+    let mut took = [const { Vec::new() }; 3];
+    for number in 0..rounds {
+        for turn in 0..kinds.len() {
+            let kind = (number + turn) % kinds.len();
+            took[kind].push(deletion::deletion(client, kinds[kind], count).await?);
+            clear(client).await?;
+        }
+    }
+    let rates = took.map(|mut took| {
+        took.sort();
+        count as f64 / took[rounds / 2].as_secs_f64()
+    });
+    println!(
+        "{:>7} {:>16} {:>10} {:>8} {:>11}",
+        "gone", "", "volumes/s", "rounds", "to ideal"
+    );
+    for (kind, rate) in kinds.iter().zip(rates) {
+        println!(
+            "{count:>7} {kind:>16} {rate:>10.1} {rounds:>8} {:>9.2} x",
+            rate / rates[0]
+        );
+    }
+    Ok(())
+}
+
+async fn class(client: &Client, name: &str, provisioner: &str, policy: &str, parameters: Value) -> Result<()> {
     let class: StorageClass = serde_json::from_value(json!({
-        "metadata": {"name": name}, "provisioner": name, "reclaimPolicy": "Retain",
+        "metadata": {"name": name}, "provisioner": provisioner, "reclaimPolicy": policy, "parameters": parameters,
     }))?;
     Api::all(client.clone()).create(&Default::default(), &class).await?;
     Ok(())
@@ -139,11 +193,11 @@ fn middle(mut rounds: Vec<Round>) -> Round {
     middle
 }
 
-fn row(count: usize, who: &str, round: &Round, rounds: usize, ratio: String) {
+fn row((count, namespaces): (usize, usize), who: &str, round: &Round, rounds: usize, ratio: String) {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let rate = count as f64 / round.whole.as_secs_f64();
     println!(
-        "{count:>7} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8} {ratio:>11}",
+        "{count:>7} {namespaces:>10} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8} {ratio:>11}",
         ms(round.percentile(50)),
         ms(round.percentile(99)),
         ms(round.whole),

@@ -14,11 +14,14 @@ use serde_json::json;
 
 use super::ideal;
 
-/// How many clients make claims, or PVs, at once.
-const CLIENTS: usize = 16;
+/// How many clients make claims, PVs or directories, or delete them, at once.
+pub const CLIENTS: usize = 16;
+
+/// The namespaces that claims are spread over.
+pub const NAMESPACES: [&str; 4] = ["default", "second", "third", "fourth"];
 
 /// How long a round may take.
-const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// What one round gave.
 pub struct Round {
@@ -41,10 +44,11 @@ impl Round {
     }
 }
 
-/// Makes `count` claims of `class` at once and waits until all are Bound.
-pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> {
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
-    let mut events = pin!(watcher(claims.clone(), watcher::Config::default()).touched_objects());
+/// Makes `count` claims of `class` at once, in so many namespaces, and waits until all are Bound.
+pub async fn round(client: &Client, class: &str, count: usize, namespaces: usize) -> Result<Round> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), NAMESPACES[0]);
+    let all: Api<PersistentVolumeClaim> = Api::all(client.clone());
+    let mut events = pin!(watcher(all, watcher::Config::default()).touched_objects());
     // The watch is up before the first claim, so that no Bound is missed.
     let barrier = format!("{class}-barrier");
     claims
@@ -56,7 +60,7 @@ pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> 
     let begun = Instant::now();
     let make = stream::iter(0..count)
         .map(|number| {
-            let claims = claims.clone();
+            let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), NAMESPACES[number % namespaces]);
             async move {
                 let name = format!("{class}-{number}");
                 let at = Instant::now();
@@ -93,13 +97,16 @@ pub async fn round(client: &Client, class: &str, count: usize) -> Result<Round> 
 
 /// Removes what a round left, so that the next one finds the same cluster.
 pub async fn clear(client: &Client) -> Result<()> {
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
+    let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let begun = Instant::now();
     loop {
-        claims
-            .delete_collection(&DeleteParams::default(), &Default::default())
-            .await?;
+        for namespace in NAMESPACES {
+            let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+            claims
+                .delete_collection(&DeleteParams::default(), &Default::default())
+                .await?;
+        }
         volumes
             .delete_collection(&DeleteParams::default(), &Default::default())
             .await?;

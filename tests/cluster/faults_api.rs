@@ -66,8 +66,18 @@ async fn the_api_server_may_be_away_for_a_minute_under_load(stage: Arc<Stage>) -
     sleep_until(away + AWAY).await;
     plane.start_api_server().await?;
     claims(&scene, "after", 5).await?;
-    for volume in &volumes {
-        scene.gone(volume).await?;
+    // Watches are begun anew at most half a minute after a failure, here and in the controller manager.
+    for wait in 1.. {
+        let left = scene.own_volumes().await?;
+        if !left.iter().any(|volume| volumes.contains(volume)) {
+            break;
+        }
+        ensure!(
+            wait < 2 * PATIENCE.as_secs(),
+            "{left:?} don't go: {}",
+            provisioner.log()
+        );
+        sleep(Duration::from_secs(1)).await;
     }
     one_of_each(&scene).await?;
     let status = provisioner.stop().await?;

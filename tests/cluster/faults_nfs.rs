@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kube::api::Patch;
+use nfsprov::export::CALL_TIMEOUT;
 use nfsprov_lab::guest::Template;
 use serde_json::json;
 use tokio::process::Command;
@@ -73,7 +74,7 @@ async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) 
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let room = async { scene.on_server("rm full-*").await.map(drop) };
-    fails_until(&scene, &["on the export: no space left"], room).await
+    fails_until(&scene, &["cannot make directory", "no space left on device"], room).await
 }
 
 async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<Stage>) -> Result<()> {
@@ -81,7 +82,7 @@ async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<St
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let writable = export(&scene, "rw,no_root_squash");
-    fails_until(&scene, &["on the export: the export is read-only"], writable).await
+    fails_until(&scene, &["cannot make directory", "read-only file system"], writable).await
 }
 
 async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>) -> Result<()> {
@@ -150,10 +151,8 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
         .await?;
     let allowed = format!("{address}:/nfsdata");
     let _provisioner = scene.watch(&["--allow-export", &allowed, "--concurrency", "4"]).await?;
-    let before = Instant::now();
     scene.claim("before", json!({})).await?;
     scene.bound("before").await?;
-    let usual = before.elapsed();
     silent.claim("silent-before", json!({})).await?;
     let volume = silent.bound("silent-before").await?;
 
@@ -163,16 +162,15 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
     for number in 0..8 {
         silent.claim(&format!("silent-{number}"), json!({})).await?;
     }
-    // From the first moment to the last: as fast as ever, but for what a busy machine adds.
-    let limit = usual * 10 + Duration::from_secs(2);
+    // From the first moment to the last, none waits for even one call to the other server.
     let mut number = 0;
     while hung.elapsed() < HANGING {
         let begun = Instant::now();
         scene.claim(&format!("other-{number}"), json!({})).await?;
         scene.bound(&format!("other-{number}")).await?;
         ensure!(
-            begun.elapsed() < limit,
-            "claim {number} took {:?}, not {usual:?}",
+            begun.elapsed() < CALL_TIMEOUT,
+            "claim {number} took {:?}",
             begun.elapsed()
         );
         number += 1;

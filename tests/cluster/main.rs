@@ -9,7 +9,7 @@
 macro_rules! tests {
     ($($need:ident: $function:ident),* $(,)?) => {
         pub const TESTS: &[$crate::Test] = &[$((
-            stringify!($function),
+            concat!(module_path!(), "::", stringify!($function)),
             $crate::stage::Need::$need,
             |stage| Box::pin($function(stage)),
         )),*];
@@ -120,6 +120,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
     .concat();
     let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);
     let trials = here.map(|(name, need, test): Test| {
+        let name = name.trim_start_matches(concat!(module_path!(), "::"));
         let lacking = stage.lacks(need);
         if let Some(why) = lacking.as_ref().filter(|_| !arguments.list) {
             eprintln!("skipped: {name}: {why}");

@@ -270,6 +270,22 @@ impl ControlPlane {
         self.api_server.signal("CONT")
     }
 
+    /// Freezes the controller manager (SIGSTOP): nothing is handed over, bound or released meanwhile.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn hang_controller_manager(&self) -> Result<()> {
+        self.controller_manager.signal("STOP")
+    }
+
+    /// Lets a frozen controller manager go on.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn resume_controller_manager(&self) -> Result<()> {
+        self.controller_manager.signal("CONT")
+    }
+
     /// The names and process ids of its components.
     pub fn pids(&self) -> Vec<(&str, u32)> {
         let all = [&self.etcd, &self.api_server, &self.controller_manager];

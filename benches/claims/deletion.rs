@@ -1,0 +1,110 @@
+//! From deleted claims to the last PV's end, and what the NFS server itself can do.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire};
+
+use super::measure::{CLIENTS, LIMIT, round};
+
+/// Makes `count` claims of `class`, deletes them at once, and says how long it took until their last PV was gone.
+pub async fn deletion(client: &Client, class: &str, count: usize) -> Result<Duration> {
+    round(client, class, count, 1).await?;
+    let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(client.clone());
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let of_class = |volume: &PersistentVolume| {
+        volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()) == Some(class)
+    };
+    // The watch is up, with the volumes that there are, before the first claim goes.
+    let mut events = pin!(watcher(volumes, watcher::Config::default()).default_backoff());
+    let mut there = 0;
+    loop {
+        match events.try_next().await?.context("watch ended")? {
+            watcher::Event::InitApply(volume) => there += usize::from(of_class(&volume)),
+            watcher::Event::InitDone => break,
+            _ => {}
+        }
+    }
+    anyhow::ensure!(there == count, "{there} PVs of class {class}");
+    let begun = Instant::now();
+    let delete = stream::iter(0..count)
+        .map(|number| {
+            let claims = claims.clone();
+            async move {
+                claims
+                    .delete(&format!("{class}-{number}"), &Default::default())
+                    .await
+                    .map(drop)
+            }
+        })
+        .buffer_unordered(CLIENTS)
+        .try_collect::<()>();
+    let gone = async {
+        while there > 0 {
+            if let watcher::Event::Delete(volume) = events.try_next().await?.context("watch ended")? {
+                there -= usize::from(of_class(&volume));
+            }
+        }
+        anyhow::Ok(())
+    };
+    let both = async { tokio::try_join!(async { Ok(delete.await?) }, gone) };
+    let both = tokio::time::timeout(LIMIT, both).await;
+    both.context("the volumes are not all gone in time")??;
+    Ok(begun.elapsed())
+}
+
+/// The ceiling: deletes the PVs of `class` when they are released, and does nothing else.
+pub async fn ideal(client: Client, class: String) -> Result<()> {
+    let volumes: Api<PersistentVolume> = Api::all(client);
+    let released = |volume: &PersistentVolume| {
+        let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
+        let ours = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()) == Some(&class);
+        ours && phase == Some("Released") && volume.metadata.deletion_timestamp.is_none()
+    };
+    watcher(volumes.clone(), watcher::Config::default())
+        .applied_objects()
+        .map_err(anyhow::Error::from)
+        .try_filter(|volume| std::future::ready(released(volume)))
+        .try_for_each_concurrent(CLIENTS, |volume| {
+            let volumes = volumes.clone();
+            async move {
+                match volumes.delete(&volume.name_any(), &Default::default()).await {
+                    // It changed once more before it went.
+                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+                    deleted => Ok(deleted.map(drop)?),
+                }
+            }
+        })
+        .await
+}
+
+/// How many directories a second the NFS server makes for one client with as many calls in flight as nfsprov has.
+pub async fn raw_mkdirs(server: &str, count: usize) -> Result<f64> {
+    let export = Export::Wire(Wire::new(Location {
+        server: server.to_owned(),
+        path: "/nfsdata".to_owned(),
+    }));
+    export.probe().await?;
+    let paths: Result<Vec<_>, _> = (0..count)
+        .map(|number| VolumePath::parse(&format!("raw-{number}")))
+        .collect();
+    let paths = paths?;
+    let begun = Instant::now();
+    stream::iter(&paths)
+        .map(|path| export.make(path, Attributes::mode(0o777)))
+        .buffer_unordered(CLIENTS)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await?;
+    let took = begun.elapsed();
+    stream::iter(&paths)
+        .map(|path| export.remove(path))
+        .buffer_unordered(CLIENTS)
+        .try_for_each(|_| std::future::ready(Ok(())))
+        .await?;
+    Ok(count as f64 / took.as_secs_f64())
+}
