@@ -1,6 +1,7 @@
 //! The command line: types only, and what each value may be.
 
 mod create;
+mod doctor;
 mod provision;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use self::create::{
     AccessMode, BindingMode, Delivery, DryRun, Kind, OnDelete, Pv, Pvc, ReclaimPolicy, Storageclass,
 };
+pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::provision::{LogFormat, Provision, Via};
 use crate::manifest::validate;
 
@@ -41,7 +43,7 @@ pub struct Global {
     /// How long one request to the API server may take
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
-    /// When to colour logs
+    /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub color: When,
     /// Log more (-v, -vv)
@@ -74,6 +76,8 @@ pub enum Command {
     },
     /// Make volumes for the claims that wait for this provisioner
     Provision(Provision),
+    /// Find out why claims, volumes and pods don't come together, and what mends it
+    Doctor(Doctor),
     /// Show the claims and volumes that are on NFS
     Status(Status),
 }

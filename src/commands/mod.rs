@@ -1,6 +1,7 @@
 //! One file a subcommand: arguments in, a domain called, its result printed.
 
 pub mod create;
+pub mod doctor;
 pub mod provision;
 pub mod status;
 
