@@ -185,6 +185,23 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     Ok((facts, at))
 }
 
+/// The facts in objects as kubectl prints them.
+///
+/// # Errors
+/// Which object can't be read, and why.
+pub fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Result<Facts> {
+    let mut lists = BTreeMap::new();
+    for object in objects {
+        take(object, "", &mut lists);
+    }
+    let mut facts = Facts {
+        namespace: namespace.map(str::to_owned),
+        ..Facts::default()
+    };
+    fill(&mut facts, lists, namespace)?;
+    Ok(facts)
+}
+
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in [directory.to_owned(), directory.join("logs")] {

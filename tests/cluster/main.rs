@@ -19,6 +19,8 @@ pub(crate) use tests;
 
 mod claims;
 mod deletion;
+mod doctor;
+mod doctor_faults;
 mod failures;
 mod kit;
 mod leader;
@@ -99,6 +101,8 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         leader::TESTS,
         manifests::TESTS,
         operable::TESTS,
+        doctor::TESTS,
+        doctor_faults::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(|(name, need, test): Test| {

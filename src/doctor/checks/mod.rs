@@ -166,3 +166,6 @@ fn weed(found: Vec<Finding>) -> Vec<Finding> {
 fn of<'a>(found: &'a [Finding], codes: &'a [&str]) -> impl Iterator<Item = &'a Finding> {
     found.iter().filter(|finding| codes.contains(&finding.code))
 }
+
+#[cfg(test)]
+mod tests;

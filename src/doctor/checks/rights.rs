@@ -120,12 +120,16 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             .mended_by_hand("grant what the line names to its service account"),
         );
     }
-    let list: Vec<_> = missing
-        .iter()
-        .map(|right| format!("{} {}", right.verb, right.resource))
-        .collect();
-    let cause = format!("service account {account} may not {}", list.join(", "));
-    let finding = finding(cause).seen("SubjectAccessReview", format!("denied: {}", list.join(", ")));
+    let list = grouped(&missing);
+    let cause = format!("service account {account} may not {list}");
+    let finding = finding(cause).seen(
+        "SubjectAccessReview",
+        format!(
+            "{} of {} that the provisioner needs are denied",
+            missing.len(),
+            needed.len()
+        ),
+    );
     let finding = match line {
         Some((log, line)) => finding.seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim()),
         None => finding,
@@ -134,6 +138,21 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         grant(one, &missing),
         "grants what is missing to its service account, and nothing else",
     ))
+}
+
+/// Rights by resource: `get, list persistentvolumes; create events`.
+fn grouped(rights: &[&Right]) -> String {
+    let mut by_resource: Vec<(&str, Vec<&str>)> = Vec::new();
+    for right in rights {
+        match by_resource.iter_mut().find(|(resource, _)| *resource == right.resource) {
+            Some((_, verbs)) => verbs.push(&right.verb),
+            None => by_resource.push((&right.resource, vec![&right.verb])),
+        }
+    }
+    let all = by_resource
+        .iter()
+        .map(|(resource, verbs)| format!("{} {resource}", verbs.join(", ")));
+    all.collect::<Vec<_>>().join("; ")
 }
 
 /// A command that grants rights to a provisioner's service account.

@@ -14,8 +14,11 @@ use crate::doctor::{Confidence, Evidence, Finding, Object};
 /// How long the owner of a finalizer may take.
 const FINALIZING: SignedDuration = SignedDuration::from_mins(1);
 
-/// How far back the signs of a provisioner's life are looked for.
-const ALIVE: SignedDuration = SignedDuration::from_mins(15);
+/// How far back a provisioner's complaints about a volume show that it is there: it tries again every five minutes.
+const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
+
+/// How far back its other doings show it: a volume that is to go is seen to at once.
+const ALIVE: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
@@ -173,11 +176,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             ),
         );
     }
-    let since = case.now.checked_sub(ALIVE).ok();
-    let nobody = matches!(
-        provisioners::serving(case.facts, name, since, case.now),
-        Serving::Nobody
-    );
+    let nobody = abandoned(case, &object, name);
     if !case.facts.knows("deployments") || !nobody || !case.older(volume.phase_since, DELETING) {
         return None;
     }
@@ -232,6 +231,17 @@ fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     foreign(case, &object, "pv", &volume.finalizers, volume.deleting, by)
 }
 
+/// Whether nobody serves the provisioner's name that a volume is to be deleted by.
+fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
+    let complains = |event: &&super::Event| provisioners::wrote(event, name) && !case.older(event.last, COMPLAINS);
+    if case.events(object).iter().any(complains) {
+        return false;
+    }
+    let since = case.now.checked_sub(ALIVE).ok();
+    let serving = provisioners::serving(case.facts, name, since, case.now);
+    matches!(serving, Serving::Nobody)
+}
+
 /// Finalizers whose owners are gone.
 fn foreign(
     case: &Case<'_>,
@@ -244,7 +254,7 @@ fn foreign(
     let own = |name: &&String| name.starts_with("kubernetes.io/") || name.as_str() == "foregroundDeletion";
     let (kept, rest): (Vec<&String>, Vec<&String>) = finalizers.iter().partition(own);
     let first = rest.first()?;
-    let (owner, sure) = owner(case, first, by)?;
+    let (owner, sure) = owner(case, object, first, by)?;
     if !sure && !case.older(deleting, FINALIZING) {
         return None;
     }
@@ -281,7 +291,7 @@ fn foreign(
 }
 
 /// What is known of the owner of a finalizer that is not Kubernetes' own, if it seems to be gone, and whether that is sure.
-fn owner(case: &Case<'_>, finalizer: &str, by: Option<&str>) -> Option<(String, bool)> {
+fn owner(case: &Case<'_>, object: &Object, finalizer: &str, by: Option<&str>) -> Option<(String, bool)> {
     if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
         let present = case
             .facts
@@ -293,11 +303,7 @@ fn owner(case: &Case<'_>, finalizer: &str, by: Option<&str>) -> Option<(String, 
     }
     if finalizer == PROVISIONER_FINALIZER {
         let name = by?;
-        let since = case.now.checked_sub(ALIVE).ok();
-        let nobody = matches!(
-            provisioners::serving(case.facts, name, since, case.now),
-            Serving::Nobody
-        );
+        let nobody = abandoned(case, object, name);
         return (case.facts.knows("deployments") && nobody)
             .then(|| (format!("(provisioner {name}) is not served any more"), true));
     }
