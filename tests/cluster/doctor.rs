@@ -20,9 +20,9 @@ use crate::kit::{NFSPROV, PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: a_healthy_cluster_gives_no_alarm,
-    Lab: what_may_not_be_read_is_not_passed,
-    Lab: a_dump_gives_the_same_findings,
+    Lab: doctor_gives_no_false_alarm,
+    Lab: doctor_passes_nothing_it_may_not_read,
+    Lab: doctor_says_the_same_of_a_dump,
 }
 
 /// A claim that a provisioner is to be missed for has to wait a while first.
@@ -199,7 +199,7 @@ impl Scene {
     }
 }
 
-async fn a_healthy_cluster_gives_no_alarm(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.healthy("nothing").await?;
@@ -255,7 +255,7 @@ async fn a_healthy_cluster_gives_no_alarm(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn what_may_not_be_read_is_not_passed(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let admin = scene.kubeconfig.clone();
@@ -283,7 +283,7 @@ async fn what_may_not_be_read_is_not_passed(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn a_dump_gives_the_same_findings(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.claim("a", json!({"storageClassName": ""})).await?;

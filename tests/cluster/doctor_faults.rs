@@ -14,17 +14,17 @@ use crate::kit::{Directories, Scene};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: claims_and_volumes_that_miss_each_other,
-    Lab: volumes_that_are_somebody_elses,
-    Lab: classes_that_lead_nowhere,
-    Lab: stateful_sets_without_claims,
-    Lab: provisioners_that_nobody_runs,
-    Lab: provisioners_that_do_not_run,
-    Lab: images_that_need_self_link,
-    Lab: a_gate_that_blocks_the_upgrade,
-    Lab: volumes_that_can_not_go,
-    Lab: a_volume_whose_deleter_is_gone,
-    Lab: a_lost_volume,
+    Lab: doctor_mends_claims_and_volumes_that_miss_each_other,
+    Lab: doctor_mends_volumes_that_are_somebody_elses,
+    Lab: doctor_mends_classes_that_lead_nowhere,
+    Lab: doctor_mends_stateful_sets_without_claims,
+    Lab: doctor_mends_provisioners_that_nobody_runs,
+    Lab: doctor_mends_provisioners_that_do_not_run,
+    Lab: doctor_mends_images_that_need_self_link,
+    Lab: doctor_names_a_gate_that_blocks_the_upgrade,
+    Lab: doctor_mends_volumes_that_can_not_go,
+    Lab: doctor_mends_a_volume_whose_deleter_is_gone,
+    Lab: doctor_mends_a_lost_volume,
 }
 
 /// A scene whose class is its own.
@@ -51,7 +51,7 @@ fn volume(scene: &Scene, name: &str, change: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
 }
 
-async fn claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     // So that the export is known, for the fixes that make PVs.
     let first = scene(&stage, &plane).await?;
@@ -85,7 +85,7 @@ async fn claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()
     plane.stop().await
 }
 
-async fn volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
@@ -122,7 +122,7 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let mut scene = scene(&stage, &plane).await?;
     // The name that fixes use where nothing else is served.
@@ -191,7 +191,7 @@ fn pod(name: &str, claim: &str, change: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 }
 
-async fn stateful_sets_without_claims(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     for (code, what) in [("NFS121", "quota"), ("NFS121", "limit"), ("NFS122", "class")] {
         let scene = scene(&stage, &plane).await?;
@@ -279,7 +279,7 @@ fn rights(scene: &Scene) -> Value {
 
 const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
-async fn provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let parameters = json!({"server": server(&scene), "path": "/nfsdata"});
@@ -290,7 +290,7 @@ async fn provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     // What is wrong; the Deployment; whether its account has its rights; what is named.
     let rows = [
@@ -339,7 +339,7 @@ async fn provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
 
 const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
-async fn images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
@@ -361,7 +361,7 @@ async fn images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
     if stage.lane()? != Lane::V1_20 {
         // Later servers don't start with it, which the lab's own test of two control planes relies on.
         return Ok(());
@@ -386,7 +386,7 @@ async fn a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
@@ -423,7 +423,7 @@ async fn volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
@@ -441,7 +441,7 @@ async fn a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-async fn a_lost_volume(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.another_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({})).await?;
