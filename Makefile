@@ -27,6 +27,7 @@ lint:
 bench: build
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
+	cargo bench --bench doctor
 
 # The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
 build:

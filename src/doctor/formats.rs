@@ -77,9 +77,10 @@ impl Paper {
         }
         if let Some(fix) = &finding.fix {
             if let Some(command) = &fix.command {
-                // Never wrapped, so that it can be pasted.
-                let line = format!("    {command}");
-                _ = writeln!(out, "  Fix:\n{}", self.painted(&line, "36"));
+                out += "  Fix:\n";
+                for line in command_lines(command) {
+                    _ = writeln!(out, "{}", self.painted(&format!("    {line}"), "36"));
+                }
             }
             let lead = if fix.command.is_some() { "    " } else { "  Fix: " };
             if !fix.note.is_empty() {
@@ -156,6 +157,32 @@ impl Paper {
         }
         out + &line + "\n"
     }
+}
+
+/// A command line, broken only where a shell reads on: it can be pasted as it stands.
+fn command_lines(command: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut quoted = false;
+    let mut rest = command;
+    while let Some(c) = rest.chars().next() {
+        let sign = [" | ", " && "]
+            .into_iter()
+            .find(|sign| !quoted && rest.starts_with(sign));
+        match (sign, lines.last_mut()) {
+            (Some(sign), Some(line)) => {
+                *line += sign.trim_end();
+                lines.push("  ".to_owned());
+                rest = &rest[sign.len()..];
+            }
+            (_, Some(line)) => {
+                quoted ^= c == '\'';
+                line.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+            (_, None) => break,
+        }
+    }
+    lines
 }
 
 fn severity(severity: Severity) -> (&'static str, &'static str) {

@@ -31,7 +31,7 @@ fn text_is_wrapped_but_for_commands() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
         assert!(
-            text.contains("\n    kubectl get pvc a -o json | kubectl patch"),
+            text.contains("\n    kubectl get pvc a -o json |\n      kubectl patch --local"),
             "{text}"
         );
         // The pod stands under the cause, and nowhere else.
@@ -40,6 +40,17 @@ fn text_is_wrapped_but_for_commands() {
         assert!(!text.contains('\x1b'));
     }
     assert!(super::text(&report(), 80, true).contains("\x1b[1;31mERROR NFS103\x1b[0m"));
+}
+
+#[test]
+fn commands_are_broken_where_a_shell_reads_on() {
+    for (command, lines) in [
+        ("a b", vec!["a b"]),
+        ("a | b && c", vec!["a |", "  b &&", "  c"]),
+        ("a 'x | y' | b", vec!["a 'x | y' |", "  b"]),
+    ] {
+        assert_eq!(command_lines(command), lines);
+    }
 }
 
 #[test]

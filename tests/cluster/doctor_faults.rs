@@ -363,8 +363,16 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
 
 async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
     if stage.lane()? != Lane::V1_20 {
-        // Later servers don't start with it, which the lab's own test of two control planes relies on.
-        return Ok(());
+        // Later servers don't start with it; what shows is how a node's server was started last.
+        let plane = stage.another_control_plane().await?;
+        let scene = scene(&stage, &plane).await?;
+        let args = r#"["server","--kube-apiserver-arg","feature-gates=RemoveSelfLink=false"]"#;
+        let annotations = json!({"k3s.io/node-args": args});
+        let node =
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
+        scene.apply(&[node]).await?;
+        scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
+        return plane.stop().await;
     }
     let plane = stage
         .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])

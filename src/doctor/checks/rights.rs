@@ -86,18 +86,8 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
 
 fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let needed = needed(one);
-    let missing: Vec<&Right> = case
-        .facts
-        .rights
-        .iter()
-        .filter(|right| {
-            let asked = Right {
-                allowed: false,
-                ..(*right).clone()
-            };
-            !right.allowed && needed.contains(&asked)
-        })
-        .collect();
+    let denied = |right: &&Right| case.facts.rights.contains(right);
+    let missing: Vec<&Right> = needed.iter().filter(denied).collect();
     let object = one.workload.object();
     let pods = one.pods(case.facts);
     let logs = case.facts.logs.iter();

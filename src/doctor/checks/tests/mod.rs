@@ -3,6 +3,7 @@
 mod claims;
 mod pods;
 mod provisioners;
+mod selflink;
 mod volumes;
 
 use k8s_openapi::jiff::Timestamp;
