@@ -37,6 +37,7 @@ bench: build
 	cargo bench --bench claims
 	cargo bench --bench create
 	cargo bench --bench scale
+	cargo bench --bench doctor
 
 # Looks for SECONDS seconds for words that lead out of an export; libFuzzer's counters are all that it needs of the compiler.
 FUZZ := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -1,6 +1,7 @@
 //! The command line: types only, and what each value may be.
 
 mod create;
+mod doctor;
 mod provision;
 mod ssh;
 
@@ -13,6 +14,7 @@ pub use self::create::{
     AccessMode, BindingMode, Delivery, DryRun, Flavor, Kind, OnDelete, Pod, Provisioner, Pv, Pvc, ReclaimPolicy,
     Statefulset, Storageclass, Waiting,
 };
+pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::provision::{LogFormat, Provision, Via};
 pub use self::ssh::{HostKey, Ssh};
 use crate::manifest::validate;
@@ -44,7 +46,7 @@ pub struct Global {
     /// How long one request to the API server may take
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
-    /// When to colour logs
+    /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub color: When,
     /// Log more (-v, -vv)
@@ -77,6 +79,8 @@ pub enum Command {
     },
     /// Make volumes for the claims that wait for this provisioner
     Provision(Provision),
+    /// Find out why claims, volumes and pods don't come together, and what mends it
+    Doctor(Doctor),
     /// Show the claims and volumes that are on NFS
     Status(Status),
     /// The templates that create fills

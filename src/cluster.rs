@@ -130,11 +130,27 @@ pub async fn list<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, 
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
+    list_as(api, ListParams::default(), |object| Some(object).filter(&keep)).await
+}
+
+/// What `each` makes of all objects that `params` select, read in the same way.
+///
+/// # Errors
+/// The API server's refusal or silence, as kube has it.
+pub async fn list_as<K, T, I>(
+    api: &Api<K>,
+    params: ListParams,
+    mut each: impl FnMut(K) -> I,
+) -> Result<Vec<T>, kube::Error>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    I: IntoIterator<Item = T>,
+{
     let mut found = Vec::new();
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = params.limit(PAGE);
     loop {
         let page = api.list(&params).await?;
-        found.extend(page.items.into_iter().filter(&keep));
+        found.extend(page.items.into_iter().flat_map(&mut each));
         match page.metadata.continue_ {
             Some(token) if !token.is_empty() => params = params.continue_token(&token),
             _ => return Ok(found),

@@ -11,6 +11,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line was wrong.
     Usage = 2,
+    /// Nothing could be checked.
+    Unchecked = 3,
 }
 
 /// A command line that can be parsed and still can't be meant.

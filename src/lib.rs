@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod cluster;
 mod commands;
+pub mod doctor;
 mod exit;
 pub mod export;
 pub mod host;
@@ -53,6 +54,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         match cli.command {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
+            Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
             Command::Status(args) => commands::status::run(&args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
             Command::Completions { shell } => commands::completions::run(shell),

@@ -30,14 +30,26 @@ pub enum Colour {
 impl Colour {
     /// The decision for stderr, where logs and progress go.
     pub fn on_stderr(self) -> bool {
+        self.on(std::io::stderr().is_terminal())
+    }
+
+    /// The decision for stdout, where results go.
+    pub fn on_stdout(self) -> bool {
+        self.on(std::io::stdout().is_terminal())
+    }
+
+    fn on(self, terminal: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => {
-                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-            }
+            Self::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         }
     }
+}
+
+/// How many columns the terminal on stdout has, if it is one.
+pub fn width() -> Option<usize> {
+    Table::new().width().map(usize::from)
 }
 
 /// Rows in aligned columns under headings, as kubectl prints them.

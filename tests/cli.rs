@@ -397,3 +397,66 @@ fn help_and_version_go_to_stdout() {
     let (help, stderr, code) = nfsprov("provision --help");
     assert!(help.contains("--watch") && stderr.is_empty() && code == 0);
 }
+
+#[test]
+fn a_doctor_without_a_cluster_could_not_check() {
+    // A port that nothing listens on.
+    let directory = tempfile::tempdir().unwrap();
+    let kubeconfig = directory.path().join("kubeconfig");
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}]\n\
+        contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n";
+    std::fs::write(&kubeconfig, text).unwrap();
+    let kubeconfig = kubeconfig.display();
+    let (stdout, stderr, code) = nfsprov(&format!("doctor --kubeconfig {kubeconfig}"));
+    assert_eq!((stdout.as_str(), code), ("", 3));
+    assert!(
+        stderr.starts_with("error: cluster at http://127.0.0.1:1 does not answer: "),
+        "{stderr}"
+    );
+    let (stdout, _, code) = nfsprov(&format!("doctor -o json --kubeconfig {kubeconfig}"));
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&report["findings"][0]["code"], code), (&"NFS001".into(), 3));
+}
+
+#[test]
+fn what_the_doctor_can_not_read_it_does_not_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = directory.path().join("nowhere");
+    let (stdout, stderr, code) = nfsprov(&format!("doctor --from-dump {}", nowhere.display()));
+    assert_eq!((stdout.as_str(), code), ("", 3));
+    assert!(stderr.contains("is it a directory?"), "{stderr}");
+    let list = r#"{"kind": "List", "items": [{"kind": "PersistentVolumeClaim", "metadata": {"name": "a", "namespace": "b"},
+        "spec": {"storageClassName": ""}, "status": {"phase": "Pending"}}]}"#;
+    std::fs::write(directory.path().join("pvc.json"), list).unwrap();
+    let directory = directory.path().display();
+    let (stdout, _, code) = nfsprov(&format!("doctor --from-dump {directory}"));
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains("Not checked: NFS101"), "{stdout}");
+    let (_, stderr, code) = nfsprov(&format!("doctor --from-dump {directory} nothing"));
+    assert_eq!(code, 3);
+    assert!(stderr.contains("there is no claim called nothing"), "{stderr}");
+}
+
+#[test]
+fn findings_are_explained() {
+    let (stdout, _, code) = nfsprov("doctor explain 301");
+    assert_eq!(code, 0);
+    assert!(
+        stdout.starts_with("NFS301 (error): the image needs selfLink"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("curl -sfL https://get.k3s.io | sh -s -"), "{stdout}");
+    let (stdout, _, _) = nfsprov("doctor explain");
+    assert_eq!(stdout.lines().count(), 64, "a heading and 63 codes");
+    for wrong in [
+        "doctor explain NFS999",
+        "doctor --ignore 1",
+        "doctor svc/a",
+        "doctor -A a",
+        "doctor --fail-on info",
+    ] {
+        let (stdout, stderr, code) = nfsprov(wrong);
+        assert_eq!((stdout.as_str(), code), ("", 2), "{wrong}: {stderr}");
+    }
+}

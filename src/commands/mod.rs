@@ -3,6 +3,7 @@
 mod access;
 pub mod completions;
 pub mod create;
+pub mod doctor;
 pub mod man;
 pub mod provision;
 pub mod status;

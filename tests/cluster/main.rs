@@ -21,8 +21,10 @@ mod adoption;
 mod claims;
 mod confinement;
 mod deletion;
-mod exports;
+mod doctor;
+mod doctor_faults;
 mod document;
+mod exports;
 mod failures;
 mod faults_api;
 mod faults_nfs;
@@ -116,6 +118,8 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         objects::TESTS,
         operable::TESTS,
         ssh::TESTS,
+        doctor::TESTS,
+        doctor_faults::TESTS,
     ]
     .concat();
     let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);

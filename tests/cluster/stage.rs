@@ -197,14 +197,25 @@ impl Stage {
         lab.context("this test was to be skipped without a lab")
     }
 
+    /// The lane of Kubernetes, for tests with [`Need::Lab`].
+    pub fn lane(&self) -> Result<Lane> {
+        let lane = self.lab.as_ref().map(|(_, lane)| *lane);
+        lane.context("this test was to be skipped without a lab")
+    }
+
     /// Another control plane of the stage's version, for a test that will break it.
     pub async fn another_control_plane(&self) -> Result<ControlPlane> {
-        let (lab, lane) = self.lab.as_ref().context("this test was to be skipped without a lab")?;
+        self.control_plane_with(&[]).await
+    }
+
+    /// The same, with further arguments of kube-apiserver.
+    pub async fn control_plane_with(&self, api_server_args: &[&str]) -> Result<ControlPlane> {
         let options = ControlPlaneOptions {
-            lane: *lane,
+            lane: self.lane()?,
+            api_server_args: api_server_args.iter().map(|arg| (*arg).to_owned()).collect(),
             ..ControlPlaneOptions::default()
         };
-        lab.control_plane(options).await
+        self.lab()?.control_plane(options).await
     }
 
     /// The kubectl that goes with the cluster.

@@ -1,0 +1,118 @@
+//! The options of `doctor`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::doctor::explain;
+use crate::manifest::validate;
+
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Doctor {
+    /// Something else than a diagnosis.
+    #[command(subcommand)]
+    pub what: Option<What>,
+    /// Only what concerns these: a claim's name, pvc/NAME, pv/NAME or pod/NAME
+    #[arg(value_name = "OBJECT", value_parser = target)]
+    pub targets: Vec<Target>,
+    /// Claims and pods of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "targets")]
+    pub all_namespaces: bool,
+    /// How the report is written
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Table)]
+    pub output: ReportFormat,
+    /// Leave this finding out; may be given again
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    pub ignore: Vec<&'static str>,
+    /// From which severity on the exit status is 1
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
+    pub fail_on: FailOn,
+    /// Write what the checks read to this directory, and check nothing
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["from_dump", "targets"])]
+    pub dump: Option<PathBuf>,
+    /// Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster
+    #[arg(long, value_name = "DIR")]
+    pub from_dump: Option<PathBuf>,
+}
+
+/// What `doctor` does besides.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Tell what a finding means, how it comes about and what to do
+    Explain {
+        /// Its code, as NFS301; all of them without
+        #[arg(value_parser = code)]
+        code: Option<&'static str>,
+    },
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Table,
+    /// A JSON object
+    Json,
+    /// A JUnit test suite
+    Junit,
+    /// A SARIF 2.1.0 log
+    Sarif,
+}
+
+/// What makes the exit status 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors
+    Error,
+    /// Errors and warnings
+    Warning,
+}
+
+/// An object that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A claim of the namespace.
+    Claim(String),
+    /// A PV.
+    Volume(String),
+    /// A pod of the namespace.
+    Pod(String),
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let (kind, name) = text.split_once('/').unwrap_or(("pvc", text));
+    let name = validate::name(name)?;
+    match kind {
+        "pvc" | "persistentvolumeclaim" | "persistentvolumeclaims" => Ok(Target::Claim(name)),
+        "pv" | "persistentvolume" | "persistentvolumes" => Ok(Target::Volume(name)),
+        "pod" | "po" | "pods" => Ok(Target::Pod(name)),
+        _ => Err("an object is a claim's name, pvc/NAME, pv/NAME or pod/NAME".to_owned()),
+    }
+}
+
+fn code(text: &str) -> Result<&'static str, String> {
+    let found = explain::find(text).map(|entry| entry.code);
+    found.ok_or_else(|| "there is no such finding; nfsprov doctor explain lists them".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_named_as_for_kubectl() {
+        for (text, wanted) in [
+            ("mypvc", Some(Target::Claim("mypvc".into()))),
+            ("pvc/a", Some(Target::Claim("a".into()))),
+            ("pv/a", Some(Target::Volume("a".into()))),
+            ("pod/a", Some(Target::Pod("a".into()))),
+            ("svc/a", None),
+            ("pvc/", None),
+            ("A", None),
+        ] {
+            assert_eq!(target(text).ok(), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Claims that wait for a pod, and claims that lost their PV: NFS115, NFS117 (PURE).
+
+use super::Case;
+use super::commands::{create_volume, to_replace};
+use crate::doctor::Finding;
+use crate::doctor::facts::{Claim, Volume};
+use crate::doctor::provisioners::parent;
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let claims = &case.facts.claims;
+    let waiting = claims.iter().filter(|claim| claim.pending() && claim.volume.is_empty());
+    let mut found: Vec<Finding> = waiting.filter_map(|claim| unused(case, claim)).collect();
+    let lost = claims.iter().filter(|claim| claim.phase == "Lost");
+    found.extend(lost.map(|claim| lost_volume(case, claim)));
+    found
+}
+
+fn unused(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let class = case.facts.class(claim.class.as_deref()?)?;
+    if !class.waits || claim.node_selected {
+        return None;
+    }
+    let users = case.users(claim);
+    let cause = match users.first() {
+        Some(pod) => format!("the claim waits until its pod {} is scheduled", pod.name),
+        None => "the claim waits for its first pod, as its class says".to_owned(),
+    };
+    Some(
+        Finding::new("NFS115", claim.object(), cause)
+            .seen(
+                format!("volumeBindingMode of {}", class.object().title()),
+                "WaitForFirstConsumer",
+            )
+            .all_seen(case.last_word(&claim.object())),
+    )
+}
+
+fn lost_volume(case: &Case<'_>, claim: &Claim) -> Finding {
+    let place = derived_place(case, claim);
+    let known = place.is_some();
+    let command = create_volume(case.facts, claim, &claim.volume, place.or_else(unknown));
+    let note = match known {
+        true => {
+            "the directory is the one that the provisioner names so: see that it is there; the PV is kept (Retain) when its claim goes"
+        }
+        false => "with the server and directory that the lost PV had; it must have no claimRef",
+    };
+    Finding::new(
+        "NFS117",
+        claim.object(),
+        format!(
+            "the claim's PV {} was deleted; the data is still on the export",
+            claim.volume
+        ),
+    )
+    .seen(format!("status.phase of {}", claim.object().title()), "Lost")
+    .seen("PersistentVolumes", format!("none called {}", claim.volume))
+    .all_seen(case.last_word(&claim.object()))
+    .mended_by(command.clone(), format!("{}{note}", to_replace(&command)))
+    .explaining(case.users(claim).iter().map(|pod| pod.object()))
+}
+
+/// The lost PV's place can't be guessed from others'.
+fn unknown() -> Option<(String, String)> {
+    Some(("SERVER".to_owned(), "/EXPORT".to_owned()))
+}
+
+/// Where a provisioner put the claim's volume, if it names directories in the usual way.
+fn derived_place(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
+    let handover = claim.handover.as_deref()?;
+    let usual = |volume: &&Volume| {
+        let named = |path: &str| {
+            let of = volume.claim.as_ref()?;
+            path.ends_with(&format!("/{}-{}-{}", of.namespace, of.name, volume.name))
+                .then_some(())
+        };
+        let path = volume.nfs.as_ref().map(|(_, path)| path.as_str());
+        volume.provisioned_by.as_deref() == Some(handover)
+            && volume.class == claim.class.as_deref().unwrap_or_default()
+            && path.and_then(named).is_some()
+    };
+    let (server, path) = case.facts.volumes.iter().find(usual)?.nfs.clone()?;
+    let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
+    let root = parent(&path);
+    Some((server, format!("{}/{directory}", root.trim_end_matches('/'))))
+}

@@ -1,0 +1,211 @@
+//! A claim's class: NFS101, NFS103, NFS104, NFS105 (PURE).
+
+use serde_json::{Value, json};
+
+use super::Case;
+use super::commands::{DIRECTORY, create_volume, recreate_claim, recreate_class, to_replace};
+use crate::doctor::facts::{Claim, Class};
+use crate::doctor::names::{closest, some, word};
+use crate::doctor::provisioners::{self, sounds_like_nfs};
+use crate::doctor::{Confidence, Finding, Severity, matching};
+
+/// The first version that gives waiting claims a default class that came later.
+const RETROACTIVE: u32 = 26;
+
+/// The annotations that mark a class as the default.
+const MARK: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// The provisioner of classes whose PVs are made by hand.
+const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = defaults(case).into_iter().collect();
+    if case.facts.knows("storageclasses") && case.facts.knows("persistentvolumes") {
+        let waiting = case
+            .facts
+            .claims
+            .iter()
+            .filter(|claim| claim.pending() && claim.volume.is_empty());
+        found.extend(waiting.filter_map(|claim| claim_class(case, claim)));
+        found.extend(case.facts.classes.iter().filter_map(|class| impossible(case, class)));
+    }
+    found
+}
+
+/// Whether a class that claims wait for has a provisioner that makes no volumes and no PV by hand either.
+pub fn makes_nothing(class: &Class) -> bool {
+    class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
+}
+
+fn claim_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    match &claim.class {
+        None => unclassed(case, claim),
+        Some(name) if name.is_empty() || case.facts.class(name).is_some() || case.has_volumes(name) => None,
+        Some(name) => {
+            // With no class and no provisioner at all, volumes are made by hand here.
+            let by_hand = case.facts.classes.is_empty() && provisioners::all(case.facts).is_empty();
+            (!by_hand).then(|| missing(case, claim, name))
+        }
+    }
+}
+
+fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
+    let default = case.facts.default_class();
+    if default.is_some() && retroactive {
+        return None;
+    }
+    let ranked = matching::rank(claim, case.loose.iter().copied());
+    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+        return None;
+    }
+    let again = recreate_claim(claim, &Value::Null);
+    let finding = |cause: String| {
+        Finding::new("NFS101", claim.object(), cause)
+            .seen(
+                format!("spec.storageClassName of {}", claim.object().title()),
+                "not set",
+            )
+            .all_seen(case.last_word(&claim.object()))
+            .all_seen(ranked.iter().take(3).map(|near| super::Evidence {
+                source: "PVs without a class".to_owned(),
+                text: matching::explain(near, claim),
+            }))
+    };
+    if let Some(default) = default {
+        let cause = format!(
+            "the claim names no class, and was made before {} became the default; Kubernetes {} does not make up for that",
+            default.name, case.facts.version
+        );
+        return Some(finding(cause).mended_by(again, "the claim is Pending and holds nothing"));
+    }
+    let cause = "the claim names no class, and the cluster has no default class";
+    let candidate = candidate(case);
+    let marked = match candidate {
+        Some(class) => format!(
+            "kubectl annotate storageclass {} {MARK}=true --overwrite",
+            word(&class.name)
+        ),
+        None => "nfsprov create storageclass nfs --default --apply".to_owned(),
+    };
+    let command = if retroactive {
+        marked
+    } else {
+        format!("{marked} && {again}")
+    };
+    let note = match candidate {
+        Some(class) => format!("claims that name no class get {} from then on", class.name),
+        None => "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
+    };
+    Some(finding(cause.to_owned()).mended_by(command, note))
+}
+
+/// The class that is most likely meant for everybody: one for NFS, the newest of them.
+fn candidate<'a>(case: &Case<'a>) -> Option<&'a Class> {
+    let able = case.facts.classes.iter().filter(|class| !makes_nothing(class));
+    able.max_by_key(|class| (sounds_like_nfs(&class.provisioner), class.created, &class.name))
+}
+
+fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
+    let known: Vec<&str> = case.facts.classes.iter().map(|class| class.name.as_str()).collect();
+    let finding = Finding::new(
+        "NFS103",
+        claim.object(),
+        format!("the claim's class {name} doesn't exist"),
+    )
+    .seen(format!("spec.storageClassName of {}", claim.object().title()), name)
+    .seen("StorageClasses", some(&known))
+    .all_seen(case.last_word(&claim.object()));
+    if let Some(meant) = closest(name, known.iter().copied()) {
+        let change = json!({"spec": {"storageClassName": meant}});
+        return finding.mended_by(
+            recreate_claim(claim, &change),
+            format!("takes {meant} for what was meant; the claim is Pending and holds nothing"),
+        );
+    }
+    let provisioner = provisioners::usual_name(case.facts);
+    let command = format!(
+        "nfsprov create storageclass {} --provisioner {} --apply",
+        word(name),
+        word(&provisioner)
+    );
+    finding.mended_by(command, format!("makes the class, for the provisioner {provisioner}"))
+}
+
+fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
+    if !makes_nothing(class) || case.has_volumes(&class.name) {
+        return None;
+    }
+    let theirs = |claim: &&Claim| {
+        claim.pending() && claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str())
+    };
+    // A claim that may still wait for its first pod needs nothing yet.
+    let needy = |claim: &&Claim| !class.waits || claim.node_selected || !case.users(claim).is_empty();
+    let claims: Vec<&Claim> = case.facts.claims.iter().filter(theirs).filter(needy).collect();
+    let first = claims.first()?;
+    let finding = |cause: String| {
+        Finding::new("NFS104", class.object(), cause)
+            .seen(format!("provisioner of {}", class.object().title()), &class.provisioner)
+            .all_seen(case.last_word(&first.object()))
+            .explaining(claims.iter().map(|claim| claim.object()))
+    };
+    if class.provisioner == NO_PROVISIONER {
+        let name = format!("{}-{}", first.namespace, first.name);
+        let command = create_volume(case.facts, first, &name, None);
+        let note = format!("{}{DIRECTORY}", to_replace(&command));
+        let cause = format!("class {} is for PVs made by hand, and there are none", class.name);
+        return Some(finding(cause).mended_by(command, note));
+    }
+    let provisioner = provisioners::usual_name(case.facts);
+    let cause = format!("{} is no provisioner that makes volumes", class.provisioner);
+    Some(finding(cause).mended_by(
+        recreate_class(&class.name, &provisioner),
+        format!(
+            "a class' provisioner can't be edited; the class is made again for {provisioner}, and no volume is touched"
+        ),
+    ))
+}
+
+fn defaults(case: &Case<'_>) -> Option<Finding> {
+    let mut marked: Vec<&Class> = case.facts.classes.iter().filter(|class| class.default).collect();
+    marked.sort_by_key(|class| (class.created, &class.name));
+    let newest = marked.pop()?;
+    let oldest = marked.first()?;
+    let names: Vec<String> = marked.iter().map(|class| word(&class.name)).collect();
+    let old = case.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
+    let (severity, effect) = match old {
+        true => (Severity::Error, "claims that name no class are refused".to_owned()),
+        false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),
+    };
+    let command = format!(
+        "kubectl annotate storageclass {} {MARK}=false storageclass.beta.kubernetes.io/is-default-class- --overwrite",
+        names.join(" ")
+    );
+    let k3s = match marked.iter().any(|class| class.name == "local-path") {
+        true => "; K3s marks local-path again at every restart, unless started with --disable local-storage",
+        false => "",
+    };
+    let others = if marked.len() == 1 { "" } else { " and others" };
+    let refused = case.facts.events.iter().rev().find(|event| {
+        super::super::messages::classify(super::super::messages::Place::Creation, &event.message)
+            .is_some_and(|(code, _)| code == "NFS105")
+    });
+    Some(
+        Finding::new(
+            "NFS105",
+            oldest.object(),
+            format!(
+                "{}{others} and {} are both the default class: {effect}",
+                oldest.name, newest.name
+            ),
+        )
+        .as_bad_as(severity)
+        .only(Confidence::Certain)
+        .seen(
+            format!("annotation {MARK}"),
+            format!("true on {}, {}", names.join(", "), newest.name),
+        )
+        .all_seen(refused.map(super::said))
+        .mended_by(command, format!("keeps {}, the newest{k3s}", newest.name)),
+    )
+}

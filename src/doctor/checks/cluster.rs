@@ -1,0 +1,151 @@
+//! The cluster itself: NFS002, NFS003, NFS004 (PURE).
+
+use std::collections::HashSet;
+
+use k8s_openapi::jiff::SignedDuration;
+
+use super::Case;
+use crate::doctor::facts::Facts;
+use crate::doctor::names::word;
+use crate::doctor::{Confidence, Finding, Object};
+
+/// How long the controller manager may say nothing about a claim.
+const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How old the controller manager's Lease may be; it renews every two seconds.
+const STALE: SignedDuration = SignedDuration::from_mins(1);
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut found = vec![about(case.facts)];
+    found.extend(unread(case.facts));
+    found.extend(lease(case));
+    found
+}
+
+/// Which Kubernetes this is.
+pub fn distribution(facts: &Facts) -> &'static str {
+    let version = &facts.version;
+    let named = [
+        ("+k3s", "K3s"),
+        ("+rke2", "RKE2"),
+        ("-eks-", "EKS"),
+        ("-gke.", "GKE"),
+        ("+k0s", "k0s"),
+    ];
+    let by_version = named.into_iter().find(|(sign, _)| version.contains(sign));
+    match by_version {
+        Some((_, name)) => name,
+        None if facts.nodes.iter().any(|node| node.kubeadm) => "kubeadm",
+        None => "Kubernetes",
+    }
+}
+
+fn about(facts: &Facts) -> Finding {
+    let name = distribution(facts);
+    Finding::new(
+        "NFS003",
+        Object::cluster("Cluster", name),
+        format!("{name} {}", facts.version),
+    )
+    .seen("/version", &facts.version)
+}
+
+fn unread(facts: &Facts) -> Option<Finding> {
+    let forbidden: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
+    let first = forbidden.first()?;
+    let names: Vec<_> = forbidden.iter().map(|unread| unread.what.as_str()).collect();
+    let user = first
+        .why
+        .split_once("User \"")
+        .and_then(|(_, rest)| rest.split('"').next());
+    let account = user.and_then(|user| user.strip_prefix("system:serviceaccount:"));
+    let subject = match (account, user) {
+        (Some(account), _) => format!("--serviceaccount={}", word(account)),
+        (None, user) => format!("--user={}", word(user.unwrap_or("USER"))),
+    };
+    let resource = |what: &str| match what {
+        "storageclasses" | "csidrivers" | "csinodes" => format!("{what}.storage.k8s.io"),
+        "deployments" | "statefulsets" | "daemonsets" => format!("{what}.apps"),
+        "leases" => format!("{what}.coordination.k8s.io"),
+        "subjectaccessreviews" => format!("{what}.authorization.k8s.io"),
+        _ => what.to_owned(),
+    };
+    let resources: Vec<_> = names.iter().copied().map(resource).collect();
+    // Asking about others' rights is done by creating a question.
+    let verbs = match names.contains(&"subjectaccessreviews") {
+        true => "get,list,create",
+        false => "get,list",
+    };
+    let evidence = forbidden.iter().map(|unread| super::Evidence {
+        source: format!("reading {}", unread.what),
+        text: unread.why.clone(),
+    });
+    Some(
+        Finding::new(
+            "NFS002",
+            Object::cluster("Cluster", "RBAC"),
+            format!("you may not read {}; what needs them is not checked", names.join(", ")),
+        )
+        .all_seen(evidence.collect::<Vec<_>>())
+        .mended_by(
+            format!(
+                "kubectl create clusterrole nfsprov-doctor --verb={verbs} --resource={} && \
+                 kubectl create clusterrolebinding nfsprov-doctor --clusterrole=nfsprov-doctor {subject}",
+                resources.join(",")
+            ),
+            "to be run by an administrator of the cluster",
+        ),
+    )
+}
+
+fn lease(case: &Case<'_>) -> Option<Finding> {
+    let lock = case
+        .facts
+        .locks
+        .iter()
+        .find(|lock| (lock.namespace.as_str(), lock.name.as_str()) == ("kube-system", "kube-controller-manager"))?;
+    let renewed = lock.renewed.filter(|renewed| case.older(Some(*renewed), STALE))?;
+    Some(dead("its Lease is not renewed any more").seen(
+        "renewTime of Lease kube-system/kube-controller-manager",
+        renewed.to_string(),
+    ))
+}
+
+/// Claims about which nobody says anything, and no finding does either.
+pub fn silence(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
+    if !case.facts.knows("events") {
+        return None;
+    }
+    let explained: HashSet<&Object> = found
+        .iter()
+        .flat_map(|finding| finding.explains.iter().chain([&finding.object]))
+        .collect();
+    let silent = case.facts.claims.iter().filter(|claim| {
+        let object = claim.object();
+        claim.pending()
+            && claim.volume.is_empty()
+            && case.older(claim.created, SILENCE)
+            && case.events(&object).is_empty()
+            && !explained.contains(&object)
+    });
+    let objects: Vec<Object> = silent.map(|claim| claim.object()).collect();
+    let first = objects.first()?;
+    Some(
+        dead("claims wait, and it says nothing about them")
+            .only(Confidence::Likely)
+            .seen(
+                format!("events on {}", first.title()),
+                "none, after more than ten minutes",
+            )
+            .explaining(objects),
+    )
+}
+
+fn dead(why: &str) -> Finding {
+    Finding::new(
+        "NFS004",
+        Object::cluster("Cluster", "kube-controller-manager"),
+        format!("the controller manager does not work: {why}"),
+    )
+    .mended_by_hand("see its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
+}

@@ -1,0 +1,286 @@
+//! Claims and PVs that do not come together: NFS102, NFS106 to NFS114 (PURE).
+
+use serde_json::json;
+
+use super::classes::makes_nothing;
+use super::commands::{DIRECTORY, create_volume, patch_volume, place, recreate_claim, to_replace};
+use super::{Case, Evidence};
+use crate::doctor::facts::{Claim, Volume};
+use crate::doctor::matching::{self, Mismatch, Near};
+use crate::doctor::names::{closest, word};
+use crate::doctor::{Finding, provisioners};
+
+/// How many near misses are shown.
+const SHOWN: usize = 3;
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {
+        return Vec::new();
+    }
+    let waiting = case.facts.claims.iter().filter(|claim| claim.pending());
+    waiting.filter_map(|claim| judge(case, claim)).collect()
+}
+
+fn judge(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    if !claim.volume.is_empty() {
+        return wanted(case, claim);
+    }
+    let name = claim.class.as_deref()?;
+    let Some(class) = case.facts.class(name) else {
+        let by_hand = case.facts.classes.is_empty() && provisioners::all(case.facts).is_empty();
+        // A class that nothing has is a matter of its own.
+        return (name.is_empty() || by_hand || case.has_volumes(name)).then(|| by_hand_only(case, claim))?;
+    };
+    if makes_nothing(class) {
+        let early = class.waits && !claim.node_selected && case.users(claim).is_empty();
+        let empty = !case.has_volumes(name);
+        return (!early && !empty).then(|| by_hand_only(case, claim))?;
+    }
+    dynamic(case, claim)
+}
+
+/// A claim that names its PV.
+fn wanted(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let Some(volume) = case.volume(&claim.volume) else {
+        return Some(absent(case, claim));
+    };
+    let mismatches = matching::compare(claim, volume);
+    let first = mismatches.first()?.clone();
+    let near = Near { volume, mismatches };
+    Some(miss(case, claim, &near, &first, &[]))
+}
+
+fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
+    let finding = Finding::new(
+        "NFS112",
+        claim.object(),
+        format!("the claim wants PV {}, which doesn't exist", claim.volume),
+    )
+    .seen(format!("spec.volumeName of {}", claim.object().title()), &claim.volume)
+    .seen(
+        "PersistentVolumes",
+        format!("none called {}; no event tells", claim.volume),
+    );
+    let free = case.loose.iter().filter(|volume| volume.claim.is_none());
+    if let Some(meant) = closest(&claim.volume, free.map(|volume| volume.name.as_str())) {
+        let change = json!({"spec": {"volumeName": meant}});
+        return finding.mended_by(
+            recreate_claim(claim, &change),
+            format!("takes {meant} for what was meant; the claim is Pending and holds nothing"),
+        );
+    }
+    let command = create_volume(case.facts, claim, &claim.volume, None);
+    let note = format!("{}{DIRECTORY}", to_replace(&command));
+    finding.mended_by(command, note)
+}
+
+/// A claim that only a PV made by hand can serve.
+fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let nearest = ranked.first();
+    // The controller manager has not come round yet.
+    if nearest.is_some_and(|near| near.mismatches.is_empty()) {
+        return None;
+    }
+    match nearest {
+        Some(near) if near.mismatches.len() == 1 && meant(near, claim) => {
+            Some(miss(case, claim, near, &near.mismatches[0], &ranked[1..]))
+        }
+        _ => Some(none_fits(case, claim, &ranked)),
+    }
+}
+
+/// Whether a near miss is worth a finding of its own: by class alone many PVs differ, unless one is reserved.
+fn meant(near: &Near<'_>, claim: &Claim) -> bool {
+    match near.mismatches[0] {
+        Mismatch::Class => near.volume.claim.is_some(),
+        Mismatch::Phase => false,
+        Mismatch::Claimed => near.volume.class == matching::class(claim),
+        _ => true,
+    }
+}
+
+fn none_fits(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
+    let class = match matching::class(claim) {
+        "" => "without a class".to_owned(),
+        class => format!("of class {class}"),
+    };
+    let bound = case.facts.volumes.len() - case.loose.len();
+    let cause = format!("the claim can only have a PV made by hand {class}, and none fits");
+    let command = create_volume(case.facts, claim, &format!("{}-{}", claim.namespace, claim.name), None);
+    let note = format!("{}{DIRECTORY}", to_replace(&command));
+    Finding::new("NFS102", claim.object(), cause)
+        .all_seen(misses(claim, ranked))
+        .seen(
+            "PersistentVolumes",
+            format!("{} not bound, {bound} bound", case.loose.len()),
+        )
+        .all_seen(case.last_word(&claim.object()))
+        .mended_by(command, note)
+}
+
+fn misses<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iterator<Item = Evidence> + 'a {
+    ranked.iter().take(SHOWN).map(|near| Evidence {
+        source: "near miss".to_owned(),
+        text: matching::explain(near, claim),
+    })
+}
+
+/// A claim for a class that makes volumes; a PV made by hand may be meant all the same.
+fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let reserved = |volume: &&&Volume| {
+        let claim_ref = volume.claim.as_ref();
+        claim_ref.is_some_and(|of| of.namespace == claim.namespace && of.name == claim.name)
+    };
+    let chosen = |volume: &&&Volume| {
+        claim.wish.selector.is_some()
+            && volume.claim.is_none()
+            && matching::unmet(claim.wish.selector.as_ref(), &volume.labels).is_empty()
+    };
+    let hand_made = || case.loose.iter().filter(|volume| volume.provisioned_by.is_none());
+    let volume = hand_made().find(reserved).or_else(|| hand_made().find(chosen));
+    if let Some(volume) = volume {
+        let mismatches = matching::compare(claim, volume);
+        let first = mismatches.first()?.clone();
+        let near = Near { volume, mismatches };
+        return Some(miss(case, claim, &near, &first, &[]));
+    }
+    claim.wish.selector.as_ref()?;
+    // A label would do if a PV of this class fits otherwise.
+    let ranked = matching::rank(claim, case.loose.iter().copied());
+    match ranked.first() {
+        Some(near) if near.mismatches.is_empty() => None,
+        Some(near) if near.mismatches.len() == 1 && matches!(near.mismatches[0], Mismatch::Selector(_)) => {
+            Some(miss(case, claim, near, &near.mismatches[0], &ranked[1..]))
+        }
+        _ => Some(
+            Finding::new(
+                "NFS109",
+                claim.object(),
+                format!(
+                    "the claim has a selector, which class {} can't honour",
+                    matching::class(claim)
+                ),
+            )
+            .seen(format!("spec.selector of {}", claim.object().title()), "set")
+            .all_seen(case.last_word(&claim.object()))
+            .mended_by(
+                recreate_claim(claim, &json!({"spec": {"selector": null}})),
+                "the claim is made again without its selector; it is Pending and holds nothing",
+            ),
+        ),
+    }
+}
+
+/// One PV that would fit but for one thing.
+fn miss(case: &Case<'_>, claim: &Claim, near: &Near<'_>, mismatch: &Mismatch, others: &[Near<'_>]) -> Finding {
+    let volume = near.volume;
+    let code = match mismatch {
+        Mismatch::Class => "NFS106",
+        Mismatch::Size => "NFS107",
+        Mismatch::Modes(_) => "NFS108",
+        Mismatch::Selector(_) => "NFS109",
+        Mismatch::VolumeMode => "NFS110",
+        Mismatch::Terminating => "NFS111",
+        Mismatch::Claimed | Mismatch::OtherUid => "NFS113",
+        Mismatch::Released if !claim.volume.is_empty() => "NFS113",
+        Mismatch::Released => "NFS114",
+        Mismatch::Phase => "NFS102",
+    };
+    let said = case.events(&claim.object()).iter().find(|event| {
+        event.message.contains(&volume.name) || matches!(event.reason.as_str(), "FailedBinding" | "VolumeMismatch")
+    });
+    let finding = Finding::new(code, claim.object(), matching::explain(near, claim))
+        .seen(
+            format!("{} against {}", claim.object().title(), volume.object().title()),
+            matching::describe(mismatch, claim, volume),
+        )
+        .all_seen(misses(claim, others))
+        .all_seen(said.map(|event| super::said(event)));
+    mend(case, claim, volume, mismatch, finding)
+}
+
+fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
+    const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
+    let another = |finding: Finding| {
+        let name = format!("{}-{}", claim.namespace, claim.name);
+        let command = create_volume(case.facts, claim, &name, place(volume));
+        let note = format!("{}{DIRECTORY}", to_replace(&command));
+        finding.mended_by(command, note)
+    };
+    match mismatch {
+        Mismatch::Class => finding.mended_by(
+            recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),
+            format!("the claim gets the PV's class; {HOLDS_NOTHING}"),
+        ),
+        Mismatch::Size => finding.mended_by(
+            patch_volume(
+                &volume.name,
+                &json!({"spec": {"capacity": {"storage": crate::doctor::quantity::print(claim.wish.bytes)}}}),
+            ),
+            "if the export has the room: NFS does not enforce sizes",
+        ),
+        Mismatch::Modes(lacking) => {
+            let modes: Vec<_> = volume.modes.iter().chain(lacking).collect();
+            finding.mended_by(
+                patch_volume(&volume.name, &json!({"spec": {"accessModes": modes}})),
+                "NFS can do all access modes; the PV has to list them",
+            )
+        }
+        Mismatch::Selector(unmet) => {
+            let labels: Vec<_> = unmet.iter().filter_map(|unmet| label(unmet)).collect();
+            match labels.len() == unmet.len() {
+                true => finding.mended_by(
+                    format!(
+                        "kubectl label pv {} {} --overwrite",
+                        word(&volume.name),
+                        labels.join(" ")
+                    ),
+                    "",
+                ),
+                false => finding.mended_by(
+                    recreate_claim(claim, &json!({"spec": {"selector": null}})),
+                    format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
+                ),
+            }
+        }
+        Mismatch::VolumeMode => finding.mended_by(
+            recreate_claim(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
+            format!("NFS holds files, not blocks; {HOLDS_NOTHING}"),
+        ),
+        Mismatch::OtherUid => finding.mended_by(
+            patch_volume(
+                &volume.name,
+                &json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}}),
+            ),
+            "the claim gets the PV, and the data that the earlier claim of its name left in it",
+        ),
+        Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.mended_by(
+            recreate_claim(claim, &json!({"spec": {"volumeName": null}})),
+            format!("the claim may have any PV that fits; {HOLDS_NOTHING}"),
+        ),
+        Mismatch::Released => finding.mended_by(
+            format!("nfsprov release {} --keep-data", word(&volume.name)),
+            "the next claim that fits sees the data that is in the volume; --scrub empties it first",
+        ),
+        Mismatch::Terminating | Mismatch::Claimed | Mismatch::Phase => another(finding),
+    }
+}
+
+/// The label that meets a requirement, as `kubectl label` takes it.
+fn label(unmet: &str) -> Option<String> {
+    if let Some(key) = unmet.strip_prefix('!') {
+        return Some(format!("{}-", word(key)));
+    }
+    if let Some((key, values)) = unmet.split_once(" in (") {
+        let first = values.trim_end_matches(')').split(',').next()?;
+        return Some(word(&format!("{key}={first}")));
+    }
+    if let Some((key, _)) = unmet.split_once(" notin (") {
+        return Some(format!("{}-", word(key)));
+    }
+    match unmet.contains('=') {
+        true => Some(word(unmet)),
+        false => Some(word(&format!("{unmet}="))),
+    }
+}

@@ -1,0 +1,171 @@
+//! The checks (PURE): facts and a time in, findings out. A file a group of findings.
+
+mod commands;
+
+mod binding;
+mod classes;
+mod cluster;
+mod matches;
+mod mounts;
+mod pods;
+mod rights;
+mod selflink;
+mod serving;
+mod sets;
+mod volumes;
+mod workloads;
+
+use std::collections::{HashMap, HashSet};
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Claim, Event, Facts, Pod, Volume};
+use super::{Evidence, Finding, Object};
+
+pub use self::cluster::distribution;
+pub use self::rights::questions;
+
+/// Facts, the time, and what is looked up often.
+pub struct Case<'a> {
+    /// What was read.
+    pub facts: &'a Facts,
+    /// When.
+    pub now: Timestamp,
+    /// By namespace and name.
+    claims: HashMap<&'a str, HashMap<&'a str, &'a Claim>>,
+    volumes: HashMap<&'a str, &'a Volume>,
+    events: HashMap<&'a Object, Vec<&'a Event>>,
+    /// By the claims that they use.
+    pods: HashMap<&'a str, HashMap<&'a str, Vec<&'a Pod>>>,
+    /// The PVs that are not bound, which are few.
+    loose: Vec<&'a Volume>,
+    volume_classes: HashSet<&'a str>,
+}
+
+impl<'a> Case<'a> {
+    /// Looks through the facts once.
+    pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
+        let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
+        // Newest first.
+        for event in facts.events.iter().rev() {
+            if let Some(object) = &event.object {
+                events.entry(object).or_default().push(event);
+            }
+        }
+        let mut pods: HashMap<&str, HashMap<&str, Vec<&Pod>>> = HashMap::new();
+        for pod in facts.pods.iter().filter(|pod| !pod.over()) {
+            for claim in &pod.claims {
+                let here = pods.entry(&pod.namespace).or_default();
+                here.entry(claim).or_default().push(pod);
+            }
+        }
+        let mut claims: HashMap<&str, HashMap<&str, &Claim>> = HashMap::new();
+        for claim in &facts.claims {
+            claims.entry(&claim.namespace).or_default().insert(&claim.name, claim);
+        }
+        Self {
+            facts,
+            now,
+            claims,
+            volumes: facts
+                .volumes
+                .iter()
+                .map(|volume| (volume.name.as_str(), volume))
+                .collect(),
+            events,
+            pods,
+            loose: facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect(),
+            volume_classes: facts.volumes.iter().map(|volume| volume.class.as_str()).collect(),
+        }
+    }
+
+    /// Whether any PV is of this class.
+    pub fn has_volumes(&self, class: &str) -> bool {
+        self.volume_classes.contains(class)
+    }
+
+    /// The claim of this name.
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<&'a Claim> {
+        self.claims.get(namespace)?.get(name).copied()
+    }
+
+    /// The PV of this name.
+    pub fn volume(&self, name: &str) -> Option<&'a Volume> {
+        self.volumes.get(name).copied()
+    }
+
+    /// The events about an object, newest first.
+    pub fn events(&self, object: &Object) -> &[&'a Event] {
+        self.events.get(object).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The pods that use a claim and haven't ended.
+    pub fn users(&self, claim: &Claim) -> &[&'a Pod] {
+        let here = self.pods.get(claim.namespace.as_str());
+        let users = here.and_then(|here| here.get(claim.name.as_str()));
+        users.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the cluster said last about an object.
+    pub fn last_word(&self, object: &Object) -> Option<Evidence> {
+        self.events(object).first().map(|event| said(event))
+    }
+
+    /// Whether something is older than `age`; what has no time is.
+    pub fn older(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
+        since.is_none_or(|since| self.now.duration_since(since) > age)
+    }
+}
+
+/// An event as evidence.
+pub fn said(event: &Event) -> Evidence {
+    let about = event.object.as_ref().map(Object::title).unwrap_or_default();
+    Evidence {
+        source: format!("event {} on {about}", event.reason),
+        text: event.message.trim().to_owned(),
+    }
+}
+
+/// Everything that is wrong, in no order.
+pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+    let case = Case::new(facts, now);
+    let groups = [
+        cluster::check,
+        classes::check,
+        matches::check,
+        binding::check,
+        sets::check,
+        serving::check,
+        workloads::check,
+        rights::check,
+        selflink::check,
+        pods::check,
+        mounts::check,
+        volumes::check,
+    ];
+    let mut found: Vec<Finding> = groups.iter().flat_map(|group| group(&case)).collect();
+    found.extend(cluster::silence(&case, &found));
+    weed(found)
+}
+
+/// Leaves out what another finding says better.
+fn weed(found: Vec<Finding>) -> Vec<Finding> {
+    // What a stale claim of a StatefulSet asks for is beside the point.
+    let stale: HashSet<Object> = of(&found, &["NFS122"]).map(|finding| finding.object.clone()).collect();
+    // An image that has to go need not come from elsewhere.
+    let replaced: HashSet<Object> = of(&found, &["NFS204", "NFS205", "NFS301", "NFS302", "NFS305"])
+        .map(|finding| finding.object.clone())
+        .collect();
+    let beside = |finding: &Finding| {
+        (finding.code != "NFS122" && finding.object.kind == "PersistentVolumeClaim" && stale.contains(&finding.object))
+            || (finding.code == "NFS306" && replaced.contains(&finding.object))
+    };
+    found.into_iter().filter(|finding| !beside(finding)).collect()
+}
+
+fn of<'a>(found: &'a [Finding], codes: &'a [&str]) -> impl Iterator<Item = &'a Finding> {
+    found.iter().filter(|finding| codes.contains(&finding.code))
+}
+
+#[cfg(test)]
+mod tests;

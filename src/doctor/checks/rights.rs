@@ -1,0 +1,226 @@
+//! What provisioners may do, and their locks: NFS206, NFS210 (PURE).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::Case;
+use super::workloads::waiting;
+use crate::doctor::Finding;
+use crate::doctor::facts::{Facts, Lock, Right};
+use crate::doctor::images;
+use crate::doctor::messages;
+use crate::doctor::names::word;
+use crate::doctor::provisioners::{self, Provisioner};
+
+/// How long after its last renewal nobody believes in a lock.
+const STALE: SignedDuration = SignedDuration::from_secs(60);
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let all = provisioners::all(case.facts);
+    let one = |one: &Provisioner<'_>| [denied(case, one), stale(case, one)];
+    all.iter().flat_map(one).flatten().collect()
+}
+
+/// What a provisioner has to be allowed, as questions.
+pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
+    let ours = images::is_nfsprov(&one.container.image);
+    let no_lock = one
+        .container
+        .env
+        .get("ENABLE_LEADER_ELECTION")
+        .cloned()
+        .flatten()
+        .as_deref()
+        == Some("false");
+    let elects = match ours {
+        true => one.container.args.iter().any(|arg| arg == "--leader-elect"),
+        false => !no_lock,
+    };
+    let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
+        ("", "persistentvolumeclaims", false, &["get", "list", "watch"]),
+        (
+            "",
+            "persistentvolumes",
+            false,
+            &["get", "list", "watch", "create", "delete"],
+        ),
+        ("storage.k8s.io", "storageclasses", false, &["get", "list", "watch"]),
+        ("", "events", false, &["create", "patch"]),
+    ];
+    if ours {
+        rules.push(("", "persistentvolumes", false, &["patch"]));
+    }
+    match (elects, ours) {
+        (true, true) => rules.push(("coordination.k8s.io", "leases", true, &["create"])),
+        (true, false) => rules.push(("", "endpoints", true, &["get", "create", "update"])),
+        (false, _) => {}
+    }
+    let right = |group: &str, resource: &str, within: bool, verb: &str| Right {
+        namespace: one.workload.namespace.clone(),
+        account: one.workload.service_account.clone(),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        within: within.then(|| one.workload.namespace.clone()),
+        verb: verb.to_owned(),
+        allowed: false,
+    };
+    let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
+        let all = verbs.iter().map(move |verb| right(group, resource, within, verb));
+        all.collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+/// All questions about the provisioners of the cluster, each once.
+pub fn questions(facts: &Facts) -> Vec<Right> {
+    let mut all: Vec<Right> = Vec::new();
+    for right in provisioners::all(facts).iter().flat_map(needed) {
+        if !all.contains(&right) {
+            all.push(right);
+        }
+    }
+    all
+}
+
+fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let needed = needed(one);
+    let denied = |right: &&Right| case.facts.rights.contains(right);
+    let missing: Vec<&Right> = needed.iter().filter(denied).collect();
+    let object = one.workload.object();
+    let pods = one.pods(case.facts);
+    let logs = case.facts.logs.iter();
+    let line = logs
+        .filter(|log| {
+            pods.iter()
+                .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
+        })
+        .find_map(|log| Some((log, messages::line("NFS206", &log.text)?)));
+    let account = format!("{}:{}", one.workload.namespace, one.workload.service_account);
+    let finding = |cause: String| Finding::new("NFS206", object.clone(), cause).explaining(waiting(case, one));
+    if missing.is_empty() {
+        // An old line may be answered by rights given since; then the server says that all is allowed.
+        let (log, line) = line.filter(|_| case.facts.rights.is_empty())?;
+        return Some(
+            finding(format!(
+                "service account {account} may not do what the provisioner must"
+            ))
+            .seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim())
+            .mended_by_hand("grant what the line names to its service account"),
+        );
+    }
+    let list = grouped(&missing);
+    let cause = format!("service account {account} may not {list}");
+    let finding = finding(cause).seen(
+        "SubjectAccessReview",
+        format!(
+            "{} of {} that the provisioner needs are denied",
+            missing.len(),
+            needed.len()
+        ),
+    );
+    let finding = match line {
+        Some((log, line)) => finding.seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim()),
+        None => finding,
+    };
+    Some(finding.mended_by(
+        grant(one, &missing),
+        "grants what is missing to its service account, and nothing else",
+    ))
+}
+
+/// Rights by resource: `get, list persistentvolumes; create events`.
+fn grouped(rights: &[&Right]) -> String {
+    let mut by_resource: Vec<(&str, Vec<&str>)> = Vec::new();
+    for right in rights {
+        match by_resource.iter_mut().find(|(resource, _)| *resource == right.resource) {
+            Some((_, verbs)) => verbs.push(&right.verb),
+            None => by_resource.push((&right.resource, vec![&right.verb])),
+        }
+    }
+    let all = by_resource
+        .iter()
+        .map(|(resource, verbs)| format!("{} {resource}", verbs.join(", ")));
+    all.collect::<Vec<_>>().join("; ")
+}
+
+/// A command that grants rights to a provisioner's service account.
+fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> String {
+    let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
+    let rules = |within: bool| -> Vec<Value> {
+        let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for right in missing.iter().filter(|right| right.within.is_some() == within) {
+            verbs
+                .entry((&right.group, &right.resource))
+                .or_default()
+                .push(&right.verb);
+        }
+        let rule = |((group, resource), verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+        verbs.into_iter().map(rule).collect()
+    };
+    let mut items = Vec::new();
+    let mut add = |kind: &str, name: String, rules: Vec<Value>| {
+        if rules.is_empty() {
+            return;
+        }
+        let api = "rbac.authorization.k8s.io";
+        let mut meta = json!({"name": name});
+        if kind == "Role" {
+            meta["namespace"] = json!(namespace);
+        }
+        items.push(json!({"apiVersion": format!("{api}/v1"), "kind": kind, "metadata": meta, "rules": rules}));
+        items.push(json!({
+            "apiVersion": format!("{api}/v1"), "kind": format!("{kind}Binding"), "metadata": meta,
+            "roleRef": {"apiGroup": api, "kind": kind, "name": name},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
+        }));
+    };
+    add("ClusterRole", format!("{namespace}-{account}-missing"), rules(false));
+    add("Role", format!("{account}-missing"), rules(true));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    format!("echo {} | kubectl apply -f -", word(&list.to_string()))
+}
+
+fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let name = one.name?.replace('/', "-");
+    let stale = |lock: &&Lock| {
+        lock.name == name
+            && lock.namespace == one.workload.namespace
+            && !lock.holder.is_empty()
+            && lock.renewed.is_some_and(|renewed| case.older(Some(renewed), STALE))
+    };
+    let waiting = waiting(case, one);
+    // Who doesn't run renews nothing, and that is the finding then.
+    if one.workload.ready == 0 || waiting.is_empty() {
+        return None;
+    }
+    let locks: Vec<&Lock> = case.facts.locks.iter().filter(|lock| lock.name == name).collect();
+    let lock = locks.iter().copied().find(|lock| stale(lock))?;
+    // Of two locks under the name the live one counts.
+    if locks.iter().any(|lock| !stale(lock) && !lock.holder.is_empty()) {
+        return None;
+    }
+    let title = format!("{} {}/{}", lock.kind, lock.namespace, lock.name);
+    Some(
+        Finding::new(
+            "NFS210",
+            one.workload.object(),
+            format!("{title} is held by {}, which does not renew it", lock.holder),
+        )
+        .seen(
+            format!("renewTime of {title}"),
+            lock.renewed.map(|renewed| renewed.to_string()).unwrap_or_default(),
+        )
+        .mended_by(
+            format!(
+                "kubectl -n {} delete {} {}",
+                word(&lock.namespace),
+                lock.kind.to_lowercase(),
+                word(&lock.name)
+            ),
+            "the provisioner's replicas agree anew on who serves",
+        )
+        .explaining(waiting),
+    )
+}

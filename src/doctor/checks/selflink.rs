@@ -1,0 +1,252 @@
+//! RemoveSelfLink, and the images it concerns: NFS301 to NFS306 (PURE).
+
+use super::Case;
+use super::commands::set_image;
+use super::workloads::waiting;
+use crate::doctor::images;
+use crate::doctor::messages;
+use crate::doctor::provisioners::{self, Provisioner};
+use crate::doctor::{Confidence, Evidence, Finding, Object};
+
+/// The first version that sends no selfLink unless told to.
+const REMOVED: u32 = 20;
+/// The first version that can't be told to.
+const LOCKED: u32 = 24;
+
+/// How the gate is written wherever arguments are.
+const GATE: &str = "RemoveSelfLink=false";
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = gate(case).into_iter().collect();
+    for one in provisioners::all(case.facts) {
+        found.extend(image(case, &one).or_else(|| log(case, &one)));
+        found.extend(frozen(&one));
+    }
+    found
+}
+
+/// The API server as an object.
+fn server() -> Object {
+    Object::cluster("Cluster", "kube-apiserver")
+}
+
+/// Where the gate is set, as far as arguments can be seen.
+fn places(case: &Case<'_>) -> Vec<Evidence> {
+    let pods = case
+        .facts
+        .pods
+        .iter()
+        .filter(|pod| pod.labels.get("component").map(String::as_str) == Some("kube-apiserver"));
+    let in_pods = pods.flat_map(|pod| {
+        let args = pod.containers.iter().flat_map(|container| &container.args);
+        args.filter(|arg| arg.contains(GATE)).map(|arg| Evidence {
+            source: format!("arguments of {}", pod.object().title()),
+            text: arg.clone(),
+        })
+    });
+    let in_nodes = case.facts.nodes.iter().flat_map(|node| {
+        let args = node.server_args.iter().filter(|(_, args)| args.contains(GATE));
+        args.map(|(key, args)| Evidence {
+            source: format!("annotation {key} of node {}", node.name),
+            text: args.clone(),
+        })
+    });
+    in_pods.chain(in_nodes).collect()
+}
+
+/// How to take the gate away again, by where it was seen.
+fn undo(places: &[Evidence]) -> (Option<String>, String) {
+    let seen = |what: &str| places.iter().any(|place| place.source.contains(what));
+    if seen("arguments of pod") {
+        let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+        let command = format!(
+            "sudo sed -i -e 's/RemoveSelfLink=false,//' -e 's/,RemoveSelfLink=false//' \
+             -e '/--feature-gates=RemoveSelfLink=false/d' {manifest}"
+        );
+        let note = "on every control plane node, and in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config)";
+        return (Some(command), note.to_owned());
+    }
+    let file = match (seen("rke2.io"), seen("k3s.io")) {
+        (true, _) => {
+            "take it out of kube-apiserver-arg in /etc/rancher/rke2/config.yaml and restart rke2-server, on every server node"
+        }
+        (_, true) => {
+            "take it out of kube-apiserver-arg in /etc/rancher/k3s/config.yaml (or of ExecStart in the unit) and restart k3s, on every server node"
+        }
+        _ => "take it out of kube-apiserver's --feature-gates wherever that is started, on every server node",
+    };
+    (None, file.to_owned())
+}
+
+fn gate(case: &Case<'_>) -> Option<Finding> {
+    let minor = case.facts.minor()?;
+    let places = places(case);
+    let live = case.facts.self_link == Some(true);
+    // Before 1.20 it is what every server does.
+    if minor < REMOVED || (places.is_empty() && !live) {
+        return None;
+    }
+    let (code, cause) = match minor < LOCKED {
+        true => (
+            "NFS303",
+            "RemoveSelfLink=false is set: an API server of 1.24 or later refuses to start with it".to_owned(),
+        ),
+        false => (
+            "NFS304",
+            format!(
+                "RemoveSelfLink=false is set, and an API server of {} does not start with it",
+                case.facts.version
+            ),
+        ),
+    };
+    let (command, note) = undo(&places);
+    let dependent = provisioners::all(case.facts);
+    let dependent = dependent
+        .iter()
+        .filter(|one| images::needs_self_link(&one.container.image));
+    let first: Vec<_> = dependent.map(|one| one.workload.object().title()).collect();
+    let note = match first.is_empty() {
+        true => note,
+        false => format!(
+            "first change the image of {} (it needs selfLink), then {note}",
+            first.join(", ")
+        ),
+    };
+    let finding = Finding::new(code, server(), cause)
+        .seen(
+            "metadata.selfLink of a live object",
+            if live { "sent" } else { "not sent" },
+        )
+        .seen("/version", &case.facts.version)
+        .all_seen(places);
+    Some(match command {
+        Some(command) => finding.mended_by(command, note),
+        None => finding.mended_by_hand(note),
+    })
+}
+
+/// Which of the two ways out there are on this version.
+fn ways(minor: u32) -> &'static str {
+    match minor {
+        REMOVED..LOCKED => {
+            "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would do too on this version, and blocks the upgrade to 1.24"
+        }
+        _ => {
+            "PROVISIONER_NAME and the volumes stay as they are; this version's API server can't send selfLink any more"
+        }
+    }
+}
+
+fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let image = &one.container.image;
+    let minor = case.facts.minor()?;
+    if !images::needs_self_link(image) {
+        return None;
+    }
+    let object = one.workload.object();
+    let source = format!("image of {}", object.title());
+    let mended = set_image(one.workload, &one.container.name, images::CURRENT);
+    if minor < REMOVED {
+        return Some(
+            Finding::new(
+                "NFS305",
+                object,
+                "the provisioner's image needs selfLink, which Kubernetes 1.20 does not send",
+            )
+            .seen(source, image)
+            .seen("/version", &case.facts.version)
+            .mended_by(
+                mended,
+                "before the upgrade; PROVISIONER_NAME and the volumes stay as they are",
+            ),
+        );
+    }
+    // Who writes events can refer to objects.
+    let speaks = |name: &str| {
+        let mut events = case.facts.events.iter();
+        events.any(|event| event.reason == "Provisioning" && provisioners::wrote(event, name))
+    };
+    if case.facts.self_link == Some(true) || one.name.is_some_and(speaks) {
+        return None;
+    }
+    let sent = match case.facts.self_link {
+        Some(_) => "not sent",
+        None => "could not be looked at",
+    };
+    let sure = case.facts.self_link == Some(false) || minor >= LOCKED;
+    Some(
+        Finding::new(
+            "NFS301",
+            object,
+            "the provisioner's image needs selfLink, and this API server sends none",
+        )
+        .only(if sure { Confidence::Certain } else { Confidence::Likely })
+        .seen(source, image)
+        .seen("metadata.selfLink of a live object", sent)
+        .seen("/version", &case.facts.version)
+        .all_seen(line(case, one))
+        .mended_by(mended, ways(minor))
+        .explaining(waiting(case, one)),
+    )
+}
+
+/// The provisioner's own word for it.
+fn line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
+    let pods = one.pods(case.facts);
+    let logs = case.facts.logs.iter();
+    let mut theirs = logs.filter(|log| {
+        pods.iter()
+            .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
+    });
+    theirs.find_map(|log| {
+        Some(Evidence {
+            source: format!("log of pod {}/{}", log.namespace, log.pod),
+            text: messages::line("NFS302", &log.text)?.trim().to_owned(),
+        })
+    })
+}
+
+fn log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    // What the log says of the time before the gate was set is over.
+    if case.facts.self_link == Some(true) {
+        return None;
+    }
+    let line = line(case, one)?;
+    let minor = case.facts.minor().unwrap_or(LOCKED);
+    let mended = set_image(one.workload, &one.container.name, images::CURRENT);
+    Some(
+        Finding::new(
+            "NFS302",
+            one.workload.object(),
+            "the provisioner can't refer to claims without selfLink",
+        )
+        .all_seen([line])
+        .seen(
+            format!("image of {}", one.workload.object().title()),
+            &one.container.image,
+        )
+        .mended_by(mended, ways(minor))
+        .explaining(waiting(case, one)),
+    )
+}
+
+fn frozen(one: &Provisioner<'_>) -> Option<Finding> {
+    let image = &one.container.image;
+    let prefix = images::frozen(image)?;
+    let object = one.workload.object();
+    Some(
+        Finding::new(
+            "NFS306",
+            object.clone(),
+            format!(
+                "the provisioner's image comes from {}, which gets nothing new and may go away",
+                prefix.trim_end_matches(['/', '-'])
+            ),
+        )
+        .seen(format!("image of {}", object.title()), image)
+        .mended_by(
+            set_image(one.workload, &one.container.name, &images::moved(image)),
+            "the same provisioner, where it is kept now",
+        ),
+    )
+}

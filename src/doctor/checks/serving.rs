@@ -1,0 +1,215 @@
+//! Who serves a class: NFS201, NFS202, NFS209, NFS211, NFS212 (PURE).
+
+use k8s_openapi::jiff::SignedDuration;
+
+use super::commands::{provision, recreate_class, to_replace};
+use super::{Case, said};
+use crate::doctor::facts::{Claim, Class};
+use crate::doctor::messages::{self, Place};
+use crate::doctor::names::{closest, some, word};
+use crate::doctor::provisioners::{self, NFS_CSI, Provisioner, Serving, sounds_like_nfs};
+use crate::doctor::{Confidence, Finding, Object};
+
+/// How long a claim may wait before its provisioner is missed.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let facts = case.facts;
+    let mut found = Vec::new();
+    if facts.knows("storageclasses") {
+        for class in &facts.classes {
+            let claims: Vec<&Claim> = provisioners::waiting(facts, &class.provisioner)
+                .into_iter()
+                .filter(|claim| claim.class.as_deref() == Some(&class.name))
+                .collect();
+            found.extend(csi(case, class, &claims));
+            if facts.knows("deployments") && class.provisioner != NFS_CSI {
+                found.extend(unserved(case, class, &claims));
+            }
+        }
+    }
+    found.extend(facts.claims.iter().filter_map(|claim| failed(case, claim)));
+    found.extend(twice(case));
+    found
+}
+
+fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding> {
+    let name = &class.provisioner;
+    // The newest that has waited long enough: who served others since is there.
+    let patient = claims.iter().filter(|claim| case.older(claim.created, PATIENCE));
+    let newest = patient.max_by_key(|claim| claim.created)?;
+    if !matches!(
+        provisioners::serving(case.facts, name, newest.created, case.now),
+        Serving::Nobody
+    ) {
+        return None;
+    }
+    let all = provisioners::all(case.facts);
+    let names: Vec<&str> = all.iter().filter_map(|one| one.name).collect();
+    let explained = claims.iter().map(|claim| claim.object());
+    let word_of = case.last_word(&newest.object());
+    // A provisioner that serves its own classes is not the one that was meant, unless the names are alike.
+    let idle = |other: &&&str| case.facts.classes.iter().all(|class| class.provisioner != **other);
+    let meant = closest(name, names.iter().copied())
+        .or_else(|| names.iter().find(idle).copied().filter(|_| sounds_like_nfs(name)));
+    if let Some(meant) = meant {
+        let workload = all.iter().find(|one| one.name == Some(meant)).map(|one| one.workload);
+        let title = workload.map(|workload| workload.object().title()).unwrap_or_default();
+        return Some(
+            Finding::new(
+                "NFS202",
+                class.object(),
+                format!("the class names provisioner {name}, and the one that runs is called {meant}"),
+            )
+            .seen(format!("provisioner of {}", class.object().title()), name)
+            .seen(format!("PROVISIONER_NAME of {title}"), meant)
+            .all_seen(word_of)
+            .mended_by(
+                recreate_class(&class.name, meant),
+                "a class' provisioner can't be edited; the class is made again, and no volume is touched",
+            )
+            .explaining(explained),
+        );
+    }
+    let finding = Finding::new(
+        "NFS201",
+        class.object(),
+        format!("nobody serves provisioner {name}, which the class names"),
+    )
+    .only(Confidence::Likely)
+    .seen(format!("provisioner of {}", class.object().title()), name)
+    .seen("PROVISIONER_NAME of workloads", some(&names))
+    .seen(
+        "CSIDrivers",
+        some(&case.facts.csi_drivers.iter().map(String::as_str).collect::<Vec<_>>()),
+    )
+    .all_seen(word_of)
+    .explaining(explained);
+    if !sounds_like_nfs(name) {
+        return Some(finding.mended_by_hand(format!("install what serves {name}, or use another class")));
+    }
+    let command = provision(case.facts, name, false);
+    let note = format!(
+        "{}serves what waits now; for good: --watch, or nfsprov create provisioner",
+        to_replace(&format!("{command} "))
+    );
+    Some(finding.mended_by(command, note))
+}
+
+/// The NFS CSI driver has to be there, and on the nodes.
+fn csi(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding> {
+    if class.provisioner != NFS_CSI || !case.facts.knows("csidrivers") {
+        return None;
+    }
+    if !case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
+        return Some(
+            Finding::new(
+                "NFS211",
+                class.object(),
+                format!("the CSI driver {NFS_CSI} is not installed"),
+            )
+            .seen(format!("provisioner of {}", class.object().title()), NFS_CSI)
+            .seen("CSIDrivers", format!("none called {NFS_CSI}"))
+            .explaining(claims.iter().map(|claim| claim.object()))
+            .mended_by_hand("install csi-driver-nfs as its documentation says, or use a class of nfsprov's"),
+        );
+    }
+    let has = |node: &str| {
+        let mut nodes = case.facts.csi_nodes.iter();
+        nodes.any(|(name, drivers)| name == node && drivers.iter().any(|driver| driver == NFS_CSI))
+    };
+    let stuck: Vec<_> = case
+        .facts
+        .pods
+        .iter()
+        .filter(|pod| pod.phase == "Pending" && !pod.node.is_empty() && !has(&pod.node))
+        .filter(|pod| {
+            let claims = pod.claims.iter().filter_map(|name| case.claim(&pod.namespace, name));
+            let mut volumes = claims.filter_map(|claim| case.volume(&claim.volume));
+            volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
+        })
+        .collect();
+    let first = stuck.first().filter(|_| case.facts.knows("csinodes"))?;
+    Some(
+        Finding::new(
+            "NFS211",
+            Object::cluster("Node", &first.node),
+            format!("the CSI driver {NFS_CSI} is not on node {}", first.node),
+        )
+        .seen(format!("CSINode {}", first.node), format!("no driver {NFS_CSI}"))
+        .explaining(stuck.iter().map(|pod| pod.object()))
+        .mended_by_hand("see why the driver's DaemonSet has no running pod on the node"),
+    )
+}
+
+/// A provisioner's own word that it failed.
+fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    if !claim.pending() {
+        return None;
+    }
+    let object = claim.object();
+    let theirs =
+        |event: &&&super::Event| !event.component.is_empty() && event.component != "persistentvolume-controller";
+    let event = case.events(&object).iter().find(theirs)?;
+    let refused = matches!(
+        messages::classify(Place::Provisioning, &event.message),
+        Some(("NFS109", _))
+    );
+    if event.reason != "ProvisioningFailed" || (refused && claim.wish.selector.is_some()) {
+        return None;
+    }
+    let known = messages::classify(Place::Provisioning, &event.message);
+    let (confidence, cause) = match known {
+        Some((_, Some(why))) => (
+            Confidence::Certain,
+            format!("the provisioner can't make the directory: {}", why.trim()),
+        ),
+        _ => (
+            Confidence::Likely,
+            "the provisioner can't make the volume, and says why".to_owned(),
+        ),
+    };
+    Some(
+        Finding::new("NFS209", object.clone(), cause)
+            .only(confidence)
+            .all_seen([said(event)])
+            .explaining(case.users(claim).iter().map(|pod| pod.object()))
+            .mended_by_hand(
+                "if it is permission: the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
+            ),
+    )
+}
+
+fn twice(case: &Case<'_>) -> Vec<Finding> {
+    let all = provisioners::all(case.facts);
+    let pair = |(index, one): (usize, &Provisioner<'_>)| {
+        let name = one.name?;
+        let other = all[..index].iter().find(|other| other.name == Some(name))?;
+        Some(
+            Finding::new(
+                "NFS212",
+                one.workload.object(),
+                format!("{} serves {name} too", other.workload.object().title()),
+            )
+            .seen(format!("PROVISIONER_NAME of {}", one.workload.object().title()), name)
+            .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name)
+            .mended_by(
+                format!(
+                    "kubectl -n {} scale {} --replicas=0",
+                    word(&one.workload.namespace),
+                    one.argument()
+                ),
+                "stops the one; or give it another PROVISIONER_NAME and a class of its own",
+            ),
+        )
+    };
+    // A stopped one disturbs nobody.
+    let running = |finding: &Finding| {
+        let runs = |object: &Object| {
+            let mut workloads = all.iter().filter(|one| one.workload.object() == *object);
+            workloads.all(|one| one.workload.replicas > 0)
+        };
+        runs(&finding.object)
+    };
+    all.iter().enumerate().filter_map(pair).filter(running).collect()
+}

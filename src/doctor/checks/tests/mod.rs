@@ -1,0 +1,225 @@
+//! Tables of facts, as kubectl prints objects, and what the checks make of them.
+
+mod claims;
+mod pods;
+mod provisioners;
+mod selflink;
+mod volumes;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::doctor::facts::{Facts, Log};
+use crate::doctor::{Finding, dump};
+
+/// The time of every table.
+pub const NOW: &str = "2026-01-01T12:00:00Z";
+
+/// Two versions that differ in much: the one that dropped selfLink, and a current one.
+pub const OLD: &str = "v1.20.2";
+pub const NEW: &str = "v1.37.2";
+
+/// A row of a table: what it is about, the objects, and the findings, each as `CODE title`.
+pub type Row = (&'static str, Vec<Value>, &'static [&'static str]);
+
+pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
+    let mut facts = dump::assemble(objects, Some("default")).unwrap();
+    facts.version = version.to_owned();
+    facts
+}
+
+/// All findings but the version's, which is always there.
+pub fn found(facts: &Facts) -> Vec<Finding> {
+    let now: Timestamp = NOW.parse().unwrap();
+    let mut found = super::all(facts, now);
+    found.retain(|finding| finding.code != "NFS003");
+    found.sort_by(|one, other| (one.code, &one.object).cmp(&(other.code, &other.object)));
+    found
+}
+
+pub fn titles(found: &[Finding]) -> Vec<String> {
+    found
+        .iter()
+        .map(|finding| format!("{} {}", finding.code, finding.object.title()))
+        .collect()
+}
+
+/// Holds a table against one version.
+pub fn hold(version: &str, rows: Vec<Row>) {
+    for (what, objects, wanted) in rows {
+        let found = found(&facts(version, objects));
+        assert_eq!(titles(&found), wanted, "{what} on {version}: {found:#?}");
+    }
+}
+
+/// The only finding about some objects.
+pub fn only(version: &str, objects: Vec<Value>) -> Finding {
+    let mut found = found(&facts(version, objects));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+/// Lays `change` over `object`, field by field; null takes a field away.
+pub fn with(mut object: Value, change: Value) -> Value {
+    merge(&mut object, change);
+    object
+}
+
+fn merge(object: &mut Value, change: Value) {
+    match (object, change) {
+        (Value::Object(fields), Value::Object(changes)) => {
+            for (key, change) in changes {
+                match change.is_null() {
+                    true => _ = fields.remove(&key),
+                    false => merge(fields.entry(key).or_insert(Value::Null), change),
+                }
+            }
+        }
+        (object, change) => *object = change,
+    }
+}
+
+fn object(kind: &str, name: &str) -> Value {
+    let cluster = matches!(
+        kind,
+        "PersistentVolume" | "StorageClass" | "Node" | "CSIDriver" | "CSINode" | "Namespace"
+    );
+    let meta = json!({"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-01-01T11:55:00Z"});
+    let object = json!({"kind": kind, "metadata": meta});
+    match cluster {
+        true => object,
+        false => with(object, json!({"metadata": {"namespace": "default"}})),
+    }
+}
+
+/// A claim that waits.
+pub fn claim(name: &str, change: Value) -> Value {
+    let spec = json!({"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}});
+    let claim = with(
+        object("PersistentVolumeClaim", name),
+        json!({"spec": spec, "status": {"phase": "Pending"}}),
+    );
+    with(claim, change)
+}
+
+/// A claim that waits for a class.
+pub fn of_class(name: &str, class: &str) -> Value {
+    claim(name, json!({"spec": {"storageClassName": class}}))
+}
+
+/// A claim that the controller manager has handed over to a provisioner.
+pub fn handed_over(name: &str, class: &str, provisioner: &str) -> Value {
+    let annotation = json!({"volume.beta.kubernetes.io/storage-provisioner": provisioner});
+    with(of_class(name, class), json!({"metadata": {"annotations": annotation}}))
+}
+
+/// A free PV made by hand.
+pub fn volume(name: &str, change: Value) -> Value {
+    let spec = json!({
+        "accessModes": ["ReadWriteMany"], "capacity": {"storage": "1Gi"}, "storageClassName": "nfs",
+        "persistentVolumeReclaimPolicy": "Retain", "nfs": {"server": "10.77.0.10", "path": "/nfsdata"},
+    });
+    let volume = with(
+        object("PersistentVolume", name),
+        json!({"spec": spec, "status": {"phase": "Available"}}),
+    );
+    with(volume, change)
+}
+
+pub fn class(name: &str, provisioner: &str) -> Value {
+    with(object("StorageClass", name), json!({"provisioner": provisioner}))
+}
+
+pub fn default(class: Value) -> Value {
+    let mark = json!({"storageclass.kubernetes.io/is-default-class": "true"});
+    with(class, json!({"metadata": {"annotations": mark}}))
+}
+
+pub fn waiting_for_consumer(class: Value) -> Value {
+    with(class, json!({"volumeBindingMode": "WaitForFirstConsumer"}))
+}
+
+/// A pod without a node that uses a claim.
+pub fn pod(name: &str, claim: &str, change: Value) -> Value {
+    let spec = json!({
+        "containers": [{"name": "app", "image": "busybox"}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+    });
+    let pod = with(
+        object("Pod", name),
+        json!({"spec": spec, "status": {"phase": "Pending"}}),
+    );
+    with(pod, change)
+}
+
+pub fn node(name: &str, change: Value) -> Value {
+    with(object("Node", name), change)
+}
+
+/// An event a minute old.
+pub fn event(kind: &str, name: &str, reason: &str, message: &str) -> Value {
+    let about = match kind {
+        "PersistentVolume" => json!({"kind": kind, "name": name}),
+        _ => json!({"kind": kind, "name": name, "namespace": "default"}),
+    };
+    with(
+        object("Event", &format!("{name}.{reason}")),
+        json!({
+            "involvedObject": about, "reason": reason, "message": message,
+            "lastTimestamp": "2026-01-01T11:59:00Z", "source": {"component": "persistentvolume-controller"},
+        }),
+    )
+}
+
+/// A provisioner that runs, with one ready pod.
+pub fn provisioner(name: &str, image: &str, serves: &str) -> Vec<Value> {
+    let labels = json!({"app": name});
+    let env = json!([
+        {"name": "PROVISIONER_NAME", "value": serves}, {"name": "NFS_SERVER", "value": "10.77.0.10"},
+        {"name": "NFS_PATH", "value": "/nfsdata"},
+    ]);
+    let spec = json!({
+        "serviceAccountName": name, "containers": [{"name": "main", "image": image, "env": env}],
+        "volumes": [{"name": "root", "nfs": {"server": "10.77.0.10", "path": "/nfsdata"}}],
+    });
+    let deployment = with(
+        object("Deployment", name),
+        json!({
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels}, "spec": spec}},
+            "status": {"readyReplicas": 1},
+        }),
+    );
+    let pod = with(
+        object("Pod", &format!("{name}-1")),
+        json!({
+            "metadata": {"labels": labels}, "spec": with(spec, json!({"nodeName": "node1"})),
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+        }),
+    );
+    vec![deployment, pod]
+}
+
+/// The same with no ready pod, its pod changed.
+pub fn broken(mut provisioner: Vec<Value>, change: Value) -> Vec<Value> {
+    provisioner[0] = with(provisioner[0].clone(), json!({"status": {"readyReplicas": 0}}));
+    let pod = with(
+        provisioner[1].clone(),
+        json!({"status": {"phase": "Pending", "conditions": []}}),
+    );
+    provisioner[1] = with(pod, change);
+    provisioner
+}
+
+pub fn log(facts: &mut Facts, pod: &str, text: &str) {
+    facts.logs.push(Log {
+        namespace: "default".to_owned(),
+        pod: pod.to_owned(),
+        text: text.to_owned(),
+    });
+}
+
+/// Objects one after the other.
+pub fn all<const N: usize>(lists: [Vec<Value>; N]) -> Vec<Value> {
+    lists.concat()
+}

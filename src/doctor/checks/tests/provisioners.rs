@@ -1,0 +1,419 @@
+//! NFS201 to NFS212, NFS004.
+
+use serde_json::json;
+
+use super::*;
+use crate::doctor::Severity;
+
+pub(super) const NAME: &str = "fuseim.pri/ifs";
+pub(super) const GOOD: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
+
+/// A class, a claim that waits for it, and what may serve it.
+pub(super) fn scene(more: Vec<Value>) -> Vec<Value> {
+    all([vec![class("managed", NAME), handed_over("a", "managed", NAME)], more])
+}
+
+pub(super) fn good() -> Vec<Value> {
+    provisioner("p", GOOD, NAME)
+}
+
+fn stopped(reason: &str, message: &str) -> Value {
+    let state = json!({"waiting": {"reason": reason, "message": message}});
+    let status =
+        json!([{"name": "main", "image": GOOD, "imageID": "", "ready": false, "restartCount": 3, "state": state}]);
+    json!({"status": {"containerStatuses": status}})
+}
+
+#[test]
+fn somebody_serves_or_nobody() {
+    let spoke = with(
+        event(
+            "PersistentVolumeClaim",
+            "a",
+            "Provisioning",
+            "External provisioner is provisioning volume for claim \"default/a\"",
+        ),
+        json!({"source": {"component": format!("{NAME}_host_uuid")}}),
+    );
+    let made = volume(
+        "pvc-9",
+        json!({"metadata": {"creationTimestamp": "2026-01-01T11:58:00Z", "annotations": {"pv.kubernetes.io/provisioned-by": NAME}}, "status": {"phase": "Bound"}}),
+    );
+    let lease = |renewed: &str| {
+        with(
+            object("Lease", "fuseim.pri-ifs"),
+            json!({"spec": {"holderIdentity": "x", "renewTime": renewed}}),
+        )
+    };
+    let young = with(
+        handed_over("a", "managed", NAME),
+        json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:55Z"}}),
+    );
+    for version in [OLD, NEW] {
+        hold(
+            version,
+            vec![
+                ("nobody", scene(vec![]), &["NFS201 storageclass managed"]),
+                ("a class nobody waits for", vec![class("managed", NAME)], &[]),
+                ("one that runs", scene(good()), &[]),
+                ("one outside that spoke", scene(vec![spoke.clone()]), &[]),
+                ("one outside that made something", scene(vec![made.clone()]), &[]),
+                (
+                    "one outside that leads",
+                    scene(vec![lease("2026-01-01T11:59:50.000000Z")]),
+                    &[],
+                ),
+                (
+                    "one outside that led",
+                    scene(vec![lease("2026-01-01T10:00:00.000000Z")]),
+                    &["NFS201 storageclass managed"],
+                ),
+                (
+                    "a CSI driver",
+                    vec![
+                        class("c", "ebs.csi.aws.com"),
+                        handed_over("a", "c", "ebs.csi.aws.com"),
+                        object("CSIDriver", "ebs.csi.aws.com"),
+                    ],
+                    &[],
+                ),
+                (
+                    "a claim being served right now",
+                    vec![class("managed", NAME), young.clone()],
+                    &[],
+                ),
+                (
+                    "another name",
+                    scene(provisioner("p", GOOD, "k8s-sigs.io/nfs-subdir-external-provisioner")),
+                    &["NFS202 storageclass managed"],
+                ),
+                (
+                    "another name, with its own class",
+                    scene(all([
+                        vec![class("other", "example/nfs")],
+                        provisioner("p", GOOD, "example/nfs"),
+                    ])),
+                    &["NFS201 storageclass managed"],
+                ),
+                (
+                    "the NFS CSI driver is missing",
+                    vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c", "nfs.csi.k8s.io")],
+                    &["NFS211 storageclass c"],
+                ),
+                (
+                    "the NFS CSI driver",
+                    vec![
+                        class("c", "nfs.csi.k8s.io"),
+                        handed_over("a", "c", "nfs.csi.k8s.io"),
+                        object("CSIDriver", "nfs.csi.k8s.io"),
+                    ],
+                    &[],
+                ),
+                (
+                    "two of a name",
+                    scene(all([good(), provisioner("q", GOOD, NAME)])),
+                    &["NFS212 deployment default/q"],
+                ),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_workload_that_names_itself_in_its_arguments() {
+    let local = with(
+        object("Deployment", "local-path-provisioner"),
+        json!({"spec": {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": {"spec": {"containers": [{"name": "x", "image": "rancher/local-path-provisioner:v0.0.19"}]}}}}),
+    );
+    let claim = handed_over("a", "local-path", "rancher.io/local-path");
+    hold(
+        OLD,
+        vec![(
+            "K3s' own",
+            vec![class("local-path", "rancher.io/local-path"), claim, local],
+            &[],
+        )],
+    );
+}
+
+#[test]
+fn a_provisioner_that_does_not_run() {
+    let scaled = || {
+        let mut objects = good();
+        objects[0] = with(
+            objects[0].clone(),
+            json!({"spec": {"replicas": 0}, "status": {"readyReplicas": 0}}),
+        );
+        objects.truncate(1);
+        objects
+    };
+    let unset = || {
+        let mut objects = good();
+        let env = json!([{"name": "PROVISIONER_NAME", "value": NAME}]);
+        let containers = json!([{"name": "main", "image": GOOD, "env": env}]);
+        objects[0] = with(
+            objects[0].clone(),
+            json!({"spec": {"template": {"spec": {"containers": containers}}}}),
+        );
+        objects
+    };
+    let refused = || {
+        let mut objects = broken(good(), json!({}));
+        objects.truncate(1);
+        let text = r#"Error creating: pods "p-5-x" is forbidden: violates PodSecurity "restricted:latest""#;
+        objects.push(event("ReplicaSet", "p-5", "FailedCreate", text));
+        objects
+    };
+    let unmounted = || {
+        let text = "MountVolume.SetUp failed for volume \"root\" : mount failed: exit status 32\nOutput: mount.nfs: access denied by server while mounting 10.77.0.10:/nfsdata";
+        all([
+            broken(good(), json!({})),
+            vec![event("Pod", "p-1", "FailedMount", text)],
+        ])
+    };
+    let condition = json!([{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient memory."}]);
+    let starting = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:50Z"}});
+    for version in [OLD, NEW] {
+        hold(
+            version,
+            vec![
+                ("scaled to nothing", scene(scaled()), &["NFS203 deployment default/p"]),
+                ("variables not set", scene(unset()), &["NFS203 deployment default/p"]),
+                ("starting", scene(broken(good(), starting.clone())), &[]),
+                (
+                    "never ready",
+                    scene(broken(good(), json!({}))),
+                    &["NFS203 deployment default/p"],
+                ),
+                (
+                    "crashing",
+                    scene(broken(
+                        good(),
+                        stopped("CrashLoopBackOff", "back-off 5m0s restarting failed container"),
+                    )),
+                    &["NFS203 deployment default/p"],
+                ),
+                (
+                    "without a node",
+                    scene(broken(
+                        good(),
+                        json!({"spec": {"nodeName": null}, "status": {"conditions": condition}}),
+                    )),
+                    &["NFS203 deployment default/p"],
+                ),
+                (
+                    "no image",
+                    scene(broken(good(), stopped("ImagePullBackOff", "Back-off pulling image"))),
+                    &["NFS204 deployment default/p"],
+                ),
+                (
+                    "wrong processor",
+                    scene(broken(
+                        good(),
+                        stopped("CrashLoopBackOff", "exec /nfs: exec format error"),
+                    )),
+                    &["NFS205 deployment default/p"],
+                ),
+                ("refused", scene(refused()), &["NFS207 deployment default/p"]),
+                (
+                    "not mounted",
+                    scene(unmounted()),
+                    &["NFS208 deployment default/p", "NFS402 pod default/p-1"],
+                ),
+            ],
+        );
+    }
+    let idle = only(OLD, all([vec![class("managed", NAME)], scaled()]));
+    assert_eq!(
+        (idle.code, idle.severity),
+        ("NFS203", Severity::Warning),
+        "nobody waits"
+    );
+    let fix = only(OLD, scene(unset())).fix.unwrap().command.unwrap();
+    assert_eq!(
+        fix,
+        "kubectl -n default set env deployment/p NFS_SERVER=10.77.0.10 NFS_PATH=/nfsdata"
+    );
+}
+
+#[test]
+fn a_charts_version_is_no_tag() {
+    let image = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17";
+    let finding = only(
+        OLD,
+        scene(broken(
+            provisioner("p", image, NAME),
+            stopped("ErrImagePull", "not found"),
+        )),
+    );
+    assert!(finding.fix.unwrap().note.contains("Helm chart"));
+    let own = only(
+        OLD,
+        scene(broken(
+            provisioner("p", "nfsprov:9", NAME),
+            stopped("ErrImagePull", "not found"),
+        )),
+    );
+    assert_eq!(own.fix.unwrap().command, None, "what it should be is not known");
+}
+
+#[test]
+fn what_a_log_says() {
+    for (text, code) in [
+        (
+            "E0214 controller.go:766] unexpected error getting claim reference: selfLink was empty, can't make reference",
+            Some("NFS302"),
+        ),
+        (
+            "E0101 leaderelection.go:325] error retrieving resource lock default/fuseim.pri-ifs: endpoints \"fuseim.pri-ifs\" is forbidden: User \"x\"",
+            Some("NFS206"),
+        ),
+        ("I0101 controller.go:1] Started provisioner controller", None),
+    ] {
+        let mut facts = facts(OLD, scene(provisioner("p", "mirror/own-build:1", NAME)));
+        log(&mut facts, "p-1", text);
+        let found = found(&facts);
+        assert_eq!(found.first().map(|finding| finding.code), code, "{text}");
+    }
+}
+
+#[test]
+fn rights_and_locks() {
+    let review = |resource: &str, verb: &str, allowed: bool| {
+        json!({"kind": "SubjectAccessReview", "metadata": {},
+               "spec": {"user": "system:serviceaccount:default:p", "resourceAttributes": {"group": "", "resource": resource, "verb": verb}},
+               "status": {"allowed": allowed}})
+    };
+    let lock = |renewed: &str| {
+        let record = json!({"holderIdentity": "p-0_x", "leaseDurationSeconds": 15, "renewTime": renewed}).to_string();
+        with(
+            object("Endpoints", "fuseim.pri-ifs"),
+            json!({"metadata": {"annotations": {"control-plane.alpha.kubernetes.io/leader": record}}}),
+        )
+    };
+    hold(
+        OLD,
+        vec![
+            (
+                "all allowed",
+                scene(all([good(), vec![review("persistentvolumes", "create", true)]])),
+                &[],
+            ),
+            (
+                "one denied",
+                scene(all([good(), vec![review("persistentvolumes", "create", false)]])),
+                &["NFS206 deployment default/p"],
+            ),
+            (
+                "what it needs not",
+                scene(all([good(), vec![review("secrets", "get", false)]])),
+                &[],
+            ),
+            (
+                "a live lock",
+                scene(all([good(), vec![lock("2026-01-01T11:59:58Z")]])),
+                &[],
+            ),
+            (
+                "a stale lock",
+                scene(all([good(), vec![lock("2026-01-01T11:00:00Z")]])),
+                &["NFS210 deployment default/p"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_provisioner_that_fails_says_why() {
+    let by = |text: &str, when: &str| {
+        let failed = event("PersistentVolumeClaim", "a", "ProvisioningFailed", text);
+        with(
+            failed,
+            json!({"source": {"component": format!("{NAME}_p-1_uuid")}, "lastTimestamp": when}),
+        )
+    };
+    let failed = r#"failed to provision volume with StorageClass "managed": unable to create directory to provision new pv: mkdir /persistentvolumes/x: permission denied"#;
+    let again = with(
+        by("External provisioner is provisioning volume", "2026-01-01T11:59:59Z"),
+        json!({"reason": "Provisioning"}),
+    );
+    let gone = r#"storageclass.storage.k8s.io "managed" not found"#;
+    hold(
+        OLD,
+        vec![
+            (
+                "it failed",
+                scene(all([good(), vec![by(failed, "2026-01-01T11:59:00Z")]])),
+                &["NFS209 pvc default/a"],
+            ),
+            (
+                "it tries again",
+                scene(all([good(), vec![by(failed, "2026-01-01T11:58:00Z"), again]])),
+                &[],
+            ),
+            (
+                "the controller's word, not the provisioner's",
+                scene(all([
+                    good(),
+                    vec![event("PersistentVolumeClaim", "a", "ProvisioningFailed", gone)],
+                ])),
+                &[],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_silent_controller_manager() {
+    let since = |time: &str| {
+        with(
+            handed_over("a", "managed", NAME),
+            json!({"metadata": {"creationTimestamp": time}}),
+        )
+    };
+    let lease = |renewed: &str| {
+        with(
+            object("Lease", "kube-controller-manager"),
+            json!({"metadata": {"namespace": "kube-system"}, "spec": {"holderIdentity": "m", "renewTime": renewed}}),
+        )
+    };
+    let word = || {
+        event(
+            "PersistentVolumeClaim",
+            "a",
+            "ExternalProvisioning",
+            "waiting for a volume to be created",
+        )
+    };
+    let with_class = |claim: Value| all([vec![class("managed", NAME), claim], good()]);
+    hold(
+        OLD,
+        vec![
+            (
+                "long, without a word",
+                with_class(since("2026-01-01T11:00:00Z")),
+                &["NFS004 cluster kube-controller-manager"],
+            ),
+            (
+                "long, with one",
+                all([with_class(since("2026-01-01T11:00:00Z")), vec![word()]]),
+                &[],
+            ),
+            ("not long", with_class(since("2026-01-01T11:55:00Z")), &[]),
+            (
+                "what another finding explains",
+                vec![with(
+                    claim("a", json!({})),
+                    json!({"metadata": {"creationTimestamp": "2026-01-01T11:00:00Z"}}),
+                )],
+                &["NFS101 pvc default/a"],
+            ),
+            (
+                "a lease not renewed",
+                vec![lease("2026-01-01T11:00:00.000000Z")],
+                &["NFS004 cluster kube-controller-manager"],
+            ),
+            ("a lease renewed", vec![lease("2026-01-01T11:59:59.000000Z")], &[]),
+        ],
+    );
+}

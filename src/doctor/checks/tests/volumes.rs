@@ -1,0 +1,236 @@
+//! NFS501 to NFS507, NFS002.
+
+use serde_json::json;
+
+use super::*;
+use crate::doctor::facts::Unread;
+
+const NAME: &str = "example.com/nfs";
+
+fn released(policy: &str) -> Value {
+    volume(
+        "v",
+        json!({"spec": {"persistentVolumeReclaimPolicy": policy, "claimRef": {"namespace": "default", "name": "a", "uid": "x"}}, "status": {"phase": "Released"}}),
+    )
+}
+
+fn provisioned(volume: Value) -> Value {
+    with(
+        volume,
+        json!({"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": NAME}}}),
+    )
+}
+
+fn going(object: Value, finalizers: &[&str]) -> Value {
+    with(
+        object,
+        json!({"metadata": {"deletionTimestamp": "2026-01-01T11:50:00Z", "finalizers": finalizers}}),
+    )
+}
+
+#[test]
+fn the_end_of_a_volume() {
+    let deleted = || provisioned(released("Delete"));
+    let failed = r#"storageclass.storage.k8s.io "nfs" not found"#;
+    let by_hand = |reclaim: &str| volume("v", json!({"spec": {"persistentVolumeReclaimPolicy": reclaim}}));
+    let serving = || provisioner("p", "nfsprov:1", NAME);
+    for version in [OLD, NEW] {
+        hold(
+            version,
+            vec![
+                ("kept and free", vec![volume("v", json!({}))], &[]),
+                ("kept and released", vec![released("Retain")], &["NFS501 pv v"]),
+                ("recycled", vec![by_hand("Recycle")], &["NFS502 pv v"]),
+                (
+                    "to be deleted, and made by hand",
+                    vec![by_hand("Delete")],
+                    &["NFS503 pv v"],
+                ),
+                ("to be deleted by one that runs", all([vec![deleted()], serving()]), &[]),
+                ("to be deleted by nobody", vec![deleted()], &["NFS506 pv v"]),
+                (
+                    "just released",
+                    vec![with(
+                        deleted(),
+                        json!({"status": {"lastPhaseTransitionTime": "2026-01-01T11:59:58Z"}}),
+                    )],
+                    &[],
+                ),
+                (
+                    "its class is gone",
+                    all([
+                        vec![deleted(), event("PersistentVolume", "v", "VolumeFailedDelete", failed)],
+                        serving(),
+                    ]),
+                    &["NFS507 pv v"],
+                ),
+                (
+                    "its class is back",
+                    all([
+                        vec![
+                            deleted(),
+                            class("nfs", NAME),
+                            event("PersistentVolume", "v", "VolumeFailedDelete", failed),
+                        ],
+                        serving(),
+                    ]),
+                    &[],
+                ),
+                (
+                    "another namespace's",
+                    vec![with(
+                        released("Retain"),
+                        json!({"spec": {"claimRef": {"namespace": "other"}}}),
+                    )],
+                    &[],
+                ),
+                (
+                    "not NFS",
+                    vec![with(
+                        released("Retain"),
+                        json!({"spec": {"nfs": null, "hostPath": {"path": "/x"}}}),
+                    )],
+                    &[],
+                ),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_recycler_that_fails() {
+    let text = "Recycle failed: failed to recycle volume: pod failed, pod.Status.Message unknown.";
+    let finding = only(
+        OLD,
+        vec![
+            released("Recycle"),
+            event("PersistentVolume", "v", "VolumeFailedRecycle", text),
+        ],
+    );
+    assert!(
+        finding.code == "NFS502" && finding.cause.contains("can't be emptied"),
+        "{}",
+        finding.cause
+    );
+}
+
+#[test]
+fn what_can_not_go() {
+    let claim = || {
+        with(
+            of_class("a", "nfs"),
+            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
+        )
+    };
+    let bound = || {
+        volume(
+            "v",
+            json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}}),
+        )
+    };
+    let user = |change: Value| {
+        pod(
+            "p",
+            "a",
+            with(
+                json!({"spec": {"nodeName": "n"}, "status": {"phase": "Running"}}),
+                change,
+            ),
+        )
+    };
+    let protected = ["kubernetes.io/pvc-protection"];
+    let owned = [
+        "external-provisioner.volume.kubernetes.io/finalizer",
+        "kubernetes.io/pv-protection",
+    ];
+    for version in [OLD, NEW] {
+        hold(
+            version,
+            vec![
+                (
+                    "a claim in use",
+                    vec![going(claim(), &protected), bound(), user(json!({}))],
+                    &["NFS504 pvc default/a"],
+                ),
+                (
+                    "a claim whose pod is over",
+                    vec![
+                        going(claim(), &protected),
+                        bound(),
+                        user(json!({"status": {"phase": "Succeeded"}})),
+                    ],
+                    &[],
+                ),
+                ("a claim of nobody", vec![going(claim(), &protected), bound()], &[]),
+                (
+                    "a volume in use",
+                    vec![claim(), going(bound(), &["kubernetes.io/pv-protection"])],
+                    &["NFS504 pv v"],
+                ),
+                (
+                    "a provisioner's finalizer, and it is gone",
+                    vec![going(provisioned(released("Delete")), &owned)],
+                    &["NFS505 pv v"],
+                ),
+                (
+                    "a provisioner's finalizer, and it runs",
+                    all([
+                        vec![going(provisioned(released("Delete")), &owned)],
+                        provisioner("p", "nfsprov:1", NAME),
+                    ]),
+                    &[],
+                ),
+                (
+                    "an attacher's finalizer",
+                    vec![going(released("Delete"), &["external-attacher/nfs-csi-k8s-io"])],
+                    &["NFS503 pv v", "NFS505 pv v"],
+                ),
+                (
+                    "somebody's finalizer",
+                    vec![going(of_class("a", "nfs"), &["example.com/keep"])],
+                    &["NFS505 pvc default/a"],
+                ),
+                (
+                    "only Kubernetes' own",
+                    vec![going(of_class("a", "nfs"), &protected)],
+                    &[],
+                ),
+            ],
+        );
+    }
+    let fix = only(OLD, vec![going(provisioned(released("Delete")), &owned)])
+        .fix
+        .unwrap();
+    assert_eq!(
+        fix.command.unwrap(),
+        r#"kubectl patch pv v --type merge -p '{"metadata":{"finalizers":["kubernetes.io/pv-protection"]}}'"#
+    );
+}
+
+#[test]
+fn what_may_not_be_read_is_said_and_not_guessed() {
+    let mut facts = facts(
+        OLD,
+        vec![
+            class("managed", NAME),
+            handed_over("a", "managed", NAME),
+            with(
+                provisioned(released("Delete")),
+                json!({"metadata": {"creationTimestamp": "2026-01-01T11:00:00Z"}}),
+            ),
+        ],
+    );
+    assert_eq!(titles(&found(&facts)), ["NFS201 storageclass managed", "NFS506 pv v"]);
+    facts.unread.push(Unread {
+        what: "deployments".to_owned(),
+        why: r#"deployments.apps is forbidden: User "system:serviceaccount:ops:viewer" cannot list resource "deployments""#.to_owned(),
+        forbidden: true,
+    });
+    let found = found(&facts);
+    assert_eq!(titles(&found), ["NFS002 cluster RBAC"]);
+    let command = found[0].fix.clone().unwrap().command.unwrap();
+    assert!(
+        command.contains("--resource=deployments.apps ") && command.ends_with("--serviceaccount=ops:viewer"),
+        "{command}"
+    );
+}

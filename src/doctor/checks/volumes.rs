@@ -1,0 +1,311 @@
+//! PVs at the end of their lives: NFS501 to NFS507 (PURE).
+
+use k8s_openapi::jiff::SignedDuration;
+use serde_json::json;
+
+use super::commands::{patch_volume, provision};
+use super::{Case, said};
+use crate::doctor::facts::Volume;
+use crate::doctor::messages::{self, Place};
+use crate::doctor::names::word;
+use crate::doctor::provisioners::{self, NFS_CSI, Serving};
+use crate::doctor::{Confidence, Evidence, Finding, Object};
+
+/// How long the owner of a finalizer may take.
+const FINALIZING: SignedDuration = SignedDuration::from_mins(1);
+
+/// How far back a provisioner's complaints about a volume show that it is there: it tries again every five minutes.
+const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
+
+/// How far back its other doings show it: a volume that is to go is seen to at once.
+const ALIVE: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long a deleter may take for a volume that was just released.
+const DELETING: SignedDuration = SignedDuration::from_secs(15);
+
+const PROVISIONER_FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let ours = |volume: &&Volume| {
+        let nfs = volume.nfs.is_some() || volume.csi_driver.as_deref() == Some(NFS_CSI);
+        let of = volume.claim.as_ref().map(|claim| claim.namespace.as_str());
+        nfs && (case.facts.namespace.is_none() || of.is_none() || of == case.facts.namespace.as_deref())
+    };
+    for volume in case.facts.volumes.iter().filter(ours) {
+        found.extend(policy(case, volume));
+        if volume.phase == "Released" && volume.deleting.is_none() {
+            found.extend(released(case, volume));
+        }
+        if volume.deleting.is_some() {
+            found.extend(going_volume(case, volume));
+        }
+    }
+    for claim in case.facts.claims.iter().filter(|claim| claim.deleting.is_some()) {
+        let users = case.users(claim);
+        let kept = claim
+            .finalizers
+            .iter()
+            .any(|name| name == "kubernetes.io/pvc-protection");
+        let running: Vec<_> = users.iter().filter(|pod| !pod.node.is_empty()).collect();
+        if kept && !running.is_empty() {
+            let names: Vec<_> = running.iter().map(|pod| word(&pod.name)).collect();
+            found.push(
+                Finding::new(
+                    "NFS504",
+                    claim.object(),
+                    format!("the claim is being deleted, and {} still uses it", names.join(", ")),
+                )
+                .seen("metadata.finalizers", "kubernetes.io/pvc-protection")
+                .seen("spec.volumes of pods", names.join(", "))
+                .mended_by(
+                    format!("kubectl -n {} delete pod {}", word(&claim.namespace), names.join(" ")),
+                    "ends the pods; then the claim goes, and with it what its class deletes",
+                ),
+            );
+        }
+        found.extend(foreign(
+            case,
+            &claim.object(),
+            "pvc",
+            &claim.finalizers,
+            claim.deleting,
+            None,
+        ));
+    }
+    found
+}
+
+fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let object = volume.object();
+    let source = format!("spec.persistentVolumeReclaimPolicy of {}", object.title());
+    let retain = patch_volume(
+        &volume.name,
+        &json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}),
+    );
+    match volume.reclaim.as_str() {
+        "Delete" if volume.provisioned_by.is_none() && volume.nfs.is_some() => {
+            let failed = event(case, &object, "NFS503");
+            let cause = match volume.phase.as_str() {
+                "Failed" => "the PV was made by hand, and Kubernetes can't delete NFS volumes",
+                _ => "the PV was made by hand, and will fail when its claim goes: Kubernetes can't delete NFS volumes",
+            };
+            Some(
+                Finding::new("NFS503", object, cause)
+                    .seen(source, "Delete")
+                    .seen("annotation pv.kubernetes.io/provisioned-by", "not set")
+                    .all_seen(failed)
+                    .mended_by(retain, "the PV then stays when its claim goes, with its data"),
+            )
+        }
+        "Recycle" => {
+            let failing = case
+                .events(&object)
+                .iter()
+                .find(|event| event.reason == "VolumeFailedRecycle");
+            let failed = failing.filter(|_| matches!(volume.phase.as_str(), "Released" | "Failed"));
+            let cause = match failed {
+                Some(_) => "the PV can't be emptied by its recycler pod",
+                None => "the reclaim policy Recycle is deprecated: it empties the volume with a pod of its own",
+            };
+            Some(
+                Finding::new("NFS502", object, cause)
+                    .seen(source, "Recycle")
+                    .all_seen(failed.map(|event| said(event)))
+                    .mended_by(retain, "nfsprov release --scrub does what Recycle did, when you say so"),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// What the cluster said about an object, if it is a sign of `code`.
+fn event(case: &Case<'_>, object: &Object, code: &str) -> Option<Evidence> {
+    let sign = |event: &&&super::Event| {
+        messages::classify(Place::Volume, &event.message).is_some_and(|(found, _)| found == code)
+    };
+    case.events(object).iter().find(sign).map(|event| said(event))
+}
+
+fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let object = volume.object();
+    let of = volume.claim.clone().unwrap_or_default();
+    if volume.reclaim == "Retain" {
+        return Some(
+            Finding::new(
+                "NFS501",
+                object.clone(),
+                format!(
+                    "the PV's claim {}/{} is gone; it is kept, and no other claim can have it",
+                    of.namespace, of.name
+                ),
+            )
+            .seen(format!("status.phase of {}", object.title()), "Released")
+            .seen(format!("spec.claimRef.uid of {}", object.title()), of.uid)
+            .mended_by(
+                format!("nfsprov release {} --keep-data", word(&volume.name)),
+                "its data becomes visible to the next claim that gets it; --scrub empties it first",
+            ),
+        );
+    }
+    let name = volume
+        .provisioned_by
+        .as_deref()
+        .filter(|_| volume.reclaim == "Delete")?;
+    let classless = case.facts.knows("storageclasses") && case.facts.class(&volume.class).is_none();
+    let failed = event(case, &object, "NFS507");
+    if let Some(failed) = failed.filter(|_| classless) {
+        return Some(
+            Finding::new(
+                "NFS507",
+                object.clone(),
+                format!(
+                    "the PV's class {} was deleted, and its provisioner needs that to delete the volume",
+                    volume.class
+                ),
+            )
+            .all_seen([failed])
+            .seen("StorageClasses", format!("none called {}", volume.class))
+            .mended_by(
+                format!(
+                    "nfsprov create storageclass {} --provisioner {} --apply",
+                    word(&volume.class),
+                    word(name)
+                ),
+                "the directory is then archived (--on-delete archive), unless you say otherwise",
+            ),
+        );
+    }
+    let nobody = abandoned(case, &object, name);
+    if !case.facts.knows("deployments") || !nobody || !case.older(volume.phase_since, DELETING) {
+        return None;
+    }
+    let command = provision(case.facts, name, true);
+    Some(
+        Finding::new(
+            "NFS506",
+            object.clone(),
+            format!("the PV is to be deleted by provisioner {name}, which nobody serves any more"),
+        )
+        .only(Confidence::Likely)
+        .seen(format!("status.phase of {}", object.title()), "Released")
+        .seen("annotation pv.kubernetes.io/provisioned-by", name)
+        .mended_by(
+            command,
+            "serves that name, and deletes or archives its directories as their classes said; Ctrl-C ends it",
+        ),
+    )
+}
+
+fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let object = volume.object();
+    let used = volume.claim.as_ref().filter(|_| volume.phase == "Bound");
+    if let Some(of) = used {
+        let claim = case.claim(&of.namespace, &of.name);
+        let users: Vec<Object> = claim
+            .map(|claim| case.users(claim))
+            .unwrap_or_default()
+            .iter()
+            .map(|pod| pod.object())
+            .collect();
+        let pods: Vec<_> = users.iter().map(Object::title).collect();
+        let and = if pods.is_empty() {
+            String::new()
+        } else {
+            format!(", used by {}", pods.join(", "))
+        };
+        return Some(
+            Finding::new(
+                "NFS504",
+                object.clone(),
+                format!("the PV is being deleted, and claim {}/{} still has it{and}", of.namespace, of.name),
+            )
+            .seen(format!("metadata.finalizers of {}", object.title()), volume.finalizers.join(", "))
+            .mended_by(
+                format!("kubectl -n {} delete pvc {}", word(&of.namespace), word(&of.name)),
+                "only if the volume is not needed any more: the PV goes when its claim is gone; there is no way to undelete it",
+            ),
+        );
+    }
+    let by = volume.provisioned_by.as_deref();
+    foreign(case, &object, "pv", &volume.finalizers, volume.deleting, by)
+}
+
+/// Whether nobody serves the provisioner's name that a volume is to be deleted by.
+fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
+    let complains = |event: &&super::Event| provisioners::wrote(event, name) && !case.older(event.last, COMPLAINS);
+    if case.events(object).iter().any(complains) {
+        return false;
+    }
+    let since = case.now.checked_sub(ALIVE).ok();
+    let serving = provisioners::serving(case.facts, name, since, case.now);
+    matches!(serving, Serving::Nobody)
+}
+
+/// Finalizers whose owners are gone.
+fn foreign(
+    case: &Case<'_>,
+    object: &Object,
+    kind: &str,
+    finalizers: &[String],
+    deleting: Option<k8s_openapi::jiff::Timestamp>,
+    by: Option<&str>,
+) -> Option<Finding> {
+    let own = |name: &&String| name.starts_with("kubernetes.io/") || name.as_str() == "foregroundDeletion";
+    let (kept, rest): (Vec<&String>, Vec<&String>) = finalizers.iter().partition(own);
+    let first = rest.first()?;
+    let (owner, sure) = owner(case, object, first, by)?;
+    if !sure && !case.older(deleting, FINALIZING) {
+        return None;
+    }
+    let change = json!({"metadata": {"finalizers": if kept.is_empty() { None } else { Some(kept) }}});
+    let namespace = object
+        .namespace
+        .as_ref()
+        .map(|namespace| format!("-n {} ", word(namespace)));
+    Some(
+        Finding::new(
+            "NFS505",
+            object.clone(),
+            format!("it is being deleted and waits for {first}, whose owner {owner}"),
+        )
+        .only(if sure {
+            Confidence::Certain
+        } else {
+            Confidence::Possible
+        })
+        .seen(
+            format!("metadata.finalizers of {}", object.title()),
+            finalizers.join(", "),
+        )
+        .mended_by(
+            format!(
+                "kubectl {}patch {kind} {} --type merge -p {}",
+                namespace.unwrap_or_default(),
+                word(&object.name),
+                word(&change.to_string())
+            ),
+            "takes the finalizer off; what its owner would have tidied up stays as it is",
+        ),
+    )
+}
+
+/// What is known of the owner of a finalizer that is not Kubernetes' own, if it seems to be gone, and whether that is sure.
+fn owner(case: &Case<'_>, object: &Object, finalizer: &str, by: Option<&str>) -> Option<(String, bool)> {
+    if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
+        let present = case
+            .facts
+            .csi_drivers
+            .iter()
+            .any(|name| name.replace('.', "-") == driver || name == driver);
+        let known = case.facts.knows("csidrivers");
+        return (known && !present).then(|| (format!("(the CSI driver {driver}) is not installed"), true));
+    }
+    if finalizer == PROVISIONER_FINALIZER {
+        let name = by?;
+        let nobody = abandoned(case, object, name);
+        return (case.facts.knows("deployments") && nobody)
+            .then(|| (format!("(provisioner {name}) is not served any more"), true));
+    }
+    Some(("does nothing".to_owned(), false))
+}

@@ -1,0 +1,271 @@
+//! Provisioners that don't run: NFS203, NFS204, NFS205, NFS207, NFS208 (PURE).
+
+use k8s_openapi::jiff::SignedDuration;
+
+use super::commands::set_image;
+use super::{Case, said};
+use crate::doctor::facts::{Log, Pod, Stopped};
+use crate::doctor::images;
+use crate::doctor::messages::{self, Place};
+use crate::doctor::names::word;
+use crate::doctor::provisioners::{self, Provisioner, sounds_like_nfs};
+use crate::doctor::{Confidence, Finding, Object, Severity};
+
+/// How long a pod may take to be ready.
+const START: SignedDuration = SignedDuration::from_mins(1);
+
+/// What nfs-subdir-external-provisioner can't do without.
+const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let all = provisioners::all(case.facts);
+    all.iter().filter_map(|one| judge(case, one)).collect()
+}
+
+/// The claims that wait for a provisioner.
+pub fn waiting(case: &Case<'_>, one: &Provisioner<'_>) -> Vec<Object> {
+    let claims = one.name.map(|name| provisioners::waiting(case.facts, name));
+    claims.into_iter().flatten().map(|claim| claim.object()).collect()
+}
+
+fn judge(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = waiting(case, one);
+    let used = one
+        .name
+        .is_none_or(|name| case.facts.classes.iter().any(|class| class.provisioner == name));
+    let finding = incomplete(case, one)
+        .or_else(|| stopped(one).filter(|_| used))
+        .or_else(|| down(case, one).filter(|_| used))?;
+    // What nobody waits for is not broken yet.
+    let idle = waiting.is_empty() && one.workload.replicas == 0;
+    let finding = if idle {
+        finding.as_bad_as(Severity::Warning)
+    } else {
+        finding
+    };
+    Some(finding.explaining(waiting))
+}
+
+/// Variables that are not set.
+fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    if !images::makes_directories(&one.container.image) {
+        return None;
+    }
+    let unset = |key: &&&str| {
+        one.container
+            .env
+            .get(**key)
+            .is_none_or(|value| value.as_deref() == Some(""))
+    };
+    let missing: Vec<&str> = NEEDED.iter().filter(unset).copied().collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let (server, path) = one
+        .export()
+        .unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
+    let value = |key: &str| match key {
+        "NFS_SERVER" => server.clone(),
+        "NFS_PATH" => path.clone(),
+        _ => unserved_name(case),
+    };
+    let settings: Vec<_> = missing
+        .iter()
+        .map(|key| word(&format!("{key}={}", value(key))))
+        .collect();
+    let (all, object) = (missing.join(", "), one.workload.object());
+    Some(
+        Finding::new("NFS203", object.clone(), format!("the provisioner lacks {all}"))
+            .seen(
+                format!("env of container {} of {}", one.container.name, object.title()),
+                format!("{all} not set"),
+            )
+            .mended_by(
+                format!(
+                    "kubectl -n {} set env {} {}",
+                    word(&one.workload.namespace),
+                    one.argument(),
+                    settings.join(" ")
+                ),
+                "starts the provisioner again; see that the values are yours",
+            ),
+    )
+}
+
+/// The name that a provisioner without one is most likely meant to have.
+fn unserved_name(case: &Case<'_>) -> String {
+    let all = provisioners::all(case.facts);
+    let names = case.facts.classes.iter().map(|class| &class.provisioner);
+    let mut unserved = names.filter(|name| all.iter().all(|one| one.name != Some(name)));
+    let found = unserved.find(|name| sounds_like_nfs(name)).cloned();
+    found.unwrap_or_else(|| "k8s-sigs.io/nfs-subdir-external-provisioner".to_owned())
+}
+
+fn stopped(one: &Provisioner<'_>) -> Option<Finding> {
+    let object = one.workload.object();
+    (one.workload.replicas == 0 && one.workload.kind != "DaemonSet").then(|| {
+        Finding::new("NFS203", object.clone(), "the provisioner is scaled to no replicas")
+            .seen(format!("spec.replicas of {}", object.title()), "0")
+            .mended_by(
+                format!(
+                    "kubectl -n {} scale {} --replicas=1",
+                    word(&one.workload.namespace),
+                    one.argument()
+                ),
+                "",
+            )
+    })
+}
+
+fn down(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    if one.workload.ready > 0 || one.workload.replicas == 0 {
+        return None;
+    }
+    let pods = one.pods(case.facts);
+    let by_pod = pods.iter().find_map(|pod| {
+        let stopped = pod.stopped.iter().find_map(|stopped| broken(case, one, pod, stopped));
+        stopped
+            .or_else(|| unmounted(case, one, pod))
+            .or_else(|| homeless(one, pod))
+    });
+    if by_pod.is_some() {
+        return by_pod;
+    }
+    if pods.is_empty()
+        && let Some(refused) = refused(case, one)
+    {
+        return Some(refused);
+    }
+    let since = pods.iter().filter_map(|pod| pod.created).min().or(one.workload.created);
+    let object = one.workload.object();
+    case.older(since, START).then(|| {
+        Finding::new("NFS203", object.clone(), "the provisioner has no ready pod")
+            .only(Confidence::Likely)
+            .seen(
+                format!("status.readyReplicas of {}", object.title()),
+                format!("0 of {}", one.workload.replicas),
+            )
+            .all_seen(pods.first().and_then(|pod| case.last_word(&pod.object())))
+            .mended_by_hand("see kubectl describe for the pod, and its log")
+    })
+}
+
+/// A container of the provisioner's that doesn't run.
+fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Option<Finding> {
+    let object = one.workload.object();
+    let source = format!("container {} of {}", stopped.container, pod.object().title());
+    let seen = |finding: Finding| finding.seen(source.clone(), format!("{} {}", stopped.reason, stopped.message));
+    let current = || set_image(one.workload, &one.container.name, images::CURRENT);
+    match stopped.reason.as_str() {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+            let image = &one.container.image;
+            let finding = seen(Finding::new(
+                "NFS204",
+                object,
+                format!("the provisioner's image {image} can't be pulled"),
+            ));
+            Some(match images::makes_directories(image) {
+                true if images::is_chart_version(image) => finding.mended_by(
+                    current(),
+                    "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2",
+                ),
+                true => finding.mended_by(
+                    current(),
+                    "or put a mirror's name there, if that registry is out of reach",
+                ),
+                false => finding.mended_by_hand("see that the image exists and that the node may pull it"),
+            })
+        }
+        "CrashLoopBackOff" | "Error" | "CreateContainerConfigError" | "RunContainerError" | "OOMKilled" => {
+            let log = log(case, pod);
+            let text = log.map(|log| log.text.as_str()).unwrap_or_default();
+            let alien = messages::line("NFS205", text).or_else(|| messages::line("NFS205", &stopped.message));
+            if let Some(line) = alien {
+                let finding = seen(Finding::new(
+                    "NFS205",
+                    object,
+                    "the provisioner's image is for another processor than the node's",
+                ))
+                .seen(format!("log of {}", pod.object().title()), line.trim());
+                return Some(match images::makes_directories(&one.container.image) {
+                    true => finding.mended_by(current(), "this one is built for amd64, arm64 and arm"),
+                    false => finding.mended_by_hand("use an image built for the node's processor"),
+                });
+            }
+            let line =
+                messages::line("NFS203", text).or_else(|| text.lines().rev().find(|line| !line.trim().is_empty()));
+            let finding = seen(Finding::new("NFS203", object, "the provisioner crashes"));
+            let finding = match line {
+                Some(line) => finding.seen(format!("log of {}", pod.object().title()), line.trim()),
+                None => finding.only(Confidence::Likely),
+            };
+            Some(finding.mended_by_hand("its log says why it ends"))
+        }
+        _ => None,
+    }
+}
+
+/// What is known of a pod's log.
+fn log<'a>(case: &Case<'a>, pod: &Pod) -> Option<&'a Log> {
+    let mut logs = case.facts.logs.iter();
+    logs.find(|log| log.namespace == pod.namespace && log.pod == pod.name)
+}
+
+fn unmounted(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+    if pod.phase != "Pending" {
+        return None;
+    }
+    let object = pod.object();
+    let (event, code) = case.events(&object).iter().find_map(|event| {
+        let (code, _) = messages::classify(Place::Mount, &event.message)?;
+        Some((event, code))
+    })?;
+    Some(
+        Finding::new(
+            "NFS208",
+            one.workload.object(),
+            format!("the provisioner's pod can't mount the export ({code})"),
+        )
+        .all_seen([said(event)])
+        .mended_by_hand(format!(
+            "as for {code}; or use nfsprov's own provisioner, which mounts nothing"
+        ))
+        .explaining([object.clone()]),
+    )
+}
+
+fn homeless(one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+    let text = &pod.unschedulable;
+    (pod.node.is_empty() && !text.is_empty()).then(|| {
+        Finding::new(
+            "NFS203",
+            one.workload.object(),
+            "the provisioner's pod can't be scheduled",
+        )
+        .seen(format!("condition PodScheduled of {}", pod.object().title()), text)
+        .mended_by_hand("give it a node that it may run on")
+    })
+}
+
+fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let event = case.facts.events.iter().rev().find(|event| {
+        let theirs = event.object.as_ref().is_some_and(|object| {
+            let named = object.name.strip_prefix(&one.workload.name);
+            object.namespace.as_deref() == Some(&one.workload.namespace)
+                && named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        });
+        let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
+        theirs && event.reason == "FailedCreate" && code == Some("NFS207")
+    })?;
+    Some(
+        Finding::new(
+            "NFS207",
+            one.workload.object(),
+            "the provisioner's pod is refused by the cluster's rules",
+        )
+        .all_seen([said(event)])
+        .mended_by_hand(
+            "run it in a namespace that allows it; nfsprov's own provisioner mounts nothing and needs no privilege",
+        ),
+    )
+}

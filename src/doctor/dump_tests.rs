@@ -1,0 +1,111 @@
+use super::*;
+
+#[test]
+fn values_of_variables_are_left_out() {
+    let mut dump = Dump::default();
+    dump.add(
+        "deployments",
+        json!({
+            "kind": "Deployment",
+            "metadata": {"name": "p", "namespace": "default", "managedFields": [{"manager": "x"}],
+                         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "hunter2", "kept": "yes"}},
+            "spec": {"selector": {}, "template": {"spec": {
+                "initContainers": [{"name": "i", "env": [{"name": "TOKEN", "value": "hunter2"}]}],
+                "containers": [{"name": "c", "env": [
+                    {"name": "PASSWORD", "value": "hunter2"}, {"name": "NFS_SERVER", "value": "10.77.0.10"},
+                    {"name": "PROVISIONER_NAME", "value": "fuseim.pri/ifs"},
+                    {"name": "REF", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                ]}],
+            }}},
+        }),
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("dump");
+    dump.begin("pods");
+    dump.add_log(&Log {
+        namespace: "default".into(),
+        pod: "p-1".into(),
+        text: "a line\n".into(),
+    });
+    let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+    let written = dump.write(&target, "v1.20.2", now).unwrap();
+    for path in &written {
+        assert!(
+            !fs::read_to_string(path).unwrap().contains("hunter2"),
+            "{}",
+            path.display()
+        );
+    }
+    let (facts, at) = read(&target, None).unwrap();
+    assert_eq!((facts.version.as_str(), at), ("v1.20.2", now));
+    let container = &facts.workloads[0].containers[0];
+    let value = |name: &str| container.env[name].as_deref();
+    assert_eq!(value("NFS_SERVER"), Some("10.77.0.10"));
+    assert_eq!(value("PROVISIONER_NAME"), Some("fuseim.pri/ifs"));
+    assert_eq!(value("PASSWORD"), Some(""));
+    assert_eq!(
+        (facts.logs[0].pod.as_str(), facts.logs[0].text.as_str()),
+        ("p-1", "a line\n")
+    );
+    // An empty list was read; what has no file was not.
+    assert!(facts.knows("pods") && !facts.knows("persistentvolumes"));
+    let again = dump.write(&target, "v1.20.2", now).unwrap_err();
+    assert!(again.to_string().contains("is not empty"), "{again}");
+}
+
+#[test]
+fn plain_output_of_kubectl_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: Value| fs::write(directory.path().join(name), value.to_string()).unwrap();
+    write("pvc.json", json!({"apiVersion": "v1", "kind": "List", "items": []}));
+    write(
+        "everything.json",
+        json!({"kind": "List", "items": [
+            {"kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": {}},
+            {"kind": "StorageClass", "metadata": {"name": "c"}, "provisioner": "p"},
+            {"kind": "Secret", "metadata": {"name": "s"}},
+        ]}),
+    );
+    write(
+        "raw.json",
+        json!({"kind": "NodeList", "items": [{"metadata": {"name": "n"}}]}),
+    );
+    write(
+        "version.json",
+        json!({"clientVersion": {}, "serverVersion": {"gitVersion": "v1.23.1+k3s1"}}),
+    );
+    write(
+        "one.json",
+        json!({"kind": "Event", "metadata": {"name": "e", "namespace": "default"},
+               "involvedObject": {"kind": "Pod", "name": "p"}, "lastTimestamp": "2026-01-01T11:00:00Z"}),
+    );
+    let (facts, at) = read(directory.path(), None).unwrap();
+    assert_eq!(
+        (
+            facts.claims.len(),
+            facts.volumes.len(),
+            facts.classes.len(),
+            facts.nodes.len()
+        ),
+        (0, 1, 1, 1)
+    );
+    assert_eq!(facts.version, "v1.23.1+k3s1");
+    assert_eq!(
+        at.to_string(),
+        "2026-01-01T11:00:00Z",
+        "the latest time that anything speaks of"
+    );
+    assert!(facts.knows("persistentvolumeclaims") && !facts.knows("pods"));
+}
+
+#[test]
+fn what_is_no_dump_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = read(directory.path(), None).unwrap_err().to_string();
+    assert!(empty.contains("holds no output of kubectl get -o json"), "{empty}");
+    fs::write(directory.path().join("x.json"), "apiVersion: v1").unwrap();
+    let yaml = read(directory.path(), None).unwrap_err().to_string();
+    assert!(yaml.contains("x.json is not JSON"), "{yaml}");
+    let nowhere = read(&directory.path().join("nowhere"), None).unwrap_err().to_string();
+    assert!(nowhere.contains("is it a directory?"), "{nowhere}");
+}

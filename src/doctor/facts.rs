@@ -1,0 +1,432 @@
+//! What the checks know of a cluster (PURE): of each object only what a check asks for, so that ten thousand of
+//! them are small.
+
+mod read;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::NodeSelector;
+use k8s_openapi::jiff::Timestamp;
+
+use super::Object;
+use super::matching::Wish;
+
+/// Everything that was read.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The API server's version, as `v1.20.2`.
+    pub version: String,
+    /// The namespace looked at; none for all.
+    pub namespace: Option<String>,
+    /// Claims of the namespaces looked at.
+    pub claims: Vec<Claim>,
+    /// All PVs.
+    pub volumes: Vec<Volume>,
+    /// All classes.
+    pub classes: Vec<Class>,
+    /// Pods that use claims or NFS, or belong to a provisioner or the control plane.
+    pub pods: Vec<Pod>,
+    /// Deployments, StatefulSets and DaemonSets.
+    pub workloads: Vec<Workload>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Events, oldest first.
+    pub events: Vec<Event>,
+    /// Names of CSIDrivers.
+    pub csi_drivers: Vec<String>,
+    /// Nodes, each with the CSI drivers on it.
+    pub csi_nodes: Vec<(String, Vec<String>)>,
+    /// Leases and Endpoints that provisioners and the controller manager lock.
+    pub locks: Vec<Lock>,
+    /// LimitRanges.
+    pub limits: Vec<Limit>,
+    /// Whether a live object carries a selfLink.
+    pub self_link: Option<bool>,
+    /// Lines of provisioners' logs, by pod.
+    pub logs: Vec<Log>,
+    /// What service accounts may do.
+    pub rights: Vec<Right>,
+    /// What could not be read, and why.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// What, in the plural, as the API calls it: `persistentvolumes`, `pods/log`.
+    pub what: String,
+    /// Why: the refusal as the server put it.
+    pub why: String,
+    /// Whether it was refused, rather than failed.
+    pub forbidden: bool,
+}
+
+/// A claim.
+#[derive(Clone, Debug, Default)]
+pub struct Claim {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it is to be gone.
+    pub deleting: Option<Timestamp>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// The class it names; none if it names none, empty if it wants none.
+    pub class: Option<String>,
+    /// The PV it is bound to or wants.
+    pub volume: String,
+    /// `Pending`, `Bound` or `Lost`.
+    pub phase: String,
+    /// What a PV must be like.
+    pub wish: Wish,
+    /// The size as written.
+    pub size: String,
+    /// The provisioner it was handed over to.
+    pub handover: Option<String>,
+    /// Whether the scheduler has chosen a node for its first pod.
+    pub node_selected: bool,
+}
+
+/// A PV.
+#[derive(Clone, Debug, Default)]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it is to be gone.
+    pub deleting: Option<Timestamp>,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its class; empty for none.
+    pub class: String,
+    /// Its capacity in thousandths of a byte.
+    pub capacity: Option<i128>,
+    /// The capacity as written.
+    pub size: String,
+    /// Its access modes.
+    pub modes: Vec<String>,
+    /// `Filesystem` or `Block`.
+    pub volume_mode: String,
+    /// `Available`, `Bound`, `Released`, `Failed` or `Pending`.
+    pub phase: String,
+    /// Since when it is, where the version tells.
+    pub phase_since: Option<Timestamp>,
+    /// `Retain`, `Recycle` or `Delete`.
+    pub reclaim: String,
+    /// The claim that it is for.
+    pub claim: Option<ClaimRef>,
+    /// Who made it.
+    pub provisioned_by: Option<String>,
+    /// Its NFS server and path, if it is one.
+    pub nfs: Option<(String, String)>,
+    /// Its CSI driver, if it has one.
+    pub csi_driver: Option<String>,
+    /// The nodes it can be used on.
+    pub affinity: Option<Box<NodeSelector>>,
+}
+
+/// The claim that a PV is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid; empty before they are bound.
+    pub uid: String,
+}
+
+/// A StorageClass.
+#[derive(Clone, Debug, Default)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its provisioner.
+    pub provisioner: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Whether it is marked as the default.
+    pub default: bool,
+    /// Whether it waits for the first pod.
+    pub waits: bool,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// A container as it was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its literal environment; no value where it comes from elsewhere.
+    pub env: BTreeMap<String, Option<String>>,
+    /// Command and arguments.
+    pub args: Vec<String>,
+}
+
+/// A container that isn't running.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// Its name.
+    pub container: String,
+    /// Its image.
+    pub image: String,
+    /// `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating`, `Error` …
+    pub reason: String,
+    /// More about it.
+    pub message: String,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it is to be gone.
+    pub deleting: Option<Timestamp>,
+    /// `Pending`, `Running`, `Succeeded` or `Failed`.
+    pub phase: String,
+    /// Whether all its containers are ready.
+    pub ready: bool,
+    /// Its node, once it has one.
+    pub node: String,
+    /// The claims it uses.
+    pub claims: Vec<String>,
+    /// NFS servers and paths that it mounts without a claim.
+    pub nfs: Vec<(String, String)>,
+    /// Why it isn't scheduled.
+    pub unschedulable: String,
+    /// Its containers that don't run.
+    pub stopped: Vec<Stopped>,
+    /// Whether it asks for a group on its volumes.
+    pub fs_group: bool,
+    /// Its labels, if it belongs to a provisioner or the control plane.
+    pub labels: BTreeMap<String, String>,
+    /// Its containers, under the same condition.
+    pub containers: Vec<Container>,
+}
+
+/// A Deployment, StatefulSet or DaemonSet.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// How many pods are wanted.
+    pub replicas: i32,
+    /// How many are ready.
+    pub ready: i32,
+    /// The labels of its pods.
+    pub labels: BTreeMap<String, String>,
+    /// Its service account.
+    pub service_account: String,
+    /// Its containers.
+    pub containers: Vec<Container>,
+    /// NFS volumes of its pods.
+    pub nfs: Vec<(String, String)>,
+    /// Its claim templates: name, class, size.
+    pub templates: Vec<(String, Option<String>, String)>,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// `k3s.io/node-args` and `rke2.io/node-args`.
+    pub server_args: Vec<(String, String)>,
+    /// Whether kubeadm made it.
+    pub kubeadm: bool,
+    /// The operating system's own name.
+    pub os: String,
+}
+
+/// An event.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// What it is about.
+    pub object: Option<Object>,
+    /// Its reason.
+    pub reason: String,
+    /// Its text.
+    pub message: String,
+    /// Who wrote it.
+    pub component: String,
+    /// The node it was written on.
+    pub host: String,
+    /// When it happened last.
+    pub last: Option<Timestamp>,
+}
+
+/// A lock of replicas.
+#[derive(Clone, Debug, Default)]
+pub struct Lock {
+    /// `Lease` or `Endpoints`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Who holds it; empty if nobody.
+    pub holder: String,
+    /// When it was renewed.
+    pub renewed: Option<Timestamp>,
+    /// How long it holds, in seconds.
+    pub term: i64,
+}
+
+/// A limit on claims' sizes.
+#[derive(Clone, Debug, Default)]
+pub struct Limit {
+    /// The LimitRange's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The item's place in it.
+    pub index: usize,
+    /// The least size of a claim.
+    pub min: Option<String>,
+    /// The greatest.
+    pub max: Option<String>,
+}
+
+/// The end of a container's log.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// Its lines.
+    pub text: String,
+}
+
+/// Whether a service account may do something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Right {
+    /// The account's namespace.
+    pub namespace: String,
+    /// The account.
+    pub account: String,
+    /// The API group.
+    pub group: String,
+    /// The resource.
+    pub resource: String,
+    /// Where; none for everywhere.
+    pub within: Option<String>,
+    /// What.
+    pub verb: String,
+    /// Whether it may.
+    pub allowed: bool,
+}
+
+impl Claim {
+    /// The claim as an object.
+    pub fn object(&self) -> Object {
+        Object::of("PersistentVolumeClaim", &self.namespace, &self.name)
+    }
+
+    /// Whether it waits for a volume and isn't going.
+    pub fn pending(&self) -> bool {
+        self.deleting.is_none() && matches!(self.phase.as_str(), "Pending" | "")
+    }
+}
+
+impl Volume {
+    /// The PV as an object.
+    pub fn object(&self) -> Object {
+        Object::cluster("PersistentVolume", &self.name)
+    }
+}
+
+impl Class {
+    /// The class as an object.
+    pub fn object(&self) -> Object {
+        Object::cluster("StorageClass", &self.name)
+    }
+}
+
+impl Pod {
+    /// The pod as an object.
+    pub fn object(&self) -> Object {
+        Object::of("Pod", &self.namespace, &self.name)
+    }
+
+    /// Whether it has ended by itself.
+    pub fn over(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+}
+
+impl Workload {
+    /// The workload as an object.
+    pub fn object(&self) -> Object {
+        Object::of(&self.kind, &self.namespace, &self.name)
+    }
+
+    /// Whether a pod is one of its own.
+    pub fn owns(&self, pod: &Pod) -> bool {
+        !self.labels.is_empty()
+            && pod.namespace == self.namespace
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| pod.labels.get(key) == Some(value))
+    }
+}
+
+impl Facts {
+    /// The minor version: 20 of `v1.20.2`.
+    pub fn minor(&self) -> Option<u32> {
+        let mut numbers = self.version.trim_start_matches('v').split('.');
+        let major: u32 = numbers.next()?.parse().ok()?;
+        let minor = numbers.next()?;
+        let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());
+        (major == 1).then(|| minor[..digits].parse().ok())?
+    }
+
+    /// Whether `what` was read.
+    pub fn knows(&self, what: &str) -> bool {
+        self.unread.iter().all(|unread| unread.what != what)
+    }
+
+    /// The class of this name.
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().find(|class| class.name == name)
+    }
+
+    /// The class that claims without one get now: the newest of those marked.
+    pub fn default_class(&self) -> Option<&Class> {
+        let marked = self.classes.iter().filter(|class| class.default);
+        marked.max_by_key(|class| class.created)
+    }
+
+    /// The events about an object, newest first.
+    pub fn about<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Event> {
+        let theirs = move |event: &&Event| event.object.as_ref() == Some(object);
+        self.events.iter().rev().filter(theirs)
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+use crate::doctor::report::{About, Skipped};
+
+fn report() -> Report {
+    let claim = Object::of("PersistentVolumeClaim", "default", "a");
+    let pod = Object::of("Pod", "default", "p");
+    let cause = Finding::new("NFS103", claim, "the claim's class <gold> doesn't exist & never did")
+        .seen("event ProvisioningFailed on pvc default/a", "storageclass.storage.k8s.io \"gold\" not found")
+        .mended_by("kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json", "takes silver")
+        .explaining([pod.clone()]);
+    Report {
+        findings: vec![cause, Finding::new("NFS118", pod, "the pod waits")],
+        checked: vec!["NFS103", "NFS118"],
+        skipped: vec![Skipped {
+            code: "NFS211",
+            reason: "csidrivers could not be read: forbidden".into(),
+        }],
+        cluster: About {
+            version: "v1.20.2".into(),
+            distribution: "K3s".into(),
+        },
+        scope: "1 claim".into(),
+    }
+}
+
+#[test]
+fn text_is_wrapped_but_for_commands() {
+    for width in [80, 140] {
+        let text = text(&report(), width, false);
+        for line in text.lines().filter(|line| !line.contains("kubectl")) {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+        assert!(
+            text.contains("\n    kubectl get pvc a -o json |\n      kubectl patch --local"),
+            "{text}"
+        );
+        // The pod stands under the cause, and nowhere else.
+        assert_eq!(text.matches("pod default/p").count(), 1, "{text}");
+        assert!(text.contains("Not checked: NFS211"), "{text}");
+        assert!(!text.contains('\x1b'));
+    }
+    assert!(super::text(&report(), 80, true).contains("\x1b[1;31mERROR NFS103\x1b[0m"));
+}
+
+#[test]
+fn commands_are_broken_where_a_shell_reads_on() {
+    for (command, lines) in [
+        ("a b", vec!["a b"]),
+        ("a | b && c", vec!["a |", "  b &&", "  c"]),
+        ("a 'x | y' | b", vec!["a 'x | y' |", "  b"]),
+    ] {
+        assert_eq!(command_lines(command), lines);
+    }
+}
+
+#[test]
+fn nothing_wrong_says_what_was_looked_at() {
+    let mut report = report();
+    report.findings.clear();
+    let text = text(&report, 80, false);
+    assert_eq!(
+        text,
+        "K3s v1.20.2; 1 claim\n\nNothing is wrong; 2 of 63 findings were looked for.\n\
+         Not checked: NFS211 (csidrivers could not be read: forbidden)\n"
+    );
+}
+
+#[test]
+fn json_has_the_fixed_shape() {
+    let value: Value = serde_json::from_str(&json(&report()).unwrap()).unwrap();
+    assert_eq!(
+        value["findings"][0],
+        json!({
+            "code": "NFS103", "severity": "error",
+            "object": {"kind": "PersistentVolumeClaim", "namespace": "default", "name": "a"},
+            "cause": "the claim's class <gold> doesn't exist & never did",
+            "evidence": [{"source": "event ProvisioningFailed on pvc default/a", "text": "storageclass.storage.k8s.io \"gold\" not found"}],
+            "confidence": "certain",
+            "fix": {"command": report().findings[0].fix.clone().unwrap().command, "automatic": true, "note": "takes silver"},
+            "explains": [{"kind": "Pod", "namespace": "default", "name": "p"}],
+        })
+    );
+    let keys: Vec<_> = value.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["checked", "cluster", "findings", "skipped"]);
+    assert_eq!(value["cluster"], json!({"version": "v1.20.2", "distribution": "K3s"}));
+    assert_eq!(value["skipped"][0]["code"], "NFS211");
+}
+
+#[test]
+fn junit_fails_what_counts() {
+    let junit = super::junit(&report(), |finding| finding.severity == Severity::Error);
+    assert!(junit.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{junit}");
+    assert!(junit.contains("&lt;gold&gt; doesn't exist &amp; never did"), "{junit}");
+    assert_eq!(xml("a\u{1}\u{1b}[0m\tb"), "a[0m\tb");
+}
+
+#[test]
+fn sarif_points_to_rules() {
+    let log: Value = serde_json::from_str(&sarif(&report()).unwrap()).unwrap();
+    let run = &log["runs"][0];
+    let result = &run["results"][0];
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "NFS103");
+    assert_eq!(result["level"], "error");
+    let place = &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
+    assert_eq!(place, "PersistentVolumeClaim/default/a");
+}

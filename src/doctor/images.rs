@@ -1,0 +1,124 @@
+//! What is known of provisioners' images (PURE).
+
+/// The image that is to be used instead of what fails: the last release of the successor.
+pub const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
+
+/// The tags that the successor was released under; those of its Helm chart, such as v4.0.17, are no images.
+const RELEASED: [&str; 3] = ["v4.0.0", "v4.0.1", "v4.0.2"];
+
+/// Repositories that get no new images, or were never meant for use.
+const FROZEN: [&str; 3] = ["k8s.gcr.io/", "gcr.io/k8s-staging-", "quay.io/external_storage/"];
+
+/// The last part of an image's repository: `nfs-client-provisioner` of `quay.io/x/nfs-client-provisioner:latest`.
+pub fn base(image: &str) -> &str {
+    let repository = image.split('@').next().unwrap_or(image);
+    let last = repository.rsplit('/').next().unwrap_or(repository);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// Its tag, if it has one.
+pub fn tag(image: &str) -> Option<&str> {
+    let repository = image.split('@').next()?;
+    Some(repository.rsplit('/').next()?.split_once(':')?.1)
+}
+
+/// Whether its client library can't refer to objects without a selfLink.
+pub fn needs_self_link(image: &str) -> bool {
+    base(image).starts_with("nfs-client-provisioner")
+}
+
+/// Whether it is one of the provisioners that make directories on an export.
+pub fn makes_directories(image: &str) -> bool {
+    needs_self_link(image) || base(image).starts_with("nfs-subdir-external-provisioner")
+}
+
+/// Whether it is nfsprov's own.
+pub fn is_nfsprov(image: &str) -> bool {
+    base(image).starts_with("nfsprov")
+}
+
+/// Whether it comes from a registry that is frozen or was for staging.
+pub fn frozen(image: &str) -> Option<&'static str> {
+    FROZEN.into_iter().find(|prefix| image.starts_with(prefix))
+}
+
+/// The same image where it is kept now.
+pub fn moved(image: &str) -> String {
+    match image.strip_prefix("k8s.gcr.io/") {
+        Some(rest) => format!("registry.k8s.io/{rest}"),
+        None => CURRENT.to_owned(),
+    }
+}
+
+/// Whether its tag is one of the chart's, which no image has.
+pub fn is_chart_version(image: &str) -> bool {
+    let released = |tag: &str| RELEASED.contains(&tag) || !tag.starts_with("v4.0.");
+    base(image) == "nfs-subdir-external-provisioner" && tag(image).is_some_and(|tag| !released(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_told_apart() {
+        // Image; needs selfLink; frozen; a chart's version.
+        for (image, self_link, is_frozen, chart) in [
+            (
+                "quay.io/external_storage/nfs-client-provisioner:latest",
+                true,
+                true,
+                false,
+            ),
+            (
+                "quay.io/external_storage/nfs-client-provisioner:v3.1.0-k8s1.11",
+                true,
+                true,
+                false,
+            ),
+            (
+                "quay.io/external_storage/nfs-client-provisioner-arm:v2",
+                true,
+                true,
+                false,
+            ),
+            ("mirror:5000/nfs-client-provisioner@sha256:00", true, false, false),
+            (
+                "gcr.io/k8s-staging-sig-storage/nfs-subdir-external-provisioner:v4.0.0",
+                false,
+                true,
+                false,
+            ),
+            (
+                "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2",
+                false,
+                true,
+                false,
+            ),
+            (
+                "registry.cn-beijing.aliyuncs.com/pylixm/nfs-subdir-external-provisioner:v4.0.0",
+                false,
+                false,
+                false,
+            ),
+            (
+                "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
+                false,
+                false,
+                true,
+            ),
+            (CURRENT, false, false, false),
+            ("busybox", false, false, false),
+        ] {
+            assert_eq!(needs_self_link(image), self_link, "{image}");
+            assert_eq!(frozen(image).is_some(), is_frozen, "{image}");
+            assert_eq!(is_chart_version(image), chart, "{image}");
+        }
+        assert_eq!(
+            moved("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"),
+            CURRENT
+        );
+        assert_eq!(tag("localhost:5000/a/b:c@sha256:d"), Some("c"));
+        assert_eq!(tag("localhost:5000/a/b"), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Which PV the controller manager would give a claim, and how near the others come (PURE).
+//!
+//! The rules are those of `FindMatchingVolume` in Kubernetes' persistent volume controller, without the parts that
+//! concern nodes. A mismatch makes no event of its own, so a doctor has to do the matching itself.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::facts::{Claim, Volume};
+use super::quantity;
+
+/// What a claim asks of a PV, beside its class.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// The size in thousandths of a byte.
+    pub bytes: i128,
+    /// Access modes, all of which the PV must have.
+    pub modes: Vec<String>,
+    /// `Filesystem` or `Block`.
+    pub volume_mode: String,
+    /// Labels that the PV must have.
+    pub selector: Option<LabelSelector>,
+}
+
+/// A field in which a PV does not fit a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Another class.
+    Class,
+    /// It is too small.
+    Size,
+    /// It lacks access modes: these.
+    Modes(Vec<String>),
+    /// Its labels don't match: these requirements.
+    Selector(Vec<String>),
+    /// Block against Filesystem.
+    VolumeMode,
+    /// It is being deleted.
+    Terminating,
+    /// It belonged to a claim that is gone.
+    Released,
+    /// It is another claim's.
+    Claimed,
+    /// It is reserved for this claim's name and another uid.
+    OtherUid,
+    /// Its phase is none that is given away.
+    Phase,
+}
+
+/// A PV and what keeps a claim from it.
+#[derive(Clone, Debug)]
+pub struct Near<'a> {
+    /// The PV.
+    pub volume: &'a Volume,
+    /// Why it isn't given; empty if it will be.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// The class that a claim's PV must have.
+pub fn class(claim: &Claim) -> &str {
+    claim.class.as_deref().unwrap_or_default()
+}
+
+/// What keeps `claim` from `volume`.
+pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
+    let mut found = Vec::new();
+    let wish = &claim.wish;
+    if volume.class != class(claim) {
+        found.push(Mismatch::Class);
+    }
+    if volume.capacity.unwrap_or_default() < wish.bytes {
+        found.push(Mismatch::Size);
+    }
+    let lacking: Vec<_> = wish
+        .modes
+        .iter()
+        .filter(|mode| !volume.modes.contains(mode))
+        .cloned()
+        .collect();
+    if !lacking.is_empty() {
+        found.push(Mismatch::Modes(lacking));
+    }
+    // A claim that names its PV is bound to it whatever its labels.
+    let unmet = match claim.volume.is_empty() {
+        true => unmet(wish.selector.as_ref(), &volume.labels),
+        false => Vec::new(),
+    };
+    if !unmet.is_empty() {
+        found.push(Mismatch::Selector(unmet));
+    }
+    if volume.volume_mode != wish.volume_mode {
+        found.push(Mismatch::VolumeMode);
+    }
+    if volume.deleting.is_some() {
+        found.push(Mismatch::Terminating);
+    }
+    let same = |reference: &super::facts::ClaimRef| {
+        (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
+    };
+    match &volume.claim {
+        Some(reference) if same(reference) && (reference.uid.is_empty() || reference.uid == claim.uid) => {}
+        Some(reference) if same(reference) => found.push(Mismatch::OtherUid),
+        Some(_) if matches!(volume.phase.as_str(), "Released" | "Failed") => found.push(Mismatch::Released),
+        Some(_) => found.push(Mismatch::Claimed),
+        None if !matches!(volume.phase.as_str(), "Available" | "") => found.push(Mismatch::Phase),
+        None => {}
+    }
+    found
+}
+
+/// The requirements of a selector that labels don't meet, as kubectl writes them.
+pub fn unmet(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> Vec<String> {
+    let Some(selector) = selector else {
+        return Vec::new();
+    };
+    let mut unmet: Vec<String> = selector
+        .match_labels
+        .iter()
+        .flatten()
+        .filter(|(key, value)| labels.get(*key) != Some(value))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    for requirement in selector.match_expressions.iter().flatten() {
+        let key = &requirement.key;
+        let value = labels.get(key);
+        let values = requirement.values.as_deref().unwrap_or_default();
+        let among = value.is_some_and(|value| values.contains(value));
+        let (met, text) = match requirement.operator.as_str() {
+            "In" => (among, format!("{key} in ({})", values.join(","))),
+            "NotIn" => (!among, format!("{key} notin ({})", values.join(","))),
+            "Exists" => (value.is_some(), key.clone()),
+            _ => (value.is_none(), format!("!{key}")),
+        };
+        if !met {
+            unmet.push(text);
+        }
+    }
+    unmet
+}
+
+/// How far a mismatch is from a fit: what one edit mends comes first, what is somebody else's last.
+fn weight(mismatch: &Mismatch) -> u32 {
+    match mismatch {
+        Mismatch::Size | Mismatch::Modes(_) | Mismatch::Selector(_) | Mismatch::OtherUid => 2,
+        Mismatch::VolumeMode | Mismatch::Terminating | Mismatch::Released => 3,
+        Mismatch::Class | Mismatch::Phase => 4,
+        Mismatch::Claimed => 9,
+    }
+}
+
+/// PVs by how near they come to a claim, nearest first; of those equally near the one nearest in size.
+///
+/// Left out is what nobody could take for near: PVs that are Bound to other claims, and PVs of another class that
+/// don't fit otherwise either.
+pub fn rank<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
+    let near = |volume: &'a Volume| {
+        let mismatches = compare(claim, volume);
+        let far = mismatches.contains(&Mismatch::Claimed) && volume.phase == "Bound"
+            || mismatches.contains(&Mismatch::Class) && mismatches.len() > 1;
+        (!far).then_some(Near { volume, mismatches })
+    };
+    let mut ranked: Vec<_> = volumes.into_iter().filter_map(near).collect();
+    ranked.sort_by_key(|near| {
+        let distance: u32 = near.mismatches.iter().map(weight).sum();
+        let size = near.volume.capacity.unwrap_or_default().abs_diff(claim.wish.bytes);
+        (distance, size, &near.volume.name)
+    });
+    ranked
+}
+
+/// A mismatch as people say it: `its size (1Gi < 5Gi)`.
+pub fn describe(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
+    let or_none = |class: &str| match class {
+        "" => "none".to_owned(),
+        class => class.to_owned(),
+    };
+    let owner = || {
+        let claim = volume.claim.clone().unwrap_or_default();
+        format!("{}/{}", claim.namespace, claim.name)
+    };
+    match mismatch {
+        Mismatch::Class => format!("its class ({}, not {})", or_none(&volume.class), or_none(class(claim))),
+        Mismatch::Size => format!("its size ({} < {})", volume.size, quantity::print(claim.wish.bytes)),
+        Mismatch::Modes(lacking) => format!(
+            "its access modes ({} without {})",
+            volume.modes.join(","),
+            lacking.join(",")
+        ),
+        Mismatch::Selector(unmet) => format!("its labels (the selector wants {})", unmet.join(", ")),
+        Mismatch::VolumeMode => format!(
+            "its volumeMode ({}, not {})",
+            volume.volume_mode, claim.wish.volume_mode
+        ),
+        Mismatch::Terminating => "being deleted".to_owned(),
+        Mismatch::Released => format!("being Released (it was {}'s)", owner()),
+        Mismatch::Claimed => format!("being reserved for {}", owner()),
+        Mismatch::OtherUid => format!("being reserved for an earlier {} (another uid)", owner()),
+        Mismatch::Phase => format!("its phase ({})", volume.phase),
+    }
+}
+
+/// A near miss in one line: `PV a fits but for its size (1Gi < 5Gi)`.
+pub fn explain(near: &Near<'_>, claim: &Claim) -> String {
+    let name = &near.volume.name;
+    let all: Vec<_> = near
+        .mismatches
+        .iter()
+        .map(|mismatch| describe(mismatch, claim, near.volume))
+        .collect();
+    match all.is_empty() {
+        true => format!("PV {name} fits"),
+        false => format!("PV {name} fits but for {}", all.join(" and ")),
+    }
+}
+
+#[cfg(test)]
+#[path = "matching_tests.rs"]
+mod tests;

@@ -1,0 +1,229 @@
+//! Findings in order, causes above symptoms, and what was and wasn't checked (PURE).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::checks::distribution;
+use super::explain::{self, CATALOGUE};
+use super::facts::{Claim, Facts, Pod};
+use super::{Finding, Object, Severity, provisioners};
+
+/// All that is to be said.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Causes before symptoms, errors before warnings.
+    pub findings: Vec<Finding>,
+    /// The codes that were checked.
+    pub checked: Vec<&'static str>,
+    /// The codes that were not, and why.
+    pub skipped: Vec<Skipped>,
+    /// What was looked at.
+    pub cluster: About,
+    /// How much was looked at, for people.
+    #[serde(skip)]
+    pub scope: String,
+}
+
+/// A code that was not checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Its code.
+    pub code: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// A cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Its version, as `v1.20.2`.
+    pub version: String,
+    /// `kubeadm`, `K3s`, `RKE2`, …, else `Kubernetes`.
+    pub distribution: String,
+}
+
+impl Report {
+    /// The report on a cluster whose API server gave no answer.
+    pub fn unreachable(url: &str, why: &str) -> Self {
+        let finding = Finding::new(
+            "NFS001",
+            Object::cluster("Cluster", url),
+            format!("the API server does not answer: {why}"),
+        )
+        .seen("the URL that was tried", url)
+        .mended_by_hand("is the server up, and is this the right context (kubectl config get-contexts)?");
+        let reason = "the API server does not answer";
+        Self {
+            findings: vec![finding],
+            checked: vec!["NFS001"],
+            skipped: CATALOGUE[1..]
+                .iter()
+                .map(|entry| Skipped {
+                    code: entry.code,
+                    reason: reason.to_owned(),
+                })
+                .collect(),
+            cluster: About::default(),
+            scope: String::new(),
+        }
+    }
+
+    /// Puts findings in order.
+    ///
+    /// Codes in `ignored` are left out, and listed as not checked. With `targets`, only what is about them, explains
+    /// them or serves them is kept.
+    pub fn new(facts: &Facts, found: Vec<Finding>, ignored: &[&'static str], targets: &[Object]) -> Self {
+        let mut findings: Vec<_> = found
+            .into_iter()
+            .filter(|finding| !ignored.contains(&finding.code))
+            .collect();
+        link(facts, &mut findings);
+        if !targets.is_empty() {
+            let wanted = around(facts, targets);
+            let about = |finding: &Finding| {
+                let cluster = finding.object.kind == "Cluster";
+                cluster
+                    || wanted.contains(&finding.object)
+                    || finding.explains.iter().any(|object| wanted.contains(object))
+            };
+            findings.retain(about);
+        }
+        findings.sort_by(|one, other| order(one).cmp(&order(other)));
+        let (checked, skipped) = coverage(facts, ignored);
+        Self {
+            findings,
+            checked,
+            skipped,
+            cluster: About {
+                version: facts.version.clone(),
+                distribution: distribution(facts).to_owned(),
+            },
+            scope: scope(facts),
+        }
+    }
+
+    /// How many findings there are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
+}
+
+fn is_symptom(finding: &Finding) -> bool {
+    explain::find(finding.code).is_some_and(|entry| entry.symptom)
+}
+
+fn order(finding: &Finding) -> (bool, Severity, &str, &Object) {
+    (is_symptom(finding), finding.severity, finding.code, &finding.object)
+}
+
+/// Puts the pods that show symptoms under the causes of their claims.
+fn link(facts: &Facts, findings: &mut [Finding]) {
+    let pods: HashMap<Object, &Pod> = facts.pods.iter().map(|pod| (pod.object(), pod)).collect();
+    let mut waiting: HashMap<Object, Vec<Object>> = HashMap::new();
+    for symptom in findings.iter().filter(|finding| is_symptom(finding)) {
+        for claim in pods.get(&symptom.object).into_iter().flat_map(|pod| &pod.claims) {
+            let namespace = symptom.object.namespace.as_deref().unwrap_or_default();
+            let claim = Object::of("PersistentVolumeClaim", namespace, claim);
+            waiting.entry(claim).or_default().push(symptom.object.clone());
+        }
+    }
+    for cause in findings.iter_mut().filter(|finding| !is_symptom(finding)) {
+        let claims = cause.explains.iter().chain([&cause.object]);
+        let pods: Vec<Object> = claims
+            .filter_map(|claim| waiting.get(claim))
+            .flatten()
+            .cloned()
+            .collect();
+        let mut known: HashSet<Object> = cause.explains.iter().cloned().collect();
+        cause
+            .explains
+            .extend(pods.into_iter().filter(|pod| known.insert(pod.clone())));
+    }
+}
+
+/// The objects that a question about `targets` is about: their claims, volumes and classes too.
+fn around(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
+    let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
+    let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));
+    let of_pods = pods.flat_map(|pod| {
+        let claims = pod.claims.iter();
+        claims.map(|claim| Object::of("PersistentVolumeClaim", &pod.namespace, claim))
+    });
+    let volumes = facts.volumes.iter().filter(|volume| targets.contains(&volume.object()));
+    let of_volumes = volumes.filter_map(|volume| {
+        let claim = volume.claim.as_ref()?;
+        Some(Object::of("PersistentVolumeClaim", &claim.namespace, &claim.name))
+    });
+    wanted.extend(of_pods.chain(of_volumes).collect::<Vec<_>>());
+    let claims: Vec<&Claim> = facts
+        .claims
+        .iter()
+        .filter(|claim| wanted.contains(&claim.object()))
+        .collect();
+    for claim in claims {
+        if !claim.volume.is_empty() {
+            wanted.insert(Object::cluster("PersistentVolume", &claim.volume));
+        }
+        if let Some(class) = claim.class.as_deref().and_then(|class| facts.class(class)) {
+            wanted.insert(class.object());
+            let served = provisioners::all(facts).into_iter();
+            wanted.extend(
+                served
+                    .filter(|one| one.name == Some(&class.provisioner))
+                    .map(|one| one.workload.object()),
+            );
+        }
+    }
+    wanted
+}
+
+fn coverage(facts: &Facts, ignored: &[&'static str]) -> (Vec<&'static str>, Vec<Skipped>) {
+    let unread: BTreeMap<&str, &str> = facts
+        .unread
+        .iter()
+        .map(|unread| (unread.what.as_str(), unread.why.as_str()))
+        .collect();
+    let (mut checked, mut skipped) = (Vec::new(), Vec::new());
+    for entry in CATALOGUE {
+        let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));
+        let reason = match (ignored.contains(&entry.code), missing) {
+            (true, _) => Some("--ignore".to_owned()),
+            (false, Some((what, why))) => Some(format!("{what} could not be read: {why}")),
+            (false, None) => None,
+        };
+        match reason {
+            Some(reason) => skipped.push(Skipped {
+                code: entry.code,
+                reason,
+            }),
+            None => checked.push(entry.code),
+        }
+    }
+    (checked, skipped)
+}
+
+fn scope(facts: &Facts) -> String {
+    let one_or_many = |count: usize, one: &str, many: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    };
+    let place = match &facts.namespace {
+        Some(namespace) => format!("of namespace {namespace}"),
+        None => "of all namespaces".to_owned(),
+    };
+    format!(
+        "{} {place}, {}, {}, {}",
+        one_or_many(facts.claims.len(), "claim", "claims"),
+        one_or_many(facts.volumes.len(), "PV", "PVs"),
+        one_or_many(facts.classes.len(), "class", "classes"),
+        one_or_many(provisioners::all(facts).len(), "NFS provisioner", "NFS provisioners"),
+    )
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,116 @@
+use super::*;
+use crate::doctor::facts::{Class, Unread};
+
+fn claim(name: &str) -> Claim {
+    Claim {
+        namespace: "default".into(),
+        name: name.into(),
+        phase: "Pending".into(),
+        class: Some("nfs".into()),
+        ..Claim::default()
+    }
+}
+
+fn pod(name: &str, claim: &str) -> Pod {
+    Pod {
+        namespace: "default".into(),
+        name: name.into(),
+        claims: vec![claim.into()],
+        ..Pod::default()
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        version: "v1.20.2".into(),
+        namespace: Some("default".into()),
+        claims: vec![claim("a"), claim("b")],
+        pods: vec![pod("p", "a"), pod("q", "b")],
+        classes: vec![Class {
+            name: "nfs".into(),
+            ..Class::default()
+        }],
+        ..Facts::default()
+    }
+}
+
+/// A cause of a's, its pod's symptom, a warning, and another pod's symptom.
+fn found() -> Vec<Finding> {
+    let class = Object::cluster("StorageClass", "nfs");
+    vec![
+        Finding::new("NFS118", pod("p", "a").object(), "waits"),
+        Finding::new("NFS501", Object::cluster("PersistentVolume", "v"), "released"),
+        Finding::new("NFS201", class, "nobody").explaining([claim("a").object()]),
+        Finding::new("NFS118", pod("q", "b").object(), "waits"),
+        Finding::new("NFS103", claim("b").object(), "no class"),
+    ]
+}
+
+fn titles(report: &Report) -> Vec<String> {
+    let findings = report.findings.iter();
+    findings
+        .map(|finding| format!("{} {}", finding.code, finding.object.title()))
+        .collect()
+}
+
+#[test]
+fn causes_stand_above_symptoms_and_errors_above_warnings() {
+    let report = Report::new(&facts(), found(), &[], &[]);
+    assert_eq!(
+        titles(&report),
+        [
+            "NFS103 pvc default/b",
+            "NFS201 storageclass nfs",
+            "NFS501 pv v",
+            "NFS118 pod default/p",
+            "NFS118 pod default/q",
+        ]
+    );
+    let explains: Vec<_> = report.findings[1].explains.iter().map(Object::title).collect();
+    assert_eq!(
+        explains,
+        ["pvc default/a", "pod default/p"],
+        "the pod stands under its claim's cause"
+    );
+}
+
+#[test]
+fn a_question_about_one_object_is_answered_by_what_concerns_it() {
+    for (target, wanted) in [
+        (claim("b").object(), vec!["NFS103 pvc default/b"]),
+        (
+            pod("p", "a").object(),
+            vec!["NFS201 storageclass nfs", "NFS118 pod default/p"],
+        ),
+        (Object::cluster("PersistentVolume", "v"), vec!["NFS501 pv v"]),
+    ] {
+        let found = found().into_iter().filter(|finding| {
+            // b's class concerns b too; here it is out of the way.
+            finding.code != "NFS201" || target.name != "b"
+        });
+        let report = Report::new(&facts(), found.collect(), &[], std::slice::from_ref(&target));
+        assert_eq!(titles(&report), wanted, "{}", target.title());
+    }
+}
+
+#[test]
+fn what_is_ignored_or_not_read_is_not_checked() {
+    let mut facts = facts();
+    facts.unread.push(Unread {
+        what: "csidrivers".into(),
+        why: "forbidden".into(),
+        forbidden: true,
+    });
+    let report = Report::new(&facts, found(), &["NFS103"], &[]);
+    assert!(!titles(&report).iter().any(|title| title.starts_with("NFS103")));
+    let skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|skipped| format!("{} {}", skipped.code, skipped.reason))
+        .collect();
+    assert_eq!(
+        skipped,
+        ["NFS103 --ignore", "NFS211 csidrivers could not be read: forbidden"]
+    );
+    assert_eq!(report.checked.len() + report.skipped.len(), CATALOGUE.len());
+}

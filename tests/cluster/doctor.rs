@@ -1,0 +1,313 @@
+//! `doctor` on healthy clusters and on ones that it may not read; and how the fault tests use it.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::discovery::ApiResource;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: doctor_gives_no_false_alarm,
+    Lab: doctor_passes_nothing_it_may_not_read,
+    Lab: doctor_says_the_same_of_a_dump,
+}
+
+/// A claim that a provisioner is to be missed for has to wait a while first.
+pub const LATE: std::time::Duration = std::time::Duration::from_secs(90);
+
+/// One run of `doctor -o json`.
+pub struct Diagnosis {
+    pub report: Value,
+    pub code: i32,
+}
+
+impl Diagnosis {
+    /// Errors and warnings as `CODE kind/name`, in the report's order.
+    pub fn findings(&self) -> Vec<String> {
+        let all = self.report["findings"].as_array().into_iter().flatten();
+        let serious = all.filter(|finding| finding["severity"] != "info");
+        serious.map(title).collect()
+    }
+
+    /// The first of them.
+    pub fn first(&self) -> Option<&Value> {
+        let mut all = self.report["findings"].as_array().into_iter().flatten();
+        all.find(|finding| finding["severity"] != "info")
+    }
+}
+
+fn title(finding: &Value) -> String {
+    let object = &finding["object"];
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!(
+        "{} {}/{}",
+        word(&finding["code"]),
+        word(&object["kind"]),
+        word(&object["name"])
+    )
+}
+
+impl Scene {
+    /// Runs the doctor in the scene's namespace.
+    pub async fn doctor(&self, more: &[&str]) -> Result<Diagnosis> {
+        let args = [&["doctor", "-o", "json"], more].concat();
+        let (stdout, stderr, code) = said(&self.nfsprov(&args).await?);
+        let report = serde_json::from_str(&stdout).with_context(|| format!("doctor says {stdout:?} and {stderr:?}"))?;
+        Ok(Diagnosis { report, code })
+    }
+
+    /// Waits until the doctor names `wanted` first, and gives that finding.
+    pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
+        let end = Instant::now() + LATE;
+        loop {
+            let diagnosis = self.doctor(&[]).await?;
+            if let Some(first) = diagnosis.first().filter(|first| title(first) == wanted) {
+                let error = first["severity"] == "error";
+                ensure!(
+                    diagnosis.code == i32::from(error),
+                    "{wanted}: exit status {}",
+                    diagnosis.code
+                );
+                return Ok(first.clone());
+            }
+            ensure!(
+                Instant::now() < end,
+                "doctor never says {wanted} first, but {:?}",
+                diagnosis.findings()
+            );
+            sleep(std::time::Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Waits until the doctor has nothing to say.
+    pub async fn healthy(&self, after: &str) -> Result<()> {
+        let end = Instant::now() + LATE;
+        loop {
+            let diagnosis = self.doctor(&[]).await?;
+            if diagnosis.findings().is_empty() {
+                ensure!(diagnosis.code == 0, "exit status {}", diagnosis.code);
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < end,
+                "after {after}, doctor says {:?}",
+                diagnosis.findings()
+            );
+            sleep(std::time::Duration::from_millis(300)).await;
+        }
+    }
+
+    /// The whole of it: the doctor names `wanted` first, its fix is run as it is printed, the doctor is content.
+    pub async fn mended(&self, wanted: &str) -> Result<String> {
+        let finding = self.diagnosed(wanted).await?;
+        let fix = finding["fix"]["command"]
+            .as_str()
+            .with_context(|| format!("{wanted} has no fix"))?;
+        let output = self.shell(fix).await?;
+        let (_, stderr, code) = said(&output);
+        ensure!(code == 0, "{wanted}: {fix}\n{stderr}");
+        self.healthy(&format!("{wanted}: {fix}")).await?;
+        Ok(fix.to_owned())
+    }
+
+    /// A shell with kubectl, nfsprov and the cluster, as an administrator has it.
+    fn shell_command(&self, line: &str) -> Result<Command> {
+        let kubectl = self.stage.lane()?.find()?.kubectl;
+        let nfsprov = Path::new(NFSPROV).parent().context("nfsprov is nowhere")?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [kubectl, nfsprov.to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&path));
+        let path: OsString = std::env::join_paths(folders)?;
+        let mut command = Command::new("bash");
+        command.args(["-o", "pipefail", "-c", line]);
+        command.env("PATH", path).env("KUBECONFIG", &self.kubeconfig);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// Runs a command line to its end.
+    pub async fn shell(&self, line: &str) -> Result<Output> {
+        let mut command = self.shell_command(line)?;
+        let ended = timeout(PATIENCE, command.output()).await;
+        Ok(ended.with_context(|| format!("it does not end: {line}"))??)
+    }
+
+    /// Runs a command line while something else is waited for.
+    pub async fn shell_during<T>(&self, line: &str, during: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut command = self.shell_command(&format!("exec {line}"))?;
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let done = during.await;
+        child.kill().await?;
+        done
+    }
+
+    /// Applies objects of any kind, in the scene's namespace where they have one.
+    pub async fn apply(&self, objects: &[Value]) -> Result<()> {
+        for object in objects {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+            let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+            let cluster = matches!(
+                kind.as_str(),
+                "PersistentVolume" | "StorageClass" | "CSIDriver" | "ClusterRole" | "ClusterRoleBinding" | "Node"
+            );
+            let api: Api<DynamicObject> = match cluster {
+                true => Api::all_with(self.client.clone(), &resource),
+                false => Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
+            };
+            let name = text(&object["metadata"]["name"]);
+            let params = PatchParams::apply("test").force();
+            let applied = api.patch(&name, &params, &Patch::Apply(object)).await;
+            applied.with_context(|| format!("{kind} {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Writes into pods' statuses what a kubelet would, since the lab's clusters have none: that they run.
+    pub fn play_kubelet(&self) -> tokio::task::JoinHandle<()> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        tokio::spawn(async move {
+            let status = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+            let mut events = Box::pin(watcher(pods.clone(), watcher::Config::default()).applied_objects());
+            while let Some(event) = futures::StreamExt::next(&mut events).await {
+                let waits =
+                    |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
+                if let Some(pod) = event.ok().filter(waits) {
+                    let params = PatchParams::default();
+                    // A pod that is gone needs no status.
+                    _ = pods
+                        .patch_status(&pod.name_any(), &params, &Patch::Merge(&status))
+                        .await;
+                }
+            }
+        })
+    }
+}
+
+async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.another_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.healthy("nothing").await?;
+    scene.class(json!({})).await?;
+    let class = |name: &str, provisioner: &str, mode: &str| {
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+               "provisioner": provisioner, "volumeBindingMode": mode})
+    };
+    let local = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "local"},
+        "spec": {"storageClassName": "local", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                 "local": {"path": "/mnt"}, "nodeAffinity": {"required": {"nodeSelectorTerms": [
+                     {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}]}}},
+    });
+    scene
+        .apply(&[
+            class("late", &scene.provisioner, "WaitForFirstConsumer"),
+            class("local", "kubernetes.io/no-provisioner", "WaitForFirstConsumer"),
+            class("csi", "disk.csi.example.com", "Immediate"),
+            json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "disk.csi.example.com"}, "spec": {}}),
+            local,
+        ])
+        .await?;
+    let _provisioner = scene.watch(&[]).await?;
+    for class in ["late", "local", "csi"] {
+        scene.claim(class, json!({"storageClassName": class})).await?;
+    }
+    // While claims are being served, at any moment.
+    for number in 0..30 {
+        scene.claim(&format!("a-{number}"), json!({})).await?;
+    }
+    loop {
+        let diagnosis = scene.doctor(&[]).await?;
+        ensure!(
+            diagnosis.code == 0 && diagnosis.findings().is_empty(),
+            "{:?}",
+            diagnosis.findings()
+        );
+        let claims = scene.claims().list(&ListParams::default()).await?;
+        let bound = |claim: &&k8s_openapi::api::core::v1::PersistentVolumeClaim| {
+            claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound")
+        };
+        if claims.iter().filter(bound).count() == 30 {
+            break;
+        }
+    }
+    scene.event("csi", "ExternalProvisioning").await?;
+    let everywhere = scene.doctor(&["-A", "--fail-on", "warning"]).await?;
+    ensure!(everywhere.code == 0, "{:?}", everywhere.findings());
+    let text = scene.nfsprov(&["doctor", "-A"]).await?;
+    let (stdout, _, _) = said(&text);
+    ensure!(stdout.contains("Nothing is wrong"), "{stdout}");
+    plane.stop().await
+}
+
+async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.another_control_plane().await?;
+    let mut scene = stage.scene_on(plane.kubeconfig()).await?;
+    let admin = scene.kubeconfig.clone();
+    scene.claim("a", json!({"storageClassName": ""})).await?;
+    scene.kubeconfig = plane.kubeconfig_for("somebody", &[])?;
+    let nothing = scene.doctor(&[]).await?;
+    ensure!(nothing.code == 3, "exit status {}", nothing.code);
+    ensure!(
+        nothing.findings() == ["NFS002 Cluster/RBAC"],
+        "{:?}",
+        nothing.findings()
+    );
+    let skipped = |diagnosis: &Diagnosis| diagnosis.report["skipped"].as_array().map_or(0, Vec::len);
+    ensure!(skipped(&nothing) > 40, "{}", nothing.report["skipped"]);
+    // An administrator grants what the finding prints.
+    let finding = nothing.first().context("no finding")?;
+    let fix = finding["fix"]["command"].as_str().context("no fix")?.to_owned();
+    scene.kubeconfig = admin;
+    let (_, stderr, code) = said(&scene.shell(&fix).await?);
+    ensure!(code == 0, "{fix}: {stderr}");
+    scene.kubeconfig = plane.kubeconfig_for("somebody", &[])?;
+    scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
+    let granted = scene.doctor(&[]).await?;
+    ensure!(skipped(&granted) == 0, "{}", granted.report["skipped"]);
+    plane.stop().await
+}
+
+async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.another_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.claim("a", json!({"storageClassName": ""})).await?;
+    scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
+    let live = scene.doctor(&[]).await?;
+    let directory = scene.stage.file("dump").display().to_string();
+    let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--dump", &directory]).await?);
+    ensure!(code == 0, "{stderr}");
+    let dumped = scene.doctor(&["--from-dump", &directory]).await?;
+    ensure!(
+        dumped.report == live.report,
+        "{:#}\nis not\n{:#}",
+        dumped.report,
+        live.report
+    );
+    // The same from what kubectl prints, as far as it goes.
+    let plain = scene.stage.file("plain").display().to_string();
+    let get = format!(
+        "mkdir {plain} && cd {plain} && for kind in pvc pv sc po deploy sts no ev csidriver csinode lease limits; do \
+         kubectl get $kind -A -o json > $kind.json; done && kubectl version -o json > version.json"
+    );
+    let (_, stderr, code) = said(&scene.shell(&get).await?);
+    ensure!(code == 0, "{stderr}");
+    let plain = scene.doctor(&["--from-dump", &plain]).await?;
+    ensure!(plain.findings() == live.findings(), "{:?}", plain.findings());
+    plane.stop().await
+}
