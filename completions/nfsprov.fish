@@ -28,7 +28,7 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -l kubeconfig -d 'Kubeconf
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_needs_command" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -37,6 +37,7 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -s h -l help -d 'Print hel
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "status" -d 'Show the claims and volumes that are on NFS'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "templates" -d 'The templates that create fills'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "completions" -d 'Write the completion script of a shell to stdout'
@@ -46,7 +47,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_s
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -85,7 +86,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -113,7 +114,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -148,7 +149,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l default -d 'Make it the class of claims that name none'
@@ -183,7 +184,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l default -d 'Make it the class of claims that name none'
@@ -205,7 +206,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -236,7 +237,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -267,7 +268,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -293,7 +294,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -313,8 +314,9 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l server -d 'NFS server, as the nodes reach it' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l name -d 'Name of the provisioner, as in the classes' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'How directories are made: nfs (over the protocol, no mount needed) or dir:/MOUNT (in a mounted copy of the export)' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'How many claims are worked on at once' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'How directories are made: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server\'s shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l allow-export -d 'A further export that a class may name by its parameters server and path; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'How many claims are worked on at once on each export' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-namespace -d 'Namespace of the Lease [default: the namespace of -n, else the context\'s or the pod\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l metrics-addr -d 'With --watch, serve /metrics, /healthz and /readyz on this address' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l log-format -d 'How logs are written' -r -f -a "text\t'For people'
@@ -322,20 +324,65 @@ json\t'A JSON object a line'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'How the result of one pass is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
 json\t'A JSON array'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l watch -d 'Keep serving until SIGINT or SIGTERM, instead of one pass over what waits now'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l dry-run -d 'Say what would be made, and make nothing'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l leader-elect -d 'Serve only while holding the Lease of the provisioner\'s name, so that of several replicas one serves'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s v -l verbose -d 'Log more (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s o -l output -d 'How the report is written' -r -f -a "table\t'For people'
+json\t'A JSON object'
+junit\t'A JUnit test suite'
+sarif\t'A SARIF 2.1.0 log'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ignore -d 'Leave this finding out; may be given again' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fail-on -d 'From which severity on the exit status is 1' -r -f -a "error\t'Errors'
+warning\t'Errors and warnings'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
 json\t'A JSON array'"
@@ -343,7 +390,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l kubeconfig -d
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s A -l all-namespaces -d 'Claims of all namespaces'
@@ -355,7 +402,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fis
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -368,7 +415,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_se
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -382,7 +429,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l kubeconf
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -394,7 +441,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l kubeconfig -d 'K
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l color -d 'When to colour logs' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -402,17 +449,19 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s v -l verbose -d 
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "status" -d 'Show the claims and volumes that are on NFS'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "templates" -d 'The templates that create fills'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision status templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "status" -d 'Show the claims and volumes that are on NFS'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "templates" -d 'The templates that create fills'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pv" -d 'A static volume on an existing export'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pvc" -d 'A claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "storageclass" -d 'A class of volumes made on demand'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pod" -d 'A pod that uses a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'
