@@ -166,7 +166,7 @@ fn one_library_has_one_place() {
         ("rustix::fs", "export/mounted.rs"),
         ("rustix::event", "host/ssh.rs"),
         ("ssh2::", "host/ssh.rs"),
-        ("ring::", "host/"),
+        ("use ring::", "host/"),
         ("base64::", "host/"),
         ("prometheus_client::", "provisioner/metrics.rs"),
         ("hyper::", "provisioner/http.rs"),

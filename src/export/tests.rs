@@ -288,7 +288,7 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
             let (mut done, mut refused) = (0, 0);
             runtime.block_on(async {
                 // Until both have been seen often: the name is a directory half of the time.
-                while done < 10 || refused < 10 {
+                while done < 5 || refused < 5 {
                     for result in [
                         export
                             .make(&path("real/new"), Attributes::mode(0o1777))
