@@ -28,6 +28,9 @@ const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
 /// What the client library says, in a general error of its own, of a session that is lost.
 const SESSION_LOST: [&str; 2] = ["session slot table closed", "exceed negotiated maximum"];
 
+/// The system's number for a port that this process may not have.
+const EACCES: i32 = 13;
+
 /// Everything but what an URL path may hold unquoted.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -264,7 +267,7 @@ impl Wire {
         let mount = match nfs_rs::parse_url_and_mount(&url).await {
             // Without root or CAP_NET_BIND_SERVICE there is no privileged source port; an
             // export with the option `insecure` does without.
-            Err(error) if error.transport_error_kind() == Some(std::io::ErrorKind::PermissionDenied) => {
+            Err(error) if lacks_privileged_port(&error) => {
                 nfs_rs::parse_url_and_mount(&format!("{url}&noresvport=true")).await?
             }
             mounted => mounted?,
@@ -315,6 +318,13 @@ impl Fate {
             _ => Self::Silent,
         }
     }
+}
+
+/// Whether this process may have no privileged source port; said of the portmapper in words only.
+fn lacks_privileged_port(error: &NfsError) -> bool {
+    let denied = std::io::Error::from_raw_os_error(EACCES).to_string();
+    error.transport_error_kind() == Some(std::io::ErrorKind::PermissionDenied)
+        || matches!(error, NfsError::Rpc(text) if text.ends_with(&denied))
 }
 
 fn silence() -> NfsError {

@@ -133,11 +133,14 @@ pub enum Kill {
     Serving(Duration),
 }
 
+/// What happens to a claim, in this order; each at a time since the provisioner's start, or before it is started.
+pub type Chain = (Claim, Vec<(Option<Duration>, Step)>);
+
 /// One life of the provisioner, and what happens during it and before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// What happens to each claim, in this order; at a time since the provisioner's start, or before it is started.
-    pub chains: Vec<(Claim, Vec<(Option<Duration>, Step)>)>,
+    /// What happens to each claim.
+    pub chains: Vec<Chain>,
     /// Its end.
     pub kill: Kill,
 }
@@ -184,7 +187,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
         true => Kill::Starting(random.millis(250)),
         false => Kill::Serving(random.millis(700)),
     };
-    let mut chains: Vec<(Claim, Vec<(Option<Duration>, Step)>)> = Vec::new();
+    let mut chains: Vec<Chain> = Vec::new();
     // Before the start, or at any time of a life and some time after.
     let moment = |random: &mut Random| (!random.chance(35)).then(|| random.millis(900));
     let mut again = Vec::new();

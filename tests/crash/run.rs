@@ -255,8 +255,10 @@ impl Run {
         let start = Instant::now();
         loop {
             provisioner.expect_running()?;
-            let state = self.place.look().await?;
-            if self.broken(&state, When::AtRest).is_empty() || start.elapsed() > REST {
+            // What is removed while it is listed makes a look fail, and is no rest either.
+            let looked = self.place.look().await;
+            let rests = looked.is_ok_and(|state| self.broken(&state, When::AtRest).is_empty());
+            if rests || start.elapsed() > REST {
                 break;
             }
             sleep(Duration::from_millis(250)).await;
