@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::checks::questions;
 use super::facts::{Claim, Class, Event, Facts, Limit, Lock, Log, Node, Pod, Right, Unread, Volume, Workload};
 use super::provisioners;
 
@@ -181,6 +182,21 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
         }
     }
     fill(&mut facts, lists, namespace).with_context(|| format!("in {}", directory.display()))?;
+    let no_version = facts.version.is_empty();
+    let unasked = facts.rights.is_empty() && !questions(&facts).is_empty();
+    let unheard = facts.logs.is_empty() && !provisioners::all(&facts).is_empty();
+    let mut lacks = |what: &str, lacking: bool| {
+        if lacking {
+            facts.unread.push(Unread {
+                what: what.to_owned(),
+                why: format!("not in {}", directory.display()),
+                forbidden: false,
+            });
+        }
+    };
+    lacks("version", no_version);
+    lacks("subjectaccessreviews", unasked);
+    lacks("pods/log", unheard);
     let at = at.or_else(|| newest(&facts)).unwrap_or_else(Timestamp::now);
     Ok((facts, at))
 }

@@ -78,6 +78,8 @@ pub struct Claim {
     pub finalizers: Vec<String>,
     /// The class it names; none if it names none, empty if it wants none.
     pub class: Option<String>,
+    /// Whether it names it in an annotation, as before there was a field.
+    pub annotated: bool,
     /// The PV it is bound to or wants.
     pub volume: String,
     /// `Pending`, `Bound` or `Lost`.

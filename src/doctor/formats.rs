@@ -220,7 +220,15 @@ pub fn entry(entry: &explain::Entry, width: usize) -> String {
     };
     let (word, _) = severity(entry.severity);
     let head = format!("{} ({}): {}\n\n", entry.code, word.to_lowercase(), entry.title);
-    head + &paper.wrapped(entry.text, "", "")
+    // Lines to be pasted, which are indented, are left as they are.
+    let lines = entry
+        .text
+        .lines()
+        .map(|line| match line.starts_with(' ') || line.is_empty() {
+            true => format!("{line}\n"),
+            false => paper.wrapped(line, "", ""),
+        });
+    head + &lines.collect::<String>()
 }
 
 /// The JSON object that scripts read.

@@ -25,6 +25,10 @@ use crate::cluster::{self, Cluster};
 /// How much of a log is read: the lines that tell are repeated.
 const LOG_LINES: i64 = 300;
 
+/// Whose pods and events are read elsewhere than in the namespace looked at.
+const OF_PROVISIONERS: &str = "of provisioners";
+const OF_VOLUMES: &str = "of PVs";
+
 /// How many pods of a provisioner are listened to.
 const LOGS: usize = 3;
 
@@ -170,14 +174,15 @@ impl Reader<'_> {
                 match elsewhere && self.namespace != Some("default") {
                     true => {
                         let default = Api::<core::Event>::namespaced(self.client.clone(), "default");
-                        self.more("events", default, about_volumes, telling).await
+                        self.more("events", Some(OF_VOLUMES), default, about_volumes, telling)
+                            .await
                     }
                     false => Vec::new(),
                 }
             },
             async {
                 match elsewhere && self.namespace != Some("kube-system") {
-                    true => self.more("pods", system(), control, Pod::read).await,
+                    true => self.more("pods", None, system(), control, Pod::read).await,
                     false => Vec::new(),
                 }
             },
@@ -200,8 +205,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads from another namespace what is good to know and needed by nobody: a refusal there is no news.
-    async fn more<K, T, I>(&self, what: &str, api: Api<K>, params: ListParams, each: impl Fn(K) -> I) -> Vec<T>
+    /// Reads from another namespace; `whose` says whose it is, if anybody misses it when it can't be read.
+    async fn more<K, T, I>(
+        &self,
+        what: &str,
+        whose: Option<&str>,
+        api: Api<K>,
+        params: ListParams,
+        each: impl Fn(K) -> I,
+    ) -> Vec<T>
     where
         K: Resource + Clone + DeserializeOwned + Debug + Serialize,
         I: IntoIterator<Item = T>,
@@ -212,7 +224,10 @@ impl Reader<'_> {
         };
         let read = cluster::list_as(&api, params, taken).await;
         read.unwrap_or_else(|error| {
-            tracing::debug!("{what} elsewhere: {}", cluster::sentence(&error));
+            match whose {
+                Some(whose) => self.missed(&format!("{what} {whose}"), &error),
+                None => tracing::debug!("{what} elsewhere: {}", cluster::sentence(&error)),
+            }
             Vec::new()
         })
     }
@@ -244,7 +259,7 @@ impl Reader<'_> {
         let elsewhere = |namespace: &&&str| self.namespace.is_some_and(|here| here != **namespace);
         let events = namespaces.iter().filter(elsewhere).map(|namespace| {
             let api = Api::<core::Event>::namespaced(self.client.clone(), namespace);
-            self.more("events", api, ListParams::default(), telling)
+            self.more("events", Some(OF_PROVISIONERS), api, ListParams::default(), telling)
         });
         let pods = found
             .iter()
@@ -256,7 +271,13 @@ impl Reader<'_> {
                     .map(|(key, value)| format!("{key}={value}"))
                     .collect();
                 let api = Api::<core::Pod>::namespaced(self.client.clone(), &workload.namespace);
-                self.more("pods", api, ListParams::default().labels(&labels.join(",")), Pod::read)
+                self.more(
+                    "pods",
+                    Some(OF_PROVISIONERS),
+                    api,
+                    ListParams::default().labels(&labels.join(",")),
+                    Pod::read,
+                )
             });
         let locks = found.iter().filter_map(|(workload, lock)| {
             let api = Api::<core::Endpoints>::namespaced(self.client.clone(), &workload.namespace);

@@ -70,7 +70,13 @@ fn unread(facts: &Facts) -> Option<Finding> {
         "subjectaccessreviews" => format!("{what}.authorization.k8s.io"),
         _ => what.to_owned(),
     };
-    let resources: Vec<_> = names.iter().copied().map(resource).collect();
+    let mut resources: Vec<_> = names
+        .iter()
+        // Whose they are makes no difference to the right.
+        .map(|what| resource(what.split(" of ").next().unwrap_or(what)))
+        .collect();
+    resources.sort();
+    resources.dedup();
     // Asking about others' rights is done by creating a question.
     let verbs = match names.contains(&"subjectaccessreviews") {
         true => "get,list,create",

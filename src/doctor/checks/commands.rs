@@ -21,9 +21,14 @@ pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
         word(&claim.namespace),
         word(&claim.name)
     );
+    let mut change = change.clone();
+    if claim.annotated && change.pointer("/spec/storageClassName").is_some() {
+        // It would be the stronger one.
+        change["metadata"] = json!({"annotations": {"volume.beta.kubernetes.io/storage-class": null}});
+    }
     match change.is_null() {
         true => format!("{get} | kubectl replace --force -f -"),
-        false => format!("{get} | {} | kubectl replace --force -f -", locally(change)),
+        false => format!("{get} | {} | kubectl replace --force -f -", locally(&change)),
     }
 }
 

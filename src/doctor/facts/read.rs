@@ -14,6 +14,9 @@ use super::{Claim, ClaimRef, Class, Container, Event, Limit, Lock, Node, Pod, St
 use crate::doctor::matching::Wish;
 use crate::doctor::{Object, provisioners, quantity};
 
+/// Where the class stood before there was a field for it.
+const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+
 fn strings(list: Option<Vec<String>>) -> Vec<String> {
     list.unwrap_or_default()
 }
@@ -50,8 +53,9 @@ impl From<core::PersistentVolumeClaim> for Claim {
         Self {
             created: made(&meta),
             deleting: going(&meta),
+            annotated: annotation(&meta, CLASS).is_some(),
             // The annotation from before the field is still the stronger one.
-            class: annotation(&meta, "volume.beta.kubernetes.io/storage-class").or(spec.storage_class_name),
+            class: annotation(&meta, CLASS).or(spec.storage_class_name),
             node_selected: annotation(&meta, "volume.kubernetes.io/selected-node").is_some_and(|node| !node.is_empty()),
             handover,
             namespace: meta.namespace.unwrap_or_default(),
@@ -86,9 +90,7 @@ impl From<core::PersistentVolume> for Volume {
             created: made(&meta),
             deleting: going(&meta),
             provisioned_by: annotation(&meta, "pv.kubernetes.io/provisioned-by"),
-            class: annotation(&meta, "volume.beta.kubernetes.io/storage-class")
-                .or(spec.storage_class_name)
-                .unwrap_or_default(),
+            class: annotation(&meta, CLASS).or(spec.storage_class_name).unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             finalizers: strings(meta.finalizers),
             labels: meta.labels.unwrap_or_default(),

@@ -404,3 +404,16 @@ fn claims_of_a_stateful_set() {
             .contains(r#""path":"/spec/limits/0/max/storage","value":"5Gi""#)
     );
 }
+
+#[test]
+fn an_annotation_is_stronger_than_the_field() {
+    let annotation = json!({"volume.beta.kubernetes.io/storage-class": "manged"});
+    let slip = claim("a", json!({"metadata": {"annotations": annotation}}));
+    let finding = only(OLD, all([served(), vec![slip]]));
+    let command = finding.fix.unwrap().command.unwrap();
+    assert!(
+        finding.code == "NFS103"
+            && command.contains(r#""annotations":{"volume.beta.kubernetes.io/storage-class":null}"#),
+        "{command}"
+    );
+}
