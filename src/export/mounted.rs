@@ -7,13 +7,14 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub struct Mounted {
     /// Held by a question about free space that the file system hasn't answered yet.
     asking: Arc<Mutex<()>>,
 }
+
+/// How long one call goes on emptying a directory before it says that there is more.
+const TURN: Duration = Duration::from_secs(2);
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -111,6 +115,33 @@ impl Mounted {
             Ok(names.into_iter().map(text).collect())
         })
         .await
+    }
+
+    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+        let path = directory.cloned();
+        self.blocking(move |root| {
+            let Some(directory) = open(root, path.as_ref())? else {
+                return Ok(None);
+            };
+            let found = list(&directory).map_err(|errno| failed("list", &named(path.as_ref()), errno))?;
+            Ok(Some(found))
+        })
+        .await
+    }
+
+    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        // In turns, since what is large takes longer than one call may.
+        loop {
+            let path = directory.cloned();
+            let done = self.blocking(move |root| {
+                let refused = |errno| failed("empty", &named(path.as_ref()), errno);
+                let directory = open(root, path.as_ref())?.ok_or_else(|| refused(Errno::NOENT))?;
+                empty(directory, Some(Instant::now() + TURN)).map_err(refused)
+            });
+            if done.await? {
+                return Ok(());
+            }
+        }
     }
 
     pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
@@ -223,7 +254,7 @@ fn remove(root: &Path, path: &VolumePath) -> Result<Removed, ExportError> {
     let Some(directory) = enter(&parent, name, path, parents.len())? else {
         return Ok(Removed::AlreadyGone);
     };
-    empty(directory).map_err(gone)?;
+    empty(directory, None).map_err(gone)?;
     rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).map_err(gone)?;
     Ok(Removed::Done)
 }
@@ -313,9 +344,49 @@ fn entries(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> 
     Ok(found)
 }
 
-/// Removes all that a directory holds, links as links.
-fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
+/// The directory at `path`, or the root; None if it isn't there.
+fn open(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, ExportError> {
+    match path {
+        Some(path) => walk(root, path.components(), path),
+        None => open_root(root).map(Some),
+    }
+}
+
+fn named(path: Option<&VolumePath>) -> String {
+    path.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
+}
+
+/// What a directory holds, with what can be told of each without opening it.
+fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for (name, _) in entries(directory)? {
+        let stat = match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // It went meanwhile.
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err(errno),
+        };
+        found.push(Entry {
+            name: name.to_string_lossy().into_owned(),
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => Kind::Directory,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            },
+            // In blocks of 512 bytes, whatever the file system's own are.
+            bytes: u64::try_from(stat.st_blocks).unwrap_or_default() * 512,
+            changed: stat.st_ctime.max(stat.st_mtime),
+        });
+    }
+    Ok(found)
+}
+
+/// Removes all that a directory holds, links as links; false if the time was up before that.
+fn empty(directory: OwnedFd, until: Option<Instant>) -> rustix::io::Result<bool> {
     for (name, kind) in entries(&directory)? {
+        if until.is_some_and(|until| Instant::now() > until) {
+            return Ok(false);
+        }
         let is_directory = match kind {
             FileType::Unknown => {
                 let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -324,13 +395,16 @@ fn empty(directory: OwnedFd) -> rustix::io::Result<()> {
             kind => kind == FileType::Directory,
         };
         if is_directory {
-            empty(rustix::fs::openat(&directory, &name, DIRECTORY, Mode::empty())?)?;
+            let inner = rustix::fs::openat(&directory, &name, DIRECTORY, Mode::empty())?;
+            if !empty(inner, until)? {
+                return Ok(false);
+            }
             rustix::fs::unlinkat(&directory, &name, AtFlags::REMOVEDIR)?;
         } else {
             rustix::fs::unlinkat(&directory, &name, AtFlags::empty())?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
-use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Removed, VolumePath};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
 /// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels that
@@ -114,6 +114,18 @@ impl Wire {
     pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
         self.attempt("list", &path.to_string(), |connection| connection.names(path).boxed())
             .await
+    }
+
+    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+        self.attempt("list", &named(directory), |connection| connection.list(directory).boxed())
+            .await
+    }
+
+    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        self.attempt("empty", &named(directory), |connection| {
+            connection.empty_at(directory).boxed()
+        })
+        .await
     }
 
     pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
@@ -314,6 +326,10 @@ impl Fate {
             _ => Self::Silent,
         }
     }
+}
+
+fn named(directory: Option<&VolumePath>) -> String {
+    directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }
 
 fn silence() -> NfsError {
