@@ -7,6 +7,7 @@ pub mod cluster;
 mod commands;
 mod exit;
 pub mod export;
+pub mod inventory;
 pub mod manifest;
 pub mod output;
 pub mod provisioner;

@@ -1,0 +1,3 @@
+//! What there is.
+
+pub mod amount;
