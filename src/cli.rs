@@ -1,7 +1,10 @@
 //! The command line: types only, and what each value may be.
 
 mod create;
+mod export;
 mod provision;
+mod release;
+mod status;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +14,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub use self::create::{
     AccessMode, BindingMode, Delivery, DryRun, Kind, OnDelete, Pv, Pvc, ReclaimPolicy, Storageclass,
 };
-pub use self::provision::{LogFormat, Provision, Via};
+pub use self::export::{ExportOfVolumes, Via};
+pub use self::provision::{LogFormat, Provision};
+pub use self::release::Release;
+pub use self::status::Status;
 use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.
@@ -41,7 +47,7 @@ pub struct Global {
     /// How long one request to the API server may take
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
-    /// When to colour logs
+    /// When to colour logs and tables
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub color: When,
     /// Log more (-v, -vv)
@@ -74,8 +80,10 @@ pub enum Command {
     },
     /// Make volumes for the claims that wait for this provisioner
     Provision(Provision),
-    /// Show the claims and volumes that are on NFS
+    /// Show the claims, volumes, classes and provisioners that touch NFS
     Status(Status),
+    /// Make a Released PV Available again
+    Release(Release),
 }
 
 /// How results are written.
@@ -85,19 +93,12 @@ pub enum Format {
     Table,
     /// Aligned columns, all there are
     Wide,
-    /// A JSON array
+    /// JSON
     Json,
-}
-
-/// `status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Claims of all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-    /// How the result is written
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    /// YAML
+    Yaml,
+    /// Names only, as KIND/NAME
+    Name,
 }
 
 /// A duration as kubectl takes it: `30s`, `1m30s`, or plain seconds.

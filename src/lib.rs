@@ -53,7 +53,8 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         match cli.command {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
-            Command::Status(args) => commands::status::run(&args, &cli.global).await,
+            Command::Status(args) => commands::status::run(args, &cli.global).await,
+            Command::Release(args) => commands::release::run(args, &cli.global).await,
         }
     });
     // A file system call on a dead mount never ends; the process does not wait for it.

@@ -57,7 +57,7 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
 
 /// The same for people: in colour if told so, and on a terminal no wider than that, what is too long being cut.
 pub fn table_for(colour: Colour, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let width = Table::new().width().filter(|_| std::io::stdout().is_terminal());
+    let width = Table::new().width().filter(|_| is_terminal());
     aligned(headings, rows, width, colour.on_stdout())
 }
 
@@ -71,7 +71,9 @@ fn aligned(
     table.load_style(presets::NOTHING);
     table.set_truncation_indicator("…");
     match width {
-        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
     table.force_no_tty();
@@ -186,15 +188,28 @@ fn block(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
+/// Whether results are read by a person as they come.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Writes a result to stdout; a reader that went away, as `head` does, is no error.
 ///
 /// # Errors
 /// When stdout can't be written for another reason, such as a full disk.
 pub fn print(text: &str) -> std::io::Result<()> {
+    print_on(text).map(|_| ())
+}
+
+/// The same, for results that go on; false when the reader went away.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_on(text: &str) -> std::io::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
     }
 }
 
@@ -310,16 +325,36 @@ mod tests {
     #[test]
     fn a_table_fits_its_terminal() {
         let long = format!("pvc-{}", "0123456789".repeat(4));
-        let row = || vec![long.clone(), "Bound".to_owned(), "10Gi".to_owned(), format!("{long} {long}")];
+        let row = || {
+            vec![
+                long.clone(),
+                "Bound".to_owned(),
+                "10Gi".to_owned(),
+                format!("{long} {long}"),
+            ]
+        };
         for width in [40, 80, 140] {
-            let text = aligned(&["NAME", "PHASE", "SIZE", "DIRECTORY"], [row(), row()], Some(width), false);
+            let text = aligned(
+                &["NAME", "PHASE", "SIZE", "DIRECTORY"],
+                [row(), row()],
+                Some(width),
+                false,
+            );
             assert_eq!(text.lines().count(), 3, "{text}");
             for line in text.lines() {
                 assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
             }
-            assert!(text.contains("Bound") && text.contains("10Gi") && text.contains('…'), "{text}");
+            assert!(
+                text.contains("Bound") && text.contains("10Gi") && text.contains('…'),
+                "{text}"
+            );
         }
-        let coloured = aligned(&["NAME", "PHASE"], [vec!["a".to_owned(), "Failed".to_owned()]], None, true);
+        let coloured = aligned(
+            &["NAME", "PHASE"],
+            [vec!["a".to_owned(), "Failed".to_owned()]],
+            None,
+            true,
+        );
         assert!(coloured.contains("\u{1b}["), "{coloured:?}");
     }
 

@@ -1,11 +1,11 @@
 //! The options of `provision`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Format;
+use super::export::{Via, via};
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -53,15 +53,6 @@ pub struct Provision {
     pub output: Format,
 }
 
-/// How directories are reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// Over NFS from this process.
-    Nfs,
-    /// In this directory.
-    Dir(PathBuf),
-}
-
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -69,15 +60,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
-}
-
-fn via(text: &str) -> Result<Via, String> {
-    match text.strip_prefix("dir:") {
-        Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
-        Some(_) => Err("dir: takes an absolute path".to_owned()),
-        None if text == "nfs" => Ok(Via::Nfs),
-        None => Err("directories are made via nfs or dir:/MOUNT".to_owned()),
-    }
 }
 
 /// An export as mount(8) takes it; an IPv6 address stands in brackets.
@@ -125,15 +107,6 @@ mod tests {
         }
         for bad in ["", "nfs", "/fast", "nfs:fast", ":/fast", "nfs:/a/../b", "a b:/fast"] {
             assert!(export(bad).is_err(), "{bad:?} was taken");
-        }
-    }
-
-    #[test]
-    fn ways_to_the_export() {
-        assert_eq!(via("nfs"), Ok(Via::Nfs));
-        assert_eq!(via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
-        for bad in ["", "dir:", "dir:mnt", "ssh://host", "NFS"] {
-            assert!(via(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -2,11 +2,15 @@
 
 pub mod create;
 pub mod provision;
+pub mod release;
 pub mod status;
 
-use crate::cli::{Global, When};
+use serde_json::Value;
+
+use crate::cli::{Format, Global, Via, When};
 use crate::cluster::Options;
-use crate::output::Colour;
+use crate::export::{Export, Location, Mounted, Wire};
+use crate::output::{self, Colour};
 
 /// The cluster options of a command line.
 fn cluster_options(global: &Global) -> Options {
@@ -24,5 +28,22 @@ pub(crate) fn colour(when: When) -> Colour {
         When::Auto => Colour::Auto,
         When::Always => Colour::Always,
         When::Never => Colour::Never,
+    }
+}
+
+/// The way to an export that `--via` says.
+fn way(via: &Via, location: Location) -> Export {
+    match via {
+        Via::Nfs => Export::Wire(Wire::new(location)),
+        Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
+    }
+}
+
+/// A result in one of the formats for machines; None for tables and names, which are each command's own.
+fn for_machines(format: Format, value: &Value) -> Option<String> {
+    match format {
+        Format::Json => Some(output::json(value)),
+        Format::Yaml => Some(output::yaml(value)),
+        Format::Table | Format::Wide | Format::Name => None,
     }
 }

@@ -6,11 +6,11 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::cluster_options;
-use crate::cli::{Format, Global, LogFormat, Provision, Via};
+use super::{cluster_options, for_machines, way};
+use crate::cli::{Format, Global, LogFormat, Provision};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, Mounted, Wire};
+use crate::export::{Export, Location, Wire};
 use crate::output;
 use crate::provisioner::events::Events;
 use crate::provisioner::exports::Exports;
@@ -113,14 +113,6 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The way to the export of `--server` and `--path`.
-fn way(via: &Via, location: Location) -> Export {
-    match via {
-        Via::Nfs => Export::Wire(Wire::new(location)),
-        Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
-    }
-}
-
 /// The exports of `--allow-export`, which are reached over NFS.
 fn further_exports(args: &Provision, first: &Location) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
@@ -168,7 +160,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     let waiting = Waiting::read(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
-    if waiting.is_empty() && format != Format::Json {
+    if waiting.is_empty() && matches!(format, Format::Table | Format::Wide | Format::Name) {
         output::say(&format!("no claim waits for provisioner {}", work.settings.name));
         return Ok(Exit::Done);
     }
@@ -177,16 +169,20 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     let rows = waiting.serve(work, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
-    let text = match format {
-        Format::Table | Format::Wide => output::table(
+    let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
+    let text = match for_machines(format, &cells.iter().map(object).collect()) {
+        Some(text) => text,
+        None if format == Format::Name => {
+            let volumes = cells
+                .iter()
+                .map(|[_, _, volume, _]| volume)
+                .filter(|volume| !volume.is_empty());
+            volumes.map(|volume| format!("persistentvolume/{volume}\n")).collect()
+        }
+        None => output::table(
             &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
             cells.into_iter().map(Vec::from),
         ),
-        Format::Json => {
-            let object = |[claim, result, volume, detail]: [String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
-            let rows: Vec<_> = cells.into_iter().map(object).collect();
-            serde_json::to_string_pretty(&rows)? + "\n"
-        }
     };
     output::print(&text)?;
     let failed = |row: &Row| matches!(row.result, Err(_) | Ok(Outcome::Refused(_)));

@@ -108,7 +108,10 @@ impl Export {
     }
 
     /// Sees that no directory above or below is somebody's.
-    async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
+    ///
+    /// # Errors
+    /// [`ExportError::Owned`] where one is; otherwise as [`Export::make`].
+    pub async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
         for above in path.ancestors() {
             if self.owner(&above).await?.is_some() {
                 return Err(owned(path, &format!("{above} above it belongs to another claim")));

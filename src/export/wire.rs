@@ -117,8 +117,10 @@ impl Wire {
     }
 
     pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
-        self.attempt("list", &named(directory), |connection| connection.list(directory).boxed())
-            .await
+        self.attempt("list", &named(directory), |connection| {
+            connection.list(directory).boxed()
+        })
+        .await
     }
 
     pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {

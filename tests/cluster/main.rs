@@ -28,7 +28,9 @@ mod leader;
 mod manifests;
 mod operable;
 mod patterns;
+mod release;
 mod stage;
+mod volumes;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -105,6 +107,8 @@ fn on(stage: Stage, arguments: &Arguments) -> Conclusion {
         leader::TESTS,
         manifests::TESTS,
         operable::TESTS,
+        release::TESTS,
+        volumes::TESTS,
     ]
     .concat();
     let trials = tests.into_iter().map(|(name, need, test): Test| {

@@ -142,10 +142,7 @@ impl Connection {
         Ok(entries.into_iter().map(|entry| entry.file_name).collect())
     }
 
-    pub(super) async fn list(
-        self: Arc<Self>,
-        directory: Option<&VolumePath>,
-    ) -> Result<Option<Vec<Entry>>, Trouble> {
+    pub(super) async fn list(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, Trouble> {
         let Some(handle) = self.handle(directory).await? else {
             return Ok(None);
         };

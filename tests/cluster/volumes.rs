@@ -1,0 +1,3 @@
+//! The directories of an export against the PVs: `volumes`.
+
+crate::tests! {}
