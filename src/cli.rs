@@ -5,6 +5,7 @@ mod export;
 mod provision;
 mod release;
 mod status;
+mod volumes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use self::export::{ExportOfVolumes, Via};
 pub use self::provision::{LogFormat, Provision};
 pub use self::release::Release;
 pub use self::status::Status;
+pub use self::volumes::{Directories, Expire, ExportAt, Restore, Volumes};
 use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.
@@ -84,6 +86,12 @@ pub enum Command {
     Status(Status),
     /// Make a Released PV Available again
     Release(Release),
+    /// The directories on an export: whose they are, archives brought back, archives removed
+    Volumes {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: Volumes,
+    },
 }
 
 /// How results are written.

@@ -54,6 +54,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
             Command::Status(args) => commands::status::run(args, &cli.global).await,
+            Command::Volumes { action } => commands::volumes::run(action, &cli.global).await,
             Command::Release(args) => commands::release::run(args, &cli.global).await,
         }
     });

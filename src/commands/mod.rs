@@ -4,6 +4,7 @@ pub mod create;
 pub mod provision;
 pub mod release;
 pub mod status;
+pub mod volumes;
 
 use serde_json::Value;
 

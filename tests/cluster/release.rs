@@ -229,9 +229,7 @@ async fn what_is_not_the_volumes_alone_is_not_scrubbed(stage: Arc<Stage>) -> Res
         scene.volumes().delete(&other, &Default::default()).await?;
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
         tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &other, gone)).await??;
-        scene
-            .on_server(&format!("cd {top} && rm -rf sub mine/sub/sub"))
-            .await?;
+        scene.on_server(&format!("cd {top} && rm -rf sub mine/sub/sub")).await?;
     }
     let after = scene.on_server(&format!("find {top} | sort")).await?;
     ensure!(before == after, "{before} {after}");
