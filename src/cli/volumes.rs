@@ -105,6 +105,6 @@ pub struct Expire {
 }
 
 fn total(text: &str) -> Result<u64, String> {
-    let shape = || "a size is a number and a suffix, such as 100Gi; 0 keeps none".to_owned();
+    let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
     amount::bytes(text).ok_or_else(shape)
 }

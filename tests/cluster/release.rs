@@ -23,7 +23,7 @@ crate::tests! {
 }
 
 /// The server and path of the scene's export.
-fn export(scene: &Scene) -> (String, String) {
+pub fn export(scene: &Scene) -> (String, String) {
     match &scene.export {
         Directories::Guest(address) => (address.clone(), "/nfsdata".to_owned()),
         Directories::Local(root) => ("localhost".to_owned(), root.display().to_string()),
@@ -31,7 +31,7 @@ fn export(scene: &Scene) -> (String, String) {
 }
 
 /// The options that name the scene's export.
-fn on_export(scene: &Scene) -> Vec<String> {
+pub fn on_export(scene: &Scene) -> Vec<String> {
     let args = scene.provision_args();
     // Without the command and the name.
     args[3..].to_vec()
@@ -57,12 +57,12 @@ async fn static_volume(scene: &Scene, name: &str, directory: &str) -> Result<Str
 }
 
 /// Deletes a claim, and waits until its PV is in `phase`.
-async fn given_up(scene: &Scene, claim: &str, volume: &str) -> Result<()> {
+pub async fn given_up(scene: &Scene, claim: &str, volume: &str) -> Result<()> {
     scene.claims().delete(claim, &Default::default()).await?;
     in_phase(scene, volume, "Released").await
 }
 
-async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
+pub async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
     let there = |volume: Option<&PersistentVolume>| {
         volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some(phase)
     };
