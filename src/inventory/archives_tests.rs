@@ -125,7 +125,8 @@ fn an_archive_comes_back_under_its_old_name_where_that_is_free() {
     let archived = |name: &str| row(name, State::Archived, 0, None);
     let orphan = |name: &str| row(name, State::Orphan, 0, None);
     // Asked for, what is there, PVs; the directory, the PV and whether there is something to rename, or words of the refusal.
-    let table: Vec<(&str, Vec<Row>, Vec<&str>, Result<(String, String, bool), &str>)> = vec![
+    type Wanted = Result<(String, String, bool), &'static str>;
+    let table: Vec<(&str, Vec<Row>, Vec<&str>, Wanted)> = vec![
         (
             &archive,
             vec![archived(&archive)],

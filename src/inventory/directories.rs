@@ -161,13 +161,13 @@ fn owned(facts: &Facts) -> Owned<'_> {
         root: Vec::new(),
     };
     for volume in &facts.volumes {
-        match on(volume, &facts.location) {
-            Ok(place) => match place.directory {
-                Some(directory) => owned.at.entry(directory).or_default().push(volume),
-                None => owned.root.push(volume),
-            },
-            // It is on another export.
-            Err(_) => {}
+        // One that isn't is on another export.
+        let Ok(place) = on(volume, &facts.location) else {
+            continue;
+        };
+        match place.directory {
+            Some(directory) => owned.at.entry(directory).or_default().push(volume),
+            None => owned.root.push(volume),
         }
     }
     owned

@@ -272,7 +272,10 @@ mod tests {
             fs::write(root.path().join(format!("file-{number:02}")), "data").unwrap();
         }
         let mypv = volume("mypv", "127.0.0.1", "/nfsdata");
-        let what = prepared(root.path(), &[mypv.clone()]).await.unwrap().unwrap();
+        let what = prepared(root.path(), std::slice::from_ref(&mypv))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(
             what.starts_with("12 entries of 127.0.0.1:/nfsdata, the root of the export: file-00, ")
                 && what.ends_with("file-07 and 4 more"),

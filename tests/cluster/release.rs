@@ -98,10 +98,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     scene.claim("first", json!({})).await?;
     ensure!(scene.bound("first").await?.name_any() == mypv);
     let (_, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
-    ensure!(
-        code == 1 && stderr.contains(&format!("delete pvc first")),
-        "{code} {stderr}"
-    );
+    ensure!(code == 1 && stderr.contains("delete pvc first"), "{code} {stderr}");
 
     given_up(&scene, "first", &mypv).await?;
     // A claim that waits doesn't get it, before or after, until it is released.
