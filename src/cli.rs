@@ -2,8 +2,12 @@
 
 mod create;
 mod doctor;
+mod export;
 mod provision;
+mod release;
 mod ssh;
+mod status;
+mod volumes;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +19,12 @@ pub use self::create::{
     Statefulset, Storageclass, Waiting,
 };
 pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
-pub use self::provision::{LogFormat, Provision, Via};
+pub use self::export::{ExportOfVolumes, Via};
+pub use self::provision::{LogFormat, Provision};
+pub use self::release::Release;
 pub use self::ssh::{HostKey, Ssh};
+pub use self::status::Status;
+pub use self::volumes::{Directories, Expire, ExportAt, Restore, Volumes};
 use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.
@@ -46,7 +54,7 @@ pub struct Global {
     /// How long one request to the API server may take
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
-    /// When to use colours
+    /// When to colour logs and tables
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub color: When,
     /// Log more (-v, -vv)
@@ -81,8 +89,16 @@ pub enum Command {
     Provision(Provision),
     /// Find out why claims, volumes and pods don't come together, and what mends it
     Doctor(Doctor),
-    /// Show the claims and volumes that are on NFS
+    /// Show the claims, volumes, classes and provisioners that touch NFS
     Status(Status),
+    /// Make a Released PV Available again
+    Release(Release),
+    /// The directories on an export: whose they are, archives brought back, archives removed
+    Volumes {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: Volumes,
+    },
     /// The templates that create fills
     Templates {
         /// What to do with them.
@@ -143,19 +159,12 @@ pub enum Format {
     Table,
     /// Aligned columns, all there are
     Wide,
-    /// A JSON array
+    /// JSON
     Json,
-}
-
-/// `status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Claims of all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-    /// How the result is written
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    /// YAML
+    Yaml,
+    /// Names only, as KIND/NAME
+    Name,
 }
 
 /// A duration as kubectl takes it: `30s`, `1m30s`, or plain seconds.

@@ -9,6 +9,7 @@ pub mod doctor;
 mod exit;
 pub mod export;
 pub mod host;
+pub mod inventory;
 pub mod manifest;
 pub mod output;
 pub mod provisioner;
@@ -55,10 +56,12 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
             Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
-            Command::Status(args) => commands::status::run(&args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
             Command::Completions { shell } => commands::completions::run(shell),
             Command::Man(args) => commands::man::run(&args),
+            Command::Status(args) => commands::status::run(args, &cli.global).await,
+            Command::Volumes { action } => commands::volumes::run(action, &cli.global).await,
+            Command::Release(args) => commands::release::run(args, &cli.global).await,
         }
     });
     // A file system call on a dead mount never ends; the process does not wait for it.

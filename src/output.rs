@@ -5,9 +5,10 @@ use std::io::{IsTerminal, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, Row, Table, presets};
 use dialoguer::{Confirm, Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::Value;
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
 /// written there has them step aside.
@@ -54,13 +55,48 @@ pub fn width() -> Option<usize> {
 
 /// Rows in aligned columns under headings, as kubectl prints them.
 ///
-/// A row is always one line, so that it can be searched and cut.
+/// A row is always one line, so that it can be searched and cut, and no cell can move the cursor.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    aligned(headings, rows, None, false)
+}
+
+/// The same for people: in colour if told so, and on a terminal no wider than that, what is too long being cut.
+pub fn table_for(colour: Colour, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let width = Table::new().width().filter(|_| is_terminal());
+    aligned(headings, rows, width, colour.on_stdout())
+}
+
+fn aligned(
+    headings: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    width: Option<u16>,
+    coloured: bool,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_truncation_indicator("…");
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    table.force_no_tty();
+    if coloured {
+        table.enforce_styling();
+    }
     table.set_header(headings.iter().copied());
     for row in rows {
+        let cells = row.iter().map(|text| {
+            // No break where a word ends: a cell that is cut is cut at the width.
+            let cell = Cell::new(plain(text)).set_delimiter('\u{0}');
+            match colour_of(text) {
+                Some(colour) => cell.fg(colour),
+                None => cell,
+            }
+        });
+        let mut row = Row::from(cells);
+        row.max_height(1);
         table.add_row(row);
     }
     for column in table.column_iter_mut() {
@@ -70,15 +106,115 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
     lines.collect()
 }
 
+/// The phases and states that are worth a colour.
+fn colour_of(word: &str) -> Option<Color> {
+    match word {
+        "Bound" | "Available" | "in use" => Some(Color::Green),
+        "Pending" | "Released" | "orphan" | "unfinished" | "marker" => Some(Color::Yellow),
+        "Failed" | "Lost" | "missing" => Some(Color::Red),
+        _ => None,
+    }
+}
+
+/// A text as one that shows and does nothing else: what would move the cursor, or turn the text around, is escaped.
+pub fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match hidden(character) {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// Whether a character shows as none, or as something else than it is.
+fn hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// JSON, as a terminal can take it too.
+pub fn json(value: &Value) -> String {
+    escaped(&format!("{value:#}")) + "\n"
+}
+
+/// What JSON leaves as it is in strings and a terminal, or YAML, would act on. There is none of it outside of strings.
+fn escaped(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        match hidden(character) && character != '\n' {
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// The same value as YAML: its structure in blocks, its scalars as JSON has them, which no reader takes for another type.
+pub fn yaml(value: &Value) -> String {
+    let mut text = String::new();
+    block(value, 0, &mut text);
+    text
+}
+
+fn block(value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                let mut inner = String::new();
+                block(item, depth + 1, &mut inner);
+                // The first line of an item stands beside its dash.
+                text.push_str(&format!("{indent}- {}", inner.trim_start_matches(' ')));
+            }
+        }
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
+                    true => key.clone(),
+                    false => escaped(&Value::from(key.as_str()).to_string()),
+                };
+                match value {
+                    Value::Array(inner) if !inner.is_empty() => {
+                        text.push_str(&format!("{indent}{key}:\n"));
+                        block(value, depth, text);
+                    }
+                    Value::Object(inner) if !inner.is_empty() => {
+                        text.push_str(&format!("{indent}{key}:\n"));
+                        block(value, depth + 1, text);
+                    }
+                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escaped(&scalar.to_string()))),
+                }
+            }
+        }
+        scalar => text.push_str(&format!("{indent}{}\n", escaped(&scalar.to_string()))),
+    }
+}
+
+/// Whether results are read by a person as they come.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// Writes a result to stdout; a reader that went away, as `head` does, is no error.
 ///
 /// # Errors
 /// When stdout can't be written for another reason, such as a full disk.
 pub fn print(text: &str) -> std::io::Result<()> {
+    print_on(text).map(|_| ())
+}
+
+/// The same, for results that go on; false when the reader went away.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_on(text: &str) -> std::io::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
     }
 }
 
@@ -207,4 +343,73 @@ pub fn progress(total: usize, what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar.with_message(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_cell_moves_the_cursor_or_breaks_its_line() {
+        let hostile = ["a\nb", "\x1b[2J", "x\ry", "\u{202e}txt", "tab\there", "\u{9b}31m"];
+        let rows = hostile.map(|name| vec![name.to_owned(), "Bound".to_owned()]);
+        let text = aligned(&["NAME", "PHASE"], rows, None, false);
+        assert_eq!(text.lines().count(), 1 + hostile.len());
+        assert!(text.chars().all(|c| c == '\n' || !hidden(c)), "{text:?}");
+        assert!(text.contains(r"a\nb") && text.contains(r"\u{1b}[2J"), "{text}");
+    }
+
+    #[test]
+    fn a_table_fits_its_terminal() {
+        let long = format!("pvc-{}", "0123456789".repeat(4));
+        let row = || {
+            vec![
+                long.clone(),
+                "Bound".to_owned(),
+                "10Gi".to_owned(),
+                format!("{long} {long}"),
+            ]
+        };
+        for width in [40, 80, 140] {
+            let text = aligned(
+                &["NAME", "PHASE", "SIZE", "DIRECTORY"],
+                [row(), row()],
+                Some(width),
+                false,
+            );
+            assert_eq!(text.lines().count(), 3, "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+            }
+            assert!(
+                text.contains("Bound") && text.contains("10Gi") && text.contains('…'),
+                "{text}"
+            );
+        }
+        let coloured = aligned(
+            &["NAME", "PHASE"],
+            [vec!["a".to_owned(), "Failed".to_owned()]],
+            None,
+            true,
+        );
+        assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    }
+
+    #[test]
+    fn yaml_and_json_say_the_same() {
+        let value = json!({
+            "claims": [{"name": "a", "empty": [], "none": null, "deep": {"list": [[1, 2], [], ["yes"]]}}, "0777"],
+            "odd: key": "x: y\n- z # \u{1b}[2J \u{202e} \u{9b}", "number": 1.5, "truth": true, "object": {},
+        });
+        let from_yaml: Value = serde_yaml::from_str(&yaml(&value)).unwrap();
+        let from_json: Value = serde_json::from_str(&json(&value)).unwrap();
+        assert_eq!(from_yaml, value);
+        assert_eq!(from_json, value);
+        for text in [yaml(&value), json(&value)] {
+            assert!(text.chars().all(|c| c == '\n' || !hidden(c)), "{text:?}");
+        }
+        assert_eq!(yaml(&json!([])), "[]\n");
+    }
 }

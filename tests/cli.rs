@@ -336,6 +336,25 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
             "0.0.0.0:9100",
         ),
         ("status -o yml", "table, wide, json"),
+        ("status --sizes --watch", "cannot be used with"),
+        ("status --server s", "--path"),
+        ("status --sizes --via dir:/mnt", "--server and --path"),
+        ("release", "PV"),
+        ("release v", "--keep-data"),
+        ("release v --keep-data --scrub", "cannot be used with"),
+        ("volumes list", "--server"),
+        ("volumes restore a --server s --path /p", "--claim"),
+        (
+            "volumes restore a --server s --path /p --claim n/c --create-claim",
+            "--size",
+        ),
+        ("volumes expire --server s --path /p", "--older-than"),
+        ("volumes expire --server s --path /p --older-than 30", "30d or 12h"),
+        ("volumes expire --server s --path /p --keep-total much", "100Gi"),
+        (
+            "volumes expire --server s --path /p --keep-total 1Gi --yes --dry-run",
+            "cannot be used with",
+        ),
         ("stauts", "status"),
     ] {
         let (stdout, stderr, code) = nfsprov(args);
@@ -377,6 +396,9 @@ fn what_is_unwise_is_a_warning() {
 fn without_a_cluster_it_is_one_sentence_and_exit_1() {
     for args in [
         "status",
+        "status --watch",
+        "release v --keep-data",
+        "volumes orphans --server 127.0.0.1 --path /p --via dir:/",
         "create pvc c --size 1Gi --apply",
         "provision --server 127.0.0.1 --path /p --via dir:/",
     ] {

@@ -26,6 +26,9 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
+/// The subcommands, each in a file of its own.
+const COMMANDS: [&str; 5] = ["create", "provision", "release", "status", "volumes"];
+
 /// Whether code mentions a module or crate in a path.
 fn mentions(code: &str, path: &str) -> bool {
     code.lines()
@@ -44,6 +47,7 @@ fn arrows_run_one_way() {
             "export/",
             &[
                 "crate::provisioner",
+                "crate::inventory",
                 "crate::manifest",
                 "crate::cluster",
                 "crate::output",
@@ -56,21 +60,39 @@ fn arrows_run_one_way() {
                 "crate::manifest",
                 "crate::export",
                 "crate::cluster",
+                "crate::inventory",
                 "crate::output",
             ],
         ),
         (
             "manifest/",
-            &["crate::provisioner", "crate::export", "crate::host", "crate::output"],
+            &[
+                "crate::provisioner",
+                "crate::export",
+                "crate::host",
+                "crate::inventory",
+                "crate::output",
+            ],
         ),
         (
             "provisioner/",
-            &["crate::manifest", "crate::host", "crate::output", "crate::doctor"],
+            &[
+                "crate::manifest",
+                "crate::host",
+                "crate::inventory",
+                "crate::output",
+                "crate::doctor",
+            ],
+        ),
+        (
+            "inventory/",
+            &["crate::manifest", "crate::output", "crate::doctor", "crate::host"],
         ),
         (
             "cluster.rs",
             &[
                 "crate::provisioner",
+                "crate::inventory",
                 "crate::manifest",
                 "crate::export",
                 "crate::host",
@@ -102,6 +124,15 @@ fn arrows_run_one_way() {
                 }
             }
         }
+        for other in COMMANDS
+            .iter()
+            .filter(|other| name.starts_with("commands/") && !name.contains(*other))
+        {
+            assert!(
+                !mentions(&code, &format!("super::{other}")),
+                "{name} uses another command, {other}"
+            );
+        }
         let outer = ["commands/", "cli/", "cli.rs", "lib.rs", "main.rs"]
             .iter()
             .any(|outer| name.starts_with(outer));
@@ -128,6 +159,12 @@ fn what_decides_is_pure() {
         "host/key_file.rs",
         "host/script.rs",
         "host/target.rs",
+        "inventory/amount.rs",
+        "inventory/archives.rs",
+        "inventory/directories.rs",
+        "inventory/overview.rs",
+        "inventory/place.rs",
+        "inventory/release.rs",
         "manifest/validate.rs",
         "manifest/validate/amounts.rs",
         "manifest/validate/names.rs",

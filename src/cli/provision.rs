@@ -1,13 +1,12 @@
 //! The options of `provision`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::Format;
-use super::ssh::{Ssh, target};
-use crate::host::Target;
+use super::Ssh;
+use super::export::{Via, via};
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -59,17 +58,6 @@ pub struct Provision {
     pub ssh: Ssh,
 }
 
-/// How directories are reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// Over NFS from this process.
-    Nfs,
-    /// By the shell of the server itself.
-    Ssh(Target),
-    /// In this directory.
-    Dir(PathBuf),
-}
-
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -77,18 +65,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
-}
-
-fn via(text: &str) -> Result<Via, String> {
-    if text.starts_with("ssh://") {
-        return target(text.trim_end_matches('/')).map(Via::Ssh);
-    }
-    match text.strip_prefix("dir:") {
-        Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
-        Some(_) => Err("dir: takes an absolute path".to_owned()),
-        None if text == "nfs" => Ok(Via::Nfs),
-        None => Err("directories are made via nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT".to_owned()),
-    }
 }
 
 /// An export as mount(8) takes it; an IPv6 address stands in brackets.
@@ -136,17 +112,6 @@ mod tests {
         }
         for bad in ["", "nfs", "/fast", "nfs:fast", ":/fast", "nfs:/a/../b", "a b:/fast"] {
             assert!(export(bad).is_err(), "{bad:?} was taken");
-        }
-    }
-
-    #[test]
-    fn ways_to_the_export() {
-        assert_eq!(via("nfs"), Ok(Via::Nfs));
-        assert_eq!(via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
-        let host: Target = "root@nfs:2222".parse().unwrap();
-        assert_eq!(via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
-        for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
-            assert!(via(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

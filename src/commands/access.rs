@@ -1,4 +1,4 @@
-//! How the options for SSH and this machine's surroundings become access to a host.
+//! How an export is reached: what `--via` and the options for SSH say, and this machine's surroundings.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,35 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::{HostKey, Ssh};
+use crate::cli::{HostKey, Ssh, Via};
+use crate::exit::UsageError;
+use crate::export::{self, Export, Location, Mounted, Wire};
 use crate::host::{Access, Ask, HostKeys, Remembered, Secret, Sudo};
 use crate::output;
 
 /// How long each step of connecting to a host takes at most, unless told otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The access that goes with a way to an export: SSH options are for SSH.
+pub(super) fn access_for(via: &Via, ssh: &Ssh) -> Result<Access> {
+    if !matches!(via, Via::Ssh(_)) && *ssh != Ssh::default() {
+        let why = "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST";
+        return Err(UsageError(why.into()).into());
+    }
+    access(ssh)
+}
+
+/// The way to an export that `--via` says.
+pub(super) fn way(via: &Via, access: &Access, location: Location) -> Export {
+    match via {
+        Via::Nfs => Export::Wire(Wire::new(location)),
+        Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
+        Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
+    }
+}
+
 /// The SSH options of a command line, with this machine's home directory, user and agent.
-pub(super) fn access(ssh: &Ssh) -> Result<Access> {
+fn access(ssh: &Ssh) -> Result<Access> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let user = variable("USER").or(variable("LOGNAME"));
     let sudo = match (&ssh.sudo_password_file, ssh.sudo) {

@@ -6,14 +6,18 @@ pub mod create;
 pub mod doctor;
 pub mod man;
 pub mod provision;
+pub mod release;
 pub mod status;
 pub mod templates;
+pub mod volumes;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::cli::{Global, When};
+use serde_json::Value;
+
+use crate::cli::{Format, Global, When};
 use crate::cluster::Options;
 use crate::exit::UsageError;
 use crate::manifest::files::{self, File, WriteError, Written};
@@ -59,4 +63,13 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
         Written::Same(path) => line(path, "unchanged"),
     });
     Ok(output::print(&lines.collect::<String>())?)
+}
+
+/// A result in one of the formats for machines; None for tables and names, which are each command's own.
+fn for_machines(format: Format, value: &Value) -> Option<String> {
+    match format {
+        Format::Json => Some(output::json(value)),
+        Format::Yaml => Some(output::yaml(value)),
+        Format::Table | Format::Wide | Format::Name => None,
+    }
 }

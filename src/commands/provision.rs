@@ -6,12 +6,12 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::access::access;
-use super::cluster_options;
-use crate::cli::{Format, Global, LogFormat, Provision, Ssh, Via};
+use super::access::{access_for, way};
+use super::{cluster_options, for_machines};
+use crate::cli::{Format, Global, LogFormat, Provision, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{self, Export, Location, Mounted, Wire};
+use crate::export::{Export, Location};
 use crate::host::Access;
 use crate::output;
 use crate::provisioner::events::Events;
@@ -30,13 +30,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    if !matches!(args.via, Via::Ssh(_)) && args.ssh != Ssh::default() {
-        return Err(
-            UsageError("the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST".into()).into(),
-        );
-    }
-    let access = access(&args.ssh)?;
-    let export = way(&args.via, &first, &access);
+    let access = access_for(&args.via, &args.ssh)?;
+    let export = way(&args.via, &access, first.clone());
     let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
@@ -121,16 +116,6 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The way to the export of `--server` and `--path`, or to another one of that server.
-fn way(via: &Via, location: &Location, access: &Access) -> Export {
-    let location = location.clone();
-    match via {
-        Via::Nfs => Export::Wire(Wire::new(location)),
-        Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
-        Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
-    }
-}
-
 /// The exports of `--allow-export`. What is on the same server is reached over SSH as well, all else over NFS.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
@@ -151,7 +136,7 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     let reached = |location: Location| {
         let by_the_same_way = matches!(args.via, Via::Ssh(_)) && location.server == first.server;
         let via = if by_the_same_way { &args.via } else { &Via::Nfs };
-        let export = way(via, &location, access);
+        let export = way(via, access, location.clone());
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())
@@ -182,7 +167,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     let waiting = Waiting::read(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
-    if waiting.is_empty() && format != Format::Json {
+    if waiting.is_empty() && matches!(format, Format::Table | Format::Wide | Format::Name) {
         output::say(&format!("no claim waits for provisioner {}", work.settings.name));
         return Ok(Exit::Done);
     }
@@ -191,16 +176,20 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
     let rows = waiting.serve(work, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
-    let text = match format {
-        Format::Table | Format::Wide => output::table(
+    let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
+    let text = match for_machines(format, &cells.iter().map(object).collect()) {
+        Some(text) => text,
+        None if format == Format::Name => {
+            let volumes = cells
+                .iter()
+                .map(|[_, _, volume, _]| volume)
+                .filter(|volume| !volume.is_empty());
+            volumes.map(|volume| format!("persistentvolume/{volume}\n")).collect()
+        }
+        None => output::table(
             &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
             cells.into_iter().map(Vec::from),
         ),
-        Format::Json => {
-            let object = |[claim, result, volume, detail]: [String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
-            let rows: Vec<_> = cells.into_iter().map(object).collect();
-            serde_json::to_string_pretty(&rows)? + "\n"
-        }
     };
     output::print(&text)?;
     let failed = |row: &Row| matches!(row.result, Err(_) | Ok(Outcome::Refused(_)));

@@ -1,106 +1,278 @@
-//! `nfsprov status`: the claims and volumes that are on NFS.
+//! `nfsprov status`: what of the cluster touches NFS.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use anyhow::{Result, anyhow};
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::{Api, ResourceExt};
-use serde_json::json;
+use anyhow::Result;
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 
-use super::cluster_options;
-use crate::cli::{Format, Global, Status};
-use crate::cluster::{self, Use, connect, list};
-use crate::exit::Exit;
-use crate::output;
+use super::access::{access_for, way};
+use super::{cluster_options, colour, for_machines};
+use crate::cli::{Format, Global, Status, Via};
+use crate::cluster::{Use, connect};
+use crate::exit::{Exit, UsageError};
+use crate::export::Location;
+use crate::inventory::gather;
+use crate::inventory::overview::{Overview, Volume, overview};
+use crate::output::{self, Colour};
 
-/// The columns; the first [`NARROW`] of them fit a terminal of 80.
-const HEADINGS: [&str; 7] = ["NAMESPACE", "CLAIM", "PHASE", "SIZE", "VOLUME", "CLASS", "DIRECTORY"];
-const NARROW: usize = 5;
+/// Takes the cursor home and what was on the terminal away.
+const ANEW: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
+
+/// How the result is to look.
+struct Look {
+    format: Format,
+    /// Whether claims of several namespaces are shown.
+    all: bool,
+    sizes: bool,
+    colour: Colour,
+}
 
 /// Runs `nfsprov status`.
-pub async fn run(args: &Status, global: &Global) -> Result<Exit> {
-    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
-    let claims: Api<PersistentVolumeClaim> = match args.all_namespaces {
-        true => Api::all(cluster.client.clone()),
-        false => Api::namespaced(cluster.client.clone(), &cluster.namespace),
+pub async fn run(args: Status, global: &Global) -> Result<Exit> {
+    let location = export(&args)?;
+    let purpose = if args.watch { Use::LongRunning } else { Use::OneShot };
+    let cluster = connect(&cluster_options(global), purpose).await?;
+    let namespace = (!args.all_namespaces).then_some(cluster.namespace.as_str());
+    let look = Look {
+        format: args.output,
+        all: args.all_namespaces,
+        sizes: args.sizes,
+        colour: colour(global.color),
     };
-    let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
-    let (claims, volumes) = tokio::try_join!(
-        list(&claims, |_| true),
-        list(&volumes, |volume: &PersistentVolume| volume
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.nfs.is_some())),
-    )
-    .map_err(|error| anyhow!("cannot list claims and volumes: {}", cluster::sentence(&error)))?;
-    let rows = rows(&claims, &volumes, args.all_namespaces);
-    let text = match args.output {
-        Format::Table => output::table(&HEADINGS[..NARROW], rows.iter().map(|row| row[..NARROW].to_vec())),
-        Format::Wide => output::table(&HEADINGS, rows.into_iter().map(Vec::from)),
-        Format::Json => {
-            let object = |row: [String; 7]| {
-                let keys = HEADINGS.iter().map(|heading| heading.to_lowercase());
-                json!(keys.zip(row).collect::<HashMap<_, _>>())
-            };
-            serde_json::to_string_pretty(&rows.into_iter().map(object).collect::<Vec<_>>())? + "\n"
-        }
-    };
+    if args.watch {
+        return watch(&cluster.client, namespace, &look).await;
+    }
+    let (mut facts, left_out) = gather::objects(&cluster.client, namespace).await?;
+    for what in left_out {
+        output::say(&format!("warning: {what}"));
+    }
+    if args.sizes {
+        let shown = overview(&facts, Timestamp::now()).volumes;
+        let mut volumes = facts.volumes.clone();
+        volumes.retain(|volume| {
+            shown
+                .iter()
+                .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
+        });
+        let bar = output::progress(volumes.len(), "volumes read");
+        let access = access_for(&args.export.via, &args.export.ssh)?;
+        let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
+        facts.holdings = gather::holdings(volumes, known, || bar.inc(1)).await;
+        bar.finish_and_clear();
+    }
+    let overview = overview(&facts, Timestamp::now());
+    let text = text(&overview, &look)?;
+    if text.is_empty() {
+        output::say("nothing touches NFS here: no volume, claim, class or provisioner");
+    }
     output::print(&text)?;
     Ok(Exit::Done)
 }
 
-/// A row a claim that is on NFS or has no volume yet, then a row a volume without a claim of these.
-fn rows(claims: &[PersistentVolumeClaim], volumes: &[PersistentVolume], all: bool) -> Vec<[String; 7]> {
-    let mut by_name: HashMap<String, &PersistentVolume> =
-        volumes.iter().map(|volume| (volume.name_any(), volume)).collect();
-    let mut rows = Vec::new();
-    for claim in claims {
-        let spec = claim.spec.clone().unwrap_or_default();
-        let volume_name = spec.volume_name.unwrap_or_default();
-        let volume = by_name.remove(&volume_name);
-        if volume.is_none() && !volume_name.is_empty() {
-            continue;
-        }
-        let requests = spec.resources.and_then(|resources| resources.requests);
-        let size = requests.and_then(|requests| requests.get("storage").map(|size| size.0.clone()));
-        let status = claim.status.as_ref();
-        rows.push([
-            claim.namespace().unwrap_or_default(),
-            claim.name_any(),
-            status.and_then(|status| status.phase.clone()).unwrap_or_default(),
-            size.unwrap_or_default(),
-            volume_name,
-            spec.storage_class_name.unwrap_or_default(),
-            volume.map(directory).unwrap_or_default(),
-        ]);
+/// The export that the options name, if they do.
+fn export(args: &Status) -> Result<Option<Location>, UsageError> {
+    match (&args.export.server, &args.export.path) {
+        (Some(server), Some(path)) => Ok(Some(Location {
+            server: server.clone(),
+            path: path.clone(),
+        })),
+        _ if args.sizes && args.export.via != Via::Nfs => Err(UsageError(
+            "--via: say with --server and --path which export the directory is".into(),
+        )),
+        _ => Ok(None),
     }
-    for volume in volumes.iter().filter(|volume| by_name.contains_key(&volume.name_any())) {
-        let spec = volume.spec.clone().unwrap_or_default();
-        let bound = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
-        // Another namespace's claim has it.
-        if bound && !all {
-            continue;
-        }
-        let size = spec
-            .capacity
-            .and_then(|capacity| capacity.get("storage").map(|size| size.0.clone()));
-        let status = volume.status.as_ref();
-        rows.push([
-            String::new(),
-            String::new(),
-            status.and_then(|status| status.phase.clone()).unwrap_or_default(),
-            size.unwrap_or_default(),
-            volume.name_any(),
-            spec.storage_class_name.unwrap_or_default(),
-            directory(volume),
-        ]);
-    }
-    rows.sort();
-    rows
 }
 
-fn directory(volume: &PersistentVolume) -> String {
-    let nfs = volume.spec.as_ref().and_then(|spec| spec.nfs.as_ref());
-    nfs.map(|nfs| format!("{}:{}", nfs.server, nfs.path))
-        .unwrap_or_default()
+/// Shows what there is again and again, whenever it has changed; ends when it is interrupted, or nobody reads on.
+async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<Exit> {
+    let (watched, changes) = gather::watch(client, namespace);
+    // What has changed by the time that it is shown is shown at once.
+    let changes = changes.ready_chunks(usize::from(u16::MAX));
+    pin_mut!(changes);
+    let (mut shown, mut troubles) = (None, Vec::new());
+    while let Some(news) = changes.next().await {
+        for trouble in news
+            .into_iter()
+            .flatten()
+            .filter(|trouble| !troubles.contains(trouble))
+            .collect::<Vec<_>>()
+        {
+            output::say(&format!("warning: {trouble}"));
+            troubles.push(trouble);
+        }
+        if !watched.is_known() {
+            continue;
+        }
+        let text = text(&overview(&watched.facts(), Timestamp::now()), look)?;
+        if shown.as_ref() == Some(&text) {
+            continue;
+        }
+        let again = match (output::is_terminal(), look.format) {
+            (true, Format::Table | Format::Wide) => format!("{ANEW}{text}"),
+            (_, Format::Table | Format::Wide) if shown.is_some() => format!("\n{text}"),
+            (_, Format::Yaml) if shown.is_some() => format!("---\n{text}"),
+            _ => text.clone(),
+        };
+        if !output::print_on(&again)? {
+            break;
+        }
+        shown = Some(text);
+    }
+    Ok(Exit::Done)
+}
+
+fn text(overview: &Overview, look: &Look) -> Result<String> {
+    if let Some(text) = for_machines(look.format, &serde_json::to_value(overview)?) {
+        return Ok(text);
+    }
+    Ok(match look.format {
+        Format::Name => names(overview),
+        format => tables(overview, look, format == Format::Wide),
+    })
+}
+
+fn names(overview: &Overview) -> String {
+    let claims = overview
+        .claims
+        .iter()
+        .map(|claim| format!("persistentvolumeclaim/{}\n", claim.name));
+    let volumes = overview
+        .volumes
+        .iter()
+        .map(|volume| format!("persistentvolume/{}\n", volume.name));
+    let classes = overview
+        .classes
+        .iter()
+        .map(|class| format!("storageclass.storage.k8s.io/{}\n", class.name));
+    let workloads = overview.provisioners.iter().filter_map(|provisioner| {
+        let (kind, name) = provisioner.workload.as_ref()?.split_once('/')?;
+        Some(format!("{kind}.apps/{name}\n"))
+    });
+    claims.chain(volumes).chain(classes).chain(workloads).collect()
+}
+
+/// A table a kind, without those that there is nothing of; an empty line between them, as kubectl has it.
+fn tables(overview: &Overview, look: &Look, wide: bool) -> String {
+    let tables = [
+        storage(overview, look, wide),
+        classes(overview, look, wide),
+        provisioners(overview, look, wide),
+    ];
+    tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// Claims with their volumes, then volumes without a claim of these.
+fn storage(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
+    let mut headings = vec!["CLAIM", "PHASE", "SIZE", "VOLUME"];
+    if look.all {
+        headings.insert(0, "NAMESPACE");
+    }
+    if look.sizes {
+        headings.push("HOLDS");
+    }
+    if wide {
+        headings.extend(["CLASS", "POLICY", "DIRECTORY"]);
+    }
+    let more = |volume: Option<&Volume>, class: &str| {
+        let mut cells = Vec::new();
+        if look.sizes {
+            let holds = volume.and_then(|volume| volume.holds.as_ref());
+            cells.push(holds.map(|holds| holds.words()).unwrap_or_default());
+        }
+        if wide {
+            cells.push(class.to_owned());
+            cells.push(volume.map(|volume| volume.reclaim_policy.clone()).unwrap_or_default());
+            cells.push(
+                volume
+                    .map(|volume| format!("{}:{}", volume.server, volume.path))
+                    .unwrap_or_default(),
+            );
+        }
+        cells
+    };
+    let volumes: HashMap<&str, &Volume> = overview
+        .volumes
+        .iter()
+        .map(|volume| (volume.name.as_str(), volume))
+        .collect();
+    let claimed: HashSet<&str> = overview.claims.iter().map(|claim| claim.volume.as_str()).collect();
+    let claims = overview.claims.iter().map(|claim| {
+        let volume = volumes.get(claim.volume.as_str()).copied();
+        let (size, name) = (claim.size.clone(), claim.volume.clone());
+        let mut cells = vec![claim.name.clone(), claim.phase.clone(), size, name];
+        if look.all {
+            cells.insert(0, claim.namespace.clone());
+        }
+        cells.extend(more(volume, &claim.class));
+        cells
+    });
+    let free = overview
+        .volumes
+        .iter()
+        .filter(|volume| !claimed.contains(volume.name.as_str()));
+    let unclaimed = free.map(|volume| {
+        let owner = match (volume.phase.as_str(), &volume.claim) {
+            (_, None) => String::new(),
+            ("Released" | "Failed", Some(claim)) => format!("(was {claim})"),
+            (_, Some(claim)) => format!("(for {claim})"),
+        };
+        let mut cells = vec![owner, volume.phase.clone(), volume.size.clone(), volume.name.clone()];
+        if look.all {
+            cells.insert(0, String::new());
+        }
+        cells.extend(more(Some(volume), &volume.class));
+        cells
+    });
+    table(look, &headings, claims.chain(unclaimed).collect())
+}
+
+fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
+    let mut headings = vec!["CLASS", "PROVISIONER", "POLICY", "ON DELETE"];
+    if wide {
+        headings.extend(["BINDING", "DIRECTORIES"]);
+    }
+    let rows = overview.classes.iter().map(|class| {
+        let name = match class.default {
+            true => format!("{} (default)", class.name),
+            false => class.name.clone(),
+        };
+        let on_delete = class.on_delete.clone().unwrap_or_else(|| "?".to_owned());
+        let mut cells = vec![name, class.provisioner.clone(), class.reclaim_policy.clone(), on_delete];
+        if wide {
+            cells.push(class.binding_mode.clone());
+            cells.push(class.path_pattern.clone().unwrap_or_default());
+        }
+        cells
+    });
+    table(look, &headings, rows.collect())
+}
+
+fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
+    let mut headings = vec!["PROVISIONER", "READY", "RUNS AS", "LEADER"];
+    if wide {
+        headings.push("IMAGE");
+    }
+    let rows = overview.provisioners.iter().map(|provisioner| {
+        let (ready, place) = match (&provisioner.workload, &provisioner.namespace) {
+            (Some(workload), Some(namespace)) => (
+                format!("{}/{}", provisioner.ready, provisioner.wanted),
+                format!("{namespace} {workload}"),
+            ),
+            // A provisioner may run where the cluster doesn't know it.
+            _ => (String::new(), "(not seen in the cluster)".to_owned()),
+        };
+        let leader = provisioner.leader.clone().unwrap_or_default();
+        let mut cells = vec![provisioner.name.clone(), ready, place, leader];
+        if wide {
+            cells.push(provisioner.image.clone().unwrap_or_default());
+        }
+        cells
+    });
+    table(look, &headings, rows.collect())
+}
+
+fn table(look: &Look, headings: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
+    (!rows.is_empty()).then(|| output::table_for(look.colour, headings, rows))
 }

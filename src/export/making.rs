@@ -75,7 +75,11 @@ impl Export {
     pub async fn unfinished(&self) -> Result<Vec<Making>, ExportError> {
         let mut found = Vec::new();
         for volume in self.names(&folder()?).await? {
-            let target = self.read_link(&place(&volume)?).await?;
+            // What has no plain name wasn't made by nfsprov.
+            let Ok(link) = place(&volume) else {
+                continue;
+            };
+            let target = self.read_link(&link).await?;
             found.extend(target.and_then(|target| Making::read(&volume, &target)));
         }
         Ok(found)

@@ -5,6 +5,7 @@
 //! time and a symbolic link on the way is refused, so what lies elsewhere can't
 //! be reached by planting one.
 
+mod listing;
 mod making;
 mod mounted;
 mod owner;
@@ -17,9 +18,10 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
+pub use listing::{Entry, Kind, Usage};
 pub use making::Making;
 pub use mounted::Mounted;
-pub use owner::is_named_after;
+pub use owner::{REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
 pub use ssh::Ssh;
 pub use wire::Wire;
@@ -256,6 +258,32 @@ impl Export {
             Self::Wire(wire) => wire.exists(path).await,
             Self::Ssh(ssh) => ssh.exists(path).await,
             Self::Mounted(mounted) => mounted.exists(path).await,
+        }
+    }
+
+    /// What a directory holds, the export's root if none is named; None if it isn't there. Nothing below it is read.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+        match self {
+            Self::Wire(wire) => wire.list(directory).await,
+            Self::Ssh(ssh) => ssh.list(directory).await,
+            Self::Mounted(mounted) => mounted.list(directory).await,
+        }
+    }
+
+    /// Removes all that a directory holds, the export's root if none is named, and leaves the directory itself.
+    ///
+    /// Symbolic links in it are removed, not followed. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Export::remove`]; when the directory isn't there.
+    pub async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => wire.empty(directory).await,
+            Self::Ssh(ssh) => ssh.empty(directory).await,
+            Self::Mounted(mounted) => mounted.empty(directory).await,
         }
     }
 

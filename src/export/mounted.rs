@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::tree::Pace;
-use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, PARENT_MODE, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, PARENT_MODE, Removed, VolumePath};
 
 /// An export reached through the local file system.
 #[derive(Debug)]
@@ -115,6 +115,30 @@ impl Mounted {
                 tree::entries(&directory, usize::MAX).map_err(|errno| failed("list", &path.to_string(), errno))?;
             let text = |(name, _): (CString, FileType)| name.to_string_lossy().into_owned();
             Ok(names.into_iter().map(text).collect())
+        })
+        .await
+    }
+
+    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+        let path = directory.cloned();
+        self.blocking(move |root| {
+            let Some(directory) = open(root, path.as_ref())? else {
+                return Ok(None);
+            };
+            let found = list(&directory).map_err(|errno| failed("list", &named(path.as_ref()), errno))?;
+            Ok(Some(found))
+        })
+        .await
+    }
+
+    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        let path = directory.cloned();
+        let pace = Arc::new(Pace::default());
+        let own = pace.clone();
+        self.blocking_at(&pace, move |root| {
+            let refused = |errno| failed("empty", &named(path.as_ref()), errno);
+            let directory = open(root, path.as_ref())?.ok_or_else(|| refused(Errno::NOENT))?;
+            tree::empty(&directory, &own).map_err(refused)
         })
         .await
     }
@@ -320,6 +344,43 @@ fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Resul
         }
         Err(errno) => Err(failed("open", &path.to_string(), errno)),
     }
+}
+
+/// The directory at `path`, or the root; None if it isn't there.
+fn open(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, ExportError> {
+    match path {
+        Some(path) => walk(root, path.components(), path),
+        None => open_root(root).map(Some),
+    }
+}
+
+fn named(path: Option<&VolumePath>) -> String {
+    path.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
+}
+
+/// What a directory holds, with what can be told of each without opening it.
+fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for (name, _) in tree::entries(directory, usize::MAX)? {
+        let stat = match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // It went meanwhile.
+            Err(Errno::NOENT) => continue,
+            Err(errno) => return Err(errno),
+        };
+        found.push(Entry {
+            name: name.to_string_lossy().into_owned(),
+            kind: match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => Kind::Directory,
+                FileType::Symlink => Kind::Link,
+                _ => Kind::Other,
+            },
+            // In blocks of 512 bytes, whatever the file system's own are.
+            bytes: u64::try_from(stat.st_blocks).unwrap_or_default() * 512,
+            changed: stat.st_ctime.max(stat.st_mtime),
+        });
+    }
+    Ok(found)
 }
 
 fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {

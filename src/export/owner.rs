@@ -6,10 +6,10 @@
 //! symbolic link `.nfsprov/owners/a/b/@owner`, its target the claim's uid. A
 //! link is made with its content in one step that fails if it exists.
 
-use super::{Attributes, Export, ExportError, PathError, VolumePath};
+use super::{Attributes, Export, ExportError, Kind, PathError, VolumePath};
 
 /// Where the markers are, in the export's root.
-pub(super) const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
+pub const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
 
 /// The marker's name in its directory.
 const MARK: &str = "@owner";
@@ -68,6 +68,34 @@ impl Export {
         self.read_link(&marker(path)?).await
     }
 
+    /// Every directory that has a marker, with the uid of the claim that owns it.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn markers(&self) -> Result<Vec<(VolumePath, String)>, ExportError> {
+        let mut found = Vec::new();
+        let mut folders = vec![joined(&REGISTRY)?];
+        while let Some(folder) = folders.pop() {
+            for entry in self.list(Some(&folder)).await?.unwrap_or_default() {
+                // What has no plain name wasn't made by nfsprov.
+                let Ok(path) = VolumePath::child(Some(&folder), &entry.name) else {
+                    continue;
+                };
+                match entry.kind {
+                    Kind::Directory => folders.push(path),
+                    Kind::Link if entry.name == MARK => {
+                        let directory = folder.components()[REGISTRY.len()..].join("/");
+                        let owner = self.read_link(&path).await?;
+                        found.extend(VolumePath::parse(&directory).ok().zip(owner));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Sees that no marker is at `path`, above it or below it.
     ///
     /// # Errors
@@ -80,7 +108,10 @@ impl Export {
     }
 
     /// Sees that no directory above or below is somebody's.
-    async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
+    ///
+    /// # Errors
+    /// [`ExportError::Owned`] where one is; otherwise as [`Export::make`].
+    pub async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
         for above in path.ancestors() {
             if self.owner(&above).await?.is_some() {
                 return Err(owned(path, &format!("{above} above it belongs to another claim")));
@@ -118,7 +149,7 @@ impl Export {
 }
 
 /// Whether a name ends as those of volumes do: `pvc-` and a uid.
-fn names_a_volume(name: &str) -> bool {
+pub fn names_a_volume(name: &str) -> bool {
     let Some((_, uid)) = name.rsplit_once("pvc-") else {
         return false;
     };
@@ -188,6 +219,9 @@ mod tests {
         }
         assert_eq!(export.owner(&path("team/data")).await.unwrap().as_deref(), Some("one"));
         assert_eq!(export.owner(&path("team")).await.unwrap(), None);
+        let markers = [("team/data", "one"), ("team/other", "two")];
+        let markers = markers.map(|(directory, owner)| (path(directory), owner.to_owned()));
+        assert_eq!(export.markers().await.unwrap(), markers);
     }
 
     #[tokio::test]

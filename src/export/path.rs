@@ -100,6 +100,17 @@ impl VolumePath {
         (1..self.components.len()).map(above).collect()
     }
 
+    /// What is called `name` in this directory, or in the export's root if `directory` is none.
+    ///
+    /// # Errors
+    /// As [`VolumePath::parse`]: a name that isn't a plain one leads nowhere.
+    pub fn child(directory: Option<&Self>, name: &str) -> Result<Self, PathError> {
+        match directory {
+            Some(directory) => Self::parse(&format!("{directory}/{name}")),
+            None => Self::parse(name),
+        }
+    }
+
     /// This path below `root`, as a PV's `spec.nfs.path`.
     pub fn under(&self, root: &str) -> String {
         format!("{}/{self}", root.trim_end_matches('/'))

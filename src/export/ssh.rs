@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::Instant;
 
-use super::{Attributes, CALL_TIMEOUT, ExportError, Location, Made, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
 /// How many connections there are at most: a large directory that is being removed must not hold claims up, and sshd
@@ -134,6 +134,41 @@ impl Ssh {
         let output = self.checked("list", path, output)?;
         let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         Ok(names.map(text).collect())
+    }
+
+    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+        let output = self.run(&script::list(self.root(), directory)).await?;
+        let output = self.checked_at("list", directory, output)?;
+        Ok((output.status != script::MISSING).then(|| listed(&text(&output.stdout))))
+    }
+
+    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        let output = self.run(&script::empty(self.root(), directory)).await?;
+        match self.checked_at("empty", directory, output)?.status {
+            script::MISSING => Err(failed(
+                "empty",
+                &self.named(directory),
+                "No such file or directory".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Ssh::checked`], of the root if no directory is named.
+    fn checked_at(
+        &self,
+        action: &'static str,
+        directory: Option<&VolumePath>,
+        output: Output,
+    ) -> Result<Output, ExportError> {
+        match directory {
+            Some(path) => self.checked(action, path, output),
+            None => self.done(action, self.root(), output),
+        }
+    }
+
+    fn named(&self, directory: Option<&VolumePath>) -> String {
+        directory.map_or_else(|| self.root().to_owned(), VolumePath::to_string)
     }
 
     pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
@@ -281,6 +316,32 @@ fn obstacle(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportE
             _ => "a file",
         },
     }
+}
+
+/// The entries that [`script::list`] tells of: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and no
+/// slash, so a slash after a line break begins the next entry.
+fn listed(said: &str) -> Vec<Entry> {
+    let said = said.trim_start_matches('\n');
+    let said = said.strip_suffix('\n').unwrap_or(said);
+    let entry = |line: &str| {
+        let mut fields = line.trim_start_matches('/').splitn(5, ' ');
+        let mode = u32::from_str_radix(fields.next()?, 16).ok()?;
+        let blocks: u64 = fields.next()?.parse().ok()?;
+        let (written, changed): (i64, i64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Entry {
+            name: fields.next()?.strip_prefix("./")?.to_owned(),
+            // The bits of `st_mode` that say what it is, the same on all systems.
+            kind: match mode & 0o170_000 {
+                0o040_000 => Kind::Directory,
+                0o120_000 => Kind::Link,
+                _ => Kind::Other,
+            },
+            // In blocks of 512 bytes, whatever the file system's own are.
+            bytes: blocks.saturating_mul(512),
+            changed: written.max(changed),
+        })
+    };
+    said.split("\n/").filter_map(entry).collect()
 }
 
 fn removed(output: &Output) -> Removed {

@@ -28,7 +28,7 @@ crate::tests! {
 }
 
 /// A user who may do all that the provisioner must, but for making PVs: it gets as far as the directory.
-async fn without_volumes(scene: &Scene) -> Result<PathBuf> {
+pub async fn without_volumes(scene: &Scene) -> Result<PathBuf> {
     let user = format!("user-{}", scene.namespace);
     let kubeconfig = scene.stage.kubeconfig_for(&user)?;
     let read = ["get", "list", "watch"];

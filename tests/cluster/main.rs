@@ -35,8 +35,10 @@ mod objects;
 mod operable;
 mod patterns;
 mod proxy;
+mod release;
 mod ssh;
 mod stage;
+mod volumes;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -120,6 +122,8 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         ssh::TESTS,
         doctor::TESTS,
         doctor_faults::TESTS,
+        release::TESTS,
+        volumes::TESTS,
     ]
     .concat();
     let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);

@@ -214,6 +214,28 @@ done"#;
     at_root(root, &(walk(path.components(), "missing") + act))
 }
 
+/// Goes into a directory, or stays in the root if none is named.
+fn into(root: &str, directory: Option<&VolumePath>, act: &str) -> String {
+    let names = directory.map_or(&[][..], VolumePath::components);
+    at_root(root, &(walk(names, "missing") + act))
+}
+
+/// Tells of each entry of a directory what it is, its blocks, and when it was written to and changed, before its name.
+pub(super) fn list(root: &str, directory: Option<&VolumePath>) -> String {
+    let act = "[ -r . ] || { echo 'Permission denied' >&2; exit 1; }\n\
+               find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} +";
+    into(root, directory, act)
+}
+
+/// Removes all that a directory holds; rm follows no link.
+pub(super) fn empty(root: &str, directory: Option<&VolumePath>) -> String {
+    into(
+        root,
+        directory,
+        "patiently find . ! -name . -prune -exec rm -rf -- {} +",
+    )
+}
+
 /// Makes a symbolic link.
 pub(super) fn link(root: &str, path: &VolumePath, target: &str) -> String {
     let act = format!(

@@ -3,16 +3,19 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
 use super::silence;
-use crate::export::{Attributes, CALL_TIMEOUT, ExportError, Made, PARENT_MODE, Removed, VolumePath};
+use crate::export::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, PARENT_MODE, Removed, VolumePath};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 pub(super) const TYPE_DIRECTORY: u32 = 2;
 const TYPE_LINK: u32 = 5;
+
+/// How many entries of one directory are looked at at a time.
+const AT_ONCE: usize = 16;
 
 pub(super) type Handle = bytes::Bytes;
 
@@ -133,6 +136,61 @@ impl Connection {
         };
         let entries = self.entries(directory).await?;
         Ok(entries.into_iter().map(|entry| entry.file_name).collect())
+    }
+
+    pub(super) async fn list(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, Trouble> {
+        let Some(handle) = self.handle(directory).await? else {
+            return Ok(None);
+        };
+        let entries = self.entries(handle.clone()).await?;
+        let found: Vec<Option<Entry>> = stream::iter(entries.into_iter().map(Ok::<_, Trouble>))
+            .map_ok(|entry| self.look_at(&handle, entry))
+            .try_buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(Some(found.into_iter().flatten().collect()))
+    }
+
+    /// None if it went meanwhile.
+    async fn look_at(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Option<Entry>, Trouble> {
+        let attributes = match entry.attr {
+            Some(attributes) => attributes,
+            // Not every server tells with the name.
+            None => match self.find(directory, &entry.file_name).await? {
+                Some(ObjRes { attr: Some(known), .. }) => known,
+                Some(found) => bounded(self.mount.getattr(found.fh)).await?,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Entry {
+            name: entry.file_name,
+            kind: match attributes.type_ {
+                TYPE_DIRECTORY => Kind::Directory,
+                TYPE_LINK => Kind::Link,
+                _ => Kind::Other,
+            },
+            bytes: attributes.used,
+            changed: i64::from(attributes.ctime.seconds.max(attributes.mtime.seconds)),
+        }))
+    }
+
+    pub(super) async fn empty_at(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<(), Trouble> {
+        let Some(handle) = self.handle(directory).await? else {
+            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
+        };
+        self.empty_tree(
+            handle,
+            &directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string),
+        )
+        .await
+    }
+
+    /// The handle of a directory, the root's if none is named.
+    async fn handle(&self, directory: Option<&VolumePath>) -> Result<Option<Handle>, Trouble> {
+        match directory {
+            Some(path) => self.walk(path.components(), path).await,
+            None => Ok(Some(self.root.clone())),
+        }
     }
 
     pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, Trouble> {

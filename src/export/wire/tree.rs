@@ -15,7 +15,8 @@ const CHUNK: usize = 1024;
 /// A directory that is to be emptied and removed.
 #[derive(Clone)]
 struct Doomed {
-    parent: Handle,
+    /// Where it is to be removed from; None if it is to stay.
+    parent: Option<Handle>,
     name: String,
     handle: Handle,
 }
@@ -26,15 +27,33 @@ impl Connection {
     /// A directory comes back to the top of the stack until it is empty, so whatever others put into it meanwhile
     /// is met again. What was removed stays removed; a next call goes on.
     pub(super) async fn remove_tree(&self, parent: Handle, name: &str, handle: Handle) -> Result<(), Trouble> {
-        let mut stack = vec![Doomed {
-            parent,
+        self.demolish(Doomed {
+            parent: Some(parent),
             name: name.to_owned(),
             handle,
-        }];
+        })
+        .await
+    }
+
+    /// Removes all that a directory holds, which is called `name` in messages, and leaves the directory itself.
+    pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), Trouble> {
+        self.demolish(Doomed {
+            parent: None,
+            name: name.to_owned(),
+            handle,
+        })
+        .await
+    }
+
+    async fn demolish(&self, doomed: Doomed) -> Result<(), Trouble> {
+        let mut stack = vec![doomed];
         while let Some(top) = stack.last().cloned() {
             let entries = self.some_entries(&top.handle).await?;
             if entries.is_empty() {
-                match bounded(self.mount.rmdir(top.parent, &top.name)).await {
+                let Some(parent) = top.parent else {
+                    return Ok(());
+                };
+                match bounded(self.mount.rmdir(parent, &top.name)).await {
                     // Somebody put something into it.
                     Err(error) if is_not_empty(&error) => continue,
                     Err(error) if !error.is_not_found() => return Err(error.into()),
@@ -77,7 +96,7 @@ impl Connection {
         };
         match gone {
             Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Some(Doomed {
-                parent: directory.clone(),
+                parent: Some(directory.clone()),
                 name,
                 handle,
             })),

@@ -1,0 +1,66 @@
+//! The options that say where an export is, and how it is reached.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::ssh::{Ssh, target};
+use crate::host::Target;
+use crate::manifest::validate;
+
+/// How directories are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Over NFS from this process.
+    Nfs,
+    /// By the shell of the server itself.
+    Ssh(Target),
+    /// In this directory.
+    Dir(PathBuf),
+}
+
+/// The export that PVs are on, where they don't say it themselves.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Export")]
+pub struct ExportOfVolumes {
+    /// NFS server, as the PVs name it [default: theirs]
+    #[arg(long, env = "NFS_SERVER", value_parser = validate::server, requires = "path")]
+    pub server: Option<String>,
+    /// Exported directory [default: as the PVs' provisioner recorded it]
+    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    pub path: Option<String>,
+    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
+    #[arg(long, default_value = "nfs", value_parser = via)]
+    pub via: Via,
+    /// For --via ssh://
+    #[command(flatten)]
+    pub ssh: Ssh,
+}
+
+pub(super) fn via(text: &str) -> Result<Via, String> {
+    if text.starts_with("ssh://") {
+        return target(text.trim_end_matches('/')).map(Via::Ssh);
+    }
+    match text.strip_prefix("dir:") {
+        Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
+        Some(_) => Err("dir: takes an absolute path".to_owned()),
+        None if text == "nfs" => Ok(Via::Nfs),
+        None => Err("directories are made via nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_to_the_export() {
+        assert_eq!(via("nfs"), Ok(Via::Nfs));
+        assert_eq!(via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
+        let host: Target = "root@nfs:2222".parse().unwrap();
+        assert_eq!(via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
+        for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
+            assert!(via(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

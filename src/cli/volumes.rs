@@ -1,0 +1,113 @@
+//! The options of `volumes`.
+
+use clap::{Args, Subcommand};
+
+use super::export::{Via, via};
+use super::{AccessMode, Format, Ssh};
+use crate::inventory::amount;
+use crate::manifest::validate;
+
+/// `volumes`.
+#[derive(Debug, Subcommand)]
+pub enum Volumes {
+    /// Show the directories on an export with the PVs that own them
+    List(Directories),
+    /// Show the directories that no PV of this cluster names, and what provisioners left half made
+    Orphans(Directories),
+    /// Show the archives of deleted volumes
+    Archived(Directories),
+    /// Bring an archive back as a PV for a claim
+    Restore(Restore),
+    /// Remove archives that are too old, or too much
+    Expire(Expire),
+}
+
+/// The export.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Export")]
+pub struct ExportAt {
+    /// NFS server, as the PVs name it
+    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    pub server: String,
+    /// Exported directory
+    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    pub path: String,
+    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
+    #[arg(long, default_value = "nfs", value_parser = via)]
+    pub via: Via,
+    /// For --via ssh://
+    #[command(flatten)]
+    pub ssh: Ssh,
+}
+
+/// `volumes list`, `orphans` and `archived`.
+#[derive(Debug, Args)]
+pub struct Directories {
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Say how much they hold; takes a call for every directory in them
+    #[arg(long)]
+    pub sizes: bool,
+    /// The export.
+    #[command(flatten)]
+    pub export: ExportAt,
+}
+
+/// `volumes restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The archive, with or without `archived-`
+    #[arg(value_name = "NAME")]
+    pub archive: String,
+    /// The claim that gets it
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    pub claim: (String, String),
+    /// Make the claim if it isn't there
+    #[arg(long, requires = "size")]
+    pub create_claim: bool,
+    /// Size of the PV, and of a claim that is made [default: what the claim requests]
+    #[arg(long, value_parser = validate::size)]
+    pub size: Option<String>,
+    /// Class of a claim that is made
+    #[arg(long, requires = "create_claim", default_value = "")]
+    pub class: String,
+    /// Access mode of a claim that is made; may be given again
+    #[arg(
+        long,
+        value_enum,
+        ignore_case = true,
+        requires = "create_claim",
+        default_value = "RWO"
+    )]
+    pub access_mode: Vec<AccessMode>,
+    /// The export.
+    #[command(flatten)]
+    pub export: ExportAt,
+}
+
+/// `volumes expire`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("limit").required(true).multiple(true)))]
+pub struct Expire {
+    /// Remove archives that have not been changed for so long, such as 30d
+    #[arg(long, group = "limit", value_name = "AGE", value_parser = amount::age)]
+    pub older_than: Option<u64>,
+    /// Remove the oldest archives until the rest takes no more than this, such as 100Gi; takes a call for every directory in them
+    #[arg(long, group = "limit", value_name = "SIZE", value_parser = total)]
+    pub keep_total: Option<u64>,
+    /// Remove without asking
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The export.
+    #[command(flatten)]
+    pub export: ExportAt,
+}
+
+fn total(text: &str) -> Result<u64, String> {
+    let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
+    amount::bytes(text).ok_or_else(shape)
+}

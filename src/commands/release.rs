@@ -1,0 +1,203 @@
+//! `nfsprov release`: a Released PV becomes Available again.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use super::access::{access_for, way};
+use super::cluster_options;
+use crate::cli::{Global, Release};
+use crate::cluster::{self, Use, connect};
+use crate::exit::{Exit, UsageError};
+use crate::export::Location;
+use crate::inventory::gather;
+use crate::inventory::place::{self, Place, mounted};
+use crate::inventory::release::{Data, Verdict, judge};
+use crate::inventory::scrub::Scrub;
+use crate::output;
+
+/// Runs `nfsprov release`.
+pub async fn run(args: Release, global: &Global) -> Result<Exit> {
+    let said = match (args.keep_data, args.scrub) {
+        (true, _) => Some(Data::Keep),
+        (_, true) => Some(Data::Scrub),
+        _ if output::can_ask() => None,
+        _ => {
+            return Err(UsageError(
+                "say what becomes of the data: --keep-data leaves it for the next claim, --scrub removes it".into(),
+            )
+            .into());
+        }
+    };
+    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
+    let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
+    let volume = read(&volumes, &args.volume).await?;
+    let warnings = match judge(&volume, said.unwrap_or(Data::Keep)) {
+        Verdict::Release(warnings) => warnings,
+        Verdict::Already(sentence) => {
+            output::say(&sentence);
+            return Ok(Exit::Done);
+        }
+        Verdict::Refuse(why) => bail!(why),
+    };
+    for warning in &warnings {
+        output::say(&format!("warning: {}", output::plain(warning)));
+    }
+    let data = match said {
+        Some(data) => data,
+        None => ask(&volume)?,
+    };
+    match data {
+        Data::Keep => say_what_stays(&volume),
+        Data::Scrub => scrub(&cluster.client, &volumes, &volume, &args).await?,
+    }
+    release(&volumes, &volume).await?;
+    wait(&volumes, &args.volume, global.request_timeout).await
+}
+
+async fn read(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
+    let found = volumes.get_opt(name).await;
+    let found = found.map_err(|error| anyhow!("cannot read PV {name}: {}", cluster::sentence(&error)))?;
+    found.with_context(|| format!("PV {name} not found; `nfsprov status` shows those that there are"))
+}
+
+fn ask(volume: &PersistentVolume) -> Result<Data> {
+    let question = format!(
+        "Keep the data of PV {} for its next claim, or scrub it? (keep/scrub)",
+        volume.name_any()
+    );
+    let answer = output::ask(&question, |answer| match answer {
+        "keep" | "scrub" => Ok(answer.to_owned()),
+        _ => Err("keep or scrub".to_owned()),
+    })?;
+    Ok(if answer == "scrub" { Data::Scrub } else { Data::Keep })
+}
+
+fn say_what_stays(volume: &PersistentVolume) {
+    if let Some(place) = mounted(volume) {
+        let text = format!(
+            "the next claim that PV {} is bound to will see what is in {place}",
+            volume.name_any()
+        );
+        output::say(&output::plain(&text));
+    }
+}
+
+/// Empties the PV's directory, if that is its own and somebody says yes.
+async fn scrub(
+    client: &Client,
+    volumes: &Api<PersistentVolume>,
+    volume: &PersistentVolume,
+    args: &Release,
+) -> Result<()> {
+    let place = place_of(volume, args)?;
+    let export = way(
+        &args.export.via,
+        &access_for(&args.export.via, &args.export.ssh)?,
+        place.location.clone(),
+    );
+    let all = gather::volumes(client).await?;
+    let scrub = Scrub::prepare(volume, &all, place.clone(), &export).await?;
+    let Some(what) = scrub.what() else {
+        output::say(&format!("the directory of PV {} is empty", volume.name_any()));
+        return Ok(());
+    };
+    let what = output::plain(&what);
+    if args.yes {
+        output::say(&format!("removing {what}"));
+    } else if output::can_ask() {
+        if !output::confirm(&format!("Remove {what}?"))? {
+            bail!("nothing was removed, and PV {} is as it was", volume.name_any());
+        }
+    } else {
+        return Err(UsageError(format!("--scrub would remove {what}; --yes does it").into()).into());
+    }
+    // Much may have happened while somebody thought about it.
+    let live = read(volumes, &args.volume).await?;
+    if live.metadata.uid != volume.metadata.uid || live.metadata.resource_version != volume.metadata.resource_version {
+        bail!(
+            "PV {} was changed meanwhile; nothing was removed, look at it again",
+            args.volume
+        );
+    }
+    let all = gather::volumes(client).await?;
+    Scrub::prepare(volume, &all, place, &export).await?.run().await?;
+    Ok(())
+}
+
+/// On the export that is named, else where the PV's provisioner recorded it to be.
+fn place_of(volume: &PersistentVolume, args: &Release) -> Result<Place> {
+    let Some(path) = &args.export.path else {
+        return place::recorded(volume).ok_or_else(|| {
+            let at = mounted(volume).map(|place| place.path).unwrap_or_default();
+            UsageError(
+                format!(
+                    "PV {} was made by hand: name the export that it is on with --path, which is {} or above it",
+                    args.volume,
+                    output::plain(&at)
+                )
+                .into(),
+            )
+            .into()
+        });
+    };
+    let theirs = mounted(volume).map(|place| place.server);
+    let export = Location {
+        server: args.export.server.clone().or(theirs).unwrap_or_default(),
+        path: path.clone(),
+    };
+    place::on(volume, &export).map_err(|why| anyhow!("{}", output::plain(&why)))
+}
+
+/// Takes the claim off the PV, if it is still the one that was seen.
+async fn release(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Result<()> {
+    let name = seen.name_any();
+    let patch = json!({
+        "metadata": {
+            "resourceVersion": seen.metadata.resource_version, "uid": seen.metadata.uid,
+            // It says that the controller manager chose the claim, which is chosen anew now.
+            "annotations": {"pv.kubernetes.io/bound-by-controller": null},
+        },
+        "spec": {"claimRef": null},
+    });
+    match volumes
+        .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_conflict() => {
+            bail!("PV {name} was changed meanwhile, so it is not released; look at it again")
+        }
+        Err(error) => bail!("cannot release PV {name}: {}", cluster::sentence(&error)),
+    }
+}
+
+/// Waits until the controller manager has made a released PV Available, or a claim that waited has it.
+async fn wait(volumes: &Api<PersistentVolume>, name: &str, patience: Duration) -> Result<Exit> {
+    let released =
+        |volume: Option<&PersistentVolume>| volume.is_none_or(|volume| matches!(phase(volume), "Available" | "Bound"));
+    let waited = tokio::time::timeout(patience, await_condition(volumes.clone(), name, released)).await;
+    let Ok(found) = waited else {
+        bail!(
+            "PV {name} is released, and not Available after {} s: does kube-controller-manager run?",
+            patience.as_secs()
+        );
+    };
+    match found.with_context(|| format!("cannot watch PV {name}"))? {
+        Some(volume) => {
+            output::print(&format!("persistentvolume/{name} is {}\n", phase(&volume)))?;
+            Ok(Exit::Done)
+        }
+        None => bail!("PV {name} was released, and deleted right after that, as its policy says"),
+    }
+}
+
+fn phase(volume: &PersistentVolume) -> &str {
+    let status = volume.status.as_ref();
+    status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}

@@ -1,0 +1,321 @@
+//! `nfsprov volumes`: the directories on an export against the PVs that own them.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, anyhow, bail};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, ResourceExt};
+
+use super::access::{access_for, way};
+use super::{cluster_options, colour, for_machines};
+use crate::cli::{AccessMode, Directories, Expire, ExportAt, Format, Global, Restore, Volumes};
+use crate::cluster::{Cluster, Use, connect};
+use crate::exit::{Exit, UsageError};
+use crate::export::{Export, Location};
+use crate::inventory::archives::{Expired, Expiry, expired, plan_return};
+use crate::inventory::directories::{Row, State, rows};
+use crate::inventory::restore::{self, NewClaim};
+use crate::inventory::survey::{measure, survey};
+use crate::inventory::{amount, gather};
+use crate::output;
+
+/// Runs `nfsprov volumes`.
+pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
+    match command {
+        Volumes::List(args) => list(&args, global, Subject::All).await,
+        Volumes::Orphans(args) => list(&args, global, Subject::Orphans).await,
+        Volumes::Archived(args) => list(&args, global, Subject::Archived).await,
+        Volumes::Restore(args) => restore(&args, global).await,
+        Volumes::Expire(args) => expire(&args, global).await,
+    }
+}
+
+/// Which directories are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    All,
+    Orphans,
+    Archived,
+}
+
+impl Subject {
+    fn shows(self, state: State) -> bool {
+        match self {
+            Self::All => true,
+            Self::Orphans => matches!(state, State::Orphan | State::Unfinished | State::Marker),
+            Self::Archived => state == State::Archived,
+        }
+    }
+}
+
+/// The export and the cluster that its PVs are in.
+struct Place {
+    location: Location,
+    export: Export,
+    cluster: Cluster,
+}
+
+impl Place {
+    async fn reach(at: &ExportAt, global: &Global) -> Result<Self> {
+        let location = Location {
+            server: at.server.clone(),
+            path: at.path.clone(),
+        };
+        let export = way(&at.via, &access_for(&at.via, &at.ssh)?, location.clone());
+        let options = cluster_options(global);
+        // Neither waits for the other, so that what is wrong is known soonest.
+        let (cluster, ()) = tokio::try_join!(
+            async { connect(&options, Use::OneShot).await.map_err(anyhow::Error::from) },
+            async { export.probe().await.map_err(anyhow::Error::from) },
+        )?;
+        Ok(Self {
+            location,
+            export,
+            cluster,
+        })
+    }
+
+    fn client(&self) -> &Client {
+        &self.cluster.client
+    }
+
+    /// The rows, and the names of all NFS volumes.
+    async fn rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
+        let volumes = gather::volumes(self.client()).await?;
+        let names = volumes.iter().map(ResourceExt::name_any).collect();
+        let facts = survey(&self.export, &self.location, volumes).await?;
+        Ok((rows(&facts), names))
+    }
+}
+
+async fn measured(export: &Export, rows: &mut [Row]) {
+    let bar = output::progress(rows.len(), "directories read");
+    measure(export, rows, || bar.inc(1)).await;
+    bar.finish_and_clear();
+}
+
+async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let (mut rows, _) = place.rows().await?;
+    rows.retain(|row| subject.shows(row.state));
+    if args.sizes {
+        measured(&place.export, &mut rows).await;
+    }
+    let text = match for_machines(args.output, &serde_json::to_value(&rows)?) {
+        Some(text) => text,
+        None if args.output == Format::Name => rows
+            .iter()
+            .map(|row| format!("{}\n", output::plain(&row.directory)))
+            .collect(),
+        None if rows.is_empty() => String::new(),
+        None => table(&rows, subject, args, global),
+    };
+    if text.is_empty() {
+        let what = match subject {
+            Subject::All => "directory of a volume",
+            Subject::Orphans => "directory without a PV",
+            Subject::Archived => "archive",
+        };
+        output::say(&format!("there is no {what} on {}", place.location));
+    } else if subject == Subject::Orphans {
+        output::say("a directory that PVs of another cluster name looks like an orphan here; nothing is removed");
+    }
+    output::print(&text)?;
+    Ok(Exit::Done)
+}
+
+fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
+    let wide = args.output == Format::Wide;
+    let archives = subject == Subject::Archived;
+    let mut headings = match archives {
+        true => vec!["ARCHIVE", "AGE"],
+        false => vec!["STATE", "DIRECTORY", "CLAIM"],
+    };
+    if args.sizes {
+        headings.push("HOLDS");
+    }
+    if !archives && wide {
+        headings.push("AGE");
+    }
+    if wide || !archives {
+        headings.push("VOLUME");
+    }
+    let now = Timestamp::now().as_second();
+    let cells = rows.iter().map(|row| {
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+        let age = row
+            .changed
+            .map(|changed| amount::ago(age(now, changed)))
+            .unwrap_or_default();
+        let mut cells = match archives {
+            true => vec![row.directory.clone(), age.clone()],
+            false => vec![
+                row.state.as_str().to_owned(),
+                row.directory.clone(),
+                or_none(&row.claim),
+            ],
+        };
+        if args.sizes {
+            cells.push(row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default());
+        }
+        if !archives && wide {
+            cells.push(age);
+        }
+        if wide || !archives {
+            cells.push(or_none(&row.volume));
+        }
+        cells
+    });
+    output::table_for(colour(global.color), &headings, cells)
+}
+
+fn age(now: i64, changed: i64) -> u64 {
+    u64::try_from(now.saturating_sub(changed)).unwrap_or_default()
+}
+
+async fn restore(args: &Restore, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let (rows, names) = place.rows().await?;
+    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::plain(&why)))?;
+    let (namespace, name) = &args.claim;
+    let new_claim = args.size.as_ref().filter(|_| args.create_claim).map(|size| NewClaim {
+        size: size.clone(),
+        class: args.class.clone(),
+        access_modes: args.access_mode.iter().map(mode).collect(),
+    });
+    let restore = restore::Restore {
+        client: place.client(),
+        export: &place.export,
+        location: &place.location,
+        back: &back,
+        namespace,
+        claim: name,
+        size: args.size.as_deref(),
+        new_claim,
+    };
+    let (volume, made) = restore.run().await?;
+    let title = volume.name_any();
+    if made {
+        output::print(&format!("persistentvolumeclaim/{name} created\n"))?;
+    }
+    output::print(&format!("persistentvolume/{title} created\n"))?;
+    output::say(&format!(
+        "its directory is {}",
+        back.directory.under(&place.location.path)
+    ));
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client().clone(), namespace);
+    let settled = |claim: Option<&PersistentVolumeClaim>| {
+        claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
+    };
+    let waited = tokio::time::timeout(global.request_timeout, await_condition(claims, name, settled)).await;
+    let Ok(found) = waited else {
+        bail!(
+            "claim {namespace}/{name} is not Bound after {} s; PV {title} is there, and kept for it: \
+             `kubectl -n {namespace} describe pvc {name}` says why",
+            global.request_timeout.as_secs()
+        );
+    };
+    let claim = found.with_context(|| format!("cannot watch claim {namespace}/{name}"))?;
+    let got = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
+    if got != title {
+        bail!("claim {namespace}/{name} got another volume meanwhile, {got:?}; PV {title} stays, and holds the data");
+    }
+    output::print(&format!("persistentvolumeclaim/{name} is Bound\n"))?;
+    Ok(Exit::Done)
+}
+
+fn mode(mode: &AccessMode) -> &'static str {
+    match mode {
+        AccessMode::Rwo => "ReadWriteOnce",
+        AccessMode::Rox => "ReadOnlyMany",
+        AccessMode::Rwx => "ReadWriteMany",
+        AccessMode::Rwop => "ReadWriteOncePod",
+    }
+}
+
+async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let going = going(&place, args).await?;
+    if going.is_empty() {
+        output::say(&format!("no archive on {} is to go", place.location));
+        return Ok(Exit::Done);
+    }
+    let cells = going.iter().map(|gone| {
+        let holds = gone.row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default();
+        vec![
+            gone.row.directory.clone(),
+            amount::ago(gone.age),
+            holds,
+            gone.why.clone(),
+        ]
+    });
+    output::print(&output::table_for(
+        colour(global.color),
+        &["ARCHIVE", "AGE", "HOLDS", "WHY"],
+        cells,
+    ))?;
+    let count = match going.len() {
+        1 => "this archive".to_owned(),
+        count => format!("these {count} archives"),
+    };
+    if args.dry_run {
+        output::say("dry run: nothing was removed");
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        if !output::can_ask() {
+            return Err(UsageError(
+                format!("nothing was removed; --yes removes {count}, --dry-run only shows what would go").into(),
+            )
+            .into());
+        }
+        if !output::confirm(&format!("Remove {count} for good?"))? {
+            bail!("nothing was removed");
+        }
+    }
+    remove(&place, args, &going).await
+}
+
+/// The archives that are to go, as things are now.
+async fn going(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
+    let (mut rows, _) = place.rows().await?;
+    rows.retain(|row| row.state == State::Archived && row.volume.is_some());
+    if args.keep_total.is_some() {
+        measured(&place.export, &mut rows).await;
+    }
+    let expiry = Expiry {
+        older_than: args.older_than,
+        keep_total: args.keep_total,
+    };
+    Ok(expired(&rows, expiry, Timestamp::now().as_second()))
+}
+
+/// Removes the archives that were shown, but for those that were changed, or came to be a PV's, since then.
+async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit> {
+    let still = going(place, args).await?;
+    let mut exit = Exit::Done;
+    for gone in shown {
+        let directory = output::plain(&gone.row.directory);
+        let same = |now: &&Expired| now.row.path == gone.row.path && now.row.changed == gone.row.changed;
+        let Some(path) = still.iter().find(same).and_then(|now| now.row.path.as_ref()) else {
+            output::say(&format!("{directory} was changed meanwhile; it stays"));
+            exit = Exit::Failed;
+            continue;
+        };
+        // In two steps, since what is large takes longer than one call may.
+        let removed = match place.export.empty(Some(path)).await {
+            Ok(()) => place.export.remove(path).await,
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(_) => output::print(&format!("{directory} removed\n"))?,
+            Err(error) => {
+                output::say(&output::plain(&error.to_string()));
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,175 @@
+//! Sizes and ages as people write them (PURE).
+
+/// The suffixes of quantities that stand for bytes, and how many.
+const SUFFIXES: [(&str, u128); 12] = [
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("Pi", 1 << 50),
+    ("Ei", 1 << 60),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("P", 1_000_000_000_000_000),
+    ("E", 1_000_000_000_000_000_000),
+];
+
+/// The bytes that a Kubernetes quantity stands for, rounded up; None if it is none, or more than there can be.
+pub fn bytes(quantity: &str) -> Option<u64> {
+    let end = quantity
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(quantity.len());
+    let (number, suffix) = quantity.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    // `numerator / denominator` bytes, before the suffix.
+    let numerator: u128 = format!("0{whole}{fraction}").parse().ok()?;
+    let denominator = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let (times, over) = match SUFFIXES.iter().find(|(known, _)| *known == suffix) {
+        Some((_, times)) => (*times, 1),
+        None => match suffix {
+            "" => (1, 1),
+            "m" => (1, 1_000),
+            "u" => (1, 1_000_000),
+            "n" => (1, 1_000_000_000),
+            _ => {
+                let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+                let ten = 10_u128.checked_pow(power.unsigned_abs())?;
+                if power < 0 { (1, ten) } else { (ten, 1) }
+            }
+        },
+    };
+    let bytes = numerator.checked_mul(times)?.div_ceil(denominator.checked_mul(over)?);
+    u64::try_from(bytes).ok()
+}
+
+/// Bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
+pub fn size(bytes: u64) -> String {
+    let (mut shown, mut unit) = (bytes as f64, "");
+    for next in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {
+        if shown < 1024.0 {
+            break;
+        }
+        shown /= 1024.0;
+        unit = next;
+    }
+    match shown < 10.0 && shown.fract() >= 0.05 {
+        true => format!("{shown:.1}{unit}"),
+        false => format!("{shown:.0}{unit}"),
+    }
+}
+
+/// The units of ages, and their seconds.
+const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// The seconds of an age: `30d`, `12h`, `1d12h`.
+///
+/// # Errors
+/// What an age looks like.
+pub fn age(text: &str) -> Result<u64, String> {
+    let shape = || "an age is a number and a unit (s, m, h, d or w), such as 30d or 12h".to_owned();
+    let (mut seconds, mut rest) = (0_u64, text);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(shape)?;
+        let number: u64 = rest[..end].parse().map_err(|_| shape())?;
+        let unit = rest[end..].chars().next().ok_or_else(shape)?;
+        let (_, times) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(shape)?;
+        seconds = number
+            .checked_mul(*times)
+            .and_then(|more| seconds.checked_add(more))
+            .ok_or_else(shape)?;
+        rest = &rest[end + unit.len_utf8()..];
+    }
+    match text.is_empty() {
+        true => Err(shape()),
+        false => Ok(seconds),
+    }
+}
+
+/// Seconds as kubectl shows an age: in one unit, with at least two of it.
+pub fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_kubernetes() {
+        for (quantity, wanted) in [
+            ("1", Some(1)),
+            ("1Gi", Some(1 << 30)),
+            ("1.5Ki", Some(1536)),
+            (".5Mi", Some(1 << 19)),
+            ("5.Gi", Some(5 << 30)),
+            ("500M", Some(500_000_000)),
+            ("1e9", Some(1_000_000_000)),
+            ("1E3", Some(1_000)),
+            ("12E", Some(12_000_000_000_000_000_000)),
+            ("1500m", Some(2)),
+            ("1e-1", Some(1)),
+            ("", None),
+            (".", None),
+            ("Gi", None),
+            ("1G1", None),
+            ("1e99", None),
+            ("16Ei", None),
+            ("-1Gi", None),
+        ] {
+            assert_eq!(bytes(quantity), wanted, "{quantity:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, wanted) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1Ki"),
+            (1536, "1.5Ki"),
+            (10 << 20, "10Mi"),
+            ((1 << 30) + (1 << 29), "1.5Gi"),
+            (u64::MAX, "16Ei"),
+        ] {
+            assert_eq!(size(bytes), wanted);
+        }
+    }
+
+    #[test]
+    fn ages() {
+        for (text, wanted) in [
+            ("30d", 30 * 86_400),
+            ("0s", 0),
+            ("1d12h", 36 * 3_600),
+            ("2w", 14 * 86_400),
+        ] {
+            assert_eq!(age(text), Ok(wanted));
+        }
+        for bad in [
+            "",
+            "30",
+            "d",
+            "-1d",
+            "1y",
+            "1d2",
+            "1.5d",
+            "99999999999999999999d",
+            "9999999999999999999w",
+        ] {
+            assert!(age(bad).is_err(), "{bad:?} was taken");
+        }
+        for (seconds, wanted) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
+            assert_eq!(ago(seconds), wanted);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Archives of deleted volumes (PURE): what their names tell, which of them go, and how one comes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{
+    NFSVolumeSource, ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::amount;
+use super::directories::{Row, State};
+use super::overview::Holds;
+use crate::export::{Location, VolumePath, is_named_after, names_a_volume};
+use crate::provisioner::claim::class_name;
+use crate::provisioner::volume::DIRECTORY;
+
+/// What nfsprov and nfs-subdir-external-provisioner put before a directory's name.
+const PREFIX: &str = "archived-";
+
+/// What an archive's name tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The name of the directory before, with dashes for slashes.
+    pub old: String,
+    /// The PV that it was, if the name says so; only a provisioner's does.
+    pub volume: Option<String>,
+}
+
+impl Archive {
+    /// Reads the name of a directory in the export's root; None if it is no archive's.
+    pub fn parse(name: &str) -> Option<Self> {
+        let old = name.strip_prefix(PREFIX).filter(|old| !old.is_empty())?;
+        // Where the name was taken, a time was put at its end.
+        let old = match old.rsplit_once('-') {
+            Some((rest, time)) if is_time(time) && names_a_volume(rest) => rest,
+            _ => old,
+        };
+        let volume = match names_a_volume(old) {
+            true => old.rsplit_once("-pvc-").map(|(_, uid)| format!("pvc-{uid}")),
+            false => None,
+        };
+        Some(Self {
+            old: old.to_owned(),
+            volume,
+        })
+    }
+}
+
+/// `20260131T235959Z`
+fn is_time(text: &str) -> bool {
+    text.len() == 16
+        && text.char_indices().all(|(at, c)| match at {
+            8 => c == 'T',
+            15 => c == 'Z',
+            _ => c.is_ascii_digit(),
+        })
+}
+
+/// Which archives are to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// Those that have not been changed for so many seconds.
+    pub older_than: Option<u64>,
+    /// The oldest ones, until the rest takes no more bytes than this.
+    pub keep_total: Option<u64>,
+}
+
+/// An archive that is to go, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expired {
+    /// The archive.
+    pub row: Row,
+    /// How many seconds ago it was last changed.
+    pub age: u64,
+    /// A few words.
+    pub why: String,
+}
+
+/// The archives that are to go at `now`, in seconds since 1970; the oldest first.
+///
+/// Only those whose name says which PV they were: others may be anybody's. What can't be measured counts as nothing.
+pub fn expired(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
+    let mut archives: Vec<(u64, &Row)> = rows
+        .iter()
+        .filter(|row| row.state == State::Archived && row.volume.is_some() && row.path.is_some())
+        .filter_map(|row| Some((u64::try_from(now.saturating_sub(row.changed?)).unwrap_or_default(), row)))
+        .collect();
+    archives.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.directory.cmp(&b.1.directory)));
+    let bytes = |row: &Row| match row.holds {
+        Some(Holds::Data { bytes, .. }) => bytes,
+        _ => 0,
+    };
+    let mut total: u64 = archives.iter().map(|(_, row)| bytes(row)).sum();
+    let mut going = Vec::new();
+    for (age, row) in archives {
+        let why = match expiry {
+            Expiry {
+                older_than: Some(limit),
+                ..
+            } if age > limit => format!("older than {}", amount::ago(limit)),
+            Expiry {
+                keep_total: Some(limit),
+                ..
+            } if total > limit => format!("beyond {} in total", amount::size(limit)),
+            _ => continue,
+        };
+        total -= bytes(row);
+        going.push(Expired {
+            row: row.clone(),
+            age,
+            why,
+        });
+    }
+    going
+}
+
+/// How an archive comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// The archive; none if an earlier try has renamed it already.
+    pub archive: Option<VolumePath>,
+    /// The directory that it becomes.
+    pub directory: VolumePath,
+    /// The PV's name.
+    pub volume: String,
+    /// Whether the directory's name doesn't say whose it is, so that a marker must.
+    pub needs_marker: bool,
+}
+
+/// How the archive called `name` comes back on an export with these directories, in a cluster with PVs of these names.
+///
+/// # Errors
+/// One sentence saying why it can't.
+pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Result<Return, String> {
+    let archived = |name: &str| {
+        rows.iter()
+            .find(|row| row.directory == name && row.state == State::Archived)
+    };
+    let longer = format!("{PREFIX}{name}");
+    let (name, row) = match archived(name) {
+        Some(row) => (name, Some(row)),
+        None => match archived(&longer) {
+            Some(row) => (longer.as_str(), Some(row)),
+            None => (name, None),
+        },
+    };
+    let absent =
+        || format!("there is no archive {name:?} on the export; `nfsprov volumes archived` shows those that there are");
+    let archive = Archive::parse(name).ok_or_else(absent)?;
+    let volume = archive.volume.clone().unwrap_or_else(|| restored(&archive.old));
+    if volumes.contains(&volume) {
+        return Err(format!(
+            "PV {volume} is there already, so the archive can't come back as that; delete the PV first"
+        ));
+    }
+    let there = |name: &str| {
+        rows.iter()
+            .find(|row| row.directory == name || row.directory.starts_with(&format!("{name}/")))
+    };
+    let old = VolumePath::parse(&archive.old).map_err(|error| error.to_string())?;
+    let (from, directory) = match (row, there(&archive.old)) {
+        (Some(row), None) => (row.path.clone(), old),
+        (Some(row), Some(_)) => {
+            let other = format!("restored-{}", archive.old);
+            if there(&other).is_some() {
+                return Err(format!(
+                    "{} and {other} are both taken on the export; move one away",
+                    archive.old
+                ));
+            }
+            (
+                row.path.clone(),
+                VolumePath::parse(&other).map_err(|error| error.to_string())?,
+            )
+        }
+        // Renamed by a try that ended before the PV was made.
+        (None, Some(found)) if found.state == State::Orphan && found.directory == archive.old => (None, old),
+        (None, _) => return Err(absent()),
+    };
+    Ok(Return {
+        archive: from,
+        needs_marker: !is_named_after(&directory, &volume),
+        directory,
+        volume,
+    })
+}
+
+/// A PV's name for a directory that is named after none.
+fn restored(old: &str) -> String {
+    let word: String = old
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(200)
+        .collect();
+    format!("restored-{}", word.trim_matches('-'))
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+/// Sees that a claim can have the PV `volume`, of `size` if that is given, and gives the size that the PV is to have.
+///
+/// # Errors
+/// One sentence saying why it can't.
+pub fn size_for(claim: &PersistentVolumeClaim, volume: &str, size: Option<&str>) -> Result<String, String> {
+    let key = format!(
+        "{}/{}",
+        claim.metadata.namespace.as_deref().unwrap_or_default(),
+        claim.metadata.name.as_deref().unwrap_or_default()
+    );
+    let spec = claim.spec.clone().unwrap_or_default();
+    if claim.metadata.deletion_timestamp.is_some() {
+        return Err(format!("claim {key} is being deleted"));
+    }
+    match spec.volume_name.as_deref() {
+        None | Some("") => {}
+        Some(other) if other != volume => {
+            return Err(format!(
+                "claim {key} has the volume {other} already; name another, or delete it first"
+            ));
+        }
+        Some(_) => {}
+    }
+    if spec.volume_mode.as_deref() == Some("Block") {
+        return Err(format!("claim {key} wants a block device, which a directory is not"));
+    }
+    let requests = spec.resources.and_then(|resources| resources.requests);
+    let wanted = requests.and_then(|requests| requests.get("storage").map(|size| size.0.clone()));
+    let wanted = wanted.ok_or_else(|| format!("claim {key} requests no storage size"))?;
+    match size {
+        None => Ok(wanted),
+        Some(size) if amount::bytes(size) >= amount::bytes(&wanted) => Ok(size.to_owned()),
+        Some(size) => Err(format!(
+            "claim {key} requests {wanted}, and --size {size} is less than that"
+        )),
+    }
+}
+
+/// The PV that gives a returned directory to a claim and to no other. It is to be retained: it was deleted once.
+pub fn volume_of(
+    back: &Return,
+    claim: &PersistentVolumeClaim,
+    export: &Location,
+    size: &str,
+    mount_options: Option<Vec<String>>,
+) -> PersistentVolume {
+    let (meta, spec) = (&claim.metadata, claim.spec.clone().unwrap_or_default());
+    PersistentVolume {
+        metadata: ObjectMeta {
+            name: Some(back.volume.clone()),
+            annotations: Some(BTreeMap::from([(DIRECTORY.to_owned(), back.directory.to_string())])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(PersistentVolumeSpec {
+            access_modes: spec.access_modes,
+            capacity: Some(BTreeMap::from([("storage".to_owned(), Quantity(size.to_owned()))])),
+            claim_ref: Some(ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some("PersistentVolumeClaim".to_owned()),
+                name: meta.name.clone(),
+                namespace: meta.namespace.clone(),
+                uid: meta.uid.clone(),
+                ..ObjectReference::default()
+            }),
+            mount_options,
+            nfs: Some(NFSVolumeSource {
+                server: export.server.clone(),
+                path: back.directory.under(&export.path),
+                read_only: Some(false),
+            }),
+            persistent_volume_reclaim_policy: Some("Retain".to_owned()),
+            storage_class_name: class_name(claim).map(str::to_owned),
+            ..PersistentVolumeSpec::default()
+        }),
+        status: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "archives_tests.rs"]
+mod tests;

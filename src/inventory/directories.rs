@@ -1,0 +1,284 @@
+//! The directories on an export against the PVs that own them (PURE).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+use serde::{Serialize, Serializer};
+
+use super::archives::Archive;
+use super::overview::Holds;
+use super::place::{name, on};
+use crate::export::{Location, Making, REGISTRY, VolumePath};
+
+/// What there is on an export, and the PVs of the cluster.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The export.
+    pub location: Location,
+    /// All NFS volumes of the cluster.
+    pub volumes: Vec<PersistentVolume>,
+    /// The directories in the root, and those beside the directories of volumes.
+    pub found: Vec<Found>,
+    /// The markers: directory, and uid of the claim that owns it.
+    pub markers: Vec<(VolumePath, String)>,
+    /// What provisioners have begun and not ended.
+    pub unfinished: Vec<Making>,
+}
+
+/// A directory on an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The path as the server has it; it may hold anything.
+    pub shown: String,
+    /// The same as one that can be asked for, if it can.
+    pub path: Option<VolumePath>,
+    /// When it was last changed, in seconds since 1970.
+    pub changed: i64,
+}
+
+/// What a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// A PV names it.
+    InUse,
+    /// A PV names it, and it isn't there.
+    Missing,
+    /// No PV names it.
+    Orphan,
+    /// A provisioner has begun it, and there is no PV for it.
+    Unfinished,
+    /// It has a marker and isn't there, or belongs to a PV that isn't.
+    Marker,
+    /// It is an archive of a volume that is gone.
+    Archived,
+}
+
+impl State {
+    /// In a table, and for machines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in use",
+            Self::Missing => "missing",
+            Self::Orphan => "orphan",
+            Self::Unfinished => "unfinished",
+            Self::Marker => "marker",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One directory, or what should be one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The path below the export's root; `.` is the root itself.
+    pub directory: String,
+    /// The same as one that can be asked for, if it can; none for the root.
+    #[serde(skip)]
+    pub path: Option<VolumePath>,
+    /// What it is.
+    pub state: State,
+    /// The PV that names it, or the one that it was made for as far as its name or marker tells.
+    pub volume: Option<String>,
+    /// The claim of that, as `namespace/name`.
+    pub claim: Option<String>,
+    /// When it was last changed, in seconds since 1970.
+    pub changed: Option<i64>,
+    /// What is in it, if that was looked for.
+    pub holds: Option<Holds>,
+}
+
+/// What was made of a volume's place: which PVs are where.
+struct Owned<'a> {
+    at: BTreeMap<VolumePath, Vec<&'a PersistentVolume>>,
+    root: Vec<&'a PersistentVolume>,
+}
+
+/// The directories that must be listed for all neighbours of volumes to be found: those above a volume or a marker.
+pub fn above(
+    location: &Location,
+    volumes: &[PersistentVolume],
+    markers: &[(VolumePath, String)],
+) -> BTreeSet<VolumePath> {
+    let placed = volumes.iter().filter_map(|volume| on(volume, location).ok()?.directory);
+    let marked = markers.iter().map(|(directory, _)| directory.clone());
+    placed
+        .chain(marked)
+        .flat_map(|directory| directory.ancestors())
+        .collect()
+}
+
+/// Every directory that there is something to say about, by its path.
+pub fn rows(facts: &Facts) -> Vec<Row> {
+    let owned = owned(facts);
+    let passed = above(&facts.location, &facts.volumes, &facts.markers);
+    let mut rows: Vec<Row> = Vec::new();
+    rows.extend(
+        owned
+            .root
+            .iter()
+            .map(|volume| of_volume(".", None, State::InUse, volume, None)),
+    );
+    for found in &facts.found {
+        let Some(path) = &found.path else {
+            rows.push(orphan(found));
+            continue;
+        };
+        let in_volume = path.ancestors().iter().any(|above| owned.at.contains_key(above));
+        if path.components()[0] == REGISTRY[0] || in_volume && !owned.at.contains_key(path) {
+            continue;
+        }
+        if let Some(volumes) = owned.at.get(path) {
+            let row = |volume: &&PersistentVolume| {
+                of_volume(&found.shown, Some(path), State::InUse, volume, Some(found.changed))
+            };
+            rows.extend(volumes.iter().map(row));
+        } else if !passed.contains(path) {
+            rows.extend(unowned(facts, &owned, found, path));
+        }
+    }
+    let there: BTreeSet<&VolumePath> = facts.found.iter().filter_map(|found| found.path.as_ref()).collect();
+    for (directory, volumes) in &owned.at {
+        let shown = directory.to_string();
+        if !there.contains(directory) {
+            let row = |volume: &&PersistentVolume| of_volume(&shown, Some(directory), State::Missing, volume, None);
+            rows.extend(volumes.iter().map(row));
+        }
+    }
+    rows.extend(left_over(facts, &owned, &there));
+    rows.sort_by(|a, b| (&a.directory, a.state, &a.volume).cmp(&(&b.directory, b.state, &b.volume)));
+    rows
+}
+
+fn owned(facts: &Facts) -> Owned<'_> {
+    let mut owned = Owned {
+        at: BTreeMap::new(),
+        root: Vec::new(),
+    };
+    for volume in &facts.volumes {
+        // One that isn't is on another export.
+        let Ok(place) = on(volume, &facts.location) else {
+            continue;
+        };
+        match place.directory {
+            Some(directory) => owned.at.entry(directory).or_default().push(volume),
+            None => owned.root.push(volume),
+        }
+    }
+    owned
+}
+
+/// A directory that no PV names.
+fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -> Option<Row> {
+    let row = |state, volume: Option<String>, claim| Row {
+        directory: found.shown.clone(),
+        path: Some(path.clone()),
+        state,
+        volume,
+        claim,
+        changed: Some(found.changed),
+        holds: None,
+    };
+    if let Some(making) = facts.unfinished.iter().find(|making| making.directory == *path) {
+        let claim = format!("{}/{}", making.namespace, making.claim);
+        return Some(row(State::Unfinished, Some(making.volume.clone()), Some(claim)));
+    }
+    let (parents, last) = path.split();
+    if parents.is_empty()
+        && let Some(archive) = Archive::parse(last)
+    {
+        return Some(row(State::Archived, archive.volume, None));
+    }
+    let marker = facts.markers.iter().find(|(directory, _)| directory == path);
+    let made_for = match marker {
+        Some((_, uid)) => Some(format!("pvc-{uid}")),
+        None => made_for(last),
+    };
+    // Where a PV is the whole export, what no provisioner made is that PV's data.
+    (made_for.is_some() || owned.root.is_empty()).then(|| row(State::Orphan, made_for, None))
+}
+
+/// Markers without a PV, and what was begun and left no directory.
+fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) -> Vec<Row> {
+    let row = |directory: &VolumePath, state, volume: &str, claim| Row {
+        directory: directory.to_string(),
+        path: Some(directory.clone()),
+        state,
+        volume: Some(volume.to_owned()),
+        claim,
+        changed: None,
+        holds: None,
+    };
+    let begun = |directory: &VolumePath| facts.unfinished.iter().any(|making| making.directory == *directory);
+    let mut rows = Vec::new();
+    for (directory, uid) in &facts.markers {
+        let volume = format!("pvc-{uid}");
+        let belongs = |owner: &&PersistentVolume| {
+            let claim = owner
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_ref());
+            name(owner) == volume || claim == Some(uid)
+        };
+        let owners = owned.at.get(directory);
+        // An orphan's marker is told with it.
+        let told = owners.is_none() && there.contains(directory);
+        if !told && !begun(directory) && !owners.is_some_and(|owners| owners.iter().any(belongs)) {
+            rows.push(row(directory, State::Marker, &volume, None));
+        }
+    }
+    for making in &facts.unfinished {
+        let made = facts.volumes.iter().any(|volume| name(volume) == making.volume);
+        if !made && !there.contains(&making.directory) {
+            let claim = format!("{}/{}", making.namespace, making.claim);
+            rows.push(row(&making.directory, State::Unfinished, &making.volume, Some(claim)));
+        }
+    }
+    rows
+}
+
+/// The PV that a directory was made for, by its name.
+fn made_for(name: &str) -> Option<String> {
+    let (_, uid) = name.rsplit_once("-pvc-")?;
+    crate::export::names_a_volume(name).then(|| format!("pvc-{uid}"))
+}
+
+fn orphan(found: &Found) -> Row {
+    Row {
+        directory: found.shown.clone(),
+        path: None,
+        state: State::Orphan,
+        volume: None,
+        claim: None,
+        changed: Some(found.changed),
+        holds: None,
+    }
+}
+
+fn of_volume(
+    shown: &str,
+    path: Option<&VolumePath>,
+    state: State,
+    volume: &PersistentVolume,
+    changed: Option<i64>,
+) -> Row {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    Row {
+        directory: shown.to_owned(),
+        path: path.cloned(),
+        state,
+        volume: Some(name(volume).to_owned()),
+        claim: claim.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
+        changed,
+        holds: None,
+    }
+}
+
+#[cfg(test)]
+#[path = "directories_tests.rs"]
+mod tests;

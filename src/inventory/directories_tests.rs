@@ -1,0 +1,170 @@
+use serde_json::json;
+
+use super::*;
+
+const A: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5a";
+const B: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5b";
+
+fn volume(name: &str, path: &str, claim: &str) -> PersistentVolume {
+    serde_json::from_value(json!({
+        "metadata": {"name": name},
+        "spec": {"nfs": {"server": "nfs", "path": path}, "claimRef": {"namespace": "team", "name": claim, "uid": "u"}},
+    }))
+    .unwrap()
+}
+
+fn found(shown: &str) -> Found {
+    Found {
+        shown: shown.to_owned(),
+        path: VolumePath::parse(shown).ok(),
+        changed: 7,
+    }
+}
+
+fn facts(volumes: &[PersistentVolume], directories: &[&str]) -> Facts {
+    Facts {
+        location: Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        },
+        volumes: volumes.to_vec(),
+        found: directories.iter().map(|shown| found(shown)).collect(),
+        markers: Vec::new(),
+        unfinished: Vec::new(),
+    }
+}
+
+/// `directory state volume claim`, a row a line.
+fn told(facts: &Facts) -> Vec<String> {
+    let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let row = |row: &Row| {
+        format!(
+            "{} {} {} {}",
+            row.directory,
+            row.state.as_str(),
+            or(&row.volume),
+            or(&row.claim)
+        )
+    };
+    rows(facts).iter().map(row).collect()
+}
+
+fn path(text: &str) -> VolumePath {
+    VolumePath::parse(text).unwrap()
+}
+
+#[test]
+fn each_directory_is_somebodys_or_nobodys() {
+    let (a, b) = (format!("pvc-{A}"), format!("pvc-{B}"));
+    let volumes = [
+        volume(&a, &format!("/nfsdata/team-a-{a}"), "a"),
+        volume("hand", "/nfsdata/deep/er/data", "hand"),
+        volume("second", "/nfsdata/deep/er/data/", "second"),
+        volume("gone", "/nfsdata/deep/gone", "gone"),
+        volume("elsewhere", "/srv/x", "x"),
+    ];
+    let facts = facts(
+        &volumes,
+        &[
+            &format!("team-a-{a}"),
+            &format!("team-b-{b}"),
+            &format!("archived-team-c-{b}"),
+            "archived-old",
+            "by-hand",
+            ".nfsprov",
+            "deep",
+            "deep/er",
+            "deep/er/data",
+            "deep/er/other",
+            "line\nbreak",
+        ],
+    );
+    let wanted = [
+        "archived-old archived - -".to_owned(),
+        format!("archived-team-c-{b} archived {b} -"),
+        "by-hand orphan - -".to_owned(),
+        "deep/er/data in use hand team/hand".to_owned(),
+        "deep/er/data in use second team/second".to_owned(),
+        "deep/er/other orphan - -".to_owned(),
+        "deep/gone missing gone team/gone".to_owned(),
+        "line\nbreak orphan - -".to_owned(),
+        format!("team-a-{a} in use {a} team/a"),
+        format!("team-b-{b} orphan {b} -"),
+    ];
+    assert_eq!(told(&facts), wanted);
+}
+
+#[test]
+fn a_volume_that_is_the_whole_export_owns_what_no_provisioner_made() {
+    let b = format!("pvc-{B}");
+    let facts = facts(
+        &[volume("mypv", "/nfsdata", "mypvc")],
+        &["data", &format!("team-b-{b}"), "archived-old"],
+    );
+    assert_eq!(
+        told(&facts),
+        [
+            ". in use mypv team/mypvc".to_owned(),
+            "archived-old archived - -".to_owned(),
+            format!("team-b-{b} orphan {b} -"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_in_a_volume_is_its_own() {
+    let volumes = [
+        volume("outer", "/nfsdata/team", "outer"),
+        volume("inner", "/nfsdata/team/data", "inner"),
+    ];
+    let facts = facts(&volumes, &["team", "team/data", "team/notes"]);
+    assert_eq!(
+        told(&facts),
+        ["team in use outer team/outer", "team/data in use inner team/inner"]
+    );
+}
+
+#[test]
+fn a_volume_may_be_called_like_an_archive() {
+    let facts = facts(&[volume("kept", "/nfsdata/archived-kept", "k")], &["archived-kept"]);
+    assert_eq!(told(&facts), ["archived-kept in use kept team/k"]);
+}
+
+#[test]
+fn markers_and_links_without_a_volume_are_found() {
+    let (a, b) = (format!("pvc-{A}"), format!("pvc-{B}"));
+    let making = |volume: &str, directory: &str| Making {
+        volume: volume.to_owned(),
+        namespace: "team".into(),
+        claim: "c".into(),
+        directory: path(directory),
+    };
+    let mut facts = facts(
+        &[
+            volume(&a, "/nfsdata/team/a", "a"),
+            volume("restored", "/nfsdata/team/r", "r"),
+        ],
+        &["team", "team/a", "team/r", "team/left", "begun"],
+    );
+    facts.markers = vec![
+        (path("team/a"), A.to_owned()),
+        // A restored volume's marker has the uid of the claim that it was restored for.
+        (path("team/r"), "u".to_owned()),
+        (path("team/left"), B.to_owned()),
+        (path("team/gone"), B.to_owned()),
+        (path("team/begun"), B.to_owned()),
+    ];
+    facts.unfinished = vec![making(&a, "team/a"), making(&b, "team/begun"), making(&b, "begun")];
+    let wanted = [
+        format!("begun unfinished {b} team/c"),
+        format!("team/a in use {a} team/a"),
+        format!("team/begun unfinished {b} team/c"),
+        format!("team/gone marker {b} -"),
+        format!("team/left orphan {b} -"),
+        "team/r in use restored team/r".to_owned(),
+    ];
+    assert_eq!(told(&facts), wanted);
+    // The path was given on, and the marker was not.
+    facts.markers[0].1 = B.to_owned();
+    assert!(told(&facts).contains(&format!("team/a marker {b} -")));
+}

@@ -1,0 +1,234 @@
+//! The objects and directories that the inventory is made of, read once, or kept up to date by watches.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use futures::stream::{BoxStream, SelectAll};
+use futures::{Stream, StreamExt, stream};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::runtime::reflector::{self, Store, store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+
+use super::overview::{Facts, Holds, Workload};
+use super::place::{self, Place, mounted};
+use crate::cluster::{list, sentence};
+use crate::export::{Export, Location, Wire};
+
+/// How many directories are measured at once.
+const AT_ONCE: usize = 8;
+
+/// Why there is no inventory.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot list {what}: {}", sentence(source))]
+pub struct GatherError {
+    what: &'static str,
+    source: kube::Error,
+}
+
+/// Reads the objects of a cluster, claims of one namespace if one is given; and says what could not be read and can be
+/// done without.
+///
+/// # Errors
+/// When claims or PVs can't be listed.
+pub async fn objects(client: &Client, namespace: Option<&str>) -> Result<(Facts, Vec<String>), GatherError> {
+    let claims: Api<PersistentVolumeClaim> = scoped(client, namespace);
+    let (claims, volumes, classes, deployments, sets, daemons, leases) = tokio::join!(
+        list(&claims, |_| true),
+        volumes(client),
+        all::<StorageClass>(client),
+        all::<Deployment>(client),
+        all::<StatefulSet>(client),
+        all::<DaemonSet>(client),
+        all::<Lease>(client),
+    );
+    let mut left_out = Vec::new();
+    let mut workloads = can_do_without("deployments", deployments, &mut left_out);
+    workloads.extend(can_do_without("statefulsets", sets, &mut left_out));
+    workloads.extend(can_do_without("daemonsets", daemons, &mut left_out));
+    let facts = Facts {
+        claims: claims.map_err(|source| GatherError { what: "claims", source })?,
+        volumes: volumes?,
+        classes: can_do_without("storage classes", classes, &mut left_out),
+        workloads,
+        leases: can_do_without("leases", leases, &mut left_out),
+        namespace: namespace.map(str::to_owned),
+        holdings: HashMap::new(),
+    };
+    Ok((facts, left_out))
+}
+
+/// The NFS volumes of a cluster.
+///
+/// # Errors
+/// When PVs can't be listed.
+pub async fn volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
+    list(&Api::all(client.clone()), |volume: &PersistentVolume| {
+        mounted(volume).is_some()
+    })
+    .await
+    .map_err(|source| GatherError {
+        what: "persistent volumes",
+        source,
+    })
+}
+
+async fn all<K>(client: &Client) -> Result<Vec<K>, kube::Error>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+    K::DynamicType: Default,
+{
+    list(&Api::all(client.clone()), |_| true).await
+}
+
+fn can_do_without<K, T: From<K>>(what: &str, found: Result<Vec<K>, kube::Error>, left_out: &mut Vec<String>) -> Vec<T> {
+    match found {
+        Ok(found) => found.into_iter().map(T::from).collect(),
+        Err(error) => {
+            left_out.push(format!("{what} are left out: {}", sentence(&error)));
+            Vec::new()
+        }
+    }
+}
+
+fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// The objects of a cluster, kept as they are now.
+pub struct Watched {
+    claims: Store<PersistentVolumeClaim>,
+    volumes: Store<PersistentVolume>,
+    classes: Store<StorageClass>,
+    deployments: Store<Deployment>,
+    sets: Store<StatefulSet>,
+    daemons: Store<DaemonSet>,
+    leases: Store<Lease>,
+    namespace: Option<String>,
+}
+
+/// Watches the objects of a cluster. The stream gives what went wrong, or nothing, for each change.
+pub fn watch(client: &Client, namespace: Option<&str>) -> (Watched, impl Stream<Item = Option<String>> + use<>) {
+    let mut changes = SelectAll::new();
+    let watched = Watched {
+        claims: follow(scoped(client, namespace), "claims", &mut changes),
+        volumes: follow(Api::all(client.clone()), "persistent volumes", &mut changes),
+        classes: follow(Api::all(client.clone()), "storage classes", &mut changes),
+        deployments: follow(Api::all(client.clone()), "deployments", &mut changes),
+        sets: follow(Api::all(client.clone()), "statefulsets", &mut changes),
+        daemons: follow(Api::all(client.clone()), "daemonsets", &mut changes),
+        leases: follow(Api::all(client.clone()), "leases", &mut changes),
+        namespace: namespace.map(str::to_owned),
+    };
+    (watched, changes)
+}
+
+fn follow<K>(api: Api<K>, what: &'static str, changes: &mut SelectAll<BoxStream<'static, Option<String>>>) -> Store<K>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Default + Eq + Hash + Clone,
+{
+    let (reader, writer) = store::<K>();
+    let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).default_backoff();
+    let changed = events.filter_map(move |event| async move {
+        match event {
+            // Until a list is complete, the store is as it was.
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => None,
+            Ok(_) => Some(None),
+            Err(error) => Some(Some(format!("cannot watch {what}: {error}"))),
+        }
+    });
+    changes.push(changed.boxed());
+    reader
+}
+
+impl Watched {
+    /// Whether claims and volumes have been listed.
+    pub fn is_known(&self) -> bool {
+        use futures::FutureExt;
+        self.claims.wait_until_ready().now_or_never().is_some()
+            && self.volumes.wait_until_ready().now_or_never().is_some()
+    }
+
+    /// The objects now.
+    pub fn facts(&self) -> Facts {
+        let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
+        workloads.extend(objects_of(&self.sets).map(Workload::from));
+        workloads.extend(objects_of(&self.daemons).map(Workload::from));
+        Facts {
+            claims: objects_of(&self.claims).collect(),
+            volumes: objects_of(&self.volumes)
+                .filter(|volume| mounted(volume).is_some())
+                .collect(),
+            classes: objects_of(&self.classes).collect(),
+            workloads,
+            leases: objects_of(&self.leases).collect(),
+            namespace: self.namespace.clone(),
+            holdings: HashMap::new(),
+        }
+    }
+}
+
+fn objects_of<K>(store: &Store<K>) -> impl Iterator<Item = K>
+where
+    K: Resource + Clone + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    store.state().into_iter().map(|object| (*object).clone())
+}
+
+/// Measures the directories of volumes: over `known` those that are on that export, over NFS those on others.
+pub async fn holdings(
+    volumes: Vec<PersistentVolume>,
+    known: Option<(Location, Export)>,
+    each: impl Fn(),
+) -> HashMap<String, Holds> {
+    let given = known.as_ref().map(|(location, _)| location.clone());
+    let places: Vec<(String, Place)> = volumes
+        .iter()
+        .filter_map(|volume| Some((place::name(volume).to_owned(), where_to_look(volume, given.as_ref())?)))
+        .collect();
+    let mut exports: HashMap<Location, Export> = known.into_iter().collect();
+    for (_, place) in &places {
+        exports
+            .entry(place.location.clone())
+            .or_insert_with(|| Export::Wire(Wire::new(place.location.clone())));
+    }
+    let exports = &exports;
+    let measured = stream::iter(places).map(|(name, place)| async move {
+        let held = match exports.get(&place.location) {
+            Some(export) => match export.usage(place.directory.as_ref()).await {
+                Ok(Some(usage)) => Holds::from(usage),
+                Ok(None) => Holds::Missing,
+                Err(error) => Holds::Unreadable(error.to_string()),
+            },
+            None => Holds::Missing,
+        };
+        (name, held)
+    });
+    let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| each());
+    measured.collect().await
+}
+
+/// On the export that is given if the volume is there, else where its provisioner's record says, else by itself.
+fn where_to_look(volume: &PersistentVolume, given: Option<&Location>) -> Option<Place> {
+    let on_given = given.and_then(|export| place::on(volume, export).ok());
+    on_given.or_else(|| place::recorded(volume)).or_else(|| {
+        Some(Place {
+            location: mounted(volume)?,
+            directory: None,
+        })
+    })
+}

@@ -1,0 +1,483 @@
+//! What of a cluster touches NFS (PURE): claims, volumes, classes and provisioners, from the objects that there are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PodTemplateSpec};
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
+use serde::Serialize;
+
+use super::amount;
+use super::place::{mounted, name};
+use crate::export::Usage;
+use crate::provisioner::class::{self, waits_for_consumer};
+use crate::provisioner::volume::PROVISIONED_BY;
+use crate::provisioner::{DEFAULT_NAME, claim, election};
+
+/// The names under which provisioners of NFS directories are known.
+const KNOWN: [&str; 3] = [
+    DEFAULT_NAME,
+    "fuseim.pri/ifs",
+    "k8s-sigs.io/nfs-subdir-external-provisioner",
+];
+
+/// The mark of the class for claims that name none.
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// How long a Lease may not have been renewed, in seconds, before that is said: clocks differ.
+const SILENT: i64 = 60;
+
+/// The objects of a cluster; more than what touches NFS may be among them.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Of the namespaces that are asked about.
+    pub claims: Vec<PersistentVolumeClaim>,
+    /// All that are NFS.
+    pub volumes: Vec<PersistentVolume>,
+    /// All.
+    pub classes: Vec<StorageClass>,
+    /// What may run a provisioner.
+    pub workloads: Vec<Workload>,
+    /// All.
+    pub leases: Vec<Lease>,
+    /// The namespace that is asked about; none is all.
+    pub namespace: Option<String>,
+    /// What was found in the directories of volumes, by the PV's name, as far as it was looked for.
+    pub holdings: HashMap<String, Holds>,
+}
+
+/// What runs pods, as far as it matters here.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    ready: i32,
+    wanted: i32,
+    template: PodTemplateSpec,
+}
+
+/// What touches NFS.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Overview {
+    /// The claims on NFS, and those that may come to be.
+    pub claims: Vec<Claim>,
+    /// The NFS volumes of these claims, and those without a claim.
+    pub volumes: Vec<Volume>,
+    /// The classes whose volumes are on NFS.
+    pub classes: Vec<Class>,
+    /// Who makes such volumes.
+    pub provisioners: Vec<Provisioner>,
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Claim {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// `Pending`, `Bound` or `Lost`.
+    pub phase: String,
+    /// What it requests.
+    pub size: String,
+    /// Its PV's name, empty if it has none.
+    pub volume: String,
+    /// Its class' name, empty if it names none.
+    pub class: String,
+}
+
+/// A PV.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// Its name.
+    pub name: String,
+    /// `Available`, `Bound`, `Released` or `Failed`.
+    pub phase: String,
+    /// Its capacity.
+    pub size: String,
+    /// What becomes of it when its claim goes.
+    pub reclaim_policy: String,
+    /// Its class' name, empty if it has none.
+    pub class: String,
+    /// The NFS server.
+    pub server: String,
+    /// The path on it.
+    pub path: String,
+    /// The claim that has it, had it or is to have it, as `namespace/name`.
+    pub claim: Option<String>,
+    /// Who made it, unless it was made by hand.
+    pub provisioner: Option<String>,
+    /// Why it is in its phase, where the cluster says so.
+    pub message: Option<String>,
+    /// What is in its directory, if that was looked for.
+    pub holds: Option<Holds>,
+}
+
+/// What a directory was found to hold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Holds {
+    /// This much.
+    Data {
+        /// Bytes taken on the server.
+        bytes: u64,
+        /// Files and links.
+        files: u64,
+        /// Whether there is more, which could not be counted.
+        partly: bool,
+    },
+    /// It isn't there.
+    Missing,
+    /// It can't be read; the sentence says why.
+    Unreadable(String),
+}
+
+/// A StorageClass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Who makes its volumes.
+    pub provisioner: String,
+    /// Whether claims that name no class get it.
+    pub default: bool,
+    /// The policy of its volumes.
+    pub reclaim_policy: String,
+    /// When they are made.
+    pub binding_mode: String,
+    /// What becomes of their directories; none if its parameters can't be meant.
+    pub on_delete: Option<String>,
+    /// How they are named, if not by default.
+    pub path_pattern: Option<String>,
+}
+
+/// Who makes volumes on NFS, as far as the cluster knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioner {
+    /// Its name, as in the classes.
+    pub name: String,
+    /// What runs it in the cluster, as `deployment/name`; it may run outside of it too.
+    pub workload: Option<String>,
+    /// The namespace of that.
+    pub namespace: Option<String>,
+    /// How many of its pods are ready.
+    pub ready: i32,
+    /// How many there should be.
+    pub wanted: i32,
+    /// The image.
+    pub image: Option<String>,
+    /// Who holds its Lease, and for how long it has been silent if it has.
+    pub leader: Option<String>,
+}
+
+impl From<Deployment> for Workload {
+    fn from(object: Deployment) -> Self {
+        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
+        let ready = status.ready_replicas.unwrap_or_default();
+        Self::new(
+            "deployment",
+            object.metadata,
+            ready,
+            spec.replicas.unwrap_or(1),
+            spec.template,
+        )
+    }
+}
+
+impl From<StatefulSet> for Workload {
+    fn from(object: StatefulSet) -> Self {
+        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
+        let ready = status.ready_replicas.unwrap_or_default();
+        Self::new(
+            "statefulset",
+            object.metadata,
+            ready,
+            spec.replicas.unwrap_or(1),
+            spec.template,
+        )
+    }
+}
+
+impl From<DaemonSet> for Workload {
+    fn from(object: DaemonSet) -> Self {
+        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
+        let (ready, wanted) = (status.number_ready, status.desired_number_scheduled);
+        Self::new("daemonset", object.metadata, ready, wanted, spec.template)
+    }
+}
+
+impl Workload {
+    fn new(kind: &'static str, metadata: ObjectMeta, ready: i32, wanted: i32, template: PodTemplateSpec) -> Self {
+        Self {
+            kind,
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            ready,
+            wanted,
+            template,
+        }
+    }
+
+    /// The provisioner's name and image, if the pods look like running one: they are told a name, and something of NFS
+    /// or a name that a class knows.
+    fn provisions(&self, classes: &BTreeSet<&str>) -> Option<(String, String)> {
+        let spec = self.template.spec.as_ref()?;
+        let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());
+        spec.containers.iter().find_map(|container| {
+            let value = |wanted: &str| {
+                let mut variables = container.env.iter().flatten();
+                let found = variables.find(|variable| variable.name == wanted)?;
+                found.value.clone()
+            };
+            let image = container.image.clone().unwrap_or_default();
+            let name = value("PROVISIONER_NAME")?;
+            let nfs = on_nfs || image.contains("nfs") || value("NFS_SERVER").is_some();
+            (nfs || classes.contains(name.as_str())).then_some((name, image))
+        })
+    }
+}
+
+impl From<Usage> for Holds {
+    fn from(usage: Usage) -> Self {
+        Self::Data {
+            bytes: usage.bytes,
+            files: usage.files,
+            partly: usage.partly,
+        }
+    }
+}
+
+impl Holds {
+    /// A few words, for a table.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Data { bytes, files, partly } => {
+                let more = if *partly { "+" } else { "" };
+                let files = match files {
+                    1 if !partly => "1 file".to_owned(),
+                    files => format!("{files}{more} files"),
+                };
+                format!("{}{more} in {files}", amount::size(*bytes))
+            }
+            Self::Missing => "missing".to_owned(),
+            Self::Unreadable(_) => "unreadable".to_owned(),
+        }
+    }
+}
+
+/// What of the objects touches NFS, at the time `now`.
+pub fn overview(facts: &Facts, now: Timestamp) -> Overview {
+    let made = facts
+        .volumes
+        .iter()
+        .filter_map(|volume| annotation(volume, PROVISIONED_BY));
+    let mut names: BTreeSet<&str> = KNOWN.into_iter().chain(made).collect();
+    let running: Vec<(String, String, &Workload)> = facts
+        .workloads
+        .iter()
+        .filter_map(|workload| {
+            let (name, image) = workload.provisions(&names)?;
+            Some((name, image, workload))
+        })
+        .collect();
+    names.extend(running.iter().map(|(name, _, _)| name.as_str()));
+    let classes: Vec<&StorageClass> = facts
+        .classes
+        .iter()
+        .filter(|class| names.contains(class.provisioner.as_str()))
+        .collect();
+    let shown_claims = claims(facts, &classes);
+    let shown_volumes = volumes(facts, &shown_claims);
+    Overview {
+        volumes: shown_volumes,
+        claims: shown_claims,
+        provisioners: provisioners(facts, &classes, &running, now),
+        classes: shown_classes(&classes),
+    }
+}
+
+/// The claims on NFS volumes, and those without a volume that no other kind of class is to serve.
+fn claims(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
+    let on_nfs: BTreeSet<&str> = facts.volumes.iter().map(name).collect();
+    let elsewhere: BTreeSet<&str> = facts
+        .classes
+        .iter()
+        .filter(|class| !classes.iter().any(|ours| ours.metadata.name == class.metadata.name))
+        .filter_map(|class| class.metadata.name.as_deref())
+        .collect();
+    let row = |claim: &PersistentVolumeClaim| {
+        let spec = claim.spec.as_ref();
+        let volume = spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default();
+        let phase = claim
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref())
+            .unwrap_or("Pending");
+        let class = claim::class_name(claim).unwrap_or_default();
+        let open = (volume.is_empty() || phase == "Lost") && !elsewhere.contains(class);
+        if !(on_nfs.contains(volume) || open) {
+            return None;
+        }
+        let requests = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
+        Some(Claim {
+            namespace: claim.metadata.namespace.clone().unwrap_or_default(),
+            name: claim.metadata.name.clone().unwrap_or_default(),
+            phase: phase.to_owned(),
+            size: requests.map(|size| size.0.clone()).unwrap_or_default(),
+            volume: volume.to_owned(),
+            class: class.to_owned(),
+        })
+    };
+    let mut rows: Vec<Claim> = facts.claims.iter().filter_map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// The volumes, but for those that claims of other namespaces have.
+fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
+    let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
+    let row = |volume: &PersistentVolume| {
+        let there = mounted(volume)?;
+        let (spec, status) = (
+            volume.spec.clone().unwrap_or_default(),
+            volume.status.clone().unwrap_or_default(),
+        );
+        let name = name(volume).to_owned();
+        let phase = status.phase.unwrap_or_default();
+        let reference = spec.claim_ref.as_ref();
+        let foreign = facts.namespace.as_ref().is_some_and(|namespace| {
+            phase == "Bound" && reference.and_then(|claim| claim.namespace.as_ref()) != Some(namespace)
+        });
+        if foreign && !claimed.contains(name.as_str()) {
+            return None;
+        }
+        Some(Volume {
+            phase,
+            size: size(&spec.capacity),
+            reclaim_policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
+            class: spec.storage_class_name.unwrap_or_default(),
+            server: there.server,
+            path: there.path,
+            claim: reference.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
+            provisioner: annotation(volume, PROVISIONED_BY).map(str::to_owned),
+            message: status.message.filter(|message| !message.is_empty()),
+            holds: facts.holdings.get(&name).cloned(),
+            name,
+        })
+    };
+    let mut rows: Vec<Volume> = facts.volumes.iter().filter_map(row).collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
+}
+
+fn shown_classes(classes: &[&StorageClass]) -> Vec<Class> {
+    let row = |class: &&StorageClass| {
+        let marks = class.metadata.annotations.as_ref();
+        Class {
+            name: class.metadata.name.clone().unwrap_or_default(),
+            provisioner: class.provisioner.clone(),
+            default: marks
+                .and_then(|marks| marks.get(DEFAULT_CLASS))
+                .is_some_and(|mark| mark == "true"),
+            reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
+            binding_mode: match waits_for_consumer(class) {
+                true => "WaitForFirstConsumer".to_owned(),
+                false => "Immediate".to_owned(),
+            },
+            on_delete: class::on_delete(class).ok().map(|what| what.as_str().to_owned()),
+            path_pattern: class
+                .parameters
+                .as_ref()
+                .and_then(|all| all.get("pathPattern").cloned()),
+        }
+    };
+    let mut rows: Vec<Class> = classes.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// What runs, then the Leases of what runs elsewhere, then the names that classes wait for and nobody is seen to have.
+fn provisioners(
+    facts: &Facts,
+    classes: &[&StorageClass],
+    running: &[(String, String, &Workload)],
+    now: Timestamp,
+) -> Vec<Provisioner> {
+    let served = classes.iter().map(|class| class.provisioner.as_str());
+    let mut leaders: BTreeMap<String, &str> = served
+        .chain(running.iter().map(|(name, _, _)| name.as_str()))
+        .chain(KNOWN)
+        .filter_map(|name| Some((election::lease_name(name)?, name)))
+        .collect();
+    let mut held: BTreeMap<&str, String> = BTreeMap::new();
+    for lease in &facts.leases {
+        let lease_name = lease.metadata.name.as_deref().unwrap_or_default();
+        let Some(record) = lease
+            .spec
+            .as_ref()
+            .filter(|record| !election::holder(record).is_empty())
+        else {
+            continue;
+        };
+        if let Some(name) = leaders.remove(lease_name) {
+            let silent = record
+                .renew_time
+                .as_ref()
+                .map_or(0, |at| now.as_second() - at.0.as_second());
+            let since = match u64::try_from(silent).ok().filter(|_| silent > SILENT) {
+                Some(seconds) => format!(" (silent for {})", amount::ago(seconds)),
+                None => String::new(),
+            };
+            held.insert(name, format!("{}{since}", election::holder(record)));
+        }
+    }
+    let mut rows: Vec<Provisioner> = running
+        .iter()
+        .map(|(name, image, workload)| Provisioner {
+            name: name.clone(),
+            workload: Some(format!("{}/{}", workload.kind, workload.name)),
+            namespace: Some(workload.namespace.clone()),
+            ready: workload.ready,
+            wanted: workload.wanted,
+            image: Some(image.clone()),
+            leader: held.get(name.as_str()).cloned(),
+        })
+        .collect();
+    let mut names: BTreeSet<&str> = held.keys().copied().collect();
+    names.extend(classes.iter().map(|class| class.provisioner.as_str()));
+    for name in names {
+        if !rows.iter().any(|row| row.name == name) {
+            rows.push(Provisioner {
+                name: name.to_owned(),
+                workload: None,
+                namespace: None,
+                ready: 0,
+                wanted: 0,
+                image: None,
+                leader: held.get(name).cloned(),
+            });
+        }
+    }
+    rows.sort();
+    rows
+}
+
+fn size(capacity: &Option<BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>) -> String {
+    let size = capacity.as_ref().and_then(|capacity| capacity.get("storage"));
+    size.map(|size| size.0.clone()).unwrap_or_default()
+}
+
+fn annotation<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
+    volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+#[path = "overview_tests.rs"]
+mod tests;

@@ -1,0 +1,199 @@
+//! Where a PV's data is (PURE): on which export, in which directory, and beside which other PVs.
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use crate::export::{Location, VolumePath, is_named_after};
+use crate::provisioner::volume::DIRECTORY;
+
+/// A directory of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The export.
+    pub location: Location,
+    /// The directory below its root; none is the root itself.
+    pub directory: Option<VolumePath>,
+}
+
+/// The name of a PV.
+pub fn name(volume: &PersistentVolume) -> &str {
+    volume.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// The server and path that nodes mount for a PV; None if it isn't NFS.
+pub fn mounted(volume: &PersistentVolume) -> Option<Location> {
+    let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
+    let path = match nfs.path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
+    Some(Location {
+        server: nfs.server.clone(),
+        path: path.to_owned(),
+    })
+}
+
+/// Where a PV is on an export of its server.
+///
+/// # Errors
+/// One sentence, when it isn't on it.
+pub fn on(volume: &PersistentVolume, export: &Location) -> Result<Place, String> {
+    let name = name(volume);
+    let Some(there) = mounted(volume) else {
+        return Err(format!("PV {name} is not an NFS volume"));
+    };
+    let elsewhere = || format!("PV {name} is at {there}, which is not on {export}");
+    if there.server != export.server {
+        return Err(elsewhere());
+    }
+    let directory = match there.path == export.path {
+        true => None,
+        false => Some(VolumePath::below(&export.path, &there.path).map_err(|_| elsewhere())?),
+    };
+    Ok(Place {
+        location: export.clone(),
+        directory,
+    })
+}
+
+/// Where a PV is, as far as its provisioner's record or its directory's name tells; None for one made by hand.
+pub fn recorded(volume: &PersistentVolume) -> Option<Place> {
+    let there = mounted(volume)?;
+    let record = volume.metadata.annotations.as_ref().and_then(|all| all.get(DIRECTORY));
+    let (root, directory) = match record {
+        Some(directory) => (there.path.strip_suffix(directory.as_str())?, directory.clone()),
+        None => {
+            let (root, directory) = there.path.rsplit_once('/')?;
+            let named = VolumePath::parse(directory).is_ok_and(|path| is_named_after(&path, name(volume)));
+            named.then(|| (root, directory.to_owned()))?
+        }
+    };
+    let root = match root.trim_end_matches('/') {
+        "" => "/",
+        root => root,
+    };
+    Some(Place {
+        location: Location {
+            server: there.server.clone(),
+            path: root.to_owned(),
+        },
+        directory: Some(VolumePath::parse(&directory).ok()?),
+    })
+}
+
+/// The other PVs whose paths are at, above or below that of `volume`, each with its server, which may be the same
+/// under another name.
+pub fn around<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
+    let Some(here) = mounted(volume).map(|here| components(&here.path)) else {
+        return Vec::new();
+    };
+    let other = |other: &'a PersistentVolume| {
+        let nfs = other.spec.as_ref()?.nfs.as_ref()?;
+        let there = components(&nfs.path);
+        let meets = here.starts_with(&there) || there.starts_with(&here);
+        (meets && name(other) != name(volume)).then_some((name(other), nfs.server.as_str()))
+    };
+    all.iter().filter_map(other).collect()
+}
+
+/// The names that a path leads through, as a server takes it.
+fn components(path: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => _ = found.pop(),
+            name => found.push(name.to_owned()),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+
+    fn volume(name: &str, server: &str, path: &str, record: Option<&str>) -> PersistentVolume {
+        let mut volume = json!({"metadata": {"name": name}, "spec": {"nfs": {"server": server, "path": path}}});
+        if let Some(record) = record {
+            volume["metadata"]["annotations"] = json!({DIRECTORY: record});
+        }
+        serde_json::from_value(volume).unwrap()
+    }
+
+    fn shown(place: Place) -> String {
+        format!(
+            "{} {}",
+            place.location,
+            place.directory.map_or("/".to_owned(), |path| path.to_string())
+        )
+    }
+
+    #[test]
+    fn a_volume_is_on_an_export_or_is_not() {
+        let export = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        for (server, path, wanted) in [
+            ("nfs", "/nfsdata", Some("nfs:/nfsdata /")),
+            ("nfs", "/nfsdata/", Some("nfs:/nfsdata /")),
+            ("nfs", "/nfsdata/a/b", Some("nfs:/nfsdata a/b")),
+            ("nfs", "/nfsdata/a/b/", Some("nfs:/nfsdata a/b")),
+            ("nfs", "/nfsdata-2", None),
+            ("nfs", "/", None),
+            ("nfs", "/nfsdata/../etc", None),
+            ("nfs", "/nfsdata/a//b", None),
+            ("other", "/nfsdata/a", None),
+        ] {
+            let found = on(&volume("v", server, path, None), &export).map(shown).ok();
+            assert_eq!(found.as_deref(), wanted, "{server}:{path}");
+        }
+        let root = Location {
+            path: "/".into(),
+            ..export
+        };
+        assert_eq!(shown(on(&volume("v", "nfs", "/", None), &root).unwrap()), "nfs:/ /");
+        assert_eq!(shown(on(&volume("v", "nfs", "/a", None), &root).unwrap()), "nfs:/ a");
+    }
+
+    #[test]
+    fn a_provisioners_volume_says_where_it_is() {
+        let (name, own) = (format!("pvc-{UID}"), format!("default-c-pvc-{UID}"));
+        for (volume, wanted) in [
+            (
+                volume(&name, "nfs", "/srv/x/team/data", Some("team/data")),
+                Some("nfs:/srv/x team/data".to_owned()),
+            ),
+            (
+                volume(&name, "nfs", &format!("/srv/{own}"), None),
+                Some(format!("nfs:/srv {own}")),
+            ),
+            (
+                volume(&name, "nfs", &format!("/{own}"), None),
+                Some(format!("nfs:/ {own}")),
+            ),
+            (volume(&name, "nfs", "/srv/other", Some("team/data")), None),
+            (volume("mypv", "nfs", "/nfsdata", None), None),
+            (volume("mypv", "nfs", &format!("/srv/{own}"), None), None),
+        ] {
+            assert_eq!(recorded(&volume).map(shown), wanted, "{volume:?}");
+        }
+    }
+
+    #[test]
+    fn volumes_at_above_and_below_are_found_however_they_are_written() {
+        let all = [
+            volume("same", "nfs", "/nfsdata/team/", None),
+            volume("above", "10.0.0.5", "//nfsdata/./", None),
+            volume("below", "nfs", "/nfsdata/x/../team/data", None),
+            volume("beside", "nfs", "/nfsdata/team-b", None),
+            volume("me", "nfs", "/nfsdata/team", None),
+        ];
+        let found = around(&all[4], &all);
+        assert_eq!(found, [("same", "nfs"), ("above", "10.0.0.5"), ("below", "nfs")]);
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether a PV can be released, and what to say about it (PURE).
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use super::place::{mounted, name};
+use crate::provisioner::volume::PROVISIONED_BY;
+
+/// What is to become of the data of a released PV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// It stays for the next claim.
+    Keep,
+    /// It is removed first.
+    Scrub,
+}
+
+/// What there is to do about a PV that is to be released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Release it, and say these before.
+    Release(Vec<String>),
+    /// It can be claimed as it is; the sentence says so.
+    Already(String),
+    /// It can't be; the sentence says why, and what to do instead.
+    Refuse(String),
+}
+
+/// What there is to do about a PV.
+pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
+    let name = name(volume);
+    let spec = volume.spec.clone().unwrap_or_default();
+    let policy = spec.persistent_volume_reclaim_policy.as_deref().unwrap_or("Retain");
+    let status = volume.status.clone().unwrap_or_default();
+    let phase = status.phase.as_deref().unwrap_or("Pending");
+    let retain = format!(
+        "`kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'` \
+         and release it then"
+    );
+    if mounted(volume).is_none() {
+        return Verdict::Refuse(format!(
+            "PV {name} is not an NFS volume, so it is not nfsprov's to release"
+        ));
+    }
+    if volume.metadata.deletion_timestamp.is_some() {
+        return Verdict::Refuse(format!(
+            "PV {name} is being deleted, which can't be taken back; its data stays where its policy, {policy}, lets it"
+        ));
+    }
+    match (phase, policy, data) {
+        ("Available", _, Data::Keep) => {
+            Verdict::Already(format!("PV {name} is Available already: a claim can have it"))
+        }
+        ("Available", _, Data::Scrub) => Verdict::Refuse(format!(
+            "PV {name} is Available already, so what is in it may be meant for its next claim; nothing was removed"
+        )),
+        ("Bound", _, _) => {
+            let claim = spec.claim_ref.unwrap_or_default();
+            let (namespace, claim) = (claim.namespace.unwrap_or_default(), claim.name.unwrap_or_default());
+            Verdict::Refuse(format!(
+                "PV {name} is Bound to claim {namespace}/{claim}, which uses it; \
+                 `kubectl -n {namespace} delete pvc {claim}` gives it up, and then it can be released"
+            ))
+        }
+        ("Released", "Recycle", _) => Verdict::Refuse(format!(
+            "PV {name} has the policy Recycle: the controller manager empties it and makes it Available by itself; \
+             if its pod recycler-for-{name} is stuck, delete that, {retain}"
+        )),
+        ("Released", "Delete", _) => Verdict::Release(vec![match provisioner(volume) {
+            Some(provisioner) => format!(
+                "PV {name} has the policy Delete: its provisioner {provisioner} deletes it, and archives or removes its \
+                 directory, as soon as it sees it Released, and when its next claim goes; to keep it, {retain}"
+            ),
+            None => format!(
+                "PV {name} has the policy Delete, which nobody can carry out for it: it will be Failed when its next \
+                 claim goes; `kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'` \
+                 spares it that"
+            ),
+        }]),
+        ("Released", _, _) => Verdict::Release(Vec::new()),
+        // Nobody tries again to reclaim what is to be retained: there is nothing more to wait for.
+        ("Failed", "Retain", _) => Verdict::Release(vec![format!("PV {name} was Failed{}", because(&status.message))]),
+        ("Failed", _, _) => Verdict::Refuse(format!(
+            "PV {name} is Failed: its policy {policy} could not be carried out{}; {retain}",
+            because(&status.message)
+        )),
+        (phase, _, _) => Verdict::Refuse(format!(
+            "PV {name} is {phase}, so the controller manager has not dealt with it yet; \
+             if it stays so, see whether kube-controller-manager runs"
+        )),
+    }
+}
+
+fn provisioner(volume: &PersistentVolume) -> Option<&str> {
+    volume
+        .metadata
+        .annotations
+        .as_ref()?
+        .get(PROVISIONED_BY)
+        .map(String::as_str)
+}
+
+fn because(message: &Option<String>) -> String {
+    match message.as_deref().unwrap_or_default() {
+        "" => String::new(),
+        message => format!(" ({message})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn volume(phase: &str, policy: &str, change: Value) -> PersistentVolume {
+        let mut volume = json!({
+            "metadata": {"name": "mypv"},
+            "spec": {
+                "nfs": {"server": "nfs", "path": "/nfsdata"}, "persistentVolumeReclaimPolicy": policy,
+                "claimRef": {"namespace": "team", "name": "data"},
+            },
+            "status": {"phase": phase, "message": "no pod"},
+        });
+        for (key, value) in change.as_object().into_iter().flatten() {
+            volume["metadata"][key] = value.clone();
+        }
+        serde_json::from_value(volume).unwrap()
+    }
+
+    #[test]
+    fn each_phase_and_policy_has_its_answer() {
+        use Data::{Keep, Scrub};
+        let made = json!({"annotations": {PROVISIONED_BY: "nfsprov/nfs"}});
+        let none = json!({});
+        // Phase, policy, metadata, what of the data; the verdict's kind, and words in it.
+        let table = [
+            ("Released", "Retain", &none, Keep, "release", ""),
+            ("Released", "Retain", &none, Scrub, "release", ""),
+            ("Released", "Retain", &made, Scrub, "release", ""),
+            (
+                "Released",
+                "Delete",
+                &made,
+                Keep,
+                "release",
+                "its provisioner nfsprov/nfs deletes it",
+            ),
+            (
+                "Released",
+                "Delete",
+                &none,
+                Scrub,
+                "release",
+                "it will be Failed when its next claim goes",
+            ),
+            (
+                "Released",
+                "Recycle",
+                &none,
+                Keep,
+                "refuse",
+                "makes it Available by itself",
+            ),
+            ("Released", "Recycle", &none, Scrub, "refuse", "recycler-for-mypv"),
+            ("Available", "Retain", &none, Keep, "already", "a claim can have it"),
+            ("Available", "Retain", &none, Scrub, "refuse", "nothing was removed"),
+            (
+                "Bound",
+                "Retain",
+                &none,
+                Keep,
+                "refuse",
+                "kubectl -n team delete pvc data",
+            ),
+            ("Bound", "Delete", &made, Scrub, "refuse", "Bound to claim team/data"),
+            (
+                "Failed",
+                "Delete",
+                &none,
+                Keep,
+                "refuse",
+                "could not be carried out (no pod)",
+            ),
+            ("Failed", "Recycle", &none, Scrub, "refuse", "kubectl patch pv mypv"),
+            ("Failed", "Retain", &none, Keep, "release", "was Failed (no pod)"),
+            ("Pending", "Retain", &none, Keep, "refuse", "kube-controller-manager"),
+        ];
+        for (phase, policy, metadata, data, kind, words) in table {
+            let verdict = judge(&volume(phase, policy, metadata.clone()), data);
+            let (found, said) = match verdict {
+                Verdict::Release(warnings) => ("release", warnings.join("\n")),
+                Verdict::Already(said) => ("already", said),
+                Verdict::Refuse(said) => ("refuse", said),
+            };
+            assert_eq!(found, kind, "{phase} {policy} {data:?}: {said}");
+            assert!(said.contains(words), "{phase} {policy} {data:?}: {said}");
+            assert_eq!(said.is_empty(), words.is_empty(), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_going_or_not_nfs_is_refused() {
+        let going = volume(
+            "Released",
+            "Retain",
+            json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+        );
+        assert!(matches!(judge(&going, Data::Keep), Verdict::Refuse(why) if why.contains("being deleted")));
+        let mut local = volume("Released", "Retain", json!({}));
+        local.spec.as_mut().unwrap().nfs = None;
+        assert!(matches!(judge(&local, Data::Keep), Verdict::Refuse(why) if why.contains("not an NFS volume")));
+    }
+}

@@ -1,0 +1,177 @@
+//! Bringing an archive back: a claim, a directory, a PV, in an order that may end anywhere and be begun again.
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use super::archives::{Return, size_for, volume_of};
+use crate::cluster::sentence;
+use crate::export::{Export, ExportError, Location, Removed};
+use crate::provisioner::claim::class_name;
+
+/// A claim that isn't there, and is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewClaim {
+    /// A quantity.
+    pub size: String,
+    /// The class; empty is none.
+    pub class: String,
+    /// As the API has them; at least one.
+    pub access_modes: Vec<&'static str>,
+}
+
+/// Where and for whom an archive comes back.
+pub struct Restore<'a> {
+    /// The cluster.
+    pub client: &'a Client,
+    /// The way to the export.
+    pub export: &'a Export,
+    /// The export.
+    pub location: &'a Location,
+    /// What becomes what.
+    pub back: &'a Return,
+    /// The claim's namespace.
+    pub namespace: &'a str,
+    /// The claim's name.
+    pub claim: &'a str,
+    /// The PV's size, if it is not to be what the claim requests.
+    pub size: Option<&'a str>,
+    /// How the claim is to be made if it isn't there.
+    pub new_claim: Option<NewClaim>,
+}
+
+/// Why an archive could not be brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It can't be, as things are.
+    #[error("{0}; nothing was changed")]
+    Refused(String),
+    /// The export's side.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The API server's side.
+    #[error("cannot {action}: {}{}", sentence(source), undone)]
+    Api {
+        /// What was asked of it.
+        action: String,
+        /// Its answer.
+        source: Box<kube::Error>,
+        /// What was taken back, or what to do next.
+        undone: &'static str,
+    },
+}
+
+impl Restore<'_> {
+    /// Does it, and gives the PV and whether the claim was made.
+    ///
+    /// The claim comes first, since it names its PV from the start and so no provisioner serves it; then the directory;
+    /// then the PV, which makes it all known. A try that ended early is gone on with by the next.
+    ///
+    /// # Errors
+    /// Says what stands in the way; where the PV can't be made the archive is an archive again.
+    pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
+        let key = format!("{}/{}", self.namespace, self.claim);
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
+        let found = claims.get_opt(self.claim).await;
+        let found = found.map_err(|source| api(format!("read claim {key}"), source, ""))?;
+        let (claim, made) = match (found, &self.new_claim) {
+            (Some(claim), _) => (claim, false),
+            (None, Some(new)) => {
+                let claim = self.object(new);
+                size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
+                let created = claims.create(&PostParams::default(), &claim).await;
+                (
+                    created.map_err(|source| api(format!("create claim {key}"), source, ""))?,
+                    true,
+                )
+            }
+            (None, None) => {
+                return Err(RestoreError::Refused(format!(
+                    "claim {key} not found; --create-claim makes it"
+                )));
+            }
+        };
+        let size = size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
+        let options = self.mount_options(&claim).await?;
+        let volume = volume_of(self.back, &claim, self.location, &size, options);
+        self.bring_back(&claim.uid().unwrap_or_default()).await?;
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        match volumes.create(&PostParams::default(), &volume).await {
+            Ok(volume) => Ok((volume, made)),
+            Err(source) => {
+                self.take_back().await?;
+                let undone = "; the archive is an archive again";
+                Err(api(format!("create PV {}", self.back.volume), source, undone))
+            }
+        }
+    }
+
+    fn object(&self, new: &NewClaim) -> PersistentVolumeClaim {
+        let claim = json!({
+            "metadata": {"namespace": self.namespace, "name": self.claim},
+            "spec": {
+                "accessModes": new.access_modes, "resources": {"requests": {"storage": new.size}},
+                "storageClassName": new.class, "volumeName": self.back.volume,
+            },
+        });
+        serde_json::from_value(claim).unwrap_or_default()
+    }
+
+    /// Those of the claim's class, if that exists: its volumes would have them.
+    async fn mount_options(&self, claim: &PersistentVolumeClaim) -> Result<Option<Vec<String>>, RestoreError> {
+        let Some(name) = class_name(claim).filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let classes: Api<StorageClass> = Api::all(self.client.clone());
+        let class = classes.get_opt(name).await;
+        let class = class.map_err(|source| api(format!("read StorageClass {name}"), source, ""))?;
+        Ok(class.and_then(|class| class.mount_options))
+    }
+
+    async fn bring_back(&self, uid: &str) -> Result<(), RestoreError> {
+        let directory = &self.back.directory;
+        let Some(archive) = &self.back.archive else {
+            return Ok(());
+        };
+        // While the name is free; afterwards nobody could tell whose it is.
+        if self.back.needs_marker {
+            self.export.own(directory, uid).await?;
+        }
+        match self.export.archive(archive, directory).await {
+            Ok(Removed::Done) => Ok(()),
+            Ok(Removed::AlreadyGone) => {
+                self.disown().await?;
+                Err(RestoreError::Refused(format!("archive {archive} went meanwhile")))
+            }
+            Err(error) => {
+                self.disown().await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn take_back(&self) -> Result<(), ExportError> {
+        if let Some(archive) = &self.back.archive {
+            self.export.archive(&self.back.directory, archive).await?;
+            self.disown().await?;
+        }
+        Ok(())
+    }
+
+    async fn disown(&self) -> Result<(), ExportError> {
+        match self.back.needs_marker {
+            true => self.export.disown(&self.back.directory).await,
+            false => Ok(()),
+        }
+    }
+}
+
+fn api(action: String, source: kube::Error, undone: &'static str) -> RestoreError {
+    RestoreError::Api {
+        action,
+        source: Box::new(source),
+        undone,
+    }
+}

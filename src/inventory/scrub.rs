@@ -1,0 +1,290 @@
+//! Emptying the directory of one PV, and of nobody else.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use super::place::{Place, around, name};
+use crate::export::{Entry, Export, ExportError, REGISTRY};
+
+/// How many names are told of what a directory holds.
+const TOLD: usize = 8;
+
+/// Why a directory can't be emptied.
+#[derive(Debug, thiserror::Error)]
+pub enum ScrubError {
+    /// It is not the PV's alone, or isn't there.
+    #[error("{0}; nothing was removed")]
+    Refused(String),
+    /// The export's side.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// What nfsprov can't name stays.
+    #[error("{path} still holds {left}; what is left has names that can't be asked for: remove it on the server")]
+    Left {
+        /// The directory.
+        path: String,
+        /// How many entries.
+        left: String,
+    },
+}
+
+/// A PV's directory that may be emptied.
+#[derive(Debug)]
+pub struct Scrub<'a> {
+    export: &'a Export,
+    place: Place,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Scrub<'a> {
+    /// Sees that a directory is a PV's own, beside `all` PVs of the cluster and the markers on the export, and looks
+    /// what it holds.
+    ///
+    /// # Errors
+    /// Says whose it is too, or what can't be read.
+    pub async fn prepare(
+        volume: &PersistentVolume,
+        all: &[PersistentVolume],
+        place: Place,
+        export: &'a Export,
+    ) -> Result<Self, ScrubError> {
+        let refuse = |why: String| Err(ScrubError::Refused(why));
+        for (other, server) in around(volume, all) {
+            if may_be_same(&place.location.server, server).await {
+                return refuse(format!(
+                    "PV {other} lies at, above or below {}, the directory of PV {}",
+                    shown(&place),
+                    name(volume)
+                ));
+            }
+        }
+        match &place.directory {
+            None => {
+                let marked = export.markers().await?.into_iter().map(|(directory, _)| directory);
+                let begun = export.unfinished().await?.into_iter().map(|making| making.directory);
+                if let Some(directory) = marked.chain(begun).next() {
+                    return refuse(format!(
+                        "{} is the root of an export on which nfsprov makes volumes, {directory} among them",
+                        shown(&place)
+                    ));
+                }
+            }
+            Some(directory) if directory.components()[0] == REGISTRY[0] => {
+                return refuse(format!("{} is where nfsprov keeps its markers", shown(&place)));
+            }
+            Some(directory) => {
+                export.neighbours(directory).await?;
+                if let Some(owner) = export.owner(directory).await?.filter(|owner| !is_of(volume, owner)) {
+                    return refuse(format!("{} belongs to the claim with uid {owner}", shown(&place)));
+                }
+            }
+        }
+        match export.list(place.directory.as_ref()).await? {
+            Some(entries) => Ok(Self { export, place, entries }),
+            None => refuse(format!(
+                "{} isn't on the export, so no pod can use PV {}; make it again, or delete the PV",
+                shown(&place),
+                name(volume)
+            )),
+        }
+    }
+
+    /// What there is to be removed, in a few words; None if there is nothing.
+    pub fn what(&self) -> Option<String> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        let mut names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        names.sort_unstable();
+        let rest = names.len().saturating_sub(TOLD);
+        names.truncate(TOLD);
+        let more = if rest > 0 {
+            format!(" and {rest} more")
+        } else {
+            String::new()
+        };
+        let root = match self.place.directory {
+            None => ", the root of the export",
+            Some(_) => "",
+        };
+        let (count, names) = (entries(self.entries.len()), names.join(", "));
+        Some(format!("{count} of {}{root}: {names}{more}", shown(&self.place)))
+    }
+
+    /// Removes it all, and sees that it is gone.
+    ///
+    /// # Errors
+    /// Says what could not be removed; a next call goes on.
+    pub async fn run(self) -> Result<(), ScrubError> {
+        let directory = self.place.directory.as_ref();
+        self.export.empty(directory).await?;
+        match self.export.list(directory).await?.unwrap_or_default().len() {
+            0 => Ok(()),
+            left => Err(ScrubError::Left {
+                path: shown(&self.place),
+                left: entries(left),
+            }),
+        }
+    }
+}
+
+fn entries(count: usize) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    }
+}
+
+/// A directory as PVs name it.
+fn shown(place: &Place) -> String {
+    let mut location = place.location.clone();
+    if let Some(directory) = &place.directory {
+        location.path = directory.under(&location.path);
+    }
+    location.to_string()
+}
+
+/// Whether a marker's uid is that of the claim that a PV was made for, or was restored for.
+fn is_of(volume: &PersistentVolume, uid: &str) -> bool {
+    let claim = volume
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_deref());
+    name(volume).strip_prefix("pvc-") == Some(uid) || claim == Some(uid)
+}
+
+/// Whether two names of servers lead to one; where a name leads nowhere, that can't be ruled out.
+async fn may_be_same(a: &str, b: &str) -> bool {
+    async fn addresses(server: &str) -> Option<Vec<IpAddr>> {
+        let found = tokio::net::lookup_host((server, 0)).await.ok()?;
+        Some(found.map(|address| address.ip()).collect())
+    }
+    if a == b {
+        return true;
+    }
+    match tokio::join!(addresses(a), addresses(b)) {
+        (Some(a), Some(b)) => a.iter().any(|address| b.contains(address)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::export::{Attributes, Location, Mounted, VolumePath};
+    use crate::inventory::place::on;
+
+    const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+
+    fn export(root: &Path) -> (Location, Export) {
+        let location = Location {
+            server: "127.0.0.1".into(),
+            path: "/nfsdata".into(),
+        };
+        (location.clone(), Export::Mounted(Mounted::new(location, root)))
+    }
+
+    fn volume(name: &str, server: &str, path: &str) -> PersistentVolume {
+        serde_json::from_value(json!({
+            "metadata": {"name": name}, "spec": {"nfs": {"server": server, "path": path}},
+        }))
+        .unwrap()
+    }
+
+    /// What would be removed for the first of the volumes, or why not.
+    async fn prepared(root: &Path, volumes: &[PersistentVolume]) -> Result<Option<String>, String> {
+        let (location, export) = export(root);
+        let place = on(&volumes[0], &location)?;
+        let scrub = Scrub::prepare(&volumes[0], volumes, place, &export).await;
+        scrub.map(|scrub| scrub.what()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn only_a_directory_of_the_volumes_own_is_emptied() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in ["mine/a", "mine/b", "empty", "team/one/x", "team/two"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        let mine = volume("mypv", "127.0.0.1", "/nfsdata/mine");
+        let beside = |server: &str, path: &str| [mine.clone(), volume("other", server, path)];
+        for (server, path, free) in [
+            ("127.0.0.1", "/nfsdata/mine-too", true),
+            ("127.0.0.1", "/nfsdata/mine", false),
+            ("localhost", "/nfsdata/mine/", false),
+            ("127.0.0.1", "/nfsdata", false),
+            ("127.0.0.1", "/", false),
+            ("127.0.0.1", "/nfsdata/mine/deep", false),
+            ("127.0.0.2", "/nfsdata/mine", true),
+            ("no-such-host.invalid", "/nfsdata/mine", false),
+        ] {
+            let found = prepared(root.path(), &beside(server, path)).await;
+            assert_eq!(found.is_ok(), free, "{server}:{path} {found:?}");
+        }
+        let what = prepared(root.path(), &[mine]).await.unwrap().unwrap();
+        assert_eq!(what, "2 entries of 127.0.0.1:/nfsdata/mine: a, b");
+        let empty = volume("empty", "127.0.0.1", "/nfsdata/empty");
+        assert_eq!(prepared(root.path(), &[empty]).await, Ok(None));
+        let gone = volume("gone", "127.0.0.1", "/nfsdata/gone");
+        assert!(
+            prepared(root.path(), &[gone])
+                .await
+                .unwrap_err()
+                .contains("isn't on the export")
+        );
+    }
+
+    #[tokio::test]
+    async fn markers_of_others_are_heeded() {
+        let root = tempfile::tempdir().unwrap();
+        let (_, export) = export(root.path());
+        let path = |text: &str| VolumePath::parse(text).unwrap();
+        for (directory, uid) in [("team/mine", UID), ("team/theirs", "another")] {
+            export.own(&path(directory), uid).await.unwrap();
+            export.make(&path(directory), Attributes::mode(0o777)).await.unwrap();
+            fs::create_dir_all(root.path().join(directory).join("deep")).unwrap();
+        }
+        let made = format!("pvc-{UID}");
+        for (name, directory, free) in [
+            (made.as_str(), "/team/mine", true),
+            ("mypv", "/team/mine", false),
+            (made.as_str(), "/team/theirs", false),
+            (made.as_str(), "/team", false),
+            (made.as_str(), "/team/mine/deep", false),
+            ("mypv", "", false),
+            ("mypv", "/.nfsprov", false),
+        ] {
+            let volume = volume(name, "127.0.0.1", &format!("/nfsdata{directory}"));
+            let found = prepared(root.path(), &[volume]).await;
+            assert_eq!(found.is_ok(), free, "{name} {directory} {found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_root_is_emptied_where_it_is_all_that_a_volume_has() {
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..12 {
+            fs::write(root.path().join(format!("file-{number:02}")), "data").unwrap();
+        }
+        let mypv = volume("mypv", "127.0.0.1", "/nfsdata");
+        let what = prepared(root.path(), std::slice::from_ref(&mypv))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            what.starts_with("12 entries of 127.0.0.1:/nfsdata, the root of the export: file-00, ")
+                && what.ends_with("file-07 and 4 more"),
+            "{what}"
+        );
+        let (location, export) = export(root.path());
+        let place = on(&mypv, &location).unwrap();
+        let scrub = Scrub::prepare(&mypv, &[], place, &export).await.unwrap();
+        scrub.run().await.unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading an export, as far as the directories of volumes are concerned.
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use super::directories::{Facts, Found, Row, State, above};
+use super::overview::Holds;
+use crate::export::{Export, ExportError, Kind, Location, VolumePath};
+
+/// How many directories are read, or measured, at once.
+const AT_ONCE: usize = 8;
+
+/// What there is on an export: the directories in its root, and those beside volumes; none is walked.
+///
+/// # Errors
+/// As [`Export::list`].
+pub async fn survey(
+    export: &Export,
+    location: &Location,
+    volumes: Vec<PersistentVolume>,
+) -> Result<Facts, ExportError> {
+    let (markers, unfinished) = tokio::try_join!(export.markers(), export.unfinished())?;
+    let mut folders = vec![None];
+    folders.extend(above(location, &volumes, &markers).into_iter().map(Some));
+    let listings: Vec<Result<Vec<Found>, ExportError>> = stream::iter(folders)
+        .map(|folder| directories_in(export, folder))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut found = Vec::new();
+    for listing in listings {
+        found.extend(listing?);
+    }
+    Ok(Facts {
+        location: location.clone(),
+        volumes,
+        found,
+        markers,
+        unfinished,
+    })
+}
+
+async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<Vec<Found>, ExportError> {
+    let entries = match export.list(folder.as_ref()).await {
+        Ok(entries) => entries.unwrap_or_default(),
+        // Below something else than a directory there is none.
+        Err(ExportError::NotADirectory { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
+    let found = directories.map(|entry| Found {
+        shown: match &folder {
+            Some(folder) => format!("{folder}/{}", entry.name),
+            None => entry.name.clone(),
+        },
+        // A name that is no UTF-8 was made into another, which leads nowhere.
+        path: VolumePath::child(folder.as_ref(), &entry.name)
+            .ok()
+            .filter(|_| !entry.name.contains(char::REPLACEMENT_CHARACTER)),
+        changed: entry.changed,
+    });
+    Ok(found.collect())
+}
+
+/// Measures the directories of rows, and writes down what they hold.
+pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
+    let there = |row: &&mut Row| !matches!(row.state, State::Missing | State::Marker);
+    let measured = stream::iter(rows.iter_mut().filter(there)).for_each_concurrent(AT_ONCE, |row| {
+        let each = &each;
+        async move {
+            let path = row.path.clone();
+            row.holds = match (&path, row.directory.as_str()) {
+                (None, shown) if shown != "." => Some(Holds::Unreadable("its name can't be asked for".to_owned())),
+                _ => Some(match export.usage(path.as_ref()).await {
+                    Ok(Some(usage)) => Holds::from(usage),
+                    Ok(None) => Holds::Missing,
+                    Err(error) => Holds::Unreadable(error.to_string()),
+                }),
+            };
+            each();
+        }
+    });
+    measured.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::export::Mounted;
+    use crate::inventory::directories::rows;
+
+    #[tokio::test]
+    async fn an_export_is_read_around_its_volumes_whatever_it_holds() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in [
+            "team/data/inner",
+            "team/left",
+            "alone/inner",
+            "line\nbreak",
+            "\u{1b}[2J",
+        ] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        fs::create_dir(root.path().join(std::ffi::OsStr::from_bytes(b"\xff"))).unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        fs::write(root.path().join("team/data/inner/file"), "data").unwrap();
+        std::os::unix::fs::symlink("/", root.path().join("link")).unwrap();
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let export = Export::Mounted(Mounted::new(location.clone(), root.path()));
+        let volume =
+            json!({"metadata": {"name": "v"}, "spec": {"nfs": {"server": "nfs", "path": "/nfsdata/team/data"}}});
+        let volumes = vec![serde_json::from_value(volume).unwrap()];
+        let facts = survey(&export, &location, volumes).await.unwrap();
+        let mut rows = rows(&facts);
+        measure(&export, &mut rows, || ()).await;
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let files = match row.holds {
+                    Some(Holds::Data { files, .. }) => Some(files),
+                    _ => None,
+                };
+                (row.directory.as_str(), row.state, files)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("\u{1b}[2J", State::Orphan, None),
+                ("alone", State::Orphan, Some(0)),
+                ("line\nbreak", State::Orphan, None),
+                ("team/data", State::InUse, Some(1)),
+                ("team/left", State::Orphan, Some(0)),
+                ("\u{fffd}", State::Orphan, None),
+            ]
+        );
+    }
+}
