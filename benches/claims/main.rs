@@ -1,6 +1,6 @@
 //! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
 //!
-//! `cargo bench --bench claims -- 300` runs only that size; K8S=latest chooses the newer Kubernetes.
+//! `cargo bench --bench claims -- 300` runs only that size, `deletions` only those; K8S=latest chooses the newer Kubernetes.
 
 mod deletion;
 mod ideal;
@@ -94,9 +94,11 @@ async fn compare(lab: &Lab) -> Result<()> {
         "{:>7} {:>10} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
         "claims", "namespaces", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
     );
-    let chosen: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    // cargo adds `--bench`; the rest is what was asked for.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |what: &str| chosen.is_empty() || chosen.iter().any(|word| word == what);
     for (count, namespaces, rounds) in SIZES {
-        if !chosen.is_empty() && !chosen.contains(&count) {
+        if !wanted(&count.to_string()) {
             continue;
         }
         let (mut ideals, mut ours) = (Vec::new(), Vec::new());
@@ -122,7 +124,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         };
         row((count, namespaces), "nfsprov", &our, rounds, ratio);
     }
-    if chosen.is_empty() {
+    if wanted("deletions") {
         deletions(&client).await?;
     }
     println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
