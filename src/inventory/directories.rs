@@ -214,7 +214,10 @@ fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) ->
         changed: None,
         holds: None,
     };
-    let begun = |directory: &VolumePath| facts.unfinished.iter().any(|making| making.directory == *directory);
+    let begun = |directory: &VolumePath, volume: &str| {
+        let mut unfinished = facts.unfinished.iter();
+        unfinished.any(|making| making.directory == *directory && making.volume == volume)
+    };
     let mut rows = Vec::new();
     for (directory, uid) in &facts.markers {
         let volume = format!("pvc-{uid}");
@@ -228,7 +231,7 @@ fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) ->
         let owners = owned.at.get(directory);
         // An orphan's marker is told with it.
         let told = owners.is_none() && there.contains(directory);
-        if !told && !begun(directory) && !owners.is_some_and(|owners| owners.iter().any(belongs)) {
+        if !told && !begun(directory, &volume) && !owners.is_some_and(|owners| owners.iter().any(belongs)) {
             rows.push(row(directory, State::Marker, &volume, None));
         }
     }
