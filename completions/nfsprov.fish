@@ -28,7 +28,7 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -l kubeconfig -d 'Kubeconf
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -38,7 +38,9 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -s V -l version -d 'Print 
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
-complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "status" -d 'Show the claims and volumes that are on NFS'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "release" -d 'Make a Released PV Available again'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "templates" -d 'The templates that create fills'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "completions" -d 'Write the completion script of a shell to stdout'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
@@ -47,7 +49,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_s
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -86,7 +88,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -114,7 +116,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -149,7 +151,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l default -d 'Make it the class of claims that name none'
@@ -184,7 +186,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l default -d 'Make it the class of claims that name none'
@@ -206,7 +208,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pod" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -237,7 +239,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from statefulset" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -268,7 +270,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sts" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -294,7 +296,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l apply -d 'Apply the manifest to the cluster instead of printing it'
@@ -314,7 +316,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l server -d 'NFS server, as the nodes reach it' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l name -d 'Name of the provisioner, as in the classes' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'How directories are made: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server\'s shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'How directories are made: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s shell) or dir:/MOUNT (in a mounted copy of the export)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l allow-export -d 'A further export that a class may name by its parameters server and path; may be given again' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'How many claims are worked on at once on each export' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-namespace -d 'Namespace of the Lease [default: the namespace of -n, else the context\'s or the pod\'s]' -r
@@ -323,7 +325,9 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l log-format
 json\t'A JSON object a line'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'How the result of one pass is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
-json\t'A JSON array'"
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
@@ -336,7 +340,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l kubeconfig
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l watch -d 'Keep serving until SIGINT or SIGTERM, instead of one pass over what waits now'
@@ -360,7 +364,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
@@ -374,7 +378,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -385,24 +389,234 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
-json\t'A JSON array'"
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l server -d 'NFS server, as the PVs name it [default: theirs]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l path -d 'Exported directory [default: as the PVs\' provisioner recorded it]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s A -l all-namespaces -d 'Claims of all namespaces'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s w -l watch -d 'Show it again whenever something changes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sizes -d 'Read the volumes\' directories and say how much they hold; takes a call for every directory in them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s v -l verbose -d 'Log more (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l server -d 'NFS server, as the PVs name it [default: theirs]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l path -d 'Exported directory [default: as the PVs\' provisioner recorded it]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l keep-data -d 'Leave its data where it is: the next claim will see it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l scrub -d 'Remove all that is in its directory first'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s y -l yes -d 'Remove without asking'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "archived" -d 'Show the archives of deleted volumes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "expire" -d 'Remove archives that are too old, or too much'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sizes -d 'Say how much they hold; takes a call for every directory in them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sizes -d 'Say how much they hold; takes a call for every directory in them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sizes -d 'Say how much they hold; takes a call for every directory in them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l claim -d 'The claim that gets it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l size -d 'Size of the PV, and of a claim that is made [default: what the claim requests]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l class -d 'Class of a claim that is made' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l access-mode -d 'Access mode of a claim that is made; may be given again' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l create-claim -d 'Make the claim if it isn\'t there'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l older-than -d 'Remove archives that have not been changed for so long, such as 30d' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l keep-total -d 'Remove the oldest archives until the rest takes no more than this, such as 100Gi; takes a call for every directory in them' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s y -l yes -d 'Remove without asking'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "archived" -d 'Show the archives of deleted volumes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Remove archives that are too old, or too much'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -415,7 +629,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_se
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and __fish_seen_subcommand_from export" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -429,7 +643,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l kubeconf
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand completions" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -441,7 +655,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l kubeconfig -d 'K
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -449,14 +663,16 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s v -l verbose -d 
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "status" -d 'Show the claims and volumes that are on NFS'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "templates" -d 'The templates that create fills'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "release" -d 'Make a Released PV Available again'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "templates" -d 'The templates that create fills'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pv" -d 'A static volume on an existing export'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pvc" -d 'A claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "storageclass" -d 'A class of volumes made on demand'
@@ -464,4 +680,9 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_su
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "archived" -d 'Show the archives of deleted volumes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "expire" -d 'Remove archives that are too old, or too much'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'

@@ -90,7 +90,7 @@ impl Venue {
             if export.own(&directory, UID).await.is_ok() {
                 if export.make(&directory, Attributes::mode(0o777)).await.is_ok() {
                     _ = match &archive {
-                        Ok(archive) if words.label.len() % 2 == 0 => export.archive(&directory, archive).await,
+                        Ok(archive) if words.label.len().is_multiple_of(2) => export.archive(&directory, archive).await,
                         _ => export.remove(&directory).await,
                     };
                     if let Ok(archive) = &archive {

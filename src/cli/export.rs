@@ -29,7 +29,7 @@ pub struct ExportOfVolumes {
     /// Exported directory [default: as the PVs' provisioner recorded it]
     #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
     pub path: Option<String>,
-    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
+    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
     /// For --via ssh://

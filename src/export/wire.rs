@@ -25,6 +25,9 @@ use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Remove
 /// connection is needed.
 const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
 
+/// Of how many parts of a call's time each version gets one: one is left over.
+const SHARES: u32 = 4;
+
 /// What the client library says, in a general error of its own, of a session that is lost.
 const SESSION_LOST: [&str; 2] = ["session slot table closed", "exceed negotiated maximum"];
 
@@ -251,8 +254,8 @@ impl Wire {
         };
         let mut first = None;
         for version in VERSIONS {
-            // A port that swallows packets must leave time for the next version.
-            let mounting = timeout(CALL_TIMEOUT / 3, self.mount(&host, version));
+            // A port that swallows packets must leave time for the next version, and for saying so at the end.
+            let mounting = timeout(CALL_TIMEOUT / SHARES, self.mount(&host, version));
             let error = match mounting.await.unwrap_or_else(|_| Err(silence())) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
