@@ -209,7 +209,7 @@ pub fn print(text: &str) -> std::io::Result<()> {
 /// The same, for results that go on; false when the reader went away.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_on(text: &str) -> std::io::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
