@@ -5,16 +5,22 @@ mod order;
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::Api;
+use k8s_openapi::jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
 use crate::cli::{DryRun, Global, Kind};
 use crate::cluster::{self, Cluster, Use, connect, list};
+use crate::doctor::gather::gather;
+use crate::doctor::report::Report;
+use crate::doctor::{Object, Severity, checks};
 use crate::exit::{Exit, UsageError};
 use crate::manifest::templates::Template;
+use crate::manifest::wait::Waited;
 use crate::manifest::{self, Document, Manifest, Values, apply, render, rival};
 use crate::output;
 use order::Order;
@@ -102,12 +108,41 @@ async fn send(
     }
     if let Some(waiting) = waiting {
         for document in &manifest.documents {
-            if let Some(phase) = manifest::wait::wait(&cluster, &document.object, waiting.timeout).await? {
-                output::print(&format!("{} is {phase}\n", apply::title(&document.object)))?;
+            let (object, limit) = (&document.object, waiting.timeout);
+            match manifest::wait::wait(&cluster, object, limit).await? {
+                Waited::Nothing => {}
+                Waited::Ready(phase) => output::print(&format!("{} is {phase}\n", apply::title(object)))?,
+                Waited::Late(phase) => bail!(
+                    "{} is {phase} after {} s: {}",
+                    apply::title(object),
+                    limit.as_secs(),
+                    reason(&cluster, object).await
+                ),
             }
         }
     }
     Ok(())
+}
+
+/// Why an object is not what it was made for: the doctor's first finding, else what the cluster said last.
+async fn reason(cluster: &Cluster, object: &DynamicObject) -> String {
+    let namespace = manifest::wait::namespace_of(cluster, object);
+    let facts = gather(cluster, Some(&namespace), None).await;
+    let name = object.name_any();
+    let (subject, short) = match object.types.as_ref().map(|types| types.kind.as_str()) {
+        Some("PersistentVolume") => (Object::cluster("PersistentVolume", &name), "pv"),
+        _ => (Object::of("PersistentVolumeClaim", &namespace, &name), "pvc"),
+    };
+    let findings = Report::new(&facts, checks::all(&facts, Timestamp::now()), &[], &[subject]).findings;
+    if let Some(first) = findings.iter().find(|finding| finding.severity <= Severity::Warning) {
+        let cause = first.cause.trim_end_matches('.');
+        return format!("{cause} ({}; `nfsprov doctor {short}/{name}` tells more)", first.code);
+    }
+    match manifest::wait::said(cluster, object).await {
+        Ok(Some(said)) => said,
+        Ok(None) => "the cluster has said nothing about it".to_owned(),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// What to say when no StorageClass has the name of the class: rightly so for volumes made by hand,

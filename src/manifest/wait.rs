@@ -2,84 +2,105 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim};
 use kube::api::ListParams;
 use kube::core::DynamicObject;
 use kube::runtime::wait::await_condition;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 
-use super::apply::title;
 use crate::cluster::{self, Cluster};
 
-/// Waits until a claim is Bound or a volume Available or Bound, and gives the phase; an object of
-/// another kind has nothing to wait for.
+/// What became of an object while it was waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// It is of a kind that has nothing to wait for.
+    Nothing,
+    /// It is what it was made for, in this phase.
+    Ready(String),
+    /// It is not, and in this phase, or not there.
+    Late(String),
+}
+
+/// Waits until a claim is Bound or a volume Available or Bound, for `limit` at the most.
 ///
 /// # Errors
-/// After `limit`, with the phase that it is in and the latest thing that the cluster said about it.
-pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) -> Result<Option<String>> {
+/// When the API server doesn't tell.
+pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) -> Result<Waited> {
     let name = object.name_any();
-    let kind = object
-        .types
-        .as_ref()
-        .map(|types| types.kind.as_str())
-        .unwrap_or_default();
-    match kind {
+    match kind(object) {
         "PersistentVolume" => {
-            let api: Api<PersistentVolume> = Api::all(cluster.client.clone());
-            let phase = |volume: Option<&PersistentVolume>| volume?.status.as_ref()?.phase.clone();
-            let ready = move |volume: Option<&PersistentVolume>| {
-                phase(volume).is_some_and(|phase| phase == "Available" || phase == "Bound")
-            };
-            match tokio::time::timeout(limit, await_condition(api.clone(), &name, ready)).await {
-                Ok(volume) => Ok(phase(volume?.as_ref())),
-                Err(_) => Err(late(cluster, object, None, limit, phase(api.get_opt(&name).await?.as_ref())).await),
-            }
+            let phase = |volume: &PersistentVolume| volume.status.as_ref()?.phase.clone();
+            until(
+                Api::all(cluster.client.clone()),
+                &name,
+                limit,
+                phase,
+                &["Available", "Bound"],
+            )
+            .await
         }
         "PersistentVolumeClaim" => {
-            let namespace = object.namespace().unwrap_or_else(|| cluster.namespace.clone());
-            let api: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), &namespace);
-            let phase = |claim: Option<&PersistentVolumeClaim>| claim?.status.as_ref()?.phase.clone();
-            let ready = move |claim: Option<&PersistentVolumeClaim>| phase(claim).is_some_and(|phase| phase == "Bound");
-            match tokio::time::timeout(limit, await_condition(api.clone(), &name, ready)).await {
-                Ok(claim) => Ok(phase(claim?.as_ref())),
-                Err(_) => {
-                    let phase = phase(api.get_opt(&name).await?.as_ref());
-                    Err(late(cluster, object, Some(&namespace), limit, phase).await)
-                }
-            }
+            let claims = Api::namespaced(cluster.client.clone(), &namespace_of(cluster, object));
+            let phase = |claim: &PersistentVolumeClaim| claim.status.as_ref()?.phase.clone();
+            until(claims, &name, limit, phase, &["Bound"]).await
         }
-        _ => Ok(None),
+        _ => Ok(Waited::Nothing),
     }
 }
 
-/// The sentence for an object that did not come round in time.
-async fn late(
-    cluster: &Cluster,
-    object: &DynamicObject,
-    namespace: Option<&str>,
+async fn until<K>(
+    api: Api<K>,
+    name: &str,
     limit: Duration,
-    phase: Option<String>,
-) -> anyhow::Error {
-    let phase = phase.unwrap_or_else(|| "not there".to_owned());
-    let said = match said(cluster, object, namespace).await {
-        Ok(Some(said)) => said,
-        Ok(None) => "the cluster has said nothing about it".to_owned(),
-        Err(error) => error.to_string(),
+    phase: fn(&K) -> Option<String>,
+    wanted: &'static [&'static str],
+) -> Result<Waited>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned + Resource<DynamicType = ()> + Send + 'static,
+{
+    let ready = move |object: Option<&K>| {
+        object
+            .and_then(phase)
+            .is_some_and(|phase| wanted.contains(&phase.as_str()))
     };
-    anyhow!("{} is {phase} after {} s: {said}", title(object), limit.as_secs())
+    match tokio::time::timeout(limit, await_condition(api.clone(), name, ready)).await {
+        Ok(object) => Ok(Waited::Ready(object?.as_ref().and_then(phase).unwrap_or_default())),
+        Err(_) => {
+            let object = api.get_opt(name).await?;
+            let phase = object.as_ref().and_then(phase);
+            Ok(Waited::Late(phase.unwrap_or_else(|| "not there".to_owned())))
+        }
+    }
 }
 
-/// The newest event about an object.
-async fn said(cluster: &Cluster, object: &DynamicObject, namespace: Option<&str>) -> Result<Option<String>> {
-    let api: Api<Event> = Api::namespaced(cluster.client.clone(), namespace.unwrap_or("default"));
+fn kind(object: &DynamicObject) -> &str {
+    object.types.as_ref().map_or("", |types| types.kind.as_str())
+}
+
+/// The namespace that an object goes to.
+pub fn namespace_of(cluster: &Cluster, object: &DynamicObject) -> String {
+    object.namespace().unwrap_or_else(|| cluster.namespace.clone())
+}
+
+/// The newest event about a claim or a volume.
+///
+/// # Errors
+/// When events can't be read.
+pub async fn said(cluster: &Cluster, object: &DynamicObject) -> Result<Option<String>> {
+    // Events about what has no namespace are in this one.
+    let namespace = match kind(object) {
+        "PersistentVolume" => "default".to_owned(),
+        _ => namespace_of(cluster, object),
+    };
+    let api: Api<Event> = Api::namespaced(cluster.client.clone(), &namespace);
     let about = ListParams::default().fields(&format!("involvedObject.name={}", object.name_any()));
     let mut events = match api.list(&about).await {
         Ok(events) => events.items,
         Err(error) => bail!("its events can't be read: {}", cluster::sentence(&error)),
     };
-    let kind = object.types.as_ref().map(|types| types.kind.as_str());
-    events.retain(|event| event.involved_object.kind.as_deref() == kind);
+    events.retain(|event| event.involved_object.kind.as_deref() == Some(kind(object)));
     events.sort_by_key(|event| {
         let seen = event.last_timestamp.as_ref().map(|time| time.0);
         seen.or(event.event_time.as_ref().map(|time| time.0))
