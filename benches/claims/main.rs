@@ -2,6 +2,9 @@
 //!
 //! `cargo bench --bench claims -- 300` runs only that size, `deletions` only those; K8S=latest chooses the newer Kubernetes.
 
+#[path = "../shared/mod.rs"]
+mod shared;
+
 mod deletion;
 mod ideal;
 mod measure;
@@ -14,9 +17,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, Client};
 use nfsprov_lab::guest::Template;
-use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::process::Process;
-use nfsprov_lab::{ControlPlaneOptions, Lab, Lane};
+use nfsprov_lab::{ControlPlaneOptions, Lab};
 use serde_json::{Value, json};
 
 use measure::{Round, clear, raw_posts, round};
@@ -31,29 +33,12 @@ const DELETIONS: (usize, usize) = (300, 3);
 const RAW: usize = 1000;
 
 fn main() -> ExitCode {
-    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match bench() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn bench() -> Result<()> {
-    match enter()? {
-        Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(compare(&lab)),
-        Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
-    }
+    shared::run_in_lab(compare)
 }
 
 async fn compare(lab: &Lab) -> Result<()> {
     let options = ControlPlaneOptions {
-        lane: std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())?,
+        lane: shared::lane()?,
         ..ControlPlaneOptions::default()
     };
     let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;

@@ -2,6 +2,9 @@
 //!
 //! Neither talks to a cluster. The two alternate, so that whatever else the machine does weighs on both.
 
+#[path = "../shared/mod.rs"]
+mod shared;
+
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -17,17 +20,7 @@ const ROUNDS: usize = 200;
 const GOAL: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
-    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match bench() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    shared::run(bench)
 }
 
 fn bench() -> Result<()> {

@@ -2,6 +2,9 @@
 //!
 //! K8S=latest chooses the newer Kubernetes.
 
+#[path = "../shared/mod.rs"]
+mod shared;
+
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,8 +15,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::client::Body;
 use kube::{Api, Client, Resource};
-use nfsprov_lab::namespace::{Entry, enter};
-use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -32,29 +34,12 @@ const CLIENTS: usize = 16;
 const PAGE: usize = 500;
 
 fn main() -> ExitCode {
-    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match bench() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn bench() -> Result<()> {
-    match enter()? {
-        Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(compare(&lab)),
-        Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
-    }
+    shared::run_in_lab(compare)
 }
 
 async fn compare(lab: &Lab) -> Result<()> {
     let options = ControlPlaneOptions {
-        lane: std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())?,
+        lane: shared::lane()?,
         // Ten thousand claims take it minutes to bind; here they are made as it leaves them.
         controller_manager_args: vec!["--controllers=-persistentvolume-binder,-podgc".to_owned()],
         ..ControlPlaneOptions::default()

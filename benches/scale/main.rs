@@ -3,6 +3,9 @@
 //! Beside each figure is that of an empty cluster, or of a client that does nothing but list, from the same run.
 //! `cargo bench --bench scale -- 2000` has only so many volumes; K8S=latest chooses the newer Kubernetes.
 
+#[path = "../shared/mod.rs"]
+mod shared;
+
 mod fill;
 
 use std::path::Path;
@@ -15,9 +18,8 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::process::Process;
-use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
 use serde_json::json;
 
 /// How many volumes there are, with a claim each.
@@ -45,24 +47,7 @@ struct Start {
 }
 
 fn main() -> ExitCode {
-    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    match bench() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn bench() -> Result<()> {
-    match enter()? {
-        Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(measure(&lab)),
-        Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
-    }
+    shared::run_in_lab(measure)
 }
 
 async fn measure(lab: &Lab) -> Result<()> {
@@ -70,7 +55,7 @@ async fn measure(lab: &Lab) -> Result<()> {
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(VOLUMES);
     let options = ControlPlaneOptions {
-        lane: std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())?,
+        lane: shared::lane()?,
         ..ControlPlaneOptions::default()
     };
     let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;

@@ -1,0 +1,37 @@
+//! How every benchmark begins and ends.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use nfsprov_lab::namespace::{Entry, enter};
+use nfsprov_lab::{Lab, Lane};
+
+/// Runs a benchmark, and says what went wrong.
+pub fn run(bench: impl FnOnce() -> Result<()>) -> ExitCode {
+    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    match bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The same for one that needs the lab.
+#[allow(dead_code, reason = "not every benchmark does")]
+pub fn run_in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> ExitCode {
+    run(|| match enter()? {
+        Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(bench(&lab)),
+        Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
+    })
+}
+
+/// The Kubernetes that `K8S` names, or the default one.
+#[allow(dead_code, reason = "not every benchmark needs one")]
+pub fn lane() -> Result<Lane> {
+    std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())
+}
