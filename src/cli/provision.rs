@@ -26,7 +26,7 @@ pub struct Provision {
     /// Name of the provisioner, as in the classes
     #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
     pub name: String,
-    /// How directories are made: nfs (over the protocol, no mount needed), ssh://[USER@]HOST[:PORT] (by the server's
+    /// How directories are made: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's
     /// shell) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
