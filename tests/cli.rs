@@ -132,7 +132,10 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
         ("create storageclass c --server s", "--path"),
         ("provision --server s --path p", "absolute"),
         ("provision --path /p", "--server"),
-        ("provision --server s --path /p --via smb", "nfs or dir:/MOUNT"),
+        (
+            "provision --server s --path /p --via smb",
+            "nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT",
+        ),
         ("provision --server s --path /p --concurrency 0", "1..=1024"),
         ("provision --server s --path /p --request-timeout soon", "30s or 2m"),
         ("provision --server s --path /p --leader-elect", "--watch"),
