@@ -17,6 +17,8 @@ TESTED := target/tmp/clusters-tested
 try: build
 	tests/try
 
+# The scripts for other hosts are run with busybox' shell and tools too.
+test: PACKAGES += busybox
 test: build lab
 	@rm -f $(TESTED)
 	cargo test --workspace

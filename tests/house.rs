@@ -206,7 +206,8 @@ fn one_library_has_one_place() {
         ("minijinja::", "manifest/render.rs"),
         ("serde_yaml::", "manifest/render.rs"),
     ];
-    for (name, code) in sources() {
+    // Tests that have a file of their own may look at things their own way, as those inside a file may.
+    for (name, code) in sources().into_iter().filter(|(name, _)| !name.ends_with("tests.rs")) {
         for (library, place) in places {
             assert!(
                 name.starts_with(place.trim_end_matches(".rs")) || !mentions(&code, library),

@@ -1,5 +1,6 @@
 //! Where the tests play: the lab with one control plane of a version, or a user's own cluster.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::kit::{Directories, Running, Scene};
 
@@ -37,6 +39,37 @@ pub enum Venue {
     None(String),
 }
 
+/// A control plane of one test's own.
+pub struct Own {
+    plane: ControlPlane,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Own {
+    /// Stops it.
+    pub async fn stop(self) -> Result<()> {
+        self.plane.stop().await
+    }
+}
+
+impl Deref for Own {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        &self.plane
+    }
+}
+
+impl DerefMut for Own {
+    fn deref_mut(&mut self) -> &mut ControlPlane {
+        &mut self.plane
+    }
+}
+
+/// How many tests have a control plane of their own at a time. Starting one keeps a processor busy for
+/// seconds, and what other tests wait for must not become a matter of luck.
+const OWN_PLANES: usize = 2;
+
 /// One cluster, and what the tests on it share.
 pub struct Stage {
     runtime: tokio::runtime::Runtime,
@@ -48,6 +81,7 @@ pub struct Stage {
     missing: Option<String>,
     directory: tempfile::TempDir,
     count: AtomicUsize,
+    places: Arc<Semaphore>,
 }
 
 /// The user's own cluster if one is named, else the lab.
@@ -74,6 +108,7 @@ impl Stage {
             missing: None,
             directory: tempfile::tempdir()?,
             count: AtomicUsize::new(0),
+            places: Arc::new(Semaphore::new(OWN_PLANES)),
         })
     }
 
@@ -204,18 +239,21 @@ impl Stage {
     }
 
     /// Another control plane of the stage's version, for a test that will break it.
-    pub async fn another_control_plane(&self) -> Result<ControlPlane> {
+    pub async fn another_control_plane(&self) -> Result<Own> {
         self.control_plane_with(&[]).await
     }
 
     /// The same, with further arguments of kube-apiserver.
-    pub async fn control_plane_with(&self, api_server_args: &[&str]) -> Result<ControlPlane> {
+    pub async fn control_plane_with(&self, api_server_args: &[&str]) -> Result<Own> {
+        // Never closed.
+        let place = self.places.clone().acquire_owned().await?;
         let options = ControlPlaneOptions {
             lane: self.lane()?,
             api_server_args: api_server_args.iter().map(|arg| (*arg).to_owned()).collect(),
             ..ControlPlaneOptions::default()
         };
-        self.lab()?.control_plane(options).await
+        let plane = self.lab()?.control_plane(options).await?;
+        Ok(Own { plane, _place: place })
     }
 
     /// The kubectl that goes with the cluster.

@@ -80,8 +80,6 @@ pub(super) fn connect(
     };
     let name = format!("{}@{}", last.user, address(last));
     let shell = privileges(&live, last, access, cancelled)?;
-    live.session
-        .set_keepalive(true, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
     tracing::debug!(host, name, "connected over SSH");
     Ok(Connection { live, name, shell })
 }
@@ -229,6 +227,8 @@ fn handshake(socket: OwnedFd, recorded: Option<&str>, timeout: Duration) -> Resu
     let lost = |_| ssh2::Error::new(ErrorCode::Session(-45), "the socket can't be shared");
     session.set_tcp_stream(socket.try_clone().map_err(lost)?);
     session.handshake()?;
+    // On every host of the way. No reply is asked for: libssh2 would keep each for ever.
+    session.set_keepalive(false, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
     Ok(Live { session, socket })
 }
 
