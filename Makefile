@@ -5,21 +5,16 @@ export NFSPROV_LAB ?= require
 
 LAB := target/debug/nfsprov-lab
 
-# What building needs beside Rust and a C compiler: the connections over SSH link OpenSSL.
-PACKAGES := libssl-dev pkg-config
-
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test test-crash lint bench fuzz completions lab build tools
+.PHONY: try test test-crash lint bench fuzz completions lab build tools test-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
 	tests/try
 
-# The scripts for other hosts are run with busybox' shell and tools too.
-test: PACKAGES += busybox
-test: build lab
+test: build lab test-tools
 	@rm -f $(TESTED)
 	cargo test --workspace
 	@cat $(TESTED)
@@ -60,19 +55,28 @@ completions: build
 build: tools
 	cargo build --workspace
 
-# On Debian; elsewhere what is missing is said by the build itself.
-tools:
+# Installs packages that are missing. On Debian; elsewhere what is missing is said by what needs it.
+define install
 	@command -v dpkg-query >/dev/null || exit 0; \
 	missing=; \
-	for package in $(PACKAGES); do \
+	for package in $(1); do \
 		state=$$(dpkg-query --show --showformat '$${db:Status-Status}' "$$package" 2>/dev/null); \
 		[ "$$state" = installed ] || missing="$$missing $$package"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
-	echo "Building needs packages that this machine lacks, so this installs:$$missing"; \
+	echo "$(2) needs packages that this machine lacks, so this installs:$$missing"; \
 	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	install() { $$root env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet install --yes --no-install-recommends $$missing; }; \
 	install || { $$root apt-get --quiet --quiet update; install; }
+endef
+
+# Beside Rust and a C compiler: the connections over SSH link OpenSSL.
+tools:
+	$(call install,libssl-dev pkg-config,Building)
+
+# The scripts for other hosts are run with busybox' shell and tools too.
+test-tools:
+	$(call install,busybox,Testing)
 
 lab: build
 	$(LAB) build
