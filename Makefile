@@ -74,9 +74,9 @@ endef
 tools:
 	$(call install,libssl-dev pkg-config,Building)
 
-# The scripts for other hosts are run with busybox' shell and tools too.
+# The scripts for other hosts are run with busybox' shell and tools too; and a leader's clock is made to jump.
 test-tools:
-	$(call install,busybox,Testing)
+	$(call install,busybox libfaketime,Testing)
 
 lab: build
 	$(LAB) build

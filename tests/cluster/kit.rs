@@ -229,12 +229,18 @@ impl Scene {
 
     /// Starts `provision --watch` and waits for nothing.
     pub fn start_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
+        self.start_in(&[], kubeconfig, more)
+    }
+
+    /// The same with further variables in its environment.
+    pub fn start_in(&self, variables: &[(&str, &str)], kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         let log = self.stage.file("provision.log");
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
         // Nothing of this machine's own SSH configuration, and no known_hosts of its user's.
         command.env("HOME", self.stage.home()).env_remove("SSH_AUTH_SOCK");
+        command.envs(variables.iter().copied());
         let process = Process::spawn("nfsprov provision", &log, command)?;
         Ok(Provisioner { process, log })
     }

@@ -1,12 +1,14 @@
 //! Several replicas, one of which serves.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Endpoints;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
@@ -22,6 +24,7 @@ crate::tests! {
     Cluster: a_leader_stopped_past_its_lease_stands_by,
     Cluster: a_leader_that_ends_releases_its_lease,
     Cluster: a_leader_whose_lease_was_taken_stands_by_and_leads_again,
+    Once: clocks_that_jump_and_differ_change_no_leader,
     Cluster: upstreams_leader_under_the_same_name_is_told,
 }
 
@@ -110,6 +113,78 @@ pub async fn one_of_each(scene: &Scene) -> Result<()> {
     ensure!(
         ours.len() == uids.len() && ours.iter().cloned().collect::<HashSet<_>>() == expected,
         "PVs: {ours:?}"
+    );
+    Ok(())
+}
+
+/// Where Debian's libfaketime has the library that gives a process a clock of its own.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/// A replica whose wall clock is ahead as `clock` says, a file that may change; its monotonic clock is the machine's.
+fn replica_with(scene: &Scene, clock: &Path) -> Result<Provisioner> {
+    ensure!(
+        Path::new(FAKETIME).exists(),
+        "{FAKETIME} is missing: make test installs libfaketime"
+    );
+    let file = clock.display().to_string();
+    let variables = [
+        ("LD_PRELOAD", FAKETIME),
+        ("FAKETIME_TIMESTAMP_FILE", &file),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let args = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    scene.start_in(&variables, &scene.kubeconfig, &args)
+}
+
+/// Waits until the lease was renewed `times` times, by a clock that is between `from` and `to` hours ahead.
+async fn renewed(scene: &Scene, times: usize, from: f64, to: f64) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut seen = HashSet::new();
+    while seen.len() < times {
+        ensure!(
+            Instant::now() < end,
+            "not renewed by that clock: {:?}",
+            lease(scene).await?
+        );
+        if let Some(renewed) = lease(scene).await?.renew_time {
+            let ahead = renewed.0.duration_since(Timestamp::now()).as_secs_f64() / 3600.0;
+            if (from..to).contains(&ahead) {
+                seen.insert(renewed.0);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+/// Only wall clocks can jump; and what a record says in wall time is nothing that a candidate goes by.
+async fn clocks_that_jump_and_differ_change_no_leader(stage: Arc<Stage>) -> Result<()> {
+    let scene = scene(stage.clone()).await?;
+    let (first, second) = (stage.file("first.clock"), stage.file("second.clock"));
+    std::fs::write(&first, "+0\n")?;
+    std::fs::write(&second, "+90m\n")?;
+    let mut leader = replica_with(&scene, &first)?;
+    leader.says("watching claims and volumes").await?;
+    let mut other = replica_with(&scene, &second)?;
+    other.says(&format!("{} leads", identity(&leader)?)).await?;
+    // Ahead of both, then back again; each for longer than a lease lasts, at a renewal every two seconds.
+    for (clock, from, to, claim) in [("+3h\n", 2.5, 3.5, "ahead"), ("+0\n", -0.5, 0.5, "back")] {
+        std::fs::write(&first, clock)?;
+        renewed(&scene, 9, from, to).await?;
+        claims(&scene, [claim.to_owned()]).await?;
+        one_of_each(&scene).await?;
+    }
+    ensure!(provisioned(&leader) == 2, "{}", leader.log());
+    ensure!(
+        !other.log().contains("watching claims"),
+        "it serves too: {}",
+        other.log()
+    );
+    let spec = lease(&scene).await?;
+    ensure!(
+        spec.holder_identity == Some(identity(&leader)?) && spec.lease_transitions == Some(0),
+        "{spec:?}"
     );
     Ok(())
 }
