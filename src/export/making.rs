@@ -7,6 +7,9 @@
 use super::owner::{MODE, REGISTRY};
 use super::{Attributes, Export, ExportError, PathError, VolumePath};
 
+/// Where that is written down, in the export's root.
+pub(super) const MAKING: [&str; 2] = [REGISTRY[0], "making"];
+
 /// A directory that is being made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Making {
@@ -110,11 +113,11 @@ impl Export {
 }
 
 fn folder() -> Result<VolumePath, ExportError> {
-    parsed(format!("{}/making", REGISTRY[0]))
+    parsed(MAKING.join("/"))
 }
 
 fn place(volume: &str) -> Result<VolumePath, ExportError> {
-    parsed(format!("{}/making/{volume}", REGISTRY[0]))
+    parsed(format!("{}/{volume}", MAKING.join("/")))
 }
 
 fn parsed(path: String) -> Result<VolumePath, ExportError> {

@@ -7,7 +7,7 @@
 mod connection;
 mod tree;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -290,7 +290,11 @@ impl Wire {
             mounted => mounted?,
         };
         let root = mount.lookup_path("/").await?.fh;
-        Ok(Connection { mount, root })
+        Ok(Connection {
+            mount,
+            root,
+            making: OnceLock::new(),
+        })
     }
 
     fn unreachable(&self, error: &NfsError) -> ExportError {

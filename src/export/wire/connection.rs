@@ -1,13 +1,14 @@
 //! What is done over one NFS connection: file handles walked one component at a time.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
 use super::silence;
+use crate::export::making::MAKING;
 use crate::export::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, PARENT_MODE, Removed, VolumePath};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
@@ -24,6 +25,8 @@ pub(super) type Handle = bytes::Bytes;
 pub(super) struct Connection {
     pub(super) mount: Box<dyn Mount>,
     pub(super) root: Handle,
+    /// The folder in which every claim writes down what is being made; a stale handle ends the connection, and this with it.
+    pub(super) making: OnceLock<Handle>,
 }
 
 /// Why a piece of work on the export ended early.
@@ -247,12 +250,20 @@ impl Connection {
 
     /// The handle of `parents` below the root, or None if one of them isn't there.
     async fn walk(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, Trouble> {
+        let every_claims = parents == MAKING;
+        if let Some(known) = self.making.get().filter(|_| every_claims) {
+            return Ok(Some(known.clone()));
+        }
         let mut directory = self.root.clone();
         for (depth, name) in parents.iter().enumerate() {
             match self.find(&directory, name).await? {
                 Some(found) => directory = self.directory(found, path, depth).await?,
                 None => return Ok(None),
             }
+        }
+        if every_claims {
+            // Whoever was first, it is the same folder.
+            _ = self.making.set(directory.clone());
         }
         Ok(Some(directory))
     }
