@@ -176,6 +176,11 @@ pub enum ExportError {
     },
 }
 
+/// How messages call a directory, the root if none is named.
+fn named(directory: Option<&VolumePath>) -> String {
+    directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
+}
+
 impl Export {
     /// Sees whether the export's root can be reached and is a directory.
     ///

@@ -16,7 +16,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use self::tree::Pace;
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, PARENT_MODE, Removed, VolumePath};
+use super::{
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, PARENT_MODE, Removed, VolumePath, named,
+};
 
 /// An export reached through the local file system.
 #[derive(Debug)]
@@ -352,10 +354,6 @@ fn open(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, Expor
         Some(path) => walk(root, path.components(), path),
         None => open_root(root).map(Some),
     }
-}
-
-fn named(path: Option<&VolumePath>) -> String {
-    path.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }
 
 /// What a directory holds, with what can be told of each without opening it.

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Removed, VolumePath};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Removed, VolumePath, named};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
 /// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels that
@@ -346,10 +346,6 @@ fn lacks_privileged_port(error: &NfsError) -> bool {
     let denied = std::io::Error::from_raw_os_error(EACCES).to_string();
     error.transport_error_kind() == Some(std::io::ErrorKind::PermissionDenied)
         || matches!(error, NfsError::Rpc(text) if text.ends_with(&denied))
-}
-
-fn named(directory: Option<&VolumePath>) -> String {
-    directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }
 
 fn silence() -> NfsError {

@@ -9,7 +9,9 @@ use tokio::time::timeout;
 
 use super::silence;
 use crate::export::making::MAKING;
-use crate::export::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, PARENT_MODE, Removed, VolumePath};
+use crate::export::{
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, PARENT_MODE, Removed, VolumePath, named,
+};
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 pub(super) const TYPE_DIRECTORY: u32 = 2;
@@ -181,11 +183,7 @@ impl Connection {
         let Some(handle) = self.handle(directory).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
-        self.empty_tree(
-            handle,
-            &directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string),
-        )
-        .await
+        self.empty_tree(handle, &named(directory)).await
     }
 
     /// The handle of a directory, the root's if none is named.
