@@ -5,6 +5,8 @@
 //! run scripts.
 
 mod ask;
+pub mod distro;
+pub mod exports_file;
 mod key_file;
 mod known_hosts;
 mod script;
