@@ -13,6 +13,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod exports;
 mod keys;
 mod kit;
 mod login;
@@ -52,7 +53,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let tests = [keys::TESTS, login::TESTS, root::TESTS, scripts::TESTS, way::TESTS].concat();
+    let tests = [
+        exports::TESTS,
+        keys::TESTS,
+        login::TESTS,
+        root::TESTS,
+        scripts::TESTS,
+        way::TESTS,
+    ]
+    .concat();
     let wanted = |name: &str| match &arguments.filter {
         Some(filter) => name.contains(filter.as_str()),
         None => true,
