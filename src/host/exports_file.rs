@@ -18,6 +18,8 @@ pub use conflicts::{Conflict, Gravity, conflicts};
 pub use listing::{Listed, differences, drift, listing};
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
+use std::net::IpAddr;
+
 use client::Client;
 
 /// An export of nfsprov's: a directory, who may mount it, and how.
@@ -42,6 +44,20 @@ impl Wanted {
             }
         }
         clients.into_iter().map(|(text, _)| text).collect()
+    }
+
+    /// Whether a host with this address may mount it; None where that hangs on names.
+    pub fn lets_in(&self, address: IpAddr) -> Option<bool> {
+        let host = Client::of(&address.to_string());
+        let clients: Vec<Client> = self.clients.iter().map(|text| Client::of(text)).collect();
+        let by_address = |client: &Client| matches!(client, Client::World | Client::Network(_));
+        match clients
+            .iter()
+            .any(|client| by_address(client) && client.overlaps(&host))
+        {
+            true => Some(true),
+            false => clients.iter().all(by_address).then_some(false),
+        }
     }
 
     /// Its line.
