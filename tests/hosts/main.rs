@@ -13,6 +13,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod exports;
 mod keys;
 mod kit;
 mod login;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tests = [
+        exports::TESTS,
         keys::TESTS,
         login::TESTS,
         root::TESTS,
