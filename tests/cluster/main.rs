@@ -36,6 +36,7 @@ mod operable;
 mod patterns;
 mod proxy;
 mod release;
+mod setup;
 mod ssh;
 mod stage;
 mod volumes;
@@ -123,6 +124,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor::TESTS,
         doctor_faults::TESTS,
         release::TESTS,
+        setup::TESTS,
         volumes::TESTS,
     ]
     .concat();
