@@ -35,6 +35,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('setup-server', 'setup-server', [CompletionResultType]::ParameterValue, 'Make a host an NFS server for a cluster, over SSH, and prove that it is one')
+            [CompletionResult]::new('setup-client', 'setup-client', [CompletionResultType]::ParameterValue, 'Make hosts NFS clients, over SSH')
+            [CompletionResult]::new('teardown-server', 'teardown-server', [CompletionResultType]::ParameterValue, 'No longer export a directory; what it holds, and the packages, stay')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
             [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why claims, volumes and pods don''t come together, and what mends it')
@@ -45,6 +48,111 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;setup-server' {
+            [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Directory to export')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Who may mount it: address, network, host name, @netgroup, or * for the whole world (repeatable)')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Node to prepare as a client, and to allow (repeatable)')
+            [CompletionResult]::new('--options', '--options', [CompletionResultType]::ParameterName, 'Options of the export')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Mode of the directory [default: 0777 for a new one; one that is there keeps its own]')
+            [CompletionResult]::new('--owner', '--owner', [CompletionResultType]::ParameterName, 'Owner of the directory, as USER, USER:GROUP or numbers [default: as it is]')
+            [CompletionResult]::new('--nfs-version', '--nfs-version', [CompletionResultType]::ParameterName, 'NFS versions to serve')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--exports-file', '--exports-file', [CompletionResultType]::ParameterName, 'Exports file to write to')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that the host''s key must have')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--nodes-from-cluster', '--nodes-from-cluster', [CompletionResultType]::ParameterName, 'Prepare and allow every node of the current context, logging in as on the server')
+            [CompletionResult]::new('--root-squash', '--root-squash', [CompletionResultType]::ParameterName, 'Let root of the clients be nobody on the server; volumes are then made over SSH')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done, with the changes of every file, and change nothing')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'The same, and exit with 4 if anything would change')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;setup-client' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server to try a mount of')
+            [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Directory that it exports')
+            [CompletionResult]::new('--nfs-version', '--nfs-version', [CompletionResultType]::ParameterName, 'NFS versions to try')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that the host''s key must have')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--nodes-from-cluster', '--nodes-from-cluster', [CompletionResultType]::ParameterName, 'Every node of the current context')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done, with the changes of every file, and change nothing')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'The same, and exit with 4 if anything would change')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;teardown-server' {
+            [CompletionResult]::new('--export', '--export', [CompletionResultType]::ParameterName, 'Directory that is no longer to be exported; what it holds stays')
+            [CompletionResult]::new('--exports-file', '--exports-file', [CompletionResultType]::ParameterName, 'Exports file that nfsprov wrote to')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the result is written')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that the host''s key must have')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Don''t ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Don''t ask')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done, with the changes of every file, and change nothing')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'The same, and exit with 4 if anything would change')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'nfsprov;create' {
@@ -825,6 +933,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help' {
+            [CompletionResult]::new('setup-server', 'setup-server', [CompletionResultType]::ParameterValue, 'Make a host an NFS server for a cluster, over SSH, and prove that it is one')
+            [CompletionResult]::new('setup-client', 'setup-client', [CompletionResultType]::ParameterValue, 'Make hosts NFS clients, over SSH')
+            [CompletionResult]::new('teardown-server', 'teardown-server', [CompletionResultType]::ParameterValue, 'No longer export a directory; what it holds, and the packages, stay')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
             [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why claims, volumes and pods don''t come together, and what mends it')
@@ -835,6 +946,15 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;help;setup-server' {
+            break
+        }
+        'nfsprov;help;setup-client' {
+            break
+        }
+        'nfsprov;help;teardown-server' {
             break
         }
         'nfsprov;help;create' {
