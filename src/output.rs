@@ -128,6 +128,21 @@ pub fn plain(text: &str) -> String {
     shown
 }
 
+/// A line of a diff as a terminal can take it, in the colours that diffs have.
+pub fn diff_line(line: &str, colour: Colour) -> String {
+    let shown: String = line.split('\t').map(plain).collect::<Vec<_>>().join("\t");
+    let number = match line.chars().next() {
+        Some('+') => "32",
+        Some('-') => "31",
+        Some('@') => "36",
+        _ => return shown,
+    };
+    match colour.on_stderr() {
+        true => format!("\x1b[{number}m{shown}\x1b[0m"),
+        false => shown,
+    }
+}
+
 /// Whether a character shows as none, or as something else than it is.
 fn hidden(character: char) -> bool {
     character.is_control()

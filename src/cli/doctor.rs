@@ -1,9 +1,11 @@
 //! The options of `doctor`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::duration;
 use crate::doctor::explain;
 use crate::manifest::validate;
 
@@ -35,6 +37,15 @@ pub struct Doctor {
     /// Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
+    /// Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again
+    #[arg(long, conflicts_with_all = ["dump", "from_dump"])]
+    pub fix: bool,
+    /// With --fix, ask nothing
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
+    /// With --fix, how long the effect of a change is waited for
+    #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
 }
 
 /// What `doctor` does besides.

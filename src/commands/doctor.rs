@@ -1,5 +1,7 @@
 //! `nfsprov doctor`: what is wrong with the cluster's NFS storage, and what mends it.
 
+mod fix;
+
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -11,6 +13,7 @@ use crate::cli::{Doctor, FailOn, Global, ReportFormat, Target, What};
 use crate::cluster::{Cluster, ClusterError, Use, connect};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
+use crate::doctor::fix::plan::plan;
 use crate::doctor::gather::gather;
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
@@ -26,36 +29,49 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         output::print(&explained(*code))?;
         return Ok(Exit::Done);
     }
-    let (facts, now) = match &args.from_dump {
-        Some(directory) => {
-            let namespace = match (args.all_namespaces, &global.namespace) {
-                (false, Some(namespace)) => Some(namespace.as_str()),
-                _ => None,
-            };
-            match dump::read(directory, namespace) {
-                Ok(read) => read,
-                Err(error) => return Ok(unable(&format!("{error:#}"))),
-            }
-        }
-        None => {
-            let cluster = match connect(&cluster_options(global), Use::OneShot).await {
-                Ok(cluster) => cluster,
-                Err(error) => return unreachable(args, global, &error),
-            };
-            let namespace = (!args.all_namespaces).then(|| cluster.namespace.clone());
-            if let Some(directory) = &args.dump {
-                return write(&cluster, namespace.as_deref(), directory).await;
-            }
-            let facts = gather(&cluster, namespace.as_deref(), None).await;
-            (facts, Timestamp::now())
-        }
+    if let Some(directory) = &args.from_dump {
+        let namespace = match (args.all_namespaces, &global.namespace) {
+            (false, Some(namespace)) => Some(namespace.as_str()),
+            _ => None,
+        };
+        let (facts, now) = match dump::read(directory, namespace) {
+            Ok(read) => read,
+            Err(error) => return Ok(unable(&format!("{error:#}"))),
+        };
+        return match diagnose(args, &facts, now) {
+            Ok(report) => conclude(args, global, &facts, &report),
+            Err(error) => Ok(unable(&error.to_string())),
+        };
+    }
+    let cluster = match connect(&cluster_options(global), Use::OneShot).await {
+        Ok(cluster) => cluster,
+        Err(error) => return unreachable(args, global, &error),
     };
-    let targets = match targets(args, &facts) {
-        Ok(targets) => targets,
+    let namespace = (!args.all_namespaces).then(|| cluster.namespace.clone());
+    let namespace = namespace.as_deref();
+    if let Some(directory) = &args.dump {
+        return write(&cluster, namespace, directory).await;
+    }
+    let facts = gather(&cluster, namespace, None).await;
+    let report = match diagnose(args, &facts, Timestamp::now()) {
+        Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
-    let report = Report::new(&facts, checks::all(&facts, now), &args.ignore, &targets);
-    print(args, global, &report)?;
+    if !args.fix {
+        return conclude(args, global, &facts, &report);
+    }
+    mend(args, global, &cluster, (facts, report)).await
+}
+
+/// Everything that is wrong with what was asked about.
+fn diagnose(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
+    let targets = targets(args, facts)?;
+    Ok(Report::new(facts, checks::all(facts, now), &args.ignore, &targets))
+}
+
+/// Prints a report; it decides on the exit status.
+fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
+    print(args, global, report)?;
     let failed = report.findings.iter().any(|finding| fails(args, finding));
     Ok(match failed {
         true => Exit::Failed,
@@ -63,6 +79,45 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         false if !facts.knows("persistentvolumeclaims") => Exit::Unchecked,
         false => Exit::Done,
     })
+}
+
+/// Mends what can be mended, and says what is left.
+async fn mend(args: &Doctor, global: &Global, cluster: &Cluster, (facts, report): (Facts, Report)) -> Result<Exit> {
+    if plan(&report.findings, &facts).is_empty() {
+        let exit = conclude(args, global, &facts, &report)?;
+        output::say("nothing here is for --fix to mend");
+        return Ok(exit);
+    }
+    // Machines get one report, which is the last.
+    if args.output == ReportFormat::Table {
+        print(args, global, &report)?;
+    }
+    let how = fix::How {
+        yes: args.yes,
+        limit: args.timeout,
+        colour: super::colour(global.color),
+    };
+    let watched = connect(&cluster_options(global), Use::LongRunning).await?;
+    let clusters = fix::Clusters {
+        cluster,
+        watched: &watched,
+    };
+    let done = fix::fix(clusters, &facts, &report, how).await?;
+    if done == fix::Done::default() {
+        output::say("nothing was changed");
+    }
+    let facts = gather(cluster, facts.namespace.as_deref(), None).await;
+    let report = match diagnose(args, &facts, Timestamp::now()) {
+        Ok(report) => report,
+        Err(error) => return Ok(unable(&error.to_string())),
+    };
+    if args.output == ReportFormat::Table {
+        output::print("\nWhat is left:\n\n")?;
+    }
+    match conclude(args, global, &facts, &report)? {
+        Exit::Done if done.failed > 0 => Ok(Exit::Failed),
+        exit => Ok(exit),
+    }
 }
 
 fn fails(args: &Doctor, finding: &Finding) -> bool {

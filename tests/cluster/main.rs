@@ -23,6 +23,7 @@ mod confinement;
 mod deletion;
 mod doctor;
 mod doctor_faults;
+mod doctor_fix;
 mod document;
 mod exports;
 mod failures;
@@ -122,6 +123,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         ssh::TESTS,
         doctor::TESTS,
         doctor_faults::TESTS,
+        doctor_fix::TESTS,
         release::TESTS,
         volumes::TESTS,
     ]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::classes::makes_nothing;
-use super::commands::{DIRECTORY, create_volume, patch_volume, place, recreate_claim, to_replace};
+use super::commands::{DIRECTORY, create_volume, label_volume, patch_volume, place, recreate_claim, to_replace};
 use super::{Case, Evidence};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::matching::{self, Mismatch, Near};
@@ -230,14 +230,7 @@ fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, fi
         Mismatch::Selector(unmet) => {
             let labels: Vec<_> = unmet.iter().filter_map(|unmet| label(unmet)).collect();
             match labels.len() == unmet.len() {
-                true => finding.mended_by(
-                    format!(
-                        "kubectl label pv {} {} --overwrite",
-                        word(&volume.name),
-                        labels.join(" ")
-                    ),
-                    "",
-                ),
+                true => finding.mended_by(label_volume(&volume.name, &labels), ""),
                 false => finding.mended_by(
                     recreate_claim(claim, &json!({"spec": {"selector": null}})),
                     format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
@@ -267,20 +260,18 @@ fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, fi
     }
 }
 
-/// The label that meets a requirement, as `kubectl label` takes it.
-fn label(unmet: &str) -> Option<String> {
+/// The label that meets a requirement; no value where it must not be there.
+fn label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
-        return Some(format!("{}-", word(key)));
+        return Some((key.to_owned(), None));
     }
     if let Some((key, values)) = unmet.split_once(" in (") {
         let first = values.trim_end_matches(')').split(',').next()?;
-        return Some(word(&format!("{key}={first}")));
+        return Some((key.to_owned(), Some(first.to_owned())));
     }
     if let Some((key, _)) = unmet.split_once(" notin (") {
-        return Some(format!("{}-", word(key)));
+        return Some((key.to_owned(), None));
     }
-    match unmet.contains('=') {
-        true => Some(word(unmet)),
-        false => Some(word(&format!("{unmet}="))),
-    }
+    let (key, value) = unmet.split_once('=').unwrap_or((unmet, ""));
+    Some((key.to_owned(), Some(value.to_owned())))
 }

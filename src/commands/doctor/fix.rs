@@ -1,0 +1,233 @@
+//! `doctor --fix`: each change is shown, asked about, made, and waited for.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use futures::FutureExt;
+use futures::future::join_all;
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cluster::Cluster;
+use crate::diff;
+use crate::doctor::facts::Facts;
+use crate::doctor::fix::apply;
+use crate::doctor::fix::edit::{Edit, Moot};
+use crate::doctor::fix::plan::{Effect, Step, plan};
+use crate::doctor::report::Report;
+use crate::exit::UsageError;
+use crate::output::{self, Colour};
+
+/// How fixes are gone about.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Nobody is asked.
+    pub yes: bool,
+    /// How long an effect is waited for.
+    pub limit: Duration,
+    /// Whether diffs are in colour.
+    pub colour: Colour,
+}
+
+/// The cluster, twice: for requests, and for watches, which may be silent for long.
+#[derive(Clone, Copy)]
+pub struct Clusters<'a> {
+    /// For requests.
+    pub cluster: &'a Cluster,
+    /// For watches.
+    pub watched: &'a Cluster,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many fixes were made.
+    pub made: usize,
+    /// How many could not be.
+    pub failed: usize,
+}
+
+/// Ctrl-C and SIGTERM, which end the work between two steps and never within one.
+pub struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Takes the signals from now on.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Ends here if that was asked for meanwhile.
+    pub fn here(&mut self, done: Done) -> Result<()> {
+        if self.asked().now_or_never().is_none() {
+            return Ok(());
+        }
+        bail!("{}", stopped(done))
+    }
+}
+
+/// Mends what may be mended, one finding after the other.
+///
+/// # Errors
+/// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
+pub async fn fix(clusters: Clusters<'_>, facts: &Facts, report: &Report, how: How) -> Result<Done> {
+    let mut stop = Stop::listen()?;
+    let Clusters { cluster, watched } = clusters;
+    let mut done = Done::default();
+    let mut refused = 0;
+    for step in plan(&report.findings, facts) {
+        stop.here(done)?;
+        let Some(edits) = prepared(cluster, &step, &mut done).await else {
+            continue;
+        };
+        show(&step, &edits, how.colour);
+        if !how.yes && !output::can_ask() {
+            refused += 1;
+            continue;
+        }
+        if !how.yes {
+            match output::confirm("Do this?") {
+                Ok(true) => {}
+                Ok(false) => continue,
+                // Ctrl-C is an answer too.
+                Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", stopped(done)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !made(clusters, &edits, how.limit, &mut done).await {
+            continue;
+        }
+        tokio::select! {
+            () = awaited(watched, &step.effects, how.limit) => {}
+            () = stop.asked() => bail!("{}", stopped(done)),
+        }
+    }
+    if refused > 0 {
+        let what = count(refused);
+        return Err(UsageError(
+            format!("--fix would ask before {what}, and nobody is there to answer; --yes makes them").into(),
+        )
+        .into());
+    }
+    Ok(done)
+}
+
+fn stopped(done: Done) -> String {
+    format!("stopped after {}; nothing is half done", count(done.made))
+}
+
+fn count(fixes: usize) -> String {
+    match fixes {
+        1 => "1 fix".to_owned(),
+        many => format!("{many} fixes"),
+    }
+}
+
+fn say(text: &str) {
+    output::say(&output::plain(text));
+}
+
+/// What a step does to the objects as they stand; none if there is nothing to be done, or it can't be.
+async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option<Vec<Edit>> {
+    let mut edits = Vec::new();
+    let name = format!("{} {}", step.finding.code, step.finding.object.title());
+    for change in step.changes {
+        let object = change.object();
+        let live = match apply::read(cluster, &object).await {
+            Ok(live) => live,
+            Err(error) => {
+                say(&format!("{name}: {error:#}"));
+                done.failed += 1;
+                return None;
+            }
+        };
+        match Edit::of(change, live) {
+            Ok(edit) => edits.push(edit),
+            Err(Moot::Already) => {}
+            Err(Moot::Never(why)) => {
+                say(&format!("{name}: not mended: {} {why}", object.title()));
+                return None;
+            }
+        }
+    }
+    if edits.is_empty() {
+        say(&format!("{name}: mended already"));
+        return None;
+    }
+    Some(edits)
+}
+
+fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
+    let finding = step.finding;
+    say("");
+    say(&format!(
+        "{} {}: {}",
+        finding.code,
+        finding.object.title(),
+        finding.cause
+    ));
+    for edit in edits {
+        let title = edit.object.title();
+        let (before, after) = edit.shown();
+        let text = |object: &Option<Value>| object.as_ref().map(output::yaml).unwrap_or_default();
+        let name = |object: &Option<Value>| match object {
+            Some(_) => title.as_str(),
+            None => "/dev/null",
+        };
+        let diff = diff::unified(&text(&before), &text(&after), name(&before), name(&after));
+        for line in diff.lines() {
+            output::say(&output::diff_line(line, colour));
+        }
+        // Nothing in it differs, and it is another all the same.
+        if diff.is_empty() {
+            say(&format!("{title} is deleted and made again as it is"));
+        }
+    }
+    let note = finding.fix.as_ref().map(|fix| fix.note.as_str()).unwrap_or_default();
+    if !note.is_empty() {
+        say(&format!("({note})"));
+    }
+}
+
+/// Makes the edits of a step; whether all of them were made.
+async fn made(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, done: &mut Done) -> bool {
+    for edit in edits {
+        if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {
+            say(&format!("error: {error:#}"));
+            done.failed += 1;
+            return false;
+        }
+        say(&format!("{} {}", edit.object.title(), edit.way.done()));
+    }
+    done.made += 1;
+    true
+}
+
+/// Waits for all effects of a step together, and says what came.
+async fn awaited(cluster: &Cluster, effects: &[Effect], limit: Duration) {
+    let each = effects.iter().map(|effect| async move {
+        let (title, good) = match effect {
+            Effect::Bound(claim) => (claim.title(), "is Bound"),
+            Effect::RolledOut(workload) => (workload.title(), "runs as it is written now"),
+        };
+        match apply::wait(cluster, effect, limit).await {
+            Ok(None) => say(&format!("{title} {good}")),
+            Ok(Some(state)) => say(&format!("{title} is {state} after {} s", limit.as_secs())),
+            Err(error) => say(&format!("{error:#}")),
+        }
+    });
+    join_all(each).await;
+}
