@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod edit;
+pub mod gate;
 pub mod plan;
 
 use serde_json::Value;
