@@ -34,7 +34,7 @@ pub(super) fn way(via: &Via, access: &Access, location: Location) -> Export {
 }
 
 /// The SSH options of a command line, with this machine's home directory, user and agent.
-fn access(ssh: &Ssh) -> Result<Access> {
+pub(super) fn access(ssh: &Ssh) -> Result<Access> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let user = variable("USER").or(variable("LOGNAME"));
     let sudo = match (&ssh.sudo_password_file, ssh.sudo) {

@@ -2,12 +2,13 @@
 //!
 //! A check gives a [`Cure`]: the command line that people paste, and the same as [`Change`]s. [`edit`] makes of a
 //! change and the object as it stands what the object will be; [`plan`] tells which findings are mended so and what
-//! is waited for; [`apply`] does it.
+//! is waited for; [`apply`] does it. [`gate`] edits files of server nodes, and [`server`] has these do so.
 
 pub mod apply;
 pub mod edit;
 pub mod gate;
 pub mod plan;
+pub mod server;
 
 use serde_json::Value;
 

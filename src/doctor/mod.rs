@@ -17,6 +17,7 @@ pub mod names;
 pub mod provisioners;
 pub mod quantity;
 pub mod report;
+pub mod servers;
 
 use serde::Serialize;
 

@@ -271,7 +271,7 @@ async fn wait_for_quota(scene: &Scene, what: &str) -> Result<()> {
 }
 
 /// A Deployment of a provisioner as upstream writes it, and all rights for its account.
-fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
+pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
     let mut variables = vec![json!({"name": "PROVISIONER_NAME", "value": serves})];
     if env {
         variables.push(json!({"name": "NFS_SERVER", "value": server(scene)}));
@@ -294,7 +294,7 @@ fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool
     ]
 }
 
-fn rights(scene: &Scene) -> Value {
+pub fn rights(scene: &Scene) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": scene.namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
@@ -462,7 +462,7 @@ async fn remove_provisioner(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
+pub const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
 async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;

@@ -24,6 +24,7 @@ mod deletion;
 mod doctor;
 mod doctor_faults;
 mod doctor_fix;
+mod doctor_gate;
 mod document;
 mod exports;
 mod failures;
@@ -124,6 +125,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor::TESTS,
         doctor_faults::TESTS,
         doctor_fix::TESTS,
+        doctor_gate::TESTS,
         release::TESTS,
         volumes::TESTS,
     ]

@@ -11,21 +11,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::diff;
-use crate::doctor::facts::Facts;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, Moot};
-use crate::doctor::fix::plan::{Effect, Step, plan};
-use crate::doctor::report::Report;
+use crate::doctor::fix::plan::{Effect, Step};
 use crate::exit::UsageError;
 use crate::output::{self, Colour};
+
+/// How long an effect is waited for, unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How fixes are gone about.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
     /// Nobody is asked.
     pub yes: bool,
-    /// How long an effect is waited for.
-    pub limit: Duration,
+    /// How long an effect is waited for, if that was said.
+    pub limit: Option<Duration>,
     /// Whether diffs are in colour.
     pub colour: Colour,
 }
@@ -83,36 +84,29 @@ impl Stop {
 ///
 /// # Errors
 /// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
-pub async fn fix(clusters: Clusters<'_>, facts: &Facts, report: &Report, how: How) -> Result<Done> {
-    let mut stop = Stop::listen()?;
+pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
     let Clusters { cluster, watched } = clusters;
-    let mut done = Done::default();
+    let limit = how.limit.unwrap_or(PATIENCE);
     let mut refused = 0;
-    for step in plan(&report.findings, facts) {
-        stop.here(done)?;
-        let Some(edits) = prepared(cluster, &step, &mut done).await else {
+    for step in steps {
+        stop.here(*done)?;
+        let Some(edits) = prepared(cluster, step, done).await else {
             continue;
         };
-        show(&step, &edits, how.colour);
+        show(step, &edits, how.colour);
         if !how.yes && !output::can_ask() {
             refused += 1;
             continue;
         }
-        if !how.yes {
-            match output::confirm("Do this?") {
-                Ok(true) => {}
-                Ok(false) => continue,
-                // Ctrl-C is an answer too.
-                Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", stopped(done)),
-                Err(error) => return Err(error.into()),
-            }
+        if !ask(how, "Do this?", *done)? {
+            continue;
         }
-        if !made(clusters, &edits, how.limit, &mut done).await {
+        if !made(clusters, &edits, limit, done).await {
             continue;
         }
         tokio::select! {
-            () = awaited(watched, &step.effects, how.limit) => {}
-            () = stop.asked() => bail!("{}", stopped(done)),
+            () = awaited(watched, &step.effects, limit) => {}
+            () = stop.asked() => bail!("{}", stopped(*done)),
         }
     }
     if refused > 0 {
@@ -122,7 +116,20 @@ pub async fn fix(clusters: Clusters<'_>, facts: &Facts, report: &Report, how: Ho
         )
         .into());
     }
-    Ok(done)
+    Ok(())
+}
+
+/// Asks, unless that was answered beforehand.
+pub fn ask(how: How, question: &str, done: Done) -> Result<bool> {
+    if how.yes {
+        return Ok(true);
+    }
+    match output::confirm(question) {
+        Ok(answer) => Ok(answer),
+        // Ctrl-C is an answer too.
+        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", stopped(done)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn stopped(done: Done) -> String {
@@ -136,7 +143,8 @@ fn count(fixes: usize) -> String {
     }
 }
 
-fn say(text: &str) {
+/// Says a line for people; nothing in it can do anything.
+pub fn say(text: &str) {
     output::say(&output::plain(text));
 }
 
@@ -180,26 +188,39 @@ fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
         finding.cause
     ));
     for edit in edits {
-        let title = edit.object.title();
-        let (before, after) = edit.shown();
-        let text = |object: &Option<Value>| object.as_ref().map(output::yaml).unwrap_or_default();
-        let name = |object: &Option<Value>| match object {
-            Some(_) => title.as_str(),
-            None => "/dev/null",
-        };
-        let diff = diff::unified(&text(&before), &text(&after), name(&before), name(&after));
-        for line in diff.lines() {
-            output::say(&output::diff_line(line, colour));
-        }
-        // Nothing in it differs, and it is another all the same.
-        if diff.is_empty() {
-            say(&format!("{title} is deleted and made again as it is"));
-        }
+        show_edit(edit, colour);
     }
     let note = finding.fix.as_ref().map(|fix| fix.note.as_str()).unwrap_or_default();
     if !note.is_empty() {
         say(&format!("({note})"));
     }
+}
+
+/// Shows what becomes of an object.
+pub fn show_edit(edit: &Edit, colour: Colour) {
+    let text = |object: &Value| output::yaml(object);
+    let (before, after) = edit.shown();
+    let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
+    if !show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour) {
+        say(&format!("{} is deleted and made again as it is", edit.object.title()));
+    }
+}
+
+/// Shows what becomes of a text, none being where nothing is; whether anything does.
+pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) -> bool {
+    let side = |text: Option<&str>| {
+        if text.is_some() {
+            name.to_owned()
+        } else {
+            "/dev/null".to_owned()
+        }
+    };
+    let (old, new) = (side(before), side(after));
+    let diff = diff::unified(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
+    for line in diff.lines() {
+        output::say(&output::diff_line(line, colour));
+    }
+    !diff.is_empty()
 }
 
 /// Makes the edits of a step; whether all of them were made.

@@ -56,7 +56,7 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if default.is_some() && retroactive {
         return None;
     }
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
         return None;
     }

@@ -76,7 +76,7 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
 
 /// A claim that only a PV made by hand can serve.
 fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     let nearest = ranked.first();
     // The controller manager has not come round yet.
     if nearest.is_some_and(|near| near.mismatches.is_empty()) {
@@ -128,17 +128,14 @@ fn misses<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iterator<Item = 
 
 /// A claim for a class that makes volumes; a PV made by hand may be meant all the same.
 fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let reserved = |volume: &&&Volume| {
-        let claim_ref = volume.claim.as_ref();
-        claim_ref.is_some_and(|of| of.namespace == claim.namespace && of.name == claim.name)
-    };
     let chosen = |volume: &&&Volume| {
         claim.wish.selector.is_some()
             && volume.claim.is_none()
             && matching::unmet(claim.wish.selector.as_ref(), &volume.labels).is_empty()
     };
-    let hand_made = || case.loose.iter().filter(|volume| volume.provisioned_by.is_none());
-    let volume = hand_made().find(reserved).or_else(|| hand_made().find(chosen));
+    let by_hand = |volume: &&&Volume| volume.provisioned_by.is_none();
+    let reserved = case.reserved(claim).iter().find(by_hand);
+    let volume = reserved.or_else(|| case.alike.iter().filter(by_hand).find(chosen));
     if let Some(volume) = volume {
         let mismatches = matching::compare(claim, volume);
         let first = mismatches.first()?.clone();
@@ -147,7 +144,7 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     claim.wish.selector.as_ref()?;
     // A label would do if a PV of this class fits otherwise.
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     match ranked.first() {
         Some(near) if near.mismatches.is_empty() => None,
         Some(near) if near.mismatches.len() == 1 && matches!(near.mismatches[0], Mismatch::Selector(_)) => {

@@ -19,7 +19,9 @@ use crate::manifest::apply::FIELD_MANAGER;
 /// The API of an object's kind, where the object is.
 fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     let (group, version) = match object.kind.as_str() {
-        "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ServiceAccount" => ("", "v1"),
+        "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ServiceAccount" | "ConfigMap" => {
+            ("", "v1")
+        }
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),

@@ -8,7 +8,7 @@ mod unit;
 
 use std::fmt;
 
-use super::super::facts::Facts;
+use crate::doctor::facts::Facts;
 
 /// The gate, as it stands in a list of gates.
 pub const GATE: &str = "RemoveSelfLink=false";

@@ -1,8 +1,8 @@
 //! Which findings are mended by changes, and what shows that it helped (PURE).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Change;
+use super::{Change, Cure};
 use crate::doctor::facts::{Claim, Facts};
 use crate::doctor::{Finding, Object};
 
@@ -38,6 +38,25 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     };
     let steps = findings.iter().filter_map(step);
     steps.filter(|step| !step.changes.is_empty()).collect()
+}
+
+/// The findings that the gate mends, each mended by starting its provisioner again: what it knew before holds no more.
+pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> {
+    let theirs = findings
+        .iter()
+        .filter(|finding| matches!(finding.code, "NFS301" | "NFS302"));
+    let known = |object: &Object| facts.workloads.iter().any(|workload| workload.object() == *object);
+    let again = theirs.filter(|finding| known(&finding.object)).map(|finding| {
+        let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
+        let change = Change::Patch {
+            object: finding.object.clone(),
+            change: json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
+        };
+        finding
+            .clone()
+            .mended_by(Cure::new(String::new(), [change]), "starts the provisioner again")
+    });
+    again.collect()
 }
 
 fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
@@ -81,11 +100,8 @@ fn new_class<'a>(change: &'a Change, claim: &Object) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::doctor::facts::Class;
-    use crate::doctor::fix::Cure;
 
     fn facts() -> Facts {
         let claim = |name: &str, class: &str| Claim {
