@@ -516,7 +516,8 @@ fn findings_are_explained() {
         stdout.starts_with("NFS301 (error): the image needs selfLink"),
         "{stdout}"
     );
-    assert!(stdout.contains("curl -sfL https://get.k3s.io | sh -s -"), "{stdout}");
+    let fresh = "curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=";
+    assert!(stdout.contains(fresh) && stdout.contains("sh -s - --kube-apiserver-arg"), "{stdout}");
     let (stdout, _, _) = nfsprov("doctor explain");
     assert_eq!(stdout.lines().count(), 64, "a heading and 63 codes");
     for wrong in [

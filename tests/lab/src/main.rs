@@ -85,6 +85,9 @@ struct Up {
     /// How many bare hosts to start, host1, host2 …; no part of Kubernetes, and without NFS
     #[arg(long, default_value_t = 0)]
     hosts: usize,
+    /// Leave the host nfs as bare as they are, to be made a server
+    #[arg(long)]
+    bare: bool,
     /// The version of Kubernetes: 1.20 or latest [default: one that is built, or 1.20]
     #[arg(long)]
     lane: Option<Lane>,
@@ -172,6 +175,7 @@ fn up(options: &Up) -> Result<()> {
     let mut args = vec!["hold".to_owned(), format!("--name={}", held.name())];
     args.push(format!("--nodes={}", options.nodes));
     args.push(format!("--hosts={}", options.hosts));
+    args.extend(options.bare.then(|| "--bare".to_owned()));
     args.push(format!("--lane={lane}"));
     args.extend(
         options
@@ -280,9 +284,13 @@ fn hold(options: &Up) -> Result<()> {
             let (lab, name) = (lab.clone(), format!("host{number}"));
             async move { lab.guest(&name, Template::Bare).await }
         });
+        let template = match options.bare {
+            true => Template::Bare,
+            false => Template::NfsServer,
+        };
         let (control_plane, server, hosts) = tokio::try_join!(
             lab.control_plane(options_of_plane),
-            lab.guest("nfs", Template::NfsServer),
+            lab.guest("nfs", template),
             together(hosts)
         )?;
         let control_plane = Arc::new(control_plane);
