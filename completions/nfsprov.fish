@@ -35,6 +35,9 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -s v -l verbose -d 'Log mo
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "setup-server" -d 'Make a host an NFS server for a cluster, over SSH, and prove that it is one'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "setup-client" -d 'Make hosts NFS clients, over SSH'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "teardown-server" -d 'No longer export a directory; what it holds, and the packages, stay'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
@@ -45,6 +48,102 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "templates" -d 'The 
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "completions" -d 'Write the completion script of a shell to stdout'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l export -d 'Directory to export' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l allow -d 'Who may mount it: address, network, host name, @netgroup, or * for the whole world (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l node -d 'Node to prepare as a client, and to allow (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l options -d 'Options of the export' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l mode -d 'Mode of the directory [default: 0777 for a new one; one that is there keeps its own]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l owner -d 'Owner of the directory, as USER, USER:GROUP or numbers [default: as it is]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l nfs-version -d 'NFS versions to serve' -r -f -a "3\t'3 alone'
+4\t'4 alone, which needs no rpcbind'
+all\t'Both'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+json\t'JSON'
+yaml\t'YAML'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l exports-file -d 'Exports file to write to' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l nodes-from-cluster -d 'Prepare and allow every node of the current context, logging in as on the server'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Let root of the clients be nobody on the server; volumes are then made over SSH'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l dry-run -d 'Show what would be done, with the changes of every file, and change nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l check -d 'The same, and exit with 4 if anything would change'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l server -d 'NFS server to try a mount of' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l export -d 'Directory that it exports' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l nfs-version -d 'NFS versions to try' -r -f -a "3\t'3 alone'
+4\t'4 alone, which needs no rpcbind'
+all\t'Both'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+json\t'JSON'
+yaml\t'YAML'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l nodes-from-cluster -d 'Every node of the current context'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l dry-run -d 'Show what would be done, with the changes of every file, and change nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l check -d 'The same, and exit with 4 if anything would change'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l export -d 'Directory that is no longer to be exported; what it holds stays' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l exports-file -d 'Exports file that nfsprov wrote to' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
+json\t'JSON'
+yaml\t'YAML'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s y -l yes -d 'Don\'t ask'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l dry-run -d 'Show what would be done, with the changes of every file, and change nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l check -d 'The same, and exit with 4 if anything would change'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and not __fish_seen_subcommand_from pv pvc storageclass sc pod statefulset sts provisioner help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
@@ -360,7 +459,16 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 warning\t'Errors and warnings'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for [default: 60s; of an API server 3m]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
@@ -370,7 +478,10 @@ always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fix -d 'Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix, ask nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix or --undo, ask nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l gate -d 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l undo -d 'Put back what --gate did on the hosts of --ssh'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s v -l verbose -d 'Log more (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -666,16 +777,19 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s v -l verbose -d 
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand man" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "release" -d 'Make a Released PV Available again'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "templates" -d 'The templates that create fills'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from create provision doctor status release volumes templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "setup-server" -d 'Make a host an NFS server for a cluster, over SSH, and prove that it is one'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "setup-client" -d 'Make hosts NFS clients, over SSH'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "teardown-server" -d 'No longer export a directory; what it holds, and the packages, stay'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "release" -d 'Make a Released PV Available again'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "templates" -d 'The templates that create fills'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "completions" -d 'Write the completion script of a shell to stdout'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "man" -d 'Write the manual page of nfsprov to stdout, or all pages into a directory'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pv" -d 'A static volume on an existing export'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pvc" -d 'A claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "storageclass" -d 'A class of volumes made on demand'

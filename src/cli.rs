@@ -5,6 +5,7 @@ mod doctor;
 mod export;
 mod provision;
 mod release;
+mod setup;
 mod ssh;
 mod status;
 mod volumes;
@@ -22,6 +23,7 @@ pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::export::{ExportOfVolumes, Via};
 pub use self::provision::{LogFormat, Provision};
 pub use self::release::Release;
+pub use self::setup::{NfsVersion, SetupClient, SetupRun, SetupServer, Summary, TeardownServer};
 pub use self::ssh::{HostKey, Ssh};
 pub use self::status::Status;
 pub use self::volumes::{Directories, Expire, ExportAt, Restore, Volumes};
@@ -79,6 +81,12 @@ pub enum When {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a host an NFS server for a cluster, over SSH, and prove that it is one
+    SetupServer(SetupServer),
+    /// Make hosts NFS clients, over SSH
+    SetupClient(SetupClient),
+    /// No longer export a directory; what it holds, and the packages, stay
+    TeardownServer(TeardownServer),
     /// Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner
     Create {
         /// The kind of object.

@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// Nothing could be checked.
     Unchecked = 3,
+    /// `--check` found something that would change.
+    Changes = 4,
 }
 
 /// A command line that can be parsed and still can't be meant.

@@ -5,7 +5,6 @@
 pub mod cli;
 pub mod cluster;
 mod commands;
-mod diff;
 pub mod doctor;
 mod exit;
 pub mod export;
@@ -63,6 +62,9 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Status(args) => commands::status::run(args, &cli.global).await,
             Command::Volumes { action } => commands::volumes::run(action, &cli.global).await,
             Command::Release(args) => commands::release::run(args, &cli.global).await,
+            Command::SetupServer(args) => commands::setup::server(args, &cli.global).await,
+            Command::SetupClient(args) => commands::setup::client(args, &cli.global).await,
+            Command::TeardownServer(args) => commands::setup::teardown(args, &cli.global).await,
         }
     });
     // A file system call on a dead mount never ends; the process does not wait for it.

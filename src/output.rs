@@ -9,6 +9,7 @@ use comfy_table::{Cell, Color, ContentArrangement, Row, Table, presets};
 use dialoguer::{Confirm, Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
+use similar::TextDiff;
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
 /// written there has them step aside.
@@ -109,9 +110,9 @@ fn aligned(
 /// The phases and states that are worth a colour.
 fn colour_of(word: &str) -> Option<Color> {
     match word {
-        "Bound" | "Available" | "in use" => Some(Color::Green),
-        "Pending" | "Released" | "orphan" | "unfinished" | "marker" => Some(Color::Yellow),
-        "Failed" | "Lost" | "missing" => Some(Color::Red),
+        "Bound" | "Available" | "in use" | "ok" => Some(Color::Green),
+        "Pending" | "Released" | "orphan" | "unfinished" | "marker" | "changed" | "change" => Some(Color::Yellow),
+        "Failed" | "Lost" | "missing" | "failed" | "not done" => Some(Color::Red),
         _ => None,
     }
 }
@@ -126,21 +127,6 @@ pub fn plain(text: &str) -> String {
         }
     }
     shown
-}
-
-/// A line of a diff as a terminal can take it, in the colours that diffs have.
-pub fn diff_line(line: &str, colour: Colour) -> String {
-    let shown: String = line.split('\t').map(plain).collect::<Vec<_>>().join("\t");
-    let number = match line.chars().next() {
-        Some('+') => "32",
-        Some('-') => "31",
-        Some('@') => "36",
-        _ => return shown,
-    };
-    match colour.on_stderr() {
-        true => format!("\x1b[{number}m{shown}\x1b[0m"),
-        false => shown,
-    }
 }
 
 /// Whether a character shows as none, or as something else than it is.
@@ -341,7 +327,57 @@ pub async fn live_line(wanted: bool, text: impl Fn() -> String) -> Infallible {
     }
 }
 
+/// Whether moving lines are shown.
+pub fn moves() -> bool {
+    !MOVING.is_hidden()
+}
+
+/// A line that says what is being done about something, until it is dropped.
+#[derive(Debug)]
+pub struct Moving(Line);
+
+impl Moving {
+    /// What is being done now.
+    pub fn says(&self, what: &str) {
+        self.0.0.set_message(plain(what));
+    }
+}
+
+/// A moving line about `subject`; nothing elsewhere than on a terminal.
+pub fn moving_line(subject: &str) -> Moving {
+    let line = Line(MOVING.add(ProgressBar::new_spinner()));
+    // As with the bar below.
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}") {
+        line.0.set_style(style);
+    }
+    line.0.set_prefix(plain(subject));
+    line.0.enable_steady_tick(REFRESH);
+    Moving(line)
+}
+
+/// What changes from one text to another, as diff -u shows it.
+pub fn diff(before: &str, after: &str) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    let hunks = diff.unified_diff().context_radius(3).to_string();
+    hunks.lines().map(|line| plain(line) + "\n").collect()
+}
+
+/// A line of a diff in the colours that diffs have.
+pub fn diff_line(line: &str, colour: Colour) -> String {
+    let number = match line.chars().next() {
+        Some('+') => "32",
+        Some('-') => "31",
+        Some('@') => "36",
+        _ => return line.to_owned(),
+    };
+    match colour.on_stderr() {
+        true => format!("\x1b[{number}m{line}\x1b[0m"),
+        false => line.to_owned(),
+    }
+}
+
 /// A moving line that goes when it is dropped.
+#[derive(Debug)]
 struct Line(ProgressBar);
 
 impl Drop for Line {

@@ -7,19 +7,21 @@ pub mod doctor;
 pub mod man;
 pub mod provision;
 pub mod release;
+pub mod setup;
 pub mod status;
 pub mod templates;
 pub mod volumes;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Format, Global, When};
 use crate::cluster::Options;
-use crate::exit::UsageError;
+use crate::exit::{Exit, UsageError};
 use crate::manifest::files::{self, File, WriteError, Written};
 use crate::output::{self, Colour};
 
@@ -40,6 +42,27 @@ pub(crate) fn colour(when: When) -> Colour {
         When::Always => Colour::Always,
         When::Never => Colour::Never,
     }
+}
+
+/// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        tracing::info!("stopping: finishing what is in flight (again to stop at once)");
+        // The loop may have ended by itself.
+        _ = tell.send(());
+        next().await;
+        output::clear();
+        std::process::exit(Exit::Failed as i32);
+    });
+    Ok(async move {
+        // An error means that the task is gone, and with it the process.
+        _ = told.await;
+    })
 }
 
 /// Writes files into a directory and says so; what is there and differs is overwritten only when

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::access::{access_for, way};
+use super::stop_signal;
 use super::{cluster_options, for_machines};
 use crate::cli::{Format, Global, LogFormat, Provision, Via};
 use crate::cluster::{self, Use, connect};
@@ -140,27 +140,6 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())
-}
-
-/// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let (tell, told) = tokio::sync::oneshot::channel::<()>();
-    tokio::spawn(async move {
-        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
-        next().await;
-        tracing::info!("stopping: finishing what is in flight (again to stop at once)");
-        // The loop may have ended by itself.
-        _ = tell.send(());
-        next().await;
-        output::clear();
-        std::process::exit(Exit::Failed as i32);
-    });
-    Ok(async move {
-        // An error means that the task is gone, and with it the process.
-        _ = told.await;
-    })
 }
 
 async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Result<Exit> {

@@ -2,17 +2,32 @@
 //!
 //! [`Host::connect`] takes a [`Target`] to a host as ssh(1) would, with the
 //! same configuration, keys and known hosts, and [`Host::run`] has its shell
-//! run scripts.
+//! run scripts. [`gather`] reads what a host is like, [`plan_server`] and its
+//! like say what is to be done about it, and [`apply`] does that.
 
+mod apply;
 mod ask;
+pub mod distro;
+pub mod exports_file;
+mod facts;
 mod key_file;
 mod known_hosts;
+mod nfs_conf;
+mod plan;
+mod proof;
 mod script;
 mod ssh;
 mod ssh_config;
 mod target;
 
+pub use apply::{Done, GatherError, Outcome, Told, apply, gather};
 pub use ask::{Ask, Remembered, Secret};
+pub use facts::{Directory, Facts, Subject};
+pub use plan::{
+    FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server,
+    teardown as plan_teardown,
+};
+pub use proof::{Proof, Proved};
 pub use script::quote;
-pub use ssh::{Access, ConnectError, Host, HostKeys, Output, RunError, Sudo};
+pub use ssh::{Access, ConnectError, Host, HostKeys, Output, RunError, Sudo, server_names};
 pub use target::{Target, TargetError};

@@ -227,6 +227,16 @@ impl Host {
     }
 }
 
+/// The names and addresses that a host may be known under to others: the one that its configuration connects to, then
+/// the one that was written.
+pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
+    let mut names = connect::destination(target, access).into_iter().collect::<Vec<_>>();
+    if !names.contains(&target.host) {
+        names.push(target.host.clone());
+    }
+    names
+}
+
 /// A connection's life.
 fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String, ConnectError>>, jobs: &Receiver<Job>) {
     let connected = connect::connect(target, access, &|| ready.is_closed());

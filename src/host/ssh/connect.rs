@@ -84,6 +84,11 @@ pub(super) fn connect(
     Ok(Connection { live, name, shell })
 }
 
+/// The name or address that is connected to, whatever it was called; None where the configuration is of no use.
+pub(super) fn destination(target: &Target, access: &Access) -> Option<String> {
+    Some(route(target, access).ok()?.pop()?.host)
+}
+
 fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, crate::host::ssh_config::ConfigError> {
     let me = Me {
         home: access.home.clone(),

@@ -1,0 +1,42 @@
+//! `nfsprov setup-client`.
+
+use anyhow::Result;
+use futures::future::join_all;
+
+use super::hosts::{Asked, carry_out, meet_all};
+use super::report::Report;
+use super::{Run, nodes_of_cluster, proof};
+use crate::cli::{Global, SetupClient};
+use crate::exit::Exit;
+use crate::host::{Facts, Proof, Subject, plan_client};
+
+/// Runs `nfsprov setup-client`.
+pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
+    let run = Run::new(&args.ssh, &args.run, global)?;
+    let named = args.hosts.iter().cloned().map(|target| Asked { target, address: None });
+    let mut hosts: Vec<Asked> = named.collect();
+    if args.nodes_from_cluster {
+        hosts.extend(run.or_stop(nodes_of_cluster(global, None)).await??);
+    }
+    let met = run.or_stop(meet_all(&hosts, &run, &Subject::default())).await?;
+    let plan = |facts: &Facts| plan_client(facts, run.now);
+    let hosts = hosts.iter().zip(&met);
+    let prepared = hosts.map(|(asked, met)| carry_out(&asked.target, "client", met, plan, &run));
+    let mut report = Report {
+        hosts: join_all(prepared).await,
+    };
+    if let Some(server) = args
+        .server
+        .as_ref()
+        .filter(|_| !run.options.looks_only() && !run.stopped())
+    {
+        let proof = Proof {
+            servers: vec![server.clone()],
+            path: args.export.clone(),
+            versions: proof::versions(args.nfs_version.into()),
+        };
+        let proofs = met.iter().zip(&mut report.hosts);
+        join_all(proofs.map(|(met, report)| proof::on_client(&proof, met.as_ref().ok(), report))).await;
+    }
+    run.end(&report, global)
+}

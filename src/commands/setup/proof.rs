@@ -1,0 +1,127 @@
+//! The proof that it works: real NFS calls from here, and real mounts on the clients.
+
+use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
+
+use super::hosts::Met;
+use super::report::{HostReport, Row, Status};
+use super::{REACH_WITHIN, Run};
+use crate::doctor::explain;
+use crate::doctor::messages::{Place, classify};
+use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire};
+use crate::host::exports_file::Wanted;
+use crate::host::{Proof, Target, Versions, server_names};
+
+/// How long the mounts on a client may go without a word; each is bounded by itself.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
+
+/// The versions that a proof is given for, the one that nodes will use first.
+pub(super) fn versions(versions: Versions) -> Vec<&'static str> {
+    match versions {
+        Versions::All => vec!["4", "3"],
+        Versions::Three => vec!["3"],
+        Versions::Four => vec!["4"],
+    }
+}
+
+/// Mounts the export on a client that is ready for it.
+pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut HostReport) {
+    let Some(met) = met.filter(|_| report.well()) else {
+        return;
+    };
+    let ended = match met.host.run(&proof.script(), PATIENCE).await {
+        Ok(output) if output.status == 0 => proof.read(&output.stdout),
+        Ok(output) => {
+            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return report.rows.push(Row::new("proof", Status::Failed, why));
+        }
+        Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
+    };
+    for proved in ended {
+        let (server, version) = (&proved.server, &proved.version);
+        let row = match &proved.failure {
+            None => Row::new(
+                "proof",
+                Status::Ok,
+                format!(
+                    "mounted {server}:{} with NFS {version}, written to, read back",
+                    proof.path
+                ),
+            ),
+            Some((what, words)) => {
+                let cause = classify(Place::Mount, words).and_then(|(code, _)| explain::find(code));
+                let cause = cause.map_or_else(String::new, |entry| format!("; {}: {}", entry.code, entry.title));
+                Row::new(
+                    "proof",
+                    Status::Failed,
+                    format!(
+                        "cannot {what} {server}:{} with NFS {version}: {words}{cause}",
+                        proof.path
+                    ),
+                )
+            }
+        };
+        report.rows.push(row);
+    }
+}
+
+/// Makes a directory on the export and removes it, over NFS itself. A refusal is right where this machine is not among
+/// the clients; then it is only seen that the server answers.
+pub(super) async fn from_here(target: &Target, wanted: &Wanted, run: &Run) -> Row {
+    let skipped = |why: String| Row::new("proof", Status::Skipped, why);
+    let names = server_names(target, &run.access);
+    let Some(server) = names.first() else {
+        return skipped("the server has no name that could be tried from here".to_owned());
+    };
+    let Some(own) = own_address(server) else {
+        return skipped(format!("{server} has no address here, only on the way to it"));
+    };
+    let location = Location {
+        server: server.clone(),
+        path: wanted.path.clone(),
+    };
+    let export = Export::Wire(Wire::new(location.clone()));
+    let tried = tokio::time::timeout(REACH_WITHIN, make_and_remove(&export)).await;
+    let (refused, failure) = match tried {
+        Ok(Ok(())) => {
+            let why = format!("made and removed a directory on {location} from here");
+            return Row::new("proof", Status::Ok, why);
+        }
+        Ok(Err(error)) => (matches!(error, ExportError::Refused { .. }), error.to_string()),
+        Err(_) => (
+            false,
+            format!("{location} does not answer within {} s", REACH_WITHIN.as_secs()),
+        ),
+    };
+    match (wanted.lets_in(own), refused) {
+        (Some(false), true) => skipped(format!(
+            "this machine, {own}, is not among the clients, and the server refuses it"
+        )),
+        (Some(false), false) => skipped(format!("this machine, {own}, is not among the clients: {failure}")),
+        (None, _) => skipped(format!("this machine, {own}, may not be among the clients: {failure}")),
+        (Some(true), _) => Row::new("proof", Status::Failed, failure),
+    }
+}
+
+async fn make_and_remove(export: &Export) -> Result<(), ExportError> {
+    export.probe().await?;
+    let name = format!(".nfsprov-proof-{}", std::process::id());
+    // Made of letters, digits and dashes.
+    let Ok(path) = VolumePath::parse(&name) else {
+        return Ok(());
+    };
+    export.make(&path, Attributes::mode(0o700)).await?;
+    export.remove(&path).await.map(|_| ())
+}
+
+/// The address that this machine has on its way to a server; nothing is sent.
+fn own_address(server: &str) -> Option<IpAddr> {
+    let address = (server, 2049).to_socket_addrs().ok()?.next()?;
+    let any: IpAddr = if address.is_ipv4() {
+        [0; 4].into()
+    } else {
+        [0; 16].into()
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(address).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}

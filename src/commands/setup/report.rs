@@ -1,0 +1,216 @@
+//! What was done, host by host and step by step.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::cli::{SetupRun, Summary};
+use crate::host::{Done, FileChange, Outcome, Plan, State};
+use crate::output::{self, Colour};
+
+/// All hosts.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) hosts: Vec<HostReport>,
+}
+
+/// One host.
+#[derive(Debug)]
+pub(super) struct HostReport {
+    pub(super) name: String,
+    /// `server` or `client`.
+    pub(super) role: &'static str,
+    pub(super) rows: Vec<Row>,
+    /// The files that would change, where nothing is changed.
+    files: Vec<FileChange>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) step: &'static str,
+    pub(super) status: Status,
+    pub(super) why: String,
+    pub(super) warnings: Vec<String>,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Ok,
+    Changed,
+    /// It would change something.
+    Change,
+    Failed,
+    Skipped,
+    NotDone,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Changed => "changed",
+            Self::Change => "change",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::NotDone => "not done",
+        }
+    }
+}
+
+impl Row {
+    pub(super) fn new(step: &'static str, status: Status, why: impl Into<String>) -> Self {
+        Self {
+            step,
+            status,
+            why: why.into(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl From<Outcome> for Row {
+    fn from(outcome: Outcome) -> Self {
+        let (status, why) = match outcome.done {
+            Done::Ok(why) => (Status::Ok, why),
+            Done::Changed(why) => (Status::Changed, why),
+            Done::Skipped(why) => (Status::Skipped, why),
+            Done::Failed(why) => (Status::Failed, why),
+            Done::NotDone(why) => (Status::NotDone, why),
+        };
+        Self {
+            step: outcome.step,
+            status,
+            why,
+            warnings: outcome.warnings,
+        }
+    }
+}
+
+impl HostReport {
+    pub(super) fn new(name: String, role: &'static str, rows: Vec<Row>) -> Self {
+        Self {
+            name,
+            role,
+            rows,
+            files: Vec::new(),
+        }
+    }
+
+    /// A host that nothing was done on.
+    pub(super) fn unreached(name: String, role: &'static str, why: &str) -> Self {
+        Self::new(name, role, vec![Row::new("login", Status::Failed, why)])
+    }
+
+    /// A host that something would be done on.
+    pub(super) fn planned(name: String, role: &'static str, plan: Plan) -> Self {
+        let mut report = Self::new(name, role, Vec::new());
+        for step in plan.steps {
+            let (status, why) = match step.state {
+                State::Ok(why) => (Status::Ok, why),
+                State::Skipped(why) => (Status::Skipped, why),
+                State::Change { why, .. } => (Status::Change, why),
+                State::Refused(why) => (Status::Failed, why),
+            };
+            report.rows.push(Row {
+                warnings: step.warnings,
+                ..Row::new(step.name, status, why)
+            });
+            report.files.extend(step.files);
+        }
+        report
+    }
+
+    /// Whether all that should be done is.
+    pub(super) fn well(&self) -> bool {
+        let bad = |row: &Row| matches!(row.status, Status::Failed | Status::NotDone);
+        !self.rows.iter().any(bad)
+    }
+
+    fn json(&self) -> Value {
+        let row = |row: &Row| json!({"step": row.step, "status": row.status.word(), "why": row.why, "warnings": row.warnings});
+        let file = |file: &FileChange| json!({"path": file.path, "diff": diff(file)});
+        json!({
+            "host": self.name,
+            "role": self.role,
+            "steps": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "files": self.files.iter().map(file).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Report {
+    pub(super) fn failed(&self) -> bool {
+        !self.hosts.iter().all(HostReport::well)
+    }
+
+    /// Whether anything was, or would be, changed.
+    pub(super) fn changes(&self) -> bool {
+        let changes = |row: &Row| matches!(row.status, Status::Changed | Status::Change);
+        self.hosts.iter().flat_map(|host| &host.rows).any(changes)
+    }
+
+    /// The report in the format asked for; what is for people only goes to stderr.
+    pub(super) fn text(&self, options: &SetupRun, colour: Colour) -> Result<String> {
+        let value = json!({
+            "hosts": self.hosts.iter().map(HostReport::json).collect::<Vec<_>>(),
+            "changed": self.changes() && !options.looks_only(),
+            "wouldChange": self.changes() && options.looks_only(),
+            "failed": self.failed(),
+        });
+        Ok(match options.output {
+            Summary::Json => output::json(&value),
+            Summary::Yaml => output::yaml(&value),
+            Summary::Table => self.table(options, colour),
+        })
+    }
+
+    fn table(&self, options: &SetupRun, colour: Colour) -> String {
+        let rows = self.hosts.iter().flat_map(|host| {
+            let row = |row: &Row| {
+                vec![
+                    host.name.clone(),
+                    row.step.to_owned(),
+                    row.status.word().to_owned(),
+                    row.why.clone(),
+                ]
+            };
+            host.rows.iter().map(row).collect::<Vec<_>>()
+        });
+        let mut text = output::table_for(colour, &["HOST", "STEP", "STATUS", "WHAT"], rows);
+        for host in &self.hosts {
+            for file in &host.files {
+                text.push_str(&format!("\n{}:{}\n{}", host.name, file.path, diff(file)));
+            }
+        }
+        self.remarks();
+        if !self.failed() && !self.changes() {
+            output::say("nothing had to be changed");
+        } else if options.looks_only() && self.changes() {
+            output::say("nothing was changed: this is what would be");
+        }
+        text
+    }
+
+    /// What a table has no room for: whole reasons of failures, and warnings.
+    fn remarks(&self) {
+        for host in &self.hosts {
+            for row in &host.rows {
+                if row.status == Status::Failed {
+                    output::say(&output::plain(&format!(
+                        "{}: {} failed: {}",
+                        host.name, row.step, row.why
+                    )));
+                }
+                for warning in &row.warnings {
+                    output::say(&output::plain(&format!("{}: warning: {warning}", host.name)));
+                }
+            }
+        }
+    }
+}
+
+fn diff(file: &FileChange) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    output::diff(&text(file.before.as_deref().unwrap_or_default()), &text(&file.after))
+}

@@ -1,0 +1,42 @@
+//! `nfsprov teardown-server`.
+
+use anyhow::{Result, bail};
+
+use super::Run;
+use super::hosts::{carry_out, meet};
+use super::report::Report;
+use crate::cli::{Global, TeardownServer};
+use crate::exit::{Exit, UsageError};
+use crate::host::{Facts, Subject, plan_teardown};
+use crate::output;
+
+/// Runs `nfsprov teardown-server`.
+pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
+    let run = Run::new(&args.ssh, &args.run, global)?;
+    let subject = Subject {
+        exports_file: Some(args.exports_file.clone()),
+        directory: Some(args.export.clone()),
+        servers: Vec::new(),
+    };
+    let met = run.or_stop(meet(&args.host, &run, &subject)).await?;
+    let plan = |facts: &Facts| plan_teardown(facts, &args.export, run.now);
+    let first = met.as_ref().ok().map(|met| plan(&met.facts));
+    let changes = first.is_some_and(|plan| plan.changes() && !plan.refused());
+    if changes && !args.yes && !run.options.looks_only() {
+        if !output::can_ask() {
+            let why = "clients lose what they have mounted; --yes says that this is meant";
+            return Err(UsageError(why.into()).into());
+        }
+        let question = format!(
+            "No longer export {} on {}? Clients lose what they have mounted; the data stays.",
+            args.export, args.host.host
+        );
+        if !output::confirm(&question)? {
+            bail!("nothing was changed");
+        }
+    }
+    let report = Report {
+        hosts: vec![carry_out(&args.host, "server", &met, plan, &run).await],
+    };
+    run.end(&report, global)
+}

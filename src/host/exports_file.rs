@@ -1,0 +1,216 @@
+//! The files of exports: what may stand in them, nfsprov's block in one of them, and what exportfs makes of it (PURE).
+//!
+//! `exportfs -ra` is no judge: it answers 0 where it exports to the whole world by mistake, and 1 when it has already
+//! changed what is exported. So values are judged before they are written ([`check_client`] and its like), others'
+//! lines are read as exportfs reads them ([`conflicts`]), and afterwards what it lists is held against what was meant
+//! ([`differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
+
+mod block;
+mod client;
+mod conflicts;
+mod lexer;
+mod listing;
+mod options;
+mod values;
+
+pub use block::Damage;
+pub use conflicts::{Conflict, Gravity, conflicts};
+pub use listing::{Listed, differences, drift, listing};
+pub use values::{ValueError, check_client, check_file, check_options, check_path};
+
+use std::net::IpAddr;
+
+use client::Client;
+
+/// An export of nfsprov's: a directory, who may mount it, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The directory, as [`check_path`] takes it, with no link in it: exportfs lists no other.
+    pub path: String,
+    /// Addresses, networks, host names, `@netgroups`, `*`, or patterns of names. Those that come twice count once.
+    pub clients: Vec<String>,
+    /// The options of all of them, without parentheses, such as `rw,sync,no_subtree_check,no_root_squash`.
+    pub options: String,
+}
+
+impl Wanted {
+    /// The clients, each once, however it is written.
+    fn each_client(&self) -> Vec<&str> {
+        let mut clients: Vec<(&str, Client)> = Vec::new();
+        for text in &self.clients {
+            let client = Client::of(text);
+            if !clients.iter().any(|(_, known)| *known == client) {
+                clients.push((text, client));
+            }
+        }
+        clients.into_iter().map(|(text, _)| text).collect()
+    }
+
+    /// Whether a host with this address may mount it; None where that hangs on names.
+    pub fn lets_in(&self, address: IpAddr) -> Option<bool> {
+        let host = Client::of(&address.to_string());
+        let clients: Vec<Client> = self.clients.iter().map(|text| Client::of(text)).collect();
+        let by_address = |client: &Client| matches!(client, Client::World | Client::Network(_));
+        match clients
+            .iter()
+            .any(|client| by_address(client) && client.overlaps(&host))
+        {
+            true => Some(true),
+            false => clients.iter().all(by_address).then_some(false),
+        }
+    }
+
+    /// Its line.
+    fn line(&self) -> Vec<u8> {
+        let clients = self.each_client().into_iter();
+        let clients: Vec<String> = clients.map(|client| format!("{client}({})", self.options)).collect();
+        format!("{} {}\n", self.path, clients.join(" ")).into_bytes()
+    }
+}
+
+/// Why a file is not edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportsError {
+    /// A value that exportfs would make something else of.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// The marks of nfsprov's block don't stand as they were written.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// Without a client, exportfs exports to the whole world.
+    #[error("{path} has no client to be exported to, which exportfs takes for the whole world; name one, or *")]
+    NoClient {
+        /// The directory.
+        path: String,
+    },
+    /// exportfs reads no client with its options that is longer.
+    #[error(
+        "the client {client} and its options are {length} bytes long, and exportfs reads at most {limit}; shorten the options"
+    )]
+    TooLong {
+        /// The client.
+        client: String,
+        /// With its options, in bytes.
+        length: usize,
+        /// What exportfs reads, in bytes.
+        limit: usize,
+    },
+}
+
+/// The file `original` with nfsprov's line for `wanted`, in its block; a line of the block that says the same already,
+/// in whatever order, stays as it is.
+///
+/// # Errors
+/// [`ExportsError`]: nothing is written that exportfs takes for something else, and no block is guessed at.
+pub fn with(original: &[u8], wanted: &Wanted) -> Result<Vec<u8>, ExportsError> {
+    check(wanted)?;
+    let Some(found) = block::find(original)? else {
+        return Ok(block::append(original, &wanted.line()));
+    };
+    let lines = block::lines(&original[found.body.clone()]);
+    let own: Vec<&[u8]> = lines
+        .iter()
+        .filter(|line| is_for(line, &wanted.path))
+        .copied()
+        .collect();
+    let reading = lexer::read(&own.concat());
+    let whole = reading.stopped.is_none() && reading.unclosed.is_none();
+    if whole && !own.is_empty() && drift(&listed(reading, &wanted.path), wanted).is_empty() {
+        return Ok(original.to_owned());
+    }
+    let mut body = Vec::new();
+    let mut written = false;
+    for line in lines {
+        if !is_for(line, &wanted.path) {
+            body.extend_from_slice(line);
+        } else if !written {
+            body.extend(wanted.line());
+            written = true;
+        }
+    }
+    if !written {
+        body.extend(wanted.line());
+    }
+    Ok(block::replace(original, &found, &body))
+}
+
+/// The file `original` without nfsprov's line for the directory `path`, and without its block if nothing else is in it.
+///
+/// # Errors
+/// [`ExportsError::Damaged`].
+pub fn without(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsError> {
+    let Some(found) = block::find(original)? else {
+        return Ok(original.to_owned());
+    };
+    let lines = block::lines(&original[found.body.clone()]);
+    let rest: Vec<&[u8]> = lines.iter().filter(|line| !is_for(line, path)).copied().collect();
+    match rest.len() == lines.len() {
+        true => Ok(original.to_owned()),
+        false => Ok(block::replace(original, &found, &rest.concat())),
+    }
+}
+
+/// What nfsprov's block says of the directory `path`, a client each; None if nothing.
+///
+/// # Errors
+/// [`ExportsError::Damaged`].
+pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<Listed>>, ExportsError> {
+    let Some(found) = block::find(original)? else {
+        return Ok(None);
+    };
+    let lines = block::lines(&original[found.body]);
+    let own: Vec<&[u8]> = lines.into_iter().filter(|line| is_for(line, path)).collect();
+    if own.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(listed(lexer::read(&own.concat()), path)))
+}
+
+/// What was read of lines about the directory `path`.
+fn listed(reading: lexer::Reading, path: &str) -> Vec<Listed> {
+    let entries = reading.entries.into_iter().map(|entry| Listed {
+        path: path.to_owned(),
+        client: entry.client,
+        options: entry.options,
+    });
+    entries.collect()
+}
+
+/// Whether a line of the block is about the directory `path`.
+fn is_for(line: &[u8], path: &str) -> bool {
+    lexer::path_of(line).is_some_and(|own| plain(&own) == path.as_bytes())
+}
+
+/// A directory as exportfs lists it, but for links: without slashes at its end or one after the other.
+fn plain(path: &[u8]) -> Vec<u8> {
+    let parts = path.split(|byte| *byte == b'/');
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b".").collect();
+    [b"/", &parts.join(&b'/')[..]].concat()
+}
+
+fn check(wanted: &Wanted) -> Result<(), ExportsError> {
+    check_path(&wanted.path)?;
+    check_options(&wanted.options)?;
+    if wanted.clients.is_empty() {
+        return Err(ExportsError::NoClient {
+            path: wanted.path.clone(),
+        });
+    }
+    for client in &wanted.clients {
+        check_client(client)?;
+        // With the two parentheses; the last byte is the one that ends the text for C.
+        let length = client.len() + wanted.options.len() + 2;
+        let limit = lexer::CLIENT_LIMIT - 1;
+        if length > limit {
+            return Err(ExportsError::TooLong {
+                client: client.clone(),
+                length,
+                limit,
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

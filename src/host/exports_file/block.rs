@@ -1,0 +1,142 @@
+//! nfsprov's own part of a file: the lines between two marks, and nothing else (PURE).
+
+use std::ops::Range;
+
+/// What a mark's line begins with.
+const BEGIN: &str = "# BEGIN nfsprov";
+const END: &str = "# END nfsprov";
+/// What follows it.
+const REMARK: &str = ": written by nfsprov, up to the END of it";
+/// Said where the file did not end with its last line's end, which the block had to add.
+const GLUED: &str = " (the line above had no end)";
+
+/// The marks don't stand as they were written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nfsprov's marks in line {line} are not as it wrote them: {what}; put them right, or take the block out")]
+pub struct Damage {
+    /// Where, counted from 1.
+    pub line: usize,
+    what: &'static str,
+}
+
+/// Where the block is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// All of it, with its marks, in bytes.
+    pub whole: Range<usize>,
+    /// What is between the marks.
+    pub body: Range<usize>,
+    /// The lines of `whole`, counted from 1.
+    pub lines: Range<usize>,
+    /// The line's end before it came with it.
+    glued: bool,
+}
+
+/// Finds the block.
+///
+/// # Errors
+/// [`Damage`] where a mark has no other one, or where there are more than two.
+pub fn find(file: &[u8]) -> Result<Option<Block>, Damage> {
+    let mut found: Option<Block> = None;
+    let mut open: Option<(Range<usize>, usize, bool)> = None;
+    let (mut at, mut number) = (0, 0);
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        number += 1;
+        let place = at..at + line.len();
+        at = place.end;
+        let wrong = |what| Err(Damage { line: number, what });
+        match (mark(line), &open) {
+            (None, _) => {}
+            (Some(Mark::Begin { .. }), Some(_)) => return wrong("a block begins in the middle of another one"),
+            (Some(Mark::Begin { .. }), None) if found.is_some() => return wrong("a second block begins"),
+            (Some(Mark::Begin { glued }), None) => open = Some((place, number, glued)),
+            (Some(Mark::End), None) => return wrong("a block ends that never began"),
+            (Some(Mark::End), Some((begin, first, glued))) => {
+                let body = begin.end..place.start;
+                // exportfs would read the mark as part of the line, and what is added there, too.
+                let last = lines(&file[body.clone()]).pop().unwrap_or_default();
+                if !is_comment(last) && last.ends_with(b"\\\n") {
+                    return wrong("the line before it ends in a backslash and goes on");
+                }
+                found = Some(Block {
+                    whole: begin.start..place.end,
+                    body,
+                    lines: *first..number + 1,
+                    glued: *glued,
+                });
+                open = None;
+            }
+        }
+    }
+    match open {
+        Some((_, line, _)) => Err(Damage {
+            line,
+            what: "the block that begins there has no end",
+        }),
+        None => Ok(found),
+    }
+}
+
+enum Mark {
+    Begin { glued: bool },
+    End,
+}
+
+fn mark(line: &[u8]) -> Option<Mark> {
+    let line = std::str::from_utf8(line.trim_ascii()).ok()?;
+    let is = |mark: &str| {
+        let rest = line.strip_prefix(mark);
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
+    };
+    match (is(BEGIN), is(END)) {
+        (true, _) => Some(Mark::Begin {
+            glued: line.ends_with(GLUED),
+        }),
+        (_, true) => Some(Mark::End),
+        _ => None,
+    }
+}
+
+/// The file with a block at its end that has this body.
+pub fn append(file: &[u8], body: &[u8]) -> Vec<u8> {
+    let glued = file.last().is_some_and(|last| *last != b'\n');
+    let (end, remark) = if glued { ("\n", GLUED) } else { ("", "") };
+    let begin = format!("{end}{BEGIN}{REMARK}{remark}\n");
+    [file, begin.as_bytes(), body, END.as_bytes(), b"\n"].concat()
+}
+
+/// The file with another body in its block; without the block if nothing is left of it.
+pub fn replace(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
+    if !body.is_empty() {
+        return [&file[..block.body.start], body, &file[block.body.end..]].concat();
+    }
+    let (mut before, after) = (&file[..block.whole.start], &file[block.whole.end..]);
+    // With something behind the block, two lines would become one.
+    if block.glued && after.is_empty() {
+        before = before.strip_suffix(b"\n").unwrap_or(before);
+    }
+    [before, after].concat()
+}
+
+/// The lines of a body, each with those that a backslash joins to it.
+pub fn lines(body: &[u8]) -> Vec<&[u8]> {
+    let mut lines = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        // A comment ends with its line whatever its last character is.
+        let comment = start == at - line.len() && is_comment(line);
+        if comment || !line.ends_with(b"\\\n") {
+            lines.push(&body[start..at]);
+            start = at;
+        }
+    }
+    if start < at {
+        lines.push(&body[start..at]);
+    }
+    lines
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"#")
+}

@@ -1,0 +1,156 @@
+//! Clients, as far as their text says who they are (PURE).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::host::known_hosts;
+
+/// Whom a client's text means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// Everybody.
+    World,
+    /// An address, or all of a network.
+    Network(Network),
+    /// A host, by its name.
+    Name(String),
+    /// Hosts whose names fit a pattern.
+    Pattern(String),
+    /// A netgroup of NIS, with its `@`.
+    Netgroup(String),
+}
+
+/// A network: an address whose host bits are zero, and how many bits are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Network {
+    /// The network of `address` with so many bits; None if it has not as many.
+    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+        let address = match address {
+            IpAddr::V4(v4) if prefix <= 32 => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask))
+            }
+            IpAddr::V6(v6) if prefix <= 128 => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask))
+            }
+            _ => return None,
+        };
+        Some(Self { address, prefix })
+    }
+
+    /// Its first address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    fn contains(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && Self::new(other.address, self.prefix).as_ref() == Some(self)
+    }
+}
+
+/// How many bits a mask such as `255.255.255.0` leaves to the network; None if they don't all come first.
+pub fn mask_bits(mask: Ipv4Addr) -> Option<u8> {
+    let bits = mask.to_bits();
+    let ones = bits.leading_ones();
+    (bits.count_ones() == ones)
+        .then_some(ones)
+        .and_then(|ones| u8::try_from(ones).ok())
+}
+
+impl Client {
+    /// Whom exportfs takes a text for; what it can't read is a name, which nobody has.
+    pub fn of(text: &str) -> Self {
+        if matches!(text, "" | "*" | "<world>") {
+            return Self::World;
+        }
+        if text.starts_with('@') {
+            return Self::Netgroup(text.to_owned());
+        }
+        // Whichever comes first makes it a pattern or a network.
+        match text.find(['*', '?', '[', '/']).map(|at| &text[at..=at]) {
+            Some("/") => network(text).map_or_else(|| Self::Name(text.to_lowercase()), Self::Network),
+            Some(_) => Self::Pattern(text.to_lowercase()),
+            None => match text.parse() {
+                Ok(address) => {
+                    let bits = if matches!(address, IpAddr::V4(_)) { 32 } else { 128 };
+                    Network::new(address, bits).map_or_else(|| Self::Name(text.to_lowercase()), Self::Network)
+                }
+                Err(_) => Self::Name(text.to_lowercase()),
+            },
+        }
+    }
+
+    /// Whether there may be a host that both mean. Names and addresses are not looked up.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::World, _) | (_, Self::World) => true,
+            (Self::Network(one), Self::Network(two)) => one.contains(two) || two.contains(one),
+            (Self::Pattern(pattern), Self::Name(name)) | (Self::Name(name), Self::Pattern(pattern)) => {
+                known_hosts::matches(pattern, name)
+            }
+            _ => self == other,
+        }
+    }
+}
+
+/// `ADDRESS/PREFIX` or `ADDRESS/MASK`.
+fn network(text: &str) -> Option<Network> {
+    let (address, bits) = text.split_once('/')?;
+    let address = address.parse().ok()?;
+    let bits = match bits.parse::<Ipv4Addr>() {
+        Ok(mask) => mask_bits(mask)?,
+        Err(_) => bits.parse().ok()?,
+    };
+    Network::new(address, bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_host_is_known_however_it_is_written() {
+        for (one, two, same, overlap) in [
+            ("*", "<world>", true, true),
+            ("10.0.0.0/24", "10.0.0.0/255.255.255.0", true, true),
+            ("10.0.0.5/24", "10.0.0.0/24", true, true),
+            ("10.0.0.5", "10.0.0.5/32", true, true),
+            ("10.0.0.5", "10.0.0.0/24", false, true),
+            ("10.0.1.5", "10.0.0.0/24", false, false),
+            ("10.0.0.0/16", "10.0.3.0/24", false, true),
+            ("0.0.0.0/0", "10.0.3.0/24", false, true),
+            ("0.0.0.0/0", "fd00::1", false, false),
+            ("fd00::1", "fd00:0:0::1", true, true),
+            ("fd00::/64", "fd00::1", false, true),
+            ("fd00::/64", "fd00:0:0:1::1", false, false),
+            ("Node1", "node1", true, true),
+            ("*.example.org", "a.b.example.org", false, true),
+            ("node?", "node12", false, false),
+            ("@nodes", "@nodes", true, true),
+            ("@nodes", "10.0.0.1", false, false),
+            ("*", "@nodes", false, true),
+            ("10.0.0.1/33", "10.0.0.1", false, false),
+            ("10.0.0.1/255.0.255.0", "10.0.0.1", false, false),
+            ("10.0.0.*", "10.0.0.1", false, false),
+        ] {
+            let (a, b) = (Client::of(one), Client::of(two));
+            assert_eq!(
+                (a == b, a.overlaps(&b), b.overlaps(&a)),
+                (same, overlap, overlap),
+                "{one} and {two}"
+            );
+        }
+    }
+}

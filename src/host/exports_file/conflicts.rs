@@ -1,0 +1,224 @@
+//! What of others' lines stands against ours, and the traps that they have stepped into (PURE).
+
+use std::fmt;
+
+use super::client::Client;
+use super::lexer::{self, Entry, Origin, Reading};
+use super::options::Meaning;
+use super::values::looks_like_address;
+use super::{Wanted, block, plain, with};
+
+/// A line of another's that matters to an export of ours, or to those who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The file's name.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What it says.
+    pub text: String,
+    /// What is to be done about it.
+    pub gravity: Gravity,
+    /// What is wrong with it: a clause.
+    pub why: String,
+}
+
+/// What is to be done about a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// With it, exportfs would not make of our line what it says: nothing may be written.
+    Stops,
+    /// It is to be shown, and nothing more.
+    Reported,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.file, self.line, self.why, self.text)
+    }
+}
+
+/// What stands against `wanted` in the files that exportfs reads, each with its name. The first of them is the one that
+/// has nfsprov's block, or will have it.
+pub fn conflicts(files: &[(String, Vec<u8>)], wanted: &Wanted) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    for (at, (name, bytes)) in files.iter().enumerate() {
+        let file = File {
+            name,
+            bytes,
+            reading: lexer::read(bytes),
+            own: match at {
+                0 => block::find(bytes).ok().flatten().map(|block| block.lines),
+                _ => None,
+            }
+            .unwrap_or_default(),
+        };
+        file.others(wanted, &mut found);
+        if at == 0 {
+            file.hides(wanted, &mut found);
+        }
+        file.ends(&mut found);
+    }
+    found
+}
+
+struct File<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    reading: Reading,
+    /// The lines of nfsprov's block.
+    own: std::ops::Range<usize>,
+}
+
+impl File<'_> {
+    fn conflict(&self, line: usize, gravity: Gravity, why: String) -> Conflict {
+        let text = self
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .nth(line - 1)
+            .unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        Conflict {
+            file: self.name.to_owned(),
+            line,
+            text: text.trim().to_owned(),
+            gravity,
+            why,
+        }
+    }
+
+    /// Entries for the same directory, and those that are not what they look like.
+    fn others(&self, wanted: &Wanted, found: &mut Vec<Conflict>) {
+        let mut add = |entry: &Entry, gravity, why: String| {
+            let conflict = self.conflict(entry.line, gravity, why);
+            if !found.contains(&conflict) {
+                found.push(conflict);
+            }
+        };
+        let others = self
+            .reading
+            .entries
+            .iter()
+            .filter(|entry| !self.own.contains(&entry.line));
+        for entry in others {
+            let path = plain(&entry.path);
+            let shown = String::from_utf8_lossy(&path);
+            let client = Client::of(&entry.client);
+            // What an open quotation has swallowed is told as that.
+            let swallowed = self.reading.unclosed.is_some_and(|line| line <= entry.line);
+            if let Some(trap) = trap(entry, &client).filter(|_| !swallowed) {
+                add(entry, Gravity::Reported, trap);
+            }
+            if path != wanted.path.as_bytes() {
+                let inside = wanted.path.as_bytes().starts_with(&[&path[..], b"/"].concat()) || path == b"/";
+                if Meaning::in_file(&entry.options).is_ok_and(|meaning| meaning.is_root()) && !inside {
+                    let why = format!(
+                        "{shown} is the root of what NFSv4 clients see (fsid=0), and {} is not in it",
+                        wanted.path
+                    );
+                    add(entry, Gravity::Reported, why);
+                }
+                continue;
+            }
+            let clients = wanted.each_client();
+            if let Some(same) = clients.iter().find(|text| Client::of(text) == client) {
+                let why =
+                    format!("it exports {shown} to {same} already, and exportfs takes whichever line comes first");
+                add(entry, Gravity::Stops, why);
+            } else if let Some(both) = clients.iter().find(|text| Client::of(text).overlaps(&client)) {
+                let why = format!(
+                    "it exports {shown} to {}, which {both} overlaps: hosts of both get the options of one",
+                    entry.client
+                );
+                add(entry, Gravity::Reported, why);
+            }
+        }
+    }
+
+    /// Whether exportfs would read our line in this file as it is meant, and others' as before.
+    fn hides(&self, wanted: &Wanted, found: &mut Vec<Conflict>) {
+        let Ok(candidate) = with(self.bytes, wanted) else {
+            return;
+        };
+        let Ok(Some(block)) = block::find(&candidate) else {
+            return;
+        };
+        let reading = lexer::read(&candidate);
+        let ours = |entry: &&Entry| block.lines.contains(&entry.line) && plain(&entry.path) == wanted.path.as_bytes();
+        let read: Vec<&str> = reading
+            .entries
+            .iter()
+            .filter(ours)
+            .map(|entry| entry.client.as_str())
+            .collect();
+        let clients = wanted.each_client();
+        let whole = read.len() == clients.len() && clients.iter().all(|client| read.contains(client));
+        let rest = |reading: &Reading, own: &std::ops::Range<usize>| -> Vec<(Vec<u8>, String, String)> {
+            let others = reading.entries.iter().filter(|entry| !own.contains(&entry.line));
+            let others = others.map(|entry| (entry.path.clone(), entry.client.clone(), entry.options.clone()));
+            others.collect()
+        };
+        let kept = rest(&reading, &block.lines) == rest(&self.reading, &self.own);
+        if whole && kept {
+            return;
+        }
+        let before = |line: &usize| *line < block.lines.start;
+        let stopped = reading.stopped.filter(|(line, _)| before(line));
+        let (line, why) = match (reading.unclosed.filter(before), stopped) {
+            (Some(line), _) => (
+                line,
+                "a quotation mark without its second one, which takes nfsprov's lines into the quotation".to_owned(),
+            ),
+            (None, Some((line, why))) => (
+                line,
+                format!("exportfs reads nothing after it, nor nfsprov's lines: {why}"),
+            ),
+            (None, None) => (
+                block.lines.start.saturating_sub(1).max(1),
+                "it goes on into nfsprov's lines".to_owned(),
+            ),
+        };
+        found.push(self.conflict(line, Gravity::Stops, why));
+    }
+
+    /// What makes exportfs leave the rest of the file out, where that has not been said yet.
+    fn ends(&self, found: &mut Vec<Conflict>) {
+        let said = |found: &[Conflict], line| {
+            let mut stops = found.iter().filter(|conflict| conflict.gravity == Gravity::Stops);
+            stops.any(|conflict| conflict.file == self.name && conflict.line == line)
+        };
+        if let Some(line) = self.reading.unclosed.filter(|line| !said(found, *line)) {
+            let why = "a quotation mark without its second one, which takes the rest of the file into the quotation";
+            found.push(self.conflict(line, Gravity::Reported, why.to_owned()));
+        }
+        if let Some((line, why)) = &self.reading.stopped
+            && !said(found, *line)
+        {
+            let why = format!("exportfs reads nothing after it: {why}");
+            found.push(self.conflict(*line, Gravity::Reported, why));
+        }
+    }
+}
+
+/// What an entry is that its writer hardly meant.
+fn trap(entry: &Entry, client: &Client) -> Option<String> {
+    let shown = String::from_utf8_lossy(&entry.path);
+    let text = &entry.client;
+    if entry.path.starts_with("\u{feff}".as_bytes()) {
+        return Some("a byte order mark before the directory, which exportfs takes for a part of it".to_owned());
+    }
+    if !entry.path.starts_with(b"/") {
+        return Some(format!("{shown:?} is no absolute path, so exportfs exports nothing"));
+    }
+    match (entry.origin, client) {
+        (Origin::OptionsAlone, _) => Some(format!("a space before the ( exports {shown} to the whole world")),
+        (Origin::Nothing, _) => Some(format!("without a client, {shown} is exported to the whole world")),
+        (Origin::Written, Client::Pattern(pattern)) if looks_like_address(pattern) => Some(format!(
+            "exportfs takes {text} for a pattern of names, which no address fits"
+        )),
+        (Origin::Written, Client::Name(_)) if text.contains('/') => {
+            Some(format!("exportfs can't read the network {text} and leaves it out"))
+        }
+        _ => None,
+    }
+}

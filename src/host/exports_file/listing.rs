@@ -1,0 +1,340 @@
+//! What `exportfs -s` lists, and how far that is what was meant (PURE).
+
+use super::Wanted;
+use super::client::Client;
+use super::options::Meaning;
+
+/// A directory exported to a client.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// The directory.
+    pub path: String,
+    /// The client.
+    pub client: String,
+    /// Its options, without parentheses.
+    pub options: String,
+}
+
+impl Listed {
+    fn is_for(&self, client: &Client) -> bool {
+        Client::of(&self.client) == *client
+    }
+
+    fn is_where(&self, other: &Self) -> bool {
+        self.path == other.path && self.is_for(&Client::of(&other.client))
+    }
+}
+
+/// Reads what `exportfs -s` has written. A line that is none of its own is kept as a path without client.
+pub fn listing(text: &str) -> Vec<Listed> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let read = || {
+                let (path, rest) = line.split_once([' ', '\t'])?;
+                let (client, options) = rest.trim_start().split_once('(')?;
+                Some(Listed {
+                    path: unescaped(path),
+                    // exportfs -v has another word for it.
+                    client: client.replace("<world>", "*"),
+                    options: options.strip_suffix(')')?.to_owned(),
+                })
+            };
+            read().unwrap_or_else(|| Listed {
+                path: line.to_owned(),
+                client: String::new(),
+                options: String::new(),
+            })
+        })
+        .collect()
+}
+
+/// Undoes the `\040` of a path.
+fn unescaped(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..3).filter(|_| *first == b'\\');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// How nfsprov's own lines change: `was` is what they said of the directory before ([`super::ours`]). A clause each.
+pub fn drift(was: &[Listed], wanted: &Wanted) -> Vec<String> {
+    let clients = wanted.each_client();
+    let known: Vec<(&Listed, Client)> = was.iter().map(|entry| (entry, Client::of(&entry.client))).collect();
+    let mut drift = Vec::new();
+    for text in &clients {
+        let client = Client::of(text);
+        match known.iter().find(|(_, known)| *known == client) {
+            None => drift.push(format!("added {text}")),
+            Some((entry, _)) if entry.options != wanted.options => {
+                drift.push(format!("{} instead of {} for {text}", wanted.options, entry.options));
+            }
+            Some(_) => {}
+        }
+    }
+    for (at, (entry, client)) in known.iter().enumerate() {
+        let wanted = clients.iter().any(|text| Client::of(text) == *client);
+        if !wanted || known[..at].iter().any(|(_, earlier)| earlier == client) {
+            drift.push(format!("dropped {}", entry.client));
+        }
+    }
+    drift
+}
+
+/// What of `after` is not what was meant, a sentence each: `wanted` not in force as it was written (or, with None, still
+/// in force), and anything of others changed, gone or new. `before` is what was listed before the change, and `was`
+/// what nfsprov's block said then of the directory ([`super::ours`]).
+pub fn differences(before: &[Listed], after: &[Listed], was: &[Listed], wanted: Option<&Wanted>) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut rest: Vec<&Listed> = after.iter().collect();
+    let mut others: Vec<&Listed> = before.iter().collect();
+    let old: Vec<&str> = was.iter().map(|own| own.client.as_str()).collect();
+    if let Some(own) = was.first() {
+        claim(&own.path, &old, &mut others, &[]);
+    }
+    if let Some(wanted) = wanted {
+        own(wanted, &mut others, &mut rest, &mut differences);
+    }
+    // What is the same is settled first, so that one of two entries for a client can't stand for the other.
+    others.retain(|entry| match rest.iter().position(|now| now == entry) {
+        Some(at) => {
+            rest.remove(at);
+            false
+        }
+        None => true,
+    });
+    for entry in others {
+        let Listed { path, client, options } = entry;
+        match rest.iter().position(|now| now.is_where(entry)) {
+            Some(at) => {
+                let now = &rest.remove(at).options;
+                differences.push(format!(
+                    "{path} was exported to {client} with {options} and now is with {now}, which is another's line"
+                ));
+            }
+            None => differences.push(format!(
+                "{path} is no longer exported to {client}, which is another's line"
+            )),
+        }
+    }
+    for entry in rest {
+        let Listed { path, client, options } = entry;
+        let own = wanted.is_some_and(|wanted| wanted.path == *path);
+        differences.push(match (own, was.iter().any(|old| old.is_where(entry))) {
+            (_, true) => format!("{path} is still exported to {client}"),
+            (true, false) => format!("{path} is exported to {client}, too, with {options}"),
+            (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
+        });
+    }
+    differences
+}
+
+/// Takes what `wanted` says out of `rest` and says what is missing or otherwise.
+fn own(wanted: &Wanted, others: &mut Vec<&Listed>, rest: &mut Vec<&Listed>, differences: &mut Vec<String>) {
+    let path = &wanted.path;
+    // Checked before it was written.
+    let Ok(meaning) = Meaning::in_file(&wanted.options) else {
+        differences.push(format!("the options {} cannot be read", wanted.options));
+        return;
+    };
+    for (text, found) in claim(path, &wanted.each_client(), rest, others) {
+        let client = Client::of(text);
+        let Some(found) = found else {
+            differences.push(match client {
+                Client::Name(_) => format!(
+                    "{path} is not exported to {text}: exportfs leaves out a host whose name it can't look up, or whose \
+                     address is another client's already"
+                ),
+                _ => format!("{path} is not exported to {text}"),
+            });
+            continue;
+        };
+        let otherwise = meaning.differences(&Meaning::in_listing(&found.options));
+        differences.extend(
+            otherwise
+                .into_iter()
+                .map(|clause| format!("{path} for {text}: {clause}")),
+        );
+        // Another's for the same client would be the same entry.
+        others.retain(|entry| entry.path != *path || !entry.is_for(&client));
+    }
+}
+
+/// Takes the entry of each client out of `rest`. exportfs lists a host by its canonical name: so next come names that
+/// begin alike, then any host that is not one of `others`.
+fn claim<'a, 'l>(
+    path: &str,
+    clients: &[&'a str],
+    rest: &mut Vec<&'l Listed>,
+    others: &[&Listed],
+) -> Vec<(&'a str, Option<&'l Listed>)> {
+    let begins = |long: &str, short: &str| {
+        let long = long.to_lowercase();
+        long.strip_prefix(&short.to_lowercase())
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let is_name = |text: &str| matches!(Client::of(text), Client::Name(_));
+    let fits = |round: usize, text: &str, entry: &Listed| match round {
+        0 => entry.is_for(&Client::of(text)),
+        _ if !is_name(text) || !is_name(&entry.client) || others.contains(&entry) => false,
+        1 => begins(&entry.client, text),
+        _ => true,
+    };
+    let mut claimed: Vec<(&str, Option<&Listed>)> = clients.iter().map(|text| (*text, None)).collect();
+    for round in 0..3 {
+        for (text, found) in claimed.iter_mut().filter(|(_, found)| found.is_none()) {
+            let place = rest
+                .iter()
+                .position(|entry| entry.path == path && fits(round, text, entry));
+            *found = place.map(|place| rest.remove(place));
+        }
+    }
+    claimed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::exports_file::{ours, with};
+
+    fn wanted(clients: &[&str]) -> Wanted {
+        Wanted {
+            path: "/nfsdata".into(),
+            clients: clients.iter().map(|client| (*client).to_owned()).collect(),
+            options: "rw,sync,no_subtree_check,no_root_squash".into(),
+        }
+    }
+
+    /// What exportfs 2.6.2 lists, for a line of another's and one of ours.
+    const LISTED: &str =
+        "/srv  10.0.0.0/24(sync,wdelay,hide,no_subtree_check,sec=sys,ro,secure,root_squash,no_all_squash)
+/nfsdata  10.0.0.7(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash,no_all_squash)
+/nfsdata  node1.lab(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash,no_all_squash)
+";
+
+    #[test]
+    fn a_listing_is_read() {
+        let text = "/a\\040b  *(ro,sec=sys)\n/c \t<world>(rw)\n/d\\134  node1(rw)\nnonsense\n\n";
+        let listed: Vec<(String, String, String)> = listing(text)
+            .into_iter()
+            .map(|l| (l.path, l.client, l.options))
+            .collect();
+        let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+        assert_eq!(
+            listed,
+            [
+                row("/a b", "*", "ro,sec=sys"),
+                row("/c", "*", "rw"),
+                row("/d\\", "node1", "rw"),
+                row("nonsense", "", "")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_listed_is_held_against_what_was_meant() {
+        let before = listing(LISTED.lines().next().unwrap());
+        let both = wanted(&["10.0.0.7", "node1"]);
+        let check = |after: &str, wanted: &Wanted| differences(&before, &listing(after), &[], Some(wanted));
+        assert_eq!(check(LISTED, &both), [""; 0]);
+        for (after, clients, parts) in [
+            // A host that can't be looked up, and one that another has already.
+            (
+                LISTED,
+                &["10.0.0.7", "node1", "node9"][..],
+                &["/nfsdata is not exported to node9: exportfs leaves out"][..],
+            ),
+            (
+                LISTED,
+                &["10.0.0.7", "node1", "10.0.0.9"],
+                &["/nfsdata is not exported to 10.0.0.9"],
+            ),
+            (LISTED, &["10.0.0.7"], &["/nfsdata is exported to node1.lab, too"]),
+            (LISTED, &["10.0.0.7", "alias"], &[]),
+            (LISTED, &["10.0.0.7/32", "node1.lab"], &[]),
+            (
+                &LISTED.replace(",no_root_squash", ",root_squash"),
+                &["10.0.0.7", "node1"],
+                &[
+                    "/nfsdata for 10.0.0.7: root_squash is in force instead of no_root_squash",
+                    "/nfsdata for node1: root_squash is in force instead of no_root_squash",
+                ],
+            ),
+            // The whole world, by whatever mistake.
+            (
+                &format!("{LISTED}/nfsdata  *(sync,ro)\n"),
+                &["10.0.0.7", "node1"],
+                &["/nfsdata is exported to *, too, with sync,ro"],
+            ),
+            // Others'.
+            (
+                &LISTED.replace("ro,secure", "rw,secure"),
+                &["10.0.0.7", "node1"],
+                &["/srv was exported to 10.0.0.0/24 with"],
+            ),
+            (
+                &LISTED.replace("/srv", "/srw"),
+                &["10.0.0.7", "node1"],
+                &[
+                    "/srv is no longer exported to 10.0.0.0/24",
+                    "/srw is exported to 10.0.0.0/24 with",
+                ],
+            ),
+            (
+                "",
+                &["10.0.0.7"],
+                &["/nfsdata is not exported to 10.0.0.7", "/srv is no longer exported"],
+            ),
+        ] {
+            let found = check(after, &wanted(clients));
+            assert_eq!(found.len(), parts.len(), "{found:#?}");
+            for (said, part) in found.iter().zip(parts) {
+                assert!(said.starts_with(part), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_ours_may_change_and_go() {
+        let was = ours(&with(b"", &wanted(&["10.0.0.7", "node1"])).unwrap(), "/nfsdata")
+            .unwrap()
+            .unwrap();
+        let before = listing(LISTED);
+        // node1 is listed by its canonical name, which is told apart from others' by the block alone.
+        let fewer: String = LISTED
+            .lines()
+            .filter(|line| !line.contains("node1"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let one = wanted(&["10.0.0.7"]);
+        assert_eq!(differences(&before, &listing(&fewer), &was, Some(&one)), [""; 0]);
+        assert_eq!(
+            differences(&before, &before, &was, Some(&wanted(&["10.0.0.7", "node1"]))),
+            [""; 0]
+        );
+        // Taken out altogether.
+        let none = listing(LISTED.lines().next().unwrap());
+        assert_eq!(differences(&before, &none, &was, None), [""; 0]);
+        let left = differences(&before, &listing(&fewer), &was, None);
+        assert_eq!(left, ["/nfsdata is still exported to 10.0.0.7"]);
+        // A network is listed as it was written, whatever mask that was.
+        let mask = "/nfsdata  10.0.0.0/255.255.255.0(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash,no_all_squash)";
+        assert_eq!(
+            differences(&[], &listing(mask), &[], Some(&wanted(&["10.0.0.0/24"]))),
+            [""; 0]
+        );
+    }
+}

@@ -1,0 +1,149 @@
+# Reads all that nfsprov wants to know of a host, and changes nothing. Set before: $exports, $directory, $servers.
+
+# Each fact is a line "@NAME LENGTH", that many bytes, and a newline.
+fact() {
+    printf '@%s %d\n%s\n' "$1" "$(printf '%s' "$2" | wc -c)" "$2"
+}
+file() {
+    [ -f "$2" ] && [ -r "$2" ] || return 0
+    length=$(($(wc -c <"$2")))
+    printf '@%s %d\n' "$1" "$length"
+    head -c "$length" "$2"
+    echo
+}
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+# What hangs is a fact that is missing, not a host that is lost.
+soon() {
+    if has timeout; then timeout 10 "$@" 2>/dev/null; else "$@" 2>/dev/null; fi
+}
+
+fact uid "$(id -u)"
+fact clock "$(date +%s)"
+fact hostname "$(uname -n)"
+fact kernel "$(uname -r)"
+if [ -f /etc/os-release ]; then file os-release /etc/os-release; else file os-release /usr/lib/os-release; fi
+
+managers=
+for name in apt-get dnf yum zypper apk pacman; do
+    if has "$name"; then managers="$managers $name"; fi
+done
+fact managers "$managers"
+names='nfs-kernel-server nfs-common nfs-utils nfs-client rpcbind'
+case $managers in
+*apt-get*) packages=$(dpkg-query --show --showformat '${Package} ${db:Status-Status}\n' $names 2>/dev/null | sed -n 's/ installed$//p') ;;
+*dnf* | *yum* | *zypper*) packages=$(rpm --query --queryformat '%{NAME}\n' $names 2>/dev/null | grep -v ' ') ;;
+*apk*) packages=$(apk info --installed $names 2>/dev/null) ;;
+*pacman*) packages=$(pacman --query --quiet $names 2>/dev/null) ;;
+*) packages= ;;
+esac
+fact packages "$packages"
+
+units='rpcbind nfs-server nfs-kernel-server nfs rpc-statd rpc.statd firewalld'
+if [ -d /run/systemd/system ]; then
+    fact init systemd
+    for unit in $units; do
+        # One call for all would tell an alias by its other name alone.
+        state=$(systemctl show --property LoadState --property ActiveState --property UnitFileState "$unit.service" 2>/dev/null)
+        fact unit "$unit $(printf %s "$state" | tr '\n' ' ')"
+    done
+elif has rc-service; then
+    fact init openrc
+    for unit in $units; do
+        load=not-found active=inactive enabled=disabled
+        if rc-service --exists "$unit" 2>/dev/null; then load=loaded; fi
+        if rc-service "$unit" status >/dev/null 2>&1; then active=active; fi
+        if rc-update show default 2>/dev/null | grep -qw "$unit"; then enabled=enabled; fi
+        fact unit "$unit LoadState=$load ActiveState=$active UnitFileState=$enabled"
+    done
+else
+    fact init "$(tr '\0' ' ' </proc/1/cmdline 2>/dev/null)"
+fi
+
+kernel_has() {
+    if grep -qw "$1" /proc/filesystems; then
+        echo yes
+    elif has modprobe && modprobe --dry-run --quiet "$1" 2>/dev/null; then
+        echo module
+    else
+        echo no
+    fi
+}
+fact nfsd "$(kernel_has nfsd)"
+fact nfs "$(kernel_has nfs)"
+fact threads "$(cat /proc/fs/nfsd/threads 2>/dev/null)"
+fact versions "$(cat /proc/fs/nfsd/versions 2>/dev/null)"
+fact listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep ' 0A ')"
+if has rpcinfo; then fact rpc "$(soon rpcinfo -p)"; fi
+
+# An exports file that is a link stays one: what it leads to is edited.
+if [ -n "$exports" ]; then
+    real=$(readlink -f "$exports" 2>/dev/null) || real=$exports
+    fact exports-path "$real"
+    if [ -e "$real" ]; then
+        fact exports-checksum "$(cksum <"$real")"
+        file exports "$real"
+    fi
+    file exports-backup "$real.nfsprov-before"
+    for other in /etc/exports /etc/exports.d/*.exports; do
+        if [ -f "$other" ] && [ "$(readlink -f "$other")" != "$real" ]; then
+            fact other-path "$other"
+            file other "$other"
+        fi
+    done
+    if has exportfs; then fact listing "$(soon exportfs -s)"; fi
+    file nfs.conf /etc/nfs.conf
+    if [ -f /etc/nfs.conf ]; then fact nfs.conf-checksum "$(cksum </etc/nfs.conf)"; fi
+    for other in /etc/nfs.conf.d/*.conf; do
+        file nfs.conf-part "$other"
+    done
+fi
+
+if [ -n "$directory" ]; then
+    if [ -L "$directory" ]; then
+        fact directory "link $(readlink -f "$directory")"
+    elif [ -d "$directory" ]; then
+        fact directory "directory $(stat -c '%a %u %g %U %G' "$directory")"
+    elif [ -e "$directory" ]; then
+        fact directory other
+    else
+        fact directory none
+    fi
+    above=$directory
+    until [ -d "$above" ]; do
+        above=${above%/*}
+        above=${above:-/}
+    done
+    fact above "$above"
+    fact filesystem "$(stat -f -c %T "$above" 2>/dev/null)"
+fi
+
+if has firewall-cmd && [ "$(soon firewall-cmd --state)" = running ]; then
+    fact firewalld "$(soon firewall-cmd --list-services)"
+    fact firewalld-permanent "$(soon firewall-cmd --permanent --list-services)"
+elif has ufw && soon ufw status | grep -q '^Status: active'; then
+    fact ufw "$(soon ufw status)"
+elif has nft && soon nft list ruleset | grep 'hook input' | grep -q -e 'policy drop' -e 'policy reject'; then
+    fact filter nftables
+elif has iptables && soon iptables -S INPUT | grep -q -e '^-P INPUT DROP' -e '-j DROP' -e '-j REJECT'; then
+    fact filter iptables
+fi
+if has getenforce; then
+    fact selinux "$(getenforce)"
+    fact booleans "$(getsebool nfs_export_all_rw virt_use_nfs 2>/dev/null)"
+fi
+
+if has ip; then
+    fact addresses "$(ip -o addr show scope global 2>/dev/null | awk '{ print $4 }')"
+    # Under which of its names this host finds the server, and from which address it speaks to it.
+    for server in $servers; do
+        case $server in
+        *[!0-9.]*) found=$(soon getent ahosts "$server" | awk '{ print $1; exit }') ;;
+        *) found=$server ;;
+        esac
+        if [ -n "$found" ]; then
+            fact route "$server $found $(ip -o route get "$found" 2>/dev/null | sed -n 's/.* src \([^ ]*\).*/\1/p')"
+        fi
+    done
+fi

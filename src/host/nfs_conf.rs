@@ -1,0 +1,99 @@
+//! `/etc/nfs.conf`: nfsprov's settings stand in a block of their own at its end (PURE).
+//!
+//! Of two settings of the same name nfs-utils takes the first, so what somebody else wrote is never overruled.
+
+/// Where it is.
+pub const PATH: &str = "/etc/nfs.conf";
+
+/// The port that mountd is given where a firewall must know it; the one that firewalld's service `mountd` means.
+pub const PINNED_MOUNTD: &str = "20048";
+
+const BEGIN: &[u8] = b"# nfsprov: what stands here is nfsprov's\n";
+const END: &[u8] = b"# nfsprov: end\n";
+
+/// A setting's value, as somebody wrote it.
+pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if let Some(rest) = line.strip_prefix('[') {
+            let name = rest.split([']', '"']).next().unwrap_or_default().trim();
+            inside = name.eq_ignore_ascii_case(section);
+        } else if inside
+            && let Some((name, value)) = line.split_once('=')
+            && name.trim().eq_ignore_ascii_case(key)
+        {
+            return Some(value.trim().to_owned());
+        }
+    }
+    None
+}
+
+/// What a truth value means: `y` or `n`; any other value means itself.
+pub fn means(value: &str) -> &str {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "y" | "yes" | "on" => "y",
+        "0" | "f" | "false" | "n" | "no" | "off" => "n",
+        _ => value,
+    }
+}
+
+/// The text without nfsprov's block.
+pub fn without(text: &[u8]) -> Vec<u8> {
+    let find = |part: &[u8], from: usize| {
+        let rest = text.get(from..)?;
+        let at = rest.windows(part.len()).position(|window| window == part)?;
+        Some(from + at)
+    };
+    match find(BEGIN, 0).and_then(|begin| Some((begin, find(END, begin)? + END.len()))) {
+        Some((begin, end)) => {
+            // The line break that came with the block.
+            let begin = begin.saturating_sub(1);
+            [&text[..begin], &text[end..]].concat()
+        }
+        None => text.to_vec(),
+    }
+}
+
+/// The text, which has no block, with one of these settings, each a section, a key and a value; none without settings.
+pub fn with(text: &[u8], settings: &[(&str, &str, &str)]) -> Vec<u8> {
+    if settings.is_empty() {
+        return text.to_vec();
+    }
+    let lines = settings
+        .iter()
+        .map(|(section, key, value)| format!("[{section}]\n{key}={value}\n"));
+    let lines: String = lines.collect();
+    let gap: &[u8] = if text.is_empty() { b"" } else { b"\n" };
+    [text, gap, BEGIN, lines.as_bytes(), END].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIANS: &[u8] = b"[general]\npipefs-directory=/run/rpc_pipefs\n\n[nfsd]\n# debug=0\n# vers3=y\nvers4 = yes\n\n[mountd]\nmanage-gids=y\n";
+
+    #[test]
+    fn settings_are_read_as_nfs_utils_does() {
+        assert_eq!(get(DEBIANS, "mountd", "manage-gids").as_deref(), Some("y"));
+        assert_eq!(get(DEBIANS, "NFSD", "Vers4").as_deref(), Some("yes"));
+        assert_eq!(get(DEBIANS, "nfsd", "vers3"), None, "a comment is none");
+        assert_eq!(get(DEBIANS, "mountd", "port"), None);
+        assert_eq!((means("Yes"), means("0"), means("20048")), ("y", "n", "20048"));
+    }
+
+    #[test]
+    fn the_block_comes_and_goes_without_a_trace() {
+        let settings = [("nfsd", "vers3", "n"), ("mountd", "port", PINNED_MOUNTD)];
+        for original in [DEBIANS, b"", b"[nfsd]\n", b"\xff\n[a]\nb=c"] {
+            let text = with(original, &settings);
+            assert_eq!(get(&text, "nfsd", "vers3").as_deref(), Some("n"));
+            assert_eq!(get(&text, "mountd", "port").as_deref(), Some("20048"));
+            assert_eq!(without(&text), original);
+            assert_eq!(with(original, &[]), original);
+            let more = [&text[..], b"[statd]\nport=1\n"].concat();
+            assert_eq!(without(&more), [original, b"[statd]\nport=1\n"].concat());
+        }
+    }
+}

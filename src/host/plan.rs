@@ -1,0 +1,310 @@
+//! From a host's facts to what is to be done there, step by step (PURE).
+//!
+//! The plan that is shown is the plan that is carried out: each step that changes something holds the script that
+//! does so, makes sure of it, and takes it back if it can't.
+
+mod client;
+mod exports;
+mod server;
+mod services;
+mod teardown;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::distro::{self, Choice, Manager, OsRelease};
+use super::exports_file::{Listed, Wanted};
+use super::facts::{Facts, Support};
+use super::script::quote;
+
+pub use client::client;
+pub use server::{Server, Versions, server};
+pub use teardown::teardown;
+
+/// How long a step may go without a word.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long another installation is waited for.
+const WAIT_FOR_PACKAGES: Duration = Duration::from_secs(300);
+
+/// How long packages may go without a word: some are slow to set up.
+const PATIENCE_WITH_PACKAGES: Duration = Duration::from_secs(900);
+
+/// The status of a step's script that failed and took back what it had done.
+pub const TAKEN_BACK: u8 = 120;
+
+/// The status of a step's script that failed, and could not take everything back.
+pub const LEFT_HALF_DONE: u8 = 121;
+
+/// How far clocks may differ before files look as if they came from the future, in seconds.
+const CLOCKS_DIFFER: i64 = 60;
+
+/// The step after which a host has to be looked at again: packages bring files and services.
+pub const PACKAGES: &str = "packages";
+
+/// What is to be done on one host, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it is about, in a word.
+    pub name: &'static str,
+    /// What is to be done.
+    pub state: State,
+    /// What one should know about it.
+    pub warnings: Vec<String>,
+    /// The files that it changes.
+    pub files: Vec<FileChange>,
+}
+
+/// What is to be done in a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: it is as it should be.
+    Ok(String),
+    /// Nothing, because of this.
+    Skipped(String),
+    /// Something.
+    Change {
+        /// What.
+        why: String,
+        /// How.
+        action: Action,
+    },
+    /// It can't be done, and so nothing is done on this host.
+    Refused(String),
+}
+
+/// How something is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// By this script, which takes back what it can't finish.
+    Script {
+        /// The script.
+        text: String,
+        /// How long it may go without a word.
+        patience: Duration,
+    },
+    /// By one that tells what is exported before and after, and then, if that is right, by another.
+    Exports(Box<ExportsChange>),
+}
+
+/// A change of what is exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportsChange {
+    /// Changes the file, has it read, and prints what is exported then.
+    pub change: String,
+    /// Keeps the change.
+    pub keep: String,
+    /// Takes it back.
+    pub back: String,
+    /// What is exported before.
+    pub before: Vec<Listed>,
+    /// What nfsprov's block says of the directory before.
+    pub was: Vec<Listed>,
+    /// What should be exported after, if anything.
+    pub wanted: Option<Wanted>,
+}
+
+/// A file before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file.
+    pub path: String,
+    /// What it holds; None if it isn't there.
+    pub before: Option<Vec<u8>>,
+    /// What it will hold.
+    pub after: Vec<u8>,
+}
+
+impl Plan {
+    /// Whether anything is to be done.
+    pub fn changes(&self) -> bool {
+        let changes = |step: &Step| matches!(step.state, State::Change { .. });
+        self.steps.iter().any(changes)
+    }
+
+    /// Whether something stands in the way, so that nothing is done.
+    pub fn refused(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.state, State::Refused(_)))
+    }
+}
+
+impl Step {
+    fn new(name: &'static str, state: State) -> Self {
+        Self {
+            name,
+            state,
+            warnings: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    fn ok(name: &'static str, why: impl Into<String>) -> Self {
+        Self::new(name, State::Ok(why.into()))
+    }
+
+    fn skipped(name: &'static str, why: impl Into<String>) -> Self {
+        Self::new(name, State::Skipped(why.into()))
+    }
+
+    fn refused(name: &'static str, why: impl Into<String>) -> Self {
+        Self::new(name, State::Refused(why.into()))
+    }
+
+    fn change(name: &'static str, why: impl Into<String>, text: String) -> Self {
+        let action = Action::Script {
+            text,
+            patience: PATIENCE,
+        };
+        Self::new(
+            name,
+            State::Change {
+                why: why.into(),
+                action,
+            },
+        )
+    }
+
+    fn warning(mut self, warning: impl Into<String>) -> Self {
+        self.warnings.push(warning.into());
+        self
+    }
+}
+
+/// A script that does something, makes sure of it, and takes it back otherwise. It ends so even when the connection
+/// that it came by is cut.
+fn guarded(change: &str, verify: &str, undo: &str) -> String {
+    format!(
+        "trap '' HUP PIPE\n(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
+         (set -e\n{undo}\n)\n[ $? = 0 ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
+    )
+}
+
+/// Words of a shell's `printf` that give exactly these bytes.
+fn bytes(content: &[u8]) -> String {
+    let mut format = String::with_capacity(content.len() + 16);
+    for byte in content {
+        match byte {
+            b'%' => format.push_str("%%"),
+            b'\\' => format.push_str(r"\\"),
+            b'\n' | b'\t' | b' '..=b'~' => format.push(char::from(*byte)),
+            other => format.push_str(&format!(r"\{other:03o}")),
+        }
+    }
+    format!("printf {}", quote(&format))
+}
+
+/// A script that puts what `$file` shall hold beside it, as `$new`, with its mode, owner and label; a new file is for all
+/// to read.
+fn prepare(content: &[u8]) -> String {
+    format!(
+        "new=$(mktemp \"${{file%/*}}/.${{file##*/}}.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\n\
+         if [ -e \"$file\" ]; then cp -a \"$file\" \"$new\"; else chmod 644 \"$new\"; fi\n{} >\"$new\"\n\
+         sync \"$new\" 2>/dev/null || sync\n",
+        bytes(content),
+    )
+}
+
+/// Has that take its place, which is one step for whoever reads the file.
+const COMMIT: &str = "mv -f \"$new\" \"$file\"\nsync \"${file%/*}\" 2>/dev/null || sync\n";
+
+/// A script that fails unless `$file` is as it was when the facts were gathered: `checksum` is cksum(1)'s, and empty for
+/// a file that wasn't there.
+fn unchanged(checksum: &str) -> String {
+    format!(
+        "now=\n[ ! -e \"$file\" ] || now=$(cksum <\"$file\")\n\
+         [ \"$now\" = {} ] || {{ echo \"$file was changed by somebody else just now\" >&2; exit 1; }}\n",
+        quote(checksum)
+    )
+}
+
+/// What a host is: its distribution, unless something stands in the way of all that follows.
+fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
+    const NAME: &str = "system";
+    if facts.uid != Some(0) {
+        let why = "only root can do this: log in as root@HOST, or pass --sudo";
+        return (Step::refused(NAME, why), None);
+    }
+    let release = OsRelease::parse(&facts.os_release);
+    let has = |manager: &Manager| facts.managers.iter().any(|name| name == manager.program());
+    let managers: Vec<Manager> = Manager::ALL.into_iter().filter(has).collect();
+    let choice = match distro::of(&release, &managers) {
+        Ok(choice) => choice,
+        Err(error) => return (Step::refused(NAME, error.to_string()), None),
+    };
+    let mut step = Step::ok(NAME, release.name);
+    if let Some(guess) = &choice.guessed {
+        step = step.warning(guess.clone());
+    }
+    let apart = facts.clock.map_or(0, |clock| (clock - now).abs());
+    if apart > CLOCKS_DIFFER {
+        let direction = if facts.clock < Some(now) { "behind" } else { "ahead of" };
+        step = step.warning(format!(
+            "its clock is {apart} s {direction} this machine's; is a time service running?"
+        ));
+    }
+    (step, Some(choice))
+}
+
+/// The packages that a host needs.
+fn packages(facts: &Facts, choice: &Choice, wanted: &[&str]) -> Step {
+    let missing: Vec<&str> = wanted
+        .iter()
+        .copied()
+        .filter(|name| !facts.packages.contains(*name))
+        .collect();
+    if missing.is_empty() {
+        return Step::ok(PACKAGES, format!("{} installed", wanted.join(", ")));
+    }
+    let install = format!("(set +e\n{}\n)", choice.manager.install(&missing, WAIT_FOR_PACKAGES));
+    let verify: String = missing.iter().map(|name| choice.manager.query(name) + "\n").collect();
+    // What was installed stays when something after it fails: the next run goes on from there.
+    let text = guarded(&install, &verify, ":");
+    let action = Action::Script {
+        text,
+        patience: PATIENCE_WITH_PACKAGES,
+    };
+    let why = format!("install {}", missing.join(", "));
+    Step::new(PACKAGES, State::Change { why, action })
+}
+
+/// Whether the kernel can do its part. A module that is named may still refuse to load.
+fn kernel(facts: &Facts, support: Support, what: &str) -> Step {
+    const NAME: &str = "kernel";
+    match support {
+        Support::Yes => Step::ok(NAME, format!("{} has the NFS {what}", facts.kernel)),
+        Support::Module => Step::ok(NAME, format!("{} has a module for the NFS {what}", facts.kernel)),
+        Support::No => Step::refused(
+            NAME,
+            format!(
+                "the kernel has no NFS {what}: {} neither holds it nor finds its module; containers depend on the kernel below them",
+                facts.kernel
+            ),
+        ),
+    }
+}
+
+/// What SELinux must allow, where it is on.
+fn selinux(facts: &Facts, boolean: &str) -> Step {
+    const NAME: &str = "selinux";
+    match &facts.selinux {
+        None => Step::skipped(NAME, "not enforcing"),
+        Some(booleans) => match booleans.get(boolean) {
+            None => Step::skipped(NAME, format!("its policy has no {boolean}")),
+            Some(true) => Step::ok(NAME, format!("{boolean} is on")),
+            Some(false) => {
+                let verify = format!("getsebool {boolean} | grep -q 'on$'");
+                let set = |state: &str| format!("setsebool -P {boolean} {state}");
+                let text = guarded(&set("on"), &verify, &set("off"));
+                Step::change(NAME, format!("turn {boolean} on"), text)
+            }
+        },
+    }
+}

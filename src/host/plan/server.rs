@@ -1,0 +1,349 @@
+//! A server: what exports a directory.
+
+use super::exports::exports;
+use super::services::{SERVES, Service, needless, service};
+use super::{COMMIT, FileChange, Plan, State, Step, guarded, kernel, packages, prepare, selinux, system, unchanged};
+use crate::host::exports_file::Wanted;
+use crate::host::facts::{Directory, Facts, Firewall, Support};
+use crate::host::nfs_conf::{self, PINNED_MOUNTD};
+use crate::host::script::quote;
+
+/// What a server is to export, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The export.
+    pub wanted: Wanted,
+    /// The directory's mode, if it is to have one whatever it has now; a new one is for all to write.
+    pub mode: Option<u32>,
+    /// Its owner and group, as chown(1) takes them, likewise.
+    pub owner: Option<String>,
+    /// The NFS versions.
+    pub versions: Versions,
+}
+
+/// NFS versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// 3 and 4.
+    All,
+    /// 3 alone.
+    Three,
+    /// 4 alone, which needs no rpcbind.
+    Four,
+}
+
+/// A new directory's mode, where none is wanted: pods run as anybody.
+const OPEN: u32 = 0o777;
+
+/// What makes a host such a server, at the time `now`, in seconds since 1970.
+pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
+    let (system, choice) = system(facts, now);
+    let Some(choice) = choice else {
+        return Plan { steps: vec![system] };
+    };
+    let conf = conf(facts, server, choice.distro.server);
+    let (rpcbind, nfs) = (choice.distro.rpcbind, choice.distro.nfs);
+    let restart = stale(facts, server, &conf);
+    let steps = vec![
+        system,
+        packages(facts, &choice, &[choice.distro.server]),
+        // Its package may bring the module, so only what is installed already can be asked.
+        match facts.packages.contains(choice.distro.server) {
+            false if facts.nfsd == Support::No => needless("kernel", "seen once the packages are there"),
+            _ => kernel(facts, facts.nfsd, "server"),
+        },
+        directory(facts, server),
+        conf,
+        match server.versions {
+            Versions::Four => needless("rpcbind", "NFS 4 needs none"),
+            _ => service(
+                facts,
+                &Service {
+                    step: "rpcbind",
+                    names: rpcbind,
+                    restart: None,
+                    proof: "",
+                },
+            ),
+        },
+        service(
+            facts,
+            &Service {
+                step: "nfs-server",
+                names: nfs,
+                restart,
+                proof: SERVES,
+            },
+        ),
+        exports(facts, Some(&server.wanted), &server.wanted.path),
+        firewall(facts, server),
+        selinux(facts, "nfs_export_all_rw"),
+    ];
+    Plan { steps }
+}
+
+/// The directory. One that is there keeps its mode and owner unless others were asked for.
+fn directory(facts: &Facts, server: &Server) -> Step {
+    const NAME: &str = "directory";
+    let path = &server.wanted.path;
+    let quoted = quote(path);
+    match &facts.directory {
+        Directory::Link(to) => {
+            let why = format!("{path} is a link to {to}: export that, or nodes and server mean different places");
+            Step::refused(NAME, why)
+        }
+        Directory::Other => Step::refused(NAME, format!("{path} is there and is no directory")),
+        Directory::Missing => {
+            let mode = server.mode.unwrap_or(OPEN);
+            let mut change = format!("mkdir -p -- {quoted}\nchmod {mode:o} -- {quoted}\n");
+            if let Some(owner) = &server.owner {
+                change.push_str(&format!("chown -- {} {quoted}\n", quote(owner)));
+            }
+            let verify = format!("[ \"$(stat -c %a -- {quoted})\" = {mode:o} ]\n");
+            // What else was made for it goes too, but nothing that holds something.
+            let undo = format!(
+                "at={quoted}\nwhile [ \"$at\" != {} ] && rmdir -- \"$at\" 2>/dev/null; do at=${{at%/*}}; done\n[ ! -e {quoted} ]\n",
+                quote(facts.above.trim_end_matches('/'))
+            );
+            let owner = server.owner.as_ref().map(|owner| format!(" of {owner}"));
+            let why = format!("make {path}, mode {mode:04o}{}", owner.unwrap_or_default());
+            Step::change(NAME, why, guarded(&change, &verify, &undo))
+        }
+        Directory::There { mode, owner } => there(path, *mode, owner, server),
+    }
+}
+
+fn there(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
+    const NAME: &str = "directory";
+    let quoted = quote(path);
+    let [uid, gid, user, group] = owner;
+    let (mut change, mut undo, mut what) = (String::new(), String::new(), Vec::new());
+    if let Some(wanted) = server.owner.as_ref().filter(|wanted| !is_owner(wanted, owner)) {
+        change.push_str(&format!("chown -- {} {quoted}\n", quote(wanted)));
+        undo.push_str(&format!("chown -- {uid}:{gid} {quoted}\n"));
+        what.push(format!("owner {user}:{group} becomes {wanted}"));
+    }
+    // After the owner, for chown takes set-user-id and set-group-id away.
+    if let Some(wanted) = server.mode.filter(|wanted| *wanted != mode || !change.is_empty()) {
+        change.push_str(&format!("chmod {wanted:o} -- {quoted}\n"));
+        undo.push_str(&format!("chmod {mode:o} -- {quoted}\n"));
+        if wanted != mode {
+            what.push(format!("mode {mode:04o} becomes {wanted:04o}"));
+        }
+    }
+    if change.is_empty() {
+        let step = Step::ok(NAME, format!("{path} is there, mode {mode:04o}, of {user}:{group}"));
+        return match mode & 0o111 {
+            0 => step.warning(format!(
+                "mode {mode:04o} lets nobody but root enter {path}, for it has no x; --mode 0777 lets everybody"
+            )),
+            _ => step,
+        };
+    }
+    Step::change(
+        NAME,
+        format!("{path}: {}", what.join(", ")),
+        guarded(&change, "", &undo),
+    )
+}
+
+/// Whether a directory belongs to whom chown(1) would give it to.
+fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
+    let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
+    let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;
+    is(wanted_user, uid, user) && is(wanted_group, gid, group)
+}
+
+/// What `/etc/nfs.conf` must say: mountd's port where a firewall must know it, and a version that is not to be served.
+fn conf(facts: &Facts, server: &Server, package: &str) -> Step {
+    const NAME: &str = "nfs.conf";
+    let mut settings = Vec::new();
+    match server.versions {
+        Versions::All => {}
+        Versions::Three => settings.push(("nfsd", "vers4", "n")),
+        Versions::Four => settings.push(("nfsd", "vers3", "n")),
+    }
+    if pins(facts, server) {
+        settings.push(("mountd", "port", PINNED_MOUNTD));
+    }
+    let original = facts.nfs_conf.as_deref().unwrap_or_default();
+    let theirs = nfs_conf::without(original);
+    for (section, key, value) in settings.clone() {
+        let parts = facts.nfs_conf_parts.iter().map(Vec::as_slice);
+        // What comes first counts.
+        let set = std::iter::once(&theirs[..])
+            .chain(parts)
+            .find_map(|text| nfs_conf::get(text, section, key));
+        match set {
+            Some(set) if nfs_conf::means(&set) == value || key == "port" => {
+                settings.retain(|setting| *setting != (section, key, value));
+            }
+            Some(set) => {
+                let why = format!("/etc/nfs.conf says {key}={set} in [{section}] already, where {value} is wanted");
+                return Step::refused(NAME, why);
+            }
+            None => {}
+        }
+    }
+    let after = nfs_conf::with(&theirs, &settings);
+    if after == original {
+        return Step::ok(NAME, "nothing to be said");
+    }
+    let says = |(section, key, value): &(&str, &str, &str)| format!("{key}={value} in [{section}]");
+    let why = match settings.is_empty() {
+        true => "take back what nfsprov said".to_owned(),
+        false => format!("say {}", settings.iter().map(says).collect::<Vec<_>>().join(", ")),
+    };
+    let Some(before) = &facts.nfs_conf else {
+        return match facts.packages.contains(package) {
+            true => Step::refused(
+                NAME,
+                format!("this NFS server is too old for /etc/nfs.conf, and can't be told to {why}"),
+            ),
+            false => needless(NAME, &format!("once its package is there: {why}")),
+        };
+    };
+    let mut step = Step::change(NAME, why, conf_script(facts, before, &after));
+    step.files.push(FileChange {
+        path: nfs_conf::PATH.to_owned(),
+        before: facts.nfs_conf.clone(),
+        after,
+    });
+    step
+}
+
+/// Writes the file as it should be.
+fn conf_script(facts: &Facts, before: &[u8], after: &[u8]) -> String {
+    let file = format!("file={}\n", nfs_conf::PATH);
+    let put = |content: &[u8]| format!("{}{COMMIT}", prepare(content));
+    let checksum = &facts.nfs_conf_checksum;
+    let change = format!("{file}{}{}", unchanged(checksum), put(after));
+    let undo = format!(
+        "{file}[ \"$(cksum <\"$file\")\" = {} ] || {{\n{}}}\n",
+        quote(checksum),
+        put(before)
+    );
+    guarded(&change, "", &undo)
+}
+
+/// Whether mountd must have a port that can be let in.
+fn pins(facts: &Facts, server: &Server) -> bool {
+    facts.firewall != Firewall::None && server.versions != Versions::Four
+}
+
+/// Why a server that runs must be started anew: it doesn't do what is, or will be, in its configuration.
+fn stale(facts: &Facts, server: &Server, conf: &Step) -> Option<String> {
+    if matches!(conf.state, State::Change { .. }) {
+        return Some("its configuration changes".to_owned());
+    }
+    let serves = |version: &str| facts.versions.split_whitespace().any(|word| word == version);
+    let unwanted = match server.versions {
+        Versions::All => None,
+        Versions::Three => Some("+4"),
+        Versions::Four => Some("+3"),
+    };
+    if let Some(version) = unwanted.filter(|version| serves(version)) {
+        return Some(format!("it still serves NFS {}", version.trim_start_matches('+')));
+    }
+    let port = nfs_conf::get(facts.nfs_conf.as_deref().unwrap_or_default(), "mountd", "port")?;
+    let port = port.parse().ok()?;
+    let elsewhere = pins(facts, server) && !facts.mountd.is_empty() && !facts.mountd.contains(&port);
+    elsewhere.then(|| format!("mountd is not at port {port} yet"))
+}
+
+/// The clients' way through the firewall.
+fn firewall(facts: &Facts, server: &Server) -> Step {
+    const NAME: &str = "firewall";
+    let old = server.versions != Versions::Four;
+    match &facts.firewall {
+        Firewall::None => Step::skipped(NAME, "none was found"),
+        Firewall::Rules(by) => Step::skipped(NAME, format!("rules of {by} guard the ports; they are left alone"))
+            .warning(format!(
+                "let the clients in to TCP 2049{}",
+                if old {
+                    format!(", and for NFS 3 to TCP and UDP 111 and {PINNED_MOUNTD}")
+                } else {
+                    String::new()
+                }
+            )),
+        Firewall::Firewalld { now, permanent } => {
+            let wanted: &[&str] = if old { &["nfs", "rpc-bind", "mountd"] } else { &["nfs"] };
+            let missing = |have: &std::collections::BTreeSet<String>| -> Vec<&str> {
+                wanted.iter().copied().filter(|name| !have.contains(*name)).collect()
+            };
+            let (now, later) = (missing(now), missing(permanent));
+            if now.is_empty() && later.is_empty() {
+                return Step::ok(NAME, format!("firewalld lets {} in", wanted.join(", ")));
+            }
+            let call = |verb: &str| {
+                let line =
+                    |options: &str, name: &&str| format!("firewall-cmd --quiet {options}--{verb}-service={name}\n");
+                let lines = later.iter().map(|name| line("--permanent ", name));
+                lines.chain(now.iter().map(|name| line("", name))).collect::<String>()
+            };
+            let verify = now
+                .iter()
+                .map(|name| format!("firewall-cmd --quiet --query-service={name}\n"));
+            let text = guarded(&call("add"), &verify.collect::<String>(), &call("remove"));
+            let names: std::collections::BTreeSet<&str> = now.iter().chain(&later).copied().collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            Step::change(NAME, format!("have firewalld let {} in", names.join(", ")), text)
+        }
+        Firewall::Ufw(status) => ufw(status, server, old),
+    }
+}
+
+/// A rule of ufw a client and protocol; who is known by name only can't have one.
+fn ufw(status: &str, server: &Server, old: bool) -> Step {
+    const NAME: &str = "firewall";
+    let tcp = if old {
+        format!("111,2049,{PINNED_MOUNTD}")
+    } else {
+        "2049".to_owned()
+    };
+    let udp = old.then(|| format!("111,{PINNED_MOUNTD}"));
+    let rules = std::iter::once(("tcp", tcp)).chain(udp.map(|ports| ("udp", ports)));
+    let rules: Vec<(&str, String)> = rules.collect();
+    let (mut missing, mut unknown) = (Vec::new(), Vec::new());
+    for client in &server.wanted.clients {
+        let from = match client.as_str() {
+            "*" => "any",
+            client if client.starts_with(|c: char| c.is_ascii_digit()) || client.contains(':') => client,
+            client => {
+                unknown.push(client);
+                continue;
+            }
+        };
+        for (protocol, ports) in &rules {
+            let there = |line: &str| {
+                let anywhere = from == "any" && line.contains("Anywhere");
+                line.starts_with(&format!("{ports}/{protocol} "))
+                    && line.contains("ALLOW")
+                    && (anywhere || line.split_whitespace().any(|word| word == from))
+            };
+            if !status.lines().any(there) {
+                missing.push(format!("allow proto {protocol} from {from} to any port {ports}"));
+            }
+        }
+    }
+    let step = match missing.is_empty() {
+        true => Step::ok(NAME, "ufw lets the clients in"),
+        false => {
+            let all = |verb: &str| {
+                missing
+                    .iter()
+                    .map(|rule| format!("ufw {verb}{rule} >/dev/null\n"))
+                    .collect::<String>()
+            };
+            let text = guarded(&all(""), "ufw status | grep -q '^Status: active'", &all("delete "));
+            Step::change(NAME, format!("ufw: {}", missing.join("; ")), text)
+        }
+    };
+    match unknown.is_empty() {
+        true => step,
+        false => step.warning(format!(
+            "ufw knows addresses only: let {} in by hand",
+            unknown.join(", ")
+        )),
+    }
+}
