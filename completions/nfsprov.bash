@@ -962,7 +962,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__doctor)
-            opts="-A -o -y -n -v -q -h -V --all-namespaces --output --ignore --fail-on --dump --from-dump --fix --yes --timeout --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
+            opts="-A -o -y -i -n -v -q -h -V --all-namespaces --output --ignore --fail-on --dump --from-dump --fix --yes --timeout --ssh --gate --undo --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -993,6 +993,38 @@ _nfsprov() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jump)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-key)
+                    COMPREPLY=($(compgen -W "ask strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                --host-fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sudo-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -5,7 +5,6 @@
 pub mod cli;
 pub mod cluster;
 mod commands;
-mod diff;
 pub mod doctor;
 mod exit;
 pub mod export;

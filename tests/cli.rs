@@ -517,7 +517,10 @@ fn findings_are_explained() {
         "{stdout}"
     );
     let fresh = "curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=";
-    assert!(stdout.contains(fresh) && stdout.contains("sh -s - --kube-apiserver-arg"), "{stdout}");
+    assert!(
+        stdout.contains(fresh) && stdout.contains("sh -s - --kube-apiserver-arg"),
+        "{stdout}"
+    );
     let (stdout, _, _) = nfsprov("doctor explain");
     assert_eq!(stdout.lines().count(), 64, "a heading and 63 codes");
     for wrong in [

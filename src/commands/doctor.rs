@@ -2,6 +2,7 @@
 
 mod fix;
 mod gate;
+mod hosts;
 mod probe;
 
 use std::path::Path;
@@ -67,7 +68,10 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if let Some(directory) = &args.dump {
         return write(&cluster, namespace, directory).await;
     }
-    let facts = read(&cluster, namespace).await;
+    let (facts, reached) = match args.hosts.is_empty() {
+        true => (read(&cluster, namespace, &[]).await, Vec::new()),
+        false => first_read(args, &cluster, namespace).await?,
+    };
     let report = match diagnose(args, &facts, Timestamp::now()) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
@@ -75,14 +79,24 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if !args.fix {
         return conclude(args, global, &facts, &report);
     }
-    mend(args, global, &cluster, (facts, report)).await
+    mend(args, global, &cluster, &reached, (facts, report)).await
 }
 
-/// The cluster's facts, and what its NFS servers answer from here.
-async fn read(cluster: &Cluster, namespace: Option<&str>) -> Facts {
+/// The cluster's facts, what its NFS servers answer from here, and what hosts are like.
+async fn read(cluster: &Cluster, namespace: Option<&str>, hosts: &[hosts::Reached]) -> Facts {
     let mut facts = gather(cluster, namespace, None).await;
+    hosts::look(hosts, &mut facts).await;
     probe::probe(&mut facts).await;
     facts
+}
+
+/// The same, and the hosts of `--ssh`, logged in to.
+async fn first_read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>) -> Result<(Facts, Vec<hosts::Reached>)> {
+    let mut missed = Facts::default();
+    let reached = hosts::reach(&args.hosts, &access(&args.ssh)?, &mut missed).await;
+    let mut facts = read(cluster, namespace, &reached).await;
+    facts.unread.extend(missed.unread);
+    Ok((facts, reached))
 }
 
 /// Everything that is wrong with what was asked about.
@@ -104,12 +118,18 @@ fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> R
 }
 
 /// Mends what can be mended, and says what is left.
-async fn mend(args: &Doctor, global: &Global, cluster: &Cluster, (facts, report): (Facts, Report)) -> Result<Exit> {
+async fn mend(
+    args: &Doctor,
+    global: &Global,
+    cluster: &Cluster,
+    reached: &[hosts::Reached],
+    (facts, report): (Facts, Report),
+) -> Result<Exit> {
     let order = gate_order(args, &facts, &report)?;
     let by_gate = |finding: &&Finding| args.gate && NEED_SELF_LINK.contains(&finding.code);
     let findings: Vec<Finding> = report.findings.iter().filter(|one| !by_gate(one)).cloned().collect();
     let steps = plan(&findings, &facts);
-    if steps.is_empty() && order.is_none() {
+    if steps.is_empty() && order.is_none() && hosts::steps(&findings).is_empty() {
         let exit = conclude(args, global, &facts, &report)?;
         output::say("nothing here is for --fix to mend");
         return Ok(exit);
@@ -125,6 +145,8 @@ async fn mend(args: &Doctor, global: &Global, cluster: &Cluster, (facts, report)
     };
     let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
     let how = how(args, global);
+    // What keeps nodes from mounting comes first: claims may wait for it.
+    hosts::mend(reached, &facts, &findings, how, &mut stop, &mut done).await?;
     fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
     if let Some(order) = order {
         let options = cluster_options(global);
@@ -145,7 +167,7 @@ async fn mend(args: &Doctor, global: &Global, cluster: &Cluster, (facts, report)
     if done == fix::Done::default() {
         output::say("nothing was changed");
     }
-    let facts = read(cluster, facts.namespace.as_deref()).await;
+    let facts = read(cluster, facts.namespace.as_deref(), reached).await;
     let report = match diagnose(args, &facts, Timestamp::now()) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),

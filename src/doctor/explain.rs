@@ -77,6 +77,9 @@ const THEIR_PODS: &str = "pods of provisioners";
 const THEIR_EVENTS: &str = "events of provisioners";
 const PV_EVENTS: &str = "events of PVs";
 
+/// Hosts that are looked at over SSH.
+pub const HOSTS: &str = "hosts of --ssh";
+
 /// NFS exports that are asked from here.
 pub const EXPORTS: &str = "some NFS exports";
 
@@ -126,17 +129,17 @@ pub static CATALOGUE: &[Entry] = &[
     entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --fix --ssh HOST does so, and nfsprov doctor --undo --ssh HOST where no API server answers any more.").automatic(),
     entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").automatic(),
     entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may go away. The same provisioner is kept at registry.k8s.io.").automatic(),
-    entry("NFS401", Error, &[PODS, EVENTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
-    entry("NFS402", Error, &[PODS, EVENTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
-    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
-    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
+    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
+    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
+    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
+    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
     entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
     entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
     entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").automatic(),
-    entry("NFS408", Error, &[PODS, EVENTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
+    entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
     entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
     entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Look for the cause beside it.").symptom(),
-    entry("NFS411", Warning, &[PODS, VOLUMES], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The directory's owner, group and mode on the server count; a directory without x (chmod 666) can be entered by root only."),
+    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The directory's owner, group and mode on the server count; a directory without x (chmod 666) can be entered by root only.").automatic(),
     entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its NFS server does not answer."),
     entry("NFS501", Warning, &[VOLUMES], "Released, and stays so", "With the reclaim policy Retain a PV is kept when its claim goes, with its data and unusable. nfsprov release makes it Available again; the next claim then sees the data that is in it."),
     entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "Recycle empties a volume with a pod of its own (recycler-for-…). It is deprecated, works for NFS and hostPath only, and leaves the PV unusable when that pod fails.").automatic(),

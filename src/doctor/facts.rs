@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::Object;
 use super::matching::Wish;
+use crate::host;
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +49,25 @@ pub struct Facts {
     pub rights: Vec<Right>,
     /// What NFS exports answered from here.
     pub probes: Vec<Probe>,
+    /// Hosts that were looked at over SSH.
+    pub hosts: Vec<HostSeen>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
+}
+
+/// A host that was looked at over SSH.
+#[derive(Clone, Debug, Default)]
+pub struct HostSeen {
+    /// How it was asked for, as `[USER@]HOST`.
+    pub target: String,
+    /// What it is like.
+    pub facts: host::Facts,
+    /// The exports of the cluster's that are its own, each with what is there.
+    pub exports: Vec<(String, host::Facts)>,
+    /// The NFS servers that it was asked about.
+    pub servers: Vec<String>,
+    /// Those of them whose port it was to reach, and whether it did.
+    pub reach: Vec<(String, bool)>,
 }
 
 /// An NFS export that was asked from here.
@@ -292,6 +310,8 @@ pub struct Node {
     pub kubeadm: bool,
     /// The operating system's own name.
     pub os: String,
+    /// Its addresses inside the cluster's network.
+    pub addresses: Vec<String>,
 }
 
 /// An event.

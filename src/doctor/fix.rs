@@ -8,11 +8,14 @@ pub mod apply;
 pub mod edit;
 pub mod gate;
 pub mod plan;
+mod remedy;
 pub mod server;
 
 use serde_json::Value;
 
 use super::Object;
+
+pub use remedy::Remedy;
 
 /// What is done to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,13 @@ pub enum Change {
     Make(Value),
     /// It is deleted, and whoever wants it makes it again.
     Delete(Object),
+    /// Something is done on a host, over SSH.
+    OnHost {
+        /// The host, as it was asked for.
+        host: String,
+        /// What.
+        remedy: Remedy,
+    },
 }
 
 impl Change {
@@ -43,6 +53,7 @@ impl Change {
         match self {
             Self::Patch { object, .. } | Self::Recreate { object, .. } | Self::Delete(object) => object.clone(),
             Self::Make(object) => edit::identity(object),
+            Self::OnHost { host, .. } => Object::cluster("Host", host),
         }
     }
 }

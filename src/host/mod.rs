@@ -22,7 +22,7 @@ mod target;
 
 pub use apply::{Done, GatherError, Outcome, Told, apply, gather};
 pub use ask::{Ask, Remembered, Secret};
-pub use facts::{Facts, Subject};
+pub use facts::{Directory, Facts, Subject};
 pub use plan::{
     FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server,
     teardown as plan_teardown,

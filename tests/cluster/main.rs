@@ -25,6 +25,7 @@ mod doctor;
 mod doctor_faults;
 mod doctor_fix;
 mod doctor_gate;
+mod doctor_hosts;
 mod document;
 mod exports;
 mod failures;
@@ -127,6 +128,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_faults::TESTS,
         doctor_fix::TESTS,
         doctor_gate::TESTS,
+        doctor_hosts::TESTS,
         release::TESTS,
         setup::TESTS,
         volumes::TESTS,

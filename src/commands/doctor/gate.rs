@@ -107,7 +107,10 @@ async fn reach(job: &Job<'_>) -> Result<Vec<Node>> {
     let mut wrong = Vec::new();
     for one in each {
         match one {
-            Ok(node) => nodes.push(node),
+            Ok(Ok(node)) => nodes.push(node),
+            // The hosts of --ssh may be others, too; but who sets the gate means servers.
+            Ok(Err(why)) if job.order == Order::Set => wrong.push(why),
+            Ok(Err(why)) => tracing::debug!("{why}"),
             Err(error) => wrong.push(format!("{error:#}")),
         }
     }

@@ -27,6 +27,13 @@ pub(super) struct Met {
     line: Moving,
 }
 
+impl Met {
+    /// What is being done now, on its line.
+    pub(super) fn says(&self, what: &str) {
+        self.line.says(what);
+    }
+}
+
 /// Logs in and looks around.
 pub(super) async fn meet(target: &Target, run: &Run, subject: &Subject) -> Result<Met, String> {
     let line = output::moving_line(&target.host);

@@ -35,6 +35,7 @@ pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut Hos
     let Some(met) = met.filter(|_| report.well()) else {
         return;
     };
+    met.says("proving that it can mount the export");
     let ended = match met.host.run(&proof.script(), PATIENCE).await {
         Ok(output) if output.status == 0 => proof.read(&output.stdout),
         Ok(output) => {
@@ -43,6 +44,7 @@ pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut Hos
         }
         Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
     };
+    met.says("done");
     for proved in ended {
         let (server, version) = (&proved.server, &proved.version);
         let row = match &proved.failure {

@@ -5,6 +5,7 @@ mod commands;
 mod binding;
 mod classes;
 mod cluster;
+mod hosts;
 mod matches;
 mod mounts;
 mod pods;
@@ -176,6 +177,8 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         rights::check,
         selflink::check,
         pods::check,
+        // What a host shows is surer than what is said of it.
+        hosts::check,
         mounts::check,
         volumes::check,
         // After those that events tell of.
@@ -200,7 +203,8 @@ fn weed(found: Vec<Finding>) -> Vec<Finding> {
     };
     let mut told: HashSet<(&str, Object)> = HashSet::new();
     let again = |finding: &Finding| {
-        matches!(finding.code, "NFS403" | "NFS404") && !told.insert((finding.code, finding.object.clone()))
+        matches!(finding.code, "NFS401" | "NFS403" | "NFS404" | "NFS408")
+            && !told.insert((finding.code, finding.object.clone()))
     };
     let mut found: Vec<Finding> = found.into_iter().filter(|finding| !beside(finding)).collect();
     let mut again = again;

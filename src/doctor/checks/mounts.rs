@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::hosts::on_node;
 use super::pods::nfs_volumes;
 use super::{Case, said};
 use crate::doctor::facts::Pod;
+use crate::doctor::fix::{Cure, Remedy};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
 use crate::doctor::{Evidence, Finding, Object};
@@ -124,7 +126,10 @@ fn explain(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>, about: &Object) -> Findi
     let patch = |finding: Finding, note: &str| finding.mended_by_hand(note);
     match code {
         "NFS401" => finding.mended_by(
-            format!("ssh {} {}", word(&about.name), install(case, &about.name)),
+            Cure::new(
+                format!("ssh {} {}", word(&about.name), install(case, &about.name)),
+                on_node(case, &about.name, Remedy::Client),
+            ),
             "on every node; as root or with sudo",
         ),
         "NFS402" => finding.mended_by_hand(format!(
@@ -143,9 +148,12 @@ fn explain(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>, about: &Object) -> Findi
         ),
         "NFS406" => patch(finding, "delete the pod, so that the volume is mounted anew"),
         "NFS407" => finding.mended_by(
-            format!(
-                "ssh {} sudo systemctl enable --now rpcbind rpc-statd",
-                word(&about.name)
+            Cure::new(
+                format!(
+                    "ssh {} sudo systemctl enable --now rpcbind rpc-statd",
+                    word(&about.name)
+                ),
+                on_node(case, &about.name, Remedy::Statd),
             ),
             "or mount NFSv4; not nolock, with which two nodes may write one file at once",
         ),

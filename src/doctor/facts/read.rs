@@ -300,6 +300,13 @@ impl From<core::Node> for Node {
                 .collect(),
             kubeadm: annotation(&node.metadata, "kubeadm.alpha.kubernetes.io/cri-socket").is_some(),
             ready: status.conditions.iter().flatten().any(ready),
+            addresses: status
+                .addresses
+                .into_iter()
+                .flatten()
+                .filter(|address| address.type_ == "InternalIP")
+                .map(|address| address.address)
+                .collect(),
             os: status.node_info.map(|info| info.os_image).unwrap_or_default(),
             labels: node.metadata.labels.unwrap_or_default(),
             name: node.metadata.name.unwrap_or_default(),

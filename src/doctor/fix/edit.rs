@@ -105,6 +105,7 @@ impl Edit {
                     (Some(before), Some(after), Way::Patch)
                 }
             },
+            Change::OnHost { .. } => return Err(Moot::Never("is no object of the cluster".to_owned())),
             Change::Delete(_) => {
                 let before = live.ok_or(Moot::Already)?;
                 removable(&object, &before)?;

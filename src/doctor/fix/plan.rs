@@ -26,7 +26,7 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The findings that may be mended so, in the report's order: causes first.
+/// The findings that may be mended so in the cluster, in the report's order: causes first.
 pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
@@ -37,7 +37,13 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
         })
     };
     let steps = findings.iter().filter_map(step);
-    steps.filter(|step| !step.changes.is_empty()).collect()
+    let here = |step: &Step<'_>| {
+        !step
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::OnHost { .. }))
+    };
+    steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
 /// The findings that the gate mends, each mended by starting its provisioner again: what it knew before holds no more.

@@ -29,15 +29,17 @@ pub struct Node {
 }
 
 impl Node {
-    /// Logs in and looks.
+    /// Logs in and looks; with the reason, if no API server is there.
     ///
     /// # Errors
-    /// When nobody is let in, or no API server is there.
-    pub async fn reach(target: &Target, access: &Access) -> Result<Self> {
+    /// When nobody is let in.
+    pub async fn reach(target: &Target, access: &Access) -> Result<Result<Self, String>> {
         let host = Host::connect(target, access).await?;
         let answer = run(&host, &script::look(), PATIENCE).await?;
-        let server = script::found(&answer).map_err(|why| anyhow!("{}: {why}", host.name()))?;
-        Ok(Self { host, server })
+        Ok(match script::found(&answer) {
+            Ok(server) => Ok(Self { host, server }),
+            Err(why) => Err(format!("{}: {why}", host.name())),
+        })
     }
 
     /// Who we are there, as `root@server:22`.

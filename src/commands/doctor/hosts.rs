@@ -1,0 +1,209 @@
+//! Hosts over SSH: looked at for the facts, and mended one after the other.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use futures::future::join_all;
+use k8s_openapi::jiff::Timestamp;
+
+use super::fix::{Done, How, Stop, ask, say};
+use crate::doctor::Finding;
+use crate::doctor::facts::{Facts, HostSeen, Unread};
+use crate::doctor::fix::{Change, Remedy};
+use crate::doctor::servers::named;
+use crate::exit::UsageError;
+use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, quote};
+use crate::output;
+
+/// How long a short script may go without a word.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The file that says what is exported.
+const EXPORTS: &str = "/etc/exports";
+
+/// A host that is logged in to, by the name that it was asked for.
+pub type Reached = (String, Host);
+
+/// Logs in to hosts, all at once; whom nobody lets in is noted, and not passed.
+pub async fn reach(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<Reached> {
+    let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
+    let mut reached = Vec::new();
+    for (target, host) in targets.iter().zip(each) {
+        match host {
+            Ok(host) => reached.push((target.to_string(), host)),
+            Err(error) => missed(facts, &error.to_string()),
+        }
+    }
+    reached
+}
+
+fn missed(facts: &mut Facts, why: &str) {
+    facts.unread.push(Unread {
+        what: crate::doctor::explain::HOSTS.to_owned(),
+        why: why.to_owned(),
+        forbidden: false,
+    });
+}
+
+/// Looks at hosts, all at once, and adds what was found to the facts.
+pub async fn look(hosts: &[Reached], facts: &mut Facts) {
+    let exports: Vec<(String, String)> = named(facts).into_keys().collect();
+    let each = join_all(hosts.iter().map(|(name, host)| one(name, host, &exports))).await;
+    for seen in each {
+        match seen {
+            Ok(seen) => facts.hosts.push(seen),
+            Err(why) => missed(facts, &why),
+        }
+    }
+}
+
+async fn one(name: &str, host: &Host, exports: &[(String, String)]) -> Result<HostSeen, String> {
+    let servers: BTreeSet<&str> = exports.iter().map(|(server, _)| server.as_str()).collect();
+    let servers: Vec<String> = servers.into_iter().map(str::to_owned).collect();
+    let subject = |directory: Option<String>| Subject {
+        exports_file: Some(EXPORTS.to_owned()),
+        directory,
+        servers: servers.clone(),
+    };
+    let read = async |directory| {
+        let facts = gather(host, &subject(directory)).await;
+        facts.map_err(|error| format!("{name}: {error}"))
+    };
+    let facts = read(None).await?;
+    let logged_in_to = name.parse::<Target>().map(|target| target.host).unwrap_or_default();
+    let here = |server: &str| {
+        let address: Option<IpAddr> = server.parse().ok();
+        server == logged_in_to
+            || server == facts.hostname
+            || address.is_some_and(|address| facts.addresses.contains(&address))
+    };
+    let mut own = Vec::new();
+    for (_, path) in exports.iter().filter(|(server, _)| here(server)) {
+        own.push((path.clone(), read(Some(path.clone())).await?));
+    }
+    let reach = match own.is_empty() {
+        true => knock(host, &servers).await,
+        false => Vec::new(),
+    };
+    Ok(HostSeen {
+        target: name.to_owned(),
+        facts,
+        exports: own,
+        servers,
+        reach,
+    })
+}
+
+/// Which servers' NFS ports a host gets a connection to; those that it has no means to ask are left out.
+async fn knock(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
+    let words: Vec<String> = servers.iter().map(|server| quote(server)).collect();
+    let script = format!(
+        "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\nfor server in {}; do\n  \
+         getent ahosts \"$server\" >/dev/null 2>&1 || continue\n  \
+         if timeout 5 bash -c 'exec 3<>\"/dev/tcp/$1/2049\"' - \"$server\" 2>/dev/null; then echo \"yes $server\"; \
+         else echo \"no $server\"; fi\ndone",
+        words.join(" ")
+    );
+    let output = if servers.is_empty() {
+        None
+    } else {
+        host.run(&script, PATIENCE).await.ok()
+    };
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.map(|(word, server)| (server.to_owned(), word == "yes")).collect()
+}
+
+/// The findings that are mended on hosts: each with the host's name and what is done there.
+pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &Remedy)> {
+    let each = findings.iter().flat_map(|finding| {
+        let changes = finding.fix.iter().flat_map(|fix| &fix.changes);
+        changes.filter_map(move |change| match change {
+            Change::OnHost { host, remedy } => Some((finding, host.as_str(), remedy)),
+            _ => None,
+        })
+    });
+    each.collect()
+}
+
+/// Mends hosts, one step after the other.
+///
+/// # Errors
+/// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
+pub async fn mend(
+    hosts: &[Reached],
+    facts: &Facts,
+    findings: &[Finding],
+    how: How,
+    stop: &mut Stop,
+    done: &mut Done,
+) -> Result<()> {
+    let mut refused = 0;
+    for (finding, name, remedy) in steps(findings) {
+        stop.here(*done)?;
+        let Some((_, host)) = hosts.iter().find(|(other, _)| other == name) else {
+            continue;
+        };
+        say("");
+        say(&format!(
+            "{} {}: {}",
+            finding.code,
+            finding.object.title(),
+            finding.cause
+        ));
+        say(&format!("on {name}: {}", remedy.says()));
+        if !how.yes && !output::can_ask() {
+            refused += 1;
+            continue;
+        }
+        if !ask(how, "Do this?", *done)? {
+            continue;
+        }
+        let seen = facts.hosts.iter().find(|seen| seen.target == name);
+        match work(host, seen.map(|seen| &seen.facts), remedy).await {
+            Ok(()) => {
+                say(&format!("{name}: done"));
+                done.made += 1;
+            }
+            Err(why) => {
+                say(&format!("error: {name}: {why:#}"));
+                done.failed += 1;
+            }
+        }
+    }
+    match refused {
+        0 => Ok(()),
+        _ => Err(UsageError(
+            "--fix would ask before it changes hosts, and nobody is there to answer; --yes makes the changes".into(),
+        )
+        .into()),
+    }
+}
+
+async fn work(host: &Host, facts: Option<&host::Facts>, remedy: &Remedy) -> Result<()> {
+    if let Some(script) = remedy.script() {
+        let output = host.run(&script, PATIENCE).await?;
+        return match output.status {
+            0 => Ok(()),
+            status => bail!("{} (status {status})", String::from_utf8_lossy(&output.stderr).trim()),
+        };
+    }
+    let Some(facts) = facts else {
+        bail!("it was not looked at");
+    };
+    let now = Timestamp::now().as_second();
+    let plan = |facts: &host::Facts| plan_client(facts, now);
+    let outcomes = apply(host, &Subject::default(), facts, plan, || false, |_| {}).await;
+    let failed = outcomes.iter().find_map(|outcome| match &outcome.done {
+        host::Done::Failed(why) | host::Done::NotDone(why) => Some(format!("{}: {why}", outcome.step)),
+        _ => None,
+    });
+    match failed {
+        None => Ok(()),
+        Some(why) => bail!("{why}"),
+    }
+}

@@ -1,0 +1,235 @@
+//! Hosts that were looked at over SSH: NFS401, NFS402, NFS403, NFS404, NFS408, NFS411 (PURE).
+
+use std::net::IpAddr;
+
+use super::Case;
+use crate::doctor::facts::HostSeen;
+use crate::doctor::fix::{Change, Cure, Remedy};
+use crate::doctor::names::word;
+use crate::doctor::{Finding, Object};
+use crate::host::distro::{self, Manager, OsRelease};
+use crate::host::exports_file::{Wanted, listing};
+use crate::host::{self, Directory};
+
+/// What has to be readable to be listed, and passable to be entered.
+const READ: u32 = 0o444;
+const PASS: u32 = 0o111;
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
+        true => client(case, host),
+        false => server(case, host),
+    });
+    each.collect()
+}
+
+/// What mends something on a node, if that was looked at too.
+pub fn on_node(case: &Case<'_>, node: &str, remedy: Remedy) -> Vec<Change> {
+    let theirs = |host: &&HostSeen| host.facts.hostname == node;
+    let host = case.facts.hosts.iter().find(theirs);
+    let change = host.map(|host| Change::OnHost {
+        host: host.target.clone(),
+        remedy,
+    });
+    change.into_iter().collect()
+}
+
+/// The node that a host is, else the host.
+fn object(case: &Case<'_>, host: &HostSeen) -> Object {
+    let name = &host.facts.hostname;
+    match case.facts.nodes.iter().any(|node| node.name == *name) {
+        true => Object::cluster("Node", name),
+        false => Object::cluster("Host", &host.target),
+    }
+}
+
+/// A node, or what may become one.
+fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
+    let about = || object(case, host);
+    let mut found: Vec<Finding> = no_client(host, about()).into_iter().collect();
+    for server in &host.servers {
+        let asked = server.parse::<IpAddr>().is_err() && !host.facts.addresses.is_empty();
+        if asked && host.facts.routes.iter().all(|route| route.server != *server) {
+            found.push(
+                Finding::new(
+                    "NFS408",
+                    about(),
+                    format!("{} can't resolve the server's name {server}", host.target),
+                )
+                .seen(format!("getent ahosts {server} on {}", host.target), "nothing")
+                .mended_by_hand("use the server's address, or a name that the node itself resolves"),
+            );
+        }
+    }
+    for (server, reached) in &host.reach {
+        if !reached {
+            found.push(
+                Finding::new(
+                    "NFS404",
+                    about(),
+                    format!("{} does not reach the NFS server {server}", host.target),
+                )
+                .seen(
+                    format!("TCP port 2049 of {server}, from {}", host.target),
+                    "no connection",
+                )
+                .mended_by_hand(format!(
+                    "is the NFS server on {server} up, and does its firewall let TCP 2049 in from {}?",
+                    host.target
+                )),
+            );
+        }
+    }
+    found
+}
+
+fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
+    let release = OsRelease::parse(&host.facts.os_release);
+    let has = |manager: &Manager| host.facts.managers.iter().any(|name| name == manager.program());
+    let managers: Vec<Manager> = Manager::ALL.into_iter().filter(has).collect();
+    // What is not known there is not judged.
+    let package = distro::of(&release, &managers).ok()?.distro.client;
+    if host.facts.packages.contains(package) {
+        return None;
+    }
+    let command = format!("nfsprov setup-client {}", word(&host.target));
+    let change = Change::OnHost {
+        host: host.target.clone(),
+        remedy: Remedy::Client,
+    };
+    Some(
+        Finding::new("NFS401", about, format!("{} has no NFS client", host.target))
+            .seen(
+                format!("packages of {}", host.target),
+                format!("{package} is not installed"),
+            )
+            .mended_by(Cure::new(command, [change]), "as root or with sudo"),
+    )
+}
+
+/// The server of exports that the cluster names.
+fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let about = || object(case, host);
+    let paths: Vec<&str> = host.exports.iter().map(|(path, _)| path.as_str()).collect();
+    let setup = |path: &str| {
+        format!(
+            "nfsprov setup-server {} --export {} --nodes-from-cluster",
+            word(&host.target),
+            word(path)
+        )
+    };
+    if host.facts.threads == 0 {
+        found.push(
+            Finding::new(
+                "NFS404",
+                about(),
+                format!("the NFS server does not run on {}", host.target),
+            )
+            .seen(format!("/proc/fs/nfsd/threads on {}", host.target), "none")
+            .mended_by(
+                setup(paths[0]),
+                "installs and starts what is missing, in the right order",
+            ),
+        );
+        return found;
+    }
+    for (path, facts) in &host.exports {
+        found.extend(directory(host, path, facts, about()));
+        if let Some(listed) = &host.facts.listing {
+            found.extend(export(case, host, path, listed, about()).map(|finding| {
+                finding.mended_by(
+                    setup(path),
+                    "exports it to the nodes of the cluster; others' lines stay",
+                )
+            }));
+        }
+    }
+    found
+}
+
+fn directory(host: &HostSeen, path: &str, facts: &host::Facts, about: Object) -> Option<Finding> {
+    match &facts.directory {
+        Directory::There { mode, .. } => {
+            // Whoever may read a directory and not pass it can do nothing in it.
+            let lacking = (mode & READ) >> 2 & !(mode & PASS);
+            if lacking == 0 {
+                return None;
+            }
+            let to = mode | lacking;
+            let change = Change::OnHost {
+                host: host.target.clone(),
+                remedy: Remedy::Mode {
+                    path: path.to_owned(),
+                    from: *mode,
+                    to,
+                },
+            };
+            let command = format!("ssh {} sudo chmod {to:04o} {}", word(&host.target), word(path));
+            Some(
+                Finding::new(
+                    "NFS411",
+                    about,
+                    format!("{path} can be listed and not entered: it lacks x, and only root gets in"),
+                )
+                .seen(format!("mode of {path} on {}", host.target), format!("{mode:04o}"))
+                .mended_by(
+                    Cure::new(command, [change]),
+                    "adds x where r is, and changes nothing else",
+                ),
+            )
+        }
+        Directory::Missing => Some(
+            Finding::new("NFS403", about, format!("{path} doesn't exist on {}", host.target))
+                .seen(format!("{path} on {}", host.target), "nothing there")
+                .mended_by_hand("make the directory on the server, or name the one that is there"),
+        ),
+        Directory::Link(_) | Directory::Other => None,
+    }
+}
+
+fn export(case: &Case<'_>, host: &HostSeen, path: &str, listed: &str, about: Object) -> Option<Finding> {
+    let above = |export: &str| {
+        let root = export.trim_end_matches('/');
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let theirs: Vec<_> = listing(listed).into_iter().filter(|one| above(&one.path)).collect();
+    let finding = |cause: String| {
+        let lines = theirs
+            .iter()
+            .map(|one| format!("{} {}({})", one.path, one.client, one.options));
+        let lines: Vec<String> = lines.collect();
+        let text = if lines.is_empty() {
+            "no line for it".to_owned()
+        } else {
+            lines.join("; ")
+        };
+        Finding::new("NFS402", about.clone(), cause).seen(format!("exportfs -s on {}", host.target), text)
+    };
+    if theirs.is_empty() {
+        return Some(finding(format!("{} does not export {path}", host.target)));
+    }
+    let wanted = Wanted {
+        path: path.to_owned(),
+        clients: theirs.iter().map(|one| one.client.clone()).collect(),
+        options: String::new(),
+    };
+    let shut_out = |address: &&String| {
+        let address: Option<IpAddr> = address.parse().ok();
+        address.and_then(|address| wanted.lets_in(address)) == Some(false)
+    };
+    let out = case.facts.nodes.iter().filter_map(|node| {
+        // Which of several the server sees is not known: all must be shut out.
+        let all = !node.addresses.is_empty() && node.addresses.iter().filter(shut_out).count() == node.addresses.len();
+        all.then(|| format!("{} ({})", node.name, node.addresses.join(", ")))
+    });
+    let out: Vec<String> = out.collect();
+    (!out.is_empty()).then(|| {
+        finding(format!(
+            "{} exports {path}, and not to node {}",
+            host.target,
+            out.join(", ")
+        ))
+    })
+}

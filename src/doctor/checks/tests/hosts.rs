@@ -1,0 +1,217 @@
+//! NFS401 to NFS411, as hosts show them.
+
+use serde_json::json;
+
+use super::*;
+use crate::doctor::facts::HostSeen;
+use crate::doctor::fix::{Change, Remedy};
+use crate::host::{self, Directory};
+
+const DEBIAN: &str = "ID=debian\nVERSION_ID=12\n";
+
+fn client(packages: &[&str]) -> HostSeen {
+    HostSeen {
+        target: "root@node1".to_owned(),
+        facts: host::Facts {
+            hostname: "node1".to_owned(),
+            os_release: DEBIAN.to_owned(),
+            managers: vec!["apt-get".to_owned()],
+            packages: packages.iter().map(|name| (*name).to_owned()).collect(),
+            addresses: vec!["10.0.0.1".parse().unwrap()],
+            ..host::Facts::default()
+        },
+        ..HostSeen::default()
+    }
+}
+
+fn server(threads: u32, listing: &str, directory: Directory) -> HostSeen {
+    let facts = host::Facts {
+        hostname: "nfs".to_owned(),
+        threads,
+        listing: Some(listing.to_owned()),
+        directory,
+        ..host::Facts::default()
+    };
+    HostSeen {
+        target: "nfs".to_owned(),
+        exports: vec![("/nfsdata".to_owned(), facts.clone())],
+        facts,
+        ..HostSeen::default()
+    }
+}
+
+fn with_mode(mode: u32) -> Directory {
+    Directory::There {
+        mode,
+        owner: Default::default(),
+    }
+}
+
+fn seen(host: HostSeen, objects: Vec<Value>) -> Vec<Finding> {
+    let mut facts = facts(OLD, objects);
+    facts.hosts.push(host);
+    found(&facts)
+}
+
+fn at(name: &str, address: &str) -> Value {
+    node(
+        name,
+        json!({"status": {"addresses": [
+        {"type": "Hostname", "address": name}, {"type": "InternalIP", "address": address}]}}),
+    )
+}
+
+#[test]
+fn what_a_server_shows() {
+    let world = "/nfsdata  *(sync,wdelay,rw)\n";
+    let network = "/nfsdata  10.0.0.0/24(sync,rw)\n/other  *(ro)\n";
+    let nodes = || vec![at("node1", "10.0.0.1"), at("node2", "10.0.9.2")];
+    for (what, host, nodes, wanted) in [
+        ("all well", server(8, world, with_mode(0o777)), nodes(), &[][..]),
+        (
+            "it does not run",
+            server(0, "", with_mode(0o777)),
+            nodes(),
+            &["NFS404 host nfs"],
+        ),
+        (
+            "not exported",
+            server(8, "/other  *(rw)\n", with_mode(0o777)),
+            nodes(),
+            &["NFS402 host nfs"],
+        ),
+        (
+            "what is above is exported",
+            server(8, "/  *(rw)\n", with_mode(0o777)),
+            nodes(),
+            &[],
+        ),
+        (
+            "a name like it is exported",
+            server(8, "/nfsdata2  *(rw)\n", with_mode(0o777)),
+            nodes(),
+            &["NFS402 host nfs"],
+        ),
+        (
+            "a node is shut out",
+            server(8, network, with_mode(0o777)),
+            nodes(),
+            &["NFS402 host nfs"],
+        ),
+        (
+            "no node is",
+            server(8, network, with_mode(0o777)),
+            vec![at("node1", "10.0.0.1")],
+            &[],
+        ),
+        // Whom a name stands for is the server's to know.
+        (
+            "a name",
+            server(8, "/nfsdata  *.example.com(rw)\n", with_mode(0o777)),
+            nodes(),
+            &[],
+        ),
+        (
+            "the document's chmod",
+            server(8, world, with_mode(0o666)),
+            nodes(),
+            &["NFS411 host nfs"],
+        ),
+        (
+            "a directory of a group",
+            server(8, world, with_mode(0o2770)),
+            nodes(),
+            &[],
+        ),
+        (
+            "no directory",
+            server(8, world, Directory::Missing),
+            nodes(),
+            &["NFS403 host nfs"],
+        ),
+    ] {
+        assert_eq!(titles(&seen(host, nodes)), wanted, "{what}");
+    }
+    let fix = seen(server(8, world, with_mode(0o2644)), vec![]).remove(0).fix.unwrap();
+    let remedy = Remedy::Mode {
+        path: "/nfsdata".to_owned(),
+        from: 0o2644,
+        to: 0o2755,
+    };
+    assert_eq!(fix.command.as_deref(), Some("ssh nfs sudo chmod 2755 /nfsdata"));
+    let host = "nfs".to_owned();
+    assert_eq!(fix.changes, [Change::OnHost { host, remedy }]);
+    let shut = seen(server(8, network, with_mode(0o777)), nodes()).remove(0);
+    assert!(
+        shut.cause.contains("node2 (10.0.9.2)") && !shut.cause.contains("node1"),
+        "{}",
+        shut.cause
+    );
+}
+
+#[test]
+fn what_a_node_shows() {
+    let unknown = |mut host: HostSeen| {
+        host.facts.os_release = "ID=plan9\n".to_owned();
+        host.facts.managers.clear();
+        host
+    };
+    let asked = |mut host: HostSeen, servers: &[&str], reach: &[(&str, bool)]| {
+        host.servers = servers.iter().map(|server| (*server).to_owned()).collect();
+        host.reach = reach
+            .iter()
+            .map(|(server, reached)| ((*server).to_owned(), *reached))
+            .collect();
+        host
+    };
+    let ready = || client(&["nfs-common"]);
+    for (what, host, wanted) in [
+        ("all well", ready(), &[][..]),
+        ("no client", client(&["rpcbind"]), &["NFS401 node node1"]),
+        ("nobody knows what it is", unknown(client(&[])), &[]),
+        (
+            "a server that it reaches",
+            asked(ready(), &["10.0.0.9"], &[("10.0.0.9", true)]),
+            &[],
+        ),
+        (
+            "one that it does not reach",
+            asked(ready(), &["10.0.0.9"], &[("10.0.0.9", false)]),
+            &["NFS404 node node1"],
+        ),
+        (
+            "a name that it does not know",
+            asked(ready(), &["nfs.example.com"], &[]),
+            &["NFS408 node node1"],
+        ),
+    ] {
+        assert_eq!(titles(&seen(host, vec![node("node1", json!({}))])), wanted, "{what}");
+    }
+    assert_eq!(
+        titles(&seen(client(&[]), vec![])),
+        ["NFS401 host root@node1"],
+        "no node of the cluster"
+    );
+}
+
+#[test]
+fn what_the_kubelet_said_is_mended_where_it_was_looked_at() {
+    let said = "mount.nfs: rpc.statd is not running but is required for remote locking.";
+    let objects = || {
+        let bound = json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}});
+        vec![
+            with(
+                of_class("a", "nfs"),
+                json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
+            ),
+            volume("v", bound),
+            pod("p", "a", json!({"spec": {"nodeName": "node1"}})),
+            event("Pod", "p", "FailedMount", said),
+        ]
+    };
+    let mended = seen(client(&["nfs-common"]), objects()).remove(0);
+    assert_eq!(mended.code, "NFS407");
+    assert!(mended.fix.unwrap().automatic);
+    let printed = found(&facts(OLD, objects())).remove(0).fix.unwrap();
+    assert!(!printed.automatic && printed.command.is_some());
+}

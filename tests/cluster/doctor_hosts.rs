@@ -1,0 +1,171 @@
+//! What `doctor` finds beyond the API: by NFS calls from here, and on hosts over SSH, where it mends too.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Event, Node};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use nfsprov_lab::guest::{Guest, Template};
+use serde_json::{Value, json};
+
+use crate::doctor::Diagnosis;
+use crate::kit::{Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Once: doctor_asks_nfs_servers_from_here,
+    Once: doctor_looks_at_hosts_and_mends_them,
+}
+
+fn volume(name: &str, server: &str, path: &str, claim: Option<(&Scene, &str)>) -> Value {
+    let mut spec = json!({
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "byhand",
+        "persistentVolumeReclaimPolicy": "Retain", "nfs": {"server": server, "path": path},
+    });
+    if let Some((scene, claim)) = claim {
+        spec["claimRef"] = json!({"namespace": scene.namespace, "name": claim});
+    }
+    json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
+}
+
+async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let server = stage.nfs()?.address().to_string();
+    scene.apply(&[volume("good", &server, "/nfsdata", None)]).await?;
+    scene.healthy("a server that serves").await?;
+    let skipped = |diagnosis: &Diagnosis| diagnosis.report["skipped"].as_array().map_or(0, Vec::len);
+    ensure!(skipped(&scene.doctor(&[]).await?) == 0);
+
+    scene
+        .apply(&[volume("lost", &server, "/nfsdata/no-such-directory", None)])
+        .await?;
+    let finding = scene.diagnosed("NFS403 PersistentVolume/lost").await?;
+    ensure!(finding["confidence"] == "certain", "{finding}");
+    scene.volumes().delete("lost", &Default::default()).await?;
+
+    // Nobody has this address. Nobody needs it either; then a pod does.
+    let dead = volume("dead", "10.77.0.250", "/nfsdata", Some((&scene, "mypvc")));
+    scene.apply(&[dead]).await?;
+    scene
+        .claim("mypvc", json!({"storageClassName": "byhand", "volumeName": "dead"}))
+        .await?;
+    scene.bound("mypvc").await?;
+    let quiet = scene.doctor(&[]).await?;
+    ensure!(quiet.findings().is_empty() && quiet.code == 0, "{:?}", quiet.findings());
+    ensure!(
+        quiet.report["skipped"]
+            .to_string()
+            .contains("10.77.0.250:/nfsdata from here"),
+        "{}",
+        quiet.report["skipped"]
+    );
+    scene.service_account().await?;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "mypod"}, "spec": {
+        "nodeName": "somewhere", "terminationGracePeriodSeconds": 0, "containers": [{"name": "app", "image": "busybox"}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "mypvc"}}],
+    }});
+    scene.apply(&[pod]).await?;
+    // In a kubelet's words.
+    let event = json!({
+        "metadata": {"generateName": "mypod-"}, "reason": "FailedMount", "type": "Warning",
+        "message": "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition",
+        "involvedObject": {"kind": "Pod", "name": "mypod", "namespace": scene.namespace, "apiVersion": "v1"},
+        "source": {"component": "kubelet", "host": "somewhere"},
+        "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),
+    });
+    let events: Api<Event> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    events
+        .create(&Default::default(), &serde_json::from_value(event)?)
+        .await?;
+    let finding = scene.diagnosed("NFS404 PersistentVolume/dead").await?;
+    ensure!(finding["explains"].to_string().contains("mypod"), "{finding}");
+    stage.give_back(plane).await
+}
+
+/// A node of the cluster, by the name and address of a guest.
+async fn node(scene: &Scene, guest: &Guest) -> Result<()> {
+    let name = guest.ssh("uname -n").await?.trim().to_owned();
+    scene
+        .apply(&[json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})])
+        .await?;
+    let nodes: Api<Node> = Api::all(scene.client.clone());
+    let address = json!({"type": "InternalIP", "address": guest.address().to_string()});
+    let status = json!({"status": {"addresses": [address]}});
+    nodes
+        .patch_status(&name, &PatchParams::default(), &Patch::Merge(&status))
+        .await?;
+    Ok(())
+}
+
+async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let lab = stage.lab()?;
+    let (mut server, mut worker) = tokio::try_join!(
+        lab.guest("exporter", Template::NfsServer),
+        lab.guest("worker", Template::Bare)
+    )?;
+    // As in the document, and for others than the cluster's nodes.
+    server
+        .ssh("chmod 666 /nfsdata; echo '/nfsdata 10.99.0.0/16(rw,sync,no_subtree_check,no_root_squash)' >/etc/exports; exportfs -ra")
+        .await?;
+    node(&scene, &worker).await?;
+    let address = server.address().to_string();
+    scene.apply(&[volume("exported", &address, "/nfsdata", None)]).await?;
+    // This machine is shut out; that says nothing about nodes.
+    let alone = scene.doctor(&[]).await?;
+    ensure!(alone.findings().is_empty(), "{:?}", alone.findings());
+    ensure!(
+        alone.report["skipped"].to_string().contains("from here"),
+        "{}",
+        alone.report["skipped"]
+    );
+
+    let (one, other) = (format!("root@{address}"), format!("root@{}", worker.address()));
+    let key = worker.ssh_key().display().to_string();
+    let ssh = ["--ssh", &one, "--ssh", &other, "-i", &key, "--host-key", "accept-new"];
+    let looked = scene.doctor(&ssh).await?;
+    let name = worker.ssh("uname -n").await?.trim().to_owned();
+    let wanted = [
+        format!("NFS401 Node/{name}"),
+        format!("NFS402 Host/{one}"),
+        format!("NFS411 Host/{one}"),
+    ];
+    ensure!(looked.findings() == wanted, "{:?}", looked.findings());
+    let findings = looked.report["findings"].as_array().context("no findings")?;
+    let denied = findings
+        .iter()
+        .find(|finding| finding["code"] == "NFS402")
+        .context("none")?;
+    let command = format!("nfsprov setup-server {one} --export /nfsdata --nodes-from-cluster");
+    ensure!(
+        denied["fix"]["command"] == command && denied["fix"]["automatic"] == false,
+        "{denied}"
+    );
+    ensure!(
+        denied["cause"].to_string().contains(&worker.address().to_string()),
+        "{denied}"
+    );
+
+    let fix = [&["doctor", "--fix", "--yes", "-o", "json"][..], &ssh].concat();
+    let (stdout, stderr, code) = said(&scene.nfsprov(&fix).await?);
+    let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
+    let left = Diagnosis { report, code }.findings();
+    ensure!(left == wanted[1..2], "{left:?} is left:\n{stderr}");
+    ensure!(server.ssh("stat -c %a /nfsdata").await?.trim() == "777");
+    worker.ssh("command -v mount.nfs").await?;
+
+    // A host that nobody gets in to is not passed.
+    let shut = scene
+        .doctor(&["--ssh", "root@10.77.0.250", "--connect-timeout", "1s"])
+        .await?;
+    ensure!(
+        shut.report["skipped"].to_string().contains("10.77.0.250"),
+        "{}",
+        shut.report["skipped"]
+    );
+    tokio::try_join!(server.stop(), worker.stop())?;
+    stage.give_back(plane).await
+}
