@@ -962,7 +962,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__doctor)
-            opts="-A -o -n -v -q -h -V --all-namespaces --output --ignore --fail-on --dump --from-dump --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
+            opts="-A -o -y -n -v -q -h -V --all-namespaces --output --ignore --fail-on --dump --from-dump --fix --yes --timeout --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -989,6 +989,10 @@ _nfsprov() {
                     return 0
                     ;;
                 --from-dump)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -459,6 +459,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 warning\t'Errors and warnings'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l context -d 'Context of the kubeconfig' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
@@ -467,6 +468,8 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fix -d 'Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix, ask nothing'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s v -l verbose -d 'Log more (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s h -l help -d 'Print help (see more with \'--help\')'

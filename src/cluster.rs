@@ -1,10 +1,12 @@
 //! The way to the cluster: a kubeconfig, as kubectl reads it, becomes a client; its errors become one sentence.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::{ObjectList, Request};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 
@@ -149,13 +151,64 @@ where
     let mut found = Vec::new();
     let mut params = params.limit(PAGE);
     loop {
-        let page = api.list(&params).await?;
+        let request = Request::new(api.resource_url())
+            .list(&params)
+            .map_err(kube::Error::BuildRequest)?;
+        let text = api.clone().into_client().request_text(request).await?;
+        let page: ObjectList<K> =
+            serde_json::from_str(&without_managed_fields(&text)).map_err(kube::Error::SerdeError)?;
         found.extend(page.items.into_iter().flat_map(&mut each));
         match page.metadata.continue_ {
             Some(token) if !token.is_empty() => params = params.continue_token(&token),
             _ => return Ok(found),
         }
     }
+}
+
+/// A list without what says who set which field. It is half of the text, nobody here asks for it, and what is not read
+/// need not be made objects of.
+fn without_managed_fields(text: &str) -> Cow<'_, str> {
+    // In a string, quotes have a backslash before them, so that it can't be found there.
+    const KEY: &str = "\"managedFields\":[";
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(at) = rest.find(KEY) {
+        kept.reserve(text.len() / 2);
+        kept.push_str(&rest[..at]);
+        let Some(end) = end_of_array(&rest.as_bytes()[at + KEY.len()..]) else {
+            // It is cut off, which is for who reads it to say.
+            return Cow::Borrowed(text);
+        };
+        rest = &rest[at + KEY.len() + end..];
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if kept.ends_with(',') => _ = kept.pop(),
+            None => {}
+        }
+    }
+    match kept.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(kept + rest),
+    }
+}
+
+/// How far an array goes that has begun before.
+fn end_of_array(json: &[u8]) -> Option<usize> {
+    let (mut depth, mut quoted, mut escaped) = (1_usize, false, false);
+    for (at, byte) in json.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => depth += 1,
+            b']' | b'}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 async fn load(options: &Options) -> Result<Config, ClusterError> {
@@ -224,4 +277,39 @@ fn innermost(error: &dyn std::error::Error) -> String {
     // A YAML error spreads over lines to draw the place; its first line says it.
     let text = cause.to_string();
     text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn who_set_which_field_is_not_read() {
+        let fields = r#""managedFields":[{"fieldsV1":{"f:a]":{},"f:\"[":{}},"x":[1,[2]]},{}]"#;
+        for (text, wanted) in [
+            (format!(r#"{{"a":1,{fields}}}"#), r#"{"a":1}"#),
+            (format!(r#"{{{fields},"a":1}}"#), r#"{"a":1}"#),
+            (format!(r#"{{{fields}}}"#), "{}"),
+            (
+                format!(r#"[{{"a":1,{fields}}},{{"b":2,{fields}}}]"#),
+                r#"[{"a":1},{"b":2}]"#,
+            ),
+            (
+                r#"{"a":"\"managedFields\":[1,"}"#.to_owned(),
+                r#"{"a":"\"managedFields\":[1,"}"#,
+            ),
+            (
+                r#"{"a":1,"managedFields":[{"#.to_owned(),
+                r#"{"a":1,"managedFields":[{"#,
+            ),
+            (r#"{"a":1}"#.to_owned(), r#"{"a":1}"#),
+        ] {
+            let read = without_managed_fields(&text);
+            assert_eq!(read, wanted);
+            let whole = serde_json::from_str::<Value>(&text);
+            assert_eq!(whole.is_ok(), serde_json::from_str::<Value>(&read).is_ok());
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! The options of `doctor`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::duration;
+use super::ssh::{Ssh, target as host};
 use crate::doctor::explain;
+use crate::host;
 use crate::manifest::validate;
 
 /// `doctor`.
@@ -35,6 +39,27 @@ pub struct Doctor {
     /// Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
+    /// Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again
+    #[arg(long, conflicts_with_all = ["dump", "from_dump"])]
+    pub fix: bool,
+    /// With --fix or --undo, ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+    /// With --fix, how long the effect of a change is waited for [default: 60s; of an API server 3m]
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub timeout: Option<Duration>,
+    /// Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster
+    #[arg(long = "ssh", value_parser = host, value_name = "[USER@]HOST[:PORT]")]
+    pub hosts: Vec<host::Target>,
+    /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink
+    #[arg(long, requires_all = ["fix", "hosts"])]
+    pub gate: bool,
+    /// Put back what --gate did on the hosts of --ssh
+    #[arg(long, requires = "hosts", conflicts_with_all = ["fix", "dump", "from_dump", "targets"])]
+    pub undo: bool,
+    /// How hosts are logged in to.
+    #[command(flatten)]
+    pub ssh: Ssh,
 }
 
 /// What `doctor` does besides.

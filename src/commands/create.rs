@@ -19,6 +19,7 @@ use crate::doctor::gather::gather;
 use crate::doctor::report::Report;
 use crate::doctor::{Object, Severity, checks};
 use crate::exit::{Exit, UsageError};
+use crate::manifest::apply::Applied;
 use crate::manifest::templates::Template;
 use crate::manifest::wait::Waited;
 use crate::manifest::{self, Document, Manifest, Values, apply, render, rival};
@@ -103,6 +104,11 @@ async fn send(
     };
     let note = if on_server { " (server dry run)" } else { "" };
     for document in &manifest.documents {
+        if has_class(&cluster, &order.values, document).await {
+            let unchanged = Applied::Unchanged;
+            output::print(&format!("{} {unchanged}{note}\n", apply::title(&document.object)))?;
+            continue;
+        }
         let applied = apply::apply(&cluster, &document.object, how).await?;
         output::print(&format!("{} {applied}{note}\n", apply::title(&document.object)))?;
     }
@@ -122,6 +128,25 @@ async fn send(
         }
     }
     Ok(())
+}
+
+/// Whether a provisioner's class is there already: what its owner made of it stays, and most of it can't be edited.
+async fn has_class(cluster: &Cluster, values: &Values, document: &Document) -> bool {
+    let Values::Provisioner(provisioner) = values else {
+        return false;
+    };
+    let is_class = document
+        .object
+        .types
+        .as_ref()
+        .is_some_and(|types| types.kind == "StorageClass");
+    if !is_class {
+        return false;
+    }
+    let classes: Api<StorageClass> = Api::all(cluster.client.clone());
+    // Where it can't be seen, applying it tells.
+    let there = classes.get_opt(&document.object.name_any()).await.ok().flatten();
+    there.is_some_and(|class| class.provisioner == provisioner.provisioner)
 }
 
 /// Why an object is not what it was made for: the doctor's first finding, else what the cluster said last.

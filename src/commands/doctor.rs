@@ -1,24 +1,35 @@
 //! `nfsprov doctor`: what is wrong with the cluster's NFS storage, and what mends it.
 
+mod fix;
+mod gate;
+mod probe;
+
 use std::path::Path;
 use std::sync::Mutex;
 
 use anyhow::{Result, anyhow};
 use k8s_openapi::jiff::Timestamp;
 
+use super::access::access;
 use super::cluster_options;
-use crate::cli::{Doctor, FailOn, Global, ReportFormat, Target, What};
+use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
 use crate::cluster::{Cluster, ClusterError, Use, connect};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
+use crate::doctor::fix::gate::script::Order;
+use crate::doctor::fix::gate::{Wish, allowed};
+use crate::doctor::fix::plan::{plan, restarts};
 use crate::doctor::gather::gather;
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::output;
 
 /// How wide a report is that nobody looks at.
 const WIDTH: usize = 100;
+
+/// The findings that the gate mends too.
+const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
 /// Runs `nfsprov doctor`.
 pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
@@ -26,36 +37,63 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         output::print(&explained(*code))?;
         return Ok(Exit::Done);
     }
-    let (facts, now) = match &args.from_dump {
-        Some(directory) => {
-            let namespace = match (args.all_namespaces, &global.namespace) {
-                (false, Some(namespace)) => Some(namespace.as_str()),
-                _ => None,
-            };
-            match dump::read(directory, namespace) {
-                Ok(read) => read,
-                Err(error) => return Ok(unable(&format!("{error:#}"))),
-            }
-        }
-        None => {
-            let cluster = match connect(&cluster_options(global), Use::OneShot).await {
-                Ok(cluster) => cluster,
-                Err(error) => return unreachable(args, global, &error),
-            };
-            let namespace = (!args.all_namespaces).then(|| cluster.namespace.clone());
-            if let Some(directory) = &args.dump {
-                return write(&cluster, namespace.as_deref(), directory).await;
-            }
-            let facts = gather(&cluster, namespace.as_deref(), None).await;
-            (facts, Timestamp::now())
-        }
+    if args.hosts.is_empty() && args.ssh != Ssh::default() {
+        let why = "the options for SSH, such as -i or --sudo, go with --ssh [USER@]HOST";
+        return Err(UsageError(why.into()).into());
+    }
+    if args.undo {
+        return undo(args, global).await;
+    }
+    if let Some(directory) = &args.from_dump {
+        let namespace = match (args.all_namespaces, &global.namespace) {
+            (false, Some(namespace)) => Some(namespace.as_str()),
+            _ => None,
+        };
+        let (facts, now) = match dump::read(directory, namespace) {
+            Ok(read) => read,
+            Err(error) => return Ok(unable(&format!("{error:#}"))),
+        };
+        return match diagnose(args, &facts, now) {
+            Ok(report) => conclude(args, global, &facts, &report),
+            Err(error) => Ok(unable(&error.to_string())),
+        };
+    }
+    let cluster = match connect(&cluster_options(global), Use::OneShot).await {
+        Ok(cluster) => cluster,
+        Err(error) => return unreachable(args, global, &error),
     };
-    let targets = match targets(args, &facts) {
-        Ok(targets) => targets,
+    let namespace = (!args.all_namespaces).then(|| cluster.namespace.clone());
+    let namespace = namespace.as_deref();
+    if let Some(directory) = &args.dump {
+        return write(&cluster, namespace, directory).await;
+    }
+    let facts = read(&cluster, namespace).await;
+    let report = match diagnose(args, &facts, Timestamp::now()) {
+        Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
-    let report = Report::new(&facts, checks::all(&facts, now), &args.ignore, &targets);
-    print(args, global, &report)?;
+    if !args.fix {
+        return conclude(args, global, &facts, &report);
+    }
+    mend(args, global, &cluster, (facts, report)).await
+}
+
+/// The cluster's facts, and what its NFS servers answer from here.
+async fn read(cluster: &Cluster, namespace: Option<&str>) -> Facts {
+    let mut facts = gather(cluster, namespace, None).await;
+    probe::probe(&mut facts).await;
+    facts
+}
+
+/// Everything that is wrong with what was asked about.
+fn diagnose(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
+    let targets = targets(args, facts)?;
+    Ok(Report::new(facts, checks::all(facts, now), &args.ignore, &targets))
+}
+
+/// Prints a report; it decides on the exit status.
+fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
+    print(args, global, report)?;
     let failed = report.findings.iter().any(|finding| fails(args, finding));
     Ok(match failed {
         true => Exit::Failed,
@@ -63,6 +101,124 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         false if !facts.knows("persistentvolumeclaims") => Exit::Unchecked,
         false => Exit::Done,
     })
+}
+
+/// Mends what can be mended, and says what is left.
+async fn mend(args: &Doctor, global: &Global, cluster: &Cluster, (facts, report): (Facts, Report)) -> Result<Exit> {
+    let order = gate_order(args, &facts, &report)?;
+    let by_gate = |finding: &&Finding| args.gate && NEED_SELF_LINK.contains(&finding.code);
+    let findings: Vec<Finding> = report.findings.iter().filter(|one| !by_gate(one)).cloned().collect();
+    let steps = plan(&findings, &facts);
+    if steps.is_empty() && order.is_none() {
+        let exit = conclude(args, global, &facts, &report)?;
+        output::say("nothing here is for --fix to mend");
+        return Ok(exit);
+    }
+    // Machines get one report, which is the last.
+    if args.output == ReportFormat::Table {
+        print(args, global, &report)?;
+    }
+    let watched = connect(&cluster_options(global), Use::LongRunning).await?;
+    let clusters = fix::Clusters {
+        cluster,
+        watched: &watched,
+    };
+    let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
+    let how = how(args, global);
+    fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
+    if let Some(order) = order {
+        let options = cluster_options(global);
+        let job = gate::Job {
+            options: &options,
+            cluster: Some((cluster, &facts)),
+            hosts: &args.hosts,
+            access: &access(&args.ssh)?,
+            order,
+            how,
+        };
+        gate::gate(&job, &mut stop, &mut done).await?;
+        if order == Order::Set {
+            let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
+            fix::fix(clusters, &plan(&again, &facts), how, &mut stop, &mut done).await?;
+        }
+    }
+    if done == fix::Done::default() {
+        output::say("nothing was changed");
+    }
+    let facts = read(cluster, facts.namespace.as_deref()).await;
+    let report = match diagnose(args, &facts, Timestamp::now()) {
+        Ok(report) => report,
+        Err(error) => return Ok(unable(&error.to_string())),
+    };
+    if args.output == ReportFormat::Table {
+        output::print("\nWhat is left:\n\n")?;
+    }
+    match conclude(args, global, &facts, &report)? {
+        Exit::Done if done.failed > 0 => Ok(Exit::Failed),
+        exit => Ok(exit),
+    }
+}
+
+fn how(args: &Doctor, global: &Global) -> fix::How {
+    fix::How {
+        yes: args.yes,
+        limit: args.timeout,
+        colour: super::colour(global.color),
+    }
+}
+
+/// What is to be done about the gate on the hosts of `--ssh`.
+fn gate_order(args: &Doctor, facts: &Facts, report: &Report) -> Result<Option<Order>> {
+    let found = |codes: &[&str]| report.findings.iter().any(|finding| codes.contains(&finding.code));
+    let refuse = |why: String| Err(UsageError(why.into()).into());
+    if args.gate {
+        if !found(&NEED_SELF_LINK) {
+            return refuse("nothing here needs selfLink, so that --gate has nothing to mend".to_owned());
+        }
+        return match allowed(facts, Wish::Set) {
+            Ok(()) => Ok(Some(Order::Set)),
+            Err(why) => refuse(format!(
+                "--gate can't be: {why}; leave it out, and the image is changed"
+            )),
+        };
+    }
+    if args.hosts.is_empty() || !found(&["NFS303", "NFS304"]) {
+        return Ok(None);
+    }
+    let dependents = checks::need_self_link(facts);
+    if !dependents.is_empty() {
+        output::say(&format!(
+            "NFS303: not mended: {} would stop working without selfLink; change the image first, as doctor explain NFS301 says",
+            dependents.join(", ")
+        ));
+        return Ok(None);
+    }
+    Ok(Some(Order::Unset))
+}
+
+/// Puts back what `--gate` did, whether the API server answers or not.
+async fn undo(args: &Doctor, global: &Global) -> Result<Exit> {
+    let options = cluster_options(global);
+    let cluster = match connect(&options, Use::OneShot).await {
+        Ok(cluster) => Some((gather(&cluster, Some("kube-system"), None).await, cluster)),
+        Err(error @ ClusterError::Kubeconfig { .. }) => return Err(error.into()),
+        // It may be the gate that keeps it from starting.
+        Err(error) => {
+            output::say(&format!("note: {error}"));
+            None
+        }
+    };
+    let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
+    let job = gate::Job {
+        options: &options,
+        cluster: cluster.as_ref().map(|(facts, cluster)| (cluster, facts)),
+        hosts: &args.hosts,
+        access: &access(&args.ssh)?,
+        order: Order::Undo,
+        how: how(args, global),
+    };
+    gate::gate(&job, &mut stop, &mut done).await?;
+    Ok(Exit::Done)
 }
 
 fn fails(args: &Doctor, finding: &Finding) -> bool {

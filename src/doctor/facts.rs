@@ -46,8 +46,36 @@ pub struct Facts {
     pub logs: Vec<Log>,
     /// What service accounts may do.
     pub rights: Vec<Right>,
+    /// What NFS exports answered from here.
+    pub probes: Vec<Probe>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
+}
+
+/// An NFS export that was asked from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Its server.
+    pub server: String,
+    /// Its path.
+    pub path: String,
+    /// What came of it.
+    pub reached: Reached,
+}
+
+/// What came of an NFS call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The export can be used.
+    Fine,
+    /// The server has no such directory.
+    Missing,
+    /// Nothing listens on the server's port; its words.
+    Refused(String),
+    /// Nothing came; what was tried.
+    Silent(String),
+    /// This says nothing about others; why.
+    Unknown(String),
 }
 
 /// Something that could not be read.

@@ -115,6 +115,15 @@ impl Paper {
             "{verdict}; {} of {all} findings were looked for.\n",
             report.checked.len()
         );
+        let able = |finding: &&Finding| finding.fix.as_ref().is_some_and(|fix| fix.automatic);
+        let mendable = report.findings.iter().filter(able).count();
+        if mendable > 0 {
+            out += &self.wrapped(
+                &format!("nfsprov doctor --fix can mend {mendable} of them, and asks first."),
+                "",
+                "  ",
+            );
+        }
         // By reason: one thing that can't be read leaves out many.
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for skipped in &report.skipped {

@@ -1,12 +1,18 @@
 use super::*;
+use crate::doctor::fix::{Change, Cure};
 use crate::doctor::report::{About, Skipped};
 
 fn report() -> Report {
     let claim = Object::of("PersistentVolumeClaim", "default", "a");
     let pod = Object::of("Pod", "default", "p");
+    let command = "kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json";
+    let recreated = Cure::new(command.to_owned(), [Change::Delete(claim.clone())]);
     let cause = Finding::new("NFS103", claim, "the claim's class <gold> doesn't exist & never did")
-        .seen("event ProvisioningFailed on pvc default/a", "storageclass.storage.k8s.io \"gold\" not found")
-        .mended_by("kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json", "takes silver")
+        .seen(
+            "event ProvisioningFailed on pvc default/a",
+            "storageclass.storage.k8s.io \"gold\" not found",
+        )
+        .mended_by(recreated, "takes silver")
         .explaining([pod.clone()]);
     Report {
         findings: vec![cause, Finding::new("NFS118", pod, "the pod waits")],

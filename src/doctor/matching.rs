@@ -3,7 +3,7 @@
 //! The rules are those of `FindMatchingVolume` in Kubernetes' persistent volume controller, without the parts that
 //! concern nodes. A mismatch makes no event of its own, so a doctor has to do the matching itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -167,6 +167,34 @@ pub fn rank<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) ->
         (distance, size, &near.volume.name)
     });
     ranked
+}
+
+/// How many PVs that are alike are looked at: as many as a finding could name.
+const ALIKE: usize = 4;
+
+/// Of PVs that are alike in all that claims ask for, a few, by their names: for a claim that none of them is reserved
+/// for, the others come as near.
+pub fn alike<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
+    let mut sorted = volumes.to_vec();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut counts: HashMap<_, usize> = HashMap::new();
+    sorted.retain(|volume| {
+        let asked = (
+            (
+                &volume.class,
+                volume.capacity,
+                &volume.modes,
+                &volume.volume_mode,
+                &volume.labels,
+            ),
+            (volume.deleting.is_some(), volume.claim.is_some(), &volume.phase),
+            volume.provisioned_by.is_some(),
+        );
+        let count = counts.entry(asked).or_default();
+        *count += 1;
+        *count <= ALIKE
+    });
+    sorted
 }
 
 /// A mismatch as people say it: `its size (1Gi < 5Gi)`.

@@ -194,3 +194,30 @@ fn the_nearest_comes_first_and_is_explained() {
         ]
     );
 }
+
+#[test]
+fn a_few_of_those_that_are_alike_stand_for_all() {
+    let mut volumes = Vec::new();
+    for number in 0..60 {
+        let mut volume = volume(&format!("v-{:02}", (number * 37) % 60));
+        // Sizes, labels, phases and owners, in all combinations.
+        volume.capacity = quantity::parse(["1Gi", "4Gi", "9Gi"][number % 3]);
+        if number % 2 == 0 {
+            volume.labels.insert("tier".into(), "gold".into());
+        }
+        if number % 5 == 0 {
+            volume.phase = "Released".into();
+            volume.claim = reference(&format!("gone-{number}"), "x");
+        }
+        volumes.push(volume);
+    }
+    let all: Vec<&Volume> = volumes.iter().collect();
+    let few = alike(&all);
+    assert!(few.len() < all.len());
+    let names = |volumes: &[&Volume]| -> Vec<(String, Vec<Mismatch>)> {
+        let ranked = rank(&claim(), volumes.iter().copied());
+        let first = ranked.into_iter().take(ALIKE);
+        first.map(|near| (near.volume.name.clone(), near.mismatches)).collect()
+    };
+    assert_eq!(names(&few), names(&all));
+}

@@ -1,12 +1,13 @@
 //! The doctor: what is wrong with a cluster's NFS storage, why, how one can tell, and what mends it.
 //!
 //! [`gather`] reads the cluster once, [`dump`] reads the same from files; [`checks`] turn these [`facts`] into
-//! findings and know neither cluster nor clock; [`report`] puts causes above their symptoms.
+//! findings and know neither cluster nor clock; [`report`] puts causes above their symptoms. [`fix`] mends.
 
 pub mod checks;
 pub mod dump;
 pub mod explain;
 pub mod facts;
+pub mod fix;
 pub mod formats;
 pub mod gather;
 pub mod images;
@@ -16,8 +17,11 @@ pub mod names;
 pub mod provisioners;
 pub mod quantity;
 pub mod report;
+pub mod servers;
 
 use serde::Serialize;
+
+use fix::{Change, Cure};
 
 /// How bad a finding is, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,6 +110,9 @@ pub struct Fix {
     pub automatic: bool,
     /// What to know before.
     pub note: String,
+    /// The same as changes, if it may.
+    #[serde(skip)]
+    pub changes: Vec<Change>,
 }
 
 /// One thing that is wrong.
@@ -175,13 +182,17 @@ impl Finding {
         self
     }
 
-    /// Mended by a command; whether a program may run it is the catalogue's to say.
+    /// Mended by a command; whether a program may do the same is the catalogue's to say.
     #[must_use]
-    pub fn mended_by(mut self, command: impl Into<String>, note: impl Into<String>) -> Self {
+    pub fn mended_by(mut self, cure: impl Into<Cure>, note: impl Into<String>) -> Self {
+        let cure: Cure = cure.into();
+        let allowed = explain::find(self.code).is_some_and(|entry| entry.automatic);
+        let changes = if allowed { cure.changes } else { Vec::new() };
         self.fix = Some(Fix {
-            command: Some(command.into()),
-            automatic: explain::find(self.code).is_some_and(|entry| entry.automatic),
+            command: Some(cure.command),
+            automatic: !changes.is_empty(),
             note: note.into(),
+            changes,
         });
         self
     }
@@ -193,6 +204,7 @@ impl Finding {
             command: None,
             automatic: false,
             note: note.into(),
+            changes: Vec::new(),
         });
         self
     }

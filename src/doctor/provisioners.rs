@@ -223,6 +223,19 @@ pub fn is_of_interest(workload: &Workload) -> bool {
 /// An export that is known in the cluster, for command lines: of the provisioner of this name, of the class that
 /// names one, of any provisioner, of any PV.
 pub fn known_export(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
+    let by_static = || {
+        let mut volumes = facts.volumes.iter().filter(|volume| volume.provisioned_by.is_none());
+        volumes.find_map(|volume| volume.nfs.clone())
+    };
+    export_of(facts, name).or_else(by_static)
+}
+
+/// The export that a provisioner of this name would make directories on: none that is a volume itself.
+pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
+    export_of(facts, Some(name))
+}
+
+fn export_of(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
     let provisioners = all(facts);
     let by_name = || {
         let of_name = provisioners.iter().filter(|one| name.is_some() && one.name == name);
@@ -252,15 +265,7 @@ pub fn known_export(facts: &Facts, name: Option<&str>) -> Option<(String, String
         })
     };
     let by_any = || provisioners.iter().filter_map(Provisioner::export).next();
-    let by_static = || {
-        let mut volumes = facts.volumes.iter().filter(|volume| volume.provisioned_by.is_none());
-        volumes.find_map(|volume| volume.nfs.clone())
-    };
-    by_name()
-        .or_else(by_class)
-        .or_else(by_volume)
-        .or_else(by_any)
-        .or_else(by_static)
+    by_name().or_else(by_class).or_else(by_volume).or_else(by_any)
 }
 
 /// The directory above.

@@ -145,6 +145,12 @@ pub enum ExportError {
         /// The refusal, with what usually causes it.
         cause: String,
     },
+    /// The server answers, and has no such directory for anybody.
+    #[error("NFS server refuses {location}: no such directory is exported")]
+    Missing {
+        /// The export that was tried.
+        location: Location,
+    },
     /// Something other than a directory is in the way.
     #[error("{path} on the export is {what}, not a directory; nothing was changed")]
     NotADirectory {

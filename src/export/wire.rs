@@ -269,6 +269,11 @@ impl Wire {
         }
         let error = first.unwrap_or_else(silence);
         Err(match error {
+            NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
+                ExportError::Missing {
+                    location: self.location.clone(),
+                }
+            }
             NfsError::Mount(_) | NfsError::Nfs3(_) | NfsError::Nfs4(_) => ExportError::Refused {
                 location: self.location.clone(),
                 cause: refusal(&error),
@@ -360,9 +365,6 @@ fn refusal(error: &NfsError) -> String {
             "{error}: the path isn't exported to this machine, or the export wants a privileged source port \
              (run as root, or export it with `insecure`)"
         ),
-        NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
-            "no such directory is exported".to_owned()
-        }
         NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_ACCES | Nfs3ErrorCode::NFS3ERR_PERM)
         | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_ACCESS | Nfs4ErrorCode::NFS4ERR_PERM) => {
             "permission denied: the export squashes root, and the directory belongs to another user".to_owned()

@@ -28,6 +28,15 @@ crate::tests! {
 /// A claim that a provisioner is to be missed for has to wait a while first.
 pub const LATE: std::time::Duration = std::time::Duration::from_secs(90);
 
+/// How a finding is mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Its fix is run as it is printed.
+    Command,
+    /// `doctor --fix --yes`.
+    Fix,
+}
+
 /// One run of `doctor -o json`.
 pub struct Diagnosis {
     pub report: Value,
@@ -123,6 +132,35 @@ impl Scene {
         Ok(fix.to_owned())
     }
 
+    /// The same by the doctor's own hand: it names `wanted` first, `--fix` mends that, and is content when it looks again.
+    pub async fn fixed(&self, wanted: &str) -> Result<String> {
+        let output = self.fix(wanted, "30s").await?;
+        let (stdout, stderr, code) = said(&output);
+        let report: Value = serde_json::from_str(&stdout).with_context(|| format!("{wanted}: {stderr}"))?;
+        let left = Diagnosis { report, code }.findings();
+        ensure!(
+            code == 0 && left.is_empty(),
+            "{wanted}: {left:?} is left of it:\n{stderr}"
+        );
+        Ok(stderr)
+    }
+
+    /// Has the doctor mend what it names first, `timeout` being how long it waits for each effect.
+    pub async fn fix(&self, wanted: &str, timeout: &str) -> Result<Output> {
+        let finding = self.diagnosed(wanted).await?;
+        ensure!(finding["fix"]["automatic"] == true, "{finding}");
+        self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json", "--timeout", timeout])
+            .await
+    }
+
+    /// Mends what the doctor names first, in one of the two ways.
+    pub async fn mended_by(&self, way: By, wanted: &str) -> Result<String> {
+        match way {
+            By::Command => self.mended(wanted).await,
+            By::Fix => self.fixed(wanted).await,
+        }
+    }
+
     /// A shell with kubectl, nfsprov and the cluster, as an administrator has it.
     fn shell_command(&self, line: &str) -> Result<Command> {
         let kubectl = self.stage.lane()?.find()?.kubectl;
@@ -180,20 +218,38 @@ impl Scene {
 
     /// Writes into pods' statuses what a kubelet would, since the lab's clusters have none: that they run.
     pub fn play_kubelet(&self) -> tokio::task::JoinHandle<()> {
+        self.play_kubelet_that_fails("", "", "")
+    }
+
+    /// The same, but for containers of one image: these wait for `reason`.
+    pub fn play_kubelet_that_fails(&self, image: &str, reason: &str, message: &str) -> tokio::task::JoinHandle<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let (image, reason, message) = (image.to_owned(), reason.to_owned(), message.to_owned());
         tokio::spawn(async move {
-            let status = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+            let runs = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
             let mut events = Box::pin(watcher(pods.clone(), watcher::Config::default()).applied_objects());
             while let Some(event) = futures::StreamExt::next(&mut events).await {
-                let waits =
-                    |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
-                if let Some(pod) = event.ok().filter(waits) {
-                    let params = PatchParams::default();
-                    // A pod that is gone needs no status.
-                    _ = pods
-                        .patch_status(&pod.name_any(), &params, &Patch::Merge(&status))
-                        .await;
-                }
+                let status = |pod: &Pod| pod.status.clone().unwrap_or_default();
+                let waits = |pod: &Pod| {
+                    let status = status(pod);
+                    status.phase.as_deref() == Some("Pending") && status.container_statuses.is_none()
+                };
+                let Some(pod) = event.ok().filter(waits) else { continue };
+                let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+                let failing = containers
+                    .clone()
+                    .find(|container| container.image.as_deref() == Some(&image));
+                let status = match failing {
+                    None => runs.clone(),
+                    Some(container) => json!({"status": {"containerStatuses": [{
+                        "name": container.name, "image": image, "imageID": "", "ready": false, "restartCount": 0,
+                        "state": {"waiting": {"reason": reason, "message": message}},
+                    }]}}),
+                };
+                // A pod that is gone needs no status.
+                _ = pods
+                    .patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(&status))
+                    .await;
             }
         })
     }
@@ -284,7 +340,7 @@ async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> 
 }
 
 async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.claim("a", json!({"storageClassName": ""})).await?;
     scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
@@ -309,5 +365,5 @@ async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
     ensure!(code == 0, "{stderr}");
     let plain = scene.doctor(&["--from-dump", &plain]).await?;
     ensure!(plain.findings() == live.findings(), "{:?}", plain.findings());
-    plane.stop().await
+    stage.give_back(plane).await
 }

@@ -1,17 +1,21 @@
 //! Faults made on real control planes: `doctor` names each first, its fix is run as printed, and `doctor` is content.
 //!
-//! Each test has a control plane of its own, since classes and volumes are everybody's. Pods have no kubelet here: where
+//! Where the doctor may mend by itself, the fault is made twice: once the printed fix is run, once `doctor --fix`.
+//! Each test has a control plane for itself, since classes and volumes are everybody's. Pods have no kubelet here: where
 //! one has to run, its status is written by the test.
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::{Value, json};
 
+use crate::doctor::By;
 use crate::kit::{Directories, Scene};
 use crate::stage::Stage;
+
+const BOTH: [By; 2] = [By::Command, By::Fix];
 
 crate::tests! {
     Lab: doctor_mends_claims_and_volumes_that_miss_each_other,
@@ -23,6 +27,8 @@ crate::tests! {
     Lab: doctor_mends_images_that_need_self_link,
     Lab: doctor_names_a_gate_that_blocks_the_upgrade,
     Lab: doctor_mends_volumes_that_can_not_go,
+    Lab: doctor_mends_a_stale_lock,
+    Lab: doctor_mends_a_volume_whose_class_is_gone,
     Lab: doctor_mends_a_volume_whose_deleter_is_gone,
     Lab: doctor_mends_a_lost_volume,
 }
@@ -52,7 +58,7 @@ fn volume(scene: &Scene, name: &str, change: Value) -> Value {
 }
 
 async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     // So that the export is known, for the fixes that make PVs.
     let first = scene(&stage, &plane).await?;
     first.apply(&[volume(&first, "known", json!({}))]).await?;
@@ -69,9 +75,18 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
             json!({"selector": {"matchLabels": {"tier": "gold"}}}),
             Some(json!({})),
         ),
+        (
+            "NFS109 by --fix",
+            json!({"selector": {"matchLabels": {"tier": "gold"}}}),
+            Some(json!({})),
+        ),
         ("NFS110", json!({"volumeMode": "Block"}), Some(json!({}))),
         ("NFS112", json!({"volumeName": "nowhere"}), None),
     ] {
+        let (code, way) = match code.split_once(" by --fix") {
+            Some((code, _)) => (code, By::Fix),
+            None => (code, By::Command),
+        };
         let scene = scene(&stage, &plane).await?;
         if let Some(change) = pv {
             scene
@@ -79,14 +94,16 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
                 .await?;
         }
         scene.claim("mypvc", claim).await?;
-        scene.mended(&format!("{code} PersistentVolumeClaim/mypvc")).await?;
+        scene
+            .mended_by(way, &format!("{code} PersistentVolumeClaim/mypvc"))
+            .await?;
         scene.bound("mypvc").await?;
     }
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
     scene.apply(&[volume(&scene, &name, json!({}))]).await?;
@@ -94,23 +111,19 @@ async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Resu
     scene.bound("mypvc").await?;
     scene.healthy("binding").await?;
     delete_claim(&scene, "mypvc").await?;
-    let kept = scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
-    ensure!(
-        kept["fix"]["command"] == format!("nfsprov release {name} --keep-data"),
-        "{kept}"
-    );
+    scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
     // Of the same name, and another claim all the same.
     scene.claim("mypvc", json!({})).await?;
     scene.mended("NFS113 PersistentVolumeClaim/mypvc").await?;
     scene.bound("mypvc").await?;
     delete_claim(&scene, "mypvc").await?;
     scene.claim("other", json!({})).await?;
-    let released = scene.diagnosed("NFS114 PersistentVolumeClaim/other").await?;
-    ensure!(
-        released["fix"]["command"] == format!("nfsprov release {name} --keep-data"),
-        "{released}"
-    );
-    plane.stop().await
+    let release = format!("nfsprov release {name} --keep-data");
+    ensure!(scene.mended("NFS114 PersistentVolumeClaim/other").await? == release);
+    scene.bound("other").await?;
+    delete_claim(&scene, "other").await?;
+    ensure!(scene.mended(&format!("NFS501 PersistentVolume/{name}")).await? == release);
+    stage.give_back(plane).await
 }
 
 /// Deletes a claim and waits until it is gone.
@@ -123,8 +136,15 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
 }
 
 async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
-    let mut scene = scene(&stage, &plane).await?;
+    for way in BOTH {
+        let plane = stage.cleared_control_plane().await?;
+        classes_that_lead_nowhere(scene(&stage, &plane).await?, way).await?;
+        stage.give_back(plane).await?;
+    }
+    Ok(())
+}
+
+async fn classes_that_lead_nowhere(mut scene: Scene, way: By) -> Result<()> {
     // The name that fixes use where nothing else is served.
     scene.provisioner = "nfsprov/nfs".to_owned();
     let class = scene.class.clone();
@@ -133,13 +153,13 @@ async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()>
     scene
         .claim("typo", json!({"storageClassName": format!("{class}x")}))
         .await?;
-    scene.mended("NFS103 PersistentVolumeClaim/typo").await?;
+    scene.mended_by(way, "NFS103 PersistentVolumeClaim/typo").await?;
     scene.bound("typo").await?;
 
     let in_tree = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "intree"}, "provisioner": "kubernetes.io/nfs"});
     scene.apply(&[in_tree]).await?;
     scene.claim("intree", json!({"storageClassName": "intree"})).await?;
-    scene.mended("NFS104 StorageClass/intree").await?;
+    scene.mended_by(way, "NFS104 StorageClass/intree").await?;
     scene.bound("intree").await?;
     scene.classes().delete("intree", &DeleteParams::default()).await?;
 
@@ -148,7 +168,7 @@ async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()>
         .claims()
         .create(&Default::default(), &serde_json::from_value(classless)?)
         .await?;
-    scene.mended("NFS101 PersistentVolumeClaim/classless").await?;
+    scene.mended_by(way, "NFS101 PersistentVolumeClaim/classless").await?;
     scene.bound("classless").await?;
 
     // A default there is now; a pod's claim may be made with it.
@@ -174,8 +194,8 @@ async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()>
         "metadata": {"name": "newer", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     });
     scene.apply(&[newer]).await?;
-    scene.mended(&format!("NFS105 StorageClass/{class}")).await?;
-    plane.stop().await
+    scene.mended_by(way, &format!("NFS105 StorageClass/{class}")).await?;
+    Ok(())
 }
 
 /// A pod that uses a claim.
@@ -192,8 +212,13 @@ fn pod(name: &str, claim: &str, change: Value) -> Value {
 }
 
 async fn doctor_mends_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
-    for (code, what) in [("NFS121", "quota"), ("NFS121", "limit"), ("NFS122", "class")] {
+    let plane = stage.cleared_control_plane().await?;
+    for (code, what, way) in [
+        ("NFS121", "quota", By::Command),
+        ("NFS121", "limit", By::Command),
+        ("NFS122", "class", By::Command),
+        ("NFS122", "class", By::Fix),
+    ] {
         let scene = scene(&stage, &plane).await?;
         scene.class(json!({})).await?;
         let _provisioner = scene.watch(&[]).await?;
@@ -222,12 +247,12 @@ async fn doctor_mends_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<
         } else {
             "PersistentVolumeClaim/www-web-0"
         };
-        scene.mended(&format!("{code} {object}")).await?;
+        scene.mended_by(way, &format!("{code} {object}")).await?;
         for name in ["www-web-0", "www-web-1"] {
             scene.bound(name).await?;
         }
     }
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 /// A quota counts only once its controller has looked at it.
@@ -246,7 +271,7 @@ async fn wait_for_quota(scene: &Scene, what: &str) -> Result<()> {
 }
 
 /// A Deployment of a provisioner as upstream writes it, and all rights for its account.
-fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
+pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
     let mut variables = vec![json!({"name": "PROVISIONER_NAME", "value": serves})];
     if env {
         variables.push(json!({"name": "NFS_SERVER", "value": server(scene)}));
@@ -269,7 +294,7 @@ fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool
     ]
 }
 
-fn rights(scene: &Scene) -> Value {
+pub fn rights(scene: &Scene) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": scene.namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
@@ -280,91 +305,265 @@ fn rights(scene: &Scene) -> Value {
 const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
 async fn doctor_mends_provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
-    let scene = scene(&stage, &plane).await?;
-    let parameters = json!({"server": server(&scene), "path": "/nfsdata"});
-    scene.class(json!({"parameters": parameters})).await?;
-    scene.claim("a", json!({})).await?;
-    scene.mended(&format!("NFS201 StorageClass/{}", scene.class)).await?;
-    scene.bound("a").await?;
-    plane.stop().await
-}
-
-async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
-    // What is wrong; the Deployment; whether its account has its rights; what is named.
-    let rows = [
-        ("NFS202", CURRENT, 1, "fuseim.pri/ifs", true, true),
-        ("NFS203", CURRENT, 0, "", true, true),
-        ("NFS203", CURRENT, 1, "", false, true),
-        ("NFS206", CURRENT, 1, "", true, false),
-        (
-            "NFS306",
-            "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2",
-            1,
-            "",
-            true,
-            true,
-        ),
-    ];
-    for (code, image, replicas, serves, env, may) in rows {
+    for way in BOTH {
+        let plane = stage.cleared_control_plane().await?;
         let scene = scene(&stage, &plane).await?;
         let kubelet = scene.play_kubelet();
-        scene.class(json!({})).await?;
-        let serves = if serves.is_empty() {
-            scene.provisioner.clone()
-        } else {
-            serves.to_owned()
-        };
-        if may {
-            scene.apply(&[rights(&scene)]).await?;
-        }
-        scene.apply(&deployment(&scene, image, replicas, &serves, env)).await?;
+        let parameters = json!({"server": server(&scene), "path": "/nfsdata"});
+        scene.class(json!({"parameters": parameters})).await?;
         scene.claim_handed_over("a", json!({})).await?;
-        let object = match code {
-            "NFS202" => format!("StorageClass/{}", scene.class),
-            _ => "Deployment/nfs-client-provisioner".to_owned(),
-        };
-        scene.mended(&format!("{code} {object}")).await?;
+        let wanted = format!("NFS201 StorageClass/{}", scene.class);
+        match way {
+            By::Command => {
+                let fix = scene.mended(&wanted).await?;
+                ensure!(fix.contains(" create provisioner "), "{fix}");
+            }
+            By::Fix => {
+                // The image does not run here, so that the claim waits on.
+                let said = crate::kit::said(&scene.fix(&wanted, "5s").await?);
+                ensure!(said.2 == 0 && said.1.contains("runs as it is written now"), "{said:?}");
+                scene.healthy("--fix").await?;
+            }
+        }
         kubelet.abort();
-        // Provisioners are looked for in the whole cluster.
-        let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
-            kube::Api::namespaced(scene.client.clone(), &scene.namespace);
-        deployments
-            .delete("nfs-client-provisioner", &DeleteParams::default())
-            .await?;
+        // What runs instead of its image.
+        let _provisioner = scene.watch(&[]).await?;
+        scene.bound("a").await?;
+        stage.give_back(plane).await?;
     }
-    plane.stop().await
+    Ok(())
 }
 
-const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
+/// A provisioner that does not serve.
+struct Fault {
+    code: &'static str,
+    image: &'static str,
+    replicas: u32,
+    /// The name it serves; empty for the scene's.
+    serves: &'static str,
+    /// Whether its export is in its environment.
+    env: bool,
+    /// Whether its account has its rights.
+    may: bool,
+    /// What its container waits for.
+    waits: (&'static str, &'static str),
+}
+
+const FAULT: Fault = Fault {
+    code: "",
+    image: CURRENT,
+    replicas: 1,
+    serves: "",
+    env: true,
+    may: true,
+    waits: ("", ""),
+};
+
+async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let rows = [
+        Fault {
+            code: "NFS202",
+            serves: "fuseim.pri/ifs",
+            ..FAULT
+        },
+        Fault {
+            code: "NFS203",
+            replicas: 0,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS203",
+            env: false,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS204",
+            image: "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
+            waits: ("ErrImagePull", "manifest unknown"),
+            ..FAULT
+        },
+        Fault {
+            code: "NFS205",
+            image: "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.0",
+            waits: (
+                "CrashLoopBackOff",
+                "exec /nfs-subdir-external-provisioner: exec format error",
+            ),
+            ..FAULT
+        },
+        Fault {
+            code: "NFS206",
+            may: false,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS306",
+            image: "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2",
+            ..FAULT
+        },
+    ];
+    for fault in &rows {
+        for way in BOTH {
+            does_not_run(scene(&stage, &plane).await?, fault, way)
+                .await
+                .with_context(|| format!("{} by {way:?}", fault.code))?;
+        }
+    }
+    stage.give_back(plane).await
+}
+
+async fn does_not_run(mut scene: Scene, fault: &Fault, way: By) -> Result<()> {
+    let image = if fault.waits.0.is_empty() { "" } else { fault.image };
+    let kubelet = scene.play_kubelet_that_fails(image, fault.waits.0, fault.waits.1);
+    scene.class(json!({})).await?;
+    if fault.may {
+        scene.apply(&[rights(&scene)]).await?;
+    }
+    let serves = match fault.serves {
+        "" => scene.provisioner.clone(),
+        other => other.to_owned(),
+    };
+    let objects = deployment(&scene, fault.image, fault.replicas, &serves, fault.env);
+    scene.apply(&objects).await?;
+    let other_name = fault.code == "NFS202";
+    // By --fix it would be waited for, and no image runs here: but for a name that somebody can serve instead.
+    let claims = way == By::Command || other_name;
+    let mut stand_in = None;
+    if claims {
+        scene.claim_handed_over("a", json!({})).await?;
+        if other_name {
+            scene.provisioner = serves;
+            stand_in = Some(scene.watch(&[]).await?);
+        }
+    }
+    let object = match other_name {
+        true => format!("StorageClass/{}", scene.class),
+        false => "Deployment/nfs-client-provisioner".to_owned(),
+    };
+    scene.mended_by(way, &format!("{} {object}", fault.code)).await?;
+    if let Some(stand_in) = stand_in {
+        scene.bound("a").await?;
+        stand_in.stop().await?;
+    }
+    kubelet.abort();
+    // A name that another class has is not one that this class' author may have meant.
+    scene.classes().delete(&scene.class, &DeleteParams::default()).await?;
+    remove_provisioner(&scene).await
+}
+
+/// Provisioners are looked for in the whole cluster.
+async fn remove_provisioner(scene: &Scene) -> Result<()> {
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::namespaced(scene.client.clone(), &scene.namespace);
+    deployments
+        .delete("nfs-client-provisioner", &DeleteParams::default())
+        .await?;
+    Ok(())
+}
+
+pub const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
 async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
-    let scene = scene(&stage, &plane).await?;
-    let kubelet = scene.play_kubelet();
-    scene.class(json!({})).await?;
-    scene.apply(&[rights(&scene)]).await?;
-    scene
-        .apply(&deployment(&scene, ARTICLE, 1, &scene.provisioner, true))
-        .await?;
-    scene.claim_handed_over("mypvc", json!({})).await?;
+    let plane = stage.cleared_control_plane().await?;
+    let printed = scene(&stage, &plane).await?;
+    let kubelet = printed.play_kubelet();
+    printed.class(json!({})).await?;
+    printed.apply(&[rights(&printed)]).await?;
+    let article = |scene: &Scene| deployment(scene, ARTICLE, 1, &scene.provisioner, true);
+    printed.apply(&article(&printed)).await?;
+    printed.claim_handed_over("mypvc", json!({})).await?;
     let wanted = "NFS301 Deployment/nfs-client-provisioner";
-    let finding = scene.diagnosed(wanted).await?;
+    let finding = printed.diagnosed(wanted).await?;
     ensure!(finding["confidence"] == "certain", "{finding}");
     ensure!(finding["explains"][0]["name"] == "mypvc", "{finding}");
     let note = finding["fix"]["note"].as_str().unwrap_or_default();
     let gate = note.contains("--feature-gates=RemoveSelfLink=false");
     ensure!(gate == (stage.lane()? == Lane::V1_20), "{note}");
-    scene.mended(wanted).await?;
+    printed.mended(wanted).await?;
     kubelet.abort();
-    plane.stop().await
+    remove_provisioner(&printed).await?;
+
+    // By the doctor's own hand: its name is kept, and the rights that it lacks for its lock are given too.
+    let fixed = scene(&stage, &plane).await?;
+    let kubelet = fixed.play_kubelet();
+    fixed.class(json!({})).await?;
+    fixed.apply(&rights_but_locking(&fixed)).await?;
+    fixed.apply(&article(&fixed)).await?;
+    let told = fixed.fixed("NFS206 Deployment/nfs-client-provisioner").await?;
+    let shown = format!("image: \"{CURRENT}\"");
+    ensure!(
+        told.lines().any(|line| line.starts_with('+') && line.ends_with(&shown)),
+        "{told}"
+    );
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::namespaced(fixed.client.clone(), &fixed.namespace);
+    let mended = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
+    let container = &mended["spec"]["template"]["spec"]["containers"][0];
+    ensure!(container["image"] == CURRENT, "{container}");
+    let name = json!({"name": "PROVISIONER_NAME", "value": fixed.provisioner});
+    ensure!(container["env"][0] == name, "{container}");
+    kubelet.abort();
+    stage.give_back(plane).await
+}
+
+/// All that a provisioner needs but for its lock.
+fn rights_but_locking(scene: &Scene) -> Vec<Value> {
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    let name = &scene.namespace;
+    let mut binding = rights(scene);
+    binding["roleRef"]["name"] = json!(name);
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [
+            rule("", "persistentvolumeclaims", &["get", "list", "watch", "update"]),
+            rule("", "persistentvolumes", &["get", "list", "watch", "create", "delete"]),
+            rule("storage.k8s.io", "storageclasses", &["get", "list", "watch"]),
+            rule("", "events", &["create", "update", "patch"]),
+        ],
+    });
+    vec![role, binding]
+}
+
+async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    for way in BOTH {
+        let scene = scene(&stage, &plane).await?;
+        let kubelet = scene.play_kubelet();
+        scene.class(json!({})).await?;
+        scene.apply(&[rights(&scene)]).await?;
+        let record = json!({
+            "holderIdentity": "gone", "leaseDurationSeconds": 15, "renewTime": "2021-02-14T10:22:35Z",
+            "acquireTime": "2021-02-14T10:22:35Z", "leaderTransitions": 0,
+        });
+        let annotations = json!({"control-plane.alpha.kubernetes.io/leader": record.to_string()});
+        let lock = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {
+            "name": scene.provisioner.replace('/', "-"), "annotations": annotations}});
+        scene.apply(&[lock]).await?;
+        scene
+            .apply(&deployment(&scene, CURRENT, 1, &scene.provisioner, true))
+            .await?;
+        scene.claim_handed_over("a", json!({})).await?;
+        let wanted = "NFS210 Deployment/nfs-client-provisioner";
+        match way {
+            By::Command => _ = scene.mended(wanted).await?,
+            By::Fix => {
+                // No image runs here that would serve the claim then.
+                let said = crate::kit::said(&scene.fix(wanted, "1s").await?);
+                ensure!(said.2 == 0 && said.1.contains("deleted"), "{said:?}");
+                scene.healthy("--fix").await?;
+            }
+        }
+        kubelet.abort();
+        remove_provisioner(&scene).await?;
+    }
+    stage.give_back(plane).await
 }
 
 async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
     if stage.lane()? != Lane::V1_20 {
         // Later servers don't start with it; what shows is how a node's server was started last.
-        let plane = stage.another_control_plane().await?;
+        let plane = stage.cleared_control_plane().await?;
         let scene = scene(&stage, &plane).await?;
         let args = r#"["server","--kube-apiserver-arg","feature-gates=RemoveSelfLink=false"]"#;
         let annotations = json!({"k3s.io/node-args": args});
@@ -372,7 +571,7 @@ async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Resul
             json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
         scene.apply(&[node]).await?;
         scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
-        return plane.stop().await;
+        return stage.give_back(plane).await;
     }
     let plane = stage
         .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])
@@ -395,7 +594,7 @@ async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Resul
 }
 
 async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
     scene
@@ -406,6 +605,19 @@ async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
         )])
         .await?;
     scene.mended(&format!("NFS503 PersistentVolume/{name}")).await?;
+    for (code, policy) in [("NFS503", "Delete"), ("NFS502", "Recycle")] {
+        let policy = json!({"persistentVolumeReclaimPolicy": policy});
+        scene.apply(&[volume(&scene, &name, policy)]).await?;
+        scene.fixed(&format!("{code} PersistentVolume/{name}")).await?;
+    }
+    scene
+        .apply(&[volume(
+            &scene,
+            &name,
+            json!({"persistentVolumeReclaimPolicy": "Recycle"}),
+        )])
+        .await?;
+    scene.mended(&format!("NFS502 PersistentVolume/{name}")).await?;
 
     scene.claim("mypvc", json!({})).await?;
     scene.bound("mypvc").await?;
@@ -428,11 +640,11 @@ async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
         .await?;
     volumes.delete(&name, &DeleteParams::default()).await?;
     scene.mended(&format!("NFS505 PersistentVolume/{name}")).await?;
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     let provisioner = scene.watch(&[]).await?;
@@ -446,11 +658,42 @@ async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Resul
     scene.shell_during(fix, scene.healthy(fix)).await?;
     ensure!(scene.volumes().get_opt(&name).await?.is_none());
     ensure!(scene.directories().await?.is_empty());
-    plane.stop().await
+    stage.give_back(plane).await
+}
+
+async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    for way in BOTH {
+        let scene = scene(&stage, &plane).await?;
+        let name = format!("pv-{}", scene.namespace);
+        // As upstream leaves it when it can't delete a volume; the event is its own, word for word.
+        let mut left = volume(&scene, &name, json!({"persistentVolumeReclaimPolicy": "Delete"}));
+        left["metadata"]["annotations"] = json!({"pv.kubernetes.io/provisioned-by": scene.provisioner});
+        scene.apply(&[left]).await?;
+        scene.claim("a", json!({"volumeName": name})).await?;
+        scene.bound("a").await?;
+        delete_claim(&scene, "a").await?;
+        let said = format!("storageclass.storage.k8s.io {:?} not found", scene.class);
+        let event = json!({
+            "metadata": {"generateName": "pv-"}, "reason": "VolumeFailedDelete", "message": said, "type": "Warning",
+            "involvedObject": {"kind": "PersistentVolume", "name": name, "apiVersion": "v1"},
+            "source": {"component": format!("{}_host_uuid", scene.provisioner)},
+            "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),
+        });
+        let events = kube::Api::<k8s_openapi::api::core::v1::Event>::namespaced(scene.client.clone(), "default");
+        events
+            .create(&Default::default(), &serde_json::from_value(event)?)
+            .await?;
+        // Its provisioner is there, as the event shows.
+        scene.mended_by(way, &format!("NFS507 PersistentVolume/{name}")).await?;
+        let class = scene.classes().get(&scene.class).await?;
+        ensure!(class.provisioner == scene.provisioner);
+    }
+    stage.give_back(plane).await
 }
 
 async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -468,5 +711,5 @@ async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
     scene.mended("NFS117 PersistentVolumeClaim/a").await?;
     let again = scene.bound("a").await?;
     ensure!(again.spec.and_then(|spec| spec.nfs) == lost.spec.and_then(|spec| spec.nfs));
-    plane.stop().await
+    stage.give_back(plane).await
 }

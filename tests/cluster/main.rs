@@ -23,6 +23,8 @@ mod confinement;
 mod deletion;
 mod doctor;
 mod doctor_faults;
+mod doctor_fix;
+mod doctor_gate;
 mod document;
 mod exports;
 mod failures;
@@ -36,6 +38,7 @@ mod operable;
 mod patterns;
 mod proxy;
 mod release;
+mod setup;
 mod ssh;
 mod stage;
 mod volumes;
@@ -122,7 +125,10 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         ssh::TESTS,
         doctor::TESTS,
         doctor_faults::TESTS,
+        doctor_fix::TESTS,
+        doctor_gate::TESTS,
         release::TESTS,
+        setup::TESTS,
         volumes::TESTS,
     ]
     .concat();

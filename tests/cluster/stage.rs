@@ -4,19 +4,23 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolume};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use crate::kit::{Directories, Running, Scene};
+use crate::kit::{Directories, PATIENCE, Running, Scene};
 
 /// What a test needs beyond a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub enum Venue {
 /// A control plane of one test's own.
 pub struct Own {
     plane: ControlPlane,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 impl Own {
@@ -82,6 +86,7 @@ pub struct Stage {
     directory: tempfile::TempDir,
     count: AtomicUsize,
     places: Arc<Semaphore>,
+    spare: Mutex<Vec<ControlPlane>>,
 }
 
 /// The user's own cluster if one is named, else the lab.
@@ -109,6 +114,7 @@ impl Stage {
             directory: tempfile::tempdir()?,
             count: AtomicUsize::new(0),
             places: Arc::new(Semaphore::new(OWN_PLANES)),
+            spare: Mutex::default(),
         })
     }
 
@@ -183,10 +189,11 @@ impl Stage {
             eprintln!("tidying up: {error:#}");
         }
         let plane = self.plane.lock().ok().and_then(|mut plane| plane.take());
-        if let Some(plane) = plane
-            && let Err(error) = self.runtime.block_on(plane.stop())
-        {
-            eprintln!("stopping the control plane: {error:#}");
+        let spare = self.spare.lock().map(|mut spare| std::mem::take(&mut *spare));
+        for plane in plane.into_iter().chain(spare.unwrap_or_default()) {
+            if let Err(error) = self.runtime.block_on(plane.stop()) {
+                eprintln!("stopping the control plane: {error:#}");
+            }
         }
     }
 
@@ -243,7 +250,30 @@ impl Stage {
         self.control_plane_with(&[]).await
     }
 
-    /// The same, with further arguments of kube-apiserver.
+    /// One that a test has for itself and gives back as it was: starting one costs more than clearing it up.
+    pub async fn cleared_control_plane(&self) -> Result<Own> {
+        // Never closed.
+        let place = self.places.clone().acquire_owned().await?;
+        let spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?.pop();
+        match spare {
+            Some(plane) => Ok(Own { plane, place }),
+            None => {
+                drop(place);
+                self.another_control_plane().await
+            }
+        }
+    }
+
+    /// Takes back what [`Stage::cleared_control_plane`] gave, without what was made on it.
+    pub async fn give_back(&self, own: Own) -> Result<()> {
+        clear(own.plane.kubeconfig()).await?;
+        let mut spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?;
+        spare.push(own.plane);
+        drop(own.place);
+        Ok(())
+    }
+
+    /// A control plane of the stage's version, with further arguments of kube-apiserver.
     pub async fn control_plane_with(&self, api_server_args: &[&str]) -> Result<Own> {
         // Never closed.
         let place = self.places.clone().acquire_owned().await?;
@@ -253,7 +283,7 @@ impl Stage {
             ..ControlPlaneOptions::default()
         };
         let plane = self.lab()?.control_plane(options).await?;
-        Ok(Own { plane, _place: place })
+        Ok(Own { plane, place })
     }
 
     /// The kubectl that goes with the cluster.
@@ -307,6 +337,58 @@ impl Stage {
 
     fn next(&self) -> usize {
         self.count.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Removes all that tests make for all to see, and waits until it is gone; what is in their namespaces goes with these.
+async fn clear(kubeconfig: &Path) -> Result<()> {
+    let client = client(kubeconfig).await?;
+    let params = DeleteParams::default();
+    let all = ListParams::default();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    for namespace in namespaces.list(&all).await?.iter().map(ResourceExt::name_any) {
+        if namespace.starts_with("test-") {
+            let deployments: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
+            deployments.delete_collection(&params, &all).await?;
+            let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &namespace);
+            sets.delete_collection(&params, &all).await?;
+            namespaces.delete(&namespace, &params).await?;
+        }
+    }
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    for volume in volumes.list(&all).await? {
+        // Nobody is left who would take them off.
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        let name = volume.name_any();
+        volumes.patch(&name, &PatchParams::default(), &patch).await?;
+        // A PV that was being deleted is gone by that.
+        _ = volumes.delete(&name, &params).await;
+    }
+    Api::<StorageClass>::all(client.clone())
+        .delete_collection(&params, &all)
+        .await?;
+    Api::<Node>::all(client.clone())
+        .delete_collection(&params, &all)
+        .await?;
+    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
+    for binding in bindings.list(&all).await?.iter().map(ResourceExt::name_any) {
+        if binding.starts_with("test-") {
+            bindings.delete(&binding, &params).await?;
+        }
+    }
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let volumes = volumes.list(&all).await?.items.len();
+        let deployments = Api::<Deployment>::all(client.clone()).list(&all).await?.items.len();
+        let sets = Api::<StatefulSet>::all(client.clone()).list(&all).await?.items.len();
+        if volumes + deployments + sets == 0 {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < end,
+            "{volumes} PVs, {deployments} Deployments and {sets} StatefulSets do not go"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

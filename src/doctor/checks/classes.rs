@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 
 use super::Case;
-use super::commands::{DIRECTORY, create_volume, recreate_claim, recreate_class, to_replace};
+use super::commands::{
+    DIRECTORY, MARK, create_class, create_volume, mark_default, recreate_claim, recreate_class, to_replace,
+    unmark_default,
+};
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::names::{closest, some, word};
+use crate::doctor::fix::Cure;
+use crate::doctor::names::{closest, some};
 use crate::doctor::provisioners::{self, sounds_like_nfs};
 use crate::doctor::{Confidence, Finding, Severity, matching};
 
 /// The first version that gives waiting claims a default class that came later.
 const RETROACTIVE: u32 = 26;
-
-/// The annotations that mark a class as the default.
-const MARK: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// The provisioner of classes whose PVs are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
@@ -55,7 +56,7 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if default.is_some() && retroactive {
         return None;
     }
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
         return None;
     }
@@ -82,17 +83,10 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let cause = "the claim names no class, and the cluster has no default class";
     let candidate = candidate(case);
     let marked = match candidate {
-        Some(class) => format!(
-            "kubectl annotate storageclass {} {MARK}=true --overwrite",
-            word(&class.name)
-        ),
-        None => "nfsprov create storageclass nfs --default --apply".to_owned(),
+        Some(class) => mark_default(class),
+        None => Cure::from("nfsprov create storageclass nfs --default --apply"),
     };
-    let command = if retroactive {
-        marked
-    } else {
-        format!("{marked} && {again}")
-    };
+    let command = if retroactive { marked } else { marked.and(again) };
     let note = match candidate {
         Some(class) => format!("claims that name no class get {} from then on", class.name),
         None => "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
@@ -124,12 +118,10 @@ fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
         );
     }
     let provisioner = provisioners::usual_name(case.facts);
-    let command = format!(
-        "nfsprov create storageclass {} --provisioner {} --apply",
-        word(name),
-        word(&provisioner)
-    );
-    finding.mended_by(command, format!("makes the class, for the provisioner {provisioner}"))
+    finding.mended_by(
+        create_class(name, &provisioner),
+        format!("makes the class, for the provisioner {provisioner}"),
+    )
 }
 
 fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
@@ -171,16 +163,12 @@ fn defaults(case: &Case<'_>) -> Option<Finding> {
     marked.sort_by_key(|class| (class.created, &class.name));
     let newest = marked.pop()?;
     let oldest = marked.first()?;
-    let names: Vec<String> = marked.iter().map(|class| word(&class.name)).collect();
+    let names: Vec<&str> = marked.iter().map(|class| class.name.as_str()).collect();
     let old = case.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
     let (severity, effect) = match old {
         true => (Severity::Error, "claims that name no class are refused".to_owned()),
         false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),
     };
-    let command = format!(
-        "kubectl annotate storageclass {} {MARK}=false storageclass.beta.kubernetes.io/is-default-class- --overwrite",
-        names.join(" ")
-    );
     let k3s = match marked.iter().any(|class| class.name == "local-path") {
         true => "; K3s marks local-path again at every restart, unless started with --disable local-storage",
         false => "",
@@ -206,6 +194,9 @@ fn defaults(case: &Case<'_>) -> Option<Finding> {
             format!("true on {}, {}", names.join(", "), newest.name),
         )
         .all_seen(refused.map(super::said))
-        .mended_by(command, format!("keeps {}, the newest{k3s}", newest.name)),
+        .mended_by(
+            unmark_default(&names),
+            format!("keeps {}, the newest{k3s}", newest.name),
+        ),
     )
 }

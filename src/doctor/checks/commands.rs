@@ -1,21 +1,33 @@
-//! Command lines that mend things (PURE). They work when pasted into a shell with kubectl and nfsprov.
+//! What mends things (PURE): command lines that work when pasted into a shell with kubectl and nfsprov, and the same
+//! as changes.
 
 use serde_json::{Value, json};
 
-use crate::doctor::facts::{Claim, Facts, Volume, Workload};
+use crate::doctor::facts::{Claim, Class, Facts, Lock, Volume, Workload};
+use crate::doctor::fix::{Change, Cure};
 use crate::doctor::names::word;
-use crate::doctor::{provisioners, quantity};
+use crate::doctor::{Object, images, provisioners, quantity};
+use crate::manifest::templates::Template;
+use crate::manifest::{self, ClassOnDelete, Flavor, Provisioner, StorageClass, Values};
+use crate::provisioner::{DEFAULT_NAME, election};
 
 /// What stands where only the administrator knows.
 const SERVER: &str = "SERVER";
 const PATH: &str = "/EXPORT";
 
+/// The image that users make of this program.
+const IMAGE: &str = concat!("nfsprov:", env!("CARGO_PKG_VERSION"));
+
 /// What every new PV's note says.
 pub const DIRECTORY: &str =
     "the directory must exist on the server, and is the new PV's alone unless you mean to share it";
 
+/// The annotations that mark a class as the default.
+pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
+const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
+
 /// Deletes a claim that holds nothing and creates it again with `change` merged into it.
-pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
+pub fn recreate_claim(claim: &Claim, change: &Value) -> Cure {
     let get = format!(
         "kubectl -n {} get pvc {} -o json",
         word(&claim.namespace),
@@ -26,19 +38,148 @@ pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
         // It would be the stronger one.
         change["metadata"] = json!({"annotations": {"volume.beta.kubernetes.io/storage-class": null}});
     }
-    match change.is_null() {
+    let command = match change.is_null() {
         true => format!("{get} | kubectl replace --force -f -"),
         false => format!("{get} | {} | kubectl replace --force -f -", locally(&change)),
-    }
+    };
+    let object = claim.object();
+    Cure::new(command, [Change::Recreate { object, change }])
 }
 
 /// Deletes a class and creates it again with another provisioner, which can't be edited.
-pub fn recreate_class(name: &str, provisioner: &str) -> String {
-    let change = locally(&json!({"provisioner": provisioner}));
-    format!(
-        "kubectl get storageclass {} -o json | {change} | kubectl replace --force -f -",
-        word(name)
-    )
+pub fn recreate_class(name: &str, provisioner: &str) -> Cure {
+    let change = json!({"provisioner": provisioner});
+    let command = format!(
+        "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
+        word(name),
+        locally(&change)
+    );
+    let object = Object::cluster("StorageClass", name);
+    Cure::new(command, [Change::Recreate { object, change }])
+}
+
+/// Marks a class as the default.
+pub fn mark_default(class: &Class) -> Cure {
+    let command = format!(
+        "kubectl annotate storageclass {} {MARK}=true --overwrite",
+        word(&class.name)
+    );
+    Cure::new(command, [marked(&class.name, json!({MARK: "true"}))])
+}
+
+/// Takes the mark away from classes.
+pub fn unmark_default(names: &[&str]) -> Cure {
+    let words: Vec<_> = names.iter().map(|name| word(name)).collect();
+    let command = format!(
+        "kubectl annotate storageclass {} {MARK}=false {OLD_MARK}- --overwrite",
+        words.join(" ")
+    );
+    let unmarked = |name: &&str| marked(name, json!({MARK: "false", OLD_MARK: null}));
+    Cure::new(command, names.iter().map(unmarked))
+}
+
+fn marked(class: &str, annotations: Value) -> Change {
+    Change::Patch {
+        object: Object::cluster("StorageClass", class),
+        change: json!({"metadata": {"annotations": annotations}}),
+    }
+}
+
+/// Makes a class as `create storageclass` does.
+pub fn create_class(name: &str, provisioner: &str) -> Cure {
+    let command = format!(
+        "nfsprov create storageclass {} --provisioner {} --apply",
+        word(name),
+        word(provisioner)
+    );
+    let class = StorageClass {
+        name: name.to_owned(),
+        provisioner: provisioner.to_owned(),
+        default: false,
+        reclaim_policy: "Delete".to_owned(),
+        binding_mode: "Immediate".to_owned(),
+        mount_options: Vec::new(),
+        on_delete: ClassOnDelete::Archive,
+        server: None,
+        path: None,
+        path_pattern: None,
+        dir_mode: None,
+        dir_uid: None,
+        dir_gid: None,
+    };
+    Cure::new(command, made(&Values::StorageClass(class)))
+}
+
+/// The objects that the built-in template of `values` has.
+fn made(values: &Values) -> Vec<Change> {
+    let rendered = manifest::render(values, &Template::built_in(values));
+    let documents = rendered.map(|manifest| manifest.documents).unwrap_or_default();
+    let objects = documents
+        .into_iter()
+        .map(|document| serde_json::to_value(document.object));
+    // All of them or none.
+    let objects: Result<Vec<Value>, _> = objects.collect();
+    objects.unwrap_or_default().into_iter().map(Change::Make).collect()
+}
+
+/// Serves a class by a provisioner in the cluster, as `create provisioner` makes it.
+pub fn create_provisioner(facts: &Facts, class: &Class) -> Cure {
+    let name = &class.provisioner;
+    let known = provisioners::served_export(facts, name);
+    let lock = election::lease_name(name);
+    // What the other one does not know of, or can't be called.
+    let own = ["server", "path", "dirMode", "dirUid", "dirGid"];
+    let own = lock.is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
+    let (flavor, deployment, image) = match own {
+        true => (Flavor::Nfsprov, "nfsprov", IMAGE),
+        false => (Flavor::Upstream, "nfs-client-provisioner", images::CURRENT),
+    };
+    let namespace = facts.namespace.as_deref().unwrap_or("default");
+    let taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
+    let free = match facts.workloads.iter().any(taken) {
+        true => plain(name),
+        false => deployment.to_owned(),
+    };
+    let (server, path) = known.clone().unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
+    let mut command = format!("nfsprov -n {} create provisioner", word(namespace));
+    if free != deployment {
+        command += &format!(" {}", word(&free));
+    }
+    command += &format!(" --server {} --path {}", word(&server), word(&path));
+    if name != DEFAULT_NAME || !own {
+        command += &format!(" --provisioner {}", word(name));
+    }
+    command += &format!(" --class {}", word(&class.name));
+    if !own {
+        command += " --flavor upstream";
+    }
+    let values = Values::Provisioner(Provisioner {
+        name: free,
+        namespace: namespace.to_owned(),
+        provisioner: name.clone(),
+        server,
+        path,
+        image: image.to_owned(),
+        replicas: 1,
+        class: class.name.clone(),
+        lock,
+        flavor,
+    });
+    let changes = if known.is_some() { made(&values) } else { Vec::new() };
+    Cure::new(command + " --apply", changes)
+}
+
+/// A provisioner's name as one that objects may have.
+fn plain(name: &str) -> String {
+    let letter = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_lowercase(),
+        false => '-',
+    };
+    name.chars()
+        .map(letter)
+        .collect::<String>()
+        .trim_matches('-')
+        .to_owned()
 }
 
 fn locally(change: &Value) -> String {
@@ -49,12 +190,36 @@ fn locally(change: &Value) -> String {
 }
 
 /// Merges `change` into a PV.
-pub fn patch_volume(name: &str, change: &Value) -> String {
-    format!(
+pub fn patch_volume(name: &str, change: &Value) -> Cure {
+    let command = format!(
         "kubectl patch pv {} --type merge -p {}",
         word(name),
         word(&change.to_string())
+    );
+    let object = Object::cluster("PersistentVolume", name);
+    Cure::new(
+        command,
+        [Change::Patch {
+            object,
+            change: change.clone(),
+        }],
     )
+}
+
+/// Gives a PV labels, and takes away those without a value.
+pub fn label_volume(name: &str, labels: &[(String, Option<String>)]) -> Cure {
+    let words = labels.iter().map(|(key, value)| match value {
+        Some(value) => word(&format!("{key}={value}")),
+        None => format!("{}-", word(key)),
+    });
+    let words: Vec<_> = words.collect();
+    let command = format!("kubectl label pv {} {} --overwrite", word(name), words.join(" "));
+    let labels: serde_json::Map<_, _> = labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    let change = Change::Patch {
+        object: Object::cluster("PersistentVolume", name),
+        change: json!({"metadata": {"labels": labels}}),
+    };
+    Cure::new(command, [change])
 }
 
 /// Makes a PV called `name` that fits a claim, on a known export or with words to be replaced.
@@ -96,27 +261,99 @@ pub fn to_replace(command: &str) -> &'static str {
     }
 }
 
-/// Serves the claims that wait for a provisioner's name.
-pub fn provision(facts: &Facts, name: &str, watch: bool) -> String {
+/// Serves a provisioner's name from where the command runs.
+pub fn provision(facts: &Facts, name: &str) -> String {
     let known = provisioners::known_export(facts, Some(name));
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     format!(
-        "nfsprov provision {}--name {} --server {} --path {}",
-        if watch { "--watch " } else { "" },
+        "nfsprov provision --watch --name {} --server {} --path {}",
         word(name),
         word(&server),
         word(&path)
     )
 }
 
-/// Sets a workload's image.
-pub fn set_image(workload: &Workload, container: &str, image: &str) -> String {
+fn patch_workload(workload: &Workload, change: Value) -> [Change; 1] {
+    [Change::Patch {
+        object: workload.object(),
+        change,
+    }]
+}
+
+fn patch_container(workload: &Workload, container: Value) -> [Change; 1] {
+    let change = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+    patch_workload(workload, change)
+}
+
+/// `kubectl -n NAMESPACE VERB KIND/NAME`.
+fn on_workload(workload: &Workload, verb: &str) -> String {
     format!(
-        "kubectl -n {} set image {}/{} {}={}",
+        "kubectl -n {} {verb} {}/{}",
         word(&workload.namespace),
         workload.kind.to_lowercase(),
-        word(&workload.name),
+        word(&workload.name)
+    )
+}
+
+/// Sets a workload's image.
+pub fn set_image(workload: &Workload, container: &str, image: &str) -> Cure {
+    let command = format!(
+        "{} {}={}",
+        on_workload(workload, "set image"),
         word(container),
         word(image)
+    );
+    Cure::new(
+        command,
+        patch_container(workload, json!({"name": container, "image": image})),
     )
+}
+
+/// Sets variables of a workload's container.
+pub fn set_env(workload: &Workload, container: &str, settings: &[(&str, String)]) -> Cure {
+    let words = settings.iter().map(|(key, value)| word(&format!("{key}={value}")));
+    let words: Vec<_> = words.collect();
+    let command = format!("{} {}", on_workload(workload, "set env"), words.join(" "));
+    let variables = settings.iter().map(|(key, value)| json!({"name": key, "value": value}));
+    let variables: Vec<_> = variables.collect();
+    Cure::new(
+        command,
+        patch_container(workload, json!({"name": container, "env": variables})),
+    )
+}
+
+/// Has a workload run with one replica.
+pub fn start(workload: &Workload) -> Cure {
+    let command = format!("{} --replicas=1", on_workload(workload, "scale"));
+    Cure::new(command, patch_workload(workload, json!({"spec": {"replicas": 1}})))
+}
+
+/// Deletes a claim of a StatefulSet that holds nothing, and the pods that wait for it: the set makes both again.
+pub fn forget_claim(claim: &Claim, pods: &[Object]) -> Cure {
+    let namespace = word(&claim.namespace);
+    let mut command = format!("kubectl -n {namespace} delete pvc {}", word(&claim.name));
+    for pod in pods {
+        command += &format!(" && kubectl -n {namespace} delete pod {}", word(&pod.name));
+    }
+    let objects = [claim.object()].into_iter().chain(pods.iter().cloned());
+    Cure::new(command, objects.map(Change::Delete))
+}
+
+/// Deletes a lock: the replicas agree anew.
+pub fn unlock(lock: &Lock) -> Cure {
+    let command = format!(
+        "kubectl -n {} delete {} {}",
+        word(&lock.namespace),
+        lock.kind.to_lowercase(),
+        word(&lock.name)
+    );
+    let object = Object::of(&lock.kind, &lock.namespace, &lock.name);
+    Cure::new(command, [Change::Delete(object)])
+}
+
+/// Makes objects of the list, or adds what is in them to those that are there.
+pub fn apply(objects: Vec<Value>) -> Cure {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let command = format!("echo {} | kubectl apply -f -", word(&list.to_string()));
+    Cure::new(command, objects.into_iter().map(Change::Make))
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::classes::makes_nothing;
-use super::commands::{DIRECTORY, create_volume, patch_volume, place, recreate_claim, to_replace};
+use super::commands::{DIRECTORY, create_volume, label_volume, patch_volume, place, recreate_claim, to_replace};
 use super::{Case, Evidence};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::matching::{self, Mismatch, Near};
@@ -76,7 +76,7 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
 
 /// A claim that only a PV made by hand can serve.
 fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     let nearest = ranked.first();
     // The controller manager has not come round yet.
     if nearest.is_some_and(|near| near.mismatches.is_empty()) {
@@ -128,17 +128,14 @@ fn misses<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iterator<Item = 
 
 /// A claim for a class that makes volumes; a PV made by hand may be meant all the same.
 fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let reserved = |volume: &&&Volume| {
-        let claim_ref = volume.claim.as_ref();
-        claim_ref.is_some_and(|of| of.namespace == claim.namespace && of.name == claim.name)
-    };
     let chosen = |volume: &&&Volume| {
         claim.wish.selector.is_some()
             && volume.claim.is_none()
             && matching::unmet(claim.wish.selector.as_ref(), &volume.labels).is_empty()
     };
-    let hand_made = || case.loose.iter().filter(|volume| volume.provisioned_by.is_none());
-    let volume = hand_made().find(reserved).or_else(|| hand_made().find(chosen));
+    let by_hand = |volume: &&&Volume| volume.provisioned_by.is_none();
+    let reserved = case.reserved(claim).iter().find(by_hand);
+    let volume = reserved.or_else(|| case.alike.iter().filter(by_hand).find(chosen));
     if let Some(volume) = volume {
         let mismatches = matching::compare(claim, volume);
         let first = mismatches.first()?.clone();
@@ -147,7 +144,7 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     claim.wish.selector.as_ref()?;
     // A label would do if a PV of this class fits otherwise.
-    let ranked = matching::rank(claim, case.loose.iter().copied());
+    let ranked = case.ranked(claim);
     match ranked.first() {
         Some(near) if near.mismatches.is_empty() => None,
         Some(near) if near.mismatches.len() == 1 && matches!(near.mismatches[0], Mismatch::Selector(_)) => {
@@ -230,14 +227,7 @@ fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, fi
         Mismatch::Selector(unmet) => {
             let labels: Vec<_> = unmet.iter().filter_map(|unmet| label(unmet)).collect();
             match labels.len() == unmet.len() {
-                true => finding.mended_by(
-                    format!(
-                        "kubectl label pv {} {} --overwrite",
-                        word(&volume.name),
-                        labels.join(" ")
-                    ),
-                    "",
-                ),
+                true => finding.mended_by(label_volume(&volume.name, &labels), ""),
                 false => finding.mended_by(
                     recreate_claim(claim, &json!({"spec": {"selector": null}})),
                     format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
@@ -267,20 +257,18 @@ fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, fi
     }
 }
 
-/// The label that meets a requirement, as `kubectl label` takes it.
-fn label(unmet: &str) -> Option<String> {
+/// The label that meets a requirement; no value where it must not be there.
+fn label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
-        return Some(format!("{}-", word(key)));
+        return Some((key.to_owned(), None));
     }
     if let Some((key, values)) = unmet.split_once(" in (") {
         let first = values.trim_end_matches(')').split(',').next()?;
-        return Some(word(&format!("{key}={first}")));
+        return Some((key.to_owned(), Some(first.to_owned())));
     }
     if let Some((key, _)) = unmet.split_once(" notin (") {
-        return Some(format!("{}-", word(key)));
+        return Some((key.to_owned(), None));
     }
-    match unmet.contains('=') {
-        true => Some(word(unmet)),
-        false => Some(word(&format!("{unmet}="))),
-    }
+    let (key, value) = unmet.split_once('=').unwrap_or((unmet, ""));
+    Some((key.to_owned(), Some(value.to_owned())))
 }

@@ -10,6 +10,7 @@ mod mounts;
 mod pods;
 mod rights;
 mod selflink;
+mod servers;
 mod serving;
 mod sets;
 mod volumes;
@@ -20,10 +21,12 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Claim, Event, Facts, Pod, Volume};
+use super::matching::{self, Near};
 use super::{Evidence, Finding, Object};
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
+pub use self::selflink::need_self_link;
 
 /// Facts, the time, and what is looked up often.
 pub struct Case<'a> {
@@ -37,8 +40,12 @@ pub struct Case<'a> {
     events: HashMap<&'a Object, Vec<&'a Event>>,
     /// By the claims that they use.
     pods: HashMap<&'a str, HashMap<&'a str, Vec<&'a Pod>>>,
-    /// The PVs that are not bound, which are few.
+    /// The PVs that are not bound.
     loose: Vec<&'a Volume>,
+    /// Of those of them that are alike for every claim, a few.
+    alike: Vec<&'a Volume>,
+    /// Those of them that are reserved, by the claims' namespaces and names.
+    reserved: HashMap<&'a str, HashMap<&'a str, Vec<&'a Volume>>>,
     volume_classes: HashSet<&'a str>,
 }
 
@@ -63,9 +70,19 @@ impl<'a> Case<'a> {
         for claim in &facts.claims {
             claims.entry(&claim.namespace).or_default().insert(&claim.name, claim);
         }
+        let loose: Vec<&Volume> = facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect();
+        let mut reserved: HashMap<&str, HashMap<&str, Vec<&Volume>>> = HashMap::new();
+        for volume in &loose {
+            if let Some(claim) = &volume.claim {
+                let there = reserved.entry(&claim.namespace).or_default();
+                there.entry(&claim.name).or_default().push(volume);
+            }
+        }
         Self {
             facts,
             now,
+            alike: matching::alike(&loose),
+            reserved,
             claims,
             volumes: facts
                 .volumes
@@ -74,7 +91,7 @@ impl<'a> Case<'a> {
                 .collect(),
             events,
             pods,
-            loose: facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect(),
+            loose,
             volume_classes: facts.volumes.iter().map(|volume| volume.class.as_str()).collect(),
         }
     }
@@ -92,6 +109,25 @@ impl<'a> Case<'a> {
     /// The PV of this name.
     pub fn volume(&self, name: &str) -> Option<&'a Volume> {
         self.volumes.get(name).copied()
+    }
+
+    /// The PVs that are not bound and name a claim as theirs.
+    pub fn reserved(&self, claim: &Claim) -> &[&'a Volume] {
+        let there = self.reserved.get(claim.namespace.as_str());
+        let theirs = there.and_then(|there| there.get(claim.name.as_str()));
+        theirs.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The PVs that are not bound, ranked by how near they come to a claim; of those that are alike, a few.
+    pub fn ranked(&self, claim: &Claim) -> Vec<Near<'a>> {
+        let reserved = self.reserved(claim);
+        let own = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
+        let others = self
+            .alike
+            .iter()
+            .copied()
+            .filter(|volume| reserved.is_empty() || !own(volume));
+        matching::rank(claim, others.chain(reserved.iter().copied()))
     }
 
     /// The events about an object, newest first.
@@ -142,6 +178,8 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         pods::check,
         mounts::check,
         volumes::check,
+        // After those that events tell of.
+        servers::check,
     ];
     let mut found: Vec<Finding> = groups.iter().flat_map(|group| group(&case)).collect();
     found.extend(cluster::silence(&case, &found));
@@ -160,7 +198,14 @@ fn weed(found: Vec<Finding>) -> Vec<Finding> {
         (finding.code != "NFS122" && finding.object.kind == "PersistentVolumeClaim" && stale.contains(&finding.object))
             || (finding.code == "NFS306" && replaced.contains(&finding.object))
     };
-    found.into_iter().filter(|finding| !beside(finding)).collect()
+    let mut told: HashSet<(&str, Object)> = HashSet::new();
+    let again = |finding: &Finding| {
+        matches!(finding.code, "NFS403" | "NFS404") && !told.insert((finding.code, finding.object.clone()))
+    };
+    let mut found: Vec<Finding> = found.into_iter().filter(|finding| !beside(finding)).collect();
+    let mut again = again;
+    found.retain(|finding| !again(finding));
+    found
 }
 
 fn of<'a>(found: &'a [Finding], codes: &'a [&str]) -> impl Iterator<Item = &'a Finding> {

@@ -6,12 +6,13 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Case;
+use super::commands::{apply, unlock};
 use super::workloads::waiting;
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, Lock, Right};
+use crate::doctor::fix::Cure;
 use crate::doctor::images;
 use crate::doctor::messages;
-use crate::doctor::names::word;
 use crate::doctor::provisioners::{self, Provisioner};
 
 /// How long after its last renewal nobody believes in a lock.
@@ -145,8 +146,8 @@ fn grouped(rights: &[&Right]) -> String {
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// A command that grants rights to a provisioner's service account.
-fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> String {
+/// Grants rights to a provisioner's service account.
+fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> Cure {
     let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
     let rules = |within: bool| -> Vec<Value> {
         let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -178,8 +179,7 @@ fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> String {
     };
     add("ClusterRole", format!("{namespace}-{account}-missing"), rules(false));
     add("Role", format!("{account}-missing"), rules(true));
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-    format!("echo {} | kubectl apply -f -", word(&list.to_string()))
+    apply(items)
 }
 
 fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
@@ -212,15 +212,7 @@ fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             format!("renewTime of {title}"),
             lock.renewed.map(|renewed| renewed.to_string()).unwrap_or_default(),
         )
-        .mended_by(
-            format!(
-                "kubectl -n {} delete {} {}",
-                word(&lock.namespace),
-                lock.kind.to_lowercase(),
-                word(&lock.name)
-            ),
-            "the provisioner's replicas agree anew on who serves",
-        )
+        .mended_by(unlock(lock), "the provisioner's replicas agree anew on who serves")
         .explaining(waiting),
     )
 }

@@ -3,6 +3,7 @@
 use super::Case;
 use super::commands::set_image;
 use super::workloads::waiting;
+use crate::doctor::facts::Facts;
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
@@ -78,6 +79,13 @@ fn undo(places: &[Evidence]) -> (Option<String>, String) {
     (None, file.to_owned())
 }
 
+/// The provisioners whose images need selfLink.
+pub fn need_self_link(facts: &Facts) -> Vec<String> {
+    let all = provisioners::all(facts);
+    let theirs = all.iter().filter(|one| images::needs_self_link(&one.container.image));
+    theirs.map(|one| one.workload.object().title()).collect()
+}
+
 fn gate(case: &Case<'_>) -> Option<Finding> {
     let minor = case.facts.minor()?;
     let places = places(case);
@@ -100,11 +108,7 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
         ),
     };
     let (command, note) = undo(&places);
-    let dependent = provisioners::all(case.facts);
-    let dependent = dependent
-        .iter()
-        .filter(|one| images::needs_self_link(&one.container.image));
-    let first: Vec<_> = dependent.map(|one| one.workload.object().title()).collect();
+    let first = need_self_link(case.facts);
     let note = match first.is_empty() {
         true => note,
         false => format!(

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::commands::{provision, recreate_class, to_replace};
+use super::commands::{create_provisioner, provision, recreate_class, to_replace};
 use super::{Case, said};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
@@ -88,12 +88,17 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     if !sounds_like_nfs(name) {
         return Some(finding.mended_by_hand(format!("install what serves {name}, or use another class")));
     }
-    let command = provision(case.facts, name, false);
+    let cure = create_provisioner(case.facts, class);
+    let image = match cure.command.contains("--flavor upstream") {
+        true => "runs nfs-subdir-external-provisioner, whose image is public",
+        false => "runs nfsprov, whose image you make (docs/manifests.md)",
+    };
     let note = format!(
-        "{}serves what waits now; for good: --watch, or nfsprov create provisioner",
-        to_replace(&format!("{command} "))
+        "{}{image}; without a pod: {}",
+        to_replace(&cure.command),
+        provision(case.facts, name)
     );
-    Some(finding.mended_by(command, note))
+    Some(finding.mended_by(cure, note))
 }
 
 /// The NFS CSI driver has to be there, and on the nodes.

@@ -1,5 +1,6 @@
 //! StatefulSets and the claims they should have: NFS121, NFS122 (PURE).
 
+use super::commands::forget_claim;
 use super::{Case, said};
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::messages::{self, Place, QuotaItem};
@@ -38,12 +39,7 @@ fn stale(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
 
 fn outdated(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
     let has = claim.class.as_deref().unwrap_or("none");
-    let namespace = word(&set.namespace);
-    let mut command = format!("kubectl -n {namespace} delete pvc {}", word(&claim.name));
-    let users = case.users(claim);
-    for pod in users {
-        command += &format!(" && kubectl -n {namespace} delete pod {}", word(&pod.name));
-    }
+    let users: Vec<Object> = case.users(claim).iter().map(|pod| pod.object()).collect();
     Finding::new(
         "NFS122",
         claim.object(),
@@ -59,10 +55,10 @@ fn outdated(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Fin
     )
     .all_seen(case.last_word(&claim.object()))
     .mended_by(
-        command,
+        forget_claim(claim, &users),
         "the claim is Pending and holds nothing; the StatefulSet makes both again",
     )
-    .explaining(users.iter().map(|pod| pod.object()))
+    .explaining(users)
 }
 
 fn refused(case: &Case<'_>, set: &Workload) -> Option<Finding> {

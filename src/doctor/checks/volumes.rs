@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::commands::{patch_volume, provision};
+use super::commands::{create_class, patch_volume, provision};
 use super::{Case, said};
 use crate::doctor::facts::Volume;
 use crate::doctor::messages::{self, Place};
@@ -167,11 +167,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             .all_seen([failed])
             .seen("StorageClasses", format!("none called {}", volume.class))
             .mended_by(
-                format!(
-                    "nfsprov create storageclass {} --provisioner {} --apply",
-                    word(&volume.class),
-                    word(name)
-                ),
+                create_class(&volume.class, name),
                 "the directory is then archived (--on-delete archive), unless you say otherwise",
             ),
         );
@@ -180,7 +176,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     if !case.facts.knows("deployments") || !nobody || !case.older(volume.phase_since, DELETING) {
         return None;
     }
-    let command = provision(case.facts, name, true);
+    let command = provision(case.facts, name);
     Some(
         Finding::new(
             "NFS506",

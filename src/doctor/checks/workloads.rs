@@ -2,12 +2,12 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::commands::set_image;
+use super::commands::{set_env, set_image, start};
 use super::{Case, said};
 use crate::doctor::facts::{Log, Pod, Stopped};
+use crate::doctor::fix::Cure;
 use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::names::word;
 use crate::doctor::provisioners::{self, Provisioner, sounds_like_nfs};
 use crate::doctor::{Confidence, Finding, Object, Severity};
 
@@ -69,10 +69,13 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         "NFS_PATH" => path.clone(),
         _ => unserved_name(case),
     };
-    let settings: Vec<_> = missing
-        .iter()
-        .map(|key| word(&format!("{key}={}", value(key))))
-        .collect();
+    let settings: Vec<_> = missing.iter().map(|key| (*key, value(key))).collect();
+    let cure = set_env(one.workload, &one.container.name, &settings);
+    // What stands for a value is none.
+    let cure = match one.export() {
+        Some(_) => cure,
+        None => Cure::from(cure.command),
+    };
     let (all, object) = (missing.join(", "), one.workload.object());
     Some(
         Finding::new("NFS203", object.clone(), format!("the provisioner lacks {all}"))
@@ -80,15 +83,7 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
                 format!("env of container {} of {}", one.container.name, object.title()),
                 format!("{all} not set"),
             )
-            .mended_by(
-                format!(
-                    "kubectl -n {} set env {} {}",
-                    word(&one.workload.namespace),
-                    one.argument(),
-                    settings.join(" ")
-                ),
-                "starts the provisioner again; see that the values are yours",
-            ),
+            .mended_by(cure, "starts the provisioner again; see that the values are yours"),
     )
 }
 
@@ -106,14 +101,7 @@ fn stopped(one: &Provisioner<'_>) -> Option<Finding> {
     (one.workload.replicas == 0 && one.workload.kind != "DaemonSet").then(|| {
         Finding::new("NFS203", object.clone(), "the provisioner is scaled to no replicas")
             .seen(format!("spec.replicas of {}", object.title()), "0")
-            .mended_by(
-                format!(
-                    "kubectl -n {} scale {} --replicas=1",
-                    word(&one.workload.namespace),
-                    one.argument()
-                ),
-                "",
-            )
+            .mended_by(start(one.workload), "")
     })
 }
 

@@ -62,6 +62,8 @@ pub struct ControlPlane {
     api_server_program: PathBuf,
     api_server_args: Vec<String>,
     ports: Ports,
+    /// How many of these are the lab's own; what was asked for comes after them.
+    own_args: usize,
 }
 
 impl Lab {
@@ -149,6 +151,7 @@ impl ControlPlane {
             }
             false => vec!["--authorization-mode=RBAC".to_owned()],
         });
+        let own_args = api_server_args.len();
         api_server_args.extend(options.api_server_args);
         let api_server_program = binaries.kubernetes.join("kube-apiserver");
         // It waits for etcd by itself.
@@ -229,6 +232,7 @@ impl ControlPlane {
             api_server_program,
             api_server_args,
             ports,
+            own_args,
         })
     }
 
@@ -324,6 +328,17 @@ impl ControlPlane {
         }
         self.api_server = spawn(&self.dir, &self.api_server_program, &self.api_server_args)?;
         wait_ready(&self.client().await?, &[&self.etcd, &self.api_server]).await
+    }
+
+    /// Starts the API server again with other further arguments, whether it runs or not, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not end or does not get ready, as with an argument that it refuses.
+    pub async fn restart_api_server_with(&mut self, further: &[String]) -> Result<()> {
+        self.stop_api_server().await?;
+        self.api_server_args.truncate(self.own_args);
+        self.api_server_args.extend_from_slice(further);
+        self.start_api_server().await
     }
 
     /// Freezes the API server (SIGSTOP): connections are accepted by the kernel, and nothing is answered.

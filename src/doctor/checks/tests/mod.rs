@@ -4,6 +4,7 @@ mod claims;
 mod pods;
 mod provisioners;
 mod selflink;
+mod servers;
 mod volumes;
 
 use k8s_openapi::jiff::Timestamp;

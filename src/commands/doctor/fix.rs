@@ -1,0 +1,254 @@
+//! `doctor --fix`: each change is shown, asked about, made, and waited for.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use futures::FutureExt;
+use futures::future::join_all;
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cluster::Cluster;
+use crate::diff;
+use crate::doctor::fix::apply;
+use crate::doctor::fix::edit::{Edit, Moot};
+use crate::doctor::fix::plan::{Effect, Step};
+use crate::exit::UsageError;
+use crate::output::{self, Colour};
+
+/// How long an effect is waited for, unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How fixes are gone about.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Nobody is asked.
+    pub yes: bool,
+    /// How long an effect is waited for, if that was said.
+    pub limit: Option<Duration>,
+    /// Whether diffs are in colour.
+    pub colour: Colour,
+}
+
+/// The cluster, twice: for requests, and for watches, which may be silent for long.
+#[derive(Clone, Copy)]
+pub struct Clusters<'a> {
+    /// For requests.
+    pub cluster: &'a Cluster,
+    /// For watches.
+    pub watched: &'a Cluster,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many fixes were made.
+    pub made: usize,
+    /// How many could not be.
+    pub failed: usize,
+}
+
+/// Ctrl-C and SIGTERM, which end the work between two steps and never within one.
+pub struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Takes the signals from now on.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Ends here if that was asked for meanwhile.
+    pub fn here(&mut self, done: Done) -> Result<()> {
+        if self.asked().now_or_never().is_none() {
+            return Ok(());
+        }
+        bail!("{}", stopped(done))
+    }
+}
+
+/// Mends what may be mended, one finding after the other.
+///
+/// # Errors
+/// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
+pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
+    let Clusters { cluster, watched } = clusters;
+    let limit = how.limit.unwrap_or(PATIENCE);
+    let mut refused = 0;
+    for step in steps {
+        stop.here(*done)?;
+        let Some(edits) = prepared(cluster, step, done).await else {
+            continue;
+        };
+        show(step, &edits, how.colour);
+        if !how.yes && !output::can_ask() {
+            refused += 1;
+            continue;
+        }
+        if !ask(how, "Do this?", *done)? {
+            continue;
+        }
+        if !made(clusters, &edits, limit, done).await {
+            continue;
+        }
+        tokio::select! {
+            () = awaited(watched, &step.effects, limit) => {}
+            () = stop.asked() => bail!("{}", stopped(*done)),
+        }
+    }
+    if refused > 0 {
+        let what = count(refused);
+        return Err(UsageError(
+            format!("--fix would ask before {what}, and nobody is there to answer; --yes makes them").into(),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Asks, unless that was answered beforehand.
+pub fn ask(how: How, question: &str, done: Done) -> Result<bool> {
+    if how.yes {
+        return Ok(true);
+    }
+    match output::confirm(question) {
+        Ok(answer) => Ok(answer),
+        // Ctrl-C is an answer too.
+        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", stopped(done)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn stopped(done: Done) -> String {
+    format!("stopped after {}; nothing is half done", count(done.made))
+}
+
+fn count(fixes: usize) -> String {
+    match fixes {
+        1 => "1 fix".to_owned(),
+        many => format!("{many} fixes"),
+    }
+}
+
+/// Says a line for people; nothing in it can do anything.
+pub fn say(text: &str) {
+    output::say(&output::plain(text));
+}
+
+/// What a step does to the objects as they stand; none if there is nothing to be done, or it can't be.
+async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option<Vec<Edit>> {
+    let mut edits = Vec::new();
+    let name = format!("{} {}", step.finding.code, step.finding.object.title());
+    for change in step.changes {
+        let object = change.object();
+        let live = match apply::read(cluster, &object).await {
+            Ok(live) => live,
+            Err(error) => {
+                say(&format!("{name}: {error:#}"));
+                done.failed += 1;
+                return None;
+            }
+        };
+        match Edit::of(change, live) {
+            Ok(edit) => edits.push(edit),
+            Err(Moot::Already) => {}
+            Err(Moot::Never(why)) => {
+                say(&format!("{name}: not mended: {} {why}", object.title()));
+                return None;
+            }
+        }
+    }
+    if edits.is_empty() {
+        say(&format!("{name}: mended already"));
+        return None;
+    }
+    Some(edits)
+}
+
+fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
+    let finding = step.finding;
+    say("");
+    say(&format!(
+        "{} {}: {}",
+        finding.code,
+        finding.object.title(),
+        finding.cause
+    ));
+    for edit in edits {
+        show_edit(edit, colour);
+    }
+    let note = finding.fix.as_ref().map(|fix| fix.note.as_str()).unwrap_or_default();
+    if !note.is_empty() {
+        say(&format!("({note})"));
+    }
+}
+
+/// Shows what becomes of an object.
+pub fn show_edit(edit: &Edit, colour: Colour) {
+    let text = |object: &Value| output::yaml(object);
+    let (before, after) = edit.shown();
+    let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
+    if !show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour) {
+        say(&format!("{} is deleted and made again as it is", edit.object.title()));
+    }
+}
+
+/// Shows what becomes of a text, none being where nothing is; whether anything does.
+pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) -> bool {
+    let side = |text: Option<&str>| {
+        if text.is_some() {
+            name.to_owned()
+        } else {
+            "/dev/null".to_owned()
+        }
+    };
+    let (old, new) = (side(before), side(after));
+    let diff = diff::unified(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
+    for line in diff.lines() {
+        output::say(&output::diff_line(line, colour));
+    }
+    !diff.is_empty()
+}
+
+/// Makes the edits of a step; whether all of them were made.
+async fn made(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, done: &mut Done) -> bool {
+    for edit in edits {
+        if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {
+            say(&format!("error: {error:#}"));
+            done.failed += 1;
+            return false;
+        }
+        say(&format!("{} {}", edit.object.title(), edit.way.done()));
+    }
+    done.made += 1;
+    true
+}
+
+/// Waits for all effects of a step together, and says what came.
+async fn awaited(cluster: &Cluster, effects: &[Effect], limit: Duration) {
+    let each = effects.iter().map(|effect| async move {
+        let (title, good) = match effect {
+            Effect::Bound(claim) => (claim.title(), "is Bound"),
+            Effect::RolledOut(workload) => (workload.title(), "runs as it is written now"),
+        };
+        match apply::wait(cluster, effect, limit).await {
+            Ok(None) => say(&format!("{title} {good}")),
+            Ok(Some(state)) => say(&format!("{title} is {state} after {} s", limit.as_secs())),
+            Err(error) => say(&format!("{error:#}")),
+        }
+    });
+    join_all(each).await;
+}

@@ -1,0 +1,67 @@
+//! NFS calls from here to the exports that a cluster names, all at once.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::doctor::facts::{Facts, Probe, Reached, Unread};
+use crate::doctor::servers::asked;
+use crate::export::{Export, ExportError, Location, Wire};
+
+/// How long an export may take to answer, so that a dead one does not keep the report.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The port of NFS.
+const PORT: u16 = 2049;
+
+/// Asks, and adds the answers to the facts; what could not be found out is not passed.
+pub async fn probe(facts: &mut Facts) {
+    let probes = join_all(asked(facts).into_iter().map(look)).await;
+    let unknown = probes.iter().filter_map(|probe| {
+        let place = format!("{}:{}", probe.server, probe.path);
+        match &probe.reached {
+            Reached::Fine | Reached::Missing => None,
+            Reached::Refused(why) | Reached::Silent(why) | Reached::Unknown(why) => {
+                Some(format!("{place} from here: {why}"))
+            }
+        }
+    });
+    let unknown: Vec<String> = unknown.collect();
+    if !unknown.is_empty() {
+        facts.unread.push(Unread {
+            what: crate::doctor::explain::EXPORTS.to_owned(),
+            why: unknown.join("; "),
+            forbidden: false,
+        });
+    }
+    facts.probes = probes;
+}
+
+async fn look((server, path): (String, String)) -> Probe {
+    let location = Location {
+        server: server.clone(),
+        path: path.clone(),
+    };
+    let reached = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe()).await {
+        Ok(Ok(())) => Reached::Fine,
+        Ok(Err(ExportError::Missing { .. })) => Reached::Missing,
+        Ok(Err(ExportError::Unreachable { .. })) | Err(_) => knock(&server).await,
+        Ok(Err(error)) => Reached::Unknown(error.to_string()),
+    };
+    Probe { server, path, reached }
+}
+
+/// Whether anything listens on the server's port.
+async fn knock(server: &str) -> Reached {
+    match timeout(PATIENCE, TcpStream::connect((server, PORT))).await {
+        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, and NFS does not answer on it")),
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+            Reached::Refused(format!("TCP port {PORT}: connection refused"))
+        }
+        Ok(Err(error)) => Reached::Silent(format!("TCP port {PORT}: {error}")),
+        Err(_) => Reached::Silent(format!("TCP port {PORT}: no answer within {} s", PATIENCE.as_secs())),
+    }
+}

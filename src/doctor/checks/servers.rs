@@ -1,0 +1,61 @@
+//! What NFS servers answer from here: NFS403, NFS404 (PURE).
+//!
+//! This machine is no node: what it is refused says nothing about nodes, and what it can't reach they may. So only what
+//! holds for everybody is found.
+
+use super::{Case, Evidence};
+use crate::doctor::facts::{Probe, Reached};
+use crate::doctor::servers::{Named, named};
+use crate::doctor::{Confidence, Finding};
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    if case.facts.probes.is_empty() {
+        return Vec::new();
+    }
+    let named = named(case.facts);
+    let each = case.facts.probes.iter().filter_map(|probe| {
+        let place = (probe.server.clone(), probe.path.clone());
+        judge(probe, named.get(&place)?)
+    });
+    each.collect()
+}
+
+fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
+    let export = format!("{}:{}", probe.server, probe.path);
+    let about = named.by.first()?.clone();
+    let others = named.by[1..].iter().chain(&named.waiting).cloned();
+    let seen = |code, cause: String, text: &str| {
+        Finding::new(code, about.clone(), cause)
+            .all_seen([Evidence {
+                source: format!("an NFS call to {export} from here"),
+                text: text.to_owned(),
+            }])
+            .explaining(others.clone())
+    };
+    match &probe.reached {
+        Reached::Fine | Reached::Unknown(_) => None,
+        Reached::Missing => {
+            let cause = format!("{export} doesn't exist on the server, or not under that name");
+            Some(
+                seen("NFS403", cause, "no such directory is exported")
+                    .mended_by_hand("make the directory on the server, or name the one that is there (showmount -e)"),
+            )
+        }
+        // Nobody waits for it; it may be that only nodes reach it.
+        Reached::Refused(_) | Reached::Silent(_) if named.waiting.is_empty() => None,
+        Reached::Refused(why) => {
+            let cause = format!("nothing listens for NFS on {}", probe.server);
+            Some(
+                seen("NFS404", cause, why)
+                    .only(Confidence::Likely)
+                    .mended_by_hand("start the NFS server there: nfsprov setup-server does all that it needs"),
+            )
+        }
+        Reached::Silent(why) => {
+            let cause = format!("the NFS server {} does not answer, from here", probe.server);
+            Some(seen("NFS404", cause, why).only(Confidence::Possible).mended_by_hand(
+                "is it up, and does its firewall let TCP 2049 in from the nodes? This machine may be one that it shuts out",
+            ))
+        }
+    }
+}

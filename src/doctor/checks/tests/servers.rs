@@ -1,0 +1,154 @@
+//! NFS403 and NFS404, as NFS calls from here tell.
+
+use serde_json::json;
+
+use super::provisioners::{GOOD, NAME, scene};
+use super::*;
+use crate::doctor::facts::{Probe, Reached};
+use crate::doctor::{Confidence, servers};
+
+const EXPORT: (&str, &str) = ("10.77.0.10", "/nfsdata");
+
+fn refused() -> Reached {
+    Reached::Refused("connection refused".to_owned())
+}
+
+fn silent() -> Reached {
+    Reached::Silent("no answer within 3 s".to_owned())
+}
+
+fn answered(objects: Vec<Value>, reached: Reached) -> Vec<String> {
+    let mut facts = facts(OLD, objects);
+    facts.probes.push(Probe {
+        server: EXPORT.0.to_owned(),
+        path: EXPORT.1.to_owned(),
+        reached,
+    });
+    titles(&found(&facts))
+}
+
+/// A bound PV made by hand, and a pod on a node that waits for it.
+fn mounting(said: Option<&str>) -> Vec<Value> {
+    let bound = json!({
+        "spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"},
+    });
+    let mut objects = vec![
+        with(
+            of_class("a", "nfs"),
+            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
+        ),
+        volume("v", bound),
+        pod("p", "a", json!({"spec": {"nodeName": "node1"}})),
+    ];
+    objects.extend(said.map(|said| event("Pod", "p", "FailedMount", said)));
+    objects
+}
+
+const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]";
+
+#[test]
+fn what_holds_for_everybody_is_found() {
+    let timed_out = "mount.nfs: Connection timed out";
+    for (what, objects, reached, wanted) in [
+        ("fine", vec![volume("v", json!({}))], Reached::Fine, &[][..]),
+        (
+            "missing",
+            vec![volume("v", json!({}))],
+            Reached::Missing,
+            &["NFS403 pv v"],
+        ),
+        ("of no PV any more", vec![], Reached::Missing, &[]),
+        // A machine that is no node.
+        (
+            "not for us",
+            mounting(Some(WAITS)),
+            Reached::Unknown("access denied".to_owned()),
+            &["NFS410 pod default/p"],
+        ),
+        ("nobody waits", mounting(None), refused(), &[]),
+        ("nobody waits either", mounting(None), silent(), &[]),
+        (
+            "a pod waits",
+            mounting(Some(WAITS)),
+            refused(),
+            &["NFS404 pv v", "NFS410 pod default/p"],
+        ),
+        (
+            "a pod waits in silence",
+            mounting(Some(WAITS)),
+            silent(),
+            &["NFS404 pv v", "NFS410 pod default/p"],
+        ),
+        (
+            "the kubelet has told",
+            mounting(Some(timed_out)),
+            refused(),
+            &["NFS404 pv v"],
+        ),
+        (
+            "a claim waits",
+            scene(provisioner("p", GOOD, NAME)),
+            refused(),
+            &["NFS404 deployment default/p"],
+        ),
+        (
+            "its export",
+            scene(provisioner("p", GOOD, NAME)),
+            Reached::Missing,
+            &["NFS403 deployment default/p"],
+        ),
+    ] {
+        assert_eq!(answered(objects, reached), wanted, "{what}");
+    }
+    let mut facts = facts(OLD, mounting(Some(WAITS)));
+    let probe = |reached| Probe {
+        server: EXPORT.0.to_owned(),
+        path: EXPORT.1.to_owned(),
+        reached,
+    };
+    for (reached, confidence) in [
+        (refused(), Confidence::Likely),
+        (silent(), Confidence::Possible),
+        (Reached::Missing, Confidence::Certain),
+    ] {
+        facts.probes = vec![probe(reached)];
+        let found = found(&facts);
+        let finding = found.iter().find(|finding| finding.code != "NFS410").unwrap();
+        assert_eq!(finding.confidence, confidence);
+        assert!(finding.explains.iter().any(|object| object.name == "p"), "{finding:?}");
+    }
+}
+
+#[test]
+fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
+    let made = json!({"pv.kubernetes.io/provisioned-by": NAME});
+    let many = |count: usize| -> Vec<Value> {
+        let each = (0..count).map(|number| {
+            let place = json!({"spec": {"nfs": {"path": format!("/nfsdata/{number}")}}});
+            volume(&format!("v-{number}"), place)
+        });
+        each.collect()
+    };
+    let dynamic = with(
+        volume("d", json!({"status": {"phase": "Bound"}})),
+        json!({"metadata": {"annotations": made}}),
+    );
+    for (what, objects, wanted) in [
+        ("a provisioner's", provisioner("p", GOOD, NAME), 1),
+        ("what a provisioner made", vec![dynamic], 0),
+        ("few", many(5), 5),
+        ("many", many(100), 0),
+        (
+            "many, and one is waited for",
+            all([many(100), mounting(Some(WAITS))]),
+            1,
+        ),
+        (
+            "a volume that goes",
+            vec![volume("v", json!({"status": {"phase": "Released"}}))],
+            0,
+        ),
+    ] {
+        assert_eq!(servers::asked(&facts(OLD, objects)).len(), wanted, "{what}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What mends findings: changes to objects of the cluster.
+//!
+//! A check gives a [`Cure`]: the command line that people paste, and the same as [`Change`]s. [`edit`] makes of a
+//! change and the object as it stands what the object will be; [`plan`] tells which findings are mended so and what
+//! is waited for; [`apply`] does it. [`gate`] edits files of server nodes, and [`server`] has these do so.
+
+pub mod apply;
+pub mod edit;
+pub mod gate;
+pub mod plan;
+pub mod server;
+
+use serde_json::Value;
+
+use super::Object;
+
+/// What is done to one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This is merged into it; null takes a field away, containers and variables are found by their names.
+    Patch {
+        /// The object.
+        object: Object,
+        /// What is merged.
+        change: Value,
+    },
+    /// It is deleted and made again with this merged in, where a field can't be edited.
+    Recreate {
+        /// The object.
+        object: Object,
+        /// What is merged; null for nothing.
+        change: Value,
+    },
+    /// It is made.
+    Make(Value),
+    /// It is deleted, and whoever wants it makes it again.
+    Delete(Object),
+}
+
+impl Change {
+    /// The object that it is about.
+    pub fn object(&self) -> Object {
+        match self {
+            Self::Patch { object, .. } | Self::Recreate { object, .. } | Self::Delete(object) => object.clone(),
+            Self::Make(object) => edit::identity(object),
+        }
+    }
+}
+
+/// What mends a finding, twice: as a command line, and as changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cure {
+    /// The command line.
+    pub command: String,
+    /// The same as changes; none where a program can't know enough.
+    pub changes: Vec<Change>,
+}
+
+impl Cure {
+    /// A command line, and the changes that it makes.
+    pub fn new(command: String, changes: impl IntoIterator<Item = Change>) -> Self {
+        Self {
+            command,
+            changes: changes.into_iter().collect(),
+        }
+    }
+
+    /// One after the other. What can't be done as a whole is not begun.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        let whole = !self.changes.is_empty() && !next.changes.is_empty();
+        Self {
+            command: format!("{} && {}", self.command, next.command),
+            changes: if whole {
+                [self.changes, next.changes].concat()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+impl From<String> for Cure {
+    fn from(command: String) -> Self {
+        Self::new(command, [])
+    }
+}
+
+impl From<&str> for Cure {
+    fn from(command: &str) -> Self {
+        Self::new(command.to_owned(), [])
+    }
+}

@@ -1,0 +1,229 @@
+//! Makes changes in the cluster, each to the object that was shown and to no later one, and waits for their effects.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::wait::{await_condition, conditions};
+use serde_json::Value;
+
+use super::edit::{Edit, Way};
+use super::plan::Effect;
+use crate::cluster::{self, Cluster};
+use crate::doctor::Object;
+use crate::manifest::apply::FIELD_MANAGER;
+
+/// The API of an object's kind, where the object is.
+fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
+    let (group, version) = match object.kind.as_str() {
+        "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ServiceAccount" | "ConfigMap" => {
+            ("", "v1")
+        }
+        "Deployment" | "StatefulSet" => ("apps", "v1"),
+        "StorageClass" => ("storage.k8s.io", "v1"),
+        "Lease" => ("coordination.k8s.io", "v1"),
+        "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        kind => bail!("{kind} is no kind that is mended"),
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
+    let client = cluster.client.clone();
+    Ok(match &object.namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+        None => Api::all_with(client, &resource),
+    })
+}
+
+/// An object as it stands; none if it isn't there.
+///
+/// # Errors
+/// The API server's refusal, naming the object.
+pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
+    let found = api(cluster, object)?.get_opt(&object.name).await;
+    let found = found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::sentence(&error)))?;
+    Ok(found.map(serde_json::to_value).transpose()?)
+}
+
+/// Makes one edit; what was changed since it was shown is left as it is. What is deleted is waited for to go, for
+/// `limit` at most, which may be longer than `cluster` waits for an answer: `watched` is the same cluster for that.
+///
+/// # Errors
+/// The API server's refusal, naming the object; when the object was changed meanwhile; when an object that was
+/// deleted can't be made again, with its manifest.
+pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Duration) -> Result<()> {
+    let (api, watched) = (api(cluster, &edit.object)?, api(watched, &edit.object)?);
+    let title = edit.object.title();
+    let name = &edit.object.name;
+    let refused = |verb: &str, error: &kube::Error| match error {
+        kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
+            anyhow!("{title} was changed meanwhile, so it is left as it is; look at it again")
+        }
+        error => anyhow!("cannot {verb} {title}: {}", cluster::sentence(error)),
+    };
+    match edit.way {
+        Way::Create => create(&api, edit).await.map_err(|error| refused("create", &error)),
+        Way::Patch => {
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
+            let patched = api.patch(name, &params, &Patch::Merge(edit.patch())).await;
+            patched.map(drop).map_err(|error| refused("patch", &error))
+        }
+        Way::Delete => {
+            delete(&api, edit).await.map_err(|error| refused("delete", &error))?;
+            gone(watched, edit, limit).await
+        }
+        Way::Recreate => {
+            delete(&api, edit).await.map_err(|error| refused("delete", &error))?;
+            let again = || manifest(edit.after.as_ref());
+            gone(watched, edit, limit).await.with_context(again)?;
+            let Err(error) = create(&api, edit).await else {
+                return Ok(());
+            };
+            let why = cluster::sentence(&error);
+            // Better what was there than nothing.
+            match restore(&api, edit).await {
+                Ok(()) => bail!("cannot make {title} again: {why}; it is there as it was before"),
+                Err(_) => bail!("cannot make {title} again: {why}; {}", again()),
+            }
+        }
+    }
+}
+
+/// Waits until what was deleted is gone.
+async fn gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
+    let title = edit.object.title();
+    let uid = field(edit, "uid").unwrap_or_default();
+    let gone = await_condition(api, &edit.object.name, conditions::is_deleted(&uid));
+    match tokio::time::timeout(limit, gone).await {
+        Ok(gone) => gone
+            .map(drop)
+            .with_context(|| format!("cannot see whether {title} is gone")),
+        Err(_) => bail!("{title} is still there {} s after it was deleted", limit.as_secs()),
+    }
+}
+
+/// What to do by hand with an object that the cluster does not have any more.
+fn manifest(object: Option<&Value>) -> String {
+    let object = object.map(Value::to_string).unwrap_or_default();
+    format!("it has to be made by hand, with kubectl create -f - from {object}")
+}
+
+fn field(edit: &Edit, key: &str) -> Option<String> {
+    let meta = &edit.before.as_ref()?["metadata"];
+    meta[key].as_str().map(str::to_owned)
+}
+
+async fn create(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
+    let object = serde_json::from_value(edit.after.clone().unwrap_or_default()).map_err(kube::Error::SerdeError)?;
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    api.create(&params, &object).await.map(drop)
+}
+
+/// Makes the object as it was.
+async fn restore(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
+    let before = Edit {
+        after: edit.shown().0,
+        ..edit.clone()
+    };
+    create(api, &before).await
+}
+
+async fn delete(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: field(edit, "uid"),
+            resource_version: field(edit, "resourceVersion"),
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(&edit.object.name, &params).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        deleted => deleted.map(drop),
+    }
+}
+
+/// Waits for an effect, for `limit` at most; how the object stands if it is late.
+///
+/// # Errors
+/// When the API server doesn't tell.
+pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result<Option<String>> {
+    match effect {
+        Effect::Bound(claim) => {
+            let namespace = claim.namespace.as_deref().unwrap_or_default();
+            let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), namespace);
+            let phase = |claim: Option<&PersistentVolumeClaim>| claim?.status.as_ref()?.phase.clone();
+            let bound = move |claim: Option<&PersistentVolumeClaim>| phase(claim).as_deref() == Some("Bound");
+            match tokio::time::timeout(limit, await_condition(claims.clone(), &claim.name, bound)).await {
+                Ok(bound) => bound
+                    .map(|_| None)
+                    .with_context(|| format!("cannot watch {}", claim.title())),
+                Err(_) => {
+                    let now = claims.get_opt(&claim.name).await?;
+                    Ok(Some(phase(now.as_ref()).unwrap_or_else(|| "not there".to_owned())))
+                }
+            }
+        }
+        Effect::RolledOut(workload) => {
+            let workloads = api(cluster, workload)?;
+            let done = |object: Option<&DynamicObject>| object.is_some_and(|object| behind(object).is_none());
+            match tokio::time::timeout(limit, await_condition(workloads.clone(), &workload.name, done)).await {
+                Ok(done) => done
+                    .map(|_| None)
+                    .with_context(|| format!("cannot watch {}", workload.title())),
+                Err(_) => {
+                    let now = workloads.get_opt(&workload.name).await?;
+                    Ok(Some(
+                        now.and_then(|now| behind(&now))
+                            .unwrap_or_else(|| "not there".to_owned()),
+                    ))
+                }
+            }
+        }
+    }
+}
+
+/// What a workload lacks to run as it is written.
+fn behind(object: &DynamicObject) -> Option<String> {
+    let (spec, status) = (&object.data["spec"], &object.data["status"]);
+    let wanted = spec["replicas"].as_i64().unwrap_or(1);
+    let count = |key: &str| status[key].as_i64().unwrap_or(0);
+    let seen = status["observedGeneration"].as_i64() >= object.metadata.generation;
+    let (updated, ready) = (count("updatedReplicas"), count("readyReplicas"));
+    let done = seen && updated >= wanted && ready >= wanted && count("replicas") <= wanted;
+    (!done).then(|| format!("at {ready} of {wanted} ready pods ({} of them new)", updated.min(ready)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rollout_is_over_when_all_pods_are_new_and_ready() {
+        let deployment = |generation: i64, status: Value| -> DynamicObject {
+            let object = json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "p", "generation": generation},
+                "spec": {"replicas": 1}, "status": status,
+            });
+            serde_json::from_value(object).unwrap()
+        };
+        let status = |observed: i64, replicas: i64, updated: i64, ready: i64| json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated, "readyReplicas": ready});
+        for (what, generation, status, over) in [
+            ("done", 2, status(2, 1, 1, 1), true),
+            ("not seen yet", 2, status(1, 1, 1, 1), false),
+            ("the old pod is still there", 2, status(2, 2, 1, 2), false),
+            ("not ready", 2, status(2, 1, 1, 0), false),
+            ("nothing yet", 1, json!({}), false),
+        ] {
+            assert_eq!(behind(&deployment(generation, status)).is_none(), over, "{what}");
+        }
+    }
+}

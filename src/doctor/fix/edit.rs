@@ -1,0 +1,289 @@
+//! What an object will be once a change is made (PURE).
+
+use serde_json::{Value, json};
+
+use super::Change;
+use crate::doctor::Object;
+
+/// What the controllers keep on a claim that they work on.
+const OF_CONTROLLERS: [&str; 5] = [
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/selected-node",
+];
+
+/// What the API server fills in when an object is made.
+const OF_THE_SERVER: [&str; 8] = [
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "selfLink",
+    "generation",
+    "managedFields",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+];
+
+/// How an object comes to be another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It is made.
+    Create,
+    /// What differs is sent.
+    Patch,
+    /// It is deleted and made again.
+    Recreate,
+    /// It is deleted.
+    Delete,
+}
+
+impl Way {
+    /// What was done, as kubectl says it.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Patch => "patched",
+            Self::Recreate => "deleted and made again",
+            Self::Delete => "deleted",
+        }
+    }
+}
+
+/// One object before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// The object.
+    pub object: Object,
+    /// As it stands.
+    pub before: Option<Value>,
+    /// As it will be.
+    pub after: Option<Value>,
+    /// How.
+    pub way: Way,
+}
+
+/// Why there is nothing to be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Moot {
+    /// It is as it should be.
+    #[error("is so already")]
+    Already,
+    /// It may not be done any more.
+    #[error("{0}")]
+    Never(String),
+}
+
+impl Edit {
+    /// What a change makes of the object as it stands; none if it isn't there.
+    ///
+    /// # Errors
+    /// [`Moot`] when it is done already, or what holds now speaks against it.
+    pub fn of(change: &Change, live: Option<Value>) -> Result<Self, Moot> {
+        let object = change.object();
+        let gone = || Moot::Never("is not there any more".to_owned());
+        let (before, after, way) = match change {
+            Change::Patch { change, .. } => {
+                let before = live.ok_or_else(gone)?;
+                let after = merged(before.clone(), change);
+                (Some(before), Some(after), Way::Patch)
+            }
+            Change::Recreate { change, .. } => {
+                let before = live.ok_or_else(gone)?;
+                removable(&object, &before)?;
+                let after = merged(anew(before.clone()), change);
+                if !change.is_null() && anew(before.clone()) == after {
+                    return Err(Moot::Already);
+                }
+                (Some(before), Some(after), Way::Recreate)
+            }
+            Change::Make(made) => match live {
+                None => (None, Some(made.clone()), Way::Create),
+                Some(before) => {
+                    let after = joined(&object, &before, made)?;
+                    (Some(before), Some(after), Way::Patch)
+                }
+            },
+            Change::Delete(_) => {
+                let before = live.ok_or(Moot::Already)?;
+                removable(&object, &before)?;
+                (Some(before), None, Way::Delete)
+            }
+        };
+        if way == Way::Patch && before == after {
+            return Err(Moot::Already);
+        }
+        Ok(Self {
+            object,
+            before,
+            after,
+            way,
+        })
+    }
+
+    /// What is sent to have the object become the other, if it is still what was read.
+    pub fn patch(&self) -> Value {
+        let (Some(before), Some(after)) = (&self.before, &self.after) else {
+            return Value::Null;
+        };
+        let mut patch = difference(before, after);
+        for key in ["uid", "resourceVersion"] {
+            patch["metadata"][key] = before["metadata"][key].clone();
+        }
+        patch
+    }
+
+    /// Both, without what the cluster keeps for itself, for people to look at.
+    pub fn shown(&self) -> (Option<Value>, Option<Value>) {
+        let shown = |object: &Option<Value>| object.clone().map(bare);
+        (shown(&self.before), shown(&self.after))
+    }
+}
+
+/// An object's kind, namespace and name.
+pub fn identity(object: &Value) -> Object {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let meta = &object["metadata"];
+    Object {
+        kind: text(&object["kind"]),
+        namespace: meta["namespace"].as_str().map(str::to_owned),
+        name: text(&meta["name"]),
+    }
+}
+
+/// Whether an object may be deleted: only what holds nothing may.
+fn removable(object: &Object, live: &Value) -> Result<(), Moot> {
+    let phase = live["status"]["phase"].as_str().unwrap_or_default();
+    let never = |why: &str| Err(Moot::Never(why.to_owned()));
+    match object.kind.as_str() {
+        "PersistentVolumeClaim" if phase != "Pending" => never(&format!("is {phase} by now, and may hold data")),
+        "PersistentVolumeClaim" if !live["metadata"]["annotations"][OF_CONTROLLERS[0]].is_null() => {
+            never("was bound before, and may hold data")
+        }
+        "Pod" if phase != "Pending" => never(&format!("is {phase} by now")),
+        "PersistentVolumeClaim" | "Pod" | "StorageClass" | "Lease" | "Endpoints" => Ok(()),
+        kind => never(&format!("is a {kind}, which is never deleted")),
+    }
+}
+
+/// What is made, over what is there: rights and whom they are given to are added, nothing else is touched.
+fn joined(object: &Object, before: &Value, made: &Value) -> Result<Value, Moot> {
+    match object.kind.as_str() {
+        "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => {
+            if before["roleRef"]["name"] != made["roleRef"]["name"] {
+                return Err(Moot::Never("is there already, and about another role".to_owned()));
+            }
+            let mut after = before.clone();
+            for key in ["rules", "subjects"] {
+                let new = made[key].as_array().into_iter().flatten();
+                let there = after[key].as_array().cloned().unwrap_or_default();
+                let added: Vec<Value> = new.filter(|one| !there.contains(one)).cloned().collect();
+                if !added.is_empty() {
+                    after[key] = [there, added].concat().into();
+                }
+            }
+            Ok(after)
+        }
+        "ServiceAccount" | "StorageClass" => Err(Moot::Already),
+        _ if merged(before.clone(), made) == *before => Err(Moot::Already),
+        _ => Err(Moot::Never("is there already, and is left as it is".to_owned())),
+    }
+}
+
+/// An object as it was before the cluster had it.
+fn anew(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(meta) = object["metadata"].as_object_mut() {
+        for key in OF_THE_SERVER {
+            meta.remove(key);
+        }
+        // Protections are put on again.
+        if let Some(Value::Array(finalizers)) = meta.get_mut("finalizers") {
+            finalizers.retain(|name| !name.as_str().is_some_and(|name| name.starts_with("kubernetes.io/")));
+        }
+        if let Some(Value::Object(annotations)) = meta.get_mut("annotations") {
+            annotations.retain(|key, _| !OF_CONTROLLERS.contains(&key.as_str()));
+        }
+        meta.retain(|_, value| {
+            let empty =
+                value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty);
+            !empty
+        });
+    }
+    object
+}
+
+/// An object without what nobody edits.
+fn bare(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(meta) = object["metadata"].as_object_mut() {
+        for key in OF_THE_SERVER {
+            meta.remove(key);
+        }
+        if let Some(Value::Object(annotations)) = meta.get_mut("annotations") {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    }
+    object
+}
+
+/// Merges a change into an object: null takes away, lists are replaced, but for containers and variables, which are
+/// found by their names.
+pub fn merged(object: Value, change: &Value) -> Value {
+    match (object, change) {
+        (object, Value::Null) => object,
+        (Value::Object(mut fields), Value::Object(changes)) => {
+            for (key, change) in changes {
+                if change.is_null() {
+                    fields.remove(key);
+                    continue;
+                }
+                let there = fields.remove(key).unwrap_or(Value::Null);
+                let value = match (key.as_str(), there, change) {
+                    ("containers" | "env", Value::Array(there), Value::Array(change)) => by_name(there, change),
+                    (_, there, change) => merged(there, change),
+                };
+                fields.insert(key.clone(), value);
+            }
+            Value::Object(fields)
+        }
+        (_, Value::Object(changes)) => merged(json!({}), &Value::Object(changes.clone())),
+        (_, change) => change.clone(),
+    }
+}
+
+fn by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
+    for change in change {
+        match there.iter_mut().find(|one| one["name"] == change["name"]) {
+            Some(one) => *one = merged(one.take(), change),
+            None => there.push(change.clone()),
+        }
+    }
+    Value::Array(there)
+}
+
+/// What a merge patch must hold to make the one of the other.
+fn difference(before: &Value, after: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        return after.clone();
+    };
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    let mut patch: serde_json::Map<String, Value> = gone.map(|key| (key.clone(), Value::Null)).collect();
+    for (key, after) in new {
+        match old.get(key) {
+            Some(before) if before == after => {}
+            Some(before) => _ = patch.insert(key.clone(), difference(before, after)),
+            None => _ = patch.insert(key.clone(), after.clone()),
+        }
+    }
+    Value::Object(patch)
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

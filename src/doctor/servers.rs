@@ -1,0 +1,109 @@
+//! Which NFS exports are asked from here whether they answer (PURE).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::Object;
+use super::facts::{Event, Facts, Volume};
+use super::messages::{self, Place};
+use super::provisioners;
+
+/// Up to how many exports are asked whether or not anything waits for them.
+const FEW: usize = 16;
+
+/// How many are asked at the most.
+const MOST: usize = 64;
+
+/// An export that the cluster names, and what of it waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Who names it: a PV, a provisioner or a class.
+    pub by: Vec<Object>,
+    /// What can't go on without it.
+    pub waiting: Vec<Object>,
+}
+
+/// The exports that the cluster names, by server and path, each with who names it and what waits for it.
+///
+/// The directories that provisioners make are many, and one is named only if a pod waits for it.
+pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
+    let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
+    let stuck = stuck(facts);
+    for volume in &facts.volumes {
+        let Some(place) = volume.nfs.clone().filter(|_| in_use(volume)) else {
+            continue;
+        };
+        let claim = volume
+            .claim
+            .as_ref()
+            .map(|claim| (claim.namespace.as_str(), claim.name.as_str()));
+        let waiting = claim.and_then(|claim| stuck.get(&claim)).cloned().unwrap_or_default();
+        if volume.provisioned_by.is_none() || !waiting.is_empty() {
+            let named = found.entry(place).or_default();
+            named.by.push(volume.object());
+            named.waiting.extend(waiting);
+        }
+    }
+    for one in provisioners::all(facts) {
+        if let Some(place) = one.export() {
+            let named = found.entry(place).or_default();
+            named.by.push(one.workload.object());
+            let claims = one
+                .name
+                .map(|name| provisioners::waiting(facts, name))
+                .unwrap_or_default();
+            named.waiting.extend(claims.iter().map(|claim| claim.object()));
+        }
+    }
+    for class in &facts.classes {
+        let parameter = |key: &str| class.parameters.get(key).cloned();
+        let nfs = provisioners::sounds_like_nfs(&class.provisioner);
+        if let (true, Some(server), Some(path)) = (nfs, parameter("server"), parameter("path")) {
+            let named = found.entry((server, path)).or_default();
+            named.by.push(class.object());
+            let claims = provisioners::waiting(facts, &class.provisioner);
+            let theirs = claims
+                .iter()
+                .filter(|claim| claim.class.as_deref() == Some(&class.name));
+            named.waiting.extend(theirs.map(|claim| claim.object()));
+        }
+    }
+    found
+}
+
+/// Those that are asked: all if they are few, else those that something waits for.
+pub fn asked(facts: &Facts) -> Vec<(String, String)> {
+    let all = named(facts);
+    let few = all.len() <= FEW;
+    let wanted = all.into_iter().filter(|(_, named)| few || !named.waiting.is_empty());
+    wanted.map(|(place, _)| place).take(MOST).collect()
+}
+
+/// The pods that can't mount their volumes, as the kubelet says, by their claims.
+fn stuck(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
+    let failing = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
+    let about: HashSet<&Object> = facts
+        .events
+        .iter()
+        .filter(failing)
+        .filter_map(|event| event.object.as_ref())
+        .collect();
+    let mut found: HashMap<(&str, &str), Vec<Object>> = HashMap::new();
+    let waiting = facts
+        .pods
+        .iter()
+        .filter(|pod| pod.phase == "Pending" && !pod.node.is_empty() && pod.deleting.is_none());
+    for pod in waiting.filter(|_| !about.is_empty()) {
+        let object = pod.object();
+        if about.contains(&object) {
+            for claim in &pod.claims {
+                found.entry((&pod.namespace, claim)).or_default().push(object.clone());
+            }
+        }
+    }
+    found
+}
+
+/// A volume that is going may have no directory any more, and rightly so.
+fn in_use(volume: &Volume) -> bool {
+    volume.deleting.is_none() && matches!(volume.phase.as_str(), "Available" | "Bound" | "Pending" | "")
+}

@@ -1,0 +1,160 @@
+//! `doctor --fix` beside what it mends: it asks, it refuses what was changed meanwhile, and it leaves whole objects.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use nfsprov_lab::process::Process;
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::doctor::Diagnosis;
+use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: fixes_are_asked_about,
+    Lab: a_fix_that_is_interrupted_leaves_a_whole_claim,
+}
+
+/// A PV that Kubernetes can't delete, and says so itself: NFS503.
+async fn undeletable(scene: &Scene) -> Result<String> {
+    let name = format!("pv-{}", scene.namespace);
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+        "spec": {"storageClassName": scene.class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                 "persistentVolumeReclaimPolicy": "Delete", "nfs": {"server": "10.77.0.10", "path": "/nfsdata"}},
+    });
+    scene.apply(&[volume]).await?;
+    Ok(name)
+}
+
+async fn policy(scene: &Scene, name: &str) -> Result<String> {
+    let volume: PersistentVolume = scene.volumes().get(name).await?;
+    let spec = volume.spec.context("a PV without spec")?;
+    spec.persistent_volume_reclaim_policy.context("a PV without policy")
+}
+
+/// `doctor --fix` on a terminal, at its first question.
+fn asked(scene: &Scene) -> Result<PtySession> {
+    let mut command = Command::new(NFSPROV);
+    command.arg("--kubeconfig").arg(&scene.kubeconfig);
+    command.args(["-n", &scene.namespace, "doctor", "--fix", "-o", "json"]);
+    command.env("TERM", "xterm").env("NO_COLOR", "1");
+    let mut terminal = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis())?))?;
+    terminal.exp_string("+  persistentVolumeReclaimPolicy: \"Retain\"")?;
+    terminal.exp_string("Do this?")?;
+    Ok(terminal)
+}
+
+/// Types an answer; what follows, and the exit status.
+fn answered(mut terminal: PtySession, answer: char) -> Result<(String, i32)> {
+    match answer {
+        '\u{3}' => terminal.send_control('c')?,
+        answer => _ = terminal.send(&answer.to_string())?,
+    }
+    terminal.flush()?;
+    let rest = terminal.exp_eof()?;
+    match terminal.process().wait()? {
+        WaitStatus::Exited(_, code) => Ok((rest, code)),
+        other => anyhow::bail!("{other:?}: {rest}"),
+    }
+}
+
+async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    // Nothing to do.
+    let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix"]).await?);
+    ensure!(
+        code == 0 && stderr.contains("nothing here is for --fix to mend"),
+        "{code}: {stderr}"
+    );
+
+    let name = undeletable(&scene).await?;
+    // Nobody to ask.
+    let (stdout, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix", "-o", "json"]).await?);
+    ensure!(code == 2 && stdout.is_empty(), "{code}: {stdout}");
+    ensure!(
+        stderr.contains("-  persistentVolumeReclaimPolicy: \"Delete\""),
+        "{stderr}"
+    );
+    ensure!(stderr.contains("--yes makes them"), "{stderr}");
+    ensure!(policy(&scene, &name).await? == "Delete");
+
+    // Somebody who says no, or Ctrl-C.
+    for (answer, wanted, code) in [('n', "nothing was changed", 1), ('\u{3}', "stopped after 0 fixes", 1)] {
+        let terminal = tokio::task::block_in_place(|| asked(&scene))?;
+        let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, answer))?;
+        ensure!(exit == code && rest.contains(wanted), "{answer:?}: {exit}: {rest}");
+        ensure!(policy(&scene, &name).await? == "Delete");
+    }
+
+    // What was changed while somebody thought about it is left as it is.
+    let terminal = tokio::task::block_in_place(|| asked(&scene))?;
+    let label = json!({"metadata": {"labels": {"changed": "meanwhile"}}});
+    let params = PatchParams::default();
+    scene.volumes().patch(&name, &params, &Patch::Merge(&label)).await?;
+    let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, 'y'))?;
+    ensure!(exit == 1 && rest.contains("was changed meanwhile"), "{exit}: {rest}");
+    ensure!(policy(&scene, &name).await? == "Delete");
+
+    let terminal = tokio::task::block_in_place(|| asked(&scene))?;
+    let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, 'y'))?;
+    ensure!(exit == 0 && rest.contains("patched"), "{exit}: {rest}");
+    ensure!(policy(&scene, &name).await? == "Retain");
+    stage.give_back(plane).await
+}
+
+async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.class(json!({})).await?;
+    let slip = format!("{}x", scene.class);
+    scene.claim("slip", json!({"storageClassName": slip})).await?;
+    // Something holds it, so that there is time between its end and its new beginning.
+    let hold = |finalizers: serde_json::Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+    let params = PatchParams::default();
+    scene
+        .claims()
+        .patch("slip", &params, &hold(json!(["test/hold"])))
+        .await?;
+    scene.diagnosed("NFS103 PersistentVolumeClaim/slip").await?;
+
+    let log = scene.stage.file("fix.log");
+    let mut command = tokio::process::Command::new(NFSPROV);
+    command.arg("--kubeconfig").arg(&scene.kubeconfig);
+    command.args(["-n", &scene.namespace, "doctor", "--fix", "--yes", "-o", "json"]);
+    let mut process = Process::spawn("nfsprov doctor", &log, command)?;
+    let going =
+        |claim: Option<&PersistentVolumeClaim>| claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
+    timeout(PATIENCE, await_condition(scene.claims(), "slip", going)).await??;
+    process.signal("INT")?;
+    // It is not that which ends it.
+    let early = timeout(Duration::from_secs(1), process.wait()).await;
+    ensure!(early.is_err(), "it left a claim that was half gone");
+    scene.claims().patch("slip", &params, &hold(json!(null))).await?;
+    let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
+    let told = std::fs::read_to_string(&log)?;
+    ensure!(
+        status.code() == Some(1) && told.contains("stopped after 1 fix"),
+        "{status}: {told}"
+    );
+    let claim = scene.claims().get("slip").await?;
+    ensure!(claim.metadata.deletion_timestamp.is_none());
+    let class = claim.spec.and_then(|spec| spec.storage_class_name);
+    ensure!(class.as_deref() == Some(&scene.class), "{class:?}");
+    let left: Diagnosis = scene.doctor(&[]).await?;
+    ensure!(
+        left.findings().iter().all(|finding| !finding.starts_with("NFS103")),
+        "{:?}",
+        left.findings()
+    );
+    stage.give_back(plane).await
+}

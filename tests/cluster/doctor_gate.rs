@@ -1,0 +1,214 @@
+//! RemoveSelfLink=false on a server node, over SSH: a guest has the files, the lab's own API server obeys them.
+//!
+//! No kubelet runs here. Its stand-in looks at the guest's manifest and starts the lab's real API server again with the
+//! gates that stand there, which is what a kubelet does with a static pod.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use nfsprov_lab::guest::Guest;
+use nfsprov_lab::{ControlPlane, Lane};
+use serde_json::json;
+
+use crate::doctor_faults::{ARTICLE, deployment, rights};
+use crate::kit::{Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: doctor_brings_self_link_back_and_away_again,
+    Lab: doctor_takes_the_gate_out_of_k3s,
+}
+
+const PATH: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+
+const MANIFEST: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - command:\n    \
+                        - kube-apiserver\n    - --advertise-address=10.77.0.1 # ours\n    image: k8s.gcr.io/kube-apiserver:v1.20.2\n";
+
+const CONFIGURATION: &str =
+    "apiServer:\n  timeoutForControlPlane: 4m0s\napiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\n";
+
+/// The gates in the guest's manifest, as arguments.
+async fn gates(guest: &Guest) -> Result<Vec<String>> {
+    let manifest = guest.ssh(&format!("cat {PATH}")).await?;
+    let flags = manifest.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    let gates = flags.filter(|flag| flag.starts_with("--feature-gates="));
+    Ok(gates.map(str::to_owned).collect())
+}
+
+/// Does what kubelet does with a static pod.
+async fn stand_in(plane: &mut ControlPlane, guest: &Guest) -> Result<Infallible> {
+    let mut running = gates(guest).await?;
+    loop {
+        let wanted = gates(guest).await?;
+        if wanted != running {
+            plane.restart_api_server_with(&wanted).await?;
+            running = wanted;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Runs the doctor against the guest, with a kubelet's stand-in or none.
+async fn doctor(
+    scene: &Scene,
+    guest: &Guest,
+    plane: Option<&mut ControlPlane>,
+    args: &[&str],
+) -> Result<(String, i32)> {
+    let (host, key) = (
+        format!("root@{}", guest.address()),
+        guest.ssh_key().display().to_string(),
+    );
+    let ssh = ["--ssh", &host, "-i", &key, "--host-key", "accept-new", "-o", "json"];
+    let args = [&["doctor"], args, &ssh].concat();
+    let run = scene.nfsprov(&args);
+    let output = match plane {
+        None => run.await?,
+        Some(plane) => tokio::select! {
+            output = run => output?,
+            broken = stand_in(plane, guest) => match broken? {},
+        },
+    };
+    let (_, stderr, code) = said(&output);
+    Ok((stderr, code))
+}
+
+async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Result<()> {
+    let mut plane = stage.another_control_plane().await?;
+    let guest = stage.nfs()?;
+    let write = format!("umask 027; mkdir -p /etc/kubernetes/manifests; printf %s '{MANIFEST}' >{PATH}");
+    guest.ssh(&write).await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let kubelet = scene.play_kubelet();
+    scene.class(json!({})).await?;
+    scene.apply(&[rights(&scene)]).await?;
+    scene
+        .apply(&deployment(&scene, ARTICLE, 1, &scene.provisioner, true))
+        .await?;
+    scene.diagnosed("NFS301 Deployment/nfs-client-provisioner").await?;
+    let maps: Api<ConfigMap> = Api::namespaced(scene.client.clone(), "kube-system");
+    let map = json!({"metadata": {"name": "kubeadm-config"}, "data": {"ClusterConfiguration": CONFIGURATION}});
+    maps.create(&Default::default(), &serde_json::from_value(map)?).await?;
+    let configuration = async || -> Result<String> {
+        let map = maps.get("kubeadm-config").await?;
+        Ok(map.data.unwrap_or_default()["ClusterConfiguration"].clone())
+    };
+    let manifest = async || guest.ssh(&format!("cat {PATH}")).await;
+
+    if stage.lane()? != Lane::V1_20 {
+        let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate", "--yes"]).await?;
+        ensure!(
+            code == 2 && stderr.contains("refuses to start with it"),
+            "{code}: {stderr}"
+        );
+        ensure!(manifest().await? == MANIFEST);
+        kubelet.abort();
+        return plane.stop().await;
+    }
+    // Nobody says yes.
+    let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate"]).await?;
+    ensure!(
+        code == 2 && stderr.contains("+    - --feature-gates=RemoveSelfLink=false"),
+        "{code}: {stderr}"
+    );
+    ensure!(manifest().await? == MANIFEST);
+    // No kubelet: the API server never comes back with it.
+    let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate", "--yes", "--timeout", "2s"]).await?;
+    ensure!(
+        code == 1 && stderr.contains("it is as it was before"),
+        "{code}: {stderr}"
+    );
+    ensure!(manifest().await? == MANIFEST);
+
+    let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--fix", "--gate", "--yes"]).await?;
+    ensure!(
+        code == 0 && stderr.contains("the API server answers"),
+        "{code}: {stderr}"
+    );
+    let with = MANIFEST.replace(" # ours\n", " # ours\n    - --feature-gates=RemoveSelfLink=false\n");
+    ensure!(manifest().await? == with, "{}", manifest().await?);
+    ensure!(
+        guest
+            .ssh(&format!("ls -A /etc/kubernetes/manifests; stat -c %a {PATH}"))
+            .await?
+            == "kube-apiserver.yaml\n640\n"
+    );
+    ensure!(
+        configuration()
+            .await?
+            .contains("    feature-gates: RemoveSelfLink=false\n")
+    );
+    let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let restarted = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
+    let annotations = &restarted["spec"]["template"]["metadata"]["annotations"];
+    ensure!(
+        annotations["kubectl.kubernetes.io/restartedAt"].is_string(),
+        "{annotations}"
+    );
+    scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    // The image would stop working.
+    let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--yes"]).await?;
+    ensure!(
+        code == 0 && stderr.contains("would stop working without selfLink"),
+        "{code}: {stderr}"
+    );
+    ensure!(manifest().await? == with);
+
+    let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--undo", "--yes"]).await?;
+    ensure!(code == 0, "{code}: {stderr}");
+    ensure!(manifest().await? == MANIFEST && configuration().await? == CONFIGURATION);
+    let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
+    ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
+    kubelet.abort();
+    guest.ssh("rm -r /etc/kubernetes").await?;
+    plane.stop().await
+}
+
+/// K3s itself is not here: a unit of its name that only sleeps, and a configuration file.
+async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
+    if stage.lane()? == Lane::V1_20 {
+        // There a live selfLink would have to go, which a unit that sleeps can't do.
+        return Ok(());
+    }
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let mut guest = stage.lab()?.guest("k3s", nfsprov_lab::guest::Template::Bare).await?;
+    let before = "token: secret\nkube-apiserver-arg:\n  - \"feature-gates=A=true,RemoveSelfLink=false\"\n";
+    let unit = "[Service]\nExecStart=/bin/sleep infinity\n";
+    guest
+        .ssh(&format!(
+            "mkdir -p /etc/rancher/k3s; printf %s '{before}' >/etc/rancher/k3s/config.yaml; chmod 600 /etc/rancher/k3s/config.yaml
+             printf %s '{unit}' >/etc/systemd/system/k3s.service; systemctl daemon-reload; systemctl start k3s"
+        ))
+        .await?;
+    let pid = guest.ssh("systemctl show -p MainPID k3s").await?;
+    let args = r#"["server","--kube-apiserver-arg","feature-gates=RemoveSelfLink=false"]"#;
+    let annotations = json!({"k3s.io/node-args": args});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
+    scene.apply(&[node]).await?;
+    scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
+    let (stderr, code) = doctor(&scene, &guest, None, &["--fix", "--yes"]).await?;
+    // What the node says of its start is K3s' own to renew.
+    ensure!(
+        code == 1 && stderr.contains("the API server answers"),
+        "{code}: {stderr}"
+    );
+    let after = guest
+        .ssh("cat /etc/rancher/k3s/config.yaml; stat -c %a /etc/rancher/k3s/config.yaml")
+        .await?;
+    ensure!(
+        after == format!("{}600\n", before.replace(",RemoveSelfLink=false", "")),
+        "{after}"
+    );
+    ensure!(
+        guest.ssh("systemctl show -p MainPID k3s").await? != pid,
+        "it was not started again"
+    );
+    guest.stop().await?;
+    stage.give_back(plane).await
+}
