@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use futures::future::try_join_all;
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::kubernetes::Unavailable;
 use nfsprov_lab::namespace::{Entry, elevate, enter, skip};
@@ -54,6 +54,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Print a configuration for ssh with which it logs in to the guests (from inside only, see exec)
+    SshConfig(Name),
     /// Pack a program, with the libraries that it needs, as a container image for nodes: DIR/image.tar
     Image {
         /// What the image is to be called, such as localhost/nfsprov:lab
@@ -140,6 +142,7 @@ fn run(command: Command) -> Result<()> {
             guest,
             command,
         } => ssh(&name, &guest, command),
+        Command::SshConfig(Name { name }) => ssh_config(&name),
         Command::Image { .. } | Command::Hold(_) => unreachable!("handled above"),
     }
 }
@@ -266,6 +269,18 @@ fn ssh(name: &str, guest: &str, command: Vec<String>) -> Result<()> {
     held.exec(&line)
 }
 
+fn ssh_config(name: &str) -> Result<()> {
+    let state = Held::new(name)?
+        .state()
+        .with_context(|| format!("the lab {name} is not up: run nfsprov-lab up"))?;
+    for guest in state.guests {
+        println!("Host {}\n    HostName {}\n    User root", guest.name, guest.address);
+        println!("    IdentityFile \"{}\"", guest.ssh_key.display());
+        println!("    UserKnownHostsFile \"{}\"", guest.known_hosts.display());
+    }
+    Ok(())
+}
+
 /// Keeps a control plane and guests running until it is killed.
 fn hold(options: &Up) -> Result<()> {
     let Entry::Inside(lab) = enter()? else {
@@ -280,8 +295,10 @@ fn hold(options: &Up) -> Result<()> {
             nodes: options.nodes > 0,
             ..ControlPlaneOptions::default()
         };
-        let hosts = (1..=options.hosts).map(|number| {
-            let (lab, name) = (lab.clone(), format!("host{number}"));
+        // All start at once, but get their addresses in this order, so that these are the same each time.
+        let names = (1..=options.hosts).map(|number| format!("host{number}"));
+        let hosts = names.map(|name| {
+            let lab = &lab;
             async move { lab.guest(&name, Template::Bare).await }
         });
         let template = match options.bare {
@@ -291,18 +308,15 @@ fn hold(options: &Up) -> Result<()> {
         let (control_plane, server, hosts) = tokio::try_join!(
             lab.control_plane(options_of_plane),
             lab.guest("nfs", template),
-            together(hosts)
+            try_join_all(hosts)
         )?;
-        let control_plane = Arc::new(control_plane);
-        let nodes = (1..=options.nodes).map(|number| {
-            let (lab, plane, name) = (lab.clone(), control_plane.clone(), format!("node{number}"));
-            async move { lab.node(&name, &plane).await }
+        let names = (1..=options.nodes).map(|number| format!("node{number}"));
+        let nodes = names.map(|name| {
+            let (lab, plane) = (&lab, &control_plane);
+            async move { lab.node(&name, plane).await }
         });
-        let guests: Vec<_> = [server]
-            .into_iter()
-            .chain(together(nodes).await?)
-            .chain(hosts)
-            .collect();
+        let nodes = try_join_all(nodes).await?;
+        let guests: Vec<_> = [server].into_iter().chain(nodes).chain(hosts).collect();
         let state = State {
             version: control_plane.version().to_owned(),
             kubeconfig: control_plane.kubeconfig().to_owned(),
@@ -314,18 +328,6 @@ fn hold(options: &Up) -> Result<()> {
         Held::publish(lab.dir(), &state)?;
         std::future::pending::<Result<()>>().await
     })
-}
-
-/// The guests that `starting` gives, in that order; all start at once.
-async fn together(
-    starting: impl Iterator<Item = impl Future<Output = Result<Guest>> + Send + 'static>,
-) -> Result<Vec<Guest>> {
-    let tasks: Vec<_> = starting.map(tokio::spawn).collect();
-    let mut guests = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        guests.push(task.await.context("starting a guest was broken off")??);
-    }
-    Ok(guests)
 }
 
 fn reach(guest: &Guest) -> GuestState {

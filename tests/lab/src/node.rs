@@ -1,7 +1,7 @@
 //! Nodes of Kubernetes: guests in which a real kubelet runs real pods.
 //!
-//! Each node's pods have addresses of their own, 10.88.N.0/24 on guest N, which all guests and all that runs in the lab
-//! reach; services are the work of kube-proxy. There is no name server for pods.
+//! Each node's pods have addresses of their own, 10.88.N.0/24 on guest N, at which all guests and all that runs in the
+//! lab reach them; services are the work of kube-proxy. There is no name server for pods.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -61,10 +61,11 @@ fn pods(guest: Ipv4Addr) -> String {
     format!("10.88.{}.0/24", guest.octets()[3])
 }
 
-/// How pods are connected: by a bridge of the node, with these addresses.
+/// How pods are connected: by a bridge of the node, with these addresses. To all others they are their node, as in most
+/// clusters: a server that lets a node in lets its pods in.
 fn network_of(pods: &str) -> String {
     let plugin = serde_json::json!({
-        "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": false, "hairpinMode": true,
+        "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
         "ipam": {"type": "host-local", "ranges": [[{"subnet": pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
     });
     serde_json::json!({"cniVersion": "0.3.1", "name": "lab", "plugins": [plugin]}).to_string()
