@@ -428,7 +428,7 @@ async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str
         "-o",
         "StrictHostKeyChecking=yes",
         "-o",
-        "ConnectTimeout=10",
+        "ConnectTimeout=60",
         "-o",
         "GlobalKnownHostsFile=none",
     ]);
