@@ -24,7 +24,7 @@ pub use mounted::Mounted;
 pub use owner::{REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
 pub use ssh::Ssh;
-pub use wire::Wire;
+pub use wire::{Wire, exported_by};
 
 /// How long one operation on an export may take before its server counts as not answering.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);

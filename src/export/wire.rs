@@ -329,6 +329,22 @@ enum Fate {
     Silent,
 }
 
+/// The directories that a server says it exports; asks mountd, which servers of NFS 4 alone have not.
+///
+/// # Errors
+/// The words of what failed, within [`CALL_TIMEOUT`].
+pub async fn exported_by(server: &str) -> Result<Vec<String>, String> {
+    let url = match server.contains(':') {
+        true => format!("nfs://[{server}]/."),
+        false => format!("nfs://{server}/."),
+    };
+    match timeout(CALL_TIMEOUT, nfs_rs::list_exports(&url)).await {
+        Ok(Ok(exports)) => Ok(exports.into_iter().map(|export| export.path).collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(silence().to_string()),
+    }
+}
+
 impl Fate {
     fn of(error: &NfsError) -> Self {
         let stale = matches!(

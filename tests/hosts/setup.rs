@@ -118,6 +118,8 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
         server.ssh("ls -A /nfsdata").await?.is_empty(),
         "the proofs leave nothing behind"
     );
+    let listed = format!("proof: {at} says that it exports /nfsdata");
+    ensure!(steps(&first, &at, "ok").contains(&listed), "{first}");
     // rpcbind comes first, as the document minds.
     let started = server
         .ssh("for u in rpcbind nfs-server; do systemctl show -p ActiveEnterTimestampMonotonic --value $u; done")

@@ -3,12 +3,14 @@
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
+
 use super::Run;
 use super::hosts::Met;
 use super::report::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
-use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire};
+use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, exported_by};
 use crate::host::exports_file::Wanted;
 use crate::host::{Proof, Target, Versions, server_names};
 
@@ -73,10 +75,10 @@ pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut Hos
     }
 }
 
-/// Makes a directory on the export and removes it, over NFS itself. A refusal is right where this machine is not among
-/// the clients; then it is only seen that the server answers.
-pub(super) async fn from_here(target: &Target, wanted: &Wanted, run: &Run) -> Row {
-    let skipped = |why: String| Row::new("proof", Status::Skipped, why);
+/// Asks the server what it exports, makes a directory there and removes it, over NFS itself. A refusal is right where this
+/// machine is not among the clients; then it is only seen that the server answers.
+pub(super) async fn from_here(target: &Target, wanted: &Wanted, versions: Versions, run: &Run) -> Vec<Row> {
+    let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
     let names = server_names(target, &run.access);
     let Some(server) = names.first() else {
         return skipped("the server has no name that could be tried from here".to_owned());
@@ -88,25 +90,55 @@ pub(super) async fn from_here(target: &Target, wanted: &Wanted, run: &Run) -> Ro
         server: server.clone(),
         path: wanted.path.clone(),
     };
-    let tried = tokio::time::timeout(REACH_WITHIN, make_and_remove_soon(&location)).await;
+    let tried = timeout(REACH_WITHIN, make_and_remove_soon(&location));
+    let (tried, mut rows) = futures::future::join(tried, listed(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
             let why = format!("made and removed a directory on {location} from here");
-            return Row::new("proof", Status::Ok, why);
+            rows.push(Row::new("proof", Status::Ok, why));
+            return rows;
         }
         Ok(Err(error)) => (matches!(error, ExportError::Refused { .. }), error.to_string()),
-        Err(_) => (
-            false,
-            format!("{location} does not answer within {} s", REACH_WITHIN.as_secs()),
-        ),
+        Err(_) => {
+            let why = format!("{location} does not answer within {} s", REACH_WITHIN.as_secs());
+            (false, why)
+        }
     };
-    match (wanted.lets_in(own), refused) {
-        (Some(false), true) => skipped(format!(
-            "this machine, {own}, is not among the clients, and the server refuses it"
-        )),
-        (Some(false), false) => skipped(format!("this machine, {own}, is not among the clients: {failure}")),
-        (None, _) => skipped(format!("this machine, {own}, may not be among the clients: {failure}")),
-        (Some(true), _) => Row::new("proof", Status::Failed, failure),
+    let (status, why) = match (wanted.lets_in(own), refused) {
+        (Some(true), _) => (Status::Failed, failure),
+        (Some(false), true) => {
+            let why = format!("this machine, {own}, is not among the clients, and the server refuses it");
+            (Status::Skipped, why)
+        }
+        (Some(false), false) => {
+            let why = format!("this machine, {own}, is not among the clients: {failure}");
+            (Status::Skipped, why)
+        }
+        (None, _) => {
+            let why = format!("this machine, {own}, may not be among the clients: {failure}");
+            (Status::Skipped, why)
+        }
+    };
+    rows.push(Row::new("proof", status, why));
+    rows
+}
+
+/// Whether the server tells that it exports the directory, if it has somebody to ask. That nobody can be reached is the
+/// other proof's to say, which knows whether somebody should be.
+async fn listed(location: &Location, versions: Versions) -> Vec<Row> {
+    if versions == Versions::Four {
+        return Vec::new();
+    }
+    match exported_by(&location.server).await {
+        Ok(paths) if paths.contains(&location.path) => {
+            let why = format!("{} says that it exports {}", location.server, location.path);
+            vec![Row::new("proof", Status::Ok, why)]
+        }
+        Ok(_) => {
+            let why = format!("{} does not say that it exports {}", location.server, location.path);
+            vec![Row::new("proof", Status::Failed, why)]
+        }
+        Err(_) => Vec::new(),
     }
 }
 
@@ -116,7 +148,7 @@ async fn make_and_remove_soon(location: &Location) -> Result<(), ExportError> {
         // A new one each time: an export remembers for a while that it could not be reached.
         let export = Export::Wire(Wire::new(location.clone()));
         match make_and_remove(&export).await {
-            Err(ExportError::Unreachable { .. }) => tokio::time::sleep(AGAIN_AFTER).await,
+            Err(ExportError::Unreachable { .. }) => sleep(AGAIN_AFTER).await,
             ended => return ended,
         }
     }

@@ -85,9 +85,9 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
             .iter()
             .zip(&mut prepared)
             .map(|(met, report)| proof::on_client(&proof, met.as_ref().ok(), report));
-        let here = proof::from_here(&args.host, &wish.wanted, &run);
+        let here = proof::from_here(&args.host, &wish.wanted, wish.versions, &run);
         let (here, _) = futures::future::join(here, join_all(proofs)).await;
-        report.hosts[0].rows.push(here);
+        report.hosts[0].rows.extend(here);
     }
     report.hosts.append(&mut prepared);
     run.end(&report, global)
