@@ -2,7 +2,7 @@
 
 use super::exports_file::{self, differences};
 use super::facts::{self, Facts, FactsError, Subject};
-use super::plan::{Action, ExportsChange, LEFT_HALF_DONE, PACKAGES, Plan, State, Step, TAKEN_BACK};
+use super::plan::{Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK};
 use super::ssh::{Host, Output, RunError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How much of what a command said is repeated, in lines.
-const LINES: usize = 4;
+const LINES: usize = 6;
 
 /// Why a host's facts are not known. The text does not name the host, but for a lost connection.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError
 }
 
 /// Carries out what `plan` makes of a host's facts, one step after the other, until one fails or `stopped` says so; a step
-/// that has begun is ended. New packages change the facts, which are then gathered again for the steps that follow.
+/// that has begun is ended. New packages and a server's start change the facts, which are then gathered again for the steps that follow.
 pub async fn apply(
     host: &Host,
     subject: &Subject,
@@ -102,7 +102,7 @@ pub async fn apply(
                 }
             }
         };
-        let facts_change = step.name == PACKAGES && matches!(done, Done::Changed(_));
+        let facts_change = [PACKAGES, NFS_SERVER].contains(&step.name) && matches!(done, Done::Changed(_));
         let outcome = Outcome {
             step: step.name,
             done,
@@ -190,7 +190,7 @@ mod tests {
         };
         assert_eq!(last_words(&output("a\nb", "")), "a; b");
         assert_eq!(last_words(&output("a", "\n x \n\n")), "x");
-        assert_eq!(last_words(&output("", "1\n2\n3\n4\n5")), "2; 3; 4; 5");
+        assert_eq!(last_words(&output("", "1\n2\n3\n4\n5\n6\n7")), "2; 3; 4; 5; 6; 7");
         assert_eq!(last_words(&output("", "")), "it said nothing");
     }
 }

@@ -40,8 +40,11 @@ pub const LEFT_HALF_DONE: u8 = 121;
 /// How far clocks may differ before files look as if they came from the future, in seconds.
 const CLOCKS_DIFFER: i64 = 60;
 
-/// The step after which a host has to be looked at again: packages bring files and services.
+/// A step after which a host has to be looked at again: packages bring files and services.
 pub const PACKAGES: &str = "packages";
+
+/// Another: with the server's start all is exported that others' lines say.
+pub const NFS_SERVER: &str = "nfs-server";
 
 /// What is to be done on one host, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -202,11 +205,11 @@ fn bytes(content: &[u8]) -> String {
 }
 
 /// A script that puts what `$file` shall hold beside it, as `$new`, with its mode, owner and label; a new file is for all
-/// to read.
+/// to read. cat says why it can't be written, which a shell's own printf may not.
 fn prepare(content: &[u8]) -> String {
     format!(
         "new=$(mktemp \"${{file%/*}}/.${{file##*/}}.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\n\
-         if [ -e \"$file\" ]; then cp -a \"$file\" \"$new\"; else chmod 644 \"$new\"; fi\n{} >\"$new\"\n\
+         if [ -e \"$file\" ]; then cp -a \"$file\" \"$new\"; else chmod 644 \"$new\"; fi\n{} | cat >\"$new\"\n\
          sync \"$new\" 2>/dev/null || sync\n",
         bytes(content),
     )

@@ -2,7 +2,9 @@
 
 use super::exports::exports;
 use super::services::{SERVES, Service, needless, service};
-use super::{COMMIT, FileChange, Plan, State, Step, guarded, kernel, packages, prepare, selinux, system, unchanged};
+use super::{
+    COMMIT, FileChange, NFS_SERVER, Plan, State, Step, guarded, kernel, packages, prepare, selinux, system, unchanged,
+};
 use crate::host::exports_file::Wanted;
 use crate::host::facts::{Directory, Facts, Firewall, Support};
 use crate::host::nfs_conf::{self, PINNED_MOUNTD};
@@ -69,7 +71,7 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
         service(
             facts,
             &Service {
-                step: "nfs-server",
+                step: NFS_SERVER,
                 names: nfs,
                 restart,
                 proof: SERVES,

@@ -84,7 +84,8 @@ fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
     // Without such a service nothing was begun.
     let mut undo = format!("{}\n", find.replace("exit 1", "exit 0"));
     if verbs.contains(&"start") {
-        undo.push_str("systemctl stop \"$unit\"\n");
+        // It may warn, after the words that matter.
+        undo.push_str("systemctl stop \"$unit\" 2>/dev/null\n");
     }
     if !unit.enabled {
         undo.push_str("systemctl --quiet disable \"$unit\"\n");
@@ -108,7 +109,7 @@ fn openrc(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
     // Without such a service nothing was begun.
     let mut undo = format!("{}\n", find.replace("exit 1", "exit 0"));
     if verbs.contains(&"start") {
-        undo.push_str("rc-service \"$unit\" stop\n");
+        undo.push_str("rc-service \"$unit\" stop 2>/dev/null\n");
     }
     if !unit.enabled {
         undo.push_str("rc-update --quiet delete \"$unit\" default\n");
