@@ -1,4 +1,4 @@
-# Commands: try, test, test-crash, lint, bench, fuzz; and completions, which writes files. The first run builds the lab, which is then cached.
+# Commands: try, walkthrough, test, test-crash, lint, bench, fuzz; and completions, which writes files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -8,11 +8,15 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try test test-crash lint bench fuzz completions lab build tools test-tools
+.PHONY: try walkthrough test test-crash lint bench fuzz completions lab build tools test-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
 	tests/try
+
+# The document that nfsprov began with, on real nodes; writes docs/walkthrough.md.
+walkthrough: build
+	tests/walkthrough
 
 test: build lab test-tools
 	@rm -f $(TESTED)

@@ -368,6 +368,54 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
 }
 
 #[test]
+fn what_cannot_be_set_up_is_one_sentence_and_exit_2() {
+    for (args, words) in [
+        ("setup-server nfs", "--nodes-from-cluster, or --allow CLIENT"),
+        ("setup-server", "HOST"),
+        (
+            "setup-server root:secret@nfs --allow 10.0.0.1",
+            "no place on the command line",
+        ),
+        ("setup-server nfs --allow 10.0.0.*", "10.0.0.*"),
+        ("setup-server nfs --allow 10.0.0.5/24", "10.0.0.0/24"),
+        ("setup-server nfs --allow 10.0.0.0/33", "33"),
+        ("setup-server nfs --allow [fd00::1]", "fd00::1"),
+        ("setup-server nfs --allow a;b", "';'"),
+        ("setup-server nfs --allow 10.0.0.1 --export nfsdata", "nfsdata"),
+        ("setup-server nfs --allow 10.0.0.1 --export /", "/"),
+        ("setup-server nfs --allow 10.0.0.1 --export /a/../b", "/a/../b"),
+        (
+            "setup-server nfs --allow 10.0.0.1 --options rw,no_such_option",
+            "no_such_option",
+        ),
+        ("setup-server nfs --allow 10.0.0.1 --options (rw)", "'('"),
+        ("setup-server nfs --allow 10.0.0.1 --mode 888", "a mode is octal"),
+        ("setup-server nfs --allow 10.0.0.1 --owner -R", "-R"),
+        ("setup-server nfs --allow 10.0.0.1 --owner=-R", "USER:GROUP"),
+        (
+            "setup-server nfs --allow 10.0.0.1 --nfs-version 2",
+            "possible values: 3, 4, all",
+        ),
+        (
+            "setup-server nfs --allow 10.0.0.1 --exports-file /etc/exports.d/a.conf",
+            "no file that exportfs reads",
+        ),
+        ("setup-server nfs --allow 10.0.0.1 --sudo-password-file f", "--sudo"),
+        ("setup-client", "required"),
+        ("setup-client node --server nfs:/x", "without path or port"),
+        ("teardown-server nfs", "--export <PATH>"),
+    ] {
+        let (stdout, stderr, code) = nfsprov(args);
+        assert_eq!((stdout.as_str(), code), ("", 2), "{args}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args}: {stderr}");
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(words),
+            "{args}: {stderr}"
+        );
+    }
+}
+
+#[test]
 fn what_is_unwise_is_a_warning() {
     let (stdout, stderr, code) = nfsprov("create pv v --server s --path /p --size 1Gi --reclaim-policy Recycle");
     assert!(stdout.contains(r#"persistentVolumeReclaimPolicy: "Recycle""#) && code == 0);

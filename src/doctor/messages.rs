@@ -90,7 +90,8 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
             Mount,
             r"Protocol not supported|requested NFS version or transport protocol is not supported|NFS version \d+ is not supported",
         ),
-        ("NFS406", Mount, r"Stale (?:NFS )?file handle"),
+        // The kubelet and container runtimes write it small.
+        ("NFS406", Mount, r"(?i)stale (?:NFS )?file handle"),
         (
             "NFS409",
             Mount,

@@ -96,6 +96,11 @@ const TEXTS: &[(Place, &str, Option<&str>)] = &[
         "open /persistentvolumes: Stale NFS file handle",
         Some("NFS406"),
     ),
+    (
+        Place::Mount,
+        "stat /var/lib/kubelet/pods/c9/volumes/kubernetes.io~nfs/v: stale NFS file handle",
+        Some("NFS406"),
+    ),
     // Both texts: the daemon is the cause, the option what mount.nfs makes of it.
     (
         Place::Mount,

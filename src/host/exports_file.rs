@@ -181,10 +181,16 @@ fn is_for(line: &[u8], path: &str) -> bool {
     lexer::path_of(line).is_some_and(|own| plain(&own) == path.as_bytes())
 }
 
-/// A directory as exportfs lists it, but for links: without slashes at its end or one after the other.
+/// A directory as exportfs lists it, but for links: one slash between two parts, none at the end, and no `..`.
 fn plain(path: &[u8]) -> Vec<u8> {
-    let parts = path.split(|byte| *byte == b'/');
-    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b".").collect();
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
     [b"/", &parts.join(&b'/')[..]].concat()
 }
 

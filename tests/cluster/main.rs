@@ -39,6 +39,7 @@ mod operable;
 mod patterns;
 mod proxy;
 mod release;
+mod setup;
 mod ssh;
 mod stage;
 mod volumes;
@@ -129,6 +130,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_gate::TESTS,
         doctor_hosts::TESTS,
         release::TESTS,
+        setup::TESTS,
         volumes::TESTS,
     ]
     .concat();

@@ -11,6 +11,7 @@ use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, Remembere
 use nfsprov_lab::Lab;
 use nfsprov_lab::guest::{Guest, Template};
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 /// How long a script may be silent in these tests.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ pub struct Stage {
     pub guest: Guest,
     /// Another, on the way or behind it.
     pub second: Guest,
+    /// The one that serves NFS, once it is wanted.
+    server: OnceCell<Guest>,
     directory: tempfile::TempDir,
     count: AtomicU16,
 }
@@ -70,6 +73,7 @@ impl Stage {
             lab: lab.clone(),
             guest,
             second,
+            server: OnceCell::new(),
             directory: tempfile::tempdir()?,
             count: AtomicU16::new(0),
         })
@@ -77,6 +81,12 @@ impl Stage {
 
     pub fn block_on(&self, test: impl Future<Output = Result<()>>) -> Result<()> {
         self.runtime.block_on(test)
+    }
+
+    /// A guest that serves NFS. Several tests share it, so none changes what it serves.
+    pub async fn server(&self) -> Result<&Guest> {
+        let start = || self.lab.guest("server", Template::NfsServer);
+        self.server.get_or_try_init(start).await
     }
 
     fn next(&self) -> u16 {

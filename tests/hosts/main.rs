@@ -13,11 +13,13 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod exports;
 mod keys;
 mod kit;
 mod login;
 mod root;
 mod scripts;
+mod setup;
 mod way;
 
 use std::pin::Pin;
@@ -52,7 +54,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let tests = [keys::TESTS, login::TESTS, root::TESTS, scripts::TESTS, way::TESTS].concat();
+    let tests = [
+        exports::TESTS,
+        keys::TESTS,
+        login::TESTS,
+        root::TESTS,
+        scripts::TESTS,
+        setup::TESTS,
+        way::TESTS,
+    ]
+    .concat();
     let wanted = |name: &str| match &arguments.filter {
         Some(filter) => name.contains(filter.as_str()),
         None => true,

@@ -7,8 +7,6 @@ mod report;
 mod server;
 mod teardown;
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
@@ -104,6 +102,3 @@ async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Ask
     }
     Ok(asked)
 }
-
-/// How long a try to reach the server from here may take.
-const REACH_WITHIN: Duration = Duration::from_secs(15);

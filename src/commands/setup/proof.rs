@@ -1,18 +1,25 @@
 //! The proof that it works: real NFS calls from here, and real mounts on the clients.
 
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
 
+use super::Run;
 use super::hosts::Met;
 use super::report::{HostReport, Row, Status};
-use super::{REACH_WITHIN, Run};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire};
 use crate::host::exports_file::Wanted;
 use crate::host::{Proof, Target, Versions, server_names};
 
+/// How long the server may take to answer from here.
+const REACH_WITHIN: Duration = Duration::from_secs(30);
+
+/// When a server that gave no answer is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// How long the mounts on a client may go without a word; each is bounded by itself.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The versions that a proof is given for, the one that nodes will use first.
 pub(super) fn versions(versions: Versions) -> Vec<&'static str> {
@@ -79,8 +86,7 @@ pub(super) async fn from_here(target: &Target, wanted: &Wanted, run: &Run) -> Ro
         server: server.clone(),
         path: wanted.path.clone(),
     };
-    let export = Export::Wire(Wire::new(location.clone()));
-    let tried = tokio::time::timeout(REACH_WITHIN, make_and_remove(&export)).await;
+    let tried = tokio::time::timeout(REACH_WITHIN, make_and_remove_soon(&location)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
             let why = format!("made and removed a directory on {location} from here");
@@ -99,6 +105,18 @@ pub(super) async fn from_here(target: &Target, wanted: &Wanted, run: &Run) -> Ro
         (Some(false), false) => skipped(format!("this machine, {own}, is not among the clients: {failure}")),
         (None, _) => skipped(format!("this machine, {own}, may not be among the clients: {failure}")),
         (Some(true), _) => Row::new("proof", Status::Failed, failure),
+    }
+}
+
+/// A server that was started a moment ago may need another.
+async fn make_and_remove_soon(location: &Location) -> Result<(), ExportError> {
+    loop {
+        // A new one each time: an export remembers for a while that it could not be reached.
+        let export = Export::Wire(Wire::new(location.clone()));
+        match make_and_remove(&export).await {
+            Err(ExportError::Unreachable { .. }) => tokio::time::sleep(AGAIN_AFTER).await,
+            ended => return ended,
+        }
     }
 }
 

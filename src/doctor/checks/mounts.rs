@@ -5,49 +5,89 @@ use std::collections::BTreeMap;
 use super::hosts::on_node;
 use super::pods::nfs_volumes;
 use super::{Case, said};
-use crate::doctor::facts::{Event, Pod};
+use crate::doctor::facts::Pod;
 use crate::doctor::fix::{Cure, Remedy};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
-use crate::doctor::{Finding, Object};
+use crate::doctor::{Evidence, Finding, Object};
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
     for pod in &case.facts.pods {
-        // A pod that runs has mounted what it needs, whatever was said before.
-        if pod.phase != "Pending" || pod.node.is_empty() || pod.deleting.is_some() {
+        if pod.node.is_empty() || pod.deleting.is_some() {
             continue;
         }
-        let object = pod.object();
-        let newest = case.events(&object).iter().find_map(|event| {
-            let (code, named) = messages::classify(Place::Mount, &event.message)?;
-            (code != "NFS410").then_some((*event, code, named))
-        });
-        let Some((event, code, named)) = newest else {
-            continue;
+        // A pod that runs has mounted what it needs, whatever was said before.
+        let sign = match pod.phase.as_str() {
+            "Pending" => unmounted(case, pod),
+            _ => stale(pod),
         };
-        let about = subject(case, pod, event, code);
+        let Some(sign) = sign else { continue };
+        let about = subject(case, pod, &sign);
         let finding = found
-            .remove(&(code, about.clone()))
-            .unwrap_or_else(|| explain(case, pod, event, code, named.as_deref(), &about));
-        found.insert((code, about), finding.explaining([object]));
+            .remove(&(sign.code, about.clone()))
+            .unwrap_or_else(|| explain(case, pod, &sign, &about));
+        found.insert((sign.code, about), finding.explaining([pod.object()]));
     }
     found.into_values().collect()
 }
 
+/// What a message is a sign of.
+struct Sign<'a> {
+    code: &'static str,
+    /// What it names, if it does.
+    named: Option<String>,
+    text: &'a str,
+    /// The node that it comes from.
+    node: &'a str,
+    evidence: Evidence,
+}
+
+/// The kubelet's newest word on why a volume is not mounted.
+fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Sign<'a>> {
+    case.events(&pod.object()).iter().find_map(|event| {
+        let (code, named) = messages::classify(Place::Mount, &event.message)?;
+        let node = match event.host.is_empty() {
+            true => &pod.node,
+            false => &event.host,
+        };
+        (code != "NFS410").then(|| Sign {
+            code,
+            named,
+            text: &event.message,
+            node,
+            evidence: said(event),
+        })
+    })
+}
+
+/// That a container can't be started again, because its volume became stale while it was mounted.
+fn stale(pod: &Pod) -> Option<Sign<'_>> {
+    pod.stopped.iter().find_map(|stopped| {
+        let (code, named) = messages::classify(Place::Mount, &stopped.message)?;
+        (code == "NFS406").then(|| Sign {
+            code,
+            named,
+            text: &stopped.message,
+            node: &pod.node,
+            evidence: Evidence {
+                source: format!("container {} of {}", stopped.container, pod.object().title()),
+                text: format!("{} {}", stopped.reason, stopped.message),
+            },
+        })
+    })
+}
+
 /// What is at fault: the node where it lacks something, else the volume.
-fn subject(case: &Case<'_>, pod: &Pod, event: &Event, code: &str) -> Object {
-    let node = match event.host.is_empty() {
-        true => &pod.node,
-        false => &event.host,
-    };
-    if matches!(code, "NFS401" | "NFS407" | "NFS408") {
-        return Object::cluster("Node", node);
+fn subject(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>) -> Object {
+    if matches!(sign.code, "NFS401" | "NFS407" | "NFS408") {
+        return Object::cluster("Node", sign.node);
     }
-    let named = event
-        .message
-        .split_once("volume \"")
-        .and_then(|(_, rest)| rest.split('"').next());
+    // By the kubelet's words, or by the directory in which it mounts.
+    let named = ["volume \"", "kubernetes.io~nfs/"].iter().find_map(|before| {
+        let (_, rest) = sign.text.split_once(before)?;
+        rest.split(['"', '/', ':', ' ']).next()
+    });
     let volume = named
         .and_then(|name| case.volume(name))
         .or_else(|| nfs_volumes(case, pod).next());
@@ -57,14 +97,8 @@ fn subject(case: &Case<'_>, pod: &Pod, event: &Event, code: &str) -> Object {
     }
 }
 
-fn explain(
-    case: &Case<'_>,
-    pod: &Pod,
-    event: &Event,
-    code: &'static str,
-    named: Option<&str>,
-    about: &Object,
-) -> Finding {
+fn explain(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>, about: &Object) -> Finding {
+    let code = sign.code;
     let place = case
         .volume(&about.name)
         .and_then(|volume| volume.nfs.clone())
@@ -75,7 +109,7 @@ fn explain(
         .map(|(server, path)| format!("{server}:{path}"))
         .unwrap_or_default();
     let server = place.map(|(server, _)| server).unwrap_or_default();
-    let named = named.unwrap_or(&export);
+    let named = sign.named.as_deref().unwrap_or(&export);
     let node = &pod.node;
     let cause = match code {
         "NFS401" => format!("node {} has no NFS client", about.name),
@@ -88,7 +122,7 @@ fn explain(
         "NFS408" => format!("node {} can't resolve the server's name {named}", about.name),
         _ => "mount.nfs does not know a mount option of the volume".to_owned(),
     };
-    let finding = Finding::new(code, about.clone(), cause).all_seen([said(event)]);
+    let finding = Finding::new(code, about.clone(), cause).all_seen([sign.evidence.clone()]);
     let patch = |finding: Finding, note: &str| finding.mended_by_hand(note);
     match code {
         "NFS401" => finding.mended_by(

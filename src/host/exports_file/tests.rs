@@ -246,6 +246,7 @@ fn what_stands_against_ours_is_found() {
         ),
         ("/nfsdata/ 10.0.0.7(rw)\n", &["1 Stops"]),
         ("/nfsd\\141ta 10.0.0.7(rw)\n", &["1 Stops"]),
+        ("/srv/.././nfsdata 10.0.0.7(rw)\n", &["1 Stops"]),
         ("\"/nfsdata\" \\\n 10.0.0.7/32(rw)\n", &["2 Stops"]),
         (
             "/nfsdata 10.0.0.0/24(rw)\n",

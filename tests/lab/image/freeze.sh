@@ -1,6 +1,6 @@
 # Boots the guest that the arguments say, in fresh namespaces (network, processes, mounts); has
-# setup-nfs.sh run in it; and keeps its disk in the current directory.
-# LAB_KEY, LAB_ADDRESS, LAB_TAP, LAB_GATEWAY; TMPDIR is where the guest's disk is while it runs.
+# setup.sh run in it; and copies its disk into the current directory if LAB_DISK names it there.
+# LAB_KEY, LAB_ADDRESS, LAB_TAP, LAB_GATEWAY; TMPDIR is where the guest's memory is while it runs.
 ip link set lo up
 ip tuntap add dev "$LAB_TAP" mode tap
 ip address add "$LAB_GATEWAY" dev "$LAB_TAP"
@@ -26,7 +26,7 @@ until in_guest true 2>ssh.log; do
 done
 rm -f ssh.log
 
-in_guest sh -eux <setup-nfs.sh
+in_guest sh -eux <setup.sh
 in_guest systemctl start --no-block poweroff.target
 wait "$guest"
-cp --sparse=always "$TMPDIR/nfs-server.cow" nfs-server.cow
+[ -z "${LAB_DISK:-}" ] || cp --sparse=always "$TMPDIR/$LAB_DISK" "$LAB_DISK"

@@ -100,12 +100,20 @@ impl Identity {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_kubeconfig(&self, authority: &Authority, server: &str, path: &Path) -> Result<()> {
+        write_private(path, &self.kubeconfig(authority, server)?)
+    }
+
+    /// The text of a kubeconfig for `server` (a URL) with this identity and the authority's certificate in it.
+    ///
+    /// # Errors
+    /// When the certificate cannot be encoded.
+    pub fn kubeconfig(&self, authority: &Authority, server: &str) -> Result<String> {
         let (ca, certificate, key) = (
             base64(&authority.pem())?,
             base64(&self.certificate)?,
             base64(&self.key)?,
         );
-        let text = format!(
+        Ok(format!(
             "apiVersion: v1
 kind: Config
 current-context: lab
@@ -125,8 +133,7 @@ contexts:
     cluster: lab
     user: lab
 "
-        );
-        write_private(path, &text)
+        ))
     }
 }
 

@@ -24,6 +24,10 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 const GRACE: Duration = Duration::from_secs(5);
 /// The lab's own address on its bridge, for the `kubernetes` service: a loopback address is not allowed there.
 const ADVERTISED: &str = "10.77.0.1";
+/// The address of the `kubernetes` service, where pods look for the API server: the first of the service range.
+const SERVICE: &str = "10.0.0.1";
+/// The pod that empties recycled volumes.
+const RECYCLER: &str = include_str!("../node/recycler.yaml");
 
 /// What a control plane is to be like.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,9 @@ pub struct ControlPlaneOptions {
     pub controller_manager_default_qps: bool,
     /// Further arguments of kube-controller-manager, after the lab's own.
     pub controller_manager_args: Vec<String>,
+    /// For nodes ([`Lab::node`]): they reach the API server, and there are kube-scheduler and the controllers that watch
+    /// over nodes. The pod that recycles volumes gets an image that nodes have; it is the stock one in all else.
+    pub nodes: bool,
 }
 
 /// A running control plane; it ends when dropped.
@@ -48,14 +55,15 @@ pub struct ControlPlane {
     version: String,
     authority: Authority,
     // The order is that of dropping: clients before servers.
+    scheduler: Option<Process>,
     controller_manager: Process,
     api_server: Process,
     etcd: Process,
     api_server_program: PathBuf,
     api_server_args: Vec<String>,
+    ports: Ports,
     /// How many of these are the lab's own; what was asked for comes after them.
     own_args: usize,
-    _ports: Ports,
 }
 
 impl Lab {
@@ -79,9 +87,9 @@ impl Lab {
 
 impl ControlPlane {
     async fn start(dir: PathBuf, binaries: &Binaries, options: ControlPlaneOptions) -> Result<Self> {
-        let ports = Ports::reserve(4)?;
-        let [etcd_port, peer_port, api_port, controller_port] = ports.numbers()[..] else {
-            bail!("there are no four free ports");
+        let ports = Ports::reserve(5)?;
+        let [api_port, etcd_port, peer_port, controller_port, scheduler_port] = ports.numbers()[..] else {
+            bail!("there are no five free ports");
         };
         let url = format!("https://127.0.0.1:{api_port}");
         let authority = Authority::new()?;
@@ -109,11 +117,12 @@ impl ControlPlane {
             "localhost",
             "kubernetes",
             "kubernetes.default.svc",
+            SERVICE,
         ];
         let (certificate, key) = authority.server(&names)?.write(&dir, "api-server")?;
         let mut api_server_args = vec![
             format!("--etcd-servers={etcd_url}"),
-            "--bind-address=127.0.0.1".to_owned(),
+            format!("--bind-address={}", if options.nodes { "0.0.0.0" } else { "127.0.0.1" }),
             format!("--advertise-address={ADVERTISED}"),
             format!("--secure-port={api_port}"),
             format!("--cert-dir={}", dir.display()),
@@ -123,10 +132,25 @@ impl ControlPlane {
             format!("--service-account-key-file={}", checking_key.display()),
             format!("--service-account-signing-key-file={}", signing_key.display()),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            "--authorization-mode=RBAC".to_owned(),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             "--allow-privileged=true".to_owned(),
         ];
+        api_server_args.extend(match options.nodes {
+            true => {
+                let (certificate, key) = authority
+                    .client("lab:kube-apiserver", &["system:masters"])?
+                    .write(&dir, "kubelet-client")?;
+                vec![
+                    "--authorization-mode=Node,RBAC".to_owned(),
+                    "--enable-admission-plugins=NodeRestriction".to_owned(),
+                    // For logs and exec; the guests know each other's names, but this side does not.
+                    "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                    format!("--kubelet-client-certificate={}", certificate.display()),
+                    format!("--kubelet-client-key={}", key.display()),
+                ]
+            }
+            false => vec!["--authorization-mode=RBAC".to_owned()],
+        });
         let own_args = api_server_args.len();
         api_server_args.extend(options.api_server_args);
         let api_server_program = binaries.kubernetes.join("kube-apiserver");
@@ -146,9 +170,19 @@ impl ControlPlane {
             "--leader-elect=false".to_owned(),
             // By default a directory of the whole machine, which it makes.
             format!("--flex-volume-plugin-dir={}", dir.join("flex-volumes").display()),
-            // There are no nodes whose life they could manage.
-            "--controllers=*,-nodeipam,-nodelifecycle".to_owned(),
         ];
+        match options.nodes {
+            true => {
+                let recycler = dir.join("recycler.yaml");
+                std::fs::write(&recycler, RECYCLER).with_context(|| format!("cannot write {}", recycler.display()))?;
+                // Nodes get the addresses of their pods from the lab.
+                args.push("--controllers=*,-nodeipam".to_owned());
+                let option = "--pv-recycler-pod-template-filepath-nfs";
+                args.push(format!("{option}={}", recycler.display()));
+            }
+            // There are no nodes whose life they could manage.
+            false => args.push("--controllers=*,-nodeipam,-nodelifecycle".to_owned()),
+        }
         if options.lane == Lane::V1_20 {
             // Its insecure port, on which two of them would collide.
             args.push("--port=0".to_owned());
@@ -158,6 +192,28 @@ impl ControlPlane {
         }
         args.extend(options.controller_manager_args);
         let controller_manager = spawn(&dir, &binaries.kubernetes.join("kube-controller-manager"), &args)?;
+        let scheduler = match options.nodes {
+            true => {
+                let kubeconfig = dir.join("scheduler.kubeconfig");
+                authority
+                    .client("system:kube-scheduler", &[])?
+                    .write_kubeconfig(&authority, &url, &kubeconfig)?;
+                let args = [
+                    format!("--kubeconfig={}", kubeconfig.display()),
+                    format!("--cert-dir={}", dir.display()),
+                    "--bind-address=127.0.0.1".to_owned(),
+                    "--port=0".to_owned(),
+                    format!("--secure-port={scheduler_port}"),
+                    "--leader-elect=false".to_owned(),
+                ];
+                Some(spawn(
+                    &dir,
+                    &options.lane.node_programs()?.join("kube-scheduler"),
+                    &args,
+                )?)
+            }
+            false => None,
+        };
         wait_default_account(&client, &controller_manager).await?;
         let version = client
             .apiserver_version()
@@ -169,13 +225,14 @@ impl ControlPlane {
             kubeconfig,
             version: version.git_version.trim_start_matches('v').to_owned(),
             authority,
+            scheduler,
             controller_manager,
             api_server,
             etcd,
             api_server_program,
             api_server_args,
+            ports,
             own_args,
-            _ports: ports,
         })
     }
 
@@ -205,6 +262,21 @@ impl ControlPlane {
             .client(user, groups)?
             .write_kubeconfig(&self.authority, &self.url, &path)?;
         Ok(path)
+    }
+
+    /// The text of a kubeconfig for `user`, with which guests reach the API server.
+    pub(crate) fn kubeconfig_on_guests(&self, user: &str, groups: &[&str]) -> Result<String> {
+        if self.scheduler.is_none() {
+            bail!("this control plane was not started for nodes");
+        }
+        let port = self.ports.numbers().first().context("the API server has no port")?;
+        let client = self.authority.client(user, groups)?;
+        client.kubeconfig(&self.authority, &format!("https://{ADVERTISED}:{port}"))
+    }
+
+    /// The certificate of the authority that signs for it, as PEM.
+    pub(crate) fn authority(&self) -> String {
+        self.authority.pem()
     }
 
     /// A new client with the administrator's identity.
@@ -304,7 +376,8 @@ impl ControlPlane {
     /// The names and process ids of its components.
     pub fn pids(&self) -> Vec<(&str, u32)> {
         let all = [&self.etcd, &self.api_server, &self.controller_manager];
-        all.into_iter().map(|process| (process.name(), process.pid())).collect()
+        let all = all.into_iter().chain(&self.scheduler);
+        all.map(|process| (process.name(), process.pid())).collect()
     }
 
     /// The names of its running components and their resident memory in bytes.
@@ -320,6 +393,9 @@ impl ControlPlane {
     /// # Errors
     /// When the end of one cannot be waited for.
     pub async fn stop(mut self) -> Result<()> {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.kill().await?;
+        }
         self.controller_manager.kill().await?;
         self.api_server.kill().await?;
         self.etcd.kill().await

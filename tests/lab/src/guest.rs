@@ -7,6 +7,7 @@
 pub(crate) mod boot;
 mod slot;
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,7 +19,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Lab;
-use crate::image::{self, Image};
+use crate::image::{self, Image, node};
 use crate::network::Tap;
 use crate::process::Process;
 use boot::Boot;
@@ -41,6 +42,19 @@ pub enum Template {
     /// The same after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to everybody by
     /// NFS 3 and 4 (`rw,sync,no_subtree_check,no_root_squash`).
     NfsServer,
+    /// Debian with containerd, the kubelet and kube-proxy, which lack a cluster; [`Lab::node`] gives them one. It has
+    /// no NFS client, and the apt source of [`Template::Bare`].
+    Node,
+}
+
+impl Template {
+    /// The size of its memory in MiB.
+    fn megabytes(self) -> u16 {
+        match self {
+            Template::Bare | Template::NfsServer => 512,
+            Template::Node => 1024,
+        }
+    }
 }
 
 /// A running guest; killed, and its disk forgotten, when dropped.
@@ -53,6 +67,8 @@ pub struct Guest {
     name: String,
     template: Template,
     image: Image,
+    /// The disk that all of its template read and none writes.
+    beneath: PathBuf,
     address: Ipv4Addr,
     known_hosts: PathBuf,
     slot: Slot,
@@ -81,6 +97,10 @@ impl Lab {
     /// holds the end of its console's log.
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
+        let beneath = match template {
+            Template::Bare | Template::NfsServer => image.disk(),
+            Template::Node => node::find().context("the nodes' disk is not built yet: run nfsprov-lab build")?,
+        };
         let memory = slot::memory(self)?;
         let slot = Slot::take(self, name)?;
         let address = crate::network::address(slot.number());
@@ -97,6 +117,7 @@ impl Lab {
             name: name.to_owned(),
             template,
             image,
+            beneath,
             address,
             known_hosts,
             slot,
@@ -161,10 +182,45 @@ impl Guest {
     /// # Errors
     /// When the guest cannot be reached or the command fails; the error then holds its standard error.
     pub async fn ssh(&self, command: &str) -> Result<String> {
+        self.ssh_with(command, Stdio::null()).await
+    }
+
+    /// The same with `input` on the command's standard input.
+    ///
+    /// # Errors
+    /// Those of [`Guest::ssh`].
+    pub async fn ssh_with(&self, command: &str, input: impl Into<Stdio>) -> Result<String> {
         let describe = || format!("{} (guest {})", shorten(command), self.name);
-        ssh(&self.image, &self.known_hosts, self.address, command)
+        ssh(&self.image, &self.known_hosts, self.address, command, input.into())
             .await
             .with_context(describe)
+    }
+
+    /// The same with a text on the command's standard input, which is no place for others to look.
+    ///
+    /// # Errors
+    /// Those of [`Guest::ssh`].
+    pub async fn run(&self, command: &str, input: &str) -> Result<String> {
+        let (reader, mut writer) = std::io::pipe().context("cannot make a pipe")?;
+        let input = input.to_owned();
+        // More than a pipe holds is written while the command reads.
+        let writing = tokio::task::spawn_blocking(move || writer.write_all(input.as_bytes()));
+        let said = self.ssh_with(command, reader).await?;
+        writing
+            .await
+            .context("writing was broken off")?
+            .context("the command did not read its input")?;
+        Ok(said)
+    }
+
+    /// Gives containerd a container image, an archive that [`crate::container`] made; only a node has containerd.
+    ///
+    /// # Errors
+    /// Those of [`Guest::ssh`], and when the archive cannot be read.
+    pub async fn import(&self, archive: &Path) -> Result<()> {
+        let file = std::fs::File::open(archive).with_context(|| format!("cannot read {}", archive.display()))?;
+        let import = "ctr --namespace k8s.io images import -";
+        self.ssh_with(import, file).await.map(drop)
     }
 
     /// Switches it off as its administrator would and waits until it is.
@@ -240,8 +296,10 @@ impl Guest {
         let boot = Boot {
             number: self.slot.number(),
             name: &self.name,
-            image: &self.image,
+            kernel: &self.image.kernel(),
             disk: &self.disk.file,
+            beneath: Some(&self.beneath),
+            megabytes: self.template.megabytes(),
             memory: &self.disk.memory,
             hosts: &hosts,
         };
@@ -271,7 +329,7 @@ impl Guest {
         let deadline = Instant::now() + START_WITHIN;
         self.answers(SSH_PORT, deadline).await?;
         let check = match self.template {
-            Template::Bare => "true",
+            Template::Bare | Template::Node => "true",
             Template::NfsServer => {
                 self.answers(NFS_PORT, deadline).await?;
                 "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"
@@ -325,7 +383,7 @@ impl Guest {
         };
         let file = self.slot.dir().join(format!("known_hosts-{address}"));
         if std::fs::write(&file, known).is_ok() {
-            let _ = timeout(TELL_WITHIN, ssh(&self.image, &file, address, &script)).await;
+            let _ = timeout(TELL_WITHIN, ssh(&self.image, &file, address, &script, Stdio::null())).await;
         }
     }
 }
@@ -353,7 +411,7 @@ async fn join_all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
     .await;
 }
 
-async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str) -> Result<String> {
+async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str, input: Stdio) -> Result<String> {
     let mut ssh = Command::new("ssh");
     // No configuration of the person who runs this, and nothing that asks.
     ssh.args([
@@ -380,7 +438,7 @@ async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str
         .arg(image.ssh_key())
         .arg(format!("root@{address}"))
         .arg(command);
-    let output = ssh.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = ssh.stdin(input).kill_on_drop(true).output().await;
     let output = output.context("cannot run ssh (Debian package openssh-client)")?;
     if !output.status.success() {
         bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());

@@ -1,9 +1,12 @@
 //! The guests' kernel and disk image, and the frozen disk of an NFS server.
 //!
-//! Two artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
+//! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
 //! machine's apt is configured with, together with the kernel of Debian's package `user-mode-linux`, which runs as an
 //! ordinary process. The template is what a guest changed on its disk while the NFS server was installed in it:
-//! a copy-on-write file, good only with the very image it was made on.
+//! a copy-on-write file, good only with the very image it was made on. A node's disk is in [`node`].
+
+mod freeze;
+pub mod node;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,9 +15,9 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-use crate::guest::boot::Boot;
 use crate::process::contained;
-use crate::{cache, network, packages, step};
+use crate::{cache, packages, step};
+use freeze::{Disk, FREEZE, Setup};
 
 /// The recipe of the image: all that decides what is in it, apart from the packages' versions.
 const RECIPE: [(&str, &str); 6] = [
@@ -25,8 +28,6 @@ const RECIPE: [(&str, &str); 6] = [
     ("lab-net", include_str!("../image/lab-net")),
     ("lab-net.service", include_str!("../image/lab-net.service")),
 ];
-/// Boots a guest, has it set up by the next one, and freezes its disk.
-const FREEZE: &str = include_str!("../image/freeze.sh");
 /// What is run in a guest to make it an NFS server.
 const SETUP_NFS: &str = include_str!("../image/setup-nfs.sh");
 
@@ -90,7 +91,7 @@ pub fn find() -> Option<Image> {
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
     }
-    let dir = match versions() {
+    let dir = match versions(&VERSIONED) {
         Some(versions) => cache::find(&image_key(&versions))?,
         None => newest(&image_prefix())?,
     };
@@ -109,16 +110,9 @@ pub fn build() -> Result<Image> {
     }
     packages::install(&TOOLS)?;
     let log = cache::log("guest-image")?;
-    let versions = match versions() {
-        Some(versions) => versions,
-        None => {
-            let mut update = Command::new("apt-get");
-            step::run("apt-get update", &log, update.args(["--quiet", "update"]))?;
-            versions().with_context(|| format!("this machine's apt sources lack one of: {}", VERSIONED.join(", ")))?
-        }
-    };
+    let versions = known_versions(&VERSIONED, &log)?;
     let dir = cache::ensure(&image_key(&versions), |dir| build_image(dir, &log))?;
-    let template = cache::ensure(&template_key(&dir)?, |partial| freeze(&dir, partial, &log))?;
+    let template = cache::ensure(&template_key(&dir)?, |partial| freeze_nfs_server(&dir, partial, &log))?;
     Ok(Image { dir, template })
 }
 
@@ -174,52 +168,36 @@ fn build_image(dir: &Path, log: &Path) -> Result<()> {
 }
 
 /// Installs the NFS server in a guest on the image in `image` and leaves the guest's disk in `dir`.
-///
-/// The guest runs in namespaces of its own, so this works anywhere, and nothing of it can stay behind.
-fn freeze(image: &Path, dir: &Path, log: &Path) -> Result<()> {
-    let number = u8::MAX - 1;
+fn freeze_nfs_server(image: &Path, dir: &Path, log: &Path) -> Result<()> {
     let image = Image {
         dir: image.to_owned(),
         template: dir.to_owned(),
     };
-    let memory = dir.join("memory");
-    cache::create_dir(&memory)?;
-    let address = network::address(number).to_string();
-    write(&dir.join("known_hosts"), &image.known_hosts(&[&address])?)?;
-    write(&dir.join("setup-nfs.sh"), SETUP_NFS)?;
-    let boot = Boot {
-        number,
+    let setup = Setup {
         name: "nfs-template",
-        image: &image,
-        disk: &memory.join(TEMPLATE_DISK),
-        memory: &memory,
-        // None: they would be in the /etc/hosts of every guest made from the template.
-        hosts: &[],
+        script: SETUP_NFS,
+        disk: Disk::Changes(TEMPLATE_DISK),
+        title: "installing the NFS server in a guest (a minute)",
     };
-    let mut command = contained("unshare");
-    command
-        .args(["--net", "--", "sh", "-euc", FREEZE, "freeze"])
-        .args(boot.command()?)
-        .current_dir(dir);
-    command
-        .env("TMPDIR", &memory)
-        .env("LAB_KEY", image.ssh_key())
-        .env("LAB_ADDRESS", &address);
-    command.env("LAB_TAP", network::tap_name(number));
-    command.env("LAB_GATEWAY", format!("{}/{}", network::GATEWAY, network::PREFIX));
-    step::run("installing the NFS server in a guest (a minute)", log, &mut command)?;
-    for rest in ["memory", "known_hosts", "setup-nfs.sh"] {
-        remove(&dir.join(rest))?;
-    }
-    Ok(())
+    setup.run(&image, dir, log)
 }
 
-/// The versions of what the image is built from, as apt would install them now; none when it does not know them all.
-fn versions() -> Option<String> {
+/// The versions of `packages`, after a look at the archive if apt does not know them.
+fn known_versions(packages: &[&str], log: &Path) -> Result<String> {
+    if let Some(versions) = versions(packages) {
+        return Ok(versions);
+    }
+    let mut update = Command::new("apt-get");
+    step::run("apt-get update", log, update.args(["--quiet", "update"]))?;
+    versions(packages).with_context(|| format!("this machine's apt sources lack one of: {}", packages.join(", ")))
+}
+
+/// The versions of `packages`, as apt would install them now; none when it does not know them all.
+fn versions(packages: &[&str]) -> Option<String> {
     let mut command = Command::new("apt-cache");
     let output = command
         .arg("policy")
-        .args(VERSIONED)
+        .args(packages)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .output()
@@ -227,7 +205,7 @@ fn versions() -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let candidates = text.lines().filter_map(|line| line.trim().strip_prefix("Candidate: "));
     let known: Vec<_> = candidates.filter(|version| *version != "(none)").collect();
-    (known.len() == VERSIONED.len()).then(|| known.join(" "))
+    (known.len() == packages.len()).then(|| known.join(" "))
 }
 
 fn image_prefix() -> String {
@@ -239,18 +217,17 @@ fn image_key(versions: &str) -> String {
     format!("{}{:08x}", image_prefix(), hash(&[versions]) as u32)
 }
 
-/// The template's key; the image's time is in it, because the template's disk is void with any other image, even one
-/// of the same recipe.
+/// The template's key: its disk is void with any other image, even one of the same recipe.
 fn template_key(image: &Path) -> Result<String> {
+    let parts = hash(&[&identity(image)?, FREEZE, SETUP_NFS]);
+    Ok(format!("guest-nfs-{parts:016x}"))
+}
+
+/// What tells the image in a directory from all others.
+fn identity(image: &Path) -> Result<String> {
     let disk = image.join(DISK);
-    let time = std::fs::metadata(&disk)
-        .with_context(|| format!("cannot read {}", disk.display()))?
-        .mtime();
-    let place = image.to_string_lossy();
-    Ok(format!(
-        "guest-nfs-{:016x}",
-        hash(&[&place, &time.to_string(), FREEZE, SETUP_NFS])
-    ))
+    let data = std::fs::metadata(&disk).with_context(|| format!("cannot read {}", disk.display()))?;
+    Ok(format!("{} {}", image.display(), data.mtime()))
 }
 
 /// FNV-1a, chosen for being the same on each machine and with each compiler.

@@ -1,6 +1,6 @@
 //! The programs of a control plane: which versions there are, and building them from source into the cache.
 
-mod from_debian;
+pub(crate) mod from_debian;
 mod from_modules;
 pub(crate) mod go;
 mod module_file;
@@ -29,6 +29,9 @@ pub enum Lane {
 pub struct Binaries {
     /// The directory of kube-apiserver and kube-controller-manager.
     pub kubernetes: PathBuf,
+    /// The directory of kube-scheduler, kubelet and kube-proxy, which only clusters with nodes need; none where they
+    /// are not built.
+    pub nodes: Option<PathBuf>,
     /// etcd: Debian's for 1.20, else the version that this Kubernetes itself names.
     pub etcd: PathBuf,
     /// The directory that holds kubectl (always Debian's) and nothing else, for PATH.
@@ -95,9 +98,33 @@ impl Lane {
             return Ok(binaries);
         }
         match self {
-            Lane::V1_20 => from_debian::build(),
+            Lane::V1_20 => from_debian::build(false),
             Lane::Latest => from_modules::build(),
         }
+    }
+
+    /// Its programs as [`Lane::build`] gives them, with those for nodes.
+    ///
+    /// # Errors
+    /// Those of [`Lane::build`], and [`Unavailable`] on [`Lane::Latest`]: Debian's containerd is older than what the
+    /// kubelet of a new Kubernetes talks to.
+    pub fn build_with_nodes(self) -> Result<Binaries> {
+        match self {
+            Lane::V1_20 => from_debian::build(true),
+            Lane::Latest => Err(no_nodes(self).into()),
+        }
+    }
+
+    /// The directory of its programs for nodes; builds nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when they are not built, or when the lane has none.
+    pub fn node_programs(self) -> Result<PathBuf> {
+        let built = self.find()?.nodes;
+        built.with_context(|| match self {
+            Lane::V1_20 => not_built("1.20.2 for nodes", "make lab"),
+            Lane::Latest => no_nodes(self),
+        })
     }
 
     /// The default lane, unless only another one is built.
@@ -132,6 +159,13 @@ impl Lane {
         }
         Ok(built)
     }
+}
+
+/// That a lane has no nodes.
+fn no_nodes(lane: Lane) -> Unavailable {
+    Unavailable(format!(
+        "the lane {lane} has no nodes (its kubelet wants a newer containerd than Debian 12 has): use the lane 1.20"
+    ))
 }
 
 /// That a version's programs are not in the cache, and what command changes that.

@@ -23,12 +23,14 @@
 
 pub mod cache;
 pub mod certs;
+pub mod container;
 pub mod control_plane;
 pub mod guest;
 pub mod image;
 pub mod kubernetes;
 pub mod namespace;
 pub mod network;
+pub mod node;
 pub mod packages;
 pub mod ports;
 pub mod proc;

@@ -1,6 +1,8 @@
 //! `nfsprov-lab`: the lab for people. See the README beside this crate.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -8,7 +10,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::kubernetes::Unavailable;
 use nfsprov_lab::namespace::{Entry, elevate, enter, skip};
 use nfsprov_lab::run::{GuestState, Held, State, kubectl};
-use nfsprov_lab::{ControlPlaneOptions, Lane, image};
+use nfsprov_lab::{ControlPlaneOptions, Lane, container, image};
 
 /// A real Kubernetes control plane and real NFS hosts, on this machine, in namespaces of their own
 #[derive(Parser)]
@@ -46,11 +48,20 @@ enum Command {
     Ssh {
         #[command(flatten)]
         name: Name,
-        /// The guest: nfs, node1, node2 …
+        /// The guest: nfs, node1, host1 …
         guest: String,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
+    },
+    /// Pack a program, with the libraries that it needs, as a container image for nodes: DIR/image.tar
+    Image {
+        /// What the image is to be called, such as localhost/nfsprov:lab
+        name: String,
+        /// The program
+        program: PathBuf,
+        /// The directory
+        dir: PathBuf,
     },
     /// What runs inside a lab that `up` started
     #[command(hide = true)]
@@ -68,9 +79,12 @@ struct Name {
 struct Up {
     #[command(flatten)]
     name: Name,
-    /// How many bare hosts to start beside the NFS server
+    /// How many nodes of Kubernetes to start, node1, node2 …; they run real pods
     #[arg(long, default_value_t = 0)]
     nodes: usize,
+    /// How many bare hosts to start, host1, host2 …; no part of Kubernetes, and without NFS
+    #[arg(long, default_value_t = 0)]
+    hosts: usize,
     /// The version of Kubernetes: 1.20 or latest [default: one that is built, or 1.20]
     #[arg(long)]
     lane: Option<Lane>,
@@ -92,6 +106,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     if let Command::Hold(options) = command {
         return hold(&options);
+    }
+    if let Command::Image { name, program, dir } = command {
+        let archive = container::of_program(&name, &program, &dir)?;
+        println!("{}", archive.display());
+        return Ok(());
     }
     // The files of the cache and of running labs are root's.
     elevate()?;
@@ -118,7 +137,7 @@ fn run(command: Command) -> Result<()> {
             guest,
             command,
         } => ssh(&name, &guest, command),
-        Command::Hold(_) => unreachable!("handled above"),
+        Command::Image { .. } | Command::Hold(_) => unreachable!("handled above"),
     }
 }
 
@@ -127,10 +146,10 @@ fn build(lane: Lane) -> Result<()> {
     image::build().map(drop)
 }
 
-/// Builds the default lane and the guests, then the other lanes, as far as this machine can: what is merely not to be
+/// Builds the default lane, the guests and the nodes, then the other lanes, as far as this machine can: what is merely not to be
 /// had here is said and left out.
 fn build_all() -> Result<()> {
-    build(Lane::default())?;
+    image::node::build()?;
     for lane in Lane::all() {
         match lane.build() {
             Err(error) if lane != Lane::default() && error.is::<Unavailable>() => skip(&format!("{error:#}"))?,
@@ -144,10 +163,15 @@ fn up(options: &Up) -> Result<()> {
     let held = Held::new(&options.name.name)?;
     let lane = options.lane.unwrap_or_else(Lane::built_or_default);
     if held.state().is_none() {
-        build(lane)?;
+        match options.nodes {
+            0 => build(lane)?,
+            // Says why before anything else does, where the lane has none.
+            _ => lane.build_with_nodes().and_then(|_| image::node::build()).map(drop)?,
+        }
     }
     let mut args = vec!["hold".to_owned(), format!("--name={}", held.name())];
     args.push(format!("--nodes={}", options.nodes));
+    args.push(format!("--hosts={}", options.hosts));
     args.push(format!("--lane={lane}"));
     args.extend(
         options
@@ -249,22 +273,28 @@ fn hold(options: &Up) -> Result<()> {
         let options_of_plane = ControlPlaneOptions {
             lane,
             api_server_args: options.api_server_arg.clone(),
+            nodes: options.nodes > 0,
             ..ControlPlaneOptions::default()
         };
-        let mut nodes = tokio::task::JoinSet::new();
-        for number in 1..=options.nodes {
-            let lab = lab.clone();
-            nodes.spawn(async move { lab.guest(&format!("node{number}"), Template::Bare).await });
-        }
-        let (control_plane, server) = tokio::try_join!(
+        let hosts = (1..=options.hosts).map(|number| {
+            let (lab, name) = (lab.clone(), format!("host{number}"));
+            async move { lab.guest(&name, Template::Bare).await }
+        });
+        let (control_plane, server, hosts) = tokio::try_join!(
             lab.control_plane(options_of_plane),
-            lab.guest("nfs", Template::NfsServer)
+            lab.guest("nfs", Template::NfsServer),
+            together(hosts)
         )?;
-        let mut guests = vec![server];
-        while let Some(node) = nodes.join_next().await {
-            guests.push(node.context("starting a host was broken off")??);
-        }
-        guests[1..].sort_by_key(Guest::address);
+        let control_plane = Arc::new(control_plane);
+        let nodes = (1..=options.nodes).map(|number| {
+            let (lab, plane, name) = (lab.clone(), control_plane.clone(), format!("node{number}"));
+            async move { lab.node(&name, &plane).await }
+        });
+        let guests: Vec<_> = [server]
+            .into_iter()
+            .chain(together(nodes).await?)
+            .chain(hosts)
+            .collect();
         let state = State {
             version: control_plane.version().to_owned(),
             kubeconfig: control_plane.kubeconfig().to_owned(),
@@ -276,6 +306,18 @@ fn hold(options: &Up) -> Result<()> {
         Held::publish(lab.dir(), &state)?;
         std::future::pending::<Result<()>>().await
     })
+}
+
+/// The guests that `starting` gives, in that order; all start at once.
+async fn together(
+    starting: impl Iterator<Item = impl Future<Output = Result<Guest>> + Send + 'static>,
+) -> Result<Vec<Guest>> {
+    let tasks: Vec<_> = starting.map(tokio::spawn).collect();
+    let mut guests = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        guests.push(task.await.context("starting a guest was broken off")??);
+    }
+    Ok(guests)
 }
 
 fn reach(guest: &Guest) -> GuestState {

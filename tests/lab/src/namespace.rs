@@ -44,6 +44,18 @@ pub fn enter() -> Result<Entry> {
 /// # Errors
 /// When the lab is required and cannot be had, or the namespaces cannot be made.
 pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
+    enter_needing(lanes, false)
+}
+
+/// The same for tests with nodes ([`Lab::node`]), on the only lane that has them.
+///
+/// # Errors
+/// Those of [`enter_for`].
+pub fn enter_with_nodes() -> Result<Entry> {
+    enter_needing(&[Lane::V1_20], true)
+}
+
+fn enter_needing(lanes: &[Lane], nodes: bool) -> Result<Entry> {
     if let Some(lab) = Lab::current() {
         network::up()?;
         return Ok(Entry::Inside(lab));
@@ -55,7 +67,10 @@ pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
             lane.build()?;
         }
         image::build()?;
-    } else if let Some(why) = missing(lanes) {
+        if nodes {
+            image::node::build()?;
+        }
+    } else if let Some(why) = missing(lanes, nodes) {
         return unless_complete(&why).map(|()| Entry::Skip(why));
     }
     run::remove_stale()?;
@@ -82,17 +97,18 @@ pub fn is_root() -> bool {
 }
 
 /// Why there can be no lab without installing or building anything.
-fn missing(lanes: &[Lane]) -> Option<String> {
+fn missing(lanes: &[Lane], nodes: bool) -> Option<String> {
     if !is_root() {
         return Some("the lab needs root for namespaces and network interfaces: run make test, or as root".to_owned());
     }
     if let Some(error) = lanes.iter().find_map(|lane| lane.find().err()) {
         return Some(format!("{error:#}"));
     }
-    let image = image::find();
-    image
-        .is_none()
-        .then(|| "the lab's guests are not built yet: run make lab".to_owned())
+    if image::find().is_none() {
+        return Some("the lab's guests are not built yet: run make lab".to_owned());
+    }
+    let without = nodes && (Lane::V1_20.node_programs().is_err() || image::node::find().is_none());
+    without.then(|| "the lab's nodes are not built yet: run make lab".to_owned())
 }
 
 /// An error with `CI=true` in the environment, where nothing may be left out.

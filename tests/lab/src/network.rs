@@ -47,6 +47,20 @@ pub(crate) fn mac(number: u8) -> String {
     format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
+/// Leads packets to `destination` (as in 10.88.10.0/24) to the guest with the address `via`, those of other guests too.
+///
+/// # Errors
+/// When `ip` fails, or this process is not inside a lab.
+pub(crate) fn route(destination: &str, via: Ipv4Addr) -> Result<()> {
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot have the lab's network forward packets")?;
+    // Guests that are told to go there directly would need to be told again when a guest comes back elsewhere.
+    for name in ["all", BRIDGE] {
+        let path = format!("/proc/sys/net/ipv4/conf/{name}/send_redirects");
+        std::fs::write(&path, "0").with_context(|| format!("cannot write {path}"))?;
+    }
+    ip(&["route", "replace", destination, "via", &via.to_string()])
+}
+
 /// The interface of a guest, connected to the bridge; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Tap(String);

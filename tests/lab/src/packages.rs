@@ -162,7 +162,7 @@ fn apt_get(args: &[&str]) -> Command {
 }
 
 /// Does `work`; if it fails, refreshes apt's package lists, which may be missing or old, and does it once more.
-fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> Result<()> {
+pub(crate) fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> Result<()> {
     let Err(first) = work() else { return Ok(()) };
     if !crate::namespace::is_root() {
         return Err(first);

@@ -207,6 +207,26 @@ fn what_the_kubelet_says() {
 }
 
 #[test]
+fn a_container_on_a_directory_that_was_replaced() {
+    let message = "failed to generate container \"b8\" spec: failed to stat \"/var/lib/kubelet/pods/c9/volumes/kubernetes.io~nfs/v\": stat /var/lib/kubelet/pods/c9/volumes/kubernetes.io~nfs/v: stale NFS file handle";
+    let status = |state: Value| json!([{"name": "app", "image": "b", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
+    let running = |state: Value| {
+        let change =
+            json!({"spec": {"nodeName": "node1"}, "status": {"phase": "Running", "containerStatuses": status(state)}});
+        all([bound(), vec![pod("p", "a", change)]])
+    };
+    let refused = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
+    let other = json!({"waiting": {"reason": "CreateContainerError", "message": "no such file"}});
+    hold(
+        OLD,
+        vec![
+            ("it can't start again", running(refused), &["NFS406 pv v"]),
+            ("for another reason", running(other), &[]),
+        ],
+    );
+}
+
+#[test]
 fn a_client_is_installed_as_the_node_has_it() {
     let objects = |os: &str| {
         let node = node(

@@ -6,11 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::image::Image;
 use crate::network;
-
-/// The memory of a guest; what it does not use costs nothing.
-const MEMORY: &str = "512M";
 
 /// One start of a guest.
 pub(crate) struct Boot<'a> {
@@ -18,9 +14,14 @@ pub(crate) struct Boot<'a> {
     pub(crate) number: u8,
     /// Its host name.
     pub(crate) name: &'a str,
-    pub(crate) image: &'a Image,
-    /// What it writes goes here; made when it is missing.
+    /// The kernel, a program.
+    pub(crate) kernel: &'a Path,
+    /// What it writes goes here; made when it is missing, if there is a disk beneath.
     pub(crate) disk: &'a Path,
+    /// The disk that `disk` holds the changes of; without one, `disk` is whole.
+    pub(crate) beneath: Option<&'a Path>,
+    /// The size of its memory; what it does not use costs nothing.
+    pub(crate) megabytes: u16,
     /// A directory in memory, which the command also needs as `TMPDIR`.
     pub(crate) memory: &'a Path,
     /// The names it can look up.
@@ -34,13 +35,15 @@ impl Boot<'_> {
         let cpu = cpus[usize::from(self.number) % cpus.len()];
         // Moving between processors makes a guest three times slower.
         let mut command: Vec<OsString> = ["taskset", "--cpu-list", &cpu.to_string()].map(OsString::from).to_vec();
-        command.push(self.image.kernel().into());
-        command.push(format!("mem={MEMORY}").into());
+        command.push(self.kernel.into());
+        command.push(format!("mem={}M", self.megabytes).into());
         command.push(format!("umid=guest{}", self.number).into());
         command.push(path_argument("uml_dir=", &self.memory.join("umid")));
         let mut disk = path_argument("ubd0=", self.disk);
-        disk.push(",");
-        disk.push(self.image.disk());
+        if let Some(beneath) = self.beneath {
+            disk.push(",");
+            disk.push(beneath);
+        }
         command.push(disk);
         command.push("root=/dev/ubda".into());
         command.push("rw".into());

@@ -88,6 +88,7 @@ pub(super) fn find() -> Result<Binaries> {
 fn binaries(dir: &Path, kubectl: PathBuf) -> Binaries {
     Binaries {
         kubernetes: dir.join("bin"),
+        nodes: None,
         etcd: dir.join("bin/etcd"),
         kubectl,
     }

@@ -1,0 +1,77 @@
+//! `setup-server --nodes-from-cluster`: the cluster says who its nodes are.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use nfsprov_lab::guest::Template;
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+crate::tests! {
+    Once: nodes_of_the_cluster_are_prepared_and_let_in,
+}
+
+async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Result<()> {
+    // Node objects are registered by hand, for no kubelet runs in these guests; their addresses are real.
+    let plane = stage.another_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let lab = stage.lab()?;
+    let (server, node) = tokio::try_join!(
+        lab.guest("cluster-server", Template::Bare),
+        lab.guest("cluster-node", Template::Bare)
+    )?;
+    let nodes: Api<Node> = Api::all(plane.client().await?);
+    let register = async |name: &str, address: &str| -> Result<()> {
+        let object: Node = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+        nodes.create(&PostParams::default(), &object).await?;
+        let addresses = json!([{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": address}]);
+        let status = json!({"status": {"addresses": addresses}});
+        nodes
+            .patch_status(name, &PatchParams::default(), &Patch::Merge(status))
+            .await?;
+        Ok(())
+    };
+    let (at, from) = (server.address().to_string(), node.address().to_string());
+    register("worker", &from).await?;
+    let host = format!("root@{at}");
+    let setup = |more: &[&str]| {
+        let mut arguments = vec![
+            "setup-server".to_owned(),
+            host.clone(),
+            "--nodes-from-cluster".to_owned(),
+        ];
+        arguments.extend(["-o", "json", "--host-key", "accept-new", "-i"].map(str::to_owned));
+        arguments.push(server.ssh_key().display().to_string());
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        arguments
+    };
+    let first = scene.nfsprov(&setup(&[])).await?;
+    ensure!(first.status.code() == Some(0), "{first:?}");
+    let report: Value = serde_json::from_slice(&first.stdout)?;
+    let proofs = report.to_string().matches("written to, read back").count();
+    ensure!(proofs == 2, "NFS 4 and 3 on the node: {report}");
+    let listing = server.ssh("exportfs -s").await?;
+    ensure!(listing.contains(&format!("/nfsdata  {from}(")), "{listing}");
+    ensure!(node.ssh("dpkg-query -W -f '${db:Status-Status}' nfs-common").await? == "installed");
+
+    // A node that is down is not locked out, and one that joined is let in; who left is not named any more.
+    register("down", "10.77.0.250").await?;
+    let drift = scene.nfsprov(&setup(&["--connect-timeout", "2s"])).await?;
+    ensure!(
+        drift.status.code() == Some(1),
+        "the node that is down is told: {drift:?}"
+    );
+    let listing = server.ssh("exportfs -s").await?;
+    ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
+    nodes.delete("down", &DeleteParams::default()).await?;
+    let check = scene.nfsprov(&setup(&["--check"])).await?;
+    ensure!(check.status.code() == Some(4), "{check:?}");
+    let report: Value = serde_json::from_slice(&check.stdout)?;
+    let why = report.to_string();
+    ensure!(why.contains("dropped 10.77.0.250"), "{why}");
+    Ok(())
+}

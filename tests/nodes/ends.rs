@@ -1,0 +1,65 @@
+//! What becomes of pods whose server goes away or changes while they run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use nfsprov_lab::guest::Template;
+use tokio::process::Command;
+
+use crate::Test;
+use crate::stage::{NFSPROV, Stage};
+
+pub const TESTS: &[Test] = &[
+    ("a_directory_that_was_replaced", |stage| Box::pin(stale(stage))),
+    ("a_pod_that_cannot_end", |stage| Box::pin(stuck(stage))),
+];
+
+/// Where Debian's libfaketime has the library that gives a process a clock of its own.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+async fn stale(stage: Arc<Stage>) -> Result<()> {
+    stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
+    let scene = stage.scene("replaced").await?;
+    scene.volume(&stage.nfs, "/nfsdata/replaced", &[]).await?;
+    scene.pod("app", &stage.node).await?;
+    scene.running("app").await?;
+    stage
+        .nfs
+        .ssh("rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced")
+        .await?;
+    Ok(())
+}
+
+async fn stuck(stage: Arc<Stage>) -> Result<()> {
+    ensure!(
+        Path::new(FAKETIME).exists(),
+        "{FAKETIME} is missing: make test installs libfaketime"
+    );
+    let mut server = stage.lab.guest("leaving", Template::NfsServer).await?;
+    let scene = stage.scene("leaving").await?;
+    scene.volume(&server, "/nfsdata", &[]).await?;
+    scene.pod("app", &stage.node).await?;
+    scene.running("app").await?;
+    server.kill().await?;
+    scene.pods().delete("app", &DeleteParams::default()).await?;
+    // The doctor waits five minutes before it calls a pod stuck; it gets a clock that is ahead.
+    let later = || {
+        let mut command = Command::new(NFSPROV);
+        command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", "+6m");
+        command
+    };
+    let finding = scene.diagnosed_by(later, "NFS412 Pod/app").await?;
+    let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
+    let mut words = fix.split_whitespace();
+    ensure!(words.next() == Some("kubectl"), "the fix is {fix}");
+    let mut kubectl = Command::new(nfsprov_lab::run::kubectl(Default::default())?.join("kubectl"));
+    kubectl.args(words).env("KUBECONFIG", stage.plane.kubeconfig());
+    let output = kubectl.output().await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let gone = |pod: Option<&Pod>| pod.is_none();
+    scene.until("app", "gone", gone).await?;
+    scene.healthy().await
+}

@@ -1,0 +1,69 @@
+//! The tool beside real nodes: pods that mount volumes, kubelets that say why they can't, and nfsprov itself in a pod.
+//!
+//! The lab's namespaces are entered before anything else. One control plane, one NFS server and two nodes, of which one
+//! has an NFS client, serve all tests, each in a namespace of its own.
+
+mod ends;
+mod image;
+mod mounts;
+mod stage;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Trial};
+use nfsprov_lab::namespace::{Entry, enter_with_nodes};
+
+use stage::{Running, Stage};
+
+/// Every test: its name, and itself.
+type Test = (&'static str, fn(Arc<Stage>) -> Running);
+
+/// Tests wait for kubelets more than they work.
+const THREADS: usize = 6;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(101),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the tests; whether none failed.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let tests = [mounts::TESTS, ends::TESTS, image::TESTS].concat();
+    let lab = match arguments.list {
+        true => None,
+        // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+        false => match enter_with_nodes()? {
+            Entry::Inside(lab) => Some(lab),
+            Entry::Skip(why) => {
+                eprintln!("skipped: the tests with nodes: {why}");
+                None
+            }
+        },
+    };
+    let stage = lab.as_ref().map(Stage::new).transpose()?.map(Arc::new);
+    let trials = tests.into_iter().map(|(name, test): Test| {
+        let here = stage.clone();
+        let trial = Trial::test(name, move || match &here {
+            Some(stage) => stage
+                .block_on(test(stage.clone()))
+                .map_err(|error| format!("{error:#}").into()),
+            None => Ok(()),
+        });
+        trial.with_ignored_flag(stage.is_none())
+    });
+    let failed = libtest_mimic::run(arguments, trials.collect()).has_failed();
+    if let Some(stage) = stage {
+        stage.close();
+    }
+    Ok(!failed)
+}

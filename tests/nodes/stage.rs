@@ -1,0 +1,274 @@
+//! Where the tests play, and what each has for itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ServiceAccount};
+use kube::api::ListParams;
+use kube::runtime::wait::{Condition, await_condition};
+use kube::{Api, Client};
+use nfsprov_lab::container::BUSYBOX;
+use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
+
+/// A test under way.
+pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// How long anything that must happen may take: a kubelet that failed to mount tries again after two minutes at the
+/// latest, and mount.nfs itself gives up after two.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The tool under test.
+pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
+
+/// What all tests share.
+pub struct Stage {
+    runtime: tokio::runtime::Runtime,
+    pub lab: Lab,
+    pub plane: ControlPlane,
+    /// Serves /nfsdata to everybody.
+    pub nfs: Guest,
+    /// A node with an NFS client.
+    pub node: Guest,
+    /// A node without.
+    pub bare: Guest,
+    directory: tempfile::TempDir,
+}
+
+impl Stage {
+    pub fn new(lab: &Lab) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let options = ControlPlaneOptions {
+            nodes: true,
+            ..ControlPlaneOptions::default()
+        };
+        let (plane, nfs, node, bare) = runtime.block_on(async {
+            let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
+            let (node, bare) = tokio::try_join!(lab.node("node", &plane), lab.node("bare", &plane))?;
+            node.ssh("apt-get -qq -y install nfs-common").await?;
+            anyhow::Ok((plane, nfs, node, bare))
+        })?;
+        Ok(Self {
+            runtime,
+            lab: lab.clone(),
+            plane,
+            nfs,
+            node,
+            bare,
+            directory: tempfile::tempdir()?,
+        })
+    }
+
+    /// Runs a test to its end.
+    pub fn block_on(&self, test: Running) -> Result<()> {
+        self.runtime.block_on(test)
+    }
+
+    /// Stops what was brought up.
+    pub fn close(self: Arc<Self>) {
+        if let Some(stage) = Arc::into_inner(self)
+            && let Err(error) = stage.runtime.block_on(stage.plane.stop())
+        {
+            eprintln!("stopping the control plane: {error:#}");
+        }
+    }
+
+    /// A directory for one use.
+    pub fn directory(&self, name: &str) -> Result<std::path::PathBuf> {
+        let path = self.directory.path().join(name);
+        std::fs::create_dir(&path)?;
+        Ok(path)
+    }
+
+    /// A namespace with an account that pods run under.
+    pub async fn scene(self: &Arc<Self>, name: &str) -> Result<Scene> {
+        let client = self.plane.client().await?;
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+        Api::all(client.clone()).create(&Default::default(), &object).await?;
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
+        let there = |account: Option<&ServiceAccount>| account.is_some();
+        timeout(PATIENCE, await_condition(accounts, "default", there))
+            .await
+            .context("the namespace gets no account")??;
+        Ok(Scene {
+            client,
+            namespace: name.to_owned(),
+            stage: self.clone(),
+        })
+    }
+}
+
+/// One test's namespace.
+pub struct Scene {
+    pub client: Client,
+    pub namespace: String,
+    pub stage: Arc<Stage>,
+}
+
+impl Scene {
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// A PV called as the namespace is, on this export, and the claim `data` that has it.
+    pub async fn volume(&self, server: &Guest, path: &str, more: &[&str]) -> Result<()> {
+        let (name, server) = (&self.namespace, server.address().to_string());
+        let claim = format!("{name}/data");
+        let volume = [
+            "create", "pv", name, "--server", &server, "--path", path, "--size", "1Gi",
+        ];
+        self.done(&[&volume[..], &["--claim", &claim, "--apply"], more].concat())
+            .await?;
+        let claim = [
+            "create", "pvc", "data", "--class", "nfs", "--size", "1Gi", "--apply", "--wait",
+        ];
+        self.done(&claim).await.map(drop)
+    }
+
+    /// A pod that has the claim `data` at /mydata, on this node.
+    pub async fn pod(&self, name: &str, node: &Guest) -> Result<()> {
+        self.pod_like(name, node, json!({})).await
+    }
+
+    /// The same with these fields of its container.
+    pub async fn pod_like(&self, name: &str, node: &Guest, container: Value) -> Result<()> {
+        let mut spec = json!({
+            "name": name, "image": BUSYBOX, "args": ["/bin/sh", "-c", "sleep 30000"],
+            "volumeMounts": [{"name": "mydata", "mountPath": "/mydata"}],
+        });
+        let more = container.as_object().cloned().unwrap_or_default();
+        spec.as_object_mut().context("no object")?.extend(more);
+        let pod = json!({
+            "metadata": {"name": name},
+            "spec": {
+                "nodeName": node.name(), "terminationGracePeriodSeconds": 1, "containers": [spec],
+                "volumes": [{"name": "mydata", "persistentVolumeClaim": {"claimName": "data"}}],
+            },
+        });
+        self.pods()
+            .create(&Default::default(), &serde_json::from_value(pod)?)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits until something holds of a pod.
+    pub async fn until(&self, name: &str, what: &str, condition: impl Condition<Pod>) -> Result<()> {
+        match timeout(PATIENCE, await_condition(self.pods(), name, condition)).await {
+            Ok(met) => met.map(drop).with_context(|| format!("cannot watch pod {name}")),
+            Err(_) => bail!("pod {name} is not {what}; events: {:?}", self.events(name).await?),
+        }
+    }
+
+    /// Waits until a pod runs.
+    pub async fn running(&self, name: &str) -> Result<()> {
+        self.until(name, "Running", |pod: Option<&Pod>| phase(pod) == "Running")
+            .await
+    }
+
+    /// Events about a pod as `reason: message`.
+    pub async fn events(&self, name: &str) -> Result<Vec<String>> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let about = ListParams::default().fields(&format!("involvedObject.name={name}"));
+        let events = api.list(&about).await?.items.into_iter();
+        let line = |event: Event| {
+            let (reason, message) = (event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+            format!("{reason}: {message}")
+        };
+        Ok(events.map(line).collect())
+    }
+
+    /// Runs the tool to its end in the namespace.
+    pub async fn nfsprov(&self, args: &[&str]) -> Result<Output> {
+        self.nfsprov_by(Command::new(NFSPROV), args).await
+    }
+
+    /// The same by a command that ends in the tool's path.
+    pub async fn nfsprov_by(&self, mut command: Command, args: &[&str]) -> Result<Output> {
+        command.args(["-n", &self.namespace]).args(args);
+        command.env("KUBECONFIG", self.stage.plane.kubeconfig());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(timeout(PATIENCE, command.output())
+            .await
+            .context("nfsprov does not end")??)
+    }
+
+    /// The same, and it must end well; what it prints.
+    pub async fn done(&self, args: &[&str]) -> Result<String> {
+        let output = self.nfsprov(args).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "nfsprov {}: {said}", args.join(" "));
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The doctor's errors and warnings, in its order.
+    pub async fn findings(&self, by: Command) -> Result<Vec<Value>> {
+        let output = self.nfsprov_by(by, &["doctor", "-o", "json"]).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("doctor says {said}"))?;
+        let all = report["findings"].as_array().cloned().unwrap_or_default();
+        Ok(all
+            .into_iter()
+            .filter(|finding| finding["severity"] != "info")
+            .collect())
+    }
+
+    /// Waits until the doctor names `wanted` (`CODE Kind/name`) first, and gives that finding.
+    pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
+        self.diagnosed_by(|| Command::new(NFSPROV), wanted).await
+    }
+
+    /// The same by a command that ends in the tool's path.
+    pub async fn diagnosed_by(&self, by: impl Fn() -> Command, wanted: &str) -> Result<Value> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let findings = self.findings(by()).await?;
+            if let Some(first) = findings.first().filter(|first| title(first) == wanted) {
+                return Ok(first.clone());
+            }
+            if Instant::now() > end {
+                let titles: Vec<_> = findings.iter().map(title).collect();
+                let pods = self.pods().list(&Default::default()).await?;
+                let mut events = Vec::new();
+                for pod in pods {
+                    events.extend(self.events(&pod.metadata.name.unwrap_or_default()).await?);
+                }
+                bail!("the doctor never says {wanted} first, but {titles:?}; events: {events:#?}");
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Waits until the doctor has nothing to say.
+    pub async fn healthy(&self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let findings = self.findings(Command::new(NFSPROV)).await?;
+            if findings.is_empty() {
+                return Ok(());
+            }
+            let titles: Vec<_> = findings.iter().map(title).collect();
+            ensure!(Instant::now() < end, "the doctor still says {titles:?}");
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+pub fn phase(pod: Option<&Pod>) -> &str {
+    let status = pod.and_then(|pod| pod.status.as_ref());
+    status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+/// A finding as `CODE Kind/name`.
+pub fn title(finding: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let object = &finding["object"];
+    let (code, kind, name) = (word(&finding["code"]), word(&object["kind"]), word(&object["name"]));
+    format!("{code} {kind}/{name}")
+}
