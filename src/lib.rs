@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod cluster;
 mod commands;
+mod diff;
 pub mod doctor;
 mod exit;
 pub mod export;

@@ -9,7 +9,6 @@ use comfy_table::{Cell, Color, ContentArrangement, Row, Table, presets};
 use dialoguer::{Confirm, Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
-use similar::TextDiff;
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
 /// written there has them step aside.
@@ -127,6 +126,21 @@ pub fn plain(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A line of a diff as a terminal can take it, in the colours that diffs have.
+pub fn diff_line(line: &str, colour: Colour) -> String {
+    let shown: String = line.split('\t').map(plain).collect::<Vec<_>>().join("\t");
+    let number = match line.chars().next() {
+        Some('+') => "32",
+        Some('-') => "31",
+        Some('@') => "36",
+        _ => return shown,
+    };
+    match colour.on_stderr() {
+        true => format!("\x1b[{number}m{shown}\x1b[0m"),
+        false => shown,
+    }
 }
 
 /// Whether a character shows as none, or as something else than it is.
@@ -353,27 +367,6 @@ pub fn moving_line(subject: &str) -> Moving {
     line.0.set_prefix(plain(subject));
     line.0.enable_steady_tick(REFRESH);
     Moving(line)
-}
-
-/// What changes from one text to another, as diff -u shows it.
-pub fn diff(before: &str, after: &str) -> String {
-    let diff = TextDiff::from_lines(before, after);
-    let hunks = diff.unified_diff().context_radius(3).to_string();
-    hunks.lines().map(|line| plain(line) + "\n").collect()
-}
-
-/// A line of a diff in the colours that diffs have.
-pub fn diff_line(line: &str, colour: Colour) -> String {
-    let number = match line.chars().next() {
-        Some('+') => "32",
-        Some('-') => "31",
-        Some('@') => "36",
-        _ => return line.to_owned(),
-    };
-    match colour.on_stderr() {
-        true => format!("\x1b[{number}m{line}\x1b[0m"),
-        false => line.to_owned(),
-    }
 }
 
 /// A moving line that goes when it is dropped.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
+use crate::diff;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, Moot};
 use crate::doctor::fix::plan::{Effect, Step};
@@ -207,16 +208,19 @@ pub fn show_edit(edit: &Edit, colour: Colour) {
 
 /// Shows what becomes of a text, none being where nothing is; whether anything does.
 pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) -> bool {
-    let diff = output::diff(before.unwrap_or_default(), after.unwrap_or_default());
-    if diff.is_empty() {
-        return false;
-    }
-    let side = |text: Option<&str>| output::plain(if text.is_some() { name } else { "/dev/null" });
-    let heads = [format!("--- {}", side(before)), format!("+++ {}", side(after))];
-    for line in heads.iter().map(String::as_str).chain(diff.lines()) {
+    let side = |text: Option<&str>| {
+        if text.is_some() {
+            name.to_owned()
+        } else {
+            "/dev/null".to_owned()
+        }
+    };
+    let (old, new) = (side(before), side(after));
+    let diff = diff::unified(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
+    for line in diff.lines() {
         output::say(&output::diff_line(line, colour));
     }
-    true
+    !diff.is_empty()
 }
 
 /// Makes the edits of a step; whether all of them were made.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::{SetupRun, Summary};
+use crate::diff::unified;
 use crate::host::{Done, FileChange, Outcome, Plan, State};
 use crate::output::{self, Colour};
 
@@ -180,7 +181,7 @@ impl Report {
         let mut text = output::table_for(colour, &["HOST", "STEP", "STATUS", "WHAT"], rows);
         for host in &self.hosts {
             for file in &host.files {
-                text.push_str(&format!("\n{} on {}:\n{}", file.path, host.name, diff(file)));
+                text.push_str(&format!("\non {}:\n{}", host.name, diff(file)));
             }
         }
         self.remarks();
@@ -210,7 +211,10 @@ impl Report {
     }
 }
 
+/// What changes in a file, as diff -u shows it, and so that no line of it moves the cursor.
 fn diff(file: &FileChange) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    output::diff(&text(file.before.as_deref().unwrap_or_default()), &text(&file.after))
+    let before = text(file.before.as_deref().unwrap_or_default());
+    let shown = unified(&before, &text(&file.after), &file.path, &file.path);
+    shown.lines().map(|line| output::plain(line) + "\n").collect()
 }
