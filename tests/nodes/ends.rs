@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::Test;
@@ -24,13 +25,25 @@ async fn stale(stage: Arc<Stage>) -> Result<()> {
     stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
     let scene = stage.scene("replaced").await?;
     scene.volume(&stage.nfs, "/nfsdata/replaced", &[]).await?;
+    // Words that nothing else on the node has, to be found by.
+    let waits = json!({"args": ["/bin/sh", "-c", "until [ -e /mydata/end ]; do sleep 1; done"]});
+    scene.pod_like("app", &stage.node, waits).await?;
+    scene.running("app").await?;
+    let replace = "rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced";
+    stage.nfs.ssh(replace).await?;
+    // A container that ends can't be started again on the directory that is gone.
+    stage
+        .node
+        .ssh("pkill -KILL -f '^/bin/sh -c until .* /mydata/end'")
+        .await?;
+    let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
+    let fix = finding["fix"].to_string();
+    ensure!(fix.contains("delete the pod"), "the fix is {fix}");
+    scene.pods().delete("app", &DeleteParams::default()).await?;
+    scene.until("app", "gone", |pod: Option<&Pod>| pod.is_none()).await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;
-    stage
-        .nfs
-        .ssh("rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced")
-        .await?;
-    Ok(())
+    scene.healthy().await
 }
 
 async fn stuck(stage: Arc<Stage>) -> Result<()> {
