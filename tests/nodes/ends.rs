@@ -1,4 +1,4 @@
-//! What becomes of pods whose server goes away or changes while they run.
+//! What becomes of pods whose server goes away while they run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,44 +7,15 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
-use serde_json::json;
 use tokio::process::Command;
 
 use crate::Test;
 use crate::stage::{NFSPROV, Stage};
 
-pub const TESTS: &[Test] = &[
-    ("a_directory_that_was_replaced", |stage| Box::pin(stale(stage))),
-    ("a_pod_that_cannot_end", |stage| Box::pin(stuck(stage))),
-];
+pub const TESTS: &[Test] = &[("a_pod_that_cannot_end", |stage| Box::pin(stuck(stage)))];
 
 /// Where Debian's libfaketime has the library that gives a process a clock of its own.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
-async fn stale(stage: Arc<Stage>) -> Result<()> {
-    stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
-    let scene = stage.scene("replaced").await?;
-    scene.volume(&stage.nfs, "/nfsdata/replaced", &[]).await?;
-    // Words that nothing else on the node has, to be found by.
-    let waits = json!({"args": ["/bin/sh", "-c", "until [ -e /mydata/end ]; do sleep 1; done"]});
-    scene.pod_like("app", &stage.node, waits).await?;
-    scene.running("app").await?;
-    let replace = "rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced";
-    stage.nfs.ssh(replace).await?;
-    // A container that ends can't be started again on the directory that is gone.
-    stage
-        .node
-        .ssh("pkill -KILL -f '^/bin/sh -c until .* /mydata/end'")
-        .await?;
-    let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
-    let fix = finding["fix"].to_string();
-    ensure!(fix.contains("delete the pod"), "the fix is {fix}");
-    scene.pods().delete("app", &DeleteParams::default()).await?;
-    scene.until("app", "gone", |pod: Option<&Pod>| pod.is_none()).await?;
-    scene.pod("app", &stage.node).await?;
-    scene.running("app").await?;
-    scene.healthy().await
-}
 
 async fn stuck(stage: Arc<Stage>) -> Result<()> {
     ensure!(
