@@ -1,4 +1,4 @@
-//! What becomes of pods whose server goes away or changes while they run.
+//! What becomes of pods whose server goes away while they run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,26 +12,10 @@ use tokio::process::Command;
 use crate::Test;
 use crate::stage::{NFSPROV, Stage};
 
-pub const TESTS: &[Test] = &[
-    ("a_directory_that_was_replaced", |stage| Box::pin(stale(stage))),
-    ("a_pod_that_cannot_end", |stage| Box::pin(stuck(stage))),
-];
+pub const TESTS: &[Test] = &[("a_pod_that_cannot_end", |stage| Box::pin(stuck(stage)))];
 
 /// Where Debian's libfaketime has the library that gives a process a clock of its own.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
-async fn stale(stage: Arc<Stage>) -> Result<()> {
-    stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
-    let scene = stage.scene("replaced").await?;
-    scene.volume(&stage.nfs, "/nfsdata/replaced", &[]).await?;
-    scene.pod("app", &stage.node).await?;
-    scene.running("app").await?;
-    stage
-        .nfs
-        .ssh("rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced")
-        .await?;
-    Ok(())
-}
 
 async fn stuck(stage: Arc<Stage>) -> Result<()> {
     ensure!(

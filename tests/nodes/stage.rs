@@ -134,21 +134,14 @@ impl Scene {
 
     /// A pod that has the claim `data` at /mydata, on this node.
     pub async fn pod(&self, name: &str, node: &Guest) -> Result<()> {
-        self.pod_like(name, node, json!({})).await
-    }
-
-    /// The same with these fields of its container.
-    pub async fn pod_like(&self, name: &str, node: &Guest, container: Value) -> Result<()> {
-        let mut spec = json!({
-            "name": name, "image": BUSYBOX, "args": ["/bin/sh", "-c", "sleep 30000"],
-            "volumeMounts": [{"name": "mydata", "mountPath": "/mydata"}],
-        });
-        let more = container.as_object().cloned().unwrap_or_default();
-        spec.as_object_mut().context("no object")?.extend(more);
         let pod = json!({
             "metadata": {"name": name},
             "spec": {
-                "nodeName": node.name(), "terminationGracePeriodSeconds": 1, "containers": [spec],
+                "nodeName": node.name(), "terminationGracePeriodSeconds": 1,
+                "containers": [{
+                    "name": name, "image": BUSYBOX, "args": ["/bin/sh", "-c", "sleep 30000"],
+                    "volumeMounts": [{"name": "mydata", "mountPath": "/mydata"}],
+                }],
                 "volumes": [{"name": "mydata", "persistentVolumeClaim": {"claimName": "data"}}],
             },
         });
