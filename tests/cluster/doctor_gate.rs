@@ -16,7 +16,7 @@ use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
 use crate::doctor_faults::{ARTICLE, deployment, rights};
-use crate::kit::{Scene, said};
+use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -66,7 +66,7 @@ async fn doctor(
     );
     let ssh = ["--ssh", &host, "-i", &key, "--host-key", "accept-new", "-o", "json"];
     let args = [&["doctor"], args, &ssh].concat();
-    let run = scene.nfsprov(&args);
+    let run = scene.nfsprov_within(4 * PATIENCE, &args);
     let output = match plane {
         None => run.await?,
         Some(plane) => tokio::select! {

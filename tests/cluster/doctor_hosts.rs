@@ -10,7 +10,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
 
 use crate::doctor::Diagnosis;
-use crate::kit::{Scene, said};
+use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -150,7 +150,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     );
 
     let fix = [&["doctor", "--fix", "--yes", "-o", "json"][..], &ssh].concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&fix).await?);
+    let (stdout, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &fix).await?);
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let left = Diagnosis { report, code }.findings();
     ensure!(left == wanted[1..2], "{left:?} is left:\n{stderr}");

@@ -202,6 +202,11 @@ impl Scene {
 
     /// Runs the tool to its end in the scene's namespace.
     pub async fn nfsprov<S: AsRef<str>>(&self, args: &[S]) -> Result<Output> {
+        self.nfsprov_within(PATIENCE, args).await
+    }
+
+    /// The same, for what installs packages or starts API servers.
+    pub async fn nfsprov_within<S: AsRef<str>>(&self, patience: Duration, args: &[S]) -> Result<Output> {
         let mut command = Command::new(NFSPROV);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         command
@@ -209,7 +214,7 @@ impl Scene {
             .args(args.iter().map(AsRef::as_ref));
         command.env("HOME", self.stage.home()).env_remove("SSH_AUTH_SOCK");
         command.stdin(Stdio::null()).kill_on_drop(true);
-        Ok(timeout(PATIENCE, command.output())
+        Ok(timeout(patience, command.output())
             .await
             .context("nfsprov does not end")??)
     }

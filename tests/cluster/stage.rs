@@ -346,13 +346,15 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     let params = DeleteParams::default();
     let all = ListParams::default();
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    for namespace in namespaces.list(&all).await?.iter().map(ResourceExt::name_any) {
-        if namespace.starts_with("test-") {
-            let deployments: Api<Deployment> = Api::namespaced(client.clone(), &namespace);
+    for namespace in namespaces.list(&all).await? {
+        let name = namespace.name_any();
+        // One that an earlier test left may be going still.
+        if name.starts_with("test-") && namespace.metadata.deletion_timestamp.is_none() {
+            let deployments: Api<Deployment> = Api::namespaced(client.clone(), &name);
             deployments.delete_collection(&params, &all).await?;
-            let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &namespace);
+            let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &name);
             sets.delete_collection(&params, &all).await?;
-            namespaces.delete(&namespace, &params).await?;
+            namespaces.delete(&name, &params).await?;
         }
     }
     let volumes: Api<PersistentVolume> = Api::all(client.clone());

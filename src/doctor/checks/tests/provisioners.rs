@@ -417,3 +417,56 @@ fn a_silent_controller_manager() {
         ],
     );
 }
+
+#[test]
+fn a_provisioner_is_made_where_its_export_is_known() {
+    let fix = |objects: Vec<Value>| {
+        let found = found(&facts(OLD, objects));
+        found.into_iter().find(|one| one.code == "NFS201").unwrap().fix.unwrap()
+    };
+    let unknown = fix(scene(vec![]));
+    assert_eq!(
+        unknown.command.as_deref(),
+        Some(
+            "nfsprov -n default create provisioner --server SERVER --path /EXPORT --provisioner fuseim.pri/ifs \
+             --class managed --flavor upstream --apply"
+        )
+    );
+    assert!(
+        !unknown.automatic && unknown.note.contains("in place of SERVER"),
+        "{}",
+        unknown.note
+    );
+    // A PV that was made by hand is a volume, and no place for others.
+    assert!(!fix(scene(vec![volume("v", json!({}))])).automatic);
+
+    // What only nfsprov's own knows of.
+    let own = with(
+        class("managed", NAME),
+        json!({"parameters": {"server": "10.0.0.1", "path": "/srv"}}),
+    );
+    let own = fix(vec![own, handed_over("a", "managed", NAME)]);
+    assert_eq!(
+        own.command.as_deref(),
+        Some(
+            "nfsprov -n default create provisioner --server 10.0.0.1 --path /srv --provisioner fuseim.pri/ifs \
+             --class managed --apply"
+        )
+    );
+    let made: Vec<String> = own.changes.iter().map(|change| change.object().title()).collect();
+    assert!(
+        own.automatic && made.contains(&"deployment default/nfsprov".to_owned()),
+        "{made:?}"
+    );
+
+    // Its usual name is another's here.
+    let other = provisioner("nfs-client-provisioner", GOOD, "example/other");
+    let other_class = vec![class("other", "example/other")];
+    let beside = fix(scene(all([other_class, other])));
+    let command = beside.command.unwrap();
+    assert!(
+        command.contains("create provisioner fuseim-pri-ifs --server 10.77.0.10 --path /nfsdata "),
+        "{command}"
+    );
+    assert!(beside.automatic);
+}
