@@ -14,10 +14,13 @@ macro_rules! tests {
 pub(crate) use tests;
 
 mod exports;
+mod faults;
 mod keys;
 mod kit;
 mod login;
+mod many;
 mod root;
+mod runs;
 mod scripts;
 mod setup;
 mod way;
@@ -56,8 +59,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tests = [
         exports::TESTS,
+        faults::TESTS,
         keys::TESTS,
         login::TESTS,
+        many::TESTS,
         root::TESTS,
         scripts::TESTS,
         setup::TESTS,

@@ -1,0 +1,329 @@
+//! What fails in the middle of `setup-server`: files and exports are as before, or the next run finishes them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nfsprov_lab::guest::{Guest, Template};
+
+use crate::kit::Stage;
+use crate::runs::{Ran, STATE, finish, lasting, nfsprov, start};
+
+crate::tests! {
+    what_cannot_be_exported_is_taken_back,
+    a_full_disk_leaves_what_was,
+    others_lines_that_complain_are_no_reason_to_stop,
+    a_killed_run_is_finished_by_the_next,
+    a_cut_connection_is_finished_by_the_next,
+    a_kernel_without_nfs_server_is_named,
+}
+
+/// A server of this name with another's export, and how nfsprov is called for it.
+async fn server(stage: &Stage, name: &str) -> Result<(Guest, Vec<String>)> {
+    let guest = stage.lab.guest(name, Template::NfsServer).await?;
+    guest.ssh("mkdir -p /srv/k8s /etc/exports.d").await?;
+    let target = format!("root@{}", guest.address());
+    let arguments = [
+        "setup-server",
+        &target,
+        "--export",
+        "/srv/k8s",
+        "--allow",
+        "10.77.0.0/16",
+    ];
+    Ok((guest, arguments.iter().map(|word| (*word).to_owned()).collect()))
+}
+
+async fn run(stage: &Stage, arguments: &[String], more: &[&str]) -> Result<Ran> {
+    let own = arguments.iter().map(String::as_str);
+    nfsprov(stage, &own.chain(more.iter().copied()).collect::<Vec<_>>()).await
+}
+
+/// Has it fail with these words, and leave everything as it was.
+async fn fails(stage: &Stage, guest: &Guest, arguments: &[String], more: &[&str], words: &str) -> Result<()> {
+    let before = guest.ssh(STATE).await?;
+    let ran = run(stage, arguments, more).await?.ended(1)?;
+    ensure!(ran.stderr.contains(words), "not {words:?} but {}", ran.stderr);
+    let after = guest.ssh(STATE).await?;
+    ensure!(
+        lasting(&after) == lasting(&before),
+        "{words}: it was\n{before}\nand is\n{after}"
+    );
+    Ok(())
+}
+
+/// Stands in for exportfs where it would be found first. What it does is in /run/exportfs; a namespace of its own, in
+/// which a file is only tried, sees the real one.
+const STAND_IN: &str = r#"cat >/usr/local/sbin/exportfs <<'END'
+#!/bin/sh
+if [ -e /run/exportfs ] && [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ]; then . /run/exportfs; fi
+exec /usr/sbin/exportfs "$@"
+END
+chmod 755 /usr/local/sbin/exportfs"#;
+
+async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> {
+    let (guest, arguments) = server(&stage, "refusing").await?;
+    guest.ssh(STAND_IN).await?;
+    let ours = "grep -q /srv/k8s /etc/exports";
+    for (stand_in, words) in [
+        // It refuses, as for a file that it can't read.
+        (
+            format!("[ $1 = -s ] || {{ {ours} && {{ echo 'exportfs: no' >&2; exit 1; }}; }}"),
+            "exportfs: no",
+        ),
+        // It says nothing, and leaves the line out.
+        (
+            format!(
+                "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -u 10.77.0.0/16:/srv/k8s; fi"
+            ),
+            "/srv/k8s is not exported to 10.77.0.0/16",
+        ),
+        // It exports to everybody, too.
+        (
+            format!(
+                "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -o rw '*:/srv/k8s' 2>/dev/null; fi"
+            ),
+            "/srv/k8s is exported to *, too",
+        ),
+        // It drops another's.
+        (
+            format!(
+                "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -u '*:/nfsdata'; fi"
+            ),
+            "/nfsdata is no longer exported to *",
+        ),
+    ] {
+        guest
+            .ssh(&format!("cat >/run/exportfs <<'END'\n{stand_in}\nEND"))
+            .await?;
+        fails(&stage, &guest, &arguments, &[], words).await?;
+    }
+    guest.ssh("rm /run/exportfs").await?;
+    // Nor without a stand-in: a file system that can't be exported as it is, and a name that nobody has.
+    guest
+        .ssh("mkdir -p /srv/memory && mount -t ramfs ramfs /srv/memory")
+        .await?;
+    let target = arguments[1].as_str();
+    let memory = [
+        "setup-server",
+        target,
+        "--export",
+        "/srv/memory",
+        "--allow",
+        "10.77.0.0/16",
+    ]
+    .map(str::to_owned);
+    fails(&stage, &guest, &memory, &[], "does not support NFS export").await?;
+    fails(
+        &stage,
+        &guest,
+        &arguments,
+        &["--allow", "nosuch.invalid"],
+        "nosuch.invalid",
+    )
+    .await?;
+    run(&stage, &arguments, &[]).await?.ended(0)?;
+    // What was ours stays when its change fails.
+    fails(
+        &stage,
+        &guest,
+        &arguments,
+        &["--allow", "nosuch.invalid"],
+        "nosuch.invalid",
+    )
+    .await?;
+    Ok(())
+}
+
+async fn a_full_disk_leaves_what_was(stage: Arc<Stage>) -> Result<()> {
+    let (guest, arguments) = server(&stage, "full").await?;
+    let fill = "mount -t tmpfs -o size=16k,nr_inodes=8 tmpfs /etc/exports.d
+printf '/srv 10.9.0.1(ro,no_subtree_check)\\n' >/etc/exports.d/k8s.exports; exportfs -ra
+dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
+    guest.ssh(fill).await?;
+    let file = ["--exports-file", "/etc/exports.d/k8s.exports"];
+    fails(&stage, &guest, &arguments, &file, "No space left on device").await?;
+    fails(
+        &stage,
+        &guest,
+        &arguments,
+        &["--exports-file", "/etc/exports.d/other.exports"],
+        "No space left",
+    )
+    .await?;
+    // A directory that can't be made.
+    guest
+        .ssh("mkdir -p /srv/small && mount -t tmpfs -o nr_inodes=2 tmpfs /srv/small && mkdir /srv/small/a; true")
+        .await?;
+    let target = arguments[1].as_str();
+    let small = [
+        "setup-server",
+        target,
+        "--export",
+        "/srv/small/b/c",
+        "--allow",
+        "10.77.0.0/16",
+    ]
+    .map(str::to_owned);
+    fails(&stage, &guest, &small, &[], "No space left on device").await?;
+    guest.ssh("rm /etc/exports.d/ballast").await?;
+    run(&stage, &arguments, &file).await?.ended(0)?;
+    Ok(())
+}
+
+/// Hosts that serve already have lines that exportfs has something to say of, every time.
+async fn others_lines_that_complain_are_no_reason_to_stop(stage: Arc<Stage>) -> Result<()> {
+    let (guest, arguments) = server(&stage, "complaining").await?;
+    let theirs = "mkdir -p /srv/old
+printf '/srv/old 10.9.0.1(rw) gone.invalid(ro)\\n/srv/gone 10.9.0.2(rw,no_subtree_check)\\n' >>/etc/exports
+exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /root/exports";
+    let said = guest.ssh(theirs).await?;
+    ensure!(
+        said.contains("subtree_check") && said.contains("gone"),
+        "exportfs complains: {said}"
+    );
+    // The document's own options, of which exportfs has something to say, too.
+    let document = ["--options", "rw,no_root_squash,no_all_squash,sync"];
+    let ran = run(&stage, &arguments, &document).await?.ended(0)?;
+    ensure!(
+        guest
+            .ssh("exportfs -s 2>/dev/null")
+            .await?
+            .contains("/srv/k8s  10.77.0.0/16("),
+        "{ran:?}"
+    );
+    let again = run(&stage, &arguments, &[&document[..], &["--check"]].concat())
+        .await?
+        .ended(0)?;
+    ensure!(again.stderr.contains("nothing had to be changed"), "{again:?}");
+    let down = ["teardown-server", &arguments[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
+    run(&stage, &down, &[]).await?.ended(0)?;
+    guest.ssh("cmp /etc/exports /root/exports").await?;
+    // A complaint that comes with ours is one.
+    fails(
+        &stage,
+        &guest,
+        &arguments,
+        &["--allow", "nosuch.invalid"],
+        "nosuch.invalid",
+    )
+    .await?;
+    Ok(())
+}
+
+/// Waits until nothing of a run is left on the host, and tells what is exported, and by which file.
+const SETTLED: &str = "while pgrep -x exportfs >/dev/null || pgrep -f '^sh -s$' >/dev/null; do sleep 0.1; done
+cksum </etc/exports; exportfs -s 2>/dev/null | grep -c /srv/k8s; ls -A /etc | grep exports";
+
+const CUT: &str = "for pid in $(pgrep -f '^sshd: root@notty'); do [ $pid = $PPID ] || kill -9 $pid; done";
+
+/// How a run is ended from outside.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// nfsprov is killed.
+    Killed,
+    /// The host's end of the connection is.
+    Cut,
+}
+
+/// Ends runs at moments spread over all that one takes. After each, the exports file is one of the two that it may be,
+/// and the next run finishes what is left; what was there before comes back byte for byte.
+async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
+    let (guest, arguments) = server(stage, name).await?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let down = ["teardown-server", words[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
+    // Another's last line has no end, which is to come back, too.
+    guest
+        .ssh("printf '/srv 10.9.0.1(ro,no_subtree_check)' >>/etc/exports; exportfs -ra")
+        .await?;
+    let before = guest.ssh("cksum </etc/exports").await?;
+    let whole = run(stage, &arguments, &[]).await?.ended(0)?.took;
+    let after = guest.ssh("cksum </etc/exports").await?;
+    ensure!(before != after);
+    run(stage, &down, &[]).await?.ended(0)?;
+    ensure!(
+        guest.ssh("cksum </etc/exports").await? == before,
+        "what was there came back otherwise"
+    );
+    let (mut early, mut late) = (0, 0);
+    for round in 0..ROUNDS {
+        let moment = whole.mul_f64(f64::from(round + 1) / f64::from(ROUNDS + 1));
+        let started = Instant::now();
+        let mut child = start(stage, &stage.home()?, &words)?;
+        tokio::time::sleep(moment).await;
+        match end {
+            End::Killed => child.start_kill()?,
+            // All connections but the one that this comes by.
+            End::Cut => drop(guest.ssh(CUT).await?),
+        }
+        let ran = finish(child, started).await?;
+        let settled = tokio::time::timeout(Duration::from_secs(60), guest.ssh(SETTLED)).await;
+        let state = settled.context("a step goes on for ever")??;
+        let lines: Vec<&str> = state.lines().collect();
+        let [sum, exported, ..] = lines[..] else {
+            bail!("{state}")
+        };
+        match (sum == before.trim(), sum == after.trim()) {
+            (true, _) => early += 1,
+            (_, true) => late += 1,
+            _ => bail!("{end:?} after {moment:?}: another file than before or after: {state}\n{ran:?}"),
+        }
+        ensure!(["0", "1"].contains(&exported), "{state}");
+        let next = run(stage, &arguments, &[]).await?.ended(0)?;
+        let done = guest.ssh(SETTLED).await?;
+        ensure!(
+            done == format!("{after}1\nexports\nexports.d\n"),
+            "{end:?} after {moment:?}, then a run: {done}\n{next:?}"
+        );
+        run(stage, &down, &[]).await?.ended(0)?;
+        ensure!(
+            guest.ssh("cksum </etc/exports").await? == before,
+            "{end:?} after {moment:?}: not as before"
+        );
+    }
+    eprintln!("{name}: {early} of {ROUNDS} ended before the file was changed, {late} after");
+    Ok(())
+}
+
+/// How many runs are ended early.
+const ROUNDS: u32 = 8;
+
+async fn a_killed_run_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {
+    ended_early(&stage, "killed", End::Killed).await
+}
+
+async fn a_cut_connection_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {
+    ended_early(&stage, "cut", End::Cut).await
+}
+
+/// A kernel that serves no NFS, as in a container: unit files say nothing of it.
+async fn a_kernel_without_nfs_server_is_named(stage: Arc<Stage>) -> Result<()> {
+    let (guest, arguments) = server(&stage, "kernelless").await?;
+    let gone =
+        "systemctl stop nfs-server; for i in 1 2 3 4 5; do umount /proc/fs/nfsd 2>/dev/null && break; sleep 0.2; done
+modprobe -r nfsd; ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in' >&2; exit 1; }";
+    guest.ssh(gone).await?;
+    // A module that is there and doesn't load, and none at all.
+    for (module, words) in [
+        (
+            "for file in $(find /lib/modules -name 'nfsd.ko*'); do : >$file; done",
+            "nfs-server failed",
+        ),
+        ("find /lib/modules -name 'nfsd.ko*' -delete; depmod", "kernel failed"),
+    ] {
+        guest.ssh(module).await?;
+        let before = guest.ssh(STATE).await?;
+        let ran = run(&stage, &arguments, &[]).await?.ended(1)?;
+        let said = &ran.stderr;
+        ensure!(
+            said.contains("the kernel has no NFS server") && said.contains(words),
+            "{said}"
+        );
+        let after = guest.ssh(STATE).await?;
+        ensure!(
+            lasting(&after) == lasting(&before),
+            "it was\n{before}\nand is\n{after}\n{said}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Runs of the program itself, and what a host is like before and after.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::kit::Stage;
+
+/// How long a run may take; packages are installed in some.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How a run of nfsprov ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Ran {
+    /// The steps of all hosts as `host step status`, from a report in JSON.
+    pub fn steps(&self) -> Result<Vec<String>> {
+        let report: Value = serde_json::from_str(&self.stdout).with_context(|| format!("no report: {self:?}"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let hosts = report["hosts"].as_array().context("no hosts")?;
+        let steps = hosts.iter().flat_map(|host| {
+            let steps = host["steps"].as_array().cloned().unwrap_or_default();
+            steps.into_iter().map(|step| {
+                format!(
+                    "{} {} {}",
+                    text(&host["host"]),
+                    text(&step["step"]),
+                    text(&step["status"])
+                )
+            })
+        });
+        Ok(steps.collect())
+    }
+
+    /// Fails unless it ended so; then says all that it said.
+    pub fn ended(self, status: i32) -> Result<Self> {
+        ensure!(
+            self.status == Some(status),
+            "ended with {:?} instead of {status}\n{}{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+        Ok(self)
+    }
+}
+
+/// Starts nfsprov with this home directory and the lab's key.
+pub fn start(stage: &Stage, home: &Path, arguments: &[&str]) -> Result<Child> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+    command.args(arguments).arg("-i").arg(stage.guest.ssh_key());
+    command.args(["--host-key", "accept-new", "--connect-timeout", "30s"]);
+    command
+        .env("HOME", home)
+        .env_remove("SSH_AUTH_SOCK")
+        .env_remove("KUBECONFIG");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command.spawn().context("cannot start nfsprov")
+}
+
+/// Runs nfsprov to its end.
+pub async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Ran> {
+    let started = Instant::now();
+    let child = start(stage, &stage.home()?, arguments)?;
+    finish(child, started).await
+}
+
+/// Waits for its end.
+pub async fn finish(child: Child, started: Instant) -> Result<Ran> {
+    let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
+    let output = output.context("nfsprov does not end")??;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Ran {
+        status: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+        took: started.elapsed(),
+    })
+}
+
+/// What must stay as it is where nothing is changed: files with their times, what is exported, and units. Lines that
+/// begin with `touched` are other after something was done and taken back.
+pub const STATE: &str = "for file in /etc /etc/exports /etc/exports.d /etc/exports.d/* /etc/nfs.conf /srv /srv/*; do
+    [ ! -e \"$file\" ] || stat -c 'touched %n %Y %i' \"$file\"
+    [ ! -d \"$file\" ] || stat -c '%n %a %u %g' \"$file\"
+    [ ! -f \"$file\" ] || { stat -c '%n %a %u %g %s %Y' \"$file\"; cksum <\"$file\"; }
+done
+ls -A /etc | grep -e exports -e nfs.conf
+exportfs -s 2>/dev/null
+for unit in rpcbind nfs-server; do systemctl is-active $unit; systemctl is-enabled $unit; done 2>/dev/null
+true";
+
+/// What of [`STATE`] is the same after something was done and taken back.
+pub fn lasting(state: &str) -> Vec<&str> {
+    state.lines().filter(|line| !line.starts_with("touched ")).collect()
+}
