@@ -12,6 +12,7 @@ use crate::runs::{Ran, STATE, finish, lasting, nfsprov, start};
 crate::tests! {
     what_cannot_be_exported_is_taken_back,
     a_full_disk_leaves_what_was,
+    a_service_that_fails_is_named_and_not_left_running,
     others_lines_that_complain_are_no_reason_to_stop,
     a_killed_run_is_finished_by_the_next,
     a_cut_connection_is_finished_by_the_next,
@@ -172,6 +173,58 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
 }
 
 /// Hosts that serve already have lines that exportfs has something to say of, every time.
+async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -> Result<()> {
+    let (guest, arguments) = server(&stage, "unwilling").await?;
+    for unit in ["rpcbind", "nfs-server"] {
+        guest
+            .ssh(&format!(
+                "systemctl stop nfs-server rpcbind.socket rpcbind; systemctl disable --quiet {unit} 2>/dev/null
+                 mkdir -p /run/systemd/system/{unit}.service.d
+                 printf '[Service]\\nExecStartPre=/bin/sh -c \"echo out of order; false\"\\n' >/run/systemd/system/{unit}.service.d/fail.conf
+                 systemctl daemon-reload"
+            ))
+            .await?;
+        let before = guest.ssh(STATE).await?;
+        let ran = run(&stage, &arguments, &[]).await?.ended(1)?;
+        ensure!(
+            ran.stderr.contains(&format!("{unit} failed")) && ran.stderr.contains("out of order"),
+            "{}",
+            ran.stderr
+        );
+        let after = guest.ssh(STATE).await?;
+        let files = |state: &str| {
+            state
+                .lines()
+                .filter(|line| line.contains('/'))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        ensure!(
+            files(&after) == files(&before),
+            "{unit}: it was\n{before}\nand is\n{after}"
+        );
+        let state = guest
+            .ssh(&format!(
+                "systemctl is-active {unit}; systemctl is-enabled {unit}; true"
+            ))
+            .await?;
+        ensure!(
+            !state.contains("enabled\n") && !state.starts_with("active"),
+            "{unit} is {state}"
+        );
+        guest
+            .ssh(&format!(
+                "rm /run/systemd/system/{unit}.service.d/fail.conf; systemctl daemon-reload; systemctl reset-failed"
+            ))
+            .await?;
+        run(&stage, &arguments, &[]).await?.ended(0)?;
+        let target = &arguments[1];
+        let down = ["teardown-server", target, "--export", "/srv/k8s", "--yes"].map(str::to_owned);
+        run(&stage, &down, &[]).await?.ended(0)?;
+    }
+    Ok(())
+}
+
 async fn others_lines_that_complain_are_no_reason_to_stop(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = server(&stage, "complaining").await?;
     let theirs = "mkdir -p /srv/old

@@ -22,6 +22,7 @@ mod many;
 mod root;
 mod runs;
 mod scripts;
+mod secrets;
 mod setup;
 mod way;
 
@@ -65,6 +66,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         many::TESTS,
         root::TESTS,
         scripts::TESTS,
+        secrets::TESTS,
         setup::TESTS,
         way::TESTS,
     ]

@@ -117,7 +117,7 @@ async fn who_may_not_become_root_is_told_so(stage: Arc<Stage>) -> Result<()> {
 /// Looks through every process' arguments and environment, on the side that it runs on.
 const LOOK: &str = r#"for process in /proc/[0-9]*; do
     for what in cmdline environ; do
-        if tr '\0' '\n' <$process/$what 2>/dev/null | grep -qF "$needle"; then echo "$process/$what"; fi
+        if tr '\0' '\n' <$process/$what 2>/dev/null | grep -qFe "$needle"; then echo "$process/$what"; fi
     done
 done"#;
 
@@ -134,13 +134,13 @@ async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
     );
     let looking = async {
         let there = format!(
-            "while [ ! -e /run/looking ]; do sleep 0.1; done\nneedle={head}; needle=$needle{tail}\n{LOOK}\n\
-             pgrep -a sudo >/run/sudo-seen\njournalctl --no-pager | grep -F \"$needle\"\n\
-             grep -rF \"$needle\" /var/log /home /root /tmp /run/sudo-seen\nrm /run/looking"
+            "while [ ! -e /run/looking ]; do sleep 0.1; done\nneedle={head}; needle=\"${{needle}}\"{tail}\n{LOOK}\n\
+             pgrep -a sudo >/run/sudo-seen\njournalctl --no-pager | grep -Fe \"$needle\"\n\
+             grep -rFe \"$needle\" /var/log /home /root /tmp /run/sudo-seen\nrm /run/looking"
         );
         let found = stage.guest.ssh(&there).await?;
         ensure!(found.is_empty(), "on the host: {found}");
-        let here = format!("needle={head}; needle=$needle{tail}\n{LOOK}");
+        let here = format!("needle={head}; needle=\"${{needle}}\"{tail}\n{LOOK}");
         let found = crate::kit::tool("sh", &["-c", &here]).await?;
         ensure!(found.is_empty(), "on this machine: {found}");
         Ok(())
