@@ -133,7 +133,8 @@ impl Stage {
             jump: Vec::new(),
             host_keys: HostKeys::AcceptNew,
             fingerprint: None,
-            connect_timeout: PATIENCE,
+            // Guests that are being set up meanwhile make others slow to answer.
+            connect_timeout: 4 * PATIENCE,
             sudo: Sudo::No,
             ask: Answers::none().into(),
         })

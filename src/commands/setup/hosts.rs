@@ -34,9 +34,18 @@ impl Met {
     }
 }
 
+/// What a host is called in reports: as it was named, without the user.
+pub(super) fn name(target: &Target) -> String {
+    let nobody = Target {
+        user: None,
+        ..target.clone()
+    };
+    nobody.to_string()
+}
+
 /// Logs in and looks around.
 pub(super) async fn meet(target: &Target, run: &Run, subject: &Subject) -> Result<Met, String> {
-    let line = output::moving_line(&target.host);
+    let line = output::moving_line(&name(target));
     line.says("logging in");
     let host = Host::connect(target, &run.access)
         .await
@@ -65,7 +74,7 @@ pub(super) async fn carry_out(
     plan: impl Fn(&Facts) -> Plan,
     run: &Run,
 ) -> HostReport {
-    let name = target.host.clone();
+    let name = name(target);
     let met = match met {
         Ok(met) => met,
         Err(why) => return HostReport::unreached(name, role, why),
@@ -73,7 +82,7 @@ pub(super) async fn carry_out(
     if run.options.looks_only() {
         return HostReport::planned(name, role, plan(&met.facts));
     }
-    let told = |told: Told| tell(&target.host, met, run.verbose, told);
+    let told = |told: Told| tell(&name, met, run.verbose, told);
     let outcomes = apply(&met.host, &met.subject, &met.facts, plan, || run.stopped(), told).await;
     met.line.says("done");
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())

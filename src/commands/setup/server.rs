@@ -3,7 +3,7 @@
 use anyhow::Result;
 use futures::future::join_all;
 
-use super::hosts::{Asked, Met, carry_out, meet, meet_all};
+use super::hosts::{Asked, Met, carry_out, meet, meet_all, name};
 use super::report::{HostReport, Report};
 use super::{Run, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupServer};
@@ -57,7 +57,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         versions: args.nfs_version.into(),
     };
     for remark in remarks {
-        output::say(&output::plain(&format!("{}: {remark}", args.host.host)));
+        output::say(&output::plain(&format!("{}: {remark}", name(&args.host))));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&met);
@@ -65,7 +65,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     let served = async {
         if server.is_ok() && wish.wanted.clients.is_empty() {
             let why = "no node could be reached, so nobody is known who may mount the export";
-            return HostReport::unreached(args.host.host.clone(), "server", why);
+            return HostReport::unreached(name(&args.host), "server", why);
         }
         let plan = |facts: &Facts| plan_server(facts, &wish, run.now);
         carry_out(&args.host, "server", &server, plan, &run).await
