@@ -145,7 +145,7 @@ fn what_decides_is_pure() {
         "export/ssh/script.rs",
         "host/distro.rs",
         "host/exports_file.rs",
-        "host/exports_file/block.rs",
+        "host/block.rs",
         "host/exports_file/client.rs",
         "host/exports_file/conflicts.rs",
         "host/exports_file/lexer.rs",

@@ -5,7 +5,6 @@
 //! lines are read as exportfs reads them ([`conflicts`]), and afterwards what it lists is held against what was meant
 //! ([`differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
 
-mod block;
 mod client;
 mod conflicts;
 mod lexer;
@@ -13,13 +12,14 @@ mod listing;
 mod options;
 mod values;
 
-pub use block::Damage;
+pub use super::block::Damage;
 pub use conflicts::{Conflict, Gravity, conflicts};
 pub use listing::{Listed, differences, drift, listing};
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
 use std::net::IpAddr;
 
+use super::block;
 use client::Client;
 
 /// An export of nfsprov's: a directory, who may mount it, and how.

@@ -7,6 +7,7 @@
 
 mod apply;
 mod ask;
+mod block;
 pub mod distro;
 pub mod exports_file;
 mod facts;

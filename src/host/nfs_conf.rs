@@ -2,14 +2,13 @@
 //!
 //! Of two settings of the same name nfs-utils takes the first, so what somebody else wrote is never overruled.
 
+use super::block::{self, Damage};
+
 /// Where it is.
 pub const PATH: &str = "/etc/nfs.conf";
 
 /// The port that mountd is given where a firewall must know it; the one that firewalld's service `mountd` means.
 pub const PINNED_MOUNTD: &str = "20048";
-
-const BEGIN: &[u8] = b"# nfsprov: what stands here is nfsprov's\n";
-const END: &[u8] = b"# nfsprov: end\n";
 
 /// A setting's value, as somebody wrote it.
 pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
@@ -39,20 +38,14 @@ pub fn means(value: &str) -> &str {
 }
 
 /// The text without nfsprov's block.
-pub fn without(text: &[u8]) -> Vec<u8> {
-    let find = |part: &[u8], from: usize| {
-        let rest = text.get(from..)?;
-        let at = rest.windows(part.len()).position(|window| window == part)?;
-        Some(from + at)
-    };
-    match find(BEGIN, 0).and_then(|begin| Some((begin, find(END, begin)? + END.len()))) {
-        Some((begin, end)) => {
-            // The line break that came with the block.
-            let begin = begin.saturating_sub(1);
-            [&text[..begin], &text[end..]].concat()
-        }
+///
+/// # Errors
+/// [`Damage`].
+pub fn without(text: &[u8]) -> Result<Vec<u8>, Damage> {
+    Ok(match block::find(text)? {
+        Some(found) => block::replace(text, &found, b""),
         None => text.to_vec(),
-    }
+    })
 }
 
 /// The text, which has no block, with one of these settings, each a section, a key and a value; none without settings.
@@ -63,9 +56,7 @@ pub fn with(text: &[u8], settings: &[(&str, &str, &str)]) -> Vec<u8> {
     let lines = settings
         .iter()
         .map(|(section, key, value)| format!("[{section}]\n{key}={value}\n"));
-    let lines: String = lines.collect();
-    let gap: &[u8] = if text.is_empty() { b"" } else { b"\n" };
-    [text, gap, BEGIN, lines.as_bytes(), END].concat()
+    block::append(text, lines.collect::<String>().as_bytes())
 }
 
 #[cfg(test)]
@@ -90,10 +81,15 @@ mod tests {
             let text = with(original, &settings);
             assert_eq!(get(&text, "nfsd", "vers3").as_deref(), Some("n"));
             assert_eq!(get(&text, "mountd", "port").as_deref(), Some("20048"));
-            assert_eq!(without(&text), original);
+            assert_eq!(without(&text).unwrap(), original);
             assert_eq!(with(original, &[]), original);
             let more = [&text[..], b"[statd]\nport=1\n"].concat();
-            assert_eq!(without(&more), [original, b"[statd]\nport=1\n"].concat());
+            // Two lines never become one.
+            let apart: &[u8] = if original.ends_with(b"c") { b"\n" } else { b"" };
+            assert_eq!(
+                without(&more).unwrap(),
+                [original, apart, b"[statd]\nport=1\n"].concat()
+            );
         }
     }
 }

@@ -227,7 +227,7 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
 
     // Both versions again: what was said in nfs.conf is taken back to the byte, and the server follows.
     let original = server
-        .ssh("sed '/^# nfsprov: what/,/^# nfsprov: end/d' /etc/nfs.conf")
+        .ssh("sed '/^# BEGIN nfsprov/,/^# END nfsprov/d' /etc/nfs.conf")
         .await?;
     let both: Vec<&str> = setup
         .iter()

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::diff;
+use crate::doctor::Finding;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, Moot};
 use crate::doctor::fix::plan::{Effect, Step};
@@ -178,8 +179,8 @@ async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option
     Some(edits)
 }
 
-fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
-    let finding = step.finding;
+/// Says what is to be mended.
+pub fn announce(finding: &Finding) {
     say("");
     say(&format!(
         "{} {}: {}",
@@ -187,6 +188,11 @@ fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
         finding.object.title(),
         finding.cause
     ));
+}
+
+fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
+    let finding = step.finding;
+    announce(finding);
     for edit in edits {
         show_edit(edit, colour);
     }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use futures::future::join_all;
 use k8s_openapi::jiff::Timestamp;
 
-use super::fix::{Done, How, Stop, ask, say};
+use super::fix::{Done, How, Stop, announce, ask, say};
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, Remedy};
@@ -148,13 +148,7 @@ pub async fn mend(
         let Some((_, host)) = hosts.iter().find(|(other, _)| other == name) else {
             continue;
         };
-        say("");
-        say(&format!(
-            "{} {}: {}",
-            finding.code,
-            finding.object.title(),
-            finding.cause
-        ));
+        announce(finding);
         say(&format!("on {name}: {}", remedy.says()));
         if !how.yes && !output::can_ask() {
             refused += 1;

@@ -6,7 +6,8 @@ use super::client::Client;
 use super::lexer::{self, Entry, Origin, Reading};
 use super::options::Meaning;
 use super::values::looks_like_address;
-use super::{Wanted, block, plain, with};
+use super::{Wanted, plain, with};
+use crate::host::block;
 
 /// A line of another's that matters to an export of ours, or to those who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A server: what exports a directory.
 
 use super::exports::exports;
-use super::services::{SERVES, Service, needless, service};
+use super::services::{SERVES, Service, service};
 use super::{
     COMMIT, FileChange, NFS_SERVER, Plan, State, Step, guarded, kernel, packages, prepare, selinux, system, unchanged,
 };
@@ -51,13 +51,13 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
         packages(facts, &choice, &[choice.distro.server]),
         // Its package may bring the module, so only what is installed already can be asked.
         match facts.packages.contains(choice.distro.server) {
-            false if facts.nfsd == Support::No => needless("kernel", "seen once the packages are there"),
+            false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
             _ => kernel(facts, facts.nfsd, "server"),
         },
         directory(facts, server),
         conf,
         match server.versions {
-            Versions::Four => needless("rpcbind", "NFS 4 needs none"),
+            Versions::Four => Step::skipped("rpcbind", "NFS 4 needs none"),
             _ => service(
                 facts,
                 &Service {
@@ -169,7 +169,10 @@ fn conf(facts: &Facts, server: &Server, package: &str) -> Step {
         settings.push(("mountd", "port", PINNED_MOUNTD));
     }
     let original = facts.nfs_conf.as_deref().unwrap_or_default();
-    let theirs = nfs_conf::without(original);
+    let theirs = match nfs_conf::without(original) {
+        Ok(theirs) => theirs,
+        Err(damage) => return Step::refused(NAME, format!("{}: {damage}", nfs_conf::PATH)),
+    };
     for (section, key, value) in settings.clone() {
         let parts = facts.nfs_conf_parts.iter().map(Vec::as_slice);
         // What comes first counts.
@@ -202,7 +205,7 @@ fn conf(facts: &Facts, server: &Server, package: &str) -> Step {
                 NAME,
                 format!("this NFS server is too old for /etc/nfs.conf, and can't be told to {why}"),
             ),
-            false => needless(NAME, &format!("once its package is there: {why}")),
+            false => Step::skipped(NAME, format!("once its package is there: {why}")),
         };
     };
     let mut step = Step::change(NAME, why, conf_script(facts, before, &after));

@@ -1,6 +1,6 @@
 //! The services of a server, in their order.
 
-use super::{PATIENCE, State, Step, guarded};
+use super::{PATIENCE, Step, guarded};
 use crate::host::facts::{Facts, Init, Unit};
 use crate::host::script::quote;
 
@@ -59,14 +59,20 @@ pub(super) fn service(facts: &Facts, service: &Service) -> Step {
     Step::change(name, why, script)
 }
 
-fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
-    let find = format!(
-        "unit=\nfor name in {}; do\n  if systemctl cat \"$name.service\" >/dev/null 2>&1; then\n\
-         unit=$(systemctl show --property Id \"$name.service\" | sed 's/^Id=//'); break\n  fi\ndone\n\
-         [ -n \"$unit\" ] || {{ echo {} >&2; exit 1; }}",
+/// A script that puts the service's name on the host into `$unit`, as `look` tells for each `$name` that it may have; it
+/// ends with the status `otherwise` if there is none.
+fn find_there(service: &Service, look: &str, otherwise: u8) -> String {
+    format!(
+        "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {otherwise}; }}\n",
         service.names.join(" "),
         quote(&format!("no service is called {}", service.names.join(" or "))),
-    );
+    )
+}
+
+fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
+    let look = "if systemctl cat \"$name.service\" >/dev/null 2>&1; then\n    \
+                unit=$(systemctl show --property Id \"$name.service\" | sed 's/^Id=//'); break\n  fi";
+    let find = |otherwise| find_there(service, look, otherwise);
     let change = verbs.iter().map(|verb| match *verb {
         // What it says on failure is where to look; here is what stands there.
         "enable" => "systemctl --quiet enable \"$unit\"\n".to_owned(),
@@ -76,13 +82,13 @@ fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
             service.proof
         ),
     });
-    let change = format!("{find}\n{}", change.collect::<String>());
+    let change = format!("{}{}", find(1), change.collect::<String>());
     let verify = format!(
         "systemctl --quiet is-active \"$unit\" || {{\n{}  echo \"$unit was started and is $(systemctl is-active \"$unit\")\" >&2\n  exit 1\n}}\n{}",
         service.proof, service.proof
     );
     // Without such a service nothing was begun.
-    let mut undo = format!("{}\n", find.replace("exit 1", "exit 0"));
+    let mut undo = find(0);
     if verbs.contains(&"start") {
         // It may warn, after the words that matter.
         undo.push_str("systemctl stop \"$unit\" 2>/dev/null\n");
@@ -94,20 +100,16 @@ fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
 }
 
 fn openrc(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
-    let find = format!(
-        "unit=\nfor name in {}; do\n  if rc-service --exists \"$name\"; then unit=$name; break; fi\ndone\n\
-         [ -n \"$unit\" ] || {{ echo {} >&2; exit 1; }}",
-        service.names.join(" "),
-        quote(&format!("no service is called {}", service.names.join(" or "))),
-    );
+    let look = "if rc-service --exists \"$name\"; then unit=$name; break; fi";
+    let find = |otherwise| find_there(service, look, otherwise);
     let change = verbs.iter().map(|verb| match *verb {
         "enable" => "rc-update --quiet add \"$unit\" default\n".to_owned(),
         verb => format!("rc-service \"$unit\" {verb}\n"),
     });
-    let change = format!("{find}\n{}", change.collect::<String>());
+    let change = format!("{}{}", find(1), change.collect::<String>());
     let verify = format!("rc-service \"$unit\" status\n{}", service.proof);
     // Without such a service nothing was begun.
-    let mut undo = format!("{}\n", find.replace("exit 1", "exit 0"));
+    let mut undo = find(0);
     if verbs.contains(&"start") {
         undo.push_str("rc-service \"$unit\" stop 2>/dev/null\n");
     }
@@ -130,8 +132,3 @@ fi
 ";
 
 const _: () = assert!(PATIENCE.as_secs() > 90, "systemd gives a service 90 s to start");
-
-/// What a step is that another makes needless.
-pub(super) fn needless(step: &'static str, why: &str) -> Step {
-    Step::new(step, State::Skipped(why.to_owned()))
-}
