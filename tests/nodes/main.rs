@@ -1,9 +1,10 @@
-//! The tool beside real nodes: pods that mount volumes, and kubelets that say why they can't.
+//! The tool beside real nodes: pods that mount volumes, kubelets that say why they can't, and nfsprov itself in a pod.
 //!
 //! The lab's namespaces are entered before anything else. One control plane, one NFS server and two nodes, of which one
 //! has an NFS client, serve all tests, each in a namespace of its own.
 
 mod ends;
+mod image;
 mod mounts;
 mod stage;
 
@@ -50,8 +51,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     };
     let stage = lab.as_ref().map(Stage::new).transpose()?.map(Arc::new);
     let mut failed = false;
-    // One after the other: a mount of a server that is gone holds a node's kubelet up.
-    for tests in [mounts::TESTS, ends::TESTS] {
+    // One after the other: a mount of a server that is gone holds a node's kubelet up, and the doctor of any namespace
+    // looks at all provisioners.
+    for tests in [mounts::TESTS, ends::TESTS, image::TESTS] {
         let trials = tests.iter().map(|&(name, test): &Test| {
             let here = stage.clone();
             let trial = Trial::test(name, move || match &here {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
 use serde_json::Value;
 
@@ -15,6 +17,7 @@ pub const TESTS: &[Test] = &[
     ("a_path_that_is_not_there", |stage| Box::pin(missing(stage))),
     ("a_server_that_is_down", |stage| Box::pin(down(stage))),
     ("a_server_that_serves_no_nfs", |stage| Box::pin(refused(stage))),
+    ("a_directory_that_was_replaced", |stage| Box::pin(stale(stage))),
 ];
 
 /// The words of a finding: its cause and fix.
@@ -89,6 +92,40 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
     scene.pod("app", &stage.node).await?;
     scene.diagnosed("NFS404 PersistentVolume/stopped").await?;
     server.ssh("systemctl start nfs-server").await?;
+    scene.running("app").await?;
+    scene.healthy().await
+}
+
+async fn stale(stage: Arc<Stage>) -> Result<()> {
+    stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
+    let scene = stage.scene("replaced").await?;
+    scene.volume(&stage.nfs, "/nfsdata/replaced", &[]).await?;
+    scene.pod("app", &stage.node).await?;
+    scene.running("app").await?;
+    let replace = "rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced";
+    stage.nfs.ssh(replace).await?;
+    // The node's client asks again after a minute at the latest, or when the directory is opened. Before that a
+    // container would start on what the client remembers.
+    let noticed = "mount=$(findmnt -rno TARGET | grep /kubernetes.io~nfs/replaced)
+until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
+    stage.node.ssh(noticed).await?;
+    // A container that ends can't be started again on the directory that is gone.
+    let status = scene.pods().get("app").await?.status.unwrap_or_default();
+    let containers = status.container_statuses.unwrap_or_default();
+    let id = containers
+        .first()
+        .and_then(|container| container.container_id.as_deref());
+    let id = id
+        .and_then(|id| id.strip_prefix("containerd://"))
+        .context("it has no container")?;
+    let kill = format!("ctr --namespace k8s.io tasks kill --signal SIGKILL {id}");
+    stage.node.ssh(&kill).await?;
+    let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
+    let said = words(&finding);
+    ensure!(said.contains("delete the pod"), "it says {said}");
+    scene.pods().delete("app", &DeleteParams::default()).await?;
+    scene.until("app", "gone", |pod: Option<&Pod>| pod.is_none()).await?;
+    scene.pod("app", &stage.node).await?;
     scene.running("app").await?;
     scene.healthy().await
 }
