@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::runtime::wait::await_condition;
 use nfsprov_lab::container;
-use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -26,7 +25,8 @@ const NEW: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v
 
 async fn image(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("image").await?;
-    let archive = container::of_program(OURS, NFSPROV.as_ref(), &stage.directory("image")?)?;
+    let directory = tempfile::tempdir()?;
+    let archive = container::of_program(OURS, NFSPROV.as_ref(), directory.path())?;
     for node in [&stage.node, &stage.bare] {
         node.import(&archive).await?;
         node.ssh(&format!("ctr --namespace k8s.io images tag {OURS} {NEW}"))
@@ -60,13 +60,11 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
         scene.done(&claim).await?;
     }
     // That it can't be pulled, and would need other rights, is true here as well.
-    let selflink = |findings: Vec<Value>| {
-        findings
-            .into_iter()
-            .find(|one| title(one) == "NFS301 Deployment/nfsprov")
-    };
     let findings = scene.findings(Command::new(NFSPROV)).await?;
-    let finding = selflink(findings).context("the doctor does not say NFS301")?;
+    let finding = findings
+        .iter()
+        .find(|one| title(one) == "NFS301 Deployment/nfsprov")
+        .context("the doctor does not say NFS301")?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     ensure!(fix.ends_with(NEW), "the fix is {fix}");
     scene.done(&["doctor", "--fix", "--yes"]).await?;

@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 
 pub const TESTS: &[Test] = &[
     ("a_node_without_nfs_client", |stage| Box::pin(no_client(stage))),
@@ -108,7 +109,9 @@ async fn stale(stage: Arc<Stage>) -> Result<()> {
     // container would start on what the client remembers.
     let noticed = "mount=$(findmnt -rno TARGET | grep /kubernetes.io~nfs/replaced)
 until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
-    stage.node.ssh(noticed).await?;
+    timeout(PATIENCE, stage.node.ssh(noticed))
+        .await
+        .context("the node's client never notices")??;
     // A container that ends can't be started again on the directory that is gone.
     let status = scene.pods().get("app").await?.status.unwrap_or_default();
     let containers = status.container_statuses.unwrap_or_default();

@@ -39,7 +39,6 @@ pub struct Stage {
     pub node: Guest,
     /// A node without.
     pub bare: Guest,
-    directory: tempfile::TempDir,
 }
 
 impl Stage {
@@ -62,7 +61,6 @@ impl Stage {
             nfs,
             node,
             bare,
-            directory: tempfile::tempdir()?,
         })
     }
 
@@ -78,13 +76,6 @@ impl Stage {
         {
             eprintln!("stopping the control plane: {error:#}");
         }
-    }
-
-    /// A directory for one use.
-    pub fn directory(&self, name: &str) -> Result<std::path::PathBuf> {
-        let path = self.directory.path().join(name);
-        std::fs::create_dir(&path)?;
-        Ok(path)
     }
 
     /// A namespace with an account that pods run under.
