@@ -2,7 +2,8 @@
 //!
 //! Before a directory is made for the PV `pvc-…`, the symbolic link `.nfsprov/making/pvc-…` is; when
 //! the PV is there, it is removed. If the claim goes before that, the link tells a later run which
-//! directory to take away. Its target is `<namespace>/<claim>/<directory>`.
+//! directory to take away. Its target is `<uid of the class>/<namespace>/<claim>/<directory>`: other
+//! clusters may use the same export, and only in the claim's own is it known what became of the claim.
 
 use super::owner::{MODE, REGISTRY};
 use super::{Attributes, Export, ExportError, PathError, VolumePath};
@@ -15,6 +16,8 @@ pub(super) const MAKING: [&str; 2] = [REGISTRY[0], "making"];
 pub struct Making {
     /// The PV that it is for; its name holds the claim's uid.
     pub volume: String,
+    /// The uid of the claim's class, which no other cluster has.
+    pub class: String,
     /// The claim's namespace.
     pub namespace: String,
     /// The claim's name.
@@ -25,14 +28,16 @@ pub struct Making {
 
 impl Making {
     fn target(&self) -> String {
-        format!("{}/{}/{}", self.namespace, self.claim, self.directory)
+        format!("{}/{}/{}/{}", self.class, self.namespace, self.claim, self.directory)
     }
 
     fn read(volume: &str, target: &str) -> Option<Self> {
-        let (namespace, rest) = target.split_once('/')?;
+        let (class, rest) = target.split_once('/')?;
+        let (namespace, rest) = rest.split_once('/')?;
         let (claim, directory) = rest.split_once('/')?;
         Some(Self {
             volume: volume.to_owned(),
+            class: class.to_owned(),
             namespace: namespace.to_owned(),
             claim: claim.to_owned(),
             directory: VolumePath::parse(directory).ok()?,
@@ -146,6 +151,7 @@ mod tests {
     fn making(directory: &str) -> Making {
         Making {
             volume: format!("pvc-{UID}"),
+            class: "c1a5".into(),
             namespace: "default".into(),
             claim: "www-web-0".into(),
             directory: VolumePath::parse(directory).unwrap(),

@@ -135,6 +135,7 @@ fn markers_and_links_without_a_volume_are_found() {
     let (a, b) = (format!("pvc-{A}"), format!("pvc-{B}"));
     let making = |volume: &str, directory: &str| Making {
         volume: volume.to_owned(),
+        class: "k".into(),
         namespace: "team".into(),
         claim: "c".into(),
         directory: path(directory),

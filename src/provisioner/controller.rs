@@ -131,7 +131,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     };
     tokio::select! {
         _ = join(serve_claims, serve_volumes) => {}
-        never = sweep(&work) => match never {},
+        never = sweep(&work, &classes) => match never {},
         never = stopped => match never {},
     }
     class_watch.abort();
@@ -153,9 +153,15 @@ fn note(event: &Event<PersistentVolume>, work: &Work) {
 }
 
 /// Clears away what was left half made, now and every now and then, until it is dropped.
-async fn sweep(work: &Work) -> Infallible {
+async fn sweep(work: &Work, classes: &Store<StorageClass>) -> Infallible {
     loop {
-        work.sweep().await;
+        let served = classes.state();
+        let served = served
+            .iter()
+            .filter(|class| class.provisioner == work.settings.name)
+            .filter_map(|class| class.uid())
+            .collect();
+        work.sweep(&served).await;
         tokio::time::sleep(SWEEP).await;
     }
 }

@@ -74,7 +74,7 @@ pub fn waiting_claim() -> PersistentVolumeClaim {
 /// A class of the work's provisioner.
 pub fn class(parameters: Value) -> StorageClass {
     serde_json::from_value(json!({
-        "metadata": {"name": "nfs"}, "provisioner": "nfsprov/nfs", "parameters": parameters,
+        "metadata": {"name": "nfs", "uid": "k"}, "provisioner": "nfsprov/nfs", "parameters": parameters,
     }))
     .unwrap()
 }

@@ -1,5 +1,7 @@
 //! What is done between two requests, and what is found out by them; the API server is a mock.
 
+use std::collections::HashSet;
+
 use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::{Value, json};
 
@@ -110,10 +112,10 @@ async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
         std::fs::create_dir_all(directory.path().join(&name)).unwrap();
         std::fs::create_dir_all(directory.path().join(".nfsprov/making")).unwrap();
         let link = directory.path().join(format!(".nfsprov/making/pvc-{uid}"));
-        std::os::unix::fs::symlink(format!("d/c/{name}"), &link).unwrap();
+        std::os::unix::fs::symlink(format!("k/d/c/{name}"), &link).unwrap();
         let (client, mut server) = mock();
         let work = work(client, directory.path());
-        let sweeping = tokio::spawn(async move { work.sweep().await });
+        let sweeping = tokio::spawn(async move { work.sweep(&HashSet::from(["k".to_owned()])).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         answer(to, claim.0, &claim.1);
@@ -126,6 +128,30 @@ async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
         assert_eq!(directory.path().join(&name).exists(), stays);
         assert_eq!(link.symlink_metadata().is_err(), ended);
     }
+}
+
+/// Another cluster's provisioner may work on the same export: its claims are not known here, and so not gone.
+#[tokio::test]
+async fn what_another_cluster_has_begun_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = "d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51";
+    let making = directory.path().join(".nfsprov/making");
+    std::fs::create_dir_all(directory.path().join(name)).unwrap();
+    std::fs::create_dir_all(&making).unwrap();
+    for (number, target) in [format!("l/d/c/{name}"), format!("/d/c/{name}"), format!("d/c/{name}")]
+        .iter()
+        .enumerate()
+    {
+        std::os::unix::fs::symlink(target, making.join(format!("pvc-{number}"))).unwrap();
+    }
+    let (client, server) = mock();
+    // Any question would fail.
+    drop(server);
+    work(client, directory.path())
+        .sweep(&HashSet::from(["k".to_owned()]))
+        .await;
+    assert!(directory.path().join(name).exists());
+    assert_eq!(std::fs::read_dir(making).unwrap().count(), 3);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use crate::stage::Stage;
 crate::tests! {
     Lab: killed_between_directory_and_volume_it_continues,
     Lab: a_claim_deleted_between_directory_and_volume_leaves_nothing,
+    Lab: what_another_cluster_has_half_made_is_left_alone,
     Lab: the_api_server_may_restart,
     Lab: claims_wait_for_an_nfs_server_that_hangs,
     Lab: the_nfs_server_may_restart,
@@ -110,6 +111,33 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
         provisioner.stop().await?;
     }
     Ok(())
+}
+
+/// Two clusters with one export between them: a claim of the one waits while the other's provisioner starts.
+async fn what_another_cluster_has_half_made_is_left_alone(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let kubeconfig = without_volumes(&scene).await?;
+    let hindered = scene.watch_as(&kubeconfig, &[]).await?;
+    scene.claim("a", json!({})).await?;
+    scene.event("a", "cannot create PV").await?;
+    hindered.kill().await?;
+    let half_made = scene.directories().await?;
+
+    let plane = stage.another_control_plane().await?;
+    let theirs = stage.scene_on(plane.kubeconfig()).await?;
+    theirs.class(json!({})).await?;
+    let mut other = theirs.watch(&["-v"]).await?;
+    let volume = half_made.first().and_then(|directory| directory.split_once("-pvc-"));
+    let volume = volume.map(|(_, uid)| format!("pvc-{uid}")).context("no directory")?;
+    other.says(&format!("left alone volume=\"{volume}\"")).await?;
+    other.stop().await?;
+    let left = scene.directories().await?;
+    ensure!(left.len() == 1 && left == half_made, "{half_made:?}, now {left:?}");
+
+    let _provisioner = scene.watch(&[]).await?;
+    scene.bound("a").await?;
+    plane.stop().await
 }
 
 async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {

@@ -203,7 +203,7 @@ async fn half_made(scene: &Scene) -> Result<String> {
     let links = scene.on_server(links).await?;
     let ours = links
         .lines()
-        .filter(|line| line.starts_with(&format!("{}/", scene.namespace)));
+        .filter(|line| line.contains(&format!("/{}/", scene.namespace)));
     Ok(ours.collect::<Vec<_>>().join(", "))
 }
 

@@ -73,7 +73,10 @@ impl Work {
             self.announce(&live, &settings.unknown, class);
         }
         self.still_leading()?;
-        match self.make_directory(&live, &plan, &settings, &served.export).await {
+        match self
+            .make_directory(&live, class, &plan, &settings, &served.export)
+            .await
+        {
             // Nothing was begun. It may be free soon: as when a claim is deleted and made again.
             Err(error @ ExportError::Owned { .. }) => {
                 served.export.end(&volume).await?;
@@ -114,12 +117,14 @@ impl Work {
     async fn make_directory(
         &self,
         claim: &PersistentVolumeClaim,
+        class: &StorageClass,
         plan: &Plan,
         settings: &class::Settings,
         export: &Export,
     ) -> Result<(), ExportError> {
         let making = Making {
             volume: plan.volume.name_any(),
+            class: class.uid().unwrap_or_default(),
             namespace: claim.namespace().unwrap_or_default(),
             claim: claim.name_any(),
             directory: plan.directory.clone(),

@@ -1,5 +1,7 @@
 //! What a provisioner that was killed left half made.
 
+use std::collections::HashSet;
+
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{Api, ResourceExt};
 
@@ -9,12 +11,13 @@ use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::WorkError;
 
 impl Work {
-    /// Looks at what was begun and not ended on every export, and clears away what no claim waits for any more.
+    /// Looks at what was begun and not ended for `classes`, by uid, on every export, and clears away what no claim
+    /// waits for any more. What is of other classes may be another cluster's, whose claims nobody here knows.
     ///
     /// Only directories that are empty go: no pod has ever seen them.
-    pub async fn sweep(&self) {
+    pub async fn sweep(&self, classes: &HashSet<String>) {
         let sweeps = self.exports.iter().map(|served| async move {
-            match self.sweep_one(served).await {
+            match self.sweep_one(served, classes).await {
                 Ok(()) => {}
                 Err(WorkError::Export(error)) => tracing::warn!("{error}; its claims wait"),
                 Err(error) => tracing::debug!(export = %served.location, "not swept: {error}"),
@@ -23,8 +26,15 @@ impl Work {
         futures::future::join_all(sweeps).await;
     }
 
-    async fn sweep_one(&self, served: &Served) -> Result<(), WorkError> {
+    async fn sweep_one(&self, served: &Served, classes: &HashSet<String>) -> Result<(), WorkError> {
         for making in served.export.unfinished().await? {
+            if !classes.contains(&making.class) {
+                tracing::debug!(
+                    volume = making.volume,
+                    "begun for no class that is served here: left alone"
+                );
+                continue;
+            }
             self.still_serving()?;
             self.settle(&making, served).await?;
         }
@@ -37,6 +47,7 @@ impl Work {
             namespace,
             claim,
             directory,
+            class: _,
         } = making;
         let Some(uid) = volume.strip_prefix("pvc-") else {
             return Ok(());
