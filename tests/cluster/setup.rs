@@ -9,6 +9,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
+use crate::kit::PATIENCE;
 use crate::stage::Stage;
 
 crate::tests! {
@@ -49,7 +50,8 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         arguments
     };
-    let first = scene.nfsprov(&setup(&[])).await?;
+    // Two hosts get their packages.
+    let first = scene.nfsprov_within(5 * PATIENCE, &setup(&[])).await?;
     ensure!(first.status.code() == Some(0), "{first:?}");
     let report: Value = serde_json::from_slice(&first.stdout)?;
     let proofs = report.to_string().matches("written to, read back").count();
@@ -60,7 +62,9 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
 
     // A node that is down is not locked out, and one that joined is let in; who left is not named any more.
     register("down", "10.77.0.250").await?;
-    let drift = scene.nfsprov(&setup(&["--connect-timeout", "2s"])).await?;
+    let drift = scene
+        .nfsprov_within(5 * PATIENCE, &setup(&["--connect-timeout", "2s"]))
+        .await?;
     ensure!(
         drift.status.code() == Some(1),
         "the node that is down is told: {drift:?}"
