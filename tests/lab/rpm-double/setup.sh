@@ -69,7 +69,8 @@ umount /mnt
 rm -rf "$build" /opt/lab-repository /etc/apt /var/lib/apt /var/cache/apt /var/lib/dpkg /etc/dpkg /etc/debian_version \
     /usr/bin/apt /usr/bin/apt-* /usr/bin/dpkg /usr/bin/dpkg-* /usr/sbin/dpkg-*
 
-# What the tests rely on is checked once, here.
+# What the tests rely on is checked once, here; the shell remembers where programs were.
+hash -r
 for program in apt-get apt dpkg dpkg-query yum exportfs rpcbind mount.nfs; do
     if command -v "$program"; then exit 1; fi
 done
