@@ -8,7 +8,7 @@ LAB := target/debug/nfsprov-lab
 # Which clusters the tests ran on, written when they did.
 TESTED := target/tmp/clusters-tested
 
-.PHONY: try walkthrough test test-crash lint bench fuzz completions lab build tools test-tools
+.PHONY: try walkthrough test test-crash lint bench fuzz completions lab build tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -33,12 +33,13 @@ lint: tools
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 
-bench: build
+bench: build bench-tools
 	$(LAB) build --lane $${K8S:-1.20}
 	cargo bench --bench claims
 	cargo bench --bench create
 	cargo bench --bench scale
 	cargo bench --bench doctor
+	cargo bench --bench setup
 
 # Looks for SECONDS seconds for words that lead out of an export; libFuzzer's counters are all that it needs of the compiler.
 FUZZ := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -81,6 +82,10 @@ tools:
 # The scripts for other hosts are run with busybox' shell and tools too; and a leader's clock is made to jump.
 test-tools:
 	$(call install,busybox libfaketime,Testing)
+
+# What setup-server is compared with.
+bench-tools:
+	$(call install,ansible-core,Benchmarking)
 
 lab: build
 	$(LAB) build

@@ -20,6 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use shared::middle;
+
 /// How large the cluster is.
 const CLAIMS: usize = 10_000;
 const PODS: usize = 5_000;
@@ -68,11 +70,6 @@ async fn compare(lab: &Lab) -> Result<()> {
         memory / 1024
     );
     plane.stop().await
-}
-
-fn middle(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }
 
 /// Makes the cluster: each claim bound to its PV, every other one used by a pod.

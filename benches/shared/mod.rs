@@ -1,6 +1,7 @@
 //! How every benchmark begins and ends.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use nfsprov_lab::namespace::{Entry, enter};
@@ -24,10 +25,23 @@ pub fn run(bench: impl FnOnce() -> Result<()>) -> ExitCode {
 /// The same for one that needs the lab.
 #[allow(dead_code, reason = "not every benchmark does")]
 pub fn run_in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> ExitCode {
-    run(|| match enter()? {
+    run(|| in_lab(bench))
+}
+
+/// Enters the lab and runs it there.
+#[allow(dead_code, reason = "not every benchmark does")]
+pub fn in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<()> {
+    match enter()? {
         Entry::Inside(lab) => tokio::runtime::Runtime::new()?.block_on(bench(&lab)),
         Entry::Skip(why) => anyhow::bail!("the benchmark needs the lab: {why}"),
-    })
+    }
+}
+
+/// The middle one.
+#[allow(dead_code, reason = "not every benchmark wants it")]
+pub fn middle(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 /// The Kubernetes that `K8S` names, or the default one.

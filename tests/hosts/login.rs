@@ -216,7 +216,12 @@ async fn a_password_is_asked_for(stage: Arc<Stage>) -> Result<()> {
         access.identities.clear();
         access.ask = ask.clone().into();
         let connected = connect(ADMIN, &stage.guest, port, &access).await;
-        ensure!(ask.questions().len() == asked, "{:?}", ask.questions());
+        let came = connected.as_ref().err();
+        ensure!(
+            ask.questions().len() == asked,
+            "{answers:?}: {:?}, {came:?}",
+            ask.questions()
+        );
         match words {
             "" => {
                 ensure!(says(&connected?, "id -un").await? == ADMIN);

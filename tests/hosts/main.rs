@@ -13,6 +13,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod each_step;
 mod exports;
 mod faults;
 mod keys;
@@ -20,6 +21,7 @@ mod kit;
 mod login;
 mod many;
 mod root;
+mod rpm_double;
 mod runs;
 mod scripts;
 mod secrets;
@@ -32,7 +34,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
-use nfsprov_lab::namespace::{Entry, enter_for};
+use nfsprov_lab::namespace::{Entry, enter_with_rpm_double};
 
 use kit::Stage;
 
@@ -59,12 +61,14 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let tests = [
+        each_step::TESTS,
         exports::TESTS,
         faults::TESTS,
         keys::TESTS,
         login::TESTS,
         many::TESTS,
         root::TESTS,
+        rpm_double::TESTS,
         scripts::TESTS,
         secrets::TESTS,
         setup::TESTS,
@@ -78,7 +82,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     // First of all: what follows runs inside the lab's namespaces, in a process of its own.
     let stage = match arguments.list || !tests.iter().any(|(name, _)| wanted(name)) {
         true => None,
-        false => match enter_for(&[])? {
+        false => match enter_with_rpm_double()? {
             Entry::Inside(lab) => Some(Arc::new(Stage::new(&lab)?)),
             Entry::Skip(why) => {
                 for (name, _) in tests.iter().filter(|(name, _)| wanted(name)) {

@@ -18,7 +18,7 @@ crate::tests! {
 }
 
 /// Runs nfsprov with the lab's key; nobody is there to answer.
-async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Output> {
+pub async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Output> {
     let output = command(stage, arguments)?.output().await;
     output.context("cannot run nfsprov")
 }
@@ -32,7 +32,7 @@ fn command(stage: &Stage, arguments: &[&str]) -> Result<Command> {
 }
 
 /// The report of a run with `-o json` that ended with `status`.
-fn report(output: &Output, status: i32) -> Result<Value> {
+pub fn report(output: &Output, status: i32) -> Result<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     let report = String::from_utf8_lossy(&output.stdout);
     ensure!(
@@ -44,7 +44,7 @@ fn report(output: &Output, status: i32) -> Result<Value> {
 }
 
 /// The steps of a host with this status, as `step: why`.
-fn steps(report: &Value, host: &str, status: &str) -> Vec<String> {
+pub fn steps(report: &Value, host: &str, status: &str) -> Vec<String> {
     let hosts = report["hosts"].as_array().into_iter().flatten();
     let steps = hosts
         .filter(|entry| entry["host"] == host)
@@ -57,7 +57,7 @@ fn steps(report: &Value, host: &str, status: &str) -> Vec<String> {
 }
 
 /// All that a run could change, with times; but for the directory's own, in which each run proves that it can be written.
-const STATE: &str = "stat -c '%n %a %u %g %s %y %z' /etc/exports /etc/nfs.conf /etc; stat -c '%a %u %g' /nfsdata
+pub const STATE: &str = "stat -c '%n %a %u %g %s %y %z' /etc/exports /etc/nfs.conf /etc; stat -c '%a %u %g' /nfsdata
 exportfs -s
 systemctl show -p ActiveEnterTimestampMonotonic -p UnitFileState rpcbind.service rpcbind.socket nfs-server.service
 cat /proc/fs/nfsd/versions";

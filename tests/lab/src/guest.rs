@@ -19,7 +19,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Lab;
-use crate::image::{self, Image, node};
+use crate::image::{self, Image, node, rpm_double};
 use crate::network::Tap;
 use crate::process::Process;
 use boot::Boot;
@@ -45,13 +45,16 @@ pub enum Template {
     /// Debian with containerd, the kubelet and kube-proxy, which lack a cluster; [`Lab::node`] gives them one. It has
     /// no NFS client, and the apt source of [`Template::Bare`].
     Node,
+    /// A double of a Rocky Linux 9 host, without NFS: Debian's userland under that name, with real dnf and rpm instead
+    /// of apt and dpkg, and a repository that has nfs-utils and rpcbind, made from Debian's packages.
+    RpmDouble,
 }
 
 impl Template {
     /// The size of its memory in MiB.
     fn megabytes(self) -> u16 {
         match self {
-            Template::Bare | Template::NfsServer => 512,
+            Template::Bare | Template::NfsServer | Template::RpmDouble => 512,
             Template::Node => 1024,
         }
     }
@@ -98,8 +101,16 @@ impl Lab {
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
         let beneath = match template {
-            Template::Bare | Template::NfsServer => image.disk(),
+            Template::Bare | Template::NfsServer | Template::RpmDouble => image.disk(),
             Template::Node => node::find().context("the nodes' disk is not built yet: run nfsprov-lab build")?,
+        };
+        let frozen = match template {
+            Template::Bare | Template::Node => None,
+            Template::NfsServer => Some(image.nfs_server_disk()),
+            Template::RpmDouble => {
+                let found = rpm_double::find();
+                Some(found.context("the double of a host with rpm packages is not built yet: run nfsprov-lab build")?)
+            }
         };
         let memory = slot::memory(self)?;
         let slot = Slot::take(self, name)?;
@@ -122,13 +133,12 @@ impl Lab {
             known_hosts,
             slot,
         };
-        if template == Template::NfsServer {
+        if let Some(from) = frozen {
             // Not by fs::copy, which would fill the holes of a file that is nearly all holes.
-            let (from, to) = (guest.image.nfs_server_disk(), &guest.disk.file);
             let copied = Command::new("cp")
                 .arg("--sparse=always")
                 .arg(&from)
-                .arg(to)
+                .arg(&guest.disk.file)
                 .output()
                 .await;
             let copied = copied.context("cannot run cp")?;
@@ -329,7 +339,7 @@ impl Guest {
         let deadline = Instant::now() + START_WITHIN;
         self.answers(SSH_PORT, deadline).await?;
         let check = match self.template {
-            Template::Bare | Template::Node => "true",
+            Template::Bare | Template::Node | Template::RpmDouble => "true",
             Template::NfsServer => {
                 self.answers(NFS_PORT, deadline).await?;
                 "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"

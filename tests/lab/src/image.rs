@@ -3,10 +3,12 @@
 //! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
 //! machine's apt is configured with, together with the kernel of Debian's package `user-mode-linux`, which runs as an
 //! ordinary process. The template is what a guest changed on its disk while the NFS server was installed in it:
-//! a copy-on-write file, good only with the very image it was made on. A node's disk is in [`node`].
+//! a copy-on-write file, good only with the very image it was made on. A node's disk is in [`node`], that
+//! of a host with rpm packages in [`rpm_double`].
 
 mod freeze;
 pub mod node;
+pub mod rpm_double;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

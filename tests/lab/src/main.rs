@@ -152,10 +152,11 @@ fn build(lane: Lane) -> Result<()> {
     image::build().map(drop)
 }
 
-/// Builds the default lane, the guests and the nodes, then the other lanes, as far as this machine can: what is merely not to be
+/// Builds the default lane, the guests, the nodes and the double of a host with rpm packages, then the other lanes, as far as this machine can: what is merely not to be
 /// had here is said and left out.
 fn build_all() -> Result<()> {
     image::node::build()?;
+    image::rpm_double::build()?;
     for lane in Lane::all() {
         match lane.build() {
             Err(error) if lane != Lane::default() && error.is::<Unavailable>() => skip(&format!("{error:#}"))?,

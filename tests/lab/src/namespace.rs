@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub fn enter() -> Result<Entry> {
 /// # Errors
 /// When the lab is required and cannot be had, or the namespaces cannot be made.
 pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
-    enter_needing(lanes, false)
+    enter_needing(lanes, &[])
 }
 
 /// The same for tests with nodes ([`Lab::node`]), on the only lane that has them.
@@ -52,10 +52,40 @@ pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
 /// # Errors
 /// Those of [`enter_for`].
 pub fn enter_with_nodes() -> Result<Entry> {
-    enter_needing(&[Lane::V1_20], true)
+    enter_needing(&[Lane::V1_20], &[Extra::NODES])
 }
 
-fn enter_needing(lanes: &[Lane], nodes: bool) -> Result<Entry> {
+/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`].
+///
+/// # Errors
+/// Those of [`enter_for`].
+pub fn enter_with_rpm_double() -> Result<Entry> {
+    enter_needing(&[], &[Extra::RPM_DOUBLE])
+}
+
+/// What some tests need beyond a lane's programs and the guests' image.
+struct Extra {
+    /// Whether it is there.
+    found: fn() -> bool,
+    build: fn() -> Result<PathBuf>,
+    /// Why there can be no lab without it.
+    missing: &'static str,
+}
+
+impl Extra {
+    const NODES: Self = Self {
+        found: || Lane::V1_20.node_programs().is_ok() && image::node::find().is_some(),
+        build: image::node::build,
+        missing: "the lab's nodes are not built yet: run make lab",
+    };
+    const RPM_DOUBLE: Self = Self {
+        found: || image::rpm_double::find().is_some(),
+        build: image::rpm_double::build,
+        missing: "the lab's double of a host with rpm packages is not built yet: run make lab",
+    };
+}
+
+fn enter_needing(lanes: &[Lane], extras: &[Extra]) -> Result<Entry> {
     if let Some(lab) = Lab::current() {
         network::up()?;
         return Ok(Entry::Inside(lab));
@@ -67,10 +97,10 @@ fn enter_needing(lanes: &[Lane], nodes: bool) -> Result<Entry> {
             lane.build()?;
         }
         image::build()?;
-        if nodes {
-            image::node::build()?;
+        for extra in extras {
+            (extra.build)()?;
         }
-    } else if let Some(why) = missing(lanes, nodes) {
+    } else if let Some(why) = missing(lanes, extras) {
         return unless_complete(&why).map(|()| Entry::Skip(why));
     }
     run::remove_stale()?;
@@ -97,7 +127,7 @@ pub fn is_root() -> bool {
 }
 
 /// Why there can be no lab without installing or building anything.
-fn missing(lanes: &[Lane], nodes: bool) -> Option<String> {
+fn missing(lanes: &[Lane], extras: &[Extra]) -> Option<String> {
     if !is_root() {
         return Some("the lab needs root for namespaces and network interfaces: run make test, or as root".to_owned());
     }
@@ -107,8 +137,8 @@ fn missing(lanes: &[Lane], nodes: bool) -> Option<String> {
     if image::find().is_none() {
         return Some("the lab's guests are not built yet: run make lab".to_owned());
     }
-    let without = nodes && (Lane::V1_20.node_programs().is_err() || image::node::find().is_none());
-    without.then(|| "the lab's nodes are not built yet: run make lab".to_owned())
+    let absent = extras.iter().find(|extra| !(extra.found)());
+    absent.map(|extra| extra.missing.to_owned())
 }
 
 /// An error with `CI=true` in the environment, where nothing may be left out.

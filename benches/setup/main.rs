@@ -1,0 +1,216 @@
+//! `make bench`: `setup-server` where nothing is to be changed, beside ansible-playbook looking at the same things.
+//!
+//! One guest, one key, and the two alternate, so that whatever else the machine does weighs on both. Ansible is as it is
+//! by default: it keeps its connection open from one run to the next, which nfsprov does not. What it has no part of is
+//! nfsprov's proof, real NFS calls at the end of each run.
+
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::namespace::elevate;
+use nfsprov_lab::{Lab, cache, packages};
+use serde_json::Value;
+use tokio::process::Command;
+
+use shared::middle;
+
+/// How often each is run, after one uncounted time.
+const ROUNDS: usize = 5;
+
+/// What is exported, and to whom.
+const EXPORT: &str = "/nfsdata";
+const CLIENTS: &str = "10.77.0.0/24";
+
+/// What Ansible's module for apt needs on the host and would install itself from an archive; guests have none.
+const PYTHON_APT: [&str; 3] = ["python3-apt", "python-apt-common", "distro-info-data"];
+
+fn main() -> ExitCode {
+    shared::run(|| {
+        // There is no network inside.
+        if Lab::current().is_none() {
+            elevate()?;
+            download()?;
+        }
+        shared::in_lab(compare)
+    })
+}
+
+fn download() -> Result<Vec<PathBuf>> {
+    let dir = cache::root().join("bench-setup");
+    packages::download(&PYTHON_APT, &dir, &cache::log("bench-setup")?)
+}
+
+/// What the runs have in common.
+struct Bench {
+    guest: Guest,
+    /// A home directory, with the playbooks.
+    home: tempfile::TempDir,
+}
+
+/// How one of them is run once, and what makes sure that it changed nothing.
+#[derive(Clone, Copy)]
+enum Way {
+    Nfsprov,
+    /// With its facts gathered, as by default.
+    Ansible,
+    AnsibleWithoutFacts,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Nfsprov, Self::Ansible, Self::AnsibleWithoutFacts];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nfsprov => "nfsprov setup-server",
+            Self::Ansible => "ansible-playbook",
+            Self::AnsibleWithoutFacts => "the same, gather_facts: false",
+        }
+    }
+}
+
+async fn compare(lab: &Lab) -> Result<()> {
+    let bench = Bench {
+        guest: lab.guest("server", Template::Bare).await?,
+        home: tempfile::tempdir()?,
+    };
+    bench.prepare().await?;
+    let mut times = Way::ALL.map(|_| Vec::new());
+    for round in 0..=ROUNDS {
+        for (way, times) in Way::ALL.into_iter().zip(&mut times) {
+            let took = bench.run(way).await?;
+            if round > 0 {
+                times.push(took);
+            }
+        }
+    }
+    println!("A server as it should be, nothing to change; middle of {ROUNDS} runs each, alternating");
+    let middles = times.map(middle);
+    for (way, time) in Way::ALL.into_iter().zip(middles) {
+        println!(
+            "{:<30} {:>7.2} s {:>6.1} x",
+            way.name(),
+            time.as_secs_f64(),
+            time.as_secs_f64() / middles[0].as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// Makes the guest a server and writes what Ansible reads.
+    async fn prepare(&self) -> Result<()> {
+        let guest = &self.guest;
+        for deb in download()? {
+            let file = std::fs::File::open(&deb).with_context(|| format!("cannot read {}", deb.display()))?;
+            let name = deb.file_name().unwrap_or_default().to_string_lossy();
+            guest.ssh_with(&format!("cat >'/tmp/{name}'"), file).await?;
+        }
+        guest.ssh("dpkg --install /tmp/*.deb && rm /tmp/*.deb").await?;
+        let first = self.setup().output().await.context("cannot run nfsprov")?;
+        ensure!(
+            first.status.success(),
+            "nfsprov: {}",
+            String::from_utf8_lossy(&first.stderr)
+        );
+        let inventory = format!(
+            "server ansible_host={} ansible_user=root ansible_ssh_private_key_file={} \
+             ansible_ssh_common_args='-o UserKnownHostsFile={}'\n",
+            guest.address(),
+            guest.ssh_key().display(),
+            guest.known_hosts().display()
+        );
+        self.write("inventory", &inventory)?;
+        for (name, facts) in [("facts.yaml", true), ("plain.yaml", false)] {
+            self.write(name, &playbook(facts))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.home.path().join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    async fn run(&self, way: Way) -> Result<Duration> {
+        let mut command = match way {
+            Way::Nfsprov => self.setup(),
+            Way::Ansible => self.ansible("facts.yaml"),
+            Way::AnsibleWithoutFacts => self.ansible("plain.yaml"),
+        };
+        let begun = Instant::now();
+        let output = command.output().await;
+        let took = begun.elapsed();
+        let output = output.with_context(|| format!("cannot run {} (make bench installs it)", way.name()))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            bail!("{}: {said}{}", way.name(), String::from_utf8_lossy(&output.stderr));
+        }
+        let unchanged = match way {
+            Way::Nfsprov => serde_json::from_str::<Value>(&said)?["changed"] == false,
+            // All tasks, the facts' among them, and none of them changed anything.
+            Way::Ansible => said.contains(&format!("ok={} ", TASKS + 1)) && said.contains("changed=0 "),
+            Way::AnsibleWithoutFacts => said.contains(&format!("ok={TASKS} ")) && said.contains("changed=0 "),
+        };
+        ensure!(unchanged, "{} changed something: {said}", way.name());
+        Ok(took)
+    }
+
+    fn setup(&self) -> Command {
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_nfsprov")), self.home.path());
+        command.args(["setup-server", &format!("root@{}", self.guest.address())]);
+        command.args(["--export", EXPORT, "--allow", CLIENTS, "-o", "json"]);
+        command
+            .args(["--host-key", "accept-new", "-i"])
+            .arg(self.guest.ssh_key());
+        command
+    }
+
+    fn ansible(&self, playbook: &str) -> Command {
+        let mut command = command(Path::new("ansible-playbook"), self.home.path());
+        command.args(["--inventory", "inventory", playbook]);
+        command
+    }
+}
+
+/// A command of somebody who has no other configuration.
+fn command(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(home).env("HOME", home).env("LC_ALL", "C.UTF-8");
+    for variable in ["SSH_AUTH_SOCK", "KUBECONFIG", "ANSIBLE_CONFIG"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// How many tasks the playbook has.
+const TASKS: usize = 8;
+
+/// What nfsprov looks at, as tasks.
+fn playbook(facts: bool) -> String {
+    format!(
+        "- hosts: server
+  gather_facts: {facts}
+  tasks:
+    - ansible.builtin.apt: {{name: nfs-kernel-server, state: present}}
+    - ansible.builtin.file: {{path: {EXPORT}, state: directory, mode: '0777', owner: root, group: root}}
+    - ansible.builtin.blockinfile: {{path: /etc/nfs.conf, marker: '# {{mark}} nfsprov', state: absent}}
+    - ansible.builtin.systemd: {{name: rpcbind, enabled: true, state: started}}
+    - ansible.builtin.systemd: {{name: nfs-server, enabled: true, state: started}}
+    - ansible.builtin.lineinfile:
+        path: /etc/exports
+        line: {EXPORT} {CLIENTS}(rw,sync,no_subtree_check,no_root_squash)
+    - ansible.builtin.command: exportfs -s
+      register: listing
+      changed_when: false
+    - ansible.builtin.assert:
+        that: \"'{EXPORT}  {CLIENTS}(' in listing.stdout\"
+"
+    )
+}

@@ -1,0 +1,220 @@
+//! `setup-server` ended from outside in the middle of each of its steps: what was there before stays, or the next run
+//! finishes.
+//!
+//! A program that the step runs on the host has a stand-in, found first on the path, which waits at the moment that is
+//! meant, until it is let go; so every step is hit, and none by luck.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nfsprov_lab::guest::{Guest, Template};
+use tokio::time::timeout;
+
+use crate::kit::Stage;
+use crate::runs::{Ran, finish, nfsprov, start};
+
+crate::tests! {
+    a_run_that_is_killed_in_any_step_is_finished_by_the_next,
+    a_connection_that_is_cut_in_any_step_is_finished_by_the_next,
+}
+
+/// A moment in a step.
+struct Moment {
+    step: &'static str,
+    /// Whether the program waits before it does its work, or after.
+    when: &'static str,
+    /// The program with its arguments, as a pattern of the shell's.
+    program: &'static str,
+    /// What must be so, too.
+    given: &'static str,
+}
+
+const fn moment(step: &'static str, when: &'static str, program: &'static str) -> Moment {
+    Moment {
+        step,
+        when,
+        program,
+        given: "true",
+    }
+}
+
+/// The first needs a host without packages, and so comes first.
+const MOMENTS: [Moment; 10] = [
+    moment("packages", "before", "apt-get*install*"),
+    // One directory is made, and has not its mode yet.
+    moment("directory", "before", "chmod*777*/srv/held/claims"),
+    moment("nfs.conf", "before", "mv*/etc/nfs.conf"),
+    moment("nfs.conf", "after", "mv*/etc/nfs.conf"),
+    moment("rpcbind", "after", "systemctl*start*rpcbind.service"),
+    moment("nfs-server", "before", "systemctl*start*nfs-server.service"),
+    // The new file lies beside the old one.
+    moment("exports", "before", "mv*/etc/exports"),
+    // It has taken its place, and exportfs has not read it.
+    moment("exports", "before", "exportfs*-ra"),
+    moment("exports", "after", "exportfs*-ra"),
+    // All is well, and nobody is left to say so.
+    Moment {
+        step: "exports",
+        when: "after",
+        program: "exportfs*-s",
+        given: "grep -q /srv/held/claims /etc/exports",
+    },
+];
+
+/// The stand-in, under all the names that it has. What it waits for is in /run/hold, and once only; that it waits, in
+/// /run/held, with the process at this end of the connection. What only tries a file does so in a namespace of its own.
+const STAND_IN: &str = r#"cat >/usr/local/lib/stand-in <<'END'
+#!/bin/sh
+name=${0##*/}
+for real in /usr/bin/$name /usr/sbin/$name; do [ ! -x "$real" ] || break; done
+hold() {
+    /usr/bin/mv /run/hold /run/hold.taken 2>/dev/null || return 0
+    process=$$
+    while [ "$process" -gt 1 ] && [ "$(cat /proc/$process/comm)" != sshd ]; do
+        process=$(cut -d' ' -f4 /proc/$process/stat)
+    done
+    echo "$process" >/run/held.new
+    /usr/bin/mv /run/held.new /run/held
+    while [ -e /run/held ]; do sleep 0.05; done
+}
+when=
+if [ -e /run/hold ] && [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ]; then . /run/hold; fi
+[ "$when" != before ] || hold
+[ "$when" = after ] || exec "$real" "$@"
+"$real" "$@"
+status=$?
+hold
+exit $status
+END
+chmod 755 /usr/local/lib/stand-in
+for name in apt-get chmod mv systemctl exportfs; do ln -s ../lib/stand-in /usr/local/sbin/$name; done
+mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a /etc/exports /root/exports"#;
+
+/// Back to a host that has the packages, and nothing else of nfsprov's.
+const RESET: &str = "systemctl stop nfs-server rpcbind.socket rpcbind.service
+systemctl --quiet disable nfs-server rpcbind.socket rpcbind.service 2>/dev/null
+cp -a /root/exports /etc/exports; cp -a /root/nfs.conf /etc/nfs.conf
+rmdir /srv/held/claims /srv/held";
+
+/// Waits until nothing of a run is left on the host; then which file of exports there is, and how many temporary ones.
+const SETTLED: &str = "while pgrep -f '^sh -s$' >/dev/null; do sleep 0.1; done
+[ -e /root/nfs.conf ] || cp -a /etc/nfs.conf /root/
+cksum </etc/exports; ls -A /etc | grep -c -e '^[.]exports' -e '^[.]nfs.conf'; true";
+
+/// All that a whole run leaves.
+const WHOLE: &str = "cksum </etc/exports; cksum </etc/nfs.conf; ls -A /etc | grep -e exports -e nfs[.]conf
+stat -c '%n %a %u %g' /etc/exports /etc/nfs.conf /srv/held /srv/held/claims; exportfs -s; cat /proc/fs/nfsd/versions
+for unit in rpcbind nfs-server; do systemctl is-active $unit; systemctl is-enabled $unit; done";
+
+/// How a run is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// nfsprov is killed.
+    Killed,
+    /// The host's end of its connection is.
+    Cut,
+}
+
+async fn a_run_that_is_killed_in_any_step_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {
+    ended_in_each_step(&stage, "killed-in-step", End::Killed).await
+}
+
+async fn a_connection_that_is_cut_in_any_step_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {
+    ended_in_each_step(&stage, "cut-in-step", End::Cut).await
+}
+
+async fn ended_in_each_step(stage: &Stage, name: &str, end: End) -> Result<()> {
+    let guest = stage.lab.guest(name, Template::Bare).await?;
+    guest.ssh(STAND_IN).await?;
+    let target = format!("root@{}", guest.address());
+    let setup = [
+        "setup-server",
+        &target,
+        "--export",
+        "/srv/held/claims",
+        "--allow",
+        "10.77.0.0/16",
+    ];
+    // Not both versions, so that nfs.conf has something to say.
+    let setup = [&setup[..], &["--nfs-version", "3"]].concat();
+    let before = guest.ssh("cksum </etc/exports").await?;
+    let mut whole: Option<[String; 2]> = None;
+    for (number, moment) in MOMENTS.iter().enumerate() {
+        let at = format!("{end:?} in {}, {} {}", moment.step, moment.when, moment.program);
+        if number > 0 {
+            guest.ssh(RESET).await.with_context(|| at.clone())?;
+        }
+        let ran = ended(stage, &guest, &setup, moment, end)
+            .await
+            .with_context(|| at.clone())?;
+        // Of what it said, the last is the step that it was in: it was no other that was hit.
+        let begun = format!("{}: ", guest.address());
+        let last = ran
+            .stderr
+            .lines()
+            .rfind(|line| line.starts_with(&begun) && !line.contains("failed: "));
+        let step = format!("{begun}{}: ", moment.step);
+        ensure!(last.is_some_and(|line| line.starts_with(&step)), "{at}: {}", ran.stderr);
+
+        let settled = timeout(Duration::from_secs(120), guest.ssh(SETTLED)).await;
+        let settled = settled.with_context(|| format!("{at}: a step goes on for ever"))??;
+        let (file, rest) = settled.split_once('\n').context("no state")?;
+        let after = whole.as_ref().map(|[exports, _]| exports.trim());
+        ensure!(
+            file == before.trim() || after.is_none_or(|after| file == after),
+            "{at}: another file than before or after: {settled}"
+        );
+        ensure!(rest.trim() == "0", "{at}: temporary files are left: {settled}");
+        if moment.step != "exports" {
+            ensure!(file == before.trim(), "{at}: the exports were not its business");
+        }
+
+        let next = nfsprov(stage, &setup).await?.ended(0).with_context(|| at.clone())?;
+        let now = [guest.ssh("cksum </etc/exports").await?, guest.ssh(WHOLE).await?];
+        ensure!(
+            now[1].contains("/srv/held/claims  10.77.0.0/16("),
+            "{at}: {}\n{next:?}",
+            now[1]
+        );
+        match &whole {
+            Some(whole) => ensure!(now == *whole, "{at}, then a run: {now:?} is not {whole:?}"),
+            None => whole = Some(now),
+        }
+        let check = [&setup[..], &["--check"]].concat();
+        nfsprov(stage, &check)
+            .await?
+            .ended(0)
+            .with_context(|| format!("{at}: after the next run"))?;
+    }
+    Ok(())
+}
+
+/// Starts a run, waits until it is at the moment, and ends it there; then the host goes on by itself.
+async fn ended(stage: &Stage, guest: &Guest, setup: &[&str], moment: &Moment, end: End) -> Result<Ran> {
+    let Moment {
+        when, program, given, ..
+    } = moment;
+    // Blanks would end a pattern, and are as good as anything.
+    let hold = format!("case \"$name $*\" in {program}) if {given}; then when={when}; fi ;; esac");
+    guest.ssh(&format!("cat >/run/hold <<'END'\n{hold}\nEND")).await?;
+    let started = Instant::now();
+    let mut child = start(stage, &stage.home()?, setup)?;
+    let held = guest.ssh("while [ ! -e /run/held ]; do sleep 0.05; done; cat /run/held");
+    let session = tokio::select! {
+        held = timeout(Duration::from_secs(120), held) => held.context("it never came to that moment")??,
+        status = child.wait() => bail!("it ended before that moment: {:?}\n{:?}", status?, finish(child, started).await?),
+    };
+    match end {
+        End::Killed => child.start_kill()?,
+        End::Cut => drop(guest.ssh(&format!("kill -9 {session}")).await?),
+    }
+    let ran = finish(child, started).await?;
+    let expected = match end {
+        End::Killed => None,
+        End::Cut => Some(1),
+    };
+    ensure!(ran.status == expected, "{ran:?}");
+    guest.ssh("rm /run/held").await?;
+    Ok(ran)
+}
