@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Ssh;
 use super::ssh::target;
-use crate::host::exports_file::{check_client, check_file, check_options, check_path};
+use crate::host::exports_file::{OPTIONS, check_client, check_file, check_options, check_path};
 use crate::host::{Target, Versions};
 use crate::manifest::validate;
 
@@ -27,7 +27,7 @@ pub struct SetupServer {
     #[arg(long)]
     pub nodes_from_cluster: bool,
     /// Options of the export
-    #[arg(long, default_value = "rw,sync,no_subtree_check,no_root_squash", value_parser = options, value_name = "OPTIONS")]
+    #[arg(long, default_value = OPTIONS, value_parser = options, value_name = "OPTIONS")]
     pub options: String,
     /// Let root of the clients be nobody on the server; volumes are then made over SSH
     #[arg(long)]

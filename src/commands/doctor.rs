@@ -146,7 +146,7 @@ async fn mend(
     let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
     let how = how(args, global);
     // What keeps nodes from mounting comes first: claims may wait for it.
-    hosts::mend(reached, &facts, &findings, how, &mut stop, &mut done).await?;
+    hosts::mend(reached, &findings, how, &mut stop, &mut done).await?;
     fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
     if let Some(order) = order {
         let options = cluster_options(global);

@@ -197,6 +197,15 @@ impl Finding {
         self
     }
 
+    /// Also mended by `--fix` on the hosts of `--ssh`, in a way that is no change to one object or host alone.
+    #[must_use]
+    pub fn mended_over_ssh(mut self, so: bool) -> Self {
+        if let Some(fix) = &mut self.fix {
+            fix.automatic |= so && explain::find(self.code).is_some_and(|entry| entry.automatic);
+        }
+        self
+    }
+
     /// Mended by people only.
     #[must_use]
     pub fn mended_by_hand(mut self, note: impl Into<String>) -> Self {

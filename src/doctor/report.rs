@@ -89,7 +89,16 @@ impl Report {
             };
             findings.retain(about);
         }
-        findings.sort_by(|one, other| order(one).cmp(&order(other)));
+        // An image that can't work is replaced first; what the new one may do is asked then.
+        let theirs = findings
+            .iter()
+            .filter(|finding| matches!(finding.code, "NFS301" | "NFS302"));
+        let theirs: HashSet<Object> = theirs.map(|finding| finding.object.clone()).collect();
+        let later = |finding: &Finding| finding.code == "NFS206" && theirs.contains(&finding.object);
+        findings.sort_by_cached_key(|finding| {
+            let (symptom, severity, code, object) = order(finding);
+            (symptom, severity, later(finding), code.to_owned(), object.clone())
+        });
         let (checked, skipped) = coverage(facts, ignored);
         Self {
             findings,

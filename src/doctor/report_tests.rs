@@ -54,6 +54,25 @@ fn titles(report: &Report) -> Vec<String> {
 }
 
 #[test]
+fn an_image_is_replaced_before_it_is_asked_what_it_may_do() {
+    let deployment = |name: &str| Object::of("Deployment", "default", name);
+    let found = vec![
+        Finding::new("NFS206", deployment("p"), "may not"),
+        Finding::new("NFS206", deployment("q"), "may not"),
+        Finding::new("NFS301", deployment("p"), "needs selfLink"),
+    ];
+    let report = Report::new(&facts(), found, &[], &[]);
+    assert_eq!(
+        titles(&report),
+        [
+            "NFS206 deployment default/q",
+            "NFS301 deployment default/p",
+            "NFS206 deployment default/p"
+        ]
+    );
+}
+
+#[test]
 fn causes_stand_above_symptoms_and_errors_above_warnings() {
     let report = Report::new(&facts(), found(), &[], &[]);
     assert_eq!(

@@ -22,6 +22,9 @@ use std::net::IpAddr;
 use super::block;
 use client::Client;
 
+/// The options of an export, where no others are asked for.
+pub const OPTIONS: &str = "rw,sync,no_subtree_check,no_root_squash";
+
 /// An export of nfsprov's: a directory, who may mount it, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {

@@ -25,7 +25,7 @@ pub use apply::{Done, GatherError, Outcome, Told, apply, gather};
 pub use ask::{Ask, Remembered, Secret};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{
-    FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server,
+    FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server, share as plan_share,
     teardown as plan_teardown,
 };
 pub use proof::{Proof, Proved};

@@ -7,6 +7,7 @@ mod client;
 mod exports;
 mod server;
 mod services;
+mod share;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use super::script::quote;
 
 pub use client::client;
 pub use server::{Server, Versions, server};
+pub use share::share;
 pub use teardown::teardown;
 
 /// How long a step may go without a word.

@@ -5,17 +5,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
-use super::fix::{Done, How, Stop, announce, ask, say};
+use super::fix::{Done, How, Stop, announce, ask, say, show_diff};
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, Remedy};
 use crate::doctor::servers::named;
 use crate::exit::UsageError;
-use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, quote};
-use crate::output;
+use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share, quote};
+use crate::output::{self, Colour};
 
 /// How long a short script may go without a word.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,10 +79,9 @@ async fn one(name: &str, host: &Host, exports: &[(String, String)]) -> Result<Ho
             || server == facts.hostname
             || address.is_some_and(|address| facts.addresses.contains(&address))
     };
-    let mut own = Vec::new();
-    for (_, path) in exports.iter().filter(|(server, _)| here(server)) {
-        own.push((path.clone(), read(Some(path.clone())).await?));
-    }
+    let own = exports.iter().filter(|(server, _)| here(server));
+    let own = own.map(async |(_, path)| Ok::<_, String>((path.clone(), read(Some(path.clone())).await?)));
+    let own = try_join_all(own).await?;
     let reach = match own.is_empty() {
         true => knock(host, &servers).await,
         false => Vec::new(),
@@ -134,14 +133,7 @@ pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &Remedy)> {
 ///
 /// # Errors
 /// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
-pub async fn mend(
-    hosts: &[Reached],
-    facts: &Facts,
-    findings: &[Finding],
-    how: How,
-    stop: &mut Stop,
-    done: &mut Done,
-) -> Result<()> {
+pub async fn mend(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
     let mut refused = 0;
     for (finding, name, remedy) in steps(findings) {
         stop.here(*done)?;
@@ -150,6 +142,15 @@ pub async fn mend(
         };
         announce(finding);
         say(&format!("on {name}: {}", remedy.says()));
+        let work = match Work::prepare(host, remedy).await {
+            Ok(work) => work,
+            Err(why) => {
+                say(&format!("error: {name}: {why:#}"));
+                done.failed += 1;
+                continue;
+            }
+        };
+        work.show(name, how.colour);
         if !how.yes && !output::can_ask() {
             refused += 1;
             continue;
@@ -157,8 +158,7 @@ pub async fn mend(
         if !ask(how, "Do this?", *done)? {
             continue;
         }
-        let seen = facts.hosts.iter().find(|seen| seen.target == name);
-        match work(host, seen.map(|seen| &seen.facts), remedy).await {
+        match work.carry_out(host).await {
             Ok(()) => {
                 say(&format!("{name}: done"));
                 done.made += 1;
@@ -178,26 +178,89 @@ pub async fn mend(
     }
 }
 
-async fn work(host: &Host, facts: Option<&host::Facts>, remedy: &Remedy) -> Result<()> {
-    if let Some(script) = remedy.script() {
-        let output = host.run(&script, PATIENCE).await?;
-        return match output.status {
-            0 => Ok(()),
-            status => bail!("{} (status {status})", String::from_utf8_lossy(&output.stderr).trim()),
+/// What is to be done on a host.
+enum Work<'a> {
+    Script(String),
+    /// As one of the commands that set hosts up plans it, from how the host is now.
+    Plan {
+        remedy: &'a Remedy,
+        subject: Subject,
+        facts: Box<host::Facts>,
+        now: i64,
+    },
+}
+
+impl<'a> Work<'a> {
+    async fn prepare(host: &Host, remedy: &'a Remedy) -> Result<Self> {
+        if let Some(script) = remedy.script() {
+            return Ok(Self::Script(script));
+        }
+        let subject = match remedy {
+            Remedy::Share { path, .. } => Subject {
+                exports_file: Some(EXPORTS.to_owned()),
+                directory: Some(path.clone()),
+                servers: Vec::new(),
+            },
+            _ => Subject::default(),
         };
+        Ok(Self::Plan {
+            remedy,
+            facts: Box::new(gather(host, &subject).await?),
+            subject,
+            now: Timestamp::now().as_second(),
+        })
     }
-    let Some(facts) = facts else {
-        bail!("it was not looked at");
-    };
-    let now = Timestamp::now().as_second();
-    let plan = |facts: &host::Facts| plan_client(facts, now);
-    let outcomes = apply(host, &Subject::default(), facts, plan, || false, |_| {}).await;
-    let failed = outcomes.iter().find_map(|outcome| match &outcome.done {
-        host::Done::Failed(why) | host::Done::NotDone(why) => Some(format!("{}: {why}", outcome.step)),
-        _ => None,
-    });
-    match failed {
-        None => Ok(()),
-        Some(why) => bail!("{why}"),
+
+    /// Shows what becomes of files.
+    fn show(&self, name: &str, colour: Colour) {
+        let Self::Plan { remedy, facts, now, .. } = self else {
+            return;
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        for file in planned(remedy, facts, *now).steps.iter().flat_map(|step| &step.files) {
+            let before = file.before.as_deref().map(text);
+            show_diff(
+                &format!("{name}:{}", file.path),
+                before.as_deref(),
+                Some(&text(&file.after)),
+                colour,
+            );
+        }
+    }
+
+    async fn carry_out(self, host: &Host) -> Result<()> {
+        let outcomes = match self {
+            Self::Script(script) => {
+                let output = host.run(&script, PATIENCE).await?;
+                return match output.status {
+                    0 => Ok(()),
+                    status => bail!("{} (status {status})", String::from_utf8_lossy(&output.stderr).trim()),
+                };
+            }
+            Self::Plan {
+                remedy,
+                subject,
+                facts,
+                now,
+            } => {
+                let plan = |facts: &host::Facts| planned(remedy, facts, now);
+                apply(host, &subject, &facts, plan, || false, |_| {}).await
+            }
+        };
+        let failed = outcomes.iter().find_map(|outcome| match &outcome.done {
+            host::Done::Failed(why) | host::Done::NotDone(why) => Some(format!("{}: {why}", outcome.step)),
+            _ => None,
+        });
+        match failed {
+            None => Ok(()),
+            Some(why) => bail!("{why}"),
+        }
+    }
+}
+
+fn planned(remedy: &Remedy, facts: &host::Facts, now: i64) -> host::Plan {
+    match remedy {
+        Remedy::Share { path, clients } => plan_share(facts, path, clients, now),
+        _ => plan_client(facts, now),
     }
 }

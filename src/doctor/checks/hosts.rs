@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Case;
-use crate::doctor::facts::HostSeen;
+use crate::doctor::facts::{HostSeen, Node};
 use crate::doctor::fix::{Change, Cure, Remedy};
 use crate::doctor::names::word;
 use crate::doctor::{Finding, Object};
@@ -137,9 +137,16 @@ fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     for (path, facts) in &host.exports {
         found.extend(directory(host, path, facts, about()));
         if let Some(listed) = &host.facts.listing {
-            found.extend(export(case, host, path, listed, about()).map(|finding| {
+            found.extend(export(case, host, path, listed, about()).map(|(finding, clients)| {
+                let change = clients.map(|clients| Change::OnHost {
+                    host: host.target.clone(),
+                    remedy: Remedy::Share {
+                        path: path.clone(),
+                        clients,
+                    },
+                });
                 finding.mended_by(
-                    setup(path),
+                    Cure::new(setup(path), change),
                     "exports it to the nodes of the cluster; others' lines stay",
                 )
             }));
@@ -188,7 +195,15 @@ fn directory(host: &HostSeen, path: &str, facts: &host::Facts, about: Object) ->
     }
 }
 
-fn export(case: &Case<'_>, host: &HostSeen, path: &str, listed: &str, about: Object) -> Option<Finding> {
+/// What is wrong with the export, and the addresses that have to be let in; none where a node has several, since which
+/// of them the server sees is not known.
+fn export(
+    case: &Case<'_>,
+    host: &HostSeen,
+    path: &str,
+    listed: &str,
+    about: Object,
+) -> Option<(Finding, Option<Vec<String>>)> {
     let above = |export: &str| {
         let root = export.trim_end_matches('/');
         path.strip_prefix(root)
@@ -208,7 +223,8 @@ fn export(case: &Case<'_>, host: &HostSeen, path: &str, listed: &str, about: Obj
         Finding::new("NFS402", about.clone(), cause).seen(format!("exportfs -s on {}", host.target), text)
     };
     if theirs.is_empty() {
-        return Some(finding(format!("{} does not export {path}", host.target)));
+        let cause = format!("{} does not export {path}", host.target);
+        return Some((finding(cause), addresses(&case.facts.nodes.iter().collect::<Vec<_>>())));
     }
     let wanted = Wanted {
         path: path.to_owned(),
@@ -219,17 +235,25 @@ fn export(case: &Case<'_>, host: &HostSeen, path: &str, listed: &str, about: Obj
         let address: Option<IpAddr> = address.parse().ok();
         address.and_then(|address| wanted.lets_in(address)) == Some(false)
     };
-    let out = case.facts.nodes.iter().filter_map(|node| {
-        // Which of several the server sees is not known: all must be shut out.
-        let all = !node.addresses.is_empty() && node.addresses.iter().filter(shut_out).count() == node.addresses.len();
-        all.then(|| format!("{} ({})", node.name, node.addresses.join(", ")))
+    // Which of several the server sees is not known: all must be shut out.
+    let all = |node: &&Node| {
+        !node.addresses.is_empty() && node.addresses.iter().filter(shut_out).count() == node.addresses.len()
+    };
+    let out: Vec<&Node> = case.facts.nodes.iter().filter(all).collect();
+    let named = out
+        .iter()
+        .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let cause = format!("{} exports {path}, and not to node {named}", host.target);
+    (!out.is_empty()).then(|| (finding(cause), addresses(&out)))
+}
+
+/// The nodes' addresses, if there are nodes and each has one.
+fn addresses(nodes: &[&Node]) -> Option<Vec<String>> {
+    let each = nodes.iter().map(|node| match &node.addresses[..] {
+        [address] => Some(address.clone()),
+        _ => None,
     });
-    let out: Vec<String> = out.collect();
-    (!out.is_empty()).then(|| {
-        finding(format!(
-            "{} exports {path}, and not to node {}",
-            host.target,
-            out.join(", ")
-        ))
-    })
+    let all: Option<Vec<String>> = each.collect();
+    all.filter(|all| !all.is_empty())
 }

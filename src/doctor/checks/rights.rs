@@ -126,8 +126,8 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         None => finding,
     };
     Some(finding.mended_by(
-        grant(one, &missing),
-        "grants what is missing to its service account, and nothing else",
+        grant(one, &needed),
+        "grants its service account what it needs, and nothing else",
     ))
 }
 
@@ -146,12 +146,14 @@ fn grouped(rights: &[&Right]) -> String {
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// Grants rights to a provisioner's service account.
-fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> Cure {
+/// Grants a provisioner's service account what it needs, all of it: the role's name is the workload's, and what was
+/// granted so before is not to be lost.
+fn grant(one: &Provisioner<'_>, needed: &[Right]) -> Cure {
+    let workload = &one.workload.name;
     let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
     let rules = |within: bool| -> Vec<Value> {
         let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for right in missing.iter().filter(|right| right.within.is_some() == within) {
+        for right in needed.iter().filter(|right| right.within.is_some() == within) {
             verbs
                 .entry((&right.group, &right.resource))
                 .or_default()
@@ -177,8 +179,8 @@ fn grant(one: &Provisioner<'_>, missing: &[&Right]) -> Cure {
             "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
         }));
     };
-    add("ClusterRole", format!("{namespace}-{account}-missing"), rules(false));
-    add("Role", format!("{account}-missing"), rules(true));
+    add("ClusterRole", format!("{namespace}-{workload}-needs"), rules(false));
+    add("Role", format!("{workload}-needs"), rules(true));
     apply(items)
 }
 

@@ -3,7 +3,7 @@
 use super::Case;
 use super::commands::set_image;
 use super::workloads::waiting;
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Facts, Pod};
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
@@ -110,7 +110,7 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
     let (command, note) = undo(&places);
     let first = need_self_link(case.facts);
     let note = match first.is_empty() {
-        true => note,
+        true => format!("{note}; nfsprov doctor --fix --ssh HOST does it, each server node being named"),
         false => format!(
             "first change the image of {} (it needs selfLink), then {note}",
             first.join(", ")
@@ -123,10 +123,12 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
         )
         .seen("/version", &case.facts.version)
         .all_seen(places);
-    Some(match command {
+    let finding = match command {
         Some(command) => finding.mended_by(command, note),
         None => finding.mended_by_hand(note),
-    })
+    };
+    // Not while something would stop working without selfLink.
+    Some(finding.mended_over_ssh(first.is_empty() && !case.facts.hosts.is_empty()))
 }
 
 /// Which of the two ways out there are on this version.
@@ -165,10 +167,17 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             ),
         );
     }
-    // Who writes events can refer to objects.
+    // Who writes events can refer to objects; what another image wrote before does not count.
+    let pods = one.pods(case.facts);
+    let runs = |pod: &&&Pod| pod.containers.iter().any(|container| container.image == *image);
+    let since = pods.iter().filter(runs).filter_map(|pod| pod.created).min();
     let speaks = |name: &str| {
         let mut events = case.facts.events.iter();
-        events.any(|event| event.reason == "Provisioning" && provisioners::wrote(event, name))
+        events.any(|event| {
+            event.reason == "Provisioning"
+                && provisioners::wrote(event, name)
+                && since.is_none_or(|since| event.last.is_some_and(|last| last >= since))
+        })
     };
     if case.facts.self_link == Some(true) || one.name.is_some_and(speaks) {
         return None;

@@ -16,6 +16,13 @@ pub enum Remedy {
         /// Its mode then.
         to: u32,
     },
+    /// A directory is exported to these clients too, in nfsprov's own lines.
+    Share {
+        /// The directory.
+        path: String,
+        /// The clients, by address.
+        clients: Vec<String>,
+    },
     /// rpc.statd and what it needs run, now and after a restart.
     Statd,
 }
@@ -26,6 +33,7 @@ impl Remedy {
         match self {
             Self::Client => "install what an NFS client needs".to_owned(),
             Self::Mode { path, from, to } => format!("chmod {path} from {from:04o} to {to:04o}"),
+            Self::Share { path, clients } => format!("export {path} to {} too", clients.join(", ")),
             Self::Statd => "start rpcbind and rpc-statd, now and at every start".to_owned(),
         }
     }
@@ -33,7 +41,7 @@ impl Remedy {
     /// The script that does it; none where a plan of its own does.
     pub fn script(&self) -> Option<String> {
         match self {
-            Self::Client => None,
+            Self::Client | Self::Share { .. } => None,
             Self::Mode { path, from, to } => {
                 let path = quote(path);
                 Some(format!(

@@ -257,7 +257,7 @@ fn stale(facts: &Facts, server: &Server, conf: &Step) -> Option<String> {
 }
 
 /// The clients' way through the firewall.
-fn firewall(facts: &Facts, server: &Server) -> Step {
+pub(super) fn firewall(facts: &Facts, server: &Server) -> Step {
     const NAME: &str = "firewall";
     let old = server.versions != Versions::Four;
     match &facts.firewall {

@@ -446,3 +446,42 @@ fn what_fails_is_taken_back() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap()));
     assert_eq!(left, set(["a", "f"]));
 }
+
+#[test]
+fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
+    let mut facts = served();
+    let line = "/nfsdata 10.0.0.5(ro,sync,no_subtree_check,root_squash)\n";
+    let ours = |line: &str| {
+        exports_file::with(b"# theirs\n", &wish().wanted).map(|text| {
+            let text = String::from_utf8(text).unwrap();
+            let old = text
+                .lines()
+                .find(|line| line.starts_with("/nfsdata"))
+                .unwrap()
+                .to_owned()
+                + "\n";
+            text.replace(&old, line)
+        })
+    };
+    facts.exports = Some(ours(line).unwrap().into_bytes());
+    facts.nfs_conf = Some(b"[nfsd]\nvers3=n\n".to_vec());
+    let plan = share(&facts, "/nfsdata", &["10.0.0.9".to_owned(), "10.0.0.5".to_owned()], NOW);
+    let names: Vec<&str> = plan.steps.iter().map(|step| step.name).collect();
+    assert_eq!(names, ["system", "exports", "firewall"]);
+    let after = String::from_utf8(step(&plan, "exports").files[0].after.clone()).unwrap();
+    let both = line.replace('\n', " 10.0.0.9(ro,sync,no_subtree_check,root_squash)\n");
+    assert_eq!(after, ours(&both).unwrap());
+
+    // Where nfsprov exports nothing yet, its line comes beside others'.
+    facts.exports = Some(b"/nfsdata 10.0.0.5(rw)\n".to_vec());
+    let plan = share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW);
+    let after = String::from_utf8(step(&plan, "exports").files[0].after.clone()).unwrap();
+    assert!(after.starts_with("/nfsdata 10.0.0.5(rw)\n# BEGIN"), "{after}");
+    assert!(
+        after.contains("\n/nfsdata 10.0.0.9(rw,sync,no_subtree_check,no_root_squash)\n"),
+        "{after}"
+    );
+    // A block that somebody has damaged is no guess.
+    facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
+    assert!(share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+}

@@ -147,6 +147,21 @@ fn what_a_server_shows() {
         "{}",
         shut.cause
     );
+    // That node is let in; of a node with two addresses it is not known by which it comes.
+    let share = |finding: Finding| finding.fix.map(|fix| fix.changes).unwrap_or_default();
+    let remedy = Remedy::Share {
+        path: "/nfsdata".to_owned(),
+        clients: vec!["10.0.9.2".to_owned()],
+    };
+    let host = "nfs".to_owned();
+    assert_eq!(share(shut), [Change::OnHost { host, remedy }]);
+    let two = node(
+        "node3",
+        json!({"status": {"addresses": [{"type": "InternalIP", "address": "10.0.9.3"}, {"type": "InternalIP", "address": "10.0.9.4"}]}}),
+    );
+    let unclear = seen(server(8, network, with_mode(0o777)), vec![two]).remove(0);
+    assert_eq!((unclear.code, share(unclear.clone())), ("NFS402", vec![]));
+    assert!(unclear.fix.is_some_and(|fix| fix.command.is_some()));
 }
 
 #[test]

@@ -324,6 +324,22 @@ fn rights_and_locks() {
 }
 
 #[test]
+fn what_is_granted_takes_nothing_back_that_was_granted_before() {
+    let review = |verb: &str| {
+        json!({"kind": "SubjectAccessReview", "metadata": {},
+               "spec": {"user": "system:serviceaccount:default:p", "resourceAttributes": {"group": "", "resource": "persistentvolumes", "verb": verb}},
+               "status": {"allowed": false}})
+    };
+    let command = |verb: &str| {
+        let denied = only(OLD, scene(all([good(), vec![review(verb)]])));
+        assert_eq!(denied.code, "NFS206");
+        denied.fix.unwrap().command.unwrap()
+    };
+    assert_eq!(command("create"), command("delete"));
+    assert!(command("create").contains("endpoints") && command("create").contains("default-p-needs"));
+}
+
+#[test]
 fn a_provisioner_that_fails_says_why() {
     let by = |text: &str, when: &str| {
         let failed = event("PersistentVolumeClaim", "a", "ProvisioningFailed", text);

@@ -67,6 +67,17 @@ fn self_link() {
                 scene(all([old(), vec![link(false), spoke.clone()]])),
                 &[],
             ),
+            (
+                "what spoke was the image before it",
+                scene(all([
+                    old(),
+                    vec![
+                        link(false),
+                        with(spoke.clone(), json!({"lastTimestamp": "2026-01-01T11:54:59Z"})),
+                    ],
+                ])),
+                &["NFS301 deployment default/p"],
+            ),
             ("an image that needs none", scene(all([good(), vec![link(false)]])), &[]),
             (
                 "the gate in the manifest",
@@ -108,6 +119,16 @@ fn self_link() {
     );
     let late = only(NEW, scene(all([old(), vec![link(false)]])));
     assert!(late.fix.unwrap().note.contains("can't send selfLink any more"));
+    // --fix takes the gate away on hosts that it was given, unless something still lives by it.
+    let automatic = |objects: Vec<Value>, hosts: usize| {
+        let mut facts = facts(OLD, objects);
+        facts.hosts = vec![crate::doctor::facts::HostSeen::default(); hosts];
+        let found = found(&facts).into_iter().find(|finding| finding.code == "NFS303");
+        found.unwrap().fix.unwrap().automatic
+    };
+    assert!(!automatic(vec![link(true), gate.clone()], 0));
+    assert!(automatic(vec![link(true), gate.clone()], 1));
+    assert!(!automatic(scene(all([old(), vec![link(true), gate.clone()]])), 1));
     let kubeadm = only(OLD, vec![link(true), gate]).fix.unwrap();
     assert!(
         kubeadm
