@@ -15,7 +15,7 @@ use nfsprov_lab::guest::Guest;
 use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
-use crate::doctor_faults::{ARTICLE, deployment, rights};
+use crate::doctor_provisioners::{ARTICLE, deployment, rights};
 use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 

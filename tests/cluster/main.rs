@@ -26,6 +26,7 @@ mod doctor_faults;
 mod doctor_fix;
 mod doctor_gate;
 mod doctor_hosts;
+mod doctor_provisioners;
 mod document;
 mod exports;
 mod failures;
@@ -129,6 +130,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_fix::TESTS,
         doctor_gate::TESTS,
         doctor_hosts::TESTS,
+        doctor_provisioners::TESTS,
         release::TESTS,
         setup::TESTS,
         volumes::TESTS,

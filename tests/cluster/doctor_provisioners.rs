@@ -1,0 +1,344 @@
+//! Faults of provisioners, made on real control planes as those of claims are in [`doctor_faults`](crate::doctor_faults).
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use kube::api::DeleteParams;
+use nfsprov_lab::Lane;
+use serde_json::{Value, json};
+
+use crate::doctor::By;
+use crate::doctor_faults::{BOTH, scene, server};
+use crate::kit::Scene;
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: doctor_mends_provisioners_that_nobody_runs,
+    Lab: doctor_mends_provisioners_that_do_not_run,
+    Lab: doctor_mends_images_that_need_self_link,
+    Lab: doctor_names_a_gate_that_blocks_the_upgrade,
+    Lab: doctor_mends_a_stale_lock,
+}
+
+/// A Deployment of a provisioner as upstream writes it, and all rights for its account.
+pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
+    let mut variables = vec![json!({"name": "PROVISIONER_NAME", "value": serves})];
+    if env {
+        variables.push(json!({"name": "NFS_SERVER", "value": server(scene)}));
+        variables.push(json!({"name": "NFS_PATH", "value": "/nfsdata"}));
+    }
+    let labels = json!({"app": "nfs-client-provisioner"});
+    let root = json!({"name": "nfs-client-root", "nfs": {"server": server(scene), "path": "/nfsdata"}});
+    let container = json!({"name": "nfs-client-provisioner", "image": image, "env": variables,
+                           "volumeMounts": [{"name": "nfs-client-root", "mountPath": "/persistentvolumes"}]});
+    vec![
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nfs-client-provisioner"}}),
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "nfs-client-provisioner"},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "strategy": {"type": "Recreate"}, "template": {
+                "metadata": {"labels": labels},
+                "spec": {"serviceAccountName": "nfs-client-provisioner", "terminationGracePeriodSeconds": 0,
+                         "containers": [container], "volumes": [root]},
+            }},
+        }),
+    ]
+}
+
+pub fn rights(scene: &Scene) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": scene.namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "nfs-client-provisioner", "namespace": scene.namespace}],
+    })
+}
+
+const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
+
+async fn doctor_mends_provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
+    for way in BOTH {
+        let plane = stage.cleared_control_plane().await?;
+        let scene = scene(&stage, &plane).await?;
+        let kubelet = scene.play_kubelet();
+        let parameters = json!({"server": server(&scene), "path": "/nfsdata"});
+        scene.class(json!({"parameters": parameters})).await?;
+        scene.claim_handed_over("a", json!({})).await?;
+        let wanted = format!("NFS201 StorageClass/{}", scene.class);
+        match way {
+            By::Command => {
+                let fix = scene.mended(&wanted).await?;
+                ensure!(fix.contains(" create provisioner "), "{fix}");
+            }
+            By::Fix => {
+                // The image does not run here, so that the claim waits on.
+                let said = crate::kit::said(&scene.fix(&wanted, "5s").await?);
+                ensure!(said.2 == 0 && said.1.contains("runs as it is written now"), "{said:?}");
+                scene.healthy("--fix").await?;
+            }
+        }
+        kubelet.abort();
+        // What runs instead of its image.
+        let _provisioner = scene.watch(&[]).await?;
+        scene.bound("a").await?;
+        stage.give_back(plane).await?;
+    }
+    Ok(())
+}
+
+/// A provisioner that does not serve.
+struct Fault {
+    code: &'static str,
+    image: &'static str,
+    replicas: u32,
+    /// The name it serves; empty for the scene's.
+    serves: &'static str,
+    /// Whether its export is in its environment.
+    env: bool,
+    /// Whether its account has its rights.
+    may: bool,
+    /// What its container waits for.
+    waits: (&'static str, &'static str),
+}
+
+const FAULT: Fault = Fault {
+    code: "",
+    image: CURRENT,
+    replicas: 1,
+    serves: "",
+    env: true,
+    may: true,
+    waits: ("", ""),
+};
+
+async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let rows = [
+        Fault {
+            code: "NFS202",
+            serves: "fuseim.pri/ifs",
+            ..FAULT
+        },
+        Fault {
+            code: "NFS203",
+            replicas: 0,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS203",
+            env: false,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS204",
+            image: "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
+            waits: ("ErrImagePull", "manifest unknown"),
+            ..FAULT
+        },
+        Fault {
+            code: "NFS205",
+            image: "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.0",
+            waits: (
+                "CrashLoopBackOff",
+                "exec /nfs-subdir-external-provisioner: exec format error",
+            ),
+            ..FAULT
+        },
+        Fault {
+            code: "NFS206",
+            may: false,
+            ..FAULT
+        },
+        Fault {
+            code: "NFS306",
+            image: "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2",
+            ..FAULT
+        },
+    ];
+    for fault in &rows {
+        for way in BOTH {
+            does_not_run(scene(&stage, &plane).await?, fault, way)
+                .await
+                .with_context(|| format!("{} by {way:?}", fault.code))?;
+        }
+    }
+    stage.give_back(plane).await
+}
+
+async fn does_not_run(mut scene: Scene, fault: &Fault, way: By) -> Result<()> {
+    let image = if fault.waits.0.is_empty() { "" } else { fault.image };
+    let kubelet = scene.play_kubelet_that_fails(image, fault.waits.0, fault.waits.1);
+    scene.class(json!({})).await?;
+    if fault.may {
+        scene.apply(&[rights(&scene)]).await?;
+    }
+    let serves = match fault.serves {
+        "" => scene.provisioner.clone(),
+        other => other.to_owned(),
+    };
+    let objects = deployment(&scene, fault.image, fault.replicas, &serves, fault.env);
+    scene.apply(&objects).await?;
+    let other_name = fault.code == "NFS202";
+    // By --fix it would be waited for, and no image runs here: but for a name that somebody can serve instead.
+    let claims = way == By::Command || other_name;
+    let mut stand_in = None;
+    if claims {
+        scene.claim_handed_over("a", json!({})).await?;
+        if other_name {
+            scene.provisioner = serves;
+            stand_in = Some(scene.watch(&[]).await?);
+        }
+    }
+    let object = match other_name {
+        true => format!("StorageClass/{}", scene.class),
+        false => "Deployment/nfs-client-provisioner".to_owned(),
+    };
+    scene.mended_by(way, &format!("{} {object}", fault.code)).await?;
+    if let Some(stand_in) = stand_in {
+        scene.bound("a").await?;
+        stand_in.stop().await?;
+    }
+    kubelet.abort();
+    // A name that another class has is not one that this class' author may have meant.
+    scene.classes().delete(&scene.class, &DeleteParams::default()).await?;
+    remove_provisioner(&scene).await
+}
+
+/// Provisioners are looked for in the whole cluster.
+async fn remove_provisioner(scene: &Scene) -> Result<()> {
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::namespaced(scene.client.clone(), &scene.namespace);
+    deployments
+        .delete("nfs-client-provisioner", &DeleteParams::default())
+        .await?;
+    Ok(())
+}
+
+pub const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
+
+async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let printed = scene(&stage, &plane).await?;
+    let kubelet = printed.play_kubelet();
+    printed.class(json!({})).await?;
+    printed.apply(&[rights(&printed)]).await?;
+    let article = |scene: &Scene| deployment(scene, ARTICLE, 1, &scene.provisioner, true);
+    printed.apply(&article(&printed)).await?;
+    printed.claim_handed_over("mypvc", json!({})).await?;
+    let wanted = "NFS301 Deployment/nfs-client-provisioner";
+    let finding = printed.diagnosed(wanted).await?;
+    ensure!(finding["confidence"] == "certain", "{finding}");
+    ensure!(finding["explains"][0]["name"] == "mypvc", "{finding}");
+    let note = finding["fix"]["note"].as_str().unwrap_or_default();
+    let gate = note.contains("--feature-gates=RemoveSelfLink=false");
+    ensure!(gate == (stage.lane()? == Lane::V1_20), "{note}");
+    printed.mended(wanted).await?;
+    kubelet.abort();
+    remove_provisioner(&printed).await?;
+
+    // By the doctor's own hand: its name is kept, and the rights that it lacks for its lock are given too.
+    let fixed = scene(&stage, &plane).await?;
+    let kubelet = fixed.play_kubelet();
+    fixed.class(json!({})).await?;
+    fixed.apply(&rights_but_locking(&fixed)).await?;
+    fixed.apply(&article(&fixed)).await?;
+    let told = fixed.fixed("NFS206 Deployment/nfs-client-provisioner").await?;
+    let shown = format!("image: \"{CURRENT}\"");
+    ensure!(
+        told.lines().any(|line| line.starts_with('+') && line.ends_with(&shown)),
+        "{told}"
+    );
+    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
+        kube::Api::namespaced(fixed.client.clone(), &fixed.namespace);
+    let mended = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
+    let container = &mended["spec"]["template"]["spec"]["containers"][0];
+    ensure!(container["image"] == CURRENT, "{container}");
+    let name = json!({"name": "PROVISIONER_NAME", "value": fixed.provisioner});
+    ensure!(container["env"][0] == name, "{container}");
+    kubelet.abort();
+    stage.give_back(plane).await
+}
+
+/// All that a provisioner needs but for its lock.
+fn rights_but_locking(scene: &Scene) -> Vec<Value> {
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    let name = &scene.namespace;
+    let mut binding = rights(scene);
+    binding["roleRef"]["name"] = json!(name);
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [
+            rule("", "persistentvolumeclaims", &["get", "list", "watch", "update"]),
+            rule("", "persistentvolumes", &["get", "list", "watch", "create", "delete"]),
+            rule("storage.k8s.io", "storageclasses", &["get", "list", "watch"]),
+            rule("", "events", &["create", "update", "patch"]),
+        ],
+    });
+    vec![role, binding]
+}
+
+async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    for way in BOTH {
+        let scene = scene(&stage, &plane).await?;
+        let kubelet = scene.play_kubelet();
+        scene.class(json!({})).await?;
+        scene.apply(&[rights(&scene)]).await?;
+        let record = json!({
+            "holderIdentity": "gone", "leaseDurationSeconds": 15, "renewTime": "2021-02-14T10:22:35Z",
+            "acquireTime": "2021-02-14T10:22:35Z", "leaderTransitions": 0,
+        });
+        let annotations = json!({"control-plane.alpha.kubernetes.io/leader": record.to_string()});
+        let lock = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {
+            "name": scene.provisioner.replace('/', "-"), "annotations": annotations}});
+        scene.apply(&[lock]).await?;
+        scene
+            .apply(&deployment(&scene, CURRENT, 1, &scene.provisioner, true))
+            .await?;
+        scene.claim_handed_over("a", json!({})).await?;
+        let wanted = "NFS210 Deployment/nfs-client-provisioner";
+        match way {
+            By::Command => _ = scene.mended(wanted).await?,
+            By::Fix => {
+                // No image runs here that would serve the claim then.
+                let said = crate::kit::said(&scene.fix(wanted, "1s").await?);
+                ensure!(said.2 == 0 && said.1.contains("deleted"), "{said:?}");
+                scene.healthy("--fix").await?;
+            }
+        }
+        kubelet.abort();
+        remove_provisioner(&scene).await?;
+    }
+    stage.give_back(plane).await
+}
+
+async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
+    if stage.lane()? != Lane::V1_20 {
+        // Later servers don't start with it; what shows is how a node's server was started last.
+        let plane = stage.cleared_control_plane().await?;
+        let scene = scene(&stage, &plane).await?;
+        let args = r#"["server","--kube-apiserver-arg","feature-gates=RemoveSelfLink=false"]"#;
+        let annotations = json!({"k3s.io/node-args": args});
+        let node =
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
+        scene.apply(&[node]).await?;
+        scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
+        return stage.give_back(plane).await;
+    }
+    let plane = stage
+        .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])
+        .await?;
+    let scene = scene(&stage, &plane).await?;
+    let kubelet = scene.play_kubelet();
+    scene.class(json!({})).await?;
+    scene.apply(&[rights(&scene)]).await?;
+    scene
+        .apply(&deployment(&scene, ARTICLE, 1, &scene.provisioner, true))
+        .await?;
+    scene.claim_handed_over("mypvc", json!({})).await?;
+    let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    ensure!(finding["severity"] == "warning", "{finding}");
+    // The gate is what has the old image work here.
+    let named = scene.doctor(&[]).await?.findings();
+    ensure!(!named.iter().any(|finding| finding.starts_with("NFS301")), "{named:?}");
+    kubelet.abort();
+    plane.stop().await
+}
