@@ -240,7 +240,7 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     fixed.class(json!({})).await?;
     fixed.apply(&rights_but_locking(&fixed)).await?;
     fixed.apply(&article(&fixed)).await?;
-    let told = fixed.fixed("NFS206 Deployment/nfs-client-provisioner").await?;
+    let told = fixed.fixed("NFS301 Deployment/nfs-client-provisioner").await?;
     let shown = format!("image: \"{CURRENT}\"");
     ensure!(
         told.lines().any(|line| line.starts_with('+') && line.ends_with(&shown)),

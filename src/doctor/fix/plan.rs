@@ -26,7 +26,8 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The findings that may be mended so in the cluster, in the report's order: causes first.
+/// The findings that may be mended so in the cluster, in the report's order: causes first, and before them rights, for
+/// what is waited for after another change may hang on them.
 pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
@@ -43,7 +44,9 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
             .iter()
             .any(|change| matches!(change, Change::OnHost { .. }))
     };
-    steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
+    let mut steps: Vec<Step<'_>> = steps.filter(|step| !step.changes.is_empty() && here(step)).collect();
+    steps.sort_by_key(|step| step.finding.code != "NFS206");
+    steps
 }
 
 /// The findings that the gate mends, each mended by starting its provisioner again: what it knew before holds no more.
@@ -158,6 +161,17 @@ mod tests {
             findings.iter().map(automatic).collect::<Vec<_>>(),
             [true, false, false, false]
         );
+    }
+
+    #[test]
+    fn rights_are_given_before_anything_is_waited_for() {
+        let deployment = Object::of("Deployment", "default", "p");
+        let cure = || Cure::new("x".to_owned(), [Change::Make(json!({}))]);
+        let findings =
+            ["NFS201", "NFS301", "NFS206"].map(|code| Finding::new(code, deployment.clone(), "").mended_by(cure(), ""));
+        let facts = facts();
+        let codes: Vec<&str> = plan(&findings, &facts).iter().map(|step| step.finding.code).collect();
+        assert_eq!(codes, ["NFS206", "NFS201", "NFS301"]);
     }
 
     #[test]
