@@ -76,6 +76,15 @@ impl Export {
         self.unlink(&place(volume)?).await
     }
 
+    /// Whether this is still written down.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn is_begun(&self, making: &Making) -> Result<bool, ExportError> {
+        let target = self.read_link(&place(&making.volume)?).await?;
+        Ok(target.as_deref() == Some(&making.target()))
+    }
+
     /// What was begun and has not ended.
     ///
     /// # Errors
@@ -166,7 +175,9 @@ mod tests {
         for directory in ["team/data", "team/data", "team/other"] {
             export.begin(&making(directory)).await.unwrap();
             assert_eq!(export.unfinished().await.unwrap(), [making(directory)]);
+            assert!(export.is_begun(&making(directory)).await.unwrap());
         }
+        assert!(!export.is_begun(&making("team/data")).await.unwrap());
         for _ in 0..2 {
             export.end(&making("team/other").volume).await.unwrap();
             assert_eq!(export.unfinished().await.unwrap(), []);

@@ -130,6 +130,30 @@ async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
     }
 }
 
+/// A volume may be dealt with, and its directory kept, between a sweep's first look and its last.
+#[tokio::test]
+async fn what_was_decided_during_a_sweep_stays_decided() {
+    let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+    let name = format!("d-c-pvc-{uid}");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join(&name)).unwrap();
+    std::fs::create_dir_all(directory.path().join(".nfsprov/making")).unwrap();
+    let link = directory.path().join(format!(".nfsprov/making/pvc-{uid}"));
+    std::os::unix::fs::symlink(format!("k/d/c/{name}"), &link).unwrap();
+    let (client, mut server) = mock();
+    let work = work(client, directory.path());
+    let sweeping = tokio::spawn(async move { work.sweep(&HashSet::from(["k".to_owned()])).await });
+    let (_, _, to) = next(&mut server).await;
+    answer(to, 404, &refusal(404, "NotFound"));
+    let (what, _, to) = next(&mut server).await;
+    assert_eq!(what, format!("GET pvc-{uid}"));
+    // What `dispose` does before it deletes the PV.
+    std::fs::remove_file(link).unwrap();
+    answer(to, 404, &refusal(404, "NotFound"));
+    sweeping.await.unwrap();
+    assert!(directory.path().join(name).exists());
+}
+
 /// Another cluster's provisioner may work on the same export: its claims are not known here, and so not gone.
 #[tokio::test]
 async fn what_another_cluster_has_begun_is_left_alone() {

@@ -64,6 +64,10 @@ impl Work {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let there = self.ask(&format!("read PV {volume}"), volumes.get_opt(volume)).await?;
         self.still_leading()?;
+        // A PV that went in the proper way had this taken out before: what became of its directory is decided.
+        if there.is_none() && !served.export.is_begun(making).await? {
+            return Ok(());
+        }
         if there.is_none() && !served.export.give_up(directory, uid).await? {
             // A pod has written there, so there was a PV, and somebody has taken it and left the directory.
             tracing::warn!(
