@@ -68,7 +68,10 @@ impl Export {
         Ok(())
     }
 
-    /// The PV `volume` is there, or its directory is gone. May be repeated.
+    /// The PV `volume` is there, or its directory is gone or stays. May be repeated.
+    ///
+    /// Whoever deals with a PV calls it, too: a kill right after the PV was made left it written down, and what stays
+    /// would be taken for half made.
     ///
     /// # Errors
     /// As [`Export::make`].

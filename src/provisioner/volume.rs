@@ -49,8 +49,8 @@ pub enum Disposal {
         /// What must be so besides, for the directory to be the volume's.
         proof: Proof,
     },
-    /// Let the PV go, and don't look at its directory.
-    LetGo,
+    /// Let the PV go, and its directory stays; with the export that it is on, if that is served.
+    LetGo(Option<Location>),
     /// It should be deleted, and can't; the sentence says why.
     Refuse(String),
 }
@@ -172,7 +172,12 @@ pub fn disposal(
         return Disposal::Leave;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
-        return if deleting { Disposal::LetGo } else { Disposal::Leave };
+        let place = spec.nfs.as_ref().and_then(|nfs| place(nfs, served).ok());
+        return if deleting {
+            Disposal::LetGo(place.map(|(location, _)| location))
+        } else {
+            Disposal::Leave
+        };
     }
     let name = volume.metadata.name.as_deref().unwrap_or_default();
     let Some(nfs) = &spec.nfs else {

@@ -136,7 +136,15 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             vec![deleted.clone(), phase("Available")],
             "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
-        (vec![deleted.clone(), policy("Retain")], "let go"),
+        (vec![deleted.clone(), policy("Retain")], "let go of 10.77.0.10:/nfsdata"),
+        (
+            vec![
+                deleted.clone(),
+                policy("Retain"),
+                ("/spec/nfs/server", json!("elsewhere")),
+            ],
+            "let go",
+        ),
         (
             vec![
                 deleted,
@@ -184,7 +192,8 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         ];
         let found = match disposal(&volume(&change), &served, None, OURS) {
             Disposal::Leave => "leave".to_owned(),
-            Disposal::LetGo => "let go".to_owned(),
+            Disposal::LetGo(Some(location)) => format!("let go of {location}"),
+            Disposal::LetGo(None) => "let go".to_owned(),
             Disposal::Refuse(_) => "refuse".to_owned(),
             Disposal::Directory {
                 directory,

@@ -84,6 +84,17 @@ async fn a_volume_that_is_there_already_is_done() {
     }
 }
 
+/// An export with the directory of a claim, by uid, that is still written down as being made; and the link that says so.
+fn half_made(uid: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let export = tempfile::tempdir().unwrap();
+    let making = export.path().join(".nfsprov/making");
+    let (name, link) = (format!("d-c-pvc-{uid}"), making.join(format!("pvc-{uid}")));
+    std::fs::create_dir_all(export.path().join(&name)).unwrap();
+    std::fs::create_dir_all(making).unwrap();
+    std::os::unix::fs::symlink(format!("k/d/c/{name}"), &link).unwrap();
+    (export, link)
+}
+
 /// A try that ended early left a directory. Whether it goes is decided by the claim first, and then by the PV.
 #[tokio::test]
 async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
@@ -108,11 +119,7 @@ async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
             true,
         ),
     ] {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(directory.path().join(&name)).unwrap();
-        std::fs::create_dir_all(directory.path().join(".nfsprov/making")).unwrap();
-        let link = directory.path().join(format!(".nfsprov/making/pvc-{uid}"));
-        std::os::unix::fs::symlink(format!("k/d/c/{name}"), &link).unwrap();
+        let (directory, link) = half_made(uid);
         let (client, mut server) = mock();
         let work = work(client, directory.path());
         let sweeping = tokio::spawn(async move { work.sweep(&HashSet::from(["k".to_owned()])).await });
@@ -135,11 +142,7 @@ async fn what_was_left_half_made_goes_when_nobody_waits_for_it() {
 async fn what_was_decided_during_a_sweep_stays_decided() {
     let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
     let name = format!("d-c-pvc-{uid}");
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(directory.path().join(&name)).unwrap();
-    std::fs::create_dir_all(directory.path().join(".nfsprov/making")).unwrap();
-    let link = directory.path().join(format!(".nfsprov/making/pvc-{uid}"));
-    std::os::unix::fs::symlink(format!("k/d/c/{name}"), &link).unwrap();
+    let (directory, link) = half_made(uid);
     let (client, mut server) = mock();
     let work = work(client, directory.path());
     let sweeping = tokio::spawn(async move { work.sweep(&HashSet::from(["k".to_owned()])).await });
@@ -152,6 +155,41 @@ async fn what_was_decided_during_a_sweep_stays_decided() {
     answer(to, 404, &refusal(404, "NotFound"));
     sweeping.await.unwrap();
     assert!(directory.path().join(name).exists());
+}
+
+/// Whatever becomes of a PV, its directory is not taken for half made afterwards, though a kill right after the PV was
+/// made left it written down.
+#[tokio::test]
+async fn a_directory_that_stays_is_not_half_made() {
+    let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+    for (policy, record) in [("Retain", "delete"), ("Delete", "retain")] {
+        let (directory, link) = half_made(uid);
+        let stored = json!({
+            "metadata": {
+                "name": format!("pvc-{uid}"), "uid": "v", "finalizers": [FINALIZER],
+                "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {"pv.kubernetes.io/provisioned-by": "nfsprov/nfs", "nfsprov/on-delete": record},
+            },
+            "spec": {"nfs": {"server": "server", "path": format!("/export/d-c-pvc-{uid}")},
+                     "persistentVolumeReclaimPolicy": policy},
+            "status": {"phase": "Released"},
+        });
+        let (client, mut server) = mock();
+        let work = work(client, directory.path());
+        let seen = serde_json::from_value(stored.clone()).unwrap();
+        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
+        for expected in ["GET", "GET", "PATCH"] {
+            let (what, _, to) = next(&mut server).await;
+            assert_eq!(what, format!("{expected} pvc-{uid}"));
+            // Before the PV can be gone.
+            if expected == "PATCH" {
+                assert!(link.symlink_metadata().is_err(), "{policy}");
+            }
+            answer(to, 200, &stored);
+        }
+        disposing.await.unwrap().unwrap();
+        assert!(directory.path().join(format!("d-c-pvc-{uid}")).exists(), "{policy}");
+    }
 }
 
 /// Another cluster's provisioner may work on the same export: its claims are not known here, and so not gone.

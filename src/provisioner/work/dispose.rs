@@ -34,7 +34,7 @@ impl Work {
             |volume: &PersistentVolume| volume::disposal(volume, self.exports.locations(), class, &self.settings.name);
         // Which export's turn this takes; one that needs none is quick.
         let served = match disposal(seen) {
-            Disposal::Directory { location, .. } => self.exports.at(&location),
+            Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) => self.exports.at(&location),
             _ => None,
         };
         let _turn = match served {
@@ -65,7 +65,12 @@ impl Work {
                     _ => "its directory would stay".to_owned(),
                 }));
             }
-            Disposal::LetGo => "its directory stays".to_owned(),
+            Disposal::LetGo(_) => {
+                if let Some(served) = served {
+                    served.export.end(&name).await?;
+                }
+                "its directory stays".to_owned()
+            }
             Disposal::Directory {
                 directory,
                 location,
@@ -159,7 +164,6 @@ impl Work {
         if matches!(end.proof, Proof::Marker(_)) {
             export.disown(directory).await?;
         }
-        // A kill right after the PV was made left it written down; what stays would be taken for half made.
         export.end(volume).await?;
         Ok(Ok(fate))
     }
