@@ -125,6 +125,28 @@ pub fn unit_decides(text: &str) -> bool {
     unit::has_arguments(text)
 }
 
+/// Whether a unit, or what adds to it, says how it is started.
+pub fn unit_starts(text: &str) -> bool {
+    unit::starts(text)
+}
+
+/// The arguments for the API server in a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    /// Whether they add to those of the files before it.
+    pub adds: bool,
+    /// Whether there are gates among them.
+    pub gates: bool,
+}
+
+/// The arguments for the API server in a configuration file, if it has any.
+///
+/// # Errors
+/// As [`edited`].
+pub fn config_arguments(text: &str) -> Result<Option<Arguments>, GateError> {
+    list::config_arguments(text)
+}
+
 /// A part of a text, and what is to stand there.
 type Edit = (std::ops::Range<usize>, String);
 

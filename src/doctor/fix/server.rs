@@ -53,7 +53,7 @@ impl Node {
     /// When one is not what was shown any more, or can't be written; those before it are written then.
     pub async fn write(&self, edits: &[FileEdit]) -> Result<()> {
         for edit in edits {
-            let path = edit.place.path;
+            let path = &edit.place.path;
             let output = self.host.run(&script::write(edit), PATIENCE).await?;
             match output.status {
                 0 => {}

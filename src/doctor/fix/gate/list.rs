@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{ARGUMENT, Edit, FLAG, GATE, GateError, Line, Wish, gates, lines, newline};
+use super::{ARGUMENT, Arguments, Edit, FLAG, GATE, GateError, Line, Wish, gates, lines, newline};
 
 /// A string in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,10 +77,8 @@ pub fn manifest(text: &str, wish: Wish) -> Result<Vec<Edit>, GateError> {
 /// Edits `kube-apiserver-arg` of a configuration file.
 pub fn config(text: &str, wish: Wish) -> Result<Vec<Edit>, GateError> {
     let lines = lines(text);
-    let ours = |line: &Line<'_>| key(line.content, ARGUMENT) == Some(0);
     let item = format!("{FLAG}={GATE}");
-    let flag: Flag = |item| gate_flag(item.strip_prefix("--").unwrap_or(item));
-    let Some(number) = lines.iter().position(ours) else {
+    let Some((number, column)) = arguments(&lines)? else {
         return Ok(match wish {
             Wish::Unset => Vec::new(),
             Wish::Set => {
@@ -97,8 +95,8 @@ pub fn config(text: &str, wish: Wish) -> Result<Vec<Edit>, GateError> {
             }
         });
     };
-    let list = read(text, &lines, number, ARGUMENT.len() + 1)?;
-    let edits = edits(text, &lines, &list, wish, flag, &item)?;
+    let list = read(text, &lines, number, column)?;
+    let edits = edits(text, &lines, &list, wish, CONFIG, &item)?;
     // A list that has lost its last string goes with its key.
     let gone = |edit: &&Edit| edit.1.is_empty();
     if wish == Wish::Unset && list.items.len() == 1 && edits.iter().any(|edit| gone(&edit)) {
@@ -112,6 +110,38 @@ pub fn config(text: &str, wish: Wish) -> Result<Vec<Edit>, GateError> {
     }
     Ok(edits)
 }
+
+/// What `config.yaml` has for the API server.
+pub fn config_arguments(text: &str) -> Result<Option<Arguments>, GateError> {
+    let lines = lines(text);
+    let Some((number, column)) = arguments(&lines)? else {
+        return Ok(None);
+    };
+    let list = read(text, &lines, number, column)?;
+    Ok(Some(Arguments {
+        adds: column > ARGUMENT.len() + 1,
+        gates: list.items.iter().any(|item| CONFIG(&item.value).is_some()),
+    }))
+}
+
+/// The line of the arguments for the API server, and where their value begins. The key may end in a plus: they add to
+/// those of other files then.
+fn arguments(lines: &[Line<'_>]) -> Result<Option<(usize, usize)>, GateError> {
+    let adding = format!("{ARGUMENT}+");
+    let column = |name: &str, line: &Line<'_>| (key(line.content, name) == Some(0)).then_some(name.len() + 1);
+    let each = lines
+        .iter()
+        .enumerate()
+        .filter_map(|(number, line)| Some((number, column(ARGUMENT, line).or_else(|| column(&adding, line))?)));
+    match each.collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => Err(GateError::new(format!("it has {ARGUMENT} more than once"))),
+    }
+}
+
+/// The flag in `config.yaml`, with or without its dashes.
+const CONFIG: Flag = |item| gate_flag(item.strip_prefix("--").unwrap_or(item));
 
 /// Whether an item is the flag, and its gates.
 type Flag = fn(&str) -> Option<Option<&str>>;

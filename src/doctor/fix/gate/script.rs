@@ -1,6 +1,8 @@
 //! What a server node is asked and told over SSH (PURE): shell scripts, and what they answer.
 
-use super::{Kind, Wish, edited, undone, unit_decides};
+use std::borrow::Cow;
+
+use super::{Arguments, Kind, Wish, config_arguments, edited, undone, unit_decides, unit_starts};
 use crate::host::quote;
 
 /// How an API server was installed.
@@ -15,51 +17,84 @@ pub enum Installed {
 }
 
 /// A file that may hold the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Whose it is.
     pub installed: Installed,
     /// What it is.
     pub kind: Kind,
     /// Where it is.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// Where a copy of it is kept: not in a directory whose every file kubelet runs.
-    pub kept: &'static str,
+    pub kept: Cow<'static, str>,
     /// Where the new one is written; kubelet passes over names that begin with a dot.
-    pub new: &'static str,
+    pub new: Cow<'static, str>,
 }
 
-/// All of them; a host's first one says how its server was installed.
+/// Those of a name that is always the same; a host's first one says how its server was installed.
 pub const PLACES: [Place; 4] = [
     Place {
         installed: Installed::Kubeadm,
         kind: Kind::Manifest,
-        path: "/etc/kubernetes/manifests/kube-apiserver.yaml",
-        kept: "/etc/kubernetes/kube-apiserver.yaml.before-nfsprov",
-        new: "/etc/kubernetes/manifests/.kube-apiserver.yaml.nfsprov",
+        path: Cow::Borrowed("/etc/kubernetes/manifests/kube-apiserver.yaml"),
+        kept: Cow::Borrowed("/etc/kubernetes/kube-apiserver.yaml.before-nfsprov"),
+        new: Cow::Borrowed("/etc/kubernetes/manifests/.kube-apiserver.yaml.nfsprov"),
     },
     Place {
         installed: Installed::K3s,
         kind: Kind::Unit,
-        path: "/etc/systemd/system/k3s.service",
-        kept: "/etc/systemd/system/k3s.service.before-nfsprov",
-        new: "/etc/systemd/system/.k3s.service.nfsprov",
+        path: Cow::Borrowed("/etc/systemd/system/k3s.service"),
+        kept: Cow::Borrowed("/etc/systemd/system/k3s.service.before-nfsprov"),
+        new: Cow::Borrowed("/etc/systemd/system/.k3s.service.nfsprov"),
     },
     Place {
         installed: Installed::K3s,
         kind: Kind::Config,
-        path: "/etc/rancher/k3s/config.yaml",
-        kept: "/etc/rancher/k3s/config.yaml.before-nfsprov",
-        new: "/etc/rancher/k3s/.config.yaml.nfsprov",
+        path: Cow::Borrowed("/etc/rancher/k3s/config.yaml"),
+        kept: Cow::Borrowed("/etc/rancher/k3s/config.yaml.before-nfsprov"),
+        new: Cow::Borrowed("/etc/rancher/k3s/.config.yaml.nfsprov"),
     },
     Place {
         installed: Installed::Rke2,
         kind: Kind::Config,
-        path: "/etc/rancher/rke2/config.yaml",
-        kept: "/etc/rancher/rke2/config.yaml.before-nfsprov",
-        new: "/etc/rancher/rke2/.config.yaml.nfsprov",
+        path: Cow::Borrowed("/etc/rancher/rke2/config.yaml"),
+        kept: Cow::Borrowed("/etc/rancher/rke2/config.yaml.before-nfsprov"),
+        new: Cow::Borrowed("/etc/rancher/rke2/.config.yaml.nfsprov"),
     },
 ];
+
+/// Directories whose files add to one of these, in the order of their names.
+const DROP_INS: [(Installed, Kind, &str); 4] = [
+    (Installed::K3s, Kind::Unit, "/etc/systemd/system/k3s.service.d/"),
+    (Installed::K3s, Kind::Config, "/etc/rancher/k3s/config.yaml.d/"),
+    (
+        Installed::Rke2,
+        Kind::Unit,
+        "/etc/systemd/system/rke2-server.service.d/",
+    ),
+    (Installed::Rke2, Kind::Config, "/etc/rancher/rke2/config.yaml.d/"),
+];
+
+/// A file of a directory that adds to another file, if it is one that is read.
+fn drop_in(path: &str) -> Option<Place> {
+    let (installed, kind, directory) = DROP_INS
+        .into_iter()
+        .find(|(_, _, directory)| path.starts_with(directory))?;
+    let name = &path[directory.len()..];
+    let end = name.rsplit_once('.')?.1;
+    let counts = match kind {
+        Kind::Unit => end == "conf",
+        _ => end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"),
+    };
+    // Copies and new files have other ends, so that nobody reads them.
+    counts.then(|| Place {
+        installed,
+        kind,
+        path: path.to_owned().into(),
+        kept: format!("{path}.before-nfsprov").into(),
+        new: format!("{directory}.{name}.nfsprov").into(),
+    })
+}
 
 /// A file of a host, and the copy that was kept of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +145,7 @@ impl FileEdit {
     #[must_use]
     pub fn back(&self) -> Self {
         Self {
-            place: self.place,
+            place: self.place.clone(),
             before: self.after.clone(),
             after: self.before.clone(),
             keep: false,
@@ -120,7 +155,8 @@ impl FileEdit {
 
 /// Asks for all files at once: of each its path, its size, and itself.
 pub fn look() -> String {
-    let paths: Vec<&str> = PLACES.iter().flat_map(|place| [place.path, place.kept]).collect();
+    let mut paths: Vec<Cow<'static, str>> = PLACES.into_iter().flat_map(|place| [place.path, place.kept]).collect();
+    paths.extend(DROP_INS.map(|(_, _, directory)| format!("{directory}*").into()));
     format!(
         "for path in {}; do\n  if [ -f \"$path\" ]; then\n    printf '%s %s\\n' \"$path\" \"$(wc -c <\"$path\")\"\n    \
          cat \"$path\"\n    echo\n  fi\ndone\n\
@@ -139,7 +175,7 @@ pub fn found(mut answer: &[u8]) -> Result<Server, String> {
     while let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
         let line = String::from_utf8_lossy(&answer[..end]).into_owned();
         answer = &answer[end + 1..];
-        match line.split_once(' ') {
+        match line.rsplit_once(' ') {
             Some(("unit", unit)) => units.push(unit.to_owned()),
             Some((path, size)) => {
                 let size: usize = size.trim().parse().map_err(|_| format!("it answers {line:?}"))?;
@@ -157,11 +193,11 @@ pub fn found(mut answer: &[u8]) -> Result<Server, String> {
             .map(|(_, text)| text.clone())
     };
     let has = |unit: &str| units.iter().any(|found| found == unit);
-    let installed = if text(PLACES[0].path).is_some() {
+    let installed = if text(&PLACES[0].path).is_some() {
         Installed::Kubeadm
     } else if has("rke2-server") {
         Installed::Rke2
-    } else if has("k3s") || text(PLACES[1].path).is_some() {
+    } else if has("k3s") || text(&PLACES[1].path).is_some() {
         Installed::K3s
     } else {
         return Err(format!(
@@ -169,11 +205,14 @@ pub fn found(mut answer: &[u8]) -> Result<Server, String> {
             PLACES[0].path
         ));
     };
-    let theirs = PLACES.into_iter().filter(|place| place.installed == installed);
+    let mut added: Vec<Place> = read.iter().filter_map(|(path, _)| drop_in(path)).collect();
+    added.sort_by(|one, other| one.path.cmp(&other.path));
+    let all = PLACES.into_iter().chain(added);
+    let theirs = all.filter(|place| place.installed == installed);
     let files = theirs.map(|place| File {
+        text: text(&place.path),
+        copy: text(&place.kept),
         place,
-        text: text(place.path),
-        copy: text(place.kept),
     });
     Ok(Server {
         installed,
@@ -181,20 +220,59 @@ pub fn found(mut answer: &[u8]) -> Result<Server, String> {
     })
 }
 
+/// The file in which the gate counts, if it is set there.
+fn counting(files: &[File]) -> Result<Option<&Place>, String> {
+    let of = |kind: Kind| {
+        let all = files.iter().filter(move |file| file.place.kind == kind);
+        all.map(|file| (&file.place, file.text.as_deref().unwrap_or_default()))
+    };
+    // The last unit that says how it is started does.
+    let unit = of(Kind::Unit).rfind(|(_, text)| unit_starts(text));
+    // Arguments of the command line take the place of all that configuration files have.
+    if let Some((place, _)) = unit.filter(|(_, text)| unit_decides(text)) {
+        return Ok(Some(place));
+    }
+    let mut adding: Vec<(&Place, Arguments)> = Vec::new();
+    for (place, text) in of(Kind::Config) {
+        let arguments = config_arguments(text).map_err(|why| format!("{} is left as it is: {why}", place.path))?;
+        let Some(arguments) = arguments else { continue };
+        // A file's key takes the place of those before it, unless it ends in a plus.
+        if !arguments.adds {
+            adding.clear();
+        }
+        adding.push((place, arguments));
+    }
+    // Of several lists of gates the last is taken.
+    let flag = adding.iter().rev().find(|(_, arguments)| arguments.gates);
+    let last = flag.or(adding.last()).map(|(place, _)| *place);
+    Ok(last.or_else(|| {
+        files
+            .iter()
+            .map(|file| &file.place)
+            .find(|place| place.kind != Kind::Unit)
+    }))
+}
+
 /// What becomes of a host's files; empty if all is as it is wished.
 ///
 /// # Errors
 /// Which file is not understood, and why.
 pub fn plan(server: &Server, order: Order) -> Result<Vec<FileEdit>, String> {
-    let unit = |file: &&File| file.place.kind == Kind::Unit;
-    let decides = |file: &File| file.text.as_deref().is_some_and(unit_decides);
-    let by_unit = server.files.iter().find(unit).is_some_and(decides);
+    let set = match order {
+        Order::Set => counting(&server.files)?,
+        Order::Unset | Order::Undo => None,
+    };
     let mut edits = Vec::new();
     for file in &server.files {
-        // Arguments of the command line take the place of all that a configuration file has.
-        let counts = order != Order::Set || (file.place.kind == Kind::Unit) == by_unit;
-        let there = file.text.is_some() || (file.place.kind == Kind::Config && order == Order::Set);
-        if !counts || !there {
+        let counts = match order {
+            Order::Set => set == Some(&file.place),
+            // A unit that only adds to another has no command line.
+            Order::Unset | Order::Undo => match (&file.text, file.place.kind) {
+                (Some(text), Kind::Unit) => unit_starts(text),
+                (text, _) => text.is_some(),
+            },
+        };
+        if !counts {
             continue;
         }
         let now = file.text.as_deref().unwrap_or_default();
@@ -206,7 +284,7 @@ pub fn plan(server: &Server, order: Order) -> Result<Vec<FileEdit>, String> {
         let new = new.map_err(|why| format!("{} is left as it is: {why}", file.place.path))?;
         if new != now {
             edits.push(FileEdit {
-                place: file.place,
+                place: file.place.clone(),
                 before: file.text.clone(),
                 // A file that had nothing else was not there before.
                 after: Some(new).filter(|new| !new.is_empty()),
@@ -221,7 +299,10 @@ pub fn plan(server: &Server, order: Order) -> Result<Vec<FileEdit>, String> {
 ///
 /// It ends with status 9 if the file has changed.
 pub fn write(edit: &FileEdit) -> String {
-    let Place { path, kept, new, .. } = edit.place;
+    let place = &edit.place;
+    let directory = place.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let (path, kept, new) = (quote(&place.path), quote(&place.kept), quote(&place.new));
+    let kept_new = quote(&format!("{}.new", place.kept));
     let same = match &edit.before {
         Some(before) => format!(
             "[ \"$(cat {path}; echo x)\" = \"$(printf %s {}; echo x)\" ] || exit 9",
@@ -229,12 +310,12 @@ pub fn write(edit: &FileEdit) -> String {
         ),
         None => format!("[ ! -e {path} ] || exit 9"),
     };
-    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    let directory = quote(directory);
     let flush = |what: &str| format!("sync {what} 2>/dev/null || sync");
     let mut script = vec!["set -eu".to_owned(), "umask 077".to_owned(), same];
     if edit.keep {
-        script.push(format!("cp -p {path} {kept}.new"));
-        script.push(format!("mv -f {kept}.new {kept}"));
+        script.push(format!("cp -p {path} {kept_new}"));
+        script.push(format!("mv -f {kept_new} {kept}"));
     }
     match &edit.after {
         Some(after) => {
@@ -243,12 +324,12 @@ pub fn write(edit: &FileEdit) -> String {
                 None => script.push(format!("mkdir -p {directory}")),
             }
             script.push(format!("printf %s {} >{new}", quote(after)));
-            script.push(flush(new));
+            script.push(flush(&new));
             script.push(format!("mv -f {new} {path}"));
         }
         None => script.push(format!("rm -f {path}")),
     }
-    script.push(flush(directory));
+    script.push(flush(&directory));
     script.join("\n")
 }
 

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::{ARGUMENT, Edit, FLAG, GATE, GateError, Line, Wish, gates, lines};
 
+/// What a command line begins with.
+const KEY: &str = "ExecStart=";
+
 /// A word of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Word {
@@ -19,6 +22,13 @@ type Argument = (usize, usize, String);
 pub fn has_arguments(text: &str) -> bool {
     let words = words(text, &lines(text));
     words.is_ok_and(|words| !arguments(&words).is_empty())
+}
+
+/// Whether it says how the unit is started.
+pub fn starts(text: &str) -> bool {
+    let empty = |line: &Line<'_>| line.content[KEY.len()..].trim().is_empty();
+    let mut lines = lines(text).into_iter();
+    lines.any(|line| line.content.starts_with(KEY) && !empty(&line))
 }
 
 /// Edits the arguments for the API server.
@@ -72,11 +82,16 @@ fn arguments(words: &[Word]) -> Vec<Argument> {
 
 /// The words of ExecStart.
 fn words(text: &str, lines: &[Line<'_>]) -> Result<Vec<Word>, GateError> {
-    const KEY: &str = "ExecStart=";
     let starts: Vec<usize> = (0..lines.len())
         .filter(|number| lines[*number].content.starts_with(KEY))
         .collect();
-    let [start] = starts[..] else {
+    // An empty one takes back those before it.
+    let empty = |number: &usize| lines[*number].content[KEY.len()..].trim().is_empty();
+    let counting = match starts.iter().rposition(empty) {
+        Some(last) if last + 1 < starts.len() => &starts[last + 1..],
+        _ => &starts[..],
+    };
+    let [start] = *counting else {
         return Err(GateError::new(format!("it has {} lines with {KEY}", starts.len())));
     };
     let mut words = Vec::new();
