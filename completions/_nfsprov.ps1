@@ -522,7 +522,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'From which severity on the exit status is 1')
             [CompletionResult]::new('--dump', '--dump', [CompletionResultType]::ParameterName, 'Write what the checks read to this directory, and check nothing')
             [CompletionResult]::new('--from-dump', '--from-dump', [CompletionResultType]::ParameterName, 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'With --fix, how long the effect of a change is waited for [default: 60s; of an API server 3m]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]')
             [CompletionResult]::new('--ssh', '--ssh', [CompletionResultType]::ParameterName, 'Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
             [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')

@@ -459,7 +459,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 warning\t'Errors and warnings'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for [default: 60s; of an API server 3m]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r

@@ -45,7 +45,7 @@ pub struct Doctor {
     /// With --fix or --undo, ask nothing
     #[arg(short, long)]
     pub yes: bool,
-    /// With --fix, how long the effect of a change is waited for [default: 60s; of an API server 3m]
+    /// With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster

@@ -18,8 +18,9 @@ use crate::doctor::fix::plan::{Effect, Step};
 use crate::exit::UsageError;
 use crate::output::{self, Colour};
 
-/// How long an effect is waited for, unless told otherwise.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an effect is waited for, unless told otherwise: the kubelet of 1.20 takes a minute to let go of a pod whose
+/// image was never there, and a Deployment that recreates waits for that.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How fixes are gone about.
 #[derive(Clone, Copy, Debug)]

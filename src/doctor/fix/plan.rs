@@ -46,6 +46,12 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     };
     let mut steps: Vec<Step<'_>> = steps.filter(|step| !step.changes.is_empty() && here(step)).collect();
     steps.sort_by_key(|step| step.finding.code != "NFS206");
+    // What several steps are good for is to be seen after the last of them.
+    for place in 0..steps.len() {
+        let (before, after) = steps.split_at_mut(place + 1);
+        let later = |effect: &Effect| after.iter().any(|step| step.effects.contains(effect));
+        before[place].effects.retain(|effect| !later(effect));
+    }
     steps
 }
 
@@ -172,6 +178,29 @@ mod tests {
         let facts = facts();
         let codes: Vec<&str> = plan(&findings, &facts).iter().map(|step| step.finding.code).collect();
         assert_eq!(codes, ["NFS206", "NFS201", "NFS301"]);
+    }
+
+    #[test]
+    fn what_several_steps_are_good_for_is_waited_for_once() {
+        let deployment = Object::of("Deployment", "default", "p");
+        let patch = Change::Patch {
+            object: deployment.clone(),
+            change: json!({}),
+        };
+        let finding = |code, change: &Change| {
+            Finding::new(code, deployment.clone(), "")
+                .mended_by(Cure::new("x".to_owned(), [change.clone()]), "")
+                .explaining([pvc("now")])
+        };
+        let findings = [finding("NFS301", &patch), finding("NFS206", &Change::Make(json!({})))];
+        let facts = facts();
+        let steps = plan(&findings, &facts);
+        let effects: Vec<_> = steps
+            .into_iter()
+            .map(|step| (step.finding.code, step.effects))
+            .collect();
+        let all = vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))];
+        assert_eq!(effects, [("NFS206", vec![]), ("NFS301", all)]);
     }
 
     #[test]
