@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
@@ -36,13 +36,7 @@ async fn stuck(stage: Arc<Stage>) -> Result<()> {
         command
     };
     let finding = scene.diagnosed_by(later, "NFS412 Pod/app").await?;
-    let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
-    let mut words = fix.split_whitespace();
-    ensure!(words.next() == Some("kubectl"), "the fix is {fix}");
-    let mut kubectl = Command::new(nfsprov_lab::run::kubectl(Default::default())?.join("kubectl"));
-    kubectl.args(words).env("KUBECONFIG", stage.plane.kubeconfig());
-    let output = kubectl.output().await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    scene.mended(&finding).await?;
     let gone = |pod: Option<&Pod>| pod.is_none();
     scene.until("app", "gone", gone).await?;
     scene.healthy().await

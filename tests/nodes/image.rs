@@ -1,4 +1,5 @@
-//! The image fix: a provisioner whose image needs selfLink, and then nfsprov itself in its place, in a pod.
+//! The image fix: a provisioner whose image needs selfLink, told by the image's name or by its log, and then nfsprov
+//! itself in its place, in a pod.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::{NFSPROV, PATIENCE, Stage, title};
+use crate::stage::{NFSPROV, PATIENCE, Scene, Stage, title};
 
 pub const TESTS: &[Test] = &[("an_image_that_needs_selflink", |stage| Box::pin(image(stage)))];
 
@@ -23,12 +24,26 @@ const OURS: &str = "localhost/nfsprov:test";
 /// What the fix sets. It can't be pulled here, so nfsprov stands in under that name, too.
 const NEW: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
+/// The same as [`OLD`] by a name that does not say so, as in a registry of one's own.
+const COPY: &str = "localhost/storage/provisioner:1";
+/// It can't be pulled either, so a double says the same in its log as the real one, and nothing else.
+const SAYS: &str = r#"
+echo 'E0214 05:12:11.123456       1 controller.go:1004] provision "image/www-web-3" class "managed-nfs-storage": unexpected error getting claim reference: selfLink was empty, can'"'"'t make reference'
+exec busybox sleep 30000
+"#;
+
 async fn image(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("image").await?;
     let directory = tempfile::tempdir()?;
-    let archive = container::of_program(OURS, NFSPROV.as_ref(), directory.path())?;
+    let (ours, copy) = (directory.path().join("ours"), directory.path().join("copy"));
+    let ours = container::of_program(OURS, NFSPROV.as_ref(), &ours)?;
+    // The Deployment runs it by this name.
+    let script = directory.path().join("nfsprov");
+    std::fs::write(&script, [container::SHELL, SAYS].concat())?;
+    let copy = container::of_script(COPY, &script, &copy)?;
     for node in [&stage.node, &stage.bare] {
-        node.import(&archive).await?;
+        node.import(&ours).await?;
+        node.import(&copy).await?;
         node.ssh(&format!("ctr --namespace k8s.io images tag {OURS} {NEW}"))
             .await?;
     }
@@ -47,17 +62,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     scene.done(&provisioner).await?;
     let names = ["www-web-0", "www-web-1", "www-web-2"];
     for name in names {
-        let claim = [
-            "create",
-            "pvc",
-            name,
-            "--class",
-            "managed-nfs-storage",
-            "--size",
-            "1Gi",
-            "--apply",
-        ];
-        scene.done(&claim).await?;
+        claim(&scene, name).await?;
     }
     // That it can't be pulled, and would need other rights, is true here as well.
     let findings = scene.findings(Command::new(NFSPROV)).await?;
@@ -69,32 +74,70 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     ensure!(fix.ends_with(NEW), "the fix is {fix}");
     scene.done(&["doctor", "--fix", "--yes"]).await?;
 
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), &scene.namespace);
-    let volumes: Api<PersistentVolume> = Api::all(scene.client.clone());
     for name in names {
-        let bound = |claim: Option<&PersistentVolumeClaim>| {
-            let status = claim.and_then(|claim| claim.status.as_ref());
-            status.and_then(|status| status.phase.as_deref()) == Some("Bound")
-        };
-        let claim = timeout(PATIENCE, await_condition(claims.clone(), name, bound))
-            .await
-            .with_context(|| format!("claim {name} is not Bound"))??;
-        let volume = claim
-            .and_then(|claim| claim.spec?.volume_name)
-            .context("no volumeName")?;
-        let annotations = volumes.get(&volume).await?.metadata.annotations.unwrap_or_default();
-        let by = annotations.get("pv.kubernetes.io/provisioned-by").cloned();
-        ensure!(
-            by.as_deref() == Some("nfsprov/nfs"),
-            "{volume} was provisioned by {by:?}"
-        );
+        bound(&scene, name).await?;
     }
-    let directories = stage.nfs.ssh("ls /nfsdata").await?;
-    for name in names {
-        ensure!(
-            directories.contains(&format!("image-{name}-pvc-")),
-            "the export holds {directories}"
-        );
-    }
+    scene.healthy().await?;
+
+    scene
+        .kubectl(&[
+            "--namespace=image",
+            "set",
+            "image",
+            "deployment/nfsprov",
+            &format!("*={COPY}"),
+        ])
+        .await?;
+    claim(&scene, "www-web-3").await?;
+    let finding = scene.diagnosed("NFS302 Deployment/nfsprov").await?;
+    ensure!(
+        finding["evidence"].to_string().contains("selfLink was empty"),
+        "{finding}"
+    );
+    scene.mended(&finding).await?;
+    bound(&scene, "www-web-3").await?;
     scene.healthy().await
+}
+
+/// Makes a claim of the provisioner's class.
+async fn claim(scene: &Scene, name: &str) -> Result<()> {
+    let claim = [
+        "create",
+        "pvc",
+        name,
+        "--class",
+        "managed-nfs-storage",
+        "--size",
+        "1Gi",
+        "--apply",
+    ];
+    scene.done(&claim).await.map(drop)
+}
+
+/// Waits until a claim is Bound by nfsprov, in a directory of its own on the export.
+async fn bound(scene: &Scene, name: &str) -> Result<()> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let is_bound = |claim: Option<&PersistentVolumeClaim>| {
+        let status = claim.and_then(|claim| claim.status.as_ref());
+        status.and_then(|status| status.phase.as_deref()) == Some("Bound")
+    };
+    let claim = timeout(PATIENCE, await_condition(claims, name, is_bound))
+        .await
+        .with_context(|| format!("claim {name} is not Bound"))??;
+    let volume = claim
+        .and_then(|claim| claim.spec?.volume_name)
+        .context("no volumeName")?;
+    let volumes: Api<PersistentVolume> = Api::all(scene.client.clone());
+    let annotations = volumes.get(&volume).await?.metadata.annotations.unwrap_or_default();
+    let by = annotations.get("pv.kubernetes.io/provisioned-by").cloned();
+    ensure!(
+        by.as_deref() == Some("nfsprov/nfs"),
+        "{volume} was provisioned by {by:?}"
+    );
+    let directories = scene.stage.nfs.ssh("ls /nfsdata").await?;
+    ensure!(
+        directories.contains(&format!("image-{name}-pvc-")),
+        "the export holds {directories}"
+    );
+    Ok(())
 }

@@ -191,6 +191,28 @@ impl Scene {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Runs a finding's fix as it is printed, which is a command of kubectl.
+    pub async fn mended(&self, finding: &Value) -> Result<()> {
+        let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
+        let mut words = fix.split_whitespace();
+        ensure!(words.next() == Some("kubectl"), "the fix is {fix}");
+        let words: Vec<_> = words.collect();
+        self.kubectl(&words).await
+    }
+
+    /// Runs kubectl, and it must end well.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<()> {
+        let mut command = Command::new(nfsprov_lab::run::kubectl(Default::default())?.join("kubectl"));
+        let output = command
+            .args(args)
+            .env("KUBECONFIG", self.stage.plane.kubeconfig())
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "kubectl {}: {said}", args.join(" "));
+        Ok(())
+    }
+
     /// The doctor's errors and warnings, in its order.
     pub async fn findings(&self, by: Command) -> Result<Vec<Value>> {
         let output = self.nfsprov_by(by, &["doctor", "-o", "json"]).await?;

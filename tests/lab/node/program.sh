@@ -1,4 +1,5 @@
-# Makes image.tar in the current directory of a program and its libraries: NAME PROGRAM; pack.sh is there already.
+# Makes image.tar in the current directory of a program and its libraries: NAME PROGRAM [SCRIPT]; pack.sh is there
+# already. If there is a script, it is what the image runs, and the program is its shell.
 rm -rf root
 mkdir -p root/usr/local/bin
 # The image is copied to nodes, and debug information is nine tenths of a program that is being worked on.
@@ -7,4 +8,6 @@ strip -o "root/usr/local/bin/${2##*/}" "$2"
 ldd "$2" | sed -nE 's#^.*[[:space:]](/[^ ]+) \(0x[0-9a-f]+\)$#\1#p' | while read -r library; do
     install -D -m 755 "$library" "root$library"
 done
-sh pack.sh "$1" root image.tar "${2##*/}"
+run=${3-$2}
+[ "$run" = "$2" ] || install -m 755 "$run" "root/usr/local/bin/${run##*/}"
+sh pack.sh "$1" root image.tar "${run##*/}"

@@ -152,8 +152,8 @@ fn build(lane: Lane) -> Result<()> {
     image::build().map(drop)
 }
 
-/// Builds the default lane, the guests, the nodes and the double of a host with rpm packages, then the other lanes, as far as this machine can: what is merely not to be
-/// had here is said and left out.
+/// Builds the default lane, the guests, the nodes and the double of a host with rpm packages, then the other lanes, as
+/// far as this machine can: what is merely not to be had here is said and left out.
 fn build_all() -> Result<()> {
     image::node::build()?;
     image::rpm_double::build()?;
