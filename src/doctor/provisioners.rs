@@ -117,6 +117,11 @@ impl Provisioner<'_> {
         server.zip(path)
     }
 
+    /// Whether it is to have no pods.
+    pub fn stopped(&self) -> bool {
+        self.workload.replicas == 0 && self.workload.kind != "DaemonSet"
+    }
+
     /// Its pods.
     pub fn pods<'a>(&self, facts: &'a Facts) -> Vec<&'a Pod> {
         facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()

@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use nfsprov_lab::ControlPlane;
 use serde_json::{Value, json};
 
-use crate::doctor::By;
+use crate::doctor::{By, Diagnosis};
 use crate::kit::{Directories, Scene};
+use crate::leader::FAKETIME;
 use crate::stage::Stage;
 
 pub const BOTH: [By; 2] = [By::Command, By::Fix];
@@ -26,6 +28,7 @@ crate::tests! {
     Lab: doctor_mends_a_volume_whose_class_is_gone,
     Lab: doctor_mends_a_volume_whose_deleter_is_gone,
     Lab: doctor_mends_a_lost_volume,
+    Lab: doctor_misses_the_controller_manager,
 }
 
 /// A scene whose class is its own.
@@ -94,6 +97,20 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
             .await?;
         scene.bound("mypvc").await?;
     }
+    // A PV on its way out, which something holds.
+    let scene = scene(&stage, &plane).await?;
+    let name = format!("held-{}", scene.namespace);
+    let mut held = volume(&scene, &name, json!({}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    scene.apply(&[held]).await?;
+    scene.volumes().delete(&name, &DeleteParams::default()).await?;
+    scene.claim("mypvc", json!({})).await?;
+    let finding = scene.diagnosed("NFS111 PersistentVolumeClaim/mypvc").await?;
+    let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
+    let (_, stderr, code) = crate::kit::said(&scene.shell(fix).await?);
+    ensure!(code == 0, "{fix}\n{stderr}");
+    scene.bound("mypvc").await?;
+    scene.mended(&format!("NFS505 PersistentVolume/{name}")).await?;
     stage.give_back(plane).await
 }
 
@@ -384,4 +401,38 @@ async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
     let again = scene.bound("a").await?;
     ensure!(again.spec.and_then(|spec| spec.nfs) == lost.spec.and_then(|spec| spec.nfs));
     stage.give_back(plane).await
+}
+
+/// The lab's does without a Lease, so that its silence is what shows.
+async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.another_control_plane().await?;
+    let scene = scene(&stage, &plane).await?;
+    scene.apply(&[volume(&scene, "fits", json!({}))]).await?;
+    let available = |volume: Option<&PersistentVolume>| {
+        let status = volume.and_then(|volume| volume.status.as_ref());
+        status.and_then(|status| status.phase.as_deref()) == Some("Available")
+    };
+    let seen = kube::runtime::wait::await_condition(scene.volumes(), "fits", available);
+    tokio::time::timeout(crate::kit::PATIENCE, seen).await??;
+    plane.hang_controller_manager()?;
+    scene.claim("mypvc", json!({})).await?;
+    // The doctor gives it ten minutes; it gets a clock that is ahead.
+    let later = format!(
+        "LD_PRELOAD={FAKETIME} FAKETIME=+11m nfsprov -n {} doctor -o json",
+        scene.namespace
+    );
+    let (stdout, stderr, code) = crate::kit::said(&scene.shell(&later).await?);
+    ensure!(code == 1, "{stderr}");
+    let report = Diagnosis {
+        report: serde_json::from_str(&stdout)?,
+        code,
+    };
+    ensure!(
+        report.findings() == ["NFS004 Cluster/kube-controller-manager"],
+        "{stdout}"
+    );
+    plane.resume_controller_manager()?;
+    scene.bound("mypvc").await?;
+    scene.healthy("its return").await?;
+    plane.stop().await
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::doctor::By;
 use crate::doctor_faults::{BOTH, scene, server};
+use crate::faults_nfs::{export, on_export};
 use crate::kit::Scene;
 use crate::stage::Stage;
 
@@ -18,6 +19,10 @@ crate::tests! {
     Lab: doctor_mends_images_that_need_self_link,
     Lab: doctor_names_a_gate_that_blocks_the_upgrade,
     Lab: doctor_mends_a_stale_lock,
+    Lab: doctor_names_what_refuses_a_provisioners_pod,
+    Lab: doctor_mends_two_provisioners_of_one_name,
+    Lab: doctor_passes_on_what_a_provisioner_says,
+    Lab: doctor_misses_the_csi_driver,
 }
 
 /// A Deployment of a provisioner as upstream writes it, and all rights for its account.
@@ -340,5 +345,122 @@ async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Resul
     let named = scene.doctor(&[]).await?.findings();
     ensure!(!named.iter().any(|finding| finding.starts_with("NFS301")), "{named:?}");
     kubelet.abort();
+    plane.stop().await
+}
+
+async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let quota = (
+        "printf '%s' '{\"apiVersion\": \"v1\", \"kind\": \"ResourceQuota\", \"metadata\": {\"name\": \"none\"}, \"spec\": {\"hard\": {\"pods\": \"0\"}}}' | kubectl -n NAMESPACE apply -f -",
+        "kubectl -n NAMESPACE delete quota none",
+    );
+    let security = (
+        "kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=restricted",
+        "kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce-",
+    );
+    let mut rules = vec![quota];
+    // The namespace's label means something from 1.25 on.
+    if stage.lane()? != Lane::V1_20 {
+        rules.push(security);
+    }
+    for (rule, gone) in rules {
+        let scene = scene(&stage, &plane).await?;
+        let kubelet = scene.play_kubelet();
+        scene.class(json!({})).await?;
+        scene.apply(&[rights(&scene)]).await?;
+        let here = |line: &str| line.replace("NAMESPACE", &scene.namespace);
+        administer(&scene, &here(rule)).await?;
+        scene
+            .apply(&deployment(&scene, CURRENT, 1, &scene.provisioner, true))
+            .await?;
+        scene.claim_handed_over("a", json!({})).await?;
+        let finding = scene.diagnosed("NFS207 Deployment/nfs-client-provisioner").await?;
+        ensure!(finding["explains"][0]["name"] == "a", "{finding}");
+        administer(&scene, &here(gone)).await?;
+        scene.healthy(gone).await?;
+        kubelet.abort();
+        remove_provisioner(&scene).await?;
+    }
+    stage.give_back(plane).await
+}
+
+/// Runs a command line that must end well.
+async fn administer(scene: &Scene, line: &str) -> Result<()> {
+    let (_, stderr, code) = crate::kit::said(&scene.shell(line).await?);
+    ensure!(code == 0, "{line}\n{stderr}");
+    Ok(())
+}
+
+async fn doctor_mends_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = scene(&stage, &plane).await?;
+    let kubelet = scene.play_kubelet();
+    scene.class(json!({})).await?;
+    scene.apply(&[rights(&scene)]).await?;
+    let one = deployment(&scene, CURRENT, 1, &scene.provisioner, true);
+    let mut other = one[1].clone();
+    let labels = json!({"app": "once-more"});
+    other["metadata"]["name"] = json!("once-more");
+    other["spec"]["selector"]["matchLabels"] = labels.clone();
+    other["spec"]["template"]["metadata"]["labels"] = labels;
+    scene.apply(&one).await?;
+    scene.apply(&[other]).await?;
+    let fix = scene.mended("NFS212 Deployment/once-more").await?;
+    ensure!(fix.contains(" scale deployment/once-more "), "{fix}");
+    kubelet.abort();
+    stage.give_back(plane).await
+}
+
+async fn doctor_passes_on_what_a_provisioner_says(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let scene = on_export(scene(&stage, &plane).await?, "true", "ro,no_root_squash").await?;
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    let finding = scene.diagnosed("NFS209 PersistentVolumeClaim/a").await?;
+    ensure!(
+        finding["evidence"].to_string().contains("read-only file system"),
+        "{finding}"
+    );
+    export(&scene, "rw,no_root_squash").await?;
+    scene.bound("a").await?;
+    scene.healthy("it is writable").await?;
+    stage.give_back(plane).await
+}
+
+async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
+    const DRIVER: &str = "nfs.csi.k8s.io";
+    let plane = stage.another_control_plane().await?;
+    let mut scene = scene(&stage, &plane).await?;
+    scene.provisioner = DRIVER.to_owned();
+    scene.class(json!({})).await?;
+    scene.claim_handed_over("a", json!({})).await?;
+    scene.diagnosed(&format!("NFS211 StorageClass/{}", scene.class)).await?;
+    let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER},
+                        "spec": {"attachRequired": false}});
+    scene.apply(&[driver]).await?;
+    scene.healthy("the driver is there").await?;
+
+    // A node that its DaemonSet does not reach.
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "made"},
+        "spec": {"storageClassName": scene.class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                 "csi": {"driver": DRIVER, "volumeHandle": "made"}},
+    });
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"},
+        "spec": {"nodeName": "lonely", "containers": [{"name": "app", "image": "busybox"}],
+                 "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "a"}}]},
+    });
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "lonely"}});
+    scene.service_account().await?;
+    scene.apply(&[volume, node, pod]).await?;
+    scene.bound("a").await?;
+    scene.diagnosed("NFS211 Node/lonely").await?;
+    let drivers = json!([{"name": DRIVER, "nodeID": "lonely", "topologyKeys": []}]);
+    let there = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSINode", "metadata": {"name": "lonely"},
+                       "spec": {"drivers": drivers}});
+    scene.apply(&[there]).await?;
+    scene.healthy("the driver is on the node").await?;
     plane.stop().await
 }

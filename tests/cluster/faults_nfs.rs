@@ -35,18 +35,17 @@ crate::tests! {
     Once: without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works,
 }
 
-/// A scene on an export of its own on the shared server: a new directory, prepared there by a shell command.
-async fn on_export(stage: &Arc<Stage>, prepare: &str, options: &str) -> Result<Scene> {
-    let mut scene = stage.scene().await?;
+/// Gives a scene an export of its own on the shared server: a new directory, prepared there by a shell command.
+pub async fn on_export(mut scene: Scene, prepare: &str, options: &str) -> Result<Scene> {
     scene.path = format!("/srv/{}", scene.namespace);
     let make = format!("mkdir -p {0} && cd {0} && {prepare}", scene.path);
-    stage.nfs()?.ssh(&make).await?;
+    scene.stage.nfs()?.ssh(&make).await?;
     export(&scene, options).await?;
     Ok(scene)
 }
 
 /// Exports the scene's directory, or exports it otherwise.
-async fn export(scene: &Scene, options: &str) -> Result<()> {
+pub async fn export(scene: &Scene, options: &str) -> Result<()> {
     let command = format!("exportfs -o {options},sync,no_subtree_check '*:{}'", scene.path);
     scene.stage.nfs()?.ssh(&command).await?;
     Ok(())
@@ -70,7 +69,7 @@ async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = R
 async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) -> Result<()> {
     let full = "mount -t tmpfs -o nr_inodes=30,mode=777 full . && cd $PWD && n=0 && \
                 while touch full-$n 2>/dev/null; do n=$((n+1)); done";
-    let scene = on_export(&stage, full, "rw,no_root_squash,fsid=30").await?;
+    let scene = on_export(stage.scene().await?, full, "rw,no_root_squash,fsid=30").await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let room = async { scene.on_server("rm full-*").await.map(drop) };
@@ -78,7 +77,7 @@ async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) 
 }
 
 async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<Stage>) -> Result<()> {
-    let scene = on_export(&stage, "true", "ro,no_root_squash").await?;
+    let scene = on_export(stage.scene().await?, "true", "ro,no_root_squash").await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let writable = export(&scene, "rw,no_root_squash");
@@ -86,7 +85,7 @@ async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<St
 }
 
 async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>) -> Result<()> {
-    let scene = on_export(&stage, "chmod 755 .", "rw,root_squash").await?;
+    let scene = on_export(stage.scene().await?, "chmod 755 .", "rw,root_squash").await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let opened = async { scene.on_server("chmod 777 .").await.map(drop) };
@@ -94,7 +93,7 @@ async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>)
 }
 
 async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> Result<()> {
-    let scene = on_export(&stage, "chmod 777 .", "rw,root_squash").await?;
+    let scene = on_export(stage.scene().await?, "chmod 777 .", "rw,root_squash").await?;
     scene
         .class(json!({"parameters": {"dirUid": "1000", "dirMode": "0750"}}))
         .await?;
@@ -110,7 +109,7 @@ async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> 
 
 /// The handle of its root, which the provisioner has, is stale from then on.
 async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
-    let scene = on_export(&stage, "true", "rw,no_root_squash").await?;
+    let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash").await?;
     scene.class(json!({})).await?;
     let provisioner = scene.watch(&[]).await?;
     scene.claim("before", json!({})).await?;
@@ -241,7 +240,7 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
 }
 
 async fn without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works(stage: Arc<Stage>) -> Result<()> {
-    let scene = on_export(&stage, "true", "rw,no_root_squash,secure").await?;
+    let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash,secure").await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
     // What that user may read: the tool and a way to the cluster.

@@ -7,6 +7,7 @@ mod ends;
 mod image;
 mod mounts;
 mod stage;
+mod waits;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut failed = false;
     // One after the other: a mount of a server that is gone holds a node's kubelet up, and the doctor of any namespace
     // looks at all provisioners.
-    for tests in [mounts::TESTS, ends::TESTS, image::TESTS] {
+    for tests in [mounts::TESTS, waits::TESTS, ends::TESTS, waits::ALONE, image::TESTS] {
         let trials = tests.iter().map(|&(name, test): &Test| {
             let here = stage.clone();
             let trial = Trial::test(name, move || match &here {

@@ -123,12 +123,17 @@ impl Scene {
         self.done(&claim).await.map(drop)
     }
 
-    /// A pod that has the claim `data` at /mydata, on this node.
+    /// A pod that has the claim `data` at /mydata, put on this node without being scheduled.
     pub async fn pod(&self, name: &str, node: &Guest) -> Result<()> {
-        let pod = json!({
+        self.pod_where(name, json!({"nodeName": node.name()})).await
+    }
+
+    /// The same where this part of its spec says.
+    pub async fn pod_where(&self, name: &str, place: Value) -> Result<()> {
+        let mut pod = json!({
             "metadata": {"name": name},
             "spec": {
-                "nodeName": node.name(), "terminationGracePeriodSeconds": 1,
+                "terminationGracePeriodSeconds": 1,
                 "containers": [{
                     "name": name, "image": BUSYBOX, "args": ["/bin/sh", "-c", "sleep 30000"],
                     "volumeMounts": [{"name": "mydata", "mountPath": "/mydata"}],
@@ -136,6 +141,9 @@ impl Scene {
                 "volumes": [{"name": "mydata", "persistentVolumeClaim": {"claimName": "data"}}],
             },
         });
+        for (key, value) in place.as_object().into_iter().flatten() {
+            pod["spec"][key] = value.clone();
+        }
         self.pods()
             .create(&Default::default(), &serde_json::from_value(pod)?)
             .await?;

@@ -19,7 +19,13 @@ const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let all = provisioners::all(case.facts);
-    all.iter().filter_map(|one| judge(case, one)).collect()
+    let judged = all.iter().filter_map(|one| {
+        // Another one serves its name.
+        let replaced =
+            one.name.is_some() && one.stopped() && all.iter().any(|other| other.name == one.name && !other.stopped());
+        judge(case, one).filter(|_| !replaced)
+    });
+    judged.collect()
 }
 
 /// The claims that wait for a provisioner.
@@ -98,7 +104,7 @@ fn unserved_name(case: &Case<'_>) -> String {
 
 fn stopped(one: &Provisioner<'_>) -> Option<Finding> {
     let object = one.workload.object();
-    (one.workload.replicas == 0 && one.workload.kind != "DaemonSet").then(|| {
+    one.stopped().then(|| {
         Finding::new("NFS203", object.clone(), "the provisioner is scaled to no replicas")
             .seen(format!("spec.replicas of {}", object.title()), "0")
             .mended_by(start(one.workload), "")
@@ -243,7 +249,8 @@ fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
                 && named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         });
         let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
-        theirs && event.reason == "FailedCreate" && code == Some("NFS207")
+        // A quota for pods refuses as well.
+        theirs && event.reason == "FailedCreate" && matches!(code, Some("NFS207" | "NFS121"))
     })?;
     Some(
         Finding::new(

@@ -49,6 +49,15 @@ fn somebody_serves_or_nobody() {
         handed_over("a", "managed", NAME),
         json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:55Z"}}),
     );
+    let stopped_q = || {
+        let mut objects = provisioner("q", GOOD, NAME);
+        objects.truncate(1);
+        objects[0] = with(
+            objects[0].clone(),
+            json!({"spec": {"replicas": 0}, "status": {"readyReplicas": 0}}),
+        );
+        objects
+    };
     for version in [OLD, NEW] {
         hold(
             version,
@@ -114,6 +123,8 @@ fn somebody_serves_or_nobody() {
                     scene(all([good(), provisioner("q", GOOD, NAME)])),
                     &["NFS212 deployment default/q"],
                 ),
+                ("the other of two is stopped", scene(all([good(), stopped_q()])), &[]),
+                ("the one of two is stopped", scene(all([stopped_q(), good()])), &[]),
             ],
         );
     }
@@ -157,10 +168,10 @@ fn a_provisioner_that_does_not_run() {
         );
         objects
     };
-    let refused = || {
+    let refused = |why: &str| {
         let mut objects = broken(good(), json!({}));
         objects.truncate(1);
-        let text = r#"Error creating: pods "p-5-x" is forbidden: violates PodSecurity "restricted:latest""#;
+        let text = &format!(r#"Error creating: pods "p-5-x" is forbidden: {why}"#);
         objects.push(event("ReplicaSet", "p-5", "FailedCreate", text));
         objects
     };
@@ -214,7 +225,18 @@ fn a_provisioner_that_does_not_run() {
                     )),
                     &["NFS205 deployment default/p"],
                 ),
-                ("refused", scene(refused()), &["NFS207 deployment default/p"]),
+                (
+                    "refused by PodSecurity",
+                    scene(refused(r#"violates PodSecurity "restricted:latest""#)),
+                    &["NFS207 deployment default/p"],
+                ),
+                (
+                    "refused by a quota",
+                    scene(refused(
+                        "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0",
+                    )),
+                    &["NFS207 deployment default/p"],
+                ),
                 (
                     "not mounted",
                     scene(unmounted()),
