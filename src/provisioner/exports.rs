@@ -2,8 +2,13 @@
 //!
 //! Turns are counted for each export by itself: claims on a server that hangs use up its turns and
 //! nobody else's. Volumes that go have turns of their own, so that a mass deletion holds up no claim.
+//!
+//! One volume is in one hand at a time: what makes it has looked whether its claim still waits, and what deals with it
+//! afterwards, or clears it away, must not come between that and the making.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use crate::export::{Export, Location};
 
@@ -15,7 +20,11 @@ pub struct Served {
     pub export: Export,
     claims: Semaphore,
     volumes: Semaphore,
+    hands: Vec<Mutex<()>>,
 }
+
+/// How many hands there are for an export's volumes; of those that share one, one waits for the other.
+const HANDS: usize = 1024;
 
 /// All that are served. The first is for classes that name none.
 pub struct Exports {
@@ -33,6 +42,14 @@ impl Served {
     pub async fn turn_for_volume(&self) -> Option<SemaphorePermit<'_>> {
         self.volumes.acquire().await.ok()
     }
+
+    /// Waits until nobody else works on the volume of this name, in a turn that was waited for before.
+    pub async fn in_hand(&self, volume: &str) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        volume.hash(&mut hasher);
+        let place = hasher.finish() % self.hands.len() as u64;
+        self.hands[place as usize].lock().await
+    }
 }
 
 impl Exports {
@@ -46,6 +63,7 @@ impl Exports {
                 export,
                 claims: turns(),
                 volumes: turns(),
+                hands: std::iter::repeat_with(Mutex::default).take(HANDS).collect(),
             })
             .collect();
         let locations = served.iter().map(|served| served.location.clone()).collect();

@@ -192,6 +192,40 @@ async fn a_directory_that_stays_is_not_half_made() {
     }
 }
 
+/// What makes a volume has looked whether its claim waits: nobody deals with the volume between that and the making, or
+/// what is made afterwards would be taken for half made.
+#[tokio::test]
+async fn a_volume_is_in_one_hand_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let (client, mut server) = mock();
+    let work = std::sync::Arc::new(work(client, directory.path()));
+    let stored = json!({
+        "metadata": {
+            "name": "pvc-u", "uid": "v", "finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z",
+            "annotations": {"pv.kubernetes.io/provisioned-by": "nfsprov/nfs"},
+        },
+        "spec": {"nfs": {"server": "server", "path": "/export/d-c-pvc-u"}, "persistentVolumeReclaimPolicy": "Retain"},
+        "status": {"phase": "Released"},
+    });
+    let (first, seen) = (work.clone(), serde_json::from_value(stored.clone()).unwrap());
+    let disposing = tokio::spawn(async move { first.dispose(&seen, None).await });
+    let (what, _, mut to) = next(&mut server).await;
+    assert_eq!(what, "GET pvc-u");
+    let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class(json!({})))).await });
+    for expected in ["GET pvc-u", "PATCH pvc-u"] {
+        answer(to, 200, &stored);
+        let (what, _, next) = next(&mut server).await;
+        assert_eq!(what, expected);
+        to = next;
+    }
+    answer(to, 200, &stored);
+    disposing.await.unwrap().unwrap();
+    let (what, _, to) = next(&mut server).await;
+    assert_eq!(what, "GET c");
+    answer(to, 404, &refusal(404, "NotFound"));
+    assert_eq!(provisioning.await.unwrap().unwrap(), Outcome::Left);
+}
+
 /// Another cluster's provisioner may work on the same export: its claims are not known here, and so not gone.
 #[tokio::test]
 async fn what_another_cluster_has_begun_is_left_alone() {

@@ -161,7 +161,11 @@ pub(super) fn login(
             }
             match ask(session, hop, &access.ask) {
                 Some(Tried::In) => return Ok(Step::In),
-                Some(Tried::Ended) => return Err(failed(sentence(attempts, &methods))),
+                Some(Tried::Ended) => {
+                    note(&mut attempts.tried, method);
+                    note(&mut attempts.notes, "the connection ended before it answered");
+                    return Err(failed(sentence(attempts, &methods)));
+                }
                 Some(_) => {
                     failures += 1;
                     note(&mut attempts.tried, method);

@@ -44,6 +44,10 @@ impl Work {
             }
             None => None,
         };
+        let _hand = match served {
+            Some(served) => Some(served.in_hand(&name).await),
+            None => None,
+        };
         self.still_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.volume_in_flight();

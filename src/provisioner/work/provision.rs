@@ -44,6 +44,9 @@ impl Work {
             self.until_volumes_are_known().await?;
         }
         let _turn = served.turn_for_claim().await;
+        let _hand = served
+            .in_hand(&claim::volume_for(&seen.uid().unwrap_or_default()))
+            .await;
         self.still_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.claim_in_flight();
