@@ -111,7 +111,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     let (ours, noting) = (work.clone(), work.clone());
     let all = watcher(Api::all(client), watcher::Config::default()).inspect_ok(move |event| note(event, &noting));
     let going = only(all, move |volume| {
-        volume::is_going(volume, &ours.settings.name, ours.settings.namespace.as_deref())
+        volume::is_ours_to_do(volume, &ours.settings.name, ours.settings.namespace.as_deref())
     })
     .reflect(volumes_writer);
     let going = seen(going, volumes.clone());
@@ -140,7 +140,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
 
 /// Has the work note where the PVs of the cluster lie.
 fn note(event: &Event<PersistentVolume>, work: &Work) {
-    let is_going = |volume: &PersistentVolume| volume::is_going(volume, &work.settings.name, None);
+    let is_going = |volume: &PersistentVolume| volume::is_going(volume, &work.settings.name);
     match event {
         Event::Init => work.neighbours().begin_list(),
         Event::InitApply(volume) | Event::Apply(volume) => work.neighbours().note(volume, is_going(volume)),
@@ -327,6 +327,12 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
         Ok(Disposed::WouldGo(fate)) => {
             tracing::info!(volume = name, "would delete: {fate}");
             Action::await_change()
+        }
+        Ok(Disposed::Held(why)) => {
+            let wait = work.retries().failed(uid, &version);
+            let next = wait.as_secs_f64().ceil();
+            tracing::warn!(volume = name, "in the making still: {why}; next try in {next:.0} s");
+            Action::requeue(wait)
         }
         Ok(Disposed::Refused(why)) => {
             if !work.retries().has_failed(uid, &version) {

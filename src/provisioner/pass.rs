@@ -53,7 +53,7 @@ impl Waiting {
             let volumes: Api<PersistentVolume> = Api::all(work.client.clone());
             // Only where they lie is kept.
             cluster::list(&volumes, |seen| {
-                let is_going = volume::is_going(seen, &work.settings.name, None);
+                let is_going = volume::is_going(seen, &work.settings.name);
                 work.neighbours().note(seen, is_going);
                 false
             })

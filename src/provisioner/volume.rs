@@ -17,6 +17,9 @@ use crate::export::{Location, VolumePath, is_named_after};
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 /// Holds a PV back until its directory is dealt with.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
+/// Holds a PV that is to be retained back until it is not written down any more, on its export, as being made: were it
+/// gone before that, by an administrator's hand, its directory would be taken for one that never had a PV.
+pub const MAKING: &str = "nfsprov/making";
 /// The directory below the export, recorded at creation.
 pub const DIRECTORY: &str = "nfsprov/directory";
 /// What is to become of the directory, recorded at creation.
@@ -38,6 +41,8 @@ pub struct Plan {
 pub enum Disposal {
     /// Nothing: it isn't ours, or is in use, or is to be retained.
     Leave,
+    /// It is made, and not yet out of the making: end that on its export, if that is served, and hold it back no longer.
+    Made(Option<Location>),
     /// Deal with the directory, then delete the PV, then let it go.
     Directory {
         /// The directory to remove, archive or leave.
@@ -96,7 +101,10 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
     let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
         return Err("the claim requests no storage size".to_owned());
     };
-    let finalizers = (settings.reclaim_policy == "Delete").then(|| vec![FINALIZER.to_owned()]);
+    let held_by = match settings.reclaim_policy.as_str() {
+        "Delete" => FINALIZER,
+        _ => MAKING,
+    };
     let volume = PersistentVolume {
         metadata: ObjectMeta {
             name: Some(volume_name),
@@ -105,7 +113,7 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
                 (DIRECTORY.to_owned(), directory.to_string()),
                 (ON_DELETE.to_owned(), settings.on_delete.as_str().to_owned()),
             ])),
-            finalizers,
+            finalizers: Some(vec![held_by.to_owned()]),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeSpec {
@@ -142,11 +150,22 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
 
 /// Whether a PV, of a claim in `namespace` if one is given, may need anything of us; every PV of the cluster goes
 /// through this.
-pub fn is_going(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
+pub fn is_ours_to_do(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
+        && (is_going(volume, provisioner) || is_held(volume, provisioner, MAKING))
+}
+
+/// Whether a PV of ours is at its end, so that its place may be another's soon.
+pub fn is_going(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation(volume, PROVISIONED_BY) == Some(provisioner)
-        && namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
         && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
+}
+
+/// Whether a PV is ours and has `finalizer`.
+pub fn is_held(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
+    let mut finalizers = volume.metadata.finalizers.iter().flatten();
+    annotation(volume, PROVISIONED_BY) == Some(provisioner) && finalizers.any(|name| name == finalizer)
 }
 
 /// What there is to do about a PV, given the exports that are `served` and the PV's class, if that still exists.
@@ -159,22 +178,20 @@ pub fn disposal(
     let Some(spec) = &volume.spec else {
         return Disposal::Leave;
     };
+    let export = || Some(place(spec.nfs.as_ref()?, served).ok()?.0);
+    if is_held(volume, provisioner, MAKING) {
+        return Disposal::Made(export());
+    }
     let deleting = volume.metadata.deletion_timestamp.is_some();
-    let held = volume
-        .metadata
-        .finalizers
-        .iter()
-        .flatten()
-        .any(|name| name == FINALIZER);
+    let held = is_held(volume, provisioner, FINALIZER);
     // A PV deleted before its claim stays bound, and protected, until the claim goes.
     let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
-    if !is_going(volume, provisioner, None) || !done_with || (deleting && !held) {
+    if !is_going(volume, provisioner) || !done_with || (deleting && !held) {
         return Disposal::Leave;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
-        let place = spec.nfs.as_ref().and_then(|nfs| place(nfs, served).ok());
         return if deleting {
-            Disposal::LetGo(place.map(|(location, _)| location))
+            Disposal::LetGo(export())
         } else {
             Disposal::Leave
         };

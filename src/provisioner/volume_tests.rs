@@ -71,9 +71,9 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
 }
 
 #[test]
-fn a_retained_volume_is_not_held_back() {
+fn a_retained_volume_is_held_back_only_while_it_is_made() {
     let plan = plan(&claim("c"), &settings("Retain"), OURS).unwrap();
-    assert_eq!(plan.volume.metadata.finalizers, None);
+    assert_eq!(plan.volume.metadata.finalizers, Some(vec![MAKING.to_owned()]));
 }
 
 #[test]
@@ -101,6 +101,7 @@ fn volume(change: &[(&str, Value)]) -> PersistentVolume {
 #[test]
 fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
     let deleted = ("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"));
+    let making = ("/metadata/finalizers", json!(["kubernetes.io/pv-protection", MAKING]));
     let policy = |word: &str| ("/spec/persistentVolumeReclaimPolicy", json!(word));
     let phase = |word: &str| ("/status/phase", json!(word));
     let on_delete = |word: &str| ("/metadata/annotations/nfsprov~1on-delete", json!(word));
@@ -144,6 +145,19 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
                 ("/spec/nfs/server", json!("elsewhere")),
             ],
             "let go",
+        ),
+        (
+            vec![policy("Retain"), phase("Bound"), making.clone()],
+            "made, on 10.77.0.10:/nfsdata",
+        ),
+        (
+            vec![deleted.clone(), policy("Retain"), making.clone()],
+            "made, on 10.77.0.10:/nfsdata",
+        ),
+        (vec![making.clone(), ("/spec/nfs/server", json!("elsewhere"))], "made"),
+        (
+            vec![making, ("/metadata/annotations", json!({PROVISIONED_BY: "other"}))],
+            "leave",
         ),
         (
             vec![
@@ -192,6 +206,8 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         ];
         let found = match disposal(&volume(&change), &served, None, OURS) {
             Disposal::Leave => "leave".to_owned(),
+            Disposal::Made(Some(location)) => format!("made, on {location}"),
+            Disposal::Made(None) => "made".to_owned(),
             Disposal::LetGo(Some(location)) => format!("let go of {location}"),
             Disposal::LetGo(None) => "let go".to_owned(),
             Disposal::Refuse(_) => "refuse".to_owned(),

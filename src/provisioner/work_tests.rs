@@ -9,7 +9,7 @@ use super::*;
 use crate::provisioner::lease::Leading;
 use crate::provisioner::mock::{answer, class, mock, next, refusal, waiting_claim, work};
 use crate::provisioner::outcome::Outcome;
-use crate::provisioner::volume::FINALIZER;
+use crate::provisioner::volume::{FINALIZER, MAKING};
 
 /// The same, and the sender that says until when it leads.
 fn leading_work(client: Client, export: &std::path::Path) -> (Work, watch::Sender<Option<Instant>>) {
@@ -190,6 +190,43 @@ async fn a_directory_that_stays_is_not_half_made() {
         disposing.await.unwrap().unwrap();
         assert!(directory.path().join(format!("d-c-pvc-{uid}")).exists(), "{policy}");
     }
+}
+
+/// Until it is out of the making, a PV that is to be retained is held back: deleted before that, it would be unknown that
+/// there was one, and its directory taken for half made.
+#[tokio::test]
+async fn a_retained_volume_is_held_back_until_it_is_out_of_the_making() {
+    let directory = tempfile::tempdir().unwrap();
+    let link = directory.path().join(".nfsprov/making/pvc-u");
+    let mut class = class(json!({}));
+    class.reclaim_policy = Some("Retain".to_owned());
+    let (client, mut server) = mock();
+    let work = work(client, directory.path());
+    let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class)).await });
+    let (_, _, to) = next(&mut server).await;
+    answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
+    let (what, request, to) = next(&mut server).await;
+    assert_eq!(what, "POST persistentvolumes");
+    assert!(link.symlink_metadata().is_ok());
+    let body = request.into_body().collect_bytes().await.unwrap();
+    let mut stored: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(stored["metadata"]["finalizers"], json!([MAKING]));
+    stored["metadata"]["uid"] = json!("v");
+    stored["metadata"]["finalizers"] = json!(["kubernetes.io/pv-protection", MAKING]);
+    answer(to, 201, &stored);
+    let (what, _, to) = next(&mut server).await;
+    assert_eq!(what, "GET pvc-u");
+    assert!(link.symlink_metadata().is_err());
+    answer(to, 200, &stored);
+    let (what, request, to) = next(&mut server).await;
+    assert_eq!(what, "PATCH pvc-u");
+    let body = request.into_body().collect_bytes().await.unwrap();
+    let patch: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(patch["metadata"]["finalizers"], json!(["kubernetes.io/pv-protection"]));
+    // That it is refused is no matter: whoever sees it held back tries again.
+    answer(to, 403, &refusal(403, "Forbidden"));
+    let result = provisioning.await.unwrap();
+    assert!(matches!(result, Ok(Outcome::Provisioned { .. })), "{result:?}");
 }
 
 /// What makes a volume has looked whether its claim waits: nobody deals with the volume between that and the making, or

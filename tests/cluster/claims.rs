@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, said};
+use crate::kit::{Directories, PATIENCE, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -191,11 +193,13 @@ async fn a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once(stage: 
     let claim = scene.claims().create(&Default::default(), &claim).await?;
     let volume = scene.bound("a").await?;
     ensure!(volume.annotations().get("pv.kubernetes.io/provisioned-by") == Some(&scene.provisioner));
-    let ours = |name: &String| name.starts_with("external-provisioner");
-    ensure!(
-        !volume.finalizers().iter().any(ours),
-        "nothing to hold back: it is retained"
-    );
+    let only_protected = |volume: Option<&PersistentVolume>| {
+        volume.is_some_and(|volume| volume.finalizers() == ["kubernetes.io/pv-protection"])
+    };
+    let name = volume.name_any();
+    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, only_protected))
+        .await
+        .context("nothing is to be held back, once it is made: it is retained")??;
     let spec = volume.spec.unwrap_or_default();
     ensure!(spec.storage_class_name.as_ref() == Some(&scene.class));
     ensure!(spec.persistent_volume_reclaim_policy.as_deref() == Some("Retain"));

@@ -314,7 +314,7 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let mut titles: Vec<_> = all.as_array().into_iter().flatten().map(title).collect();
     titles.sort();
     let told = [
-        "NFS003 Cluster/kubernetes",
+        "NFS003 Cluster/Kubernetes",
         "NFS115 PersistentVolumeClaim/late",
         "NFS115 PersistentVolumeClaim/local",
     ];

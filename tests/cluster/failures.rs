@@ -21,6 +21,7 @@ use crate::stage::Stage;
 crate::tests! {
     Lab: killed_between_directory_and_volume_it_continues,
     Lab: a_claim_deleted_between_directory_and_volume_leaves_nothing,
+    Lab: a_retained_volume_deleted_right_after_a_kill_leaves_its_directory,
     Lab: what_another_cluster_has_half_made_is_left_alone,
     Lab: the_api_server_may_restart,
     Lab: claims_wait_for_an_nfs_server_that_hangs,
@@ -30,11 +31,17 @@ crate::tests! {
 
 /// A user who may do all that the provisioner must, but for making PVs: it gets as far as the directory.
 pub async fn without_volumes(scene: &Scene) -> Result<PathBuf> {
+    with_volumes(scene, &["get", "list", "watch"]).await
+}
+
+/// A user who may do all that the provisioner must, but with PVs only this.
+async fn with_volumes(scene: &Scene, verbs: &[&str]) -> Result<PathBuf> {
     let user = format!("user-{}", scene.namespace);
     let kubeconfig = scene.stage.kubeconfig_for(&user)?;
     let read = ["get", "list", "watch"];
     let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": user}, "rules": [
-        {"apiGroups": [""], "resources": ["persistentvolumeclaims", "persistentvolumes"], "verbs": read},
+        {"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": verbs},
+        {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": read},
         {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": read},
         {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
     ]}))?;
@@ -110,6 +117,39 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
         }
         provisioner.stop().await?;
     }
+    Ok(())
+}
+
+/// There was a PV, so the directory is no half made one, though the kill left it written down as such.
+async fn a_retained_volume_deleted_right_after_a_kill_leaves_its_directory(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"reclaimPolicy": "Retain"})).await?;
+    let kubeconfig = with_volumes(&scene, &["get", "list", "watch", "create"]).await?;
+    let mut hindered = scene.watch_as(&kubeconfig, &[]).await?;
+    let claim = scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?.name_any();
+    hindered.says("in the making still").await?;
+    hindered.kill().await?;
+    // That it can't take the finalizer off stops it a moment later than the kill that is meant.
+    let directory = scene.directories().await?.pop().context("no directory")?;
+    let class = scene.classes().get(&scene.class).await?.uid().unwrap_or_default();
+    let target = format!("{class}/{}/{}/{directory}", scene.namespace, claim.name_any());
+    scene
+        .on_server(&format!("ln -s {target} .nfsprov/making/{volume}"))
+        .await?;
+    scene.volumes().delete(&volume, &Default::default()).await?;
+    scene.claims().delete("a", &Default::default()).await?;
+    let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
+    timeout(PATIENCE, await_condition(scene.claims(), "a", gone)).await??;
+
+    let _provisioner = scene.watch(&[]).await?;
+    let gone = |volume: Option<&PersistentVolume>| volume.is_none();
+    timeout(PATIENCE, await_condition(scene.volumes(), &volume, gone))
+        .await
+        .context("the PV is held back still")??;
+    ensure!(scene.directories().await? == [directory]);
+    let link = scene.on_server(&format!("find .nfsprov/making -name {volume}")).await?;
+    ensure!(link.is_empty(), "{link}");
     Ok(())
 }
 

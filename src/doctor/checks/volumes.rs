@@ -23,7 +23,8 @@ const ALIVE: SignedDuration = SignedDuration::from_secs(30);
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
-const PROVISIONER_FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
+/// What a provisioner holds a volume by: until its directory is dealt with, and nfsprov until it is out of the making.
+const PROVISIONER_FINALIZERS: [&str; 2] = ["external-provisioner.volume.kubernetes.io/finalizer", "nfsprov/making"];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -297,7 +298,7 @@ fn owner(case: &Case<'_>, object: &Object, finalizer: &str, by: Option<&str>) ->
         let known = case.facts.knows("csidrivers");
         return (known && !present).then(|| (format!("(the CSI driver {driver}) is not installed"), true));
     }
-    if finalizer == PROVISIONER_FINALIZER {
+    if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = by?;
         let nobody = abandoned(case, object, name);
         return (case.facts.knows("deployments") && nobody)

@@ -13,7 +13,7 @@ use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
 use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Disposed, WorkError};
-use crate::provisioner::volume::{self, Disposal, FINALIZER, Proof};
+use crate::provisioner::volume::{self, Disposal, FINALIZER, MAKING, Proof};
 
 /// What is to become of a PV's directory.
 struct End<'a> {
@@ -34,7 +34,9 @@ impl Work {
             |volume: &PersistentVolume| volume::disposal(volume, self.exports.locations(), class, &self.settings.name);
         // Which export's turn this takes; one that needs none is quick.
         let served = match disposal(seen) {
-            Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) => self.exports.at(&location),
+            Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) | Disposal::Made(Some(location)) => {
+                self.exports.at(&location)
+            }
             _ => None,
         };
         let _turn = match served {
@@ -61,6 +63,8 @@ impl Work {
         let fate = match disposal(&live) {
             Disposal::Leave => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
+            Disposal::Made(_) if self.settings.dry_run => return Ok(Disposed::Left),
+            Disposal::Made(_) => return self.out_of_the_making(&volumes, &live, served).await,
             fate if self.settings.dry_run => {
                 return Ok(Disposed::WouldGo(match fate {
                     Disposal::Directory {
@@ -114,11 +118,33 @@ impl Work {
                 deleted => _ = deleted?,
             }
         }
-        self.let_go(&volumes, &live).await?;
+        self.let_go(&volumes, &live, FINALIZER).await?;
         Ok(Disposed::Gone {
             fate,
             took: started.elapsed(),
         })
+    }
+
+    /// Ends that a PV is written down as being made, and then holds it back no longer. That it is used is no hurry.
+    async fn out_of_the_making(
+        &self,
+        volumes: &Api<PersistentVolume>,
+        volume: &PersistentVolume,
+        served: Option<&Served>,
+    ) -> Result<Disposed, WorkError> {
+        let ended = match served {
+            Some(served) => served.export.end(&volume.name_any()).await.map_err(WorkError::from),
+            None => Ok(()),
+        };
+        let let_go = match ended {
+            Ok(()) => self.let_go(volumes, volume, MAKING).await,
+            failed => failed,
+        };
+        match let_go {
+            Ok(()) => Ok(Disposed::Left),
+            Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
+            Err(error) => Ok(Disposed::Held(error.to_string())),
+        }
     }
 
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
@@ -172,8 +198,13 @@ impl Work {
         Ok(Ok(fate))
     }
 
-    /// Takes our finalizer off a PV, and only that: other finalizers are others' business.
-    async fn let_go(&self, volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), WorkError> {
+    /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
+    pub(super) async fn let_go(
+        &self,
+        volumes: &Api<PersistentVolume>,
+        volume: &PersistentVolume,
+        finalizer: &str,
+    ) -> Result<(), WorkError> {
         let name = volume.name_any();
         loop {
             let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
@@ -181,10 +212,10 @@ impl Work {
                 return Ok(());
             };
             let mut finalizers = live.metadata.finalizers.clone().unwrap_or_default();
-            if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+            if !finalizers.iter().any(|name| name == finalizer) {
                 return Ok(());
             }
-            finalizers.retain(|finalizer| finalizer != FINALIZER);
+            finalizers.retain(|name| name != finalizer);
             // With its version, so that a finalizer added meanwhile isn't lost.
             let patch = json!({"metadata": {
                 "finalizers": finalizers, "resourceVersion": live.metadata.resource_version,

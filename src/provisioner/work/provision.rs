@@ -12,7 +12,7 @@ use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
 use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Outcome, WorkError};
-use crate::provisioner::volume::{self, Plan};
+use crate::provisioner::volume::{self, MAKING, Plan};
 
 impl Work {
     /// Makes the volume of a claim, as its class, if that exists, says.
@@ -88,10 +88,18 @@ impl Work {
             made => made?,
         }
         self.still_leading()?;
-        self.create(&plan.volume, &path).await?;
-        // The volume is there whatever becomes of this; the next sweep looks at it again.
-        if let Err(error) = served.export.end(&volume).await {
-            tracing::debug!(volume, "not ended: {error}");
+        let made = self.create(&plan.volume, &path).await?;
+        // The volume is there whatever becomes of this; the next sweep looks at it again, or who sees it held back.
+        match served.export.end(&volume).await {
+            Ok(()) => {
+                let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+                if volume::is_held(&made, &self.settings.name, MAKING)
+                    && let Err(error) = self.let_go(&volumes, &made, MAKING).await
+                {
+                    tracing::debug!(volume, "held back still: {error}");
+                }
+            }
+            Err(error) => tracing::debug!(volume, "not ended: {error}"),
         }
         let note = format!("Successfully provisioned volume {volume}");
         self.events.normal(&live, "ProvisioningSucceeded", note);
@@ -141,7 +149,7 @@ impl Work {
     }
 
     /// Makes the PV, or finds that an earlier try did: its name holds the claim's uid.
-    async fn create(&self, volume: &PersistentVolume, path: &str) -> Result<(), WorkError> {
+    async fn create(&self, volume: &PersistentVolume, path: &str) -> Result<PersistentVolume, WorkError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
         let params = PostParams::default();
@@ -150,17 +158,14 @@ impl Work {
             .await
         {
             Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {}
-            created => return created.map(|_| ()),
+            created => return created,
         }
         let found = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
         let good = |found: &PersistentVolume| {
             let nfs = found.spec.as_ref().and_then(|spec| spec.nfs.as_ref());
             found.metadata.deletion_timestamp.is_none() && nfs.is_some_and(|nfs| nfs.path == path)
         };
-        match found.as_ref().is_some_and(good) {
-            true => Ok(()),
-            false => Err(WorkError::InTheWay(name)),
-        }
+        found.filter(good).ok_or(WorkError::InTheWay(name))
     }
 
     fn announce(&self, claim: &PersistentVolumeClaim, unknown: &[String], class: &StorageClass) {

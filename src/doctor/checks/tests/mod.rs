@@ -1,6 +1,7 @@
 //! Tables of facts, as kubectl prints objects, and what the checks make of them.
 
 mod claims;
+mod cluster;
 mod hosts;
 mod pods;
 mod provisioners;

@@ -173,6 +173,11 @@ fn what_can_not_go() {
                     &["NFS505 pv v"],
                 ),
                 (
+                    "nfsprov's, until the volume is out of the making, and it is gone",
+                    vec![going(provisioned(released("Retain")), &["nfsprov/making"])],
+                    &["NFS505 pv v"],
+                ),
+                (
                     "a provisioner's finalizer, and it runs",
                     all([
                         vec![going(provisioned(released("Delete")), &owned)],
