@@ -14,7 +14,7 @@ use crate::diff;
 use crate::doctor::Finding;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, Moot};
-use crate::doctor::fix::plan::{Effect, Step};
+use crate::doctor::fix::plan::{Effect, Step, due};
 use crate::exit::UsageError;
 use crate::output::{self, Colour};
 
@@ -87,27 +87,22 @@ impl Stop {
 /// # Errors
 /// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
 pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
-    let Clusters { cluster, watched } = clusters;
     let limit = how.limit.unwrap_or(PATIENCE);
-    let mut refused = 0;
-    for step in steps {
+    let (mut refused, mut owed) = (0, Vec::new());
+    for (place, step) in steps.iter().enumerate() {
         stop.here(*done)?;
-        let Some(edits) = prepared(cluster, step, done).await else {
-            continue;
-        };
-        show(step, &edits, how.colour);
-        if !how.yes && !output::can_ask() {
-            refused += 1;
-            continue;
+        if let Some(edits) = prepared(clusters.cluster, step, done).await {
+            show(step, &edits, how.colour);
+            if !how.yes && !output::can_ask() {
+                refused += 1;
+            } else if ask(how, "Do this?", *done)? && made(clusters, &edits, limit, done).await {
+                owed.retain(|effect| !step.effects.contains(effect));
+                owed.extend(step.effects.iter().cloned());
+            }
         }
-        if !ask(how, "Do this?", *done)? {
-            continue;
-        }
-        if !made(clusters, &edits, limit, done).await {
-            continue;
-        }
+        let due = due(&mut owed, &steps[place + 1..]);
         tokio::select! {
-            () = awaited(watched, &step.effects, limit) => {}
+            () = awaited(clusters.watched, &due, limit) => {}
             () = stop.asked() => bail!("{}", stopped(*done)),
         }
     }

@@ -13,7 +13,7 @@ pub struct Step<'a> {
     pub finding: &'a Finding,
     /// In this order.
     pub changes: &'a [Change],
-    /// What is waited for afterwards.
+    /// What is to be seen afterwards, now or after a later step that is good for it too.
     pub effects: Vec<Effect>,
 }
 
@@ -46,13 +46,13 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     };
     let mut steps: Vec<Step<'_>> = steps.filter(|step| !step.changes.is_empty() && here(step)).collect();
     steps.sort_by_key(|step| step.finding.code != "NFS206");
-    // What several steps are good for is to be seen after the last of them.
-    for place in 0..steps.len() {
-        let (before, after) = steps.split_at_mut(place + 1);
-        let later = |effect: &Effect| after.iter().any(|step| step.effects.contains(effect));
-        before[place].effects.retain(|effect| !later(effect));
-    }
     steps
+}
+
+/// Takes from what is `owed`, by steps that were made, what no step that comes `later` is good for: it is to be seen now.
+pub fn due(owed: &mut Vec<Effect>, later: &[Step<'_>]) -> Vec<Effect> {
+    let comes = |effect: &Effect| later.iter().any(|step| step.effects.contains(effect));
+    owed.extract_if(.., |effect| !comes(effect)).collect()
 }
 
 /// The findings that the gate mends, each mended by starting its provisioner again: what it knew before holds no more.
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_steps_are_good_for_is_waited_for_once() {
+    fn what_several_steps_are_good_for_is_waited_for_once_and_after_the_last() {
         let deployment = Object::of("Deployment", "default", "p");
         let patch = Change::Patch {
             object: deployment.clone(),
@@ -195,12 +195,16 @@ mod tests {
         let findings = [finding("NFS301", &patch), finding("NFS206", &Change::Make(json!({})))];
         let facts = facts();
         let steps = plan(&findings, &facts);
-        let effects: Vec<_> = steps
-            .into_iter()
-            .map(|step| (step.finding.code, step.effects))
-            .collect();
-        let all = vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))];
-        assert_eq!(effects, [("NFS206", vec![]), ("NFS301", all)]);
+        let (rolled, bound) = (Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now")));
+        let effects: Vec<_> = steps.iter().map(|step| step.effects.clone()).collect();
+        assert_eq!(effects, [vec![bound.clone()], vec![rolled.clone(), bound.clone()]]);
+
+        let mut owed = steps[0].effects.clone();
+        assert_eq!(due(&mut owed, &steps[1..]), []);
+        // Whether the second was made, or was found to be done already.
+        owed.push(rolled.clone());
+        assert_eq!(due(&mut owed, &[]), [bound, rolled]);
+        assert_eq!(owed, []);
     }
 
     #[test]
