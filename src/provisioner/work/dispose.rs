@@ -64,7 +64,13 @@ impl Work {
             Disposal::Leave => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
             Disposal::Made(_) if self.settings.dry_run => return Ok(Disposed::Left),
-            Disposal::Made(_) => return self.out_of_the_making(&volumes, &live, served).await,
+            Disposal::Made(_) => {
+                return match self.out_of_the_making(&live, served).await {
+                    Ok(()) => Ok(Disposed::Left),
+                    Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
+                    Err(error) => Ok(Disposed::Held(error.to_string())),
+                };
+            }
             fate if self.settings.dry_run => {
                 return Ok(Disposed::WouldGo(match fate {
                     Disposal::Directory {
@@ -118,33 +124,30 @@ impl Work {
                 deleted => _ = deleted?,
             }
         }
-        self.let_go(&volumes, &live, FINALIZER).await?;
+        self.let_go(&live, FINALIZER).await?;
         Ok(Disposed::Gone {
             fate,
             took: started.elapsed(),
         })
     }
 
-    /// Ends that a PV is written down as being made, and then holds it back no longer. That it is used is no hurry.
-    async fn out_of_the_making(
+    /// Ends that a PV is written down as being made, on its export if that is served, and holds it back no longer.
+    ///
+    /// # Errors
+    /// None that makes the volume less than there: it can be used, and whoever sees it held back tries again.
+    pub(super) async fn out_of_the_making(
         &self,
-        volumes: &Api<PersistentVolume>,
         volume: &PersistentVolume,
         served: Option<&Served>,
-    ) -> Result<Disposed, WorkError> {
-        let ended = match served {
-            Some(served) => served.export.end(&volume.name_any()).await.map_err(WorkError::from),
-            None => Ok(()),
-        };
-        let let_go = match ended {
-            Ok(()) => self.let_go(volumes, volume, MAKING).await,
-            failed => failed,
-        };
-        match let_go {
-            Ok(()) => Ok(Disposed::Left),
-            Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
-            Err(error) => Ok(Disposed::Held(error.to_string())),
+    ) -> Result<(), WorkError> {
+        if let Some(served) = served {
+            served.export.end(&volume.name_any()).await?;
         }
+        // Looked at first: most PVs are to be deleted one day, and held back by that, so that this asks nothing for them.
+        if volume::is_held(volume, &self.settings.name, MAKING) {
+            self.let_go(volume, MAKING).await?;
+        }
+        Ok(())
     }
 
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
@@ -199,12 +202,8 @@ impl Work {
     }
 
     /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
-    pub(super) async fn let_go(
-        &self,
-        volumes: &Api<PersistentVolume>,
-        volume: &PersistentVolume,
-        finalizer: &str,
-    ) -> Result<(), WorkError> {
+    async fn let_go(&self, volume: &PersistentVolume, finalizer: &str) -> Result<(), WorkError> {
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
         loop {
             let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;

@@ -12,7 +12,7 @@ use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
 use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Outcome, WorkError};
-use crate::provisioner::volume::{self, MAKING, Plan};
+use crate::provisioner::volume::{self, Plan};
 
 impl Work {
     /// Makes the volume of a claim, as its class, if that exists, says.
@@ -89,17 +89,9 @@ impl Work {
         }
         self.still_leading()?;
         let made = self.create(&plan.volume, &path).await?;
-        // The volume is there whatever becomes of this; the next sweep looks at it again, or who sees it held back.
-        match served.export.end(&volume).await {
-            Ok(()) => {
-                let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-                if volume::is_held(&made, &self.settings.name, MAKING)
-                    && let Err(error) = self.let_go(&volumes, &made, MAKING).await
-                {
-                    tracing::debug!(volume, "held back still: {error}");
-                }
-            }
-            Err(error) => tracing::debug!(volume, "not ended: {error}"),
+        // The volume is there whatever becomes of this.
+        if let Err(error) = self.out_of_the_making(&made, Some(served)).await {
+            tracing::debug!(volume, "not out of the making: {error}");
         }
         let note = format!("Successfully provisioned volume {volume}");
         self.events.normal(&live, "ProvisioningSucceeded", note);
