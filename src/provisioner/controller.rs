@@ -328,6 +328,8 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             tracing::info!(volume = name, "would delete: {fate}");
             Action::await_change()
         }
+        // If it was left held back after all, it is seen again by then; else it isn't ours to do any more.
+        Ok(Disposed::InHand) => Action::requeue(backoff::FIRST),
         Ok(Disposed::Held(why)) => {
             let wait = work.retries().failed(uid, &version);
             let next = wait.as_secs_f64().ceil();

@@ -45,10 +45,19 @@ impl Served {
 
     /// Waits until nobody else works on the volume of this name, in a turn that was waited for before.
     pub async fn in_hand(&self, volume: &str) -> MutexGuard<'_, ()> {
+        self.hand(volume).lock().await
+    }
+
+    /// Whether the volume of this name, or one that shares its hand, is worked on.
+    pub fn is_in_hand(&self, volume: &str) -> bool {
+        self.hand(volume).try_lock().is_err()
+    }
+
+    fn hand(&self, volume: &str) -> &Mutex<()> {
         let mut hasher = DefaultHasher::new();
         volume.hash(&mut hasher);
         let place = hasher.finish() % self.hands.len() as u64;
-        self.hands[place as usize].lock().await
+        &self.hands[place as usize]
     }
 }
 

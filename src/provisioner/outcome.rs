@@ -37,6 +37,8 @@ pub enum Outcome {
 pub enum Disposed {
     /// There was nothing to do.
     Left,
+    /// It is made just now: what makes it will hold it back no longer.
+    InHand,
     /// It is made, and held back still because it is in the making; the sentence says why.
     Held(String),
     /// It should go and can't; the sentence says why.

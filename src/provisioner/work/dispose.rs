@@ -39,6 +39,10 @@ impl Work {
             }
             _ => None,
         };
+        let is_made = matches!(disposal(seen), Disposal::Made(_));
+        if is_made && served.is_some_and(|served| served.is_in_hand(&name)) {
+            return Ok(Disposed::InHand);
+        }
         let _turn = match served {
             Some(served) => {
                 self.until_volumes_are_known().await?;
@@ -205,27 +209,25 @@ impl Work {
     async fn let_go(&self, volume: &PersistentVolume, finalizer: &str) -> Result<(), WorkError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
+        let action = format!("take the finalizer off PV {name}");
+        // Says what goes, not what stays: so that a finalizer added meanwhile isn't lost, and nothing is to be read
+        // before. The uid is a condition.
+        let patch = json!({"metadata": {
+            "uid": volume.metadata.uid, "$deleteFromPrimitiveList/finalizers": [finalizer],
+        }});
         loop {
-            let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
-            let Some(live) = live.filter(|live| live.metadata.uid == volume.metadata.uid) else {
-                return Ok(());
-            };
-            let mut finalizers = live.metadata.finalizers.clone().unwrap_or_default();
-            if !finalizers.iter().any(|name| name == finalizer) {
-                return Ok(());
-            }
-            finalizers.retain(|name| name != finalizer);
-            // With its version, so that a finalizer added meanwhile isn't lost.
-            let patch = json!({"metadata": {
-                "finalizers": finalizers, "resourceVersion": live.metadata.resource_version,
-            }});
-            let action = format!("take the finalizer off PV {name}");
             self.still_leading()?;
-            let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+            let (params, patch) = (PatchParams::default(), Patch::Strategic(&patch));
             match self.ask(&action, volumes.patch(&name, &params, &patch)).await {
-                Err(WorkError::Api { source, .. }) if is_conflict(&source) => {}
                 Err(WorkError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
-                patched => return patched.map(|_| ()),
+                // Another PV has the name, or others change this one all the time.
+                Err(WorkError::Api { source, .. }) if is_conflict(&source) => {
+                    let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+                    if live.is_none_or(|live| live.metadata.uid != volume.metadata.uid) {
+                        return Ok(());
+                    }
+                }
+                patched => return patched.map(drop),
             }
         }
     }
