@@ -132,10 +132,14 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     tokio::select! {
         _ = join(serve_claims, serve_volumes) => {}
         never = sweep(&work, &classes) => match never {},
+        never = work.let_go_in_calm() => match never {},
         never = stopped => match never {},
     }
     class_watch.abort();
     work.metrics.watch(None);
+    if let Err(error) = work.let_go_of_made().await {
+        tracing::warn!("volumes stay held back as being made, until a provisioner starts or leads again: {error}");
+    }
 }
 
 /// Has the work note where the PVs of the cluster lie.

@@ -91,6 +91,12 @@ impl Events {
         Making(self.making.clone())
     }
 
+    /// Waits until a burst of claims is over, or so long at most.
+    pub async fn calm(&self, at_most: Duration) {
+        // Which of both it was makes no difference.
+        _ = timeout(at_most, quiet(&mut self.making.subscribe())).await;
+    }
+
     /// Tells something that went as it should.
     pub fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {

@@ -37,7 +37,7 @@ pub enum Outcome {
 pub enum Disposed {
     /// There was nothing to do.
     Left,
-    /// It is made just now: what makes it will hold it back no longer.
+    /// It is made just now: what makes it will let it go.
     InHand,
     /// It is made, and held back still because it is in the making; the sentence says why.
     Held(String),

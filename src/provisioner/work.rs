@@ -1,12 +1,14 @@
 //! What is done about one claim or one volume: the effects behind the verdicts.
 //!
 //! [`Work`] is what all of it shares; how a volume is made, how it goes, and how what was left half
-//! made is cleared away have a file each.
+//! made is cleared away have a file each. So has what is made and held back still.
 
 mod dispose;
+mod made;
 mod provision;
 mod sweep;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -52,6 +54,8 @@ pub struct Work {
     neighbours: Mutex<Neighbours>,
     /// Whether all PVs have been listed, so that no neighbour is overlooked.
     volumes_known: watch::Sender<bool>,
+    /// The volumes that were made here and are to be let go of: their names, by uid.
+    made: watch::Sender<BTreeMap<String, String>>,
     leading: Leading,
     stopping: AtomicBool,
 }
@@ -69,6 +73,7 @@ impl Work {
             retries: Mutex::default(),
             neighbours: Mutex::new(neighbours),
             volumes_known: watch::Sender::new(false),
+            made: watch::Sender::default(),
             leading: Leading::always(),
             stopping: AtomicBool::new(false),
         }

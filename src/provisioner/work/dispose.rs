@@ -32,15 +32,19 @@ impl Work {
         let name = seen.name_any();
         let disposal =
             |volume: &PersistentVolume| volume::disposal(volume, self.exports.locations(), class, &self.settings.name);
+        let expected = disposal(seen);
         // Which export's turn this takes; one that needs none is quick.
-        let served = match disposal(seen) {
+        let served = match &expected {
             Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) | Disposal::Made(Some(location)) => {
-                self.exports.at(&location)
+                self.exports.at(location)
             }
             _ => None,
         };
-        let is_made = matches!(disposal(seen), Disposal::Made(_));
-        if is_made && served.is_some_and(|served| served.is_in_hand(&name)) {
+        let is_made = matches!(expected, Disposal::Made(_));
+        // In this order: what is out of hand has been noted. One that is being deleted doesn't wait for a better time.
+        let is_deleted = seen.metadata.deletion_timestamp.is_some();
+        let is_in_hand = served.is_some_and(|served| served.is_in_hand(&name));
+        if is_made && (is_in_hand || (!is_deleted && self.has_made(seen))) {
             return Ok(Disposed::InHand);
         }
         let _turn = match served {
@@ -57,6 +61,9 @@ impl Work {
         self.still_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.volume_in_flight();
+        if is_made {
+            return self.out_of_the_making(seen, served).await;
+        }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         // Data is at stake: decide on what is stored now, not on what was seen.
         let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
@@ -65,16 +72,9 @@ impl Work {
         };
         self.still_leading()?;
         let fate = match disposal(&live) {
-            Disposal::Leave => return Ok(Disposed::Left),
+            // Nothing makes a PV held back again that wasn't.
+            Disposal::Leave | Disposal::Made(_) => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
-            Disposal::Made(_) if self.settings.dry_run => return Ok(Disposed::Left),
-            Disposal::Made(_) => {
-                return match self.out_of_the_making(&live, served).await {
-                    Ok(()) => Ok(Disposed::Left),
-                    Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
-                    Err(error) => Ok(Disposed::Held(error.to_string())),
-                };
-            }
             fate if self.settings.dry_run => {
                 return Ok(Disposed::WouldGo(match fate {
                     Disposal::Directory {
@@ -128,30 +128,35 @@ impl Work {
                 deleted => _ = deleted?,
             }
         }
-        self.let_go(&live, FINALIZER).await?;
+        self.let_go(&name, live.metadata.uid.as_deref(), FINALIZER).await?;
         Ok(Disposed::Gone {
             fate,
             took: started.elapsed(),
         })
     }
 
-    /// Ends that a PV is written down as being made, on its export if that is served, and holds it back no longer.
-    ///
-    /// # Errors
-    /// None that makes the volume less than there: it can be used, and whoever sees it held back tries again.
-    pub(super) async fn out_of_the_making(
+    /// Ends that a PV is written down as being made, on its export if that is served, and lets it go. It needs no second
+    /// look: there was a PV, and that is all that was to be known.
+    async fn out_of_the_making(
         &self,
         volume: &PersistentVolume,
         served: Option<&Served>,
-    ) -> Result<(), WorkError> {
-        if let Some(served) = served {
-            served.export.end(&volume.name_any()).await?;
+    ) -> Result<Disposed, WorkError> {
+        if self.settings.dry_run {
+            return Ok(Disposed::Left);
         }
-        // Looked at first: most PVs are to be deleted one day, and held back by that, so that this asks nothing for them.
-        if volume::is_held(volume, &self.settings.name, MAKING) {
-            self.let_go(volume, MAKING).await?;
+        let name = volume.name_any();
+        let end = async {
+            if let Some(served) = served {
+                served.export.end(&name).await?;
+            }
+            self.let_go(&name, volume.metadata.uid.as_deref(), MAKING).await
+        };
+        match end.await {
+            Ok(()) => Ok(Disposed::Left),
+            Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
+            Err(error) => Ok(Disposed::Held(error.to_string())),
         }
-        Ok(())
     }
 
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
@@ -206,24 +211,23 @@ impl Work {
     }
 
     /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
-    async fn let_go(&self, volume: &PersistentVolume, finalizer: &str) -> Result<(), WorkError> {
+    pub(super) async fn let_go(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), WorkError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        let name = volume.name_any();
         let action = format!("take the finalizer off PV {name}");
         // Says what goes, not what stays: so that a finalizer added meanwhile isn't lost, and nothing is to be read
         // before. The uid is a condition.
         let patch = json!({"metadata": {
-            "uid": volume.metadata.uid, "$deleteFromPrimitiveList/finalizers": [finalizer],
+            "uid": uid, "$deleteFromPrimitiveList/finalizers": [finalizer],
         }});
         loop {
             self.still_leading()?;
             let (params, patch) = (PatchParams::default(), Patch::Strategic(&patch));
-            match self.ask(&action, volumes.patch(&name, &params, &patch)).await {
+            match self.ask(&action, volumes.patch(name, &params, &patch)).await {
                 Err(WorkError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
                 // Another PV has the name, or others change this one all the time.
                 Err(WorkError::Api { source, .. }) if is_conflict(&source) => {
-                    let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
-                    if live.is_none_or(|live| live.metadata.uid != volume.metadata.uid) {
+                    let live = self.ask(&format!("read PV {name}"), volumes.get_opt(name)).await?;
+                    if live.is_none_or(|live| live.metadata.uid.as_deref() != uid) {
                         return Ok(());
                     }
                 }

@@ -17,7 +17,8 @@ use crate::provisioner::volume::{self, Plan};
 impl Work {
     /// Makes the volume of a claim, as its class, if that exists, says.
     ///
-    /// May be repeated at any point: what is there already is used.
+    /// May be repeated at any point: what is there already is used. A volume that is to be retained is held back until
+    /// [`Work::let_go_of_made`].
     ///
     /// # Errors
     /// What to try again for; nothing that was made is taken back.
@@ -89,9 +90,10 @@ impl Work {
         }
         self.still_leading()?;
         let made = self.create(&plan.volume, &path).await?;
-        // The volume is there whatever becomes of this.
-        if let Err(error) = self.out_of_the_making(&made, Some(served)).await {
-            tracing::debug!(volume, "not out of the making: {error}");
+        // The volume is there whatever becomes of this; who sees it held back tries again.
+        match served.export.end(&volume).await {
+            Ok(()) => self.note_made(&made),
+            Err(error) => tracing::debug!(volume, "not out of the making: {error}"),
         }
         let note = format!("Successfully provisioned volume {volume}");
         self.events.normal(&live, "ProvisioningSucceeded", note);
