@@ -81,7 +81,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     };
     futures::future::select(Box::pin(ready), stop.clone()).await;
 
-    let (ours, retries) = (work.clone(), work.clone());
+    let (ours, leaving) = (work.clone(), work.clone());
     let claim_api = match &work.settings.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
@@ -91,9 +91,9 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     })
     .inspect_ok(move |event| {
         if let Event::Delete(claim) = event {
-            retries
-                .retries()
-                .forget(claim.metadata.uid.as_deref().unwrap_or_default());
+            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+            leaving.retries().forget(uid);
+            leaving.events.burst().left(uid);
         }
     })
     .reflect(claims_writer);

@@ -9,10 +9,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::burst::{Burst, Waiter};
 use crate::cluster;
 
 /// How many events of a kind may wait; beyond it new ones are dropped.
@@ -20,9 +21,6 @@ const QUEUE: usize = 20_000;
 
 /// How long publishing one event may take.
 const PUBLISH: Duration = Duration::from_secs(10);
-
-/// A burst of claims is over when no volume was in the making for so long.
-const QUIET: Duration = Duration::from_millis(100);
 
 /// How long an event waits for the end of a burst, at most.
 const YIELD: Duration = Duration::from_secs(1);
@@ -40,7 +38,7 @@ struct Entry {
 pub struct Events {
     /// None in a dry run, which writes nothing.
     queues: Option<Queues>,
-    making: watch::Sender<usize>,
+    burst: Burst,
 }
 
 #[derive(Clone)]
@@ -52,49 +50,33 @@ struct Queues {
 /// The publishing task.
 pub struct Publisher(JoinHandle<()>);
 
-/// Counts as a volume in the making while it lives; events wait for those.
-pub struct Making(watch::Sender<usize>);
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
 impl Events {
     /// Starts publishing as `provisioner`.
     pub fn start(client: Client, provisioner: &str) -> (Self, Publisher) {
         let (normal, normal_entries) = mpsc::channel(QUEUE);
         let (warnings, warning_entries) = mpsc::channel(QUEUE);
-        let (making, in_the_making) = watch::channel(0);
+        let burst = Burst::default();
         let reporter = Reporter {
             controller: provisioner.to_owned(),
             instance: std::env::var("HOSTNAME").ok(),
         };
         let press = Press { client, reporter };
-        let task = tokio::spawn(press.run(normal_entries, warning_entries, in_the_making));
+        let task = tokio::spawn(press.run(normal_entries, warning_entries, burst.waiter()));
         let queues = Some(Queues { normal, warnings });
-        (Self { queues, making }, Publisher(task))
+        (Self { queues, burst }, Publisher(task))
     }
 
     /// Tells nobody.
     pub fn silent() -> Self {
         Self {
             queues: None,
-            making: watch::channel(0).0,
+            burst: Burst::default(),
         }
     }
 
-    /// Marks a volume in the making.
-    pub fn making(&self) -> Making {
-        self.making.send_modify(|count| *count += 1);
-        Making(self.making.clone())
-    }
-
-    /// Waits until a burst of claims is over, or so long at most.
-    pub async fn calm(&self, at_most: Duration) {
-        // Which of both it was makes no difference.
-        _ = timeout(at_most, quiet(&mut self.making.subscribe())).await;
+    /// The claims that hold events back.
+    pub fn burst(&self) -> &Burst {
+        &self.burst
     }
 
     /// Tells something that went as it should.
@@ -150,19 +132,14 @@ struct Press {
 
 impl Press {
     /// Publishes one event at a time until both queues are closed and empty.
-    async fn run(
-        self,
-        mut normal: mpsc::Receiver<Entry>,
-        mut warnings: mpsc::Receiver<Entry>,
-        mut making: watch::Receiver<usize>,
-    ) {
+    async fn run(self, mut normal: mpsc::Receiver<Entry>, mut warnings: mpsc::Receiver<Entry>, mut claims: Waiter) {
         let mut pending: Option<(Entry, Instant)> = None;
         loop {
             let latest = pending.as_ref().map_or_else(Instant::now, |(_, since)| *since + YIELD);
             tokio::select! {
                 biased;
                 Some(warning) = warnings.recv() => self.publish(warning).await,
-                _ = timeout_at(latest, quiet(&mut making)), if pending.is_some() => {
+                _ = timeout_at(latest, claims.calm()), if pending.is_some() => {
                     if let Some((entry, _)) = pending.take() {
                         self.publish(entry).await;
                     }
@@ -184,14 +161,5 @@ impl Press {
             Err(_) => "no answer".to_owned(),
         };
         tracing::debug!(reason = event.reason, "event not published: {why}");
-    }
-}
-
-/// Returns when no volume was in the making for [`QUIET`], or when the provisioner has ended.
-async fn quiet(making: &mut watch::Receiver<usize>) {
-    while making.wait_for(|count| *count == 0).await.is_ok() {
-        if !matches!(timeout(QUIET, making.changed()).await, Ok(Ok(()))) {
-            return;
-        }
     }
 }

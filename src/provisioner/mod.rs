@@ -4,6 +4,7 @@
 //! which see facts only; what is done about it is in the other files.
 
 pub mod backoff;
+mod burst;
 pub mod claim;
 pub mod class;
 pub mod controller;

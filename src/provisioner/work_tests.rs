@@ -301,7 +301,7 @@ async fn what_was_made_is_let_go_of_in_calm() {
         let metadata = json!({"name": name, "uid": name, "finalizers": [MAKING], "annotations": annotations});
         serde_json::from_value(json!({"metadata": metadata})).unwrap()
     };
-    let busy = work.events.making();
+    let busy = work.events.burst().making();
     work.note_made(&volume("first"));
     let begun = Instant::now();
     let letting_go = tokio::spawn({
@@ -319,7 +319,7 @@ async fn what_was_made_is_let_go_of_in_calm() {
     );
     answer(to, 200, &serde_json::to_value(volume("first")).unwrap());
     // Claims that come all the time don't put it off for ever.
-    let _busy = work.events.making();
+    let _busy = work.events.burst().making();
     work.note_made(&volume("second"));
     let (what, _, _) = next(&mut server).await;
     assert_eq!(what, "PATCH second");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::ResourceExt;
+use tokio::time::timeout;
 
 use super::Work;
 use crate::provisioner::outcome::WorkError;
@@ -40,7 +41,8 @@ impl Work {
         loop {
             // It is an error only when the sender is gone, which is here.
             _ = made.wait_for(|made| !made.is_empty()).await;
-            self.events.calm(LONGEST).await;
+            // Whether it is calm or has been long enough makes no difference.
+            _ = timeout(LONGEST, self.events.burst().waiter().calm()).await;
             if let Err(error) = self.let_go_of_made().await {
                 tracing::debug!("held back still: {error}");
             }

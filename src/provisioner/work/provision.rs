@@ -51,7 +51,7 @@ impl Work {
         self.still_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.claim_in_flight();
-        let _making = self.events.making();
+        let _making = self.events.burst().making();
         // The watch may lag behind: the claim may be bound, deleted or replaced by now.
         let name = seen.name_any();
         let claims: Api<PersistentVolumeClaim> =
@@ -95,6 +95,9 @@ impl Work {
             Ok(()) => self.note_made(&made),
             Err(error) => tracing::debug!(volume, "not out of the making: {error}"),
         }
+        self.events
+            .burst()
+            .made(live.metadata.uid.as_deref().unwrap_or_default());
         let note = format!("Successfully provisioned volume {volume}");
         self.events.normal(&live, "ProvisioningSucceeded", note);
         Ok(Outcome::Provisioned {
