@@ -30,9 +30,7 @@ impl Work {
     /// What to try again for; each step finds out whether it was done already.
     pub async fn dispose(&self, seen: &PersistentVolume, class: Option<&StorageClass>) -> Result<Disposed, WorkError> {
         let name = seen.name_any();
-        let disposal =
-            |volume: &PersistentVolume| volume::disposal(volume, self.exports.locations(), class, &self.settings.name);
-        let expected = disposal(seen);
+        let expected = self.disposal(seen, class);
         // Which export's turn this takes; one that needs none is quick.
         let served = match &expected {
             Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) | Disposal::Made(Some(location)) => {
@@ -54,6 +52,22 @@ impl Work {
             }
             None => None,
         };
+        // Boxed, since thousands may wait for their turn and only some have one: waiting takes little memory.
+        Box::pin(self.dispose_in_turn(seen, class, served, is_made)).await
+    }
+
+    fn disposal(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> Disposal {
+        volume::disposal(volume, self.exports.locations(), class, &self.settings.name)
+    }
+
+    async fn dispose_in_turn(
+        &self,
+        seen: &PersistentVolume,
+        class: Option<&StorageClass>,
+        served: Option<&Served>,
+        is_made: bool,
+    ) -> Result<Disposed, WorkError> {
+        let name = seen.name_any();
         let _hand = match served {
             Some(served) => Some(served.in_hand(&name).await),
             None => None,
@@ -71,7 +85,7 @@ impl Work {
             return Ok(Disposed::Left);
         };
         self.still_leading()?;
-        let fate = match disposal(&live) {
+        let fate = match self.disposal(&live, class) {
             // Nothing makes a PV held back again that wasn't.
             Disposal::Leave | Disposal::Made(_) => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),

@@ -45,6 +45,17 @@ impl Work {
             self.until_volumes_are_known().await?;
         }
         let _turn = served.turn_for_claim().await;
+        // Boxed, since thousands may wait for their turn and only some have one: waiting takes little memory.
+        Box::pin(self.provision_in_turn(seen, class, &settings, served)).await
+    }
+
+    async fn provision_in_turn(
+        &self,
+        seen: &PersistentVolumeClaim,
+        class: &StorageClass,
+        settings: &class::Settings,
+        served: &Served,
+    ) -> Result<Outcome, WorkError> {
         let _hand = served
             .in_hand(&claim::volume_for(&seen.uid().unwrap_or_default()))
             .await;
@@ -60,10 +71,10 @@ impl Work {
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(Outcome::Left);
         };
-        if claim::judge(&live, found, &self.settings.name) != Verdict::Provision(class) {
+        if claim::judge(&live, Some(class), &self.settings.name) != Verdict::Provision(class) {
             return Ok(Outcome::Left);
         }
-        let plan = match volume::plan(&live, &settings, &self.settings.name) {
+        let plan = match volume::plan(&live, settings, &self.settings.name) {
             Ok(plan) => plan,
             Err(why) => return Ok(Outcome::Refused(why)),
         };
@@ -73,14 +84,11 @@ impl Work {
         if self.settings.dry_run {
             return Ok(Outcome::WouldProvision { volume, path });
         }
-        if !self.has_failed(&live, found) {
+        if !self.has_failed(&live, Some(class)) {
             self.announce(&live, &settings.unknown, class);
         }
         self.still_leading()?;
-        match self
-            .make_directory(&live, class, &plan, &settings, &served.export)
-            .await
-        {
+        match self.make_directory(&live, class, &plan, settings, &served.export).await {
             // Nothing was begun. It may be free soon: as when a claim is deleted and made again.
             Err(error @ ExportError::Owned { .. }) => {
                 served.export.end(&volume).await?;
