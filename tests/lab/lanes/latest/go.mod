@@ -1,4 +1,4 @@
-// The newest Kubernetes, as programs of the lab: Kubernetes' own two and the etcd that its go.mod names.
+// The newest Kubernetes, as programs of the lab: Kubernetes' own three and the etcd that its go.mod names.
 // Written by nfsprov-lab; the README beside its crate says how to go on to another version.
 
 module lab.invalid/control-plane
@@ -212,4 +212,5 @@ tool (
 	go.etcd.io/etcd/server/v3
 	k8s.io/kubernetes/cmd/kube-apiserver
 	k8s.io/kubernetes/cmd/kube-controller-manager
+	k8s.io/kubernetes/cmd/kube-scheduler
 )

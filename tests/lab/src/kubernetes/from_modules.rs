@@ -13,11 +13,15 @@ const GO_MOD: &str = include_str!("../../lanes/latest/go.mod");
 const GO_SUM: &str = include_str!("../../lanes/latest/go.sum");
 
 /// The packages that are built.
-const TOOLS: [&str; 3] = [
+const TOOLS: [&str; 4] = [
     "k8s.io/kubernetes/cmd/kube-apiserver",
     "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "k8s.io/kubernetes/cmd/kube-scheduler",
     "go.etcd.io/etcd/server/v3",
 ];
+
+/// Counts up when what is built of a version changes.
+const RECIPE: u32 = 2;
 
 /// The first Go that knows the tool lines of a go.mod.
 const OLDEST_GO: &str = "1.24";
@@ -54,7 +58,7 @@ fn committed() -> Result<&'static str> {
 }
 
 fn key(version: &str) -> String {
-    format!("kubernetes-{version}-from-modules")
+    format!("kubernetes-{version}-from-modules-{RECIPE}")
 }
 
 /// The newest Go, if it is new enough for what is known of Kubernetes `version`.

@@ -10,7 +10,7 @@ use super::go::{self, Toolchain};
 use crate::{cache, step};
 
 const HEADER: &str = "\
-// The newest Kubernetes, as programs of the lab: Kubernetes' own two and the etcd that its go.mod names.
+// The newest Kubernetes, as programs of the lab: Kubernetes' own three and the etcd that its go.mod names.
 // Written by nfsprov-lab; the README beside its crate says how to go on to another version.
 
 module lab.invalid/control-plane
