@@ -42,7 +42,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         (
             "NFS120",
             Scheduling,
-            r"node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+            r"node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode|PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod",
         ),
         (
             "NFS116",

@@ -47,6 +47,11 @@ const TEXTS: &[(Place, &str, Option<&str>)] = &[
         "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
         Some("NFS120"),
     ),
+    (
+        Place::Scheduling,
+        "0/1 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+        Some("NFS120"),
+    ),
     (Place::Scheduling, "0/3 nodes are available: 3 Insufficient cpu.", None),
     (
         Place::Mount,

@@ -44,7 +44,7 @@ pub fn server(scene: &Scene) -> String {
 }
 
 /// A PV made by hand, `change` laid over its spec.
-fn volume(scene: &Scene, name: &str, change: Value) -> Value {
+pub fn volume(scene: &Scene, name: &str, change: Value) -> Value {
     let mut spec = json!({
         "storageClassName": scene.class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
         "persistentVolumeReclaimPolicy": "Retain", "nfs": {"server": server(scene), "path": "/nfsdata"},

@@ -27,6 +27,7 @@ mod doctor_fix;
 mod doctor_gate;
 mod doctor_hosts;
 mod doctor_provisioners;
+mod doctor_scheduler;
 mod document;
 mod exports;
 mod failures;
@@ -131,6 +132,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_gate::TESTS,
         doctor_hosts::TESTS,
         doctor_provisioners::TESTS,
+        doctor_scheduler::TESTS,
         release::TESTS,
         setup::TESTS,
         volumes::TESTS,

@@ -275,12 +275,28 @@ impl Stage {
 
     /// A control plane of the stage's version, with further arguments of kube-apiserver.
     pub async fn control_plane_with(&self, api_server_args: &[&str]) -> Result<Own> {
+        let options = ControlPlaneOptions {
+            api_server_args: api_server_args.iter().map(|arg| (*arg).to_owned()).collect(),
+            ..ControlPlaneOptions::default()
+        };
+        self.own_control_plane(options).await
+    }
+
+    /// A control plane of the stage's version that has kube-scheduler.
+    pub async fn control_plane_that_schedules(&self) -> Result<Own> {
+        let options = ControlPlaneOptions {
+            scheduler: true,
+            ..ControlPlaneOptions::default()
+        };
+        self.own_control_plane(options).await
+    }
+
+    async fn own_control_plane(&self, options: ControlPlaneOptions) -> Result<Own> {
         // Never closed.
         let place = self.places.clone().acquire_owned().await?;
         let options = ControlPlaneOptions {
             lane: self.lane()?,
-            api_server_args: api_server_args.iter().map(|arg| (*arg).to_owned()).collect(),
-            ..ControlPlaneOptions::default()
+            ..options
         };
         let plane = self.lab()?.control_plane(options).await?;
         Ok(Own { plane, place })

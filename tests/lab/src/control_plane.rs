@@ -1,5 +1,7 @@
 //! A running control plane: etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1.
 
+mod scheduler;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,8 @@ pub struct ControlPlaneOptions {
     /// For nodes ([`Lab::node`]): they reach the API server, and there are kube-scheduler and the controllers that watch
     /// over nodes. The pod that recycles volumes gets an image that nodes have; it is the stock one in all else.
     pub nodes: bool,
+    /// kube-scheduler also without nodes that run anything: those it schedules to are objects.
+    pub scheduler: bool,
 }
 
 /// A running control plane; it ends when dropped.
@@ -54,6 +58,7 @@ pub struct ControlPlane {
     kubeconfig: PathBuf,
     version: String,
     authority: Authority,
+    for_nodes: bool,
     // The order is that of dropping: clients before servers.
     scheduler: Option<Process>,
     controller_manager: Process,
@@ -192,26 +197,15 @@ impl ControlPlane {
         }
         args.extend(options.controller_manager_args);
         let controller_manager = spawn(&dir, &binaries.kubernetes.join("kube-controller-manager"), &args)?;
-        let scheduler = match options.nodes {
-            true => {
-                let kubeconfig = dir.join("scheduler.kubeconfig");
-                authority
-                    .client("system:kube-scheduler", &[])?
-                    .write_kubeconfig(&authority, &url, &kubeconfig)?;
-                let args = [
-                    format!("--kubeconfig={}", kubeconfig.display()),
-                    format!("--cert-dir={}", dir.display()),
-                    "--bind-address=127.0.0.1".to_owned(),
-                    "--port=0".to_owned(),
-                    format!("--secure-port={scheduler_port}"),
-                    "--leader-elect=false".to_owned(),
-                ];
-                Some(spawn(
-                    &dir,
-                    &options.lane.node_programs()?.join("kube-scheduler"),
-                    &args,
-                )?)
-            }
+        let scheduler = match options.nodes || options.scheduler {
+            true => Some(scheduler::start(
+                &dir,
+                options.lane,
+                binaries,
+                &authority,
+                &url,
+                scheduler_port,
+            )?),
             false => None,
         };
         wait_default_account(&client, &controller_manager).await?;
@@ -225,6 +219,7 @@ impl ControlPlane {
             kubeconfig,
             version: version.git_version.trim_start_matches('v').to_owned(),
             authority,
+            for_nodes: options.nodes,
             scheduler,
             controller_manager,
             api_server,
@@ -266,7 +261,7 @@ impl ControlPlane {
 
     /// The text of a kubeconfig for `user`, with which guests reach the API server.
     pub(crate) fn kubeconfig_on_guests(&self, user: &str, groups: &[&str]) -> Result<String> {
-        if self.scheduler.is_none() {
+        if !self.for_nodes {
             bail!("this control plane was not started for nodes");
         }
         let port = self.ports.numbers().first().context("the API server has no port")?;

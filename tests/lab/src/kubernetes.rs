@@ -27,7 +27,7 @@ pub enum Lane {
 /// Where the programs of a control plane are.
 #[derive(Clone, Debug)]
 pub struct Binaries {
-    /// The directory of kube-apiserver and kube-controller-manager.
+    /// The directory of kube-apiserver and kube-controller-manager; of kube-scheduler, too, in [`Lane::Latest`].
     pub kubernetes: PathBuf,
     /// The directory of kube-scheduler, kubelet and kube-proxy, which only clusters with nodes need; none where they
     /// are not built.

@@ -1,0 +1,71 @@
+//! What only a scheduler tells. No kubelet runs here: the node is an object, to which pods get bound and no further.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::DeleteParams;
+use kube::runtime::wait::{Condition, await_condition};
+use nfsprov_lab::Lane;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::doctor_faults::volume;
+use crate::kit::PATIENCE;
+use crate::stage::Stage;
+
+crate::tests! {
+    Lab: doctor_names_the_other_user_of_a_claim_for_one_pod,
+}
+
+/// A pod that uses the claim `mypvc`, and puts up with a node that nobody has called ready.
+fn pod(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+        "containers": [{"name": "app", "image": "app", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "mypvc"}}],
+        "tolerations": [{"operator": "Exists"}],
+    }})
+}
+
+fn is_scheduled() -> impl Condition<Pod> {
+    |pod: Option<&Pod>| pod.and_then(|pod| pod.spec.as_ref()?.node_name.as_ref()).is_some()
+}
+
+async fn doctor_names_the_other_user_of_a_claim_for_one_pod(stage: Arc<Stage>) -> Result<()> {
+    let modes = json!({"accessModes": ["ReadWriteOncePod"]});
+    if stage.lane()? == Lane::V1_20 {
+        // It came with 1.22: no cluster of this age can have the fault.
+        let scene = stage.scene().await?;
+        let Err(refused) = scene.claim("mypvc", modes).await else {
+            anyhow::bail!("1.20 takes ReadWriteOncePod");
+        };
+        let refused = format!("{refused:#}");
+        ensure!(refused.contains("accessModes"), "{refused}");
+        return Ok(());
+    }
+    let plane = stage.control_plane_that_schedules().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node1"}});
+    scene.apply(&[node, volume(&scene, "pv", modes.clone())]).await?;
+    let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(scene.client.clone());
+    let room = json!({"status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "10"}}});
+    nodes
+        .patch_status("node1", &Default::default(), &kube::api::Patch::Merge(room))
+        .await?;
+    scene.claim("mypvc", modes).await?;
+    scene.bound("mypvc").await?;
+
+    let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    scene.apply(&[pod("first")]).await?;
+    timeout(PATIENCE, await_condition(pods.clone(), "first", is_scheduled())).await??;
+    scene.apply(&[pod("second")]).await?;
+    let finding = scene.diagnosed("NFS120 Pod/second").await?;
+    ensure!(finding["fix"]["automatic"] == false, "{finding}");
+
+    // As it says: the other pod is ended. There is no kubelet to end it.
+    pods.delete("first", &DeleteParams::default().grace_period(0)).await?;
+    timeout(PATIENCE, await_condition(pods, "second", is_scheduled())).await??;
+    scene.healthy("NFS120: the other pod is gone").await?;
+    plane.stop().await
+}
