@@ -32,11 +32,6 @@ pub struct Round {
 }
 
 impl Round {
-    /// Claims a second.
-    pub fn rate(&self) -> f64 {
-        self.each.len() as f64 / self.whole.as_secs_f64()
-    }
-
     /// The time that `percent` of the claims took at most.
     pub fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.each.len() * percent).div_ceil(100).max(1);
