@@ -1,7 +1,7 @@
 //! What is being made, written down on the export, so that a provisioner that was killed leaves nothing behind.
 //!
-//! Before a directory is made for the PV `pvc-…`, the symbolic link `.nfsprov/making/pvc-…` is; when
-//! the PV is there, it is removed. If the claim goes before that, the link tells a later run which
+//! Before a directory is made for the PV `pvc-…`, the symbolic link `.nfsprov/making/pvc-…` is; some
+//! time after the PV is there, it is removed. If the claim goes before that, the link tells a later run which
 //! directory to take away. Its target is `<uid of the class>/<namespace>/<claim>/<directory>`: other
 //! clusters may use the same export, and only in the claim's own is it known what became of the claim.
 

@@ -1,7 +1,7 @@
 //! What is done about one claim or one volume: the effects behind the verdicts.
 //!
 //! [`Work`] is what all of it shares; how a volume is made, how it goes, and how what was left half
-//! made is cleared away have a file each. So has what is made and held back still.
+//! made is cleared away have a file each. So has what is made and not out of the making yet.
 
 mod dispose;
 mod made;
@@ -54,8 +54,8 @@ pub struct Work {
     neighbours: Mutex<Neighbours>,
     /// Whether all PVs have been listed, so that no neighbour is overlooked.
     volumes_known: watch::Sender<bool>,
-    /// The volumes that were made here and are to be let go of: their names, by uid.
-    made: watch::Sender<BTreeMap<String, String>>,
+    /// The volumes that were made here and are to be let go of, by name.
+    made: watch::Sender<BTreeMap<String, made::Made>>,
     leading: Leading,
     stopping: AtomicBool,
 }

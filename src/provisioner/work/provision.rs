@@ -17,7 +17,7 @@ use crate::provisioner::volume::{self, Plan};
 impl Work {
     /// Makes the volume of a claim, as its class, if that exists, says.
     ///
-    /// May be repeated at any point: what is there already is used. A volume that is to be retained is held back until
+    /// May be repeated at any point: what is there already is used. The volume is out of the making after
     /// [`Work::let_go_of_made`].
     ///
     /// # Errors
@@ -98,11 +98,7 @@ impl Work {
         }
         self.still_leading()?;
         let made = self.create(&plan.volume, &path).await?;
-        // The volume is there whatever becomes of this; who sees it held back tries again.
-        match served.export.end(&volume).await {
-            Ok(()) => self.note_made(&made),
-            Err(error) => tracing::debug!(volume, "not out of the making: {error}"),
-        }
+        self.note_made(&made, &served.location);
         self.events
             .burst()
             .made(live.metadata.uid.as_deref().unwrap_or_default());
