@@ -223,6 +223,15 @@ impl Facts {
         }
     }
 
+    /// Whether it serves this version of NFS, where it says so.
+    pub fn serves(&self, version: u8) -> Option<bool> {
+        let said = |word: &str| match word.split_at_checked(1)? {
+            (sign, number) if number == version.to_string() => Some(sign == "+"),
+            _ => None,
+        };
+        self.versions.split_whitespace().find_map(said)
+    }
+
     fn take(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();

@@ -241,14 +241,13 @@ fn stale(facts: &Facts, server: &Server, conf: &Step) -> Option<String> {
     if matches!(conf.state, State::Change { .. }) {
         return Some("its configuration changes".to_owned());
     }
-    let serves = |version: &str| facts.versions.split_whitespace().any(|word| word == version);
     let unwanted = match server.versions {
         Versions::All => None,
-        Versions::Three => Some("+4"),
-        Versions::Four => Some("+3"),
+        Versions::Three => Some(4),
+        Versions::Four => Some(3),
     };
-    if let Some(version) = unwanted.filter(|version| serves(version)) {
-        return Some(format!("it still serves NFS {}", version.trim_start_matches('+')));
+    if let Some(version) = unwanted.filter(|version| facts.serves(*version) == Some(true)) {
+        return Some(format!("it still serves NFS {version}"));
     }
     let port = nfs_conf::get(facts.nfs_conf.as_deref().unwrap_or_default(), "mountd", "port")?;
     let port = port.parse().ok()?;

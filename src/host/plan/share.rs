@@ -18,7 +18,6 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let ours = ours.ok().flatten().unwrap_or_default();
     let options = ours.first().map_or(OPTIONS, |entry| &entry.options).to_owned();
     let known = ours.into_iter().map(|entry| entry.client);
-    let serves = |version: &str| facts.versions.split_whitespace().any(|word| word == version);
     let server = Server {
         wanted: Wanted {
             path: path.to_owned(),
@@ -27,9 +26,9 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
         },
         mode: None,
         owner: None,
-        versions: match serves("-3") {
-            true => Versions::Four,
-            false => Versions::All,
+        versions: match facts.serves(3) {
+            Some(false) => Versions::Four,
+            _ => Versions::All,
         },
     };
     let steps = vec![
