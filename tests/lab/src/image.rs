@@ -7,6 +7,7 @@
 //! of a host with rpm packages in [`rpm_double`].
 
 mod freeze;
+mod made;
 pub mod node;
 pub mod rpm_double;
 

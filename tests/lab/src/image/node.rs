@@ -7,56 +7,50 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-use super::freeze::{Disk, FREEZE, Setup};
-use super::{Image, hash, identity, known_versions, newest, remove, versions, write};
+use super::freeze::{Disk, Setup};
+use super::made::Made;
+use super::{Image, remove};
 use crate::container::PACK;
 use crate::kubernetes::{Lane, from_debian};
 use crate::process::contained;
-use crate::{cache, packages, step};
+use crate::{packages, step};
 
-/// All that decides what is on the disk, apart from the image, the packages' versions and Kubernetes'.
-const RECIPE: [(&str, &str); 9] = [
-    ("build.sh", include_str!("../../node/build.sh")),
-    ("packages", include_str!("../../node/packages")),
-    ("pause.c", include_str!("../../node/pause.c")),
-    ("pack.sh", PACK),
-    ("lab-node", include_str!("../../node/lab-node")),
-    ("kubelet.service", include_str!("../../node/kubelet.service")),
-    ("kube-proxy.service", include_str!("../../node/kube-proxy.service")),
-    ("kubelet.yaml", include_str!("../../node/kubelet.yaml")),
-    ("containerd.toml", include_str!("../../node/containerd.toml")),
-];
 /// What is run in a guest to make it a node.
 const SETUP: &str = include_str!("../../node/setup.sh");
 
-/// Packages whose version is a reason to build the disk anew.
-const VERSIONED: [&str; 6] = [
-    "containerd",
-    "runc",
-    "containernetworking-plugins",
-    "iptables",
-    "busybox-static",
-    "user-mode-linux",
-];
 /// What building needs beyond the image's own tools.
 const TOOLS: [&str; 3] = ["gcc", "libc6-dev", "binutils"];
-const DISK: &str = "node.raw";
 
-/// The disk that this process found, as with the image.
-static FOUND: OnceLock<PathBuf> = OnceLock::new();
+static NODE: Made = Made {
+    name: "guest-node",
+    disk: "node.raw",
+    recipe: &[
+        ("build.sh", include_str!("../../node/build.sh")),
+        ("packages", include_str!("../../node/packages")),
+        ("pause.c", include_str!("../../node/pause.c")),
+        ("pack.sh", PACK),
+        ("lab-node", include_str!("../../node/lab-node")),
+        ("kubelet.service", include_str!("../../node/kubelet.service")),
+        ("kube-proxy.service", include_str!("../../node/kube-proxy.service")),
+        ("kubelet.yaml", include_str!("../../node/kubelet.yaml")),
+        ("containerd.toml", include_str!("../../node/containerd.toml")),
+    ],
+    setup: &[SETUP, from_debian::NODE_KEY],
+    versioned: &[
+        "containerd",
+        "runc",
+        "containernetworking-plugins",
+        "iptables",
+        "busybox-static",
+        "user-mode-linux",
+    ],
+    found: OnceLock::new(),
+};
 
 /// The disk that nodes start from, if it is built for the image and for the versions that apt would install now; builds
 /// nothing.
 pub fn find() -> Option<PathBuf> {
-    if let Some(found) = FOUND.get() {
-        return Some(found.clone());
-    }
-    let prefix = prefix(&super::find()?).ok()?;
-    let dir = match versions(&VERSIONED) {
-        Some(versions) => cache::find(&key(&prefix, &versions))?,
-        None => newest(&prefix)?,
-    };
-    Some(FOUND.get_or_init(|| dir.join(DISK)).clone())
+    NODE.find()
 }
 
 /// Builds whatever is missing of the disk, the image that it is made from, and the programs of Kubernetes for nodes.
@@ -67,24 +61,13 @@ pub fn find() -> Option<PathBuf> {
 pub fn build() -> Result<PathBuf> {
     let programs = Lane::V1_20.build_with_nodes()?.nodes;
     let programs = programs.context("the build left no programs for nodes")?;
-    let image = super::build()?;
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    packages::install(&TOOLS)?;
-    let log = cache::log("guest-node")?;
-    let key = key(&prefix(&image)?, &known_versions(&VERSIONED, &log)?);
-    let dir = cache::ensure(&key, |dir| build_disk(dir, &image, &programs, &log))?;
-    Ok(dir.join(DISK))
+    NODE.build(|dir, image, log| build_disk(dir, image, &programs, log))
 }
 
 /// Builds the disk in `dir`, from the start.
 fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<()> {
-    let recipe = dir.join("recipe");
-    cache::create_dir(&recipe)?;
-    for (name, text) in RECIPE {
-        write(&recipe.join(name), text)?;
-    }
+    packages::install(&TOOLS)?;
+    NODE.write_recipe(&dir.join("recipe"))?;
     let wanted = [("user-mode-linux", "kernel"), ("busybox-static", "busybox")];
     let downloads = dir.join("download");
     let debs = packages::download(&wanted.map(|(package, _)| package), &downloads, log)?;
@@ -107,7 +90,7 @@ fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<
     let setup = Setup {
         name: "node-template",
         script: &format!("payload='{}'\n{SETUP}", payload.display()),
-        disk: Disk::Whole(DISK),
+        disk: Disk::Whole(NODE.disk),
         title: "setting a node up in a guest (a minute)",
     };
     setup.run(image, dir, log)?;
@@ -123,15 +106,4 @@ fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<
         remove(&dir.join(rest))?;
     }
     Ok(())
-}
-
-fn prefix(image: &Image) -> Result<String> {
-    let identity = identity(&image.dir)?;
-    let mut parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
-    parts.extend([&identity, FREEZE, SETUP, from_debian::NODE_KEY]);
-    Ok(format!("guest-node-{:016x}-", hash(&parts)))
-}
-
-fn key(prefix: &str, versions: &str) -> String {
-    format!("{prefix}{:08x}", hash(&[versions]) as u32)
 }
