@@ -15,7 +15,7 @@ use nfsprov_lab::guest::Guest;
 use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
-use crate::doctor_provisioners::{ARTICLE, deployment, rights};
+use crate::doctor_provisioners::{ARTICLE, deployed};
 use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
@@ -85,11 +85,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     guest.ssh(&write).await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let kubelet = scene.play_kubelet();
-    scene.class(json!({})).await?;
-    scene.apply(&[rights(&scene)]).await?;
-    scene
-        .apply(&deployment(&scene, ARTICLE, 1, &scene.provisioner, true))
-        .await?;
+    deployed(&scene, ARTICLE).await?;
     scene.diagnosed("NFS301 Deployment/nfs-client-provisioner").await?;
     let maps: Api<ConfigMap> = Api::namespaced(scene.client.clone(), "kube-system");
     let map = json!({"metadata": {"name": "kubeadm-config"}, "data": {"ClusterConfiguration": CONFIGURATION}});

@@ -26,7 +26,7 @@ crate::tests! {
 }
 
 /// A Deployment of a provisioner as upstream writes it, and all rights for its account.
-pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> Vec<Value> {
+fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> [Value; 2] {
     let mut variables = vec![json!({"name": "PROVISIONER_NAME", "value": serves})];
     if env {
         variables.push(json!({"name": "NFS_SERVER", "value": server(scene)}));
@@ -36,7 +36,7 @@ pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: 
     let root = json!({"name": "nfs-client-root", "nfs": {"server": server(scene), "path": "/nfsdata"}});
     let container = json!({"name": "nfs-client-provisioner", "image": image, "env": variables,
                            "volumeMounts": [{"name": "nfs-client-root", "mountPath": "/persistentvolumes"}]});
-    vec![
+    [
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "nfs-client-provisioner"}}),
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "nfs-client-provisioner"},
@@ -49,12 +49,20 @@ pub fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: 
     ]
 }
 
-pub fn rights(scene: &Scene) -> Value {
+fn rights(scene: &Scene) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": scene.namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"kind": "ServiceAccount", "name": "nfs-client-provisioner", "namespace": scene.namespace}],
     })
+}
+
+/// A class that a Deployment of `image` serves, with all rights.
+pub async fn deployed(scene: &Scene, image: &str) -> Result<()> {
+    scene.class(json!({})).await?;
+    scene.apply(&[rights(scene)]).await?;
+    let objects = deployment(scene, image, 1, &scene.provisioner, true);
+    scene.apply(&objects).await
 }
 
 const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
@@ -223,10 +231,7 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     let plane = stage.cleared_control_plane().await?;
     let printed = scene(&stage, &plane).await?;
     let kubelet = printed.play_kubelet();
-    printed.class(json!({})).await?;
-    printed.apply(&[rights(&printed)]).await?;
-    let article = |scene: &Scene| deployment(scene, ARTICLE, 1, &scene.provisioner, true);
-    printed.apply(&article(&printed)).await?;
+    deployed(&printed, ARTICLE).await?;
     printed.claim_handed_over("mypvc", json!({})).await?;
     let wanted = "NFS301 Deployment/nfs-client-provisioner";
     let finding = printed.diagnosed(wanted).await?;
@@ -244,7 +249,9 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     let kubelet = fixed.play_kubelet();
     fixed.class(json!({})).await?;
     fixed.apply(&rights_but_locking(&fixed)).await?;
-    fixed.apply(&article(&fixed)).await?;
+    fixed
+        .apply(&deployment(&fixed, ARTICLE, 1, &fixed.provisioner, true))
+        .await?;
     let told = fixed.fixed("NFS301 Deployment/nfs-client-provisioner").await?;
     let shown = format!("image: \"{CURRENT}\"");
     ensure!(
@@ -285,8 +292,6 @@ async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
     for way in BOTH {
         let scene = scene(&stage, &plane).await?;
         let kubelet = scene.play_kubelet();
-        scene.class(json!({})).await?;
-        scene.apply(&[rights(&scene)]).await?;
         let record = json!({
             "holderIdentity": "gone", "leaseDurationSeconds": 15, "renewTime": "2021-02-14T10:22:35Z",
             "acquireTime": "2021-02-14T10:22:35Z", "leaderTransitions": 0,
@@ -295,9 +300,7 @@ async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
         let lock = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {
             "name": scene.provisioner.replace('/', "-"), "annotations": annotations}});
         scene.apply(&[lock]).await?;
-        scene
-            .apply(&deployment(&scene, CURRENT, 1, &scene.provisioner, true))
-            .await?;
+        deployed(&scene, CURRENT).await?;
         scene.claim_handed_over("a", json!({})).await?;
         let wanted = "NFS210 Deployment/nfs-client-provisioner";
         match way {
@@ -333,11 +336,7 @@ async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Resul
         .await?;
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
-    scene.class(json!({})).await?;
-    scene.apply(&[rights(&scene)]).await?;
-    scene
-        .apply(&deployment(&scene, ARTICLE, 1, &scene.provisioner, true))
-        .await?;
+    deployed(&scene, ARTICLE).await?;
     scene.claim_handed_over("mypvc", json!({})).await?;
     let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
     ensure!(finding["severity"] == "warning", "{finding}");
@@ -366,13 +365,9 @@ async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Resu
     for (rule, gone) in rules {
         let scene = scene(&stage, &plane).await?;
         let kubelet = scene.play_kubelet();
-        scene.class(json!({})).await?;
-        scene.apply(&[rights(&scene)]).await?;
         let here = |line: &str| line.replace("NAMESPACE", &scene.namespace);
         administer(&scene, &here(rule)).await?;
-        scene
-            .apply(&deployment(&scene, CURRENT, 1, &scene.provisioner, true))
-            .await?;
+        deployed(&scene, CURRENT).await?;
         scene.claim_handed_over("a", json!({})).await?;
         let finding = scene.diagnosed("NFS207 Deployment/nfs-client-provisioner").await?;
         ensure!(finding["explains"][0]["name"] == "a", "{finding}");
@@ -395,15 +390,12 @@ async fn doctor_mends_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
-    scene.class(json!({})).await?;
-    scene.apply(&[rights(&scene)]).await?;
-    let one = deployment(&scene, CURRENT, 1, &scene.provisioner, true);
-    let mut other = one[1].clone();
+    deployed(&scene, CURRENT).await?;
+    let [_, mut other] = deployment(&scene, CURRENT, 1, &scene.provisioner, true);
     let labels = json!({"app": "once-more"});
     other["metadata"]["name"] = json!("once-more");
     other["spec"]["selector"]["matchLabels"] = labels.clone();
     other["spec"]["template"]["metadata"]["labels"] = labels;
-    scene.apply(&one).await?;
     scene.apply(&[other]).await?;
     let fix = scene.mended("NFS212 Deployment/once-more").await?;
     ensure!(fix.contains(" scale deployment/once-more "), "{fix}");
