@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the disk image of the lab's guests in the current directory, one step a call:
 #
-#   sh build.sh userland|settings|disk RECIPE_DIRECTORY
+#   sh build.sh userland|settings|disk|preload RECIPE_DIRECTORY
 #
 # Runs as root. Everything comes from the Debian archive that this machine's own apt is
 # configured with; the finished image knows no archive but the one inside itself.
@@ -144,6 +144,10 @@ disk() {
     rm -f image.raw
     truncate --size=2G image.raw
     mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d "$root" image.raw
+}
+
+preload() {
+    cc -shared -fPIC -O2 -Wall -Werror -o ptrace.so "$recipe/ptrace.c"
 }
 
 "$1"

@@ -23,13 +23,14 @@ use crate::{cache, packages, step};
 use freeze::{Disk, FREEZE, Setup};
 
 /// The recipe of the image: all that decides what is in it, apart from the packages' versions.
-const RECIPE: [(&str, &str); 6] = [
+const RECIPE: [(&str, &str); 7] = [
     ("build.sh", include_str!("../image/build.sh")),
     ("packages", include_str!("../image/packages")),
     ("packages-nfs", include_str!("../image/packages-nfs")),
     ("masked-units", include_str!("../image/masked-units")),
     ("lab-net", include_str!("../image/lab-net")),
     ("lab-net.service", include_str!("../image/lab-net.service")),
+    ("ptrace.c", include_str!("../image/ptrace.c")),
 ];
 /// What is run in a guest to make it an NFS server.
 const SETUP_NFS: &str = include_str!("../image/setup-nfs.sh");
@@ -40,7 +41,15 @@ pub const NFS_PATH: &str = "/nfsdata";
 /// Packages whose version is a reason to build the image anew.
 const VERSIONED: [&str; 4] = ["user-mode-linux", "nfs-kernel-server", "openssh-server", "systemd"];
 /// Tools that building needs; `util-linux`, which has the others, is part of every Debian.
-const TOOLS: [&str; 5] = ["mmdebstrap", "e2fsprogs", "dpkg-dev", "openssh-client", "iproute2"];
+const TOOLS: [&str; 7] = [
+    "mmdebstrap",
+    "e2fsprogs",
+    "dpkg-dev",
+    "openssh-client",
+    "iproute2",
+    "gcc",
+    "libc6-dev",
+];
 const DISK: &str = "image.raw";
 const TEMPLATE_DISK: &str = "nfs-server.cow";
 
@@ -59,6 +68,11 @@ impl Image {
     /// The kernel, a program.
     pub fn kernel(&self) -> PathBuf {
         self.dir.join("linux.uml")
+    }
+
+    /// The library to preload into the kernel, which does what it lacks on some processors.
+    pub fn preload(&self) -> PathBuf {
+        self.dir.join("ptrace.so")
     }
 
     /// The disk that all guests read and none writes.
@@ -154,6 +168,7 @@ fn build_image(dir: &Path, log: &Path) -> Result<()> {
     )?;
     step::run("setting the guests' system up", log, &mut build("settings"))?;
     step::run("writing the guests' disk", log, &mut build("disk"))?;
+    step::run("compiling what the guests' kernel lacks", log, &mut build("preload"))?;
     let (packed, program) = (kernel.join("usr/bin/linux.uml"), dir.join("linux.uml"));
     std::fs::rename(&packed, &program).with_context(|| format!("cannot move {}", packed.display()))?;
     for rest in [

@@ -50,6 +50,7 @@ impl Setup<'_> {
             number,
             name: self.name,
             kernel: &image.kernel(),
+            preload: &image.preload(),
             disk: &disk,
             beneath: beneath.as_deref(),
             megabytes: 512,

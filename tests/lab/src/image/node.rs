@@ -19,7 +19,7 @@ use crate::{packages, step};
 const SETUP: &str = include_str!("../../node/setup.sh");
 
 /// What building needs beyond the image's own tools.
-const TOOLS: [&str; 3] = ["gcc", "libc6-dev", "binutils"];
+const TOOLS: [&str; 1] = ["binutils"];
 
 static NODE: Made = Made {
     name: "guest-node",
