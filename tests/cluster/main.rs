@@ -107,7 +107,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
 }
 
-/// Runs the tests on one cluster; those that need only one on the `first`.
+/// Runs on one cluster the tests that concern it; those that need only one, on the `first`.
 fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
     let stage = Arc::new(stage);
     let tests = [
@@ -138,7 +138,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         volumes::TESTS,
     ]
     .concat();
-    let here = tests.into_iter().filter(|(_, need, _)| first || *need != Need::Once);
+    let here = tests.into_iter().filter(|(_, need, _)| stage.concerns(*need, first));
     let trials = here.map(|(name, need, test): Test| {
         let name = name.trim_start_matches(concat!(module_path!(), "::"));
         let lacking = stage.lacks(need);

@@ -31,6 +31,8 @@ pub enum Need {
     Lab,
     /// The lab, with any one version of Kubernetes: what the test is about is NFS.
     Once,
+    /// The lab, with a version that can't be told to send selfLink.
+    NoSelfLink,
 }
 
 /// Which clusters the tests run on.
@@ -159,10 +161,19 @@ impl Stage {
     pub fn lacks(&self, need: Need) -> Option<String> {
         match (&self.missing, need) {
             (Some(why), _) => Some(why.clone()),
-            (None, Need::Lab | Need::Once) if self.cluster == "own" => {
-                Some("needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned())
-            }
-            _ => None,
+            (None, Need::Cluster) => None,
+            (None, _) => (self.cluster == "own")
+                .then(|| "needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned()),
+        }
+    }
+
+    /// Whether a test with this need is about such a cluster, the `first` or another.
+    pub fn concerns(&self, need: Need, first: bool) -> bool {
+        let lane = self.lab.as_ref().map(|(_, lane)| *lane);
+        match need {
+            Need::Cluster | Need::Lab => true,
+            Need::Once => first,
+            Need::NoSelfLink => lane.is_none_or(|lane| lane != Lane::V1_20),
         }
     }
 
