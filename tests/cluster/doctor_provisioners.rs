@@ -11,6 +11,7 @@ use crate::doctor::By;
 use crate::doctor_faults::{BOTH, scene, server};
 use crate::faults_nfs::{export, on_export};
 use crate::kit::Scene;
+use crate::proxy::{self, Proxy};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -18,6 +19,7 @@ crate::tests! {
     Lab: doctor_mends_provisioners_that_do_not_run,
     Lab: doctor_mends_images_that_need_self_link,
     Lab: doctor_names_a_gate_that_blocks_the_upgrade,
+    SelfLink: doctor_mends_images_that_the_upgrade_breaks,
     Lab: doctor_mends_a_stale_lock,
     Lab: doctor_names_what_refuses_a_provisioners_pod,
     Lab: doctor_mends_two_provisioners_of_one_name,
@@ -285,6 +287,34 @@ fn rights_but_locking(scene: &Scene) -> Vec<Value> {
         ],
     });
     vec![role, binding]
+}
+
+/// What a server of 1.19 says that it is.
+const BEFORE: &str = r#"{"major": "1", "minor": "19", "gitVersion": "v1.19.16", "gitCommit": "", "gitTreeState": "clean",
+    "buildDate": "2021-10-27T18:22:30Z", "goVersion": "go1.15.15", "compiler": "gc", "platform": "linux/amd64"}"#;
+
+/// A server older than 1.20 can't be built here: its modules aren't whole without what its own build generates. One of
+/// 1.20 that sends selfLink, as those do, stands in for it, and a double in front says the older version.
+async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Result<()> {
+    let plane = stage
+        .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])
+        .await?;
+    for way in BOTH {
+        let mut scene = scene(&stage, &plane).await?;
+        let kubelet = scene.play_kubelet();
+        let proxy = Proxy::before(&scene, None).await?;
+        proxy.inject(usize::MAX, proxy::Fault::Instead(BEFORE), |_, uri| {
+            uri.path() == "/version"
+        });
+        scene.kubeconfig = proxy.kubeconfig.clone();
+        deployed(&scene, ARTICLE).await?;
+        let wanted = "NFS305 Deployment/nfs-client-provisioner";
+        ensure!(scene.diagnosed(wanted).await?["severity"] == "warning");
+        scene.mended_by(way, wanted).await?;
+        kubelet.abort();
+        remove_provisioner(&scene).await?;
+    }
+    plane.stop().await
 }
 
 async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {

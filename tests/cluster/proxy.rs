@@ -33,6 +33,8 @@ type Answer = Response<UnsyncBoxBody<Bytes, Failure>>;
 pub enum Fault {
     /// Refused with this status; the real server never hears of it.
     Status(u16),
+    /// This, of JSON, in place of what the real server would say; it never hears of it.
+    Instead(&'static str),
     /// So many bytes of the real answer, and then the connection's end.
     Cut(usize),
     /// None, for as long as the client waits.
@@ -176,6 +178,7 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
     let fault = shared.fault(&parts.method, &parts.uri);
     match fault {
         Some(Fault::Status(code)) => return Ok(status(code, "injected by the test's proxy")),
+        Some(Fault::Instead(text)) => return Ok(own(StatusCode::OK, text.to_owned())),
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::Cut(_)) | None => {}
     }
@@ -232,10 +235,15 @@ fn status(code: u16, message: &str) -> Answer {
         429 => "TooManyRequests",
         _ => "ServiceUnavailable",
     };
-    let text = refusal(code, reason, message).to_string();
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    own(status, refusal(code, reason, message).to_string())
+}
+
+/// An answer of the double's own, of JSON.
+fn own(status: StatusCode, text: String) -> Answer {
     let body = Full::new(Bytes::from(text)).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    *answer.status_mut() = status;
     let json = http::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
     answer

@@ -31,7 +31,9 @@ pub enum Need {
     Lab,
     /// The lab, with any one version of Kubernetes: what the test is about is NFS.
     Once,
-    /// The lab, with a version that can't be told to send selfLink.
+    /// The lab, with a version that can be told to send selfLink.
+    SelfLink,
+    /// The lab, with a version that can't.
     NoSelfLink,
 }
 
@@ -173,6 +175,7 @@ impl Stage {
         match need {
             Need::Cluster | Need::Lab => true,
             Need::Once => first,
+            Need::SelfLink => lane.is_none_or(|lane| lane == Lane::V1_20),
             Need::NoSelfLink => lane.is_none_or(|lane| lane != Lane::V1_20),
         }
     }
