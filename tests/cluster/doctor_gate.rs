@@ -160,6 +160,17 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(manifest().await? == MANIFEST && configuration().await? == CONFIGURATION);
     let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
+
+    // Set by hand again, and no image needs it any more: NFS303 is mended as it says.
+    guest.ssh(&write.replace(MANIFEST, &with)).await?;
+    plane.restart_api_server_with(&gates(guest).await?).await?;
+    let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    let note = finding["fix"]["note"].as_str().unwrap_or_default();
+    ensure!(note.contains("nfsprov doctor --fix --ssh HOST does it"), "{note}");
+    let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--fix", "--yes"]).await?;
+    ensure!(code == 0, "{code}: {stderr}");
+    ensure!(manifest().await? == MANIFEST, "{}", manifest().await?);
+    scene.healthy("NFS303 --fix").await?;
     kubelet.abort();
     guest.ssh("rm -r /etc/kubernetes").await?;
     plane.stop().await
@@ -182,8 +193,9 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     let pid = guest.ssh("systemctl show -p MainPID k3s").await?;
     let args = r#"["server","--kube-apiserver-arg","feature-gates=RemoveSelfLink=false"]"#;
     let annotations = json!({"k3s.io/node-args": args});
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
-    scene.apply(&[node]).await?;
+    let mut node =
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
+    scene.apply(&[node.clone()]).await?;
     scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
     let (stderr, code) = doctor(&scene, &guest, None, &["--fix", "--yes"]).await?;
     // What the node says of its start is K3s' own to renew.
@@ -202,6 +214,10 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
         guest.ssh("systemctl show -p MainPID k3s").await? != pid,
         "it was not started again"
     );
+    // As K3s does when it starts.
+    node["metadata"]["annotations"]["k3s.io/node-args"] = json!(r#"["server"]"#);
+    scene.apply(&[node]).await?;
+    scene.healthy("NFS304 --fix").await?;
     guest.stop().await?;
     stage.give_back(plane).await
 }
