@@ -28,6 +28,14 @@ impl OnDelete {
         }
     }
 
+    /// Whether the directory is gone from its path afterwards.
+    pub fn takes_directory(self) -> bool {
+        match self {
+            Self::Delete | Self::Archive => true,
+            Self::Retain => false,
+        }
+    }
+
     /// The policy that [`OnDelete::as_str`] wrote.
     pub fn from_record(word: &str) -> Option<Self> {
         [Self::Delete, Self::Retain, Self::Archive]

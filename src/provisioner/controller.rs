@@ -38,6 +38,14 @@ struct Context {
     classes: Store<StorageClass>,
 }
 
+impl Context {
+    /// The class of a PV, if that exists now.
+    fn class_of(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
+        let name = volume::class_name(volume)?;
+        self.classes.get(&ObjectRef::new(name))
+    }
+}
+
 /// Serves claims and volumes until `stop` resolves, then finishes what is in flight.
 ///
 /// An API server that goes away is waited for; nothing ends this but `stop`.
@@ -108,7 +116,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         .for_each(|result| async { report("claims", result) });
     let serve_claims = until_stopped(serve_claims, stop.clone(), claims);
 
-    let (ours, noting) = (work.clone(), work.clone());
+    let (ours, noting) = (work.clone(), context.clone());
     let all = watcher(Api::all(client), watcher::Config::default()).inspect_ok(move |event| note(event, &noting));
     let going = only(all, move |volume| {
         volume::is_ours_to_do(volume, &ours.settings.name, ours.settings.namespace.as_deref())
@@ -142,12 +150,14 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     }
 }
 
-/// Has the work note where the PVs of the cluster lie.
-fn note(event: &Event<PersistentVolume>, work: &Work) {
-    let is_going = |volume: &PersistentVolume| volume::is_going(volume, &work.settings.name);
+/// Records where the PVs of the cluster lie.
+fn note(event: &Event<PersistentVolume>, context: &Context) {
+    let work = &context.work;
     match event {
         Event::Init => work.neighbours().begin_list(),
-        Event::InitApply(volume) | Event::Apply(volume) => work.neighbours().note(volume, is_going(volume)),
+        Event::InitApply(volume) | Event::Apply(volume) => {
+            work.note_volume(volume, context.class_of(volume).as_deref());
+        }
         Event::Delete(volume) => work.neighbours().forget(&volume.name_any()),
         Event::InitDone => {
             work.neighbours().end_list();
@@ -311,11 +321,7 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
-    let class = volume
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.storage_class_name.as_deref())
-        .and_then(|name| context.classes.get(&ObjectRef::new(name)));
+    let class = context.class_of(&volume);
     let result = work.dispose(&volume, class.as_deref()).await;
     work.metrics.count_volume(&volume, &result);
     Ok(match result {
@@ -386,3 +392,7 @@ fn watch_sentence(error: &watcher::Error) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "controller_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::{Request, Response};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Client;
 use kube::client::Body;
@@ -69,6 +69,24 @@ pub fn waiting_claim() -> PersistentVolumeClaim {
         "status": {"phase": "Pending"},
     }))
     .unwrap()
+}
+
+/// A Released PV that nfs-subdir-external-provisioner made on the work's export, with `change` laid over it.
+pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> PersistentVolume {
+    let mut volume = json!({
+        "metadata": {"name": format!("pvc-{uid}"), "uid": format!("volume-{uid}"),
+                     "finalizers": ["kubernetes.io/pv-protection"],
+                     "annotations": {"pv.kubernetes.io/provisioned-by": "nfsprov/nfs"}},
+        "spec": {"nfs": {"server": "server", "path": format!("/export/{directory}")},
+                 "persistentVolumeReclaimPolicy": "Delete", "storageClassName": "nfs",
+                 "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "d", "name": "c", "uid": uid}},
+        "status": {"phase": "Released"},
+    });
+    for (pointer, value) in change {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        volume.pointer_mut(parent).unwrap()[key] = value.clone();
+    }
+    serde_json::from_value(volume).unwrap()
 }
 
 /// A class of the work's provisioner.

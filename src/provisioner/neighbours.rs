@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 
 use crate::export::{Location, VolumePath, is_named_after};
 
-/// The PVs that are in use on some exports, by their directories.
+/// The PVs on some exports whose directories must be kept, by directory.
 #[derive(Debug)]
 pub struct Neighbours {
     exports: Vec<Location>,
@@ -49,10 +49,18 @@ impl Neighbours {
         }
     }
 
-    /// Takes note of a PV as it is now. One that is to go holds nobody else up, so it counts as gone.
-    pub fn note(&mut self, volume: &PersistentVolume, is_going: bool) {
+    /// Records a PV as it is now.
+    ///
+    /// `takes_directory` says that the provisioner deletes or archives the PV's own directory. Only such a PV is no
+    /// neighbour: volumes that share a directory and are all deleted must not wait for each other. The data of any other
+    /// PV, Released or terminating ones among them, must be kept.
+    pub fn note(&mut self, volume: &PersistentVolume, takes_directory: bool) {
         let name = volume.metadata.name.clone().unwrap_or_default();
-        let place = if is_going { None } else { self.place(volume, &name) };
+        let place = if takes_directory {
+            None
+        } else {
+            self.place(volume, &name)
+        };
         let known = self.listed.as_mut().unwrap_or(&mut self.known);
         known.forget(&name);
         if let Some((export, directory)) = place {
@@ -172,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_or_is_to_go_is_no_neighbour() {
+    fn a_volume_that_is_gone_or_loses_its_directory_is_no_neighbour() {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
         known.note(&volume("team", "/nfsdata/team/data"), true);

@@ -53,8 +53,7 @@ impl Waiting {
             let volumes: Api<PersistentVolume> = Api::all(work.client.clone());
             // Only where they lie is kept.
             cluster::list(&volumes, |seen| {
-                let is_going = volume::is_going(seen, &work.settings.name);
-                work.neighbours().note(seen, is_going);
+                work.note_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
                 false
             })
             .await?;

@@ -60,6 +60,13 @@ pub enum Disposal {
     Refuse(String),
 }
 
+impl Disposal {
+    /// Whether the directory is deleted or archived.
+    pub fn takes_directory(&self) -> bool {
+        matches!(self, Self::Directory { on_delete, .. } if on_delete.takes_directory())
+    }
+}
+
 /// What shows that a directory was made for a PV and is nobody else's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -153,11 +160,12 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
 pub fn is_ours_to_do(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
-        && (is_going(volume, provisioner) || is_held(volume, provisioner, MAKING))
+        && (is_released_or_terminating(volume, provisioner) || is_held(volume, provisioner, MAKING))
 }
 
-/// Whether a PV of ours is at its end, so that its place may be another's soon.
-pub fn is_going(volume: &PersistentVolume, provisioner: &str) -> bool {
+/// Whether a PV of this provisioner is Released or has a deletion timestamp. What becomes of its directory is decided by
+/// [`disposal`] alone: the directory may be retained, or pods may still write to it.
+fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation(volume, PROVISIONED_BY) == Some(provisioner)
         && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
@@ -186,7 +194,7 @@ pub fn disposal(
     let held = is_held(volume, provisioner, FINALIZER);
     // A PV deleted before its claim stays bound, and protected, until the claim goes.
     let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
-    if !is_going(volume, provisioner) || !done_with || (deleting && !held) {
+    if !is_released_or_terminating(volume, provisioner) || !done_with || (deleting && !held) {
         return Disposal::Leave;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
@@ -260,6 +268,11 @@ pub fn archive_of(directory: &VolumePath, volume: &str) -> Result<VolumePath, St
         false => format!("archived-{flat}-{volume}"),
     };
     VolumePath::parse(&name).map_err(|error| error.to_string())
+}
+
+/// The name of a PV's class.
+pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
+    volume.spec.as_ref()?.storage_class_name.as_deref()
 }
 
 fn phase(volume: &PersistentVolume) -> &str {

@@ -282,6 +282,71 @@ fn a_volume_without_a_record_goes_as_its_class_says_now() {
     assert!(matches!(found, Disposal::Refuse(_)), "{found:?}");
 }
 
+/// Whatever else is true of a volume, its data must be kept until its own directory is deleted or archived.
+#[test]
+fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
+    let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+    let class = |parameters: Value| -> StorageClass {
+        serde_json::from_value(json!({"metadata": {"name": "nfs"}, "provisioner": OURS, "parameters": parameters}))
+            .unwrap()
+    };
+    let terminating = || ("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"));
+    let finalizers = |ours: &str| ("/metadata/finalizers", json!(["kubernetes.io/pv-protection", ours]));
+    let annotations = |annotations: Value| ("/metadata/annotations", annotations);
+    let phase = |word: &str| ("/status/phase", json!(word));
+    let retained = || ("/spec/persistentVolumeReclaimPolicy", json!("Retain"));
+    for (change, deleted, archived) in [
+        (vec![], true, true),
+        (vec![phase("Bound")], false, false),
+        (vec![retained()], false, false),
+        (vec![terminating(), phase("Bound")], false, false),
+        (vec![terminating(), phase("Bound"), finalizers(FINALIZER)], false, false),
+        (vec![terminating(), finalizers(FINALIZER)], true, true),
+        (vec![terminating(), finalizers(FINALIZER), retained()], false, false),
+        // Deleted by hand, as nfs-subdir-external-provisioner left it: nothing is done about its directory.
+        (vec![terminating()], false, false),
+        (vec![finalizers(MAKING)], false, false),
+        (vec![annotations(json!({PROVISIONED_BY: "other"}))], false, false),
+        (vec![annotations(json!({}))], false, false),
+        (
+            vec![annotations(json!({PROVISIONED_BY: OURS, ON_DELETE: "delete"}))],
+            true,
+            true,
+        ),
+        (
+            vec![annotations(json!({PROVISIONED_BY: OURS, ON_DELETE: "retain"}))],
+            false,
+            false,
+        ),
+        (vec![("/spec/claimRef", json!({"uid": "another"}))], false, false),
+        (vec![("/spec/nfs/server", json!("elsewhere"))], false, false),
+    ] {
+        let mut facts = vec![
+            annotations(json!({PROVISIONED_BY: OURS})),
+            ("/metadata/finalizers", json!(["kubernetes.io/pv-protection"])),
+            ("/spec/claimRef", json!({"namespace": "default", "uid": uid})),
+            ("/spec/nfs/path", json!("/nfsdata/team/b")),
+        ];
+        facts.extend(change.clone());
+        for (parameters, taken) in [
+            (Some(json!({"archiveOnDelete": "false"})), deleted),
+            (Some(json!({})), archived),
+            (None, archived),
+        ] {
+            let class = parameters.clone().map(class);
+            let found = disposal(&volume(&facts), &[export()], class.as_ref(), OURS).takes_directory();
+            assert_eq!(found, taken, "{change:?} {parameters:?}");
+        }
+    }
+    let facts = [
+        annotations(json!({PROVISIONED_BY: OURS})),
+        ("/spec/claimRef", json!({"namespace": "default", "uid": uid})),
+        ("/spec/nfs/path", json!("/nfsdata/team/b")),
+    ];
+    let kept = class(json!({"onDelete": "retain"}));
+    assert!(!disposal(&volume(&facts), &[export()], Some(&kept), OURS).takes_directory());
+}
+
 #[test]
 fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
     let mut settings = settings("Delete");

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::kit::{Directories, Scene};
@@ -14,12 +15,18 @@ crate::tests! {
     Cluster: a_volume_of_upstream_is_archived_or_deleted_as_its_class_says,
     Cluster: a_volume_of_upstream_with_a_nested_pattern_goes_whole,
     Cluster: a_volume_of_upstream_waits_for_others_in_the_same_directory,
+    Cluster: data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours,
     Cluster: a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies,
 }
 
 /// A Bound claim as upstream leaves it: a PV `pvc-<uid>` without a record or a finalizer, and `directory` with a file.
 async fn upstreams(scene: &Scene, claim: &str, directory: Option<&str>) -> Result<PersistentVolume> {
-    let object: PersistentVolumeClaim = scene.claim(claim, json!({})).await?;
+    upstreams_of(scene, &scene.class, claim, directory).await
+}
+
+/// The same, of another class than the scene's.
+async fn upstreams_of(scene: &Scene, class: &str, claim: &str, directory: Option<&str>) -> Result<PersistentVolume> {
+    let object: PersistentVolumeClaim = scene.claim(claim, json!({"storageClassName": class})).await?;
     let uid = object.uid().context("no uid")?;
     let named = format!("{}-{claim}-pvc-{uid}", scene.namespace);
     let directory = directory.unwrap_or(&named);
@@ -37,7 +44,7 @@ async fn upstreams(scene: &Scene, claim: &str, directory: Option<&str>) -> Resul
             "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": scene.namespace,
                          "name": claim, "uid": uid},
             "nfs": {"server": server, "path": format!("{root}/{directory}")},
-            "persistentVolumeReclaimPolicy": "Delete", "storageClassName": scene.class,
+            "persistentVolumeReclaimPolicy": "Delete", "storageClassName": class,
         },
     });
     let volume = serde_json::from_value(volume)?;
@@ -103,6 +110,84 @@ async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<
     let left = scene.directories().await?;
     ensure!(left.is_empty(), "{left:?}");
     scene.gone(&first.name_any()).await
+}
+
+/// Two groups, one whose class deletes and one whose class archives: PV `outer` at `team` and a retained PV `inner` at
+/// `team/b`; PVs `one` and `other` at `shared`, of which `other` is deleted while its claim has it.
+async fn data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let namespace = &scene.namespace;
+    scene.class(json!({"parameters": {"archiveOnDelete": "false"}})).await?;
+    let archiving = format!("{namespace}-archiving");
+    let class = json!({"metadata": {"name": archiving}, "provisioner": scene.provisioner});
+    let class = serde_json::from_value(class)?;
+    scene.classes().create(&Default::default(), &class).await?;
+    let mut groups = Vec::new();
+    for (group, class) in [("deleted", &scene.class), ("archived", &archiving)] {
+        let mut volumes = Vec::new();
+        for (claim, directory) in [
+            ("outer", "team"),
+            ("inner", "team/b"),
+            ("one", "shared"),
+            ("other", "shared"),
+        ] {
+            let directory = format!("{namespace}/{group}/{directory}");
+            let volume = upstreams_of(&scene, class, &format!("{group}-{claim}"), Some(&directory)).await?;
+            volumes.push(volume.name_any());
+        }
+        let [outer, inner, one, other] = volumes.try_into().map_err(|_| anyhow!("not four volumes"))?;
+        groups.push((group, outer, inner, one, other));
+    }
+    let reclaim_policy = |policy: &str| Patch::Merge(json!({"spec": {"persistentVolumeReclaimPolicy": policy}}));
+    let delete_claim = async |group: &str, claim: &str| {
+        let name = format!("{group}-{claim}");
+        scene.claims().delete(&name, &Default::default()).await
+    };
+    let params = PatchParams::default();
+    let mut provisioner = scene.watch(&[]).await?;
+    for (group, outer, inner, one, other) in &groups {
+        scene.volumes().patch(inner, &params, &reclaim_policy("Retain")).await?;
+        scene.volumes().delete(other, &Default::default()).await?;
+        delete_claim(group, "inner").await?;
+        scene.in_phase(inner, "Released").await?;
+        delete_claim(group, "outer").await?;
+        delete_claim(group, "one").await?;
+        for (neighbour, directory) in [(inner, "team"), (other, "shared")] {
+            let words = format!("PV {neighbour} lies at, above or below {namespace}/{group}/{directory}, which waits");
+            provisioner.says(&words).await?;
+        }
+        ensure!(scene.phase(&format!("{group}-other")).await? == "Bound");
+        let files = scene
+            .on_server(&format!("cd {namespace}/{group} && find * -type f"))
+            .await?;
+        for (directory, claim) in [
+            ("team", "outer"),
+            ("team/b", "inner"),
+            ("shared", "one"),
+            ("shared", "other"),
+        ] {
+            let file = format!("{directory}/{group}-{claim}");
+            ensure!(files.lines().any(|line| line == file), "{file} is gone: {files}");
+        }
+        ensure!(scene.volumes().get_opt(outer).await?.is_some() && scene.volumes().get_opt(one).await?.is_some());
+    }
+    // Once their neighbours are to be deleted, or are gone, those that waited are deleted as well.
+    for (group, outer, inner, one, other) in &groups {
+        scene.volumes().patch(inner, &params, &reclaim_policy("Delete")).await?;
+        delete_claim(group, "other").await?;
+        for volume in [outer, inner, one, other] {
+            scene.gone(volume).await?;
+        }
+    }
+    let left = scene
+        .on_server(&format!("find {namespace} archived-{namespace}-* -type f"))
+        .await?;
+    let left: Vec<&str> = left.lines().filter_map(|file| file.rsplit('/').next()).collect();
+    ensure!(
+        left.len() == 4 && left.iter().all(|file| file.starts_with("archived-")),
+        "{left:?}"
+    );
+    Ok(())
 }
 
 async fn a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies(stage: Arc<Stage>) -> Result<()> {

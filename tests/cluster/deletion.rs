@@ -77,12 +77,7 @@ async fn a_retained_volume_stays_released(stage: Arc<Stage>) -> Result<()> {
     let (volume, directory) = with_data(&scene).await?;
     scene.claims().delete("data", &Default::default()).await?;
     let name = volume.name_any();
-    let released = |volume: Option<&PersistentVolume>| {
-        volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some("Released")
-    };
-    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, released))
-        .await
-        .context("never Released")??;
+    scene.in_phase(&name, "Released").await?;
     // The same provisioner deletes a volume that was released later; so this one was seen, and left.
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;

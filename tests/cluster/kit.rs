@@ -136,6 +136,17 @@ impl Scene {
         self.gone(&volume.name_any()).await
     }
 
+    /// Waits until a PV is in `phase`.
+    pub async fn in_phase(&self, volume: &str, phase: &str) -> Result<()> {
+        let is_in_phase = |volume: Option<&PersistentVolume>| {
+            volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some(phase)
+        };
+        timeout(PATIENCE, await_condition(self.volumes(), volume, is_in_phase))
+            .await
+            .with_context(|| format!("PV {volume} is never {phase}"))??;
+        Ok(())
+    }
+
     /// Waits until a PV is gone.
     pub async fn gone(&self, volume: &str) -> Result<()> {
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();

@@ -60,6 +60,12 @@ impl Work {
         volume::disposal(volume, self.exports.locations(), class, &self.settings.name)
     }
 
+    /// Records where a PV lies, so that no directory is made or removed there unless the PV's own is removed, too.
+    pub(in crate::provisioner) fn note_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
+        let takes_directory = self.disposal(volume, class).takes_directory();
+        self.neighbours().note(volume, takes_directory);
+    }
+
     async fn dispose_in_turn(
         &self,
         seen: &PersistentVolume,
@@ -176,7 +182,7 @@ impl Work {
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
     async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, WorkError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
-        let takes = end.on_delete != OnDelete::Retain;
+        let takes = end.on_delete.takes_directory();
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.owner(directory).await? {
@@ -279,3 +285,7 @@ fn is_not_found(error: &kube::Error) -> bool {
 fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
+
+#[cfg(test)]
+#[path = "dispose_tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+//! Volumes that share a directory, or whose directories are nested; the API server is a mock.
+
+use std::path::Path;
+
+use super::*;
+use crate::provisioner::mock::{answer, class, mock, next, upstream_volume, work};
+
+const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
+const TERMINATING: &str = "/metadata/deletionTimestamp";
+
+/// Deletes PV `pvc-a` at `directory` while `neighbour` is known. The API server agrees to everything.
+async fn delete_beside(
+    neighbour: &PersistentVolume,
+    directory: &str,
+    class: StorageClass,
+    export: &Path,
+) -> Result<Disposed, WorkError> {
+    let (client, mut server) = mock();
+    let work = work(client, export);
+    work.note_volume(neighbour, Some(&class));
+    let volume = upstream_volume("a", directory, &[]);
+    let stored = serde_json::to_value(&volume).unwrap();
+    let disposing = tokio::spawn(async move { work.dispose(&volume, Some(&class)).await });
+    let agreeing = tokio::spawn(async move {
+        loop {
+            let (_, _, to) = next(&mut server).await;
+            answer(to, 200, &stored);
+        }
+    });
+    let result = disposing.await.unwrap();
+    agreeing.abort();
+    result
+}
+
+/// An export with the file `file` in `directory`.
+fn export_with(directory: &str) -> tempfile::TempDir {
+    let export = tempfile::tempdir().unwrap();
+    let directory = export.path().join(directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("file"), "kept").unwrap();
+    export
+}
+
+/// For a PV at `team`: the neighbour's directory, and the class' parameters.
+fn places_and_fates() -> Vec<(&'static str, serde_json::Value)> {
+    let fates = || [json!({"archiveOnDelete": "false"}), json!({})];
+    ["team", "team/b"]
+        .into_iter()
+        .flat_map(|place| fates().map(|parameters| (place, parameters)))
+        .collect()
+}
+
+#[tokio::test]
+async fn data_of_a_volume_that_is_kept_is_not_taken_with_its_neighbours() {
+    let terminating = (TERMINATING, json!("2026-01-01T00:00:00Z"));
+    for neighbour in [
+        vec![(POLICY, json!("Retain"))],
+        vec![terminating.clone(), ("/status/phase", json!("Bound"))],
+        vec![terminating],
+        vec![("/status/phase", json!("Bound"))],
+    ] {
+        for (place, parameters) in places_and_fates() {
+            let export = export_with(place);
+            let volume = upstream_volume("b", place, &neighbour);
+            let result = delete_beside(&volume, "team", class(parameters.clone()), export.path()).await;
+            let about = format!("{neighbour:?} at {place}, {parameters}: {result:?}");
+            assert!(
+                matches!(&result, Err(WorkError::Shared { directory, other }) if directory == "team" && other == "pvc-b"),
+                "{about}"
+            );
+            assert!(export.path().join(place).join("file").exists(), "{about}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn volumes_that_are_all_taken_do_not_wait_for_each_other() {
+    for (place, parameters) in places_and_fates() {
+        let export = export_with(place);
+        let volume = upstream_volume("b", place, &[]);
+        let result = delete_beside(&volume, "team", class(parameters.clone()), export.path()).await;
+        let about = format!("{place}, {parameters}: {result:?}");
+        assert!(matches!(result, Ok(Disposed::Gone { .. })), "{about}");
+        assert!(!export.path().join("team").exists(), "{about}");
+        let archived = export.path().join("archived-team-pvc-a").exists();
+        assert_eq!(archived, parameters == json!({}), "{about}");
+    }
+}
