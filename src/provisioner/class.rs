@@ -28,11 +28,11 @@ impl OnDelete {
         }
     }
 
-    /// Whether the directory is gone from its path afterwards.
-    pub fn takes_directory(self) -> bool {
+    /// How the directory is taken from its path: `Delete` or `Archive`, or `None` if it stays there.
+    pub fn removal(self) -> Option<Self> {
         match self {
-            Self::Delete | Self::Archive => true,
-            Self::Retain => false,
+            Self::Delete | Self::Archive => Some(self),
+            Self::Retain => None,
         }
     }
 

@@ -31,7 +31,7 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
         let location = context.work.exports.locations()[0].clone();
         let team = VolumePath::parse("team").unwrap();
         let neighbours = context.work.neighbours();
-        neighbours.of(&location, &team, "pvc-a").is_some()
+        neighbours.of(&location, &team, "pvc-a", None).is_some()
     };
     for (parameters, taken) in [
         (json!({"archiveOnDelete": "false"}), true),

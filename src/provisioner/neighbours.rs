@@ -4,10 +4,11 @@
 //! a claim is given, and the root itself is above everything. Neither is kept, so what is kept is
 //! little: volumes with a `pathPattern`, and those made by hand.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
+use super::class::OnDelete;
 use crate::export::{Location, VolumePath, is_named_after};
 
 /// The PVs on some exports whose directories must be kept, by directory.
@@ -21,8 +22,8 @@ pub struct Neighbours {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Number of the export, directory below it, PV.
-    places: BTreeSet<(usize, String, String)>,
+    /// Number of the export, directory below it, PV; and whether the directory is about to be archived.
+    places: BTreeMap<(usize, String, String), bool>,
     /// The place of each PV.
     volumes: HashMap<String, (usize, String)>,
 }
@@ -51,20 +52,23 @@ impl Neighbours {
 
     /// Records a PV as it is now.
     ///
-    /// `takes_directory` says that the provisioner deletes or archives the PV's own directory. Only such a PV is no
-    /// neighbour: volumes that share a directory and are all deleted must not wait for each other. The data of any other
-    /// PV, Released or terminating ones among them, must be kept.
-    pub fn note(&mut self, volume: &PersistentVolume, takes_directory: bool) {
+    /// `removal` says how the provisioner takes the PV's own directory, if it does. Volumes that share a directory and
+    /// are all deleted must not wait for each other: a PV whose directory is deleted is no neighbour, and one whose
+    /// directory is archived is a neighbour only for a PV whose directory is deleted, which waits for the archive. The
+    /// data of any other PV, Released or terminating ones among them, must be kept.
+    pub fn note(&mut self, volume: &PersistentVolume, removal: Option<OnDelete>) {
         let name = volume.metadata.name.clone().unwrap_or_default();
-        let place = if takes_directory {
-            None
-        } else {
-            self.place(volume, &name)
+        let place = match removal {
+            Some(OnDelete::Delete) => None,
+            _ => self.place(volume, &name),
         };
+        let is_archived = removal == Some(OnDelete::Archive);
         let known = self.listed.as_mut().unwrap_or(&mut self.known);
         known.forget(&name);
         if let Some((export, directory)) = place {
-            known.places.insert((export, directory.clone(), name.clone()));
+            known
+                .places
+                .insert((export, directory.clone(), name.clone()), is_archived);
             known.volumes.insert(name, (export, directory));
         }
     }
@@ -74,16 +78,25 @@ impl Neighbours {
         self.listed.as_mut().unwrap_or(&mut self.known).forget(name);
     }
 
-    /// A PV other than `volume` that lies at `directory` of `export`, above it or below it.
-    pub fn of(&self, export: &Location, directory: &VolumePath, volume: &str) -> Option<&str> {
+    /// A PV other than `volume` that lies at `directory` of `export`, above it or below it; `removal` says how `directory`
+    /// is to be taken, if it is.
+    pub fn of(
+        &self,
+        export: &Location,
+        directory: &VolumePath,
+        volume: &str,
+        removal: Option<OnDelete>,
+    ) -> Option<&str> {
         let export = self.exports.iter().position(|known| known == export)?;
-        let other = |name: &&str| *name != volume;
+        let is_deleted = removal == Some(OnDelete::Delete);
+        let counts = |(name, is_archived): &(&str, bool)| *name != volume && (is_deleted || !is_archived);
         let mut around = directory.ancestors();
         around.push(directory.clone());
         let at_or_above = around
             .iter()
-            .find_map(|place| self.known.within(export, &place.to_string(), false).find(other));
-        at_or_above.or_else(|| self.known.within(export, &format!("{directory}/"), true).find(other))
+            .find_map(|place| self.known.within(export, &place.to_string(), false).find(counts));
+        let below = || self.known.within(export, &format!("{directory}/"), true).find(counts);
+        at_or_above.or_else(below).map(|(name, _)| name)
     }
 
     fn place(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
@@ -103,15 +116,20 @@ impl Known {
         }
     }
 
-    /// The PVs at `place`, or at all places that begin with it.
-    fn within<'a>(&'a self, export: usize, place: &str, prefix: bool) -> impl Iterator<Item = &'a str> + use<'a> {
+    /// The PVs at `place`, or at all places that begin with it; and whether the directory of each is about to be archived.
+    fn within<'a>(
+        &'a self,
+        export: usize,
+        place: &str,
+        prefix: bool,
+    ) -> impl Iterator<Item = (&'a str, bool)> + use<'a> {
         let place = place.to_owned();
         self.places
             .range((export, place.clone(), String::new())..)
-            .take_while(move |(number, directory, _)| {
+            .take_while(move |((number, directory, _), _)| {
                 *number == export && (*directory == place || (prefix && directory.starts_with(&place)))
             })
-            .map(|(_, _, name)| name.as_str())
+            .map(|((_, _, name), is_archived)| (name.as_str(), *is_archived))
     }
 }
 
@@ -148,7 +166,7 @@ mod tests {
                 "/nfsdata/d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
             ),
         ] {
-            known.note(&volume(name, path), false);
+            known.note(&volume(name, path), None);
         }
         known.end_list();
         known
@@ -171,24 +189,50 @@ mod tests {
             ("d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51/x", None),
         ] {
             let directory = VolumePath::parse(directory).unwrap();
-            assert_eq!(known.of(&export("/nfsdata"), &directory, "me"), found, "{directory}");
+            assert_eq!(
+                known.of(&export("/nfsdata"), &directory, "me", None),
+                found,
+                "{directory}"
+            );
         }
         let team = VolumePath::parse("team").unwrap();
-        assert_eq!(known.of(&export("/other"), &team, "me"), Some("second"));
-        assert_eq!(known.of(&export("/other"), &team, "second"), None);
-        assert_eq!(known.of(&export("/unknown"), &team, "me"), None);
+        assert_eq!(known.of(&export("/other"), &team, "me", None), Some("second"));
+        assert_eq!(known.of(&export("/other"), &team, "second", None), None);
+        assert_eq!(known.of(&export("/unknown"), &team, "me", None), None);
     }
 
     #[test]
     fn a_volume_that_is_gone_or_loses_its_directory_is_no_neighbour() {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
-        known.note(&volume("team", "/nfsdata/team/data"), true);
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me"), None);
-        known.note(&volume("team", "/nfsdata/team/data"), false);
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me"), Some("team"));
+        known.note(&volume("team", "/nfsdata/team/data"), Some(OnDelete::Delete));
+        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
+        known.note(&volume("team", "/nfsdata/team/data"), None);
+        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), Some("team"));
         known.forget("team");
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me"), None);
+        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
+    }
+
+    #[test]
+    fn a_directory_is_archived_before_one_around_it_is_deleted() {
+        let mut known = known();
+        let team = VolumePath::parse("team").unwrap();
+        for (removal, neighbour_removal, is_neighbour) in [
+            (Some(OnDelete::Delete), Some(OnDelete::Archive), true),
+            (Some(OnDelete::Archive), Some(OnDelete::Archive), false),
+            (Some(OnDelete::Archive), Some(OnDelete::Delete), false),
+            (Some(OnDelete::Delete), Some(OnDelete::Delete), false),
+            (Some(OnDelete::Archive), None, true),
+            (None, Some(OnDelete::Archive), false),
+        ] {
+            known.note(&volume("team", "/nfsdata/team/data"), neighbour_removal);
+            let found = known.of(&export("/nfsdata"), &team, "me", removal);
+            assert_eq!(
+                found.is_some(),
+                is_neighbour,
+                "{removal:?} beside {neighbour_removal:?}"
+            );
+        }
     }
 
     #[test]
@@ -196,11 +240,11 @@ mod tests {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
         known.begin_list();
-        known.note(&volume("new", "/nfsdata/new"), false);
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me"), Some("team"));
+        known.note(&volume("new", "/nfsdata/new"), None);
+        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), Some("team"));
         known.end_list();
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me"), None);
+        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
         let new = VolumePath::parse("new").unwrap();
-        assert_eq!(known.of(&export("/nfsdata"), &new, "me"), Some("new"));
+        assert_eq!(known.of(&export("/nfsdata"), &new, "me", None), Some("new"));
     }
 }

@@ -61,9 +61,12 @@ pub enum Disposal {
 }
 
 impl Disposal {
-    /// Whether the directory is deleted or archived.
-    pub fn takes_directory(&self) -> bool {
-        matches!(self, Self::Directory { on_delete, .. } if on_delete.takes_directory())
+    /// How the directory is taken from its path: `Delete` or `Archive`, or `None` if it stays there.
+    pub fn removal(&self) -> Option<OnDelete> {
+        match self {
+            Self::Directory { on_delete, .. } => on_delete.removal(),
+            Self::Leave | Self::Made(_) | Self::LetGo(_) | Self::Refuse(_) => None,
+        }
     }
 }
 

@@ -295,31 +295,31 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
     let annotations = |annotations: Value| ("/metadata/annotations", annotations);
     let phase = |word: &str| ("/status/phase", json!(word));
     let retained = || ("/spec/persistentVolumeReclaimPolicy", json!("Retain"));
-    for (change, deleted, archived) in [
-        (vec![], true, true),
-        (vec![phase("Bound")], false, false),
-        (vec![retained()], false, false),
-        (vec![terminating(), phase("Bound")], false, false),
-        (vec![terminating(), phase("Bound"), finalizers(FINALIZER)], false, false),
-        (vec![terminating(), finalizers(FINALIZER)], true, true),
-        (vec![terminating(), finalizers(FINALIZER), retained()], false, false),
+    let kept = [None, None];
+    let by_class = [Some(OnDelete::Delete), Some(OnDelete::Archive)];
+    for (change, [class_deletes, class_archives]) in [
+        (vec![], by_class),
+        (vec![phase("Bound")], kept),
+        (vec![retained()], kept),
+        (vec![terminating(), phase("Bound")], kept),
+        (vec![terminating(), phase("Bound"), finalizers(FINALIZER)], kept),
+        (vec![terminating(), finalizers(FINALIZER)], by_class),
+        (vec![terminating(), finalizers(FINALIZER), retained()], kept),
         // Deleted by hand, as nfs-subdir-external-provisioner left it: nothing is done about its directory.
-        (vec![terminating()], false, false),
-        (vec![finalizers(MAKING)], false, false),
-        (vec![annotations(json!({PROVISIONED_BY: "other"}))], false, false),
-        (vec![annotations(json!({}))], false, false),
+        (vec![terminating()], kept),
+        (vec![finalizers(MAKING)], kept),
+        (vec![annotations(json!({PROVISIONED_BY: "other"}))], kept),
+        (vec![annotations(json!({}))], kept),
         (
             vec![annotations(json!({PROVISIONED_BY: OURS, ON_DELETE: "delete"}))],
-            true,
-            true,
+            [Some(OnDelete::Delete); 2],
         ),
         (
             vec![annotations(json!({PROVISIONED_BY: OURS, ON_DELETE: "retain"}))],
-            false,
-            false,
+            kept,
         ),
-        (vec![("/spec/claimRef", json!({"uid": "another"}))], false, false),
-        (vec![("/spec/nfs/server", json!("elsewhere"))], false, false),
+        (vec![("/spec/claimRef", json!({"uid": "another"}))], kept),
+        (vec![("/spec/nfs/server", json!("elsewhere"))], kept),
     ] {
         let mut facts = vec![
             annotations(json!({PROVISIONED_BY: OURS})),
@@ -328,23 +328,20 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
             ("/spec/nfs/path", json!("/nfsdata/team/b")),
         ];
         facts.extend(change.clone());
-        for (parameters, taken) in [
-            (Some(json!({"archiveOnDelete": "false"})), deleted),
-            (Some(json!({})), archived),
-            (None, archived),
-        ] {
+        let mut cases = vec![
+            (Some(json!({"archiveOnDelete": "false"})), class_deletes),
+            (Some(json!({})), class_archives),
+            (None, class_archives),
+        ];
+        if change.is_empty() {
+            cases.push((Some(json!({"onDelete": "retain"})), None));
+        }
+        for (parameters, removal) in cases {
             let class = parameters.clone().map(class);
-            let found = disposal(&volume(&facts), &[export()], class.as_ref(), OURS).takes_directory();
-            assert_eq!(found, taken, "{change:?} {parameters:?}");
+            let found = disposal(&volume(&facts), &[export()], class.as_ref(), OURS).removal();
+            assert_eq!(found, removal, "{change:?} {parameters:?}");
         }
     }
-    let facts = [
-        annotations(json!({PROVISIONED_BY: OURS})),
-        ("/spec/claimRef", json!({"namespace": "default", "uid": uid})),
-        ("/spec/nfs/path", json!("/nfsdata/team/b")),
-    ];
-    let kept = class(json!({"onDelete": "retain"}));
-    assert!(!disposal(&volume(&facts), &[export()], Some(&kept), OURS).takes_directory());
 }
 
 #[test]

@@ -62,8 +62,8 @@ impl Work {
 
     /// Records where a PV lies, so that no directory is made or removed there unless the PV's own is removed, too.
     pub(in crate::provisioner) fn note_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
-        let takes_directory = self.disposal(volume, class).takes_directory();
-        self.neighbours().note(volume, takes_directory);
+        let removal = self.disposal(volume, class).removal();
+        self.neighbours().note(volume, removal);
     }
 
     async fn dispose_in_turn(
@@ -182,14 +182,14 @@ impl Work {
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
     async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, WorkError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
-        let takes = end.on_delete.takes_directory();
+        let removal = end.on_delete.removal();
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.owner(directory).await? {
                 Some(owner) if owner == *uid => {}
                 // An earlier try got this far, and the path was given on.
                 Some(owner) => return Ok(Ok(format!("{directory} belongs to the claim with uid {owner} now"))),
-                None if takes && export.has(directory).await? => {
+                None if removal.is_some() && export.has(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
                 None => {
@@ -204,9 +204,9 @@ impl Work {
         }
         let neighbour = self
             .neighbours()
-            .of(&served.location, directory, volume)
+            .of(&served.location, directory, volume, removal)
             .map(str::to_owned);
-        if let Some(other) = neighbour.filter(|_| takes) {
+        if let Some(other) = neighbour.filter(|_| removal.is_some()) {
             return Err(WorkError::Shared {
                 directory: directory.to_string(),
                 other,

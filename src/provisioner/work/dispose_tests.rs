@@ -2,23 +2,26 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::*;
 use crate::provisioner::mock::{answer, class, mock, next, upstream_volume, work};
 
 const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
 const TERMINATING: &str = "/metadata/deletionTimestamp";
 
-/// Deletes PV `pvc-a` at `directory` while `neighbour` is known. The API server agrees to everything.
+/// Deletes PV `pvc-a` at `team`, of a class with `parameters`, while `neighbour` is known. The API server agrees to
+/// everything.
 async fn delete_beside(
     neighbour: &PersistentVolume,
-    directory: &str,
-    class: StorageClass,
+    neighbour_parameters: &Value,
+    parameters: &Value,
     export: &Path,
 ) -> Result<Disposed, WorkError> {
     let (client, mut server) = mock();
     let work = work(client, export);
-    work.note_volume(neighbour, Some(&class));
-    let volume = upstream_volume("a", directory, &[]);
+    work.note_volume(neighbour, Some(&class(neighbour_parameters.clone())));
+    let (volume, class) = (upstream_volume("a", "team", &[]), class(parameters.clone()));
     let stored = serde_json::to_value(&volume).unwrap();
     let disposing = tokio::spawn(async move { work.dispose(&volume, Some(&class)).await });
     let agreeing = tokio::spawn(async move {
@@ -42,7 +45,7 @@ fn export_with(directory: &str) -> tempfile::TempDir {
 }
 
 /// For a PV at `team`: the neighbour's directory, and the class' parameters.
-fn places_and_fates() -> Vec<(&'static str, serde_json::Value)> {
+fn places_and_fates() -> Vec<(&'static str, Value)> {
     let fates = || [json!({"archiveOnDelete": "false"}), json!({})];
     ["team", "team/b"]
         .into_iter()
@@ -62,7 +65,7 @@ async fn data_of_a_volume_that_is_kept_is_not_taken_with_its_neighbours() {
         for (place, parameters) in places_and_fates() {
             let export = export_with(place);
             let volume = upstream_volume("b", place, &neighbour);
-            let result = delete_beside(&volume, "team", class(parameters.clone()), export.path()).await;
+            let result = delete_beside(&volume, &parameters, &parameters, export.path()).await;
             let about = format!("{neighbour:?} at {place}, {parameters}: {result:?}");
             assert!(
                 matches!(&result, Err(WorkError::Shared { directory, other }) if directory == "team" && other == "pvc-b"),
@@ -78,11 +81,27 @@ async fn volumes_that_are_all_taken_do_not_wait_for_each_other() {
     for (place, parameters) in places_and_fates() {
         let export = export_with(place);
         let volume = upstream_volume("b", place, &[]);
-        let result = delete_beside(&volume, "team", class(parameters.clone()), export.path()).await;
+        let result = delete_beside(&volume, &parameters, &parameters, export.path()).await;
         let about = format!("{place}, {parameters}: {result:?}");
         assert!(matches!(result, Ok(Disposed::Gone { .. })), "{about}");
         assert!(!export.path().join("team").exists(), "{about}");
         let archived = export.path().join("archived-team-pvc-a").exists();
         assert_eq!(archived, parameters == json!({}), "{about}");
+    }
+}
+
+/// Otherwise what is to be archived would be deleted with the directory around it.
+#[tokio::test]
+async fn a_directory_is_not_deleted_before_those_in_it_are_archived() {
+    let (deletes, archives) = (json!({"archiveOnDelete": "false"}), json!({}));
+    for place in ["team", "team/b"] {
+        for (neighbour_parameters, parameters, waits) in [(&archives, &deletes, true), (&deletes, &archives, false)] {
+            let export = export_with(place);
+            let volume = upstream_volume("b", place, &[]);
+            let result = delete_beside(&volume, neighbour_parameters, parameters, export.path()).await;
+            let about = format!("{place}, {parameters}: {result:?}");
+            assert_eq!(matches!(result, Err(WorkError::Shared { .. })), waits, "{about}");
+            assert_eq!(export.path().join(place).join("file").exists(), waits, "{about}");
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Work {
         if !plan.needs_marker {
             return Ok(());
         }
-        match self.neighbours().of(&served.location, &plan.directory, &volume) {
+        match self.neighbours().of(&served.location, &plan.directory, &volume, None) {
             Some(other) => Err(ExportError::Owned {
                 path: plan.directory.to_string(),
                 why: format!("PV {other} lies at, above or below it"),
