@@ -7,6 +7,7 @@ pub mod cluster;
 mod commands;
 mod diff;
 pub mod doctor;
+mod escape;
 mod exit;
 pub mod export;
 pub mod host;
@@ -39,7 +40,8 @@ pub fn run() -> Exit {
             if json {
                 tracing::error!("{error:#}");
             } else {
-                output::say(&format!("error: {error:#}"));
+                // Its lines stay lines, since some errors are written so.
+                format!("error: {error:#}").lines().for_each(output::say);
             }
             if error.is::<UsageError>() {
                 Exit::Usage
@@ -111,9 +113,13 @@ fn start_logging(cli: &Cli) {
         _ => EnvFilter::new(format!("{level},{quiet}")),
     };
     let colour = commands::colour(cli.global.color).on_stderr();
+    let writer = match logs_json(&cli.command) {
+        true => output::Log::Json,
+        false => output::Log::Text,
+    };
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| output::Log)
+        .with_writer(move || writer)
         .with_ansi(colour)
         .with_target(cli.global.verbose > 0);
     if logs_json(&cli.command) {

@@ -10,6 +10,9 @@ use dialoguer::{Confirm, Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::escape;
+pub use super::escape::plain;
+
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
 /// written there has them step aside.
 static MOVING: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -116,20 +119,8 @@ fn colour_of(word: &str) -> Option<Color> {
     }
 }
 
-/// A text as one that shows and does nothing else: what would move the cursor, or turn the text around, is escaped.
-pub fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match hidden(character) {
-            true => shown.extend(character.escape_default()),
-            false => shown.push(character),
-        }
-    }
-    shown
-}
-
 /// A line of a diff as a terminal can take it, in the colours that diffs have.
-pub fn diff_line(line: &str, colour: Colour) -> String {
+fn diff_line(line: &str, colour: Colour) -> String {
     let shown: String = line.split('\t').map(plain).collect::<Vec<_>>().join("\t");
     let number = match line.chars().next() {
         Some('+') => "32",
@@ -143,28 +134,9 @@ pub fn diff_line(line: &str, colour: Colour) -> String {
     }
 }
 
-/// Whether a character shows as none, or as something else than it is.
-fn hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
-
 /// JSON, as a terminal can take it too.
 pub fn json(value: &Value) -> String {
-    escaped(&format!("{value:#}")) + "\n"
-}
-
-/// What JSON leaves as it is in strings and a terminal, or YAML, would act on. There is none of it outside of strings.
-fn escaped(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for character in json.chars() {
-        match hidden(character) && character != '\n' {
-            true => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
-            false => shown.push(character),
-        }
-    }
-    shown
+    escape::json(&format!("{value:#}")) + "\n"
 }
 
 /// The same value as YAML: its structure in blocks, its scalars as JSON has them, which no reader takes for another type.
@@ -189,7 +161,7 @@ fn block(value: &Value, depth: usize, text: &mut String) {
             for (key, value) in fields {
                 let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
                     true => key.clone(),
-                    false => escaped(&Value::from(key.as_str()).to_string()),
+                    false => escape::json(&Value::from(key.as_str()).to_string()),
                 };
                 match value {
                     Value::Array(inner) if !inner.is_empty() => {
@@ -200,11 +172,11 @@ fn block(value: &Value, depth: usize, text: &mut String) {
                         text.push_str(&format!("{indent}{key}:\n"));
                         block(value, depth + 1, text);
                     }
-                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escaped(&scalar.to_string()))),
+                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escape::json(&scalar.to_string()))),
                 }
             }
         }
-        scalar => text.push_str(&format!("{indent}{}\n", escaped(&scalar.to_string()))),
+        scalar => text.push_str(&format!("{indent}{}\n", escape::json(&scalar.to_string()))),
     }
 }
 
@@ -233,9 +205,20 @@ pub fn print_on(text: &str) -> std::io::Result<bool> {
     }
 }
 
-/// Writes a line to stderr, for people; when stderr is gone there is nowhere left to say so.
+/// Writes a line to stderr, for people, with all escaped that a terminal would act on; when stderr is gone there is
+/// nowhere left to say so.
 pub fn say(line: &str) {
-    _ = Log.write_all(format!("{line}\n").as_bytes());
+    write_above(&(plain(line) + "\n"));
+}
+
+/// The same for a line of a diff, in the colours that diffs have.
+pub fn say_diff(line: &str, colour: Colour) {
+    write_above(&(diff_line(line, colour) + "\n"));
+}
+
+/// Writes to stderr, above the moving lines.
+fn write_above(text: &str) {
+    _ = MOVING.suspend(|| std::io::stderr().write_all(text.as_bytes()));
 }
 
 /// Whether there is somebody to answer: questions are asked on stderr and answered on stdin.
@@ -264,7 +247,7 @@ fn of_whoever_is_there<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Op
 pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
     let answer: String = at_the_terminal(|| {
         Input::new()
-            .with_prompt(question)
+            .with_prompt(plain(question))
             .validate_with(|answer: &String| check(answer.trim()).map(|_| ()))
             .interact()
     })?;
@@ -276,7 +259,7 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
 /// # Errors
 /// When the terminal goes away.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
-    at_the_terminal(|| Confirm::new().with_prompt(question).default(false).interact())
+    at_the_terminal(|| Confirm::new().with_prompt(plain(question)).default(false).interact())
 }
 
 /// The same; None where there is nobody to answer.
@@ -288,7 +271,7 @@ pub fn ask_yes(question: &str) -> Option<bool> {
 pub fn ask_secret(question: &str) -> Option<String> {
     of_whoever_is_there(|| {
         Password::new()
-            .with_prompt(question)
+            .with_prompt(plain(question))
             .allow_empty_password(true)
             .interact()
     })
@@ -296,16 +279,31 @@ pub fn ask_secret(question: &str) -> Option<String> {
 
 /// Asks for a line of text; None where there is nobody to answer.
 pub fn ask_text(question: &str) -> Option<String> {
-    of_whoever_is_there(|| Input::new().with_prompt(question).allow_empty(true).interact_text())
+    of_whoever_is_there(|| {
+        Input::new()
+            .with_prompt(plain(question))
+            .allow_empty(true)
+            .interact_text()
+    })
 }
 
-/// Where logs are written: stderr, above the moving lines. Takes whole lines.
+/// Where logs are written: stderr, above the moving lines. Takes whole lines, and escapes what a terminal would act on.
 #[derive(Clone, Copy, Debug)]
-pub struct Log;
+pub enum Log {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
 
 impl Write for Log {
     fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
-        MOVING.suspend(|| std::io::stderr().write_all(lines))?;
+        let text = String::from_utf8_lossy(lines);
+        let shown = match self {
+            Self::Text => escape::log_lines(&text),
+            Self::Json => escape::json(&text),
+        };
+        MOVING.suspend(|| std::io::stderr().write_all(shown.as_bytes()))?;
         Ok(lines.len())
     }
 
@@ -334,7 +332,7 @@ pub async fn live_line(wanted: bool, text: impl Fn() -> String) -> Infallible {
     let mut ticks = tokio::time::interval(REFRESH);
     loop {
         ticks.tick().await;
-        let text = text();
+        let text = plain(&text());
         if line.0.message() != text {
             line.0.set_message(text);
         }
@@ -401,7 +399,7 @@ mod tests {
         let rows = hostile.map(|name| vec![name.to_owned(), "Bound".to_owned()]);
         let text = aligned(&["NAME", "PHASE"], rows, None, false);
         assert_eq!(text.lines().count(), 1 + hostile.len());
-        assert!(text.chars().all(|c| c == '\n' || !hidden(c)), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !escape::is_hidden(c)), "{text:?}");
         assert!(text.contains(r"a\nb") && text.contains(r"\u{1b}[2J"), "{text}");
     }
 
@@ -452,7 +450,7 @@ mod tests {
         assert_eq!(from_yaml, value);
         assert_eq!(from_json, value);
         for text in [yaml(&value), json(&value)] {
-            assert!(text.chars().all(|c| c == '\n' || !hidden(c)), "{text:?}");
+            assert!(text.chars().all(|c| c == '\n' || !escape::is_hidden(c)), "{text:?}");
         }
         assert_eq!(yaml(&json!([])), "[]\n");
     }

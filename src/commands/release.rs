@@ -46,7 +46,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
         Verdict::Refuse(why) => bail!(why),
     };
     for warning in &warnings {
-        output::say(&format!("warning: {}", output::plain(warning)));
+        output::say(&format!("warning: {warning}"));
     }
     let data = match said {
         Some(data) => data,
@@ -84,7 +84,7 @@ fn say_what_stays(volume: &PersistentVolume) {
             "the next claim that PV {} is bound to will see what is in {place}",
             volume.name_any()
         );
-        output::say(&output::plain(&text));
+        output::say(&text);
     }
 }
 

@@ -312,7 +312,7 @@ async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit>
         match removed {
             Ok(_) => output::print(&format!("{directory} removed\n"))?,
             Err(error) => {
-                output::say(&output::plain(&error.to_string()));
+                output::say(&error.to_string());
                 exit = Exit::Failed;
             }
         }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::explain::{self, CATALOGUE};
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
+use crate::escape::{self, is_hidden, plain};
 
 /// How many objects that a cause explains are named.
 const NAMED: usize = 6;
@@ -69,8 +70,7 @@ impl Paper {
         };
         out += &self.wrapped(&format!("{}{doubt}", capital(&finding.cause)), "  ", "  ");
         for evidence in &finding.evidence {
-            let text = evidence.text.replace('\n', " ");
-            out += &self.wrapped(&format!("{}: {text}", evidence.source), "  - ", "    ");
+            out += &self.wrapped(&format!("{}: {}", evidence.source, evidence.text), "  - ", "    ");
         }
         if !finding.explains.is_empty() {
             out += &self.wrapped(&format!("That is why: {}", list(&finding.explains)), "  ", "    ");
@@ -78,7 +78,7 @@ impl Paper {
         if let Some(fix) = &finding.fix {
             if let Some(command) = &fix.command {
                 out += "  Fix:\n";
-                for line in command_lines(command) {
+                for line in command_lines(command).iter().flat_map(|line| line.lines()) {
                     _ = writeln!(out, "{}", self.painted(&format!("    {line}"), "36"));
                 }
             }
@@ -138,10 +138,12 @@ impl Paper {
         out
     }
 
+    /// All text comes to the paper by this function or the next: both escape what a terminal would act on.
     fn painted(&self, text: &str, colour: &str) -> String {
+        let text = plain(text);
         match self.colour {
             true => format!("\x1b[{colour}m{text}\x1b[0m"),
-            false => text.to_owned(),
+            false => text,
         }
     }
 
@@ -150,7 +152,7 @@ impl Paper {
         let mut out = String::new();
         let mut line = first.to_owned();
         let mut begun = false;
-        for word in text.split_whitespace() {
+        for word in text.split_whitespace().map(plain) {
             let length = line.chars().count() + word.chars().count() + usize::from(begun);
             if begun && length > self.width {
                 out += &line;
@@ -161,7 +163,7 @@ impl Paper {
             if begun {
                 line.push(' ');
             }
-            line += word;
+            line += &word;
             begun = true;
         }
         out + &line + "\n"
@@ -245,7 +247,7 @@ pub fn entry(entry: &explain::Entry, width: usize) -> String {
 /// # Errors
 /// Never, as far as the library's own writer goes.
 pub fn json(report: &Report) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(report)? + "\n")
+    Ok(escape::json(&serde_json::to_string_pretty(report)?) + "\n")
 }
 
 /// A JUnit suite: a case a code, failed by errors and, if they count, warnings.
@@ -324,6 +326,8 @@ fn xml(text: &str) -> String {
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '"' => out += "&quot;",
+            // A terminal shows XML too. Readers of XML see the character itself.
+            c if is_hidden(c) && !matches!(c, '\n' | '\t') => _ = write!(out, "&#x{:x};", u32::from(c)),
             c => out.push(c),
         }
     }
@@ -381,7 +385,7 @@ pub fn sarif(report: &Report) -> serde_json::Result<String> {
             "results": report.findings.iter().map(result).collect::<Vec<_>>(),
         }],
     });
-    Ok(serde_json::to_string_pretty(&log)? + "\n")
+    Ok(escape::json(&serde_json::to_string_pretty(&log)?) + "\n")
 }
 
 #[cfg(test)]

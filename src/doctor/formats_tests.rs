@@ -111,3 +111,45 @@ fn sarif_points_to_rules() {
     let place = &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
     assert_eq!(place, "PersistentVolumeClaim/default/a");
 }
+
+#[test]
+fn no_format_shows_what_a_terminal_would_act_on() {
+    // Clears the screen, writes to the clipboard, turns the text around; in each place that others fill.
+    let hostile = "x\x1b[2J\x1b]52;c;eA==\x07\u{9b}31m\u{202e}\x7f\ry";
+    let object = || Object::of("PersistentVolumeClaim", hostile, hostile);
+    let finding = Finding::new("NFS103", object(), hostile)
+        .seen(hostile, hostile)
+        .mended_by(Cure::new(format!("echo '{hostile}' &&\nls"), []), hostile)
+        .explaining([object()]);
+    let by_hand = Finding::new("NFS118", object(), hostile).mended_by_hand(hostile);
+    let mut hostile_report = Report {
+        findings: vec![finding, by_hand],
+        scope: hostile.to_owned(),
+        ..report()
+    };
+    hostile_report.skipped[0].reason = hostile.to_owned();
+    hostile_report.cluster.version = hostile.to_owned();
+    let plain_paper = text(&hostile_report, 80, false);
+    let coloured = text(&hostile_report, 80, true);
+    let own = ["0", "1", "2", "36", "31", "1;31", "1;34"].map(|code| format!("\x1b[{code}m"));
+    let without_own = own.iter().fold(coloured, |text, code| text.replace(code, ""));
+    for shown in [
+        &plain_paper,
+        &without_own,
+        &json(&hostile_report).unwrap(),
+        &sarif(&hostile_report).unwrap(),
+        &super::junit(&hostile_report, |_| true),
+    ] {
+        let acted_on = shown.chars().find(|c| is_hidden(*c) && *c != '\n');
+        assert_eq!(acted_on, None, "{shown}");
+    }
+    assert!(
+        plain_paper.contains(r"x\u{1b}[2J") && plain_paper.contains("&&\n    ls\n"),
+        "{plain_paper}"
+    );
+    let read: Value = serde_json::from_str(&json(&hostile_report).unwrap()).unwrap();
+    assert_eq!(
+        read["findings"][0]["cause"], hostile,
+        "JSON says the same to those who read it"
+    );
+}

@@ -27,6 +27,7 @@ mod scripts;
 mod secrets;
 mod setup;
 mod way;
+mod words;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         secrets::TESTS,
         setup::TESTS,
         way::TESTS,
+        words::TESTS,
     ]
     .concat();
     let wanted = |name: &str| match &arguments.filter {

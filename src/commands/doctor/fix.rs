@@ -16,7 +16,7 @@ use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, Moot};
 use crate::doctor::fix::plan::{Effect, Step, due};
 use crate::exit::UsageError;
-use crate::output::{self, Colour};
+use crate::output::{self, Colour, say};
 
 /// How long an effect is waited for, unless told otherwise: the kubelet of 1.20 takes a minute to let go of a pod whose
 /// image was never there, and a Deployment that recreates waits for that.
@@ -140,11 +140,6 @@ fn count(fixes: usize) -> String {
     }
 }
 
-/// Says a line for people; nothing in it can do anything.
-pub fn say(text: &str) {
-    output::say(&output::plain(text));
-}
-
 /// What a step does to the objects as they stand; none if there is nothing to be done, or it can't be.
 async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
@@ -220,7 +215,7 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
     let (old, new) = (side(before), side(after));
     let diff = diff::unified(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
     for line in diff.lines() {
-        output::say(&output::diff_line(line, colour));
+        output::say_diff(line, colour);
     }
     !diff.is_empty()
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use futures::future::join_all;
 use serde_json::json;
 
-use super::fix::{Done, How, Stop, ask, say, show_diff};
+use super::fix::{Done, How, Stop, ask, show_diff};
 use crate::cluster::{Cluster, Options};
 use crate::doctor::Object;
 use crate::doctor::facts::Facts;
@@ -18,7 +18,7 @@ use crate::doctor::fix::server::{Node, answers};
 use crate::doctor::fix::{Change, apply};
 use crate::exit::UsageError;
 use crate::host::{Access, Target};
-use crate::output;
+use crate::output::{self, say};
 
 /// How long an API server may take to come back, unless told otherwise.
 const COMING_BACK: Duration = Duration::from_secs(180);

@@ -8,14 +8,14 @@ use anyhow::{Result, bail};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
-use super::fix::{Done, How, Stop, announce, ask, say, show_diff};
+use super::fix::{Done, How, Stop, announce, ask, show_diff};
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, Remedy};
 use crate::doctor::servers::named;
 use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share, quote};
-use crate::output::{self, Colour};
+use crate::output::{self, Colour, say};
 
 /// How long a short script may go without a word.
 const PATIENCE: Duration = Duration::from_secs(60);

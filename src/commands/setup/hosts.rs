@@ -93,13 +93,13 @@ fn tell(name: &str, met: &Met, verbose: bool, told: Told) {
         Told::Begins(step, why) => {
             met.line.says(&format!("{}: {why}", step.name));
             if verbose || !output::moves() {
-                output::say(&output::plain(&format!("{name}: {}: {why}", step.name)));
+                output::say(&format!("{name}: {}: {why}", step.name));
             }
         }
         Told::Said(step, said) if verbose => {
             let text = [&said.stdout[..], &said.stderr[..]].concat();
             for line in String::from_utf8_lossy(&text).lines() {
-                output::say(&output::plain(&format!("{name}: {} | {line}", step.name)));
+                output::say(&format!("{name}: {} | {line}", step.name));
             }
         }
         Told::Ended(Outcome { .. }) | Told::Said(..) => {}

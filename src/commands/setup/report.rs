@@ -198,13 +198,10 @@ impl Report {
         for host in &self.hosts {
             for row in &host.rows {
                 if row.status == Status::Failed {
-                    output::say(&output::plain(&format!(
-                        "{}: {} failed: {}",
-                        host.name, row.step, row.why
-                    )));
+                    output::say(&format!("{}: {} failed: {}", host.name, row.step, row.why));
                 }
                 for warning in &row.warnings {
-                    output::say(&output::plain(&format!("{}: warning: {warning}", host.name)));
+                    output::say(&format!("{}: warning: {warning}", host.name));
                 }
             }
         }

@@ -57,7 +57,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         versions: args.nfs_version.into(),
     };
     for remark in remarks {
-        output::say(&output::plain(&format!("{}: {remark}", name(&args.host))));
+        output::say(&format!("{}: {remark}", name(&args.host)));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&met);
