@@ -1,4 +1,6 @@
-//! What changes in a text, as patch(1) reads it (PURE).
+//! What changes in a text, as patch(1) reads it but for secrets, which are hidden (PURE).
+
+mod mask;
 
 use similar::TextDiff;
 
@@ -7,10 +9,11 @@ const AROUND: usize = 3;
 
 /// The lines that differ, with a few around them; empty if none do.
 pub fn unified(before: &str, after: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(before, after);
     if before == after {
         return String::new();
     }
+    let (before, after) = mask::masked(before, after);
+    let diff = TextDiff::from_lines(&before, &after);
     let mut shown = diff.unified_diff();
     shown.context_radius(AROUND).header(old, new).to_string()
 }
@@ -33,5 +36,17 @@ mod tests {
         assert_eq!(unified(before, before, "old", "new"), "");
         // A line's end is a part of it.
         assert!(unified("a\r\n", "a\n", "old", "new").contains("-a\r\n+a\n"));
+    }
+
+    #[test]
+    fn no_diff_shows_a_secret_beside_what_changes() {
+        let before = "token: s3cret\nwrite-kubeconfig-mode: 644\n";
+        let after = format!("{before}kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\n");
+        let shown = unified(before, &after, "old", "new");
+        assert!(
+            shown.contains(" token: (hidden)\n") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+        assert_ne!(unified("token: a\n", "token: b\n", "old", "new"), "");
     }
 }
