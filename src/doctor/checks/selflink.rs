@@ -59,10 +59,16 @@ fn places(case: &Case<'_>) -> Vec<Evidence> {
 fn undo(places: &[Evidence]) -> (Option<String>, String) {
     let seen = |what: &str| places.iter().any(|place| place.source.contains(what));
     if seen("arguments of pod") {
-        let manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+        // sed writes a file beside the one that it edits, and kubelet runs every file of that directory.
+        let (manifest, copy) = (
+            "/etc/kubernetes/manifests/kube-apiserver.yaml",
+            "/etc/kubernetes/kube-apiserver.yaml.new",
+        );
         let command = format!(
-            "sudo sed -i -e 's/RemoveSelfLink=false,//' -e 's/,RemoveSelfLink=false//' \
-             -e '/--feature-gates=RemoveSelfLink=false/d' {manifest}"
+            "sudo cp -p {manifest} {copy} && \
+             sudo sed -i -e 's/RemoveSelfLink=false,//' -e 's/,RemoveSelfLink=false//' \
+             -e '/--feature-gates=RemoveSelfLink=false/d' {copy} && \
+             sudo mv {copy} {manifest}"
         );
         let note = "on every control plane node, and in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config)";
         return (Some(command), note.to_owned());

@@ -129,13 +129,43 @@ fn self_link() {
     assert!(!automatic(vec![link(true), gate.clone()], 0));
     assert!(automatic(vec![link(true), gate.clone()], 1));
     assert!(!automatic(scene(all([old(), vec![link(true), gate.clone()]])), 1));
-    let kubeadm = only(OLD, vec![link(true), gate]).fix.unwrap();
+    let kubeadm = only(OLD, vec![link(true), gate]).fix.unwrap().command.unwrap();
+    for part in kubeadm.split(" && ").filter(|part| part.contains("sed")) {
+        assert!(
+            !part.contains("/manifests/"),
+            "kubelet runs what sed writes there: {part}"
+        );
+    }
     assert!(
-        kubeadm
-            .command
-            .unwrap()
-            .contains("/etc/kubernetes/manifests/kube-apiserver.yaml")
+        kubeadm.ends_with("mv /etc/kubernetes/kube-apiserver.yaml.new /etc/kubernetes/manifests/kube-apiserver.yaml")
     );
+    // The command does what it says, on a manifest of this machine.
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().to_str().unwrap();
+    let manifest = directory.path().join("manifests/kube-apiserver.yaml");
+    std::fs::create_dir(manifest.parent().unwrap()).unwrap();
+    for (before, after) in [
+        (
+            "    - --feature-gates=RemoveSelfLink=false\n    - --a=b\n",
+            "    - --a=b\n",
+        ),
+        (
+            "    - --feature-gates=RemoveSelfLink=false,A=true\n",
+            "    - --feature-gates=A=true\n",
+        ),
+        (
+            "    - --feature-gates=A=true,RemoveSelfLink=false\n",
+            "    - --feature-gates=A=true\n",
+        ),
+    ] {
+        std::fs::write(&manifest, before).unwrap();
+        let here = kubeadm.replace("/etc/kubernetes", root).replace("sudo ", "");
+        let status = std::process::Command::new("sh").arg("-c").arg(&here).status().unwrap();
+        assert!(status.success(), "{here}");
+        assert_eq!(std::fs::read_to_string(&manifest).unwrap(), after);
+        let names = |path: &std::path::Path| path.read_dir().unwrap().count();
+        assert_eq!((names(directory.path()), names(manifest.parent().unwrap())), (1, 1));
+    }
 }
 
 #[test]
