@@ -62,12 +62,23 @@ pub struct HostSeen {
     pub target: String,
     /// What it is like.
     pub facts: host::Facts,
-    /// The exports of the cluster's that are its own, each with what is there.
-    pub exports: Vec<(String, host::Facts)>,
+    /// The exports that the cluster says are here.
+    pub exports: Vec<ExportSeen>,
     /// The NFS servers that it was asked about.
     pub servers: Vec<String>,
     /// Those of them whose port it was to reach, and whether it did.
     pub reach: Vec<(String, bool)>,
+}
+
+/// A directory of a host that the cluster names as an export of it.
+#[derive(Clone, Debug, Default)]
+pub struct ExportSeen {
+    /// The directory.
+    pub path: String,
+    /// The objects that name it.
+    pub named_by: Vec<Object>,
+    /// What the host is like, with what is at that path.
+    pub facts: host::Facts,
 }
 
 /// An NFS export that was asked from here.

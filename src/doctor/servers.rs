@@ -6,6 +6,7 @@ use super::Object;
 use super::facts::{Event, Facts, Volume};
 use super::messages::{self, Place};
 use super::provisioners;
+use crate::manifest::validate;
 
 /// Up to how many exports are asked whether or not anything waits for them.
 const FEW: usize = 16;
@@ -24,8 +25,33 @@ pub struct Named {
 
 /// The exports that the cluster names, by server and path, each with who names it and what waits for it.
 ///
-/// The directories that provisioners make are many, and one is named only if a pod waits for it.
+/// The directories that provisioners make are many, and one is named only if a pod waits for it. What `create` would
+/// refuse as a server or a path is left out, so that it reaches no server and no host; [`invalid`] tells of it.
 pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
+    let mut all = all(facts);
+    all.retain(|place, _| check(place).is_ok());
+    all
+}
+
+/// The exports that were left out, each with who names it and why.
+pub fn invalid(facts: &Facts) -> Vec<String> {
+    let all = all(facts).into_iter();
+    let wrong = all.filter_map(|(place, named)| {
+        let why = check(&place).err()?;
+        let (server, path) = place;
+        let by = named.by.first().map(Object::title).unwrap_or_default();
+        Some(format!("{server}:{path}, which {by} names: {why}"))
+    });
+    wrong.collect()
+}
+
+fn check((server, path): &(String, String)) -> Result<(), String> {
+    validate::server(server)?;
+    validate::path(path)?;
+    Ok(())
+}
+
+fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
     let stuck = stuck(facts);
     for volume in &facts.volumes {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::script::quote;
+use super::exports_file;
+use super::script::{arguments, quote};
 
 /// What reads the facts and changes nothing.
 const GATHER: &str = include_str!("facts/gather.sh");
@@ -185,10 +186,10 @@ pub struct FactsError {
 pub fn script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(
-        "exports={}\ndirectory={}\nservers={}\n{GATHER}",
+        "exports={}\ndirectory={}\n{}{GATHER}",
         word(&subject.exports_file),
         word(&subject.directory),
-        quote(&subject.servers.join(" ")),
+        arguments(&subject.servers),
     )
 }
 
@@ -230,6 +231,12 @@ impl Facts {
             _ => None,
         };
         self.versions.split_whitespace().find_map(said)
+    }
+
+    /// Whether nfsprov's own block of the exports file exports this directory; not where that block is damaged.
+    pub fn is_exported_by_nfsprov(&self, path: &str) -> bool {
+        let ours = exports_file::ours(self.exports.as_deref().unwrap_or_default(), path);
+        matches!(ours, Ok(Some(_)))
     }
 
     fn take(&mut self, name: &str, text: &str) {
@@ -383,6 +390,7 @@ fn route(text: &str) -> Option<Route> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
     use super::*;
@@ -492,6 +500,46 @@ mod tests {
             assert_eq!(facts.directory, Directory::Missing);
             assert_eq!(facts.above, directory.path().to_str().unwrap());
             assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell:?} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_servers_are_words_and_no_patterns_under_every_shell() {
+        let tools = tempfile::tempdir().unwrap();
+        let asked = tools.path().join("asked");
+        // A resolver that knows every name, and notes it.
+        let getent = format!(
+            "#!/bin/sh\nprintf '<%s>' \"$2\" >>{}\necho 127.0.0.1\n",
+            asked.display()
+        );
+        for (name, text) in [("getent", getent.as_str()), ("ip", "#!/bin/sh\n")] {
+            let path = tools.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let subject = Subject {
+            servers: ["/*", "a b", "$(id)"].map(str::to_owned).to_vec(),
+            ..Subject::default()
+        };
+        let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+        for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+            let mut command = Command::new(shell[0]);
+            let command = command
+                .args(&shell[1..])
+                .arg("-c")
+                .arg(script(&subject))
+                .env("PATH", &path);
+            let Ok(output) = command.output() else {
+                eprintln!("skipped: {shell:?} is not installed");
+                continue;
+            };
+            assert!(Facts::parse(&output.stdout).is_ok(), "{shell:?}");
+            assert_eq!(
+                std::fs::read_to_string(&asked).unwrap(),
+                "</*><a b><$(id)>",
+                "{shell:?}"
+            );
+            std::fs::remove_file(&asked).unwrap();
         }
     }
 }

@@ -29,6 +29,6 @@ pub use plan::{
     teardown as plan_teardown,
 };
 pub use proof::{Proof, Proved};
-pub use script::quote;
+pub use script::{arguments, quote};
 pub use ssh::{Access, ConnectError, Host, HostKeys, Output, RunError, Sudo, server_names};
 pub use target::{Target, TargetError};

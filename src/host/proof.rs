@@ -1,6 +1,6 @@
 //! The proof that a client can use an export: it is mounted there, written to, and read from again (PURE).
 
-use super::script::quote;
+use super::script::{arguments, quote};
 
 /// What a client is to prove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Proved {
     pub failure: Option<(String, String)>,
 }
 
-/// Mounts, writes, syncs, mounts once more and reads what was written; all of it goes again. Set before: $servers, $path,
-/// $versions. What hangs is ended: a dead server must not hold the host.
+/// Mounts, writes, syncs, mounts once more and reads what was written; all of it goes again. Set before: $path, $versions,
+/// and the server's names as positional parameters. What hangs is ended: a dead server must not hold the host.
 const PROVE: &str = r#"directory=$(mktemp -d /tmp/nfsprov.XXXXXX) || exit 1
 trap '' HUP PIPE
 trap 'umount -f "$directory" 2>/dev/null; rmdir "$directory"' EXIT
@@ -51,12 +51,12 @@ prove() {
     said=$(limited umount "$directory" 2>&1)
 }
 server=
-for name_of in $servers; do
+for name_of do
     if getent ahosts "$name_of" >/dev/null 2>&1; then server=$name_of; break; fi
 done
 for version in $versions; do
     if [ -z "$server" ]; then
-        server=${servers%% *}
+        server=$1
         tell find 'its name has no address here'
         continue
     fi
@@ -77,10 +77,10 @@ impl Proof {
     /// The script that proves it.
     pub fn script(&self) -> String {
         format!(
-            "servers={}\npath={}\nversions={}\n{PROVE}",
-            quote(&self.servers.join(" ")),
+            "path={}\nversions={}\n{}{PROVE}",
             quote(&self.path),
             quote(&self.versions.join(" ")),
+            arguments(&self.servers),
         )
     }
 
@@ -113,6 +113,9 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -127,5 +130,38 @@ mod tests {
         let denied = ("mount".to_owned(), "mount.nfs: access denied".to_owned());
         assert_eq!(ended[1].failure, Some(denied));
         assert!(proof.read(b"4.2\tnfs\tok\t\n")[1].failure.is_some());
+    }
+
+    #[test]
+    fn the_names_of_the_server_are_words_and_no_patterns_under_every_shell() {
+        let tools = tempfile::tempdir().unwrap();
+        let asked = tools.path().join("asked");
+        // A resolver that knows no name, and notes it.
+        let getent = tools.path().join("getent");
+        let text = format!("#!/bin/sh\nprintf '<%s>' \"$2\" >>{}\nexit 2\n", asked.display());
+        std::fs::write(&getent, text).unwrap();
+        std::fs::set_permissions(&getent, PermissionsExt::from_mode(0o755)).unwrap();
+        let proof = Proof {
+            servers: vec!["/*".into(), "a b".into()],
+            path: "/nfsdata".into(),
+            versions: vec!["4"],
+        };
+        let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+        for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+            let mut command = Command::new(shell[0]);
+            let command = command
+                .args(&shell[1..])
+                .arg("-c")
+                .arg(proof.script())
+                .env("PATH", &path);
+            let Ok(output) = command.output() else {
+                eprintln!("skipped: {shell:?} is not installed");
+                continue;
+            };
+            let ended = proof.read(&output.stdout);
+            assert_eq!(ended[0].server, "/*", "{shell:?}: {ended:?}");
+            assert_eq!(std::fs::read_to_string(&asked).unwrap(), "</*><a b>", "{shell:?}");
+            std::fs::remove_file(&asked).unwrap();
+        }
     }
 }

@@ -9,6 +9,12 @@ pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A line that makes these words a script's positional parameters, each as it is: `for word do` takes one after the other.
+pub fn arguments(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
+    format!("set -- {}\n", quoted.join(" "))
+}
+
 /// The frame of one run.
 #[derive(Clone, Debug)]
 pub struct Frame {

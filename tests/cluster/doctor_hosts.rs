@@ -81,6 +81,31 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
         .await?;
     let finding = scene.diagnosed("NFS404 PersistentVolume/dead").await?;
     ensure!(finding["explains"].to_string().contains("mypod"), "{finding}");
+
+    // A tenant's event that clears the screen, writes to the clipboard and turns its text around.
+    let event = json!({
+        "metadata": {"generateName": "mypod-"}, "reason": "FailedMount", "type": "Warning",
+        "message": "MountVolume.SetUp failed for volume \"dead\" : mount failed: exit status 32\nOutput: mount.nfs: access denied by \
+                    server while mounting \u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{202e}",
+        "involvedObject": {"kind": "Pod", "name": "mypod", "namespace": scene.namespace, "apiVersion": "v1"},
+        "source": {"component": "kubelet", "host": "somewhere"},
+        "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),
+    });
+    events
+        .create(&Default::default(), &serde_json::from_value(event)?)
+        .await?;
+    for (format, escaped) in [
+        ("table", r"\u{1b}[2J"),
+        ("json", r"\u001b[2J"),
+        ("sarif", r"\u001b[2J"),
+        ("junit", "server while mounting [2J"),
+    ] {
+        let (stdout, stderr, _) = said(&scene.nfsprov(&["doctor", "-o", format]).await?);
+        ensure!(stdout.contains(escaped), "{format}: {stdout}");
+        let shown = stdout + &stderr;
+        let acted_on = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        ensure!(!shown.contains(acted_on), "{format}: {shown:?}");
+    }
     stage.give_back(plane).await
 }
 
@@ -108,8 +133,12 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
         lab.guest("worker", Template::Bare)
     )?;
     // As in the document, and for others than the cluster's nodes.
+    let options = "(rw,sync,no_subtree_check,no_root_squash)";
+    let theirs = format!("/nfsdata 10.99.0.0/16{options}");
     server
-        .ssh("chmod 666 /nfsdata; echo '/nfsdata 10.99.0.0/16(rw,sync,no_subtree_check,no_root_squash)' >/etc/exports; exportfs -ra")
+        .ssh(&format!(
+            "chmod 666 /nfsdata; echo '{theirs}' >/etc/exports; exportfs -ra"
+        ))
         .await?;
     node(&scene, &worker).await?;
     let address = server.address().to_string();
@@ -135,39 +164,90 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     ];
     ensure!(looked.findings() == wanted, "{:?}", looked.findings());
     let findings = looked.report["findings"].as_array().context("no findings")?;
-    let denied = findings
-        .iter()
-        .find(|finding| finding["code"] == "NFS402")
-        .context("none")?;
+    let of = |findings: &[Value], code: &str| findings.iter().find(|finding| finding["code"] == code).cloned();
+    let denied = of(findings, "NFS402").context("none")?;
     let command = format!("nfsprov setup-server {one} --export /nfsdata --nodes-from-cluster");
+    // What nfsprov does not export is nothing that it changes.
     ensure!(
-        denied["fix"]["command"] == command && denied["fix"]["automatic"] == true,
+        denied["fix"]["command"] == command && denied["fix"]["automatic"] == false,
         "{denied}"
     );
+    ensure!(of(findings, "NFS411").context("none")?["fix"]["automatic"] == false);
     ensure!(
         denied["cause"].to_string().contains(&worker.address().to_string()),
         "{denied}"
     );
+
+    // As somebody sets it up, and then has another node.
+    let setup = ["setup-server", &one, "--export", "/nfsdata", "--allow", "10.98.0.0/16"];
+    let setup = [&setup[..], &ssh[4..]].concat();
+    let (_, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &setup).await?);
+    ensure!(code == 0, "{stderr}");
+    let looked = scene.doctor(&ssh).await?;
+    let findings = looked.report["findings"].as_array().context("no findings")?;
+    for code in ["NFS402", "NFS411"] {
+        ensure!(of(findings, code).context(code)?["fix"]["automatic"] == true, "{code}");
+    }
 
     let fix = [&["doctor", "--fix", "--yes", "-o", "json"][..], &ssh].concat();
     let (stdout, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &fix).await?);
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let left = Diagnosis { report, code }.findings();
     ensure!(left.is_empty(), "{left:?} is left:\n{stderr}");
-    let line = format!("/nfsdata {}(rw,sync,no_subtree_check,no_root_squash)", worker.address());
+    let line = format!("/nfsdata 10.98.0.0/16{options} {}{options}", worker.address());
     ensure!(
         stderr.contains(&format!("\n+{line}\n")),
         "what it will change is shown: {stderr}"
     );
     let exports = server.ssh("cat /etc/exports; exportfs -s").await?;
     ensure!(
-        exports.starts_with("/nfsdata 10.99.0.0/16(rw,sync,no_subtree_check,no_root_squash)\n# BEGIN nfsprov")
+        exports.starts_with(&format!("{theirs}\n# BEGIN nfsprov"))
             && exports.contains(&format!("\n{line}\n"))
             && exports.contains(&format!("/nfsdata  {}(", worker.address())),
         "{exports}"
     );
     ensure!(server.ssh("stat -c %a /nfsdata").await?.trim() == "777");
     worker.ssh("command -v mount.nfs").await?;
+
+    // A tenant names a directory of the server, under the name of the cluster's own provisioner.
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "shared"},
+        "provisioner": "example.com/nfs"});
+    let variables = [
+        ("PROVISIONER_NAME", "example.com/nfs"),
+        ("NFS_SERVER", &address),
+        ("NFS_PATH", "/root"),
+    ];
+    let variables = variables.map(|(name, value)| json!({"name": name, "value": value}));
+    let labels = json!({"app": "x"});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {
+        "replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "x", "image": "example.com/x:1", "env": variables}]}}}});
+    scene.apply(&[class, deployment]).await?;
+    let state = "exportfs -s; cksum /etc/exports; stat -c %a /root";
+    let before = server.ssh(state).await?;
+    let fix = [
+        "doctor",
+        "--fix",
+        "--yes",
+        "-o",
+        "json",
+        "--timeout",
+        "1s",
+        "--ssh",
+        &one,
+    ];
+    let (stdout, stderr, code) = said(&scene.nfsprov(&[&fix[..], &ssh[4..]].concat()).await?);
+    let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
+    let findings = report["findings"].as_array().context("no findings")?;
+    let denied = of(findings, "NFS402").context("none")?;
+    ensure!(code == 1, "exit status {code}: {stderr}");
+    let by = format!("/root, named by deployment {}/x", scene.namespace);
+    ensure!(
+        denied["cause"].to_string().contains(&by) && denied["fix"]["command"].is_null(),
+        "{denied}"
+    );
+    let after = server.ssh(state).await?;
+    ensure!(after == before, "it was\n{before}\nand is\n{after}\n{stderr}");
 
     // A host that nobody gets in to is not passed.
     let shut = scene

@@ -1,20 +1,20 @@
 //! Hosts over SSH: looked at for the facts, and mended one after the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
 use super::fix::{Done, How, Stop, announce, ask, show_diff};
-use crate::doctor::Finding;
-use crate::doctor::facts::{Facts, HostSeen, Unread};
+use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, Remedy};
-use crate::doctor::servers::named;
+use crate::doctor::servers::{Named, named};
+use crate::doctor::{Finding, Object};
 use crate::exit::UsageError;
-use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share, quote};
+use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
 use crate::output::{self, Colour, say};
 
 /// How long a short script may go without a word.
@@ -49,7 +49,7 @@ fn missed(facts: &mut Facts, why: &str) {
 
 /// Looks at hosts, all at once, and adds what was found to the facts.
 pub async fn look(hosts: &[Reached], facts: &mut Facts) {
-    let exports: Vec<(String, String)> = named(facts).into_keys().collect();
+    let exports = named(facts);
     let each = join_all(hosts.iter().map(|(name, host)| one(name, host, &exports))).await;
     for seen in each {
         match seen {
@@ -59,8 +59,8 @@ pub async fn look(hosts: &[Reached], facts: &mut Facts) {
     }
 }
 
-async fn one(name: &str, host: &Host, exports: &[(String, String)]) -> Result<HostSeen, String> {
-    let servers: BTreeSet<&str> = exports.iter().map(|(server, _)| server.as_str()).collect();
+async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named>) -> Result<HostSeen, String> {
+    let servers: BTreeSet<&str> = exports.keys().map(|(server, _)| server.as_str()).collect();
     let servers: Vec<String> = servers.into_iter().map(str::to_owned).collect();
     let subject = |directory: Option<String>| Subject {
         exports_file: Some(EXPORTS.to_owned()),
@@ -79,8 +79,19 @@ async fn one(name: &str, host: &Host, exports: &[(String, String)]) -> Result<Ho
             || server == facts.hostname
             || address.is_some_and(|address| facts.addresses.contains(&address))
     };
-    let own = exports.iter().filter(|(server, _)| here(server));
-    let own = own.map(async |(_, path)| Ok::<_, String>((path.clone(), read(Some(path.clone())).await?)));
+    // One directory may be named under several names of its server.
+    let mut own: BTreeMap<&str, Vec<Object>> = BTreeMap::new();
+    for ((_, path), named) in exports.iter().filter(|((server, _), _)| here(server)) {
+        own.entry(path).or_default().extend(named.by.iter().cloned());
+    }
+    let own = own.into_iter().map(async |(path, named_by)| {
+        let facts = read(Some(path.to_owned())).await?;
+        Ok::<_, String>(ExportSeen {
+            path: path.to_owned(),
+            named_by,
+            facts,
+        })
+    });
     let own = try_join_all(own).await?;
     let reach = match own.is_empty() {
         true => knock(host, &servers).await,
@@ -97,13 +108,12 @@ async fn one(name: &str, host: &Host, exports: &[(String, String)]) -> Result<Ho
 
 /// Which servers' NFS ports a host gets a connection to; those that it has no means to ask are left out.
 async fn knock(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
-    let words: Vec<String> = servers.iter().map(|server| quote(server)).collect();
     let script = format!(
-        "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\nfor server in {}; do\n  \
+        "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\n{}for server do\n  \
          getent ahosts \"$server\" >/dev/null 2>&1 || continue\n  \
          if timeout 5 bash -c 'exec 3<>\"/dev/tcp/$1/2049\"' - \"$server\" 2>/dev/null; then echo \"yes $server\"; \
          else echo \"no $server\"; fi\ndone",
-        words.join(" ")
+        host::arguments(servers)
     );
     let output = if servers.is_empty() {
         None
@@ -192,22 +202,23 @@ enum Work<'a> {
 
 impl<'a> Work<'a> {
     async fn prepare(host: &Host, remedy: &'a Remedy) -> Result<Self> {
-        if let Some(script) = remedy.script() {
-            return Ok(Self::Script(script));
-        }
         let subject = match remedy {
-            Remedy::Share { path, .. } => Subject {
+            Remedy::Share { path, .. } | Remedy::Mode { path, .. } => Subject {
                 exports_file: Some(EXPORTS.to_owned()),
                 directory: Some(path.clone()),
                 servers: Vec::new(),
             },
-            _ => Subject::default(),
+            Remedy::Client | Remedy::Statd => Subject::default(),
         };
-        Ok(Self::Plan {
-            remedy,
-            facts: Box::new(gather(host, &subject).await?),
-            subject,
-            now: Timestamp::now().as_second(),
+        let facts = gather(host, &subject).await?;
+        Ok(match remedy.script(&facts).map_err(Error::msg)? {
+            Some(script) => Self::Script(script),
+            None => Self::Plan {
+                remedy,
+                facts: Box::new(facts),
+                subject,
+                now: Timestamp::now().as_second(),
+            },
         })
     }
 

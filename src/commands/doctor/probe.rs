@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::doctor::facts::{Facts, Probe, Reached, Unread};
-use crate::doctor::servers::asked;
+use crate::doctor::servers::{asked, invalid};
 use crate::export::{Export, ExportError, Location, Wire};
 
 /// How long an export may take to answer, so that a dead one does not keep the report.
@@ -29,7 +29,7 @@ pub async fn probe(facts: &mut Facts) {
             }
         }
     });
-    let unknown: Vec<String> = unknown.collect();
+    let unknown: Vec<String> = unknown.chain(invalid(facts)).collect();
     if !unknown.is_empty() {
         facts.unread.push(Unread {
             what: crate::doctor::explain::EXPORTS.to_owned(),

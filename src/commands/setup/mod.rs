@@ -7,10 +7,12 @@ mod report;
 mod server;
 mod teardown;
 
+use std::net::IpAddr;
+
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, NodeAddress};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
@@ -84,21 +86,45 @@ async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Ask
     for node in nodes {
         let name = node.metadata.name.unwrap_or_default();
         let addresses = node.status.and_then(|status| status.addresses).unwrap_or_default();
-        let internal = addresses.into_iter().find(|address| address.type_ == "InternalIP");
-        let address = internal
-            .with_context(|| format!("node {name} has no InternalIP"))?
-            .address;
+        let address = internal_address(&name, &addresses)?;
         asked.push(Asked {
             target: Target {
                 user: user.map(str::to_owned),
-                host: address.clone(),
+                host: address.to_string(),
                 port: None,
             },
-            address: address.parse().ok(),
+            address: Some(address),
         });
     }
     if asked.is_empty() {
         bail!("the cluster has no nodes");
     }
     Ok(asked)
+}
+
+/// A node's internal address. Its own kubelet writes it, so what is no address is not logged in to.
+fn internal_address(node: &str, addresses: &[NodeAddress]) -> Result<IpAddr> {
+    let internal = addresses.iter().find(|address| address.type_ == "InternalIP");
+    let text = &internal
+        .with_context(|| format!("node {node} has no InternalIP"))?
+        .address;
+    text.parse()
+        .map_err(|_| anyhow!("node {node} has the InternalIP {text:?}, which is no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_known_by_an_address_and_by_nothing_else() {
+        let of = |address: &str| {
+            let (address, type_) = (address.to_owned(), "InternalIP".to_owned());
+            internal_address("a", &[NodeAddress { address, type_ }])
+        };
+        assert!(of("10.0.0.1").is_ok() && of("fd00::1").is_ok());
+        for text in ["*", "nfs.example.com", "10.0.0.0/8", "10.0.0.1 b", ""] {
+            assert!(of(text).is_err(), "{text:?}");
+        }
+    }
 }

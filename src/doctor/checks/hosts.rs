@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use super::Case;
-use crate::doctor::facts::{HostSeen, Node};
+use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, Cure, Remedy};
-use crate::doctor::names::word;
+use crate::doctor::names::{some, word};
 use crate::doctor::{Finding, Object};
+use crate::host::Directory;
 use crate::host::distro::{self, Manager, OsRelease};
 use crate::host::exports_file::{Wanted, listing};
-use crate::host::{self, Directory};
 
 /// What has to be readable to be listed, and passable to be entered.
 const READ: u32 = 0o444;
@@ -109,54 +109,90 @@ fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
 
 /// The server of exports that the cluster names.
 fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
-    let mut found = Vec::new();
     let about = || object(case, host);
-    let paths: Vec<&str> = host.exports.iter().map(|(path, _)| path.as_str()).collect();
-    let setup = |path: &str| {
-        format!(
-            "nfsprov setup-server {} --export {} --nodes-from-cluster",
-            word(&host.target),
-            word(path)
-        )
-    };
     if host.facts.threads == 0 {
-        found.push(
-            Finding::new(
-                "NFS404",
-                about(),
-                format!("the NFS server does not run on {}", host.target),
-            )
-            .seen(format!("/proc/fs/nfsd/threads on {}", host.target), "none")
-            .mended_by(
-                setup(paths[0]),
-                "installs and starts what is missing, in the right order",
-            ),
-        );
-        return found;
+        let finding = Finding::new(
+            "NFS404",
+            about(),
+            format!("the NFS server does not run on {}", host.target),
+        )
+        .seen(format!("/proc/fs/nfsd/threads on {}", host.target), "none");
+        let note = "installs and starts what is missing, in the right order";
+        return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
+            Some(export) => finding.mended_by(setup_server(host, &export.path), note),
+            None => finding.mended_by_hand(format!("nfsprov setup-server {note}")),
+        }];
     }
-    for (path, facts) in &host.exports {
-        found.extend(directory(host, path, facts, about()));
+    let mut found = Vec::new();
+    for export in &host.exports {
+        found.extend(directory(host, export, about()));
         if let Some(listed) = &host.facts.listing {
-            found.extend(export(case, host, path, listed, about()).map(|(finding, clients)| {
-                let change = clients.map(|clients| Change::OnHost {
-                    host: host.target.clone(),
-                    remedy: Remedy::Share {
-                        path: path.clone(),
-                        clients,
-                    },
-                });
-                finding.mended_by(
-                    Cure::new(setup(path), change),
-                    "exports it to the nodes of the cluster; others' lines stay",
-                )
-            }));
+            found.extend(denied(case, host, export, listed, about()));
         }
     }
     found
 }
 
-fn directory(host: &HostSeen, path: &str, facts: &host::Facts, about: Object) -> Option<Finding> {
-    match &facts.directory {
+fn setup_server(host: &HostSeen, path: &str) -> String {
+    format!(
+        "nfsprov setup-server {} --export {} --nodes-from-cluster",
+        word(&host.target),
+        word(path)
+    )
+}
+
+/// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are written
+/// by its tenants, who can name any directory of the server; volumes and classes are an administrator's.
+fn may_be_advised(export: &ExportSeen) -> bool {
+    may_be_changed(export) || export.named_by.iter().any(|object| object.namespace.is_none())
+}
+
+/// Whether `--fix` may do so: nothing becomes an export that nfsprov did not export before.
+fn may_be_changed(export: &ExportSeen) -> bool {
+    export.facts.is_exported_by_nfsprov(&export.path)
+}
+
+fn named_by(export: &ExportSeen) -> String {
+    let titles: Vec<String> = export.named_by.iter().map(Object::title).collect();
+    some(&titles.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The same finding with its fix: as a change, as a command, or in words, as the one who names the directory allows.
+fn fixed(
+    finding: Finding,
+    host: &HostSeen,
+    export: &ExportSeen,
+    remedy: Option<Remedy>,
+    command: String,
+    note: &str,
+) -> Finding {
+    if !may_be_advised(export) {
+        return finding.mended_by_hand(format!(
+            "nothing but {} names this directory, and whoever may write there can name any: if it is meant to be exported, nfsprov setup-server does so",
+            named_by(export)
+        ));
+    }
+    let change = remedy.filter(|_| may_be_changed(export)).map(|remedy| Change::OnHost {
+        host: host.target.clone(),
+        remedy,
+    });
+    finding.mended_by(Cure::new(command, change), note)
+}
+
+fn denied(case: &Case<'_>, host: &HostSeen, export: &ExportSeen, listed: &str, about: Object) -> Option<Finding> {
+    let (finding, clients) = shut_out(case, host, export, listed, about)?;
+    let remedy = clients.map(|clients| Remedy::Share {
+        path: export.path.clone(),
+        clients,
+    });
+    let command = setup_server(host, &export.path);
+    let note = "exports it to the nodes of the cluster; others' lines stay";
+    Some(fixed(finding, host, export, remedy, command, note))
+}
+
+fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Finding> {
+    let path = &export.path;
+    match &export.facts.directory {
         Directory::There { mode, .. } => {
             // Whoever may read a directory and not pass it can do nothing in it.
             let lacking = (mode & READ) >> 2 & !(mode & PASS);
@@ -164,46 +200,49 @@ fn directory(host: &HostSeen, path: &str, facts: &host::Facts, about: Object) ->
                 return None;
             }
             let to = mode | lacking;
-            let change = Change::OnHost {
-                host: host.target.clone(),
-                remedy: Remedy::Mode {
-                    path: path.to_owned(),
-                    from: *mode,
-                    to,
-                },
+            let remedy = Remedy::Mode {
+                path: path.clone(),
+                from: *mode,
+                to,
             };
-            let command = format!("ssh {} sudo chmod {to:04o} {}", word(&host.target), word(path));
+            let cause = format!(
+                "{path}, named by {}, can be listed and not entered: it lacks x, and only root gets in",
+                named_by(export)
+            );
+            let finding = Finding::new("NFS411", about, cause)
+                .seen(format!("mode of {path} on {}", host.target), format!("{mode:04o}"));
+            // The shell at the other end reads the path once more.
+            let there = word(&word(path));
+            let command = format!("ssh {} sudo chmod {to:04o} {there}", word(&host.target));
+            let note = "adds x where r is, and changes nothing else";
+            Some(fixed(finding, host, export, Some(remedy), command, note))
+        }
+        Directory::Missing => {
+            let cause = format!(
+                "{path}, named by {}, doesn't exist on {}",
+                named_by(export),
+                host.target
+            );
             Some(
-                Finding::new(
-                    "NFS411",
-                    about,
-                    format!("{path} can be listed and not entered: it lacks x, and only root gets in"),
-                )
-                .seen(format!("mode of {path} on {}", host.target), format!("{mode:04o}"))
-                .mended_by(
-                    Cure::new(command, [change]),
-                    "adds x where r is, and changes nothing else",
-                ),
+                Finding::new("NFS403", about, cause)
+                    .seen(format!("{path} on {}", host.target), "nothing there")
+                    .mended_by_hand("make the directory on the server, or name the one that is there"),
             )
         }
-        Directory::Missing => Some(
-            Finding::new("NFS403", about, format!("{path} doesn't exist on {}", host.target))
-                .seen(format!("{path} on {}", host.target), "nothing there")
-                .mended_by_hand("make the directory on the server, or name the one that is there"),
-        ),
         Directory::Link(_) | Directory::Other => None,
     }
 }
 
 /// What is wrong with the export, and the addresses that have to be let in; none where a node has several, since which
 /// of them the server sees is not known.
-fn export(
+fn shut_out(
     case: &Case<'_>,
     host: &HostSeen,
-    path: &str,
+    export: &ExportSeen,
     listed: &str,
     about: Object,
 ) -> Option<(Finding, Option<Vec<String>>)> {
+    let path = &export.path;
     let above = |export: &str| {
         let root = export.trim_end_matches('/');
         path.strip_prefix(root)
@@ -223,35 +262,37 @@ fn export(
         Finding::new("NFS402", about.clone(), cause).seen(format!("exportfs -s on {}", host.target), text)
     };
     if theirs.is_empty() {
-        let cause = format!("{} does not export {path}", host.target);
+        let cause = format!("{} does not export {path}, named by {}", host.target, named_by(export));
         return Some((finding(cause), addresses(&case.facts.nodes.iter().collect::<Vec<_>>())));
     }
     let wanted = Wanted {
-        path: path.to_owned(),
+        path: path.clone(),
         clients: theirs.iter().map(|one| one.client.clone()).collect(),
         options: String::new(),
     };
-    let shut_out = |address: &&String| {
+    let is_shut_out = |address: &&String| {
         let address: Option<IpAddr> = address.parse().ok();
         address.and_then(|address| wanted.lets_in(address)) == Some(false)
     };
     // Which of several the server sees is not known: all must be shut out.
     let all = |node: &&Node| {
-        !node.addresses.is_empty() && node.addresses.iter().filter(shut_out).count() == node.addresses.len()
+        !node.addresses.is_empty() && node.addresses.iter().filter(is_shut_out).count() == node.addresses.len()
     };
     let out: Vec<&Node> = case.facts.nodes.iter().filter(all).collect();
     let named = out
         .iter()
         .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
     let named = named.collect::<Vec<_>>().join(", ");
-    let cause = format!("{} exports {path}, and not to node {named}", host.target);
+    let by = named_by(export);
+    let cause = format!("{} exports {path}, named by {by}, and not to node {named}", host.target);
     (!out.is_empty()).then(|| (finding(cause), addresses(&out)))
 }
 
-/// The nodes' addresses, if there are nodes and each has one.
+/// The nodes' addresses, if there are nodes and each has one. A node's kubelet writes its addresses: what is none, such as
+/// `*`, is passed over.
 fn addresses(nodes: &[&Node]) -> Option<Vec<String>> {
     let each = nodes.iter().map(|node| match &node.addresses[..] {
-        [address] => Some(address.clone()),
+        [address] => Some(address.parse::<IpAddr>().ok()?.to_string()),
         _ => None,
     });
     let all: Option<Vec<String>> = each.collect();

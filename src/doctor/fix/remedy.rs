@@ -1,6 +1,6 @@
 //! What is done on a host over SSH (PURE).
 
-use crate::host::quote;
+use crate::host::{Facts, quote};
 
 /// What mends a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,16 @@ impl Remedy {
         }
     }
 
-    /// The script that does it; none where a plan of its own does.
-    pub fn script(&self) -> Option<String> {
-        match self {
+    /// The script that does it on a host that is like this; none where a plan of its own does.
+    ///
+    /// # Errors
+    /// That nfsprov does not export the directory whose mode would change: then it may be any, named by a tenant.
+    pub fn script(&self, facts: &Facts) -> Result<Option<String>, String> {
+        Ok(match self {
             Self::Client | Self::Share { .. } => None,
+            Self::Mode { path, .. } if !facts.is_exported_by_nfsprov(path) => {
+                return Err(format!("{}: nfsprov does not export {path} there", facts.exports_path));
+            }
             Self::Mode { path, from, to } => {
                 let path = quote(path);
                 Some(format!(
@@ -50,6 +56,33 @@ impl Remedy {
                 ))
             }
             Self::Statd => Some("systemctl enable --now rpcbind rpc-statd".to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nfsprov_exports_gets_another_mode() {
+        let facts = |exports: &str| Facts {
+            exports: Some(exports.as_bytes().to_vec()),
+            ..Facts::default()
+        };
+        let script = |path: &str, exports: &str| {
+            let (path, from, to) = (path.to_owned(), 0o666, 0o777);
+            Remedy::Mode { path, from, to }.script(&facts(exports))
+        };
+        let ours = "# BEGIN nfsprov\n/nfsdata *(rw)\n# END nfsprov\n";
+        assert!(script("/nfsdata", ours).is_ok_and(|script| script.is_some()));
+        for (path, exports) in [
+            ("/root", ours),
+            ("/nfsdata/below", ours),
+            ("/nfsdata", "/nfsdata *(rw)\n"),
+            ("/nfsdata", "# BEGIN nfsprov\n/nfsdata *(rw)\n"),
+        ] {
+            assert!(script(path, exports).is_err(), "{path} of {exports}");
         }
     }
 }

@@ -1,4 +1,5 @@
-# Reads all that nfsprov wants to know of a host, and changes nothing. Set before: $exports, $directory, $servers.
+# Reads all that nfsprov wants to know of a host, and changes nothing. Set before: $exports, $directory, and the servers'
+# names as positional parameters.
 
 # Each fact is a line "@NAME LENGTH", that many bytes, and a newline.
 fact() {
@@ -137,7 +138,7 @@ fi
 if has ip; then
     fact addresses "$(ip -o addr show scope global 2>/dev/null | awk '{ print $4 }')"
     # Under which of its names this host finds the server, and from which address it speaks to it.
-    for server in $servers; do
+    for server do
         case $server in
         *[!0-9.]*) found=$(soon getent ahosts "$server" | awk '{ print $1; exit }') ;;
         *) found=$server ;;

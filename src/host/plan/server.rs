@@ -1,5 +1,7 @@
 //! A server: what exports a directory.
 
+use std::net::IpAddr;
+
 use super::exports::exports;
 use super::services::{SERVES, Service, service};
 use super::{
@@ -122,7 +124,7 @@ fn there(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
     let (mut change, mut undo, mut what) = (String::new(), String::new(), Vec::new());
     if let Some(wanted) = server.owner.as_ref().filter(|wanted| !is_owner(wanted, owner)) {
         change.push_str(&format!("chown -- {} {quoted}\n", quote(wanted)));
-        undo.push_str(&format!("chown -- {uid}:{gid} {quoted}\n"));
+        undo.push_str(&format!("chown -- {} {quoted}\n", quote(&format!("{uid}:{gid}"))));
         what.push(format!("owner {user}:{group} becomes {wanted}"));
     }
     // After the owner, for chown takes set-user-id and set-group-id away.
@@ -310,9 +312,13 @@ fn ufw(status: &str, server: &Server, old: bool) -> Step {
     let rules: Vec<(&str, String)> = rules.collect();
     let (mut missing, mut unknown) = (Vec::new(), Vec::new());
     for client in &server.wanted.clients {
+        let is_address = client
+            .split('/')
+            .next()
+            .is_some_and(|host| host.parse::<IpAddr>().is_ok());
         let from = match client.as_str() {
             "*" => "any",
-            client if client.starts_with(|c: char| c.is_ascii_digit()) || client.contains(':') => client,
+            client if is_address => client,
             client => {
                 unknown.push(client);
                 continue;
@@ -326,21 +332,27 @@ fn ufw(status: &str, server: &Server, old: bool) -> Step {
                     && (anywhere || line.split_whitespace().any(|word| word == from))
             };
             if !status.lines().any(there) {
-                missing.push(format!("allow proto {protocol} from {from} to any port {ports}"));
+                missing.push((*protocol, from, ports));
             }
         }
     }
     let step = match missing.is_empty() {
         true => Step::ok(NAME, "ufw lets the clients in"),
         false => {
+            let rule = |protocol: &str, from: &str, ports: &str| {
+                format!("allow proto {protocol} from {from} to any port {ports}")
+            };
             let all = |verb: &str| {
-                missing
-                    .iter()
-                    .map(|rule| format!("ufw {verb}{rule} >/dev/null\n"))
-                    .collect::<String>()
+                let each = missing.iter().map(|(protocol, from, ports)| {
+                    format!("ufw {verb}{} >/dev/null\n", rule(protocol, &quote(from), ports))
+                });
+                each.collect::<String>()
             };
             let text = guarded(&all(""), "ufw status | grep -q '^Status: active'", &all("delete "));
-            Step::change(NAME, format!("ufw: {}", missing.join("; ")), text)
+            let rules = missing
+                .iter()
+                .map(|(protocol, from, ports)| rule(protocol, from, ports));
+            Step::change(NAME, format!("ufw: {}", rules.collect::<Vec<_>>().join("; ")), text)
         }
     };
     match unknown.is_empty() {

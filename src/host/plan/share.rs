@@ -2,21 +2,33 @@
 
 use super::exports::exports;
 use super::server::{Server, Versions, firewall};
-use super::{Plan, system};
-use crate::host::exports_file::{self, OPTIONS, Wanted};
+use super::{Plan, Step, system};
+use crate::host::exports_file::{self, Wanted};
 use crate::host::facts::Facts;
 
 /// What lets `clients` mount the directory `path`, beside those that nfsprov's line names already and with its options,
 /// at the time `now`, in seconds since 1970. Nothing else that was set up there changes.
+///
+/// It is refused where nfsprov does not export the directory yet: the path may come from objects that a tenant of the
+/// cluster writes, and only somebody who names it to `setup-server` decides on a new export.
 pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = system(facts, now);
     if choice.is_none() {
         return Plan { steps: vec![system] };
     }
-    // A block that is damaged is told of by the step that would write it.
-    let ours = exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path);
-    let ours = ours.ok().flatten().unwrap_or_default();
-    let options = ours.first().map_or(OPTIONS, |entry| &entry.options).to_owned();
+    let refused = |why: String| Step::refused("exports", format!("{}: {why}", facts.exports_path));
+    let ours = match exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path) {
+        Ok(ours) => ours.unwrap_or_default(),
+        Err(damage) => {
+            let steps = vec![system, refused(damage.to_string())];
+            return Plan { steps };
+        }
+    };
+    let Some(options) = ours.first().map(|entry| entry.options.clone()) else {
+        let why = format!("nfsprov does not export {path} there; a new export is made by setup-server only");
+        let steps = vec![system, refused(why)];
+        return Plan { steps };
+    };
     let known = ours.into_iter().map(|entry| entry.client);
     let server = Server {
         wanted: Wanted {

@@ -324,6 +324,22 @@ fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
         said.contains("allow proto tcp from 10.0.0.5 to any port 111,2049,20048"),
         "{said}"
     );
+    let mut odd = wish();
+    odd.wanted.clients = vec!["1nfs;reboot".into(), "10.0.0.0/24".into()];
+    let plan = server(&ufw("Status: active\n"), &odd, NOW);
+    let rules = step(&plan, "firewall");
+    let State::Change {
+        action: Action::Script { text, .. },
+        ..
+    } = &rules.state
+    else {
+        panic!("{rules:?}")
+    };
+    assert!(
+        text.contains("from '10.0.0.0/24' to") && !text.contains("reboot"),
+        "{text}"
+    );
+    assert!(rules.warnings[0].contains("1nfs;reboot"), "{rules:?}");
     let open = "Status: active\n111,2049,20048/tcp  ALLOW  10.0.0.5\n111,20048/udp  ALLOW  10.0.0.5\n111,2049,20048/tcp  ALLOW  10.0.0.6\n111,20048/udp  ALLOW  10.0.0.6\n";
     assert_eq!(told(&ufw(open), &wish(), "firewall"), "ok: ufw lets the clients in");
     let plan = server(&with(Firewall::Rules("nftables".into())), &wish(), NOW);
@@ -472,15 +488,20 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
     let both = line.replace('\n', " 10.0.0.9(ro,sync,no_subtree_check,root_squash)\n");
     assert_eq!(after, ours(&both).unwrap());
 
-    // Where nfsprov exports nothing yet, its line comes beside others'.
-    facts.exports = Some(b"/nfsdata 10.0.0.5(rw)\n".to_vec());
-    let plan = share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW);
-    let after = String::from_utf8(step(&plan, "exports").files[0].after.clone()).unwrap();
-    assert!(after.starts_with("/nfsdata 10.0.0.5(rw)\n# BEGIN"), "{after}");
-    assert!(
-        after.contains("\n/nfsdata 10.0.0.9(rw,sync,no_subtree_check,no_root_squash)\n"),
-        "{after}"
-    );
+    // What nfsprov does not export yet becomes no export, whoever else exports it or what is above it.
+    let others = "/nfsdata 10.0.0.5(rw)\n";
+    let block = ours(line).unwrap();
+    for (exports, path) in [
+        (others, "/nfsdata"),
+        ("", "/nfsdata"),
+        (&block, "/root"),
+        (&block, "/nfsdata/below"),
+    ] {
+        facts.exports = Some(exports.as_bytes().to_vec());
+        let plan = share(&facts, path, &["10.0.0.9".to_owned()], NOW);
+        assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
+        assert!(says(step(&plan, "exports")).contains("setup-server"), "{plan:?}");
+    }
     // A block that somebody has damaged is no guess.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
     assert!(share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::doctor::facts::HostSeen;
+use crate::doctor::Object;
+use crate::doctor::facts::{ExportSeen, HostSeen};
 use crate::doctor::fix::{Change, Remedy};
 use crate::host::{self, Directory};
 
@@ -34,10 +35,23 @@ fn server(threads: u32, listing: &str, directory: Directory) -> HostSeen {
     };
     HostSeen {
         target: "nfs".to_owned(),
-        exports: vec![("/nfsdata".to_owned(), facts.clone())],
+        exports: vec![ExportSeen {
+            path: "/nfsdata".to_owned(),
+            named_by: vec![Object::cluster("PersistentVolume", "v")],
+            facts: facts.clone(),
+        }],
         facts,
         ..HostSeen::default()
     }
+}
+
+/// The same where nfsprov's own block exports the directory.
+fn ours(mut host: HostSeen) -> HostSeen {
+    for export in &mut host.exports {
+        let block = format!("# BEGIN nfsprov\n{} 10.0.0.1(rw)\n# END nfsprov\n", export.path);
+        export.facts.exports = Some(block.into_bytes());
+    }
+    host
 }
 
 fn with_mode(mode: u32) -> Directory {
@@ -132,7 +146,10 @@ fn what_a_server_shows() {
     ] {
         assert_eq!(titles(&seen(host, nodes)), wanted, "{what}");
     }
-    let fix = seen(server(8, world, with_mode(0o2644)), vec![]).remove(0).fix.unwrap();
+    let fix = seen(ours(server(8, world, with_mode(0o2644))), vec![])
+        .remove(0)
+        .fix
+        .unwrap();
     let remedy = Remedy::Mode {
         path: "/nfsdata".to_owned(),
         from: 0o2644,
@@ -141,7 +158,7 @@ fn what_a_server_shows() {
     assert_eq!(fix.command.as_deref(), Some("ssh nfs sudo chmod 2755 /nfsdata"));
     let host = "nfs".to_owned();
     assert_eq!(fix.changes, [Change::OnHost { host, remedy }]);
-    let shut = seen(server(8, network, with_mode(0o777)), nodes()).remove(0);
+    let shut = seen(ours(server(8, network, with_mode(0o777))), nodes()).remove(0);
     assert!(
         shut.cause.contains("node2 (10.0.9.2)") && !shut.cause.contains("node1"),
         "{}",
@@ -159,7 +176,7 @@ fn what_a_server_shows() {
         "node3",
         json!({"status": {"addresses": [{"type": "InternalIP", "address": "10.0.9.3"}, {"type": "InternalIP", "address": "10.0.9.4"}]}}),
     );
-    let unclear = seen(server(8, network, with_mode(0o777)), vec![two]).remove(0);
+    let unclear = seen(ours(server(8, network, with_mode(0o777))), vec![two]).remove(0);
     assert_eq!((unclear.code, share(unclear.clone())), ("NFS402", vec![]));
     assert!(unclear.fix.is_some_and(|fix| fix.command.is_some()));
 }
@@ -229,4 +246,131 @@ fn what_the_kubelet_said_is_mended_where_it_was_looked_at() {
     assert!(mended.fix.unwrap().automatic);
     let printed = found(&facts(OLD, objects())).remove(0).fix.unwrap();
     assert!(!printed.automatic && printed.command.is_some());
+}
+
+#[test]
+fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
+    let nodes = || vec![at("node1", "10.0.0.1")];
+    let volume = || Object::cluster("PersistentVolume", "v");
+    let tenants = || Object::of("Deployment", "t", "x");
+    let named = |host: HostSeen, path: &str, by: Object| {
+        let mut host = host;
+        host.exports[0].path = path.to_owned();
+        host.exports[0].named_by = vec![by];
+        host
+    };
+    let shut = || server(8, "/other  *(rw)\n", with_mode(0o777));
+    let no_x = || server(8, "/  *(rw)\n", with_mode(0o644));
+    let stopped = || server(0, "", with_mode(0o777));
+    for (what, host, code, command, automatic) in [
+        (
+            "ours, named by a volume",
+            ours(named(shut(), "/d", volume())),
+            "NFS402",
+            true,
+            true,
+        ),
+        (
+            "ours, named by a tenant",
+            ours(named(shut(), "/d", tenants())),
+            "NFS402",
+            true,
+            true,
+        ),
+        (
+            "not ours, named by a volume",
+            named(shut(), "/d", volume()),
+            "NFS402",
+            true,
+            false,
+        ),
+        (
+            "not ours, named by a tenant",
+            named(shut(), "/root", tenants()),
+            "NFS402",
+            false,
+            false,
+        ),
+        (
+            "below ours",
+            named(ours(named(shut(), "/d", volume())), "/d/sub", tenants()),
+            "NFS402",
+            false,
+            false,
+        ),
+        (
+            "a mode of ours",
+            ours(named(no_x(), "/d", volume())),
+            "NFS411",
+            true,
+            true,
+        ),
+        (
+            "a mode that a volume names",
+            named(no_x(), "/d", volume()),
+            "NFS411",
+            true,
+            false,
+        ),
+        (
+            "a mode that a tenant names",
+            named(no_x(), "/root", tenants()),
+            "NFS411",
+            false,
+            false,
+        ),
+        (
+            "a stopped server of a volume",
+            named(stopped(), "/d", volume()),
+            "NFS404",
+            true,
+            false,
+        ),
+        (
+            "a stopped server of a tenant",
+            named(stopped(), "/root", tenants()),
+            "NFS404",
+            false,
+            false,
+        ),
+    ] {
+        let found = seen(host, nodes()).remove(0);
+        let fix = found.fix.as_ref().unwrap();
+        assert_eq!(
+            (found.code, fix.command.is_some(), fix.automatic, fix.changes.is_empty()),
+            (code, command, automatic, !automatic),
+            "{what}"
+        );
+        let said = [&found.cause, &fix.note, fix.command.as_ref().unwrap_or(&String::new())]
+            .map(String::as_str)
+            .join(" ");
+        assert!(command || !said.contains("--export"), "{what}: {said}");
+    }
+    let denied = seen(named(shut(), "/root", tenants()), nodes()).remove(0);
+    assert!(
+        denied.cause.contains("/root, named by deployment t/x"),
+        "{}",
+        denied.cause
+    );
+}
+
+#[test]
+fn an_address_that_is_none_is_let_in_nowhere() {
+    let shut = || ours(server(8, "/other  *(rw)\n", with_mode(0o777)));
+    for address in ["*", "0.0.0.0/0", "10.0.0.1(rw) *", "node1"] {
+        let denied = seen(shut(), vec![at("node1", address)]).remove(0);
+        assert!(denied.fix.unwrap().changes.is_empty(), "{address}");
+    }
+}
+
+#[test]
+fn a_printed_path_is_read_by_two_shells_and_stays_one_word() {
+    let mut host = server(8, "/  *(rw)\n", with_mode(0o644));
+    host.exports[0].path = "/a b;id".to_owned();
+    let command = seen(host, vec![]).remove(0).fix.unwrap().command.unwrap();
+    // ssh joins its words for the shell at the other end.
+    let script = format!("ssh() {{ shift; sh -c \"$*\"; }}; sudo() {{ :; }}; {command}");
+    let script = script.replace("sudo chmod", "printf '%s,'");
+    let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0755,/a b;id,");
 }

@@ -152,3 +152,31 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
         assert_eq!(servers::asked(&facts(OLD, objects)).len(), wanted, "{what}");
     }
 }
+
+#[test]
+fn what_is_no_server_or_path_reaches_nothing() {
+    let naming = |server: &str, path: &str| {
+        let nfs = json!({"spec": {"nfs": {"server": server, "path": path}}});
+        facts(OLD, vec![volume("v", nfs)])
+    };
+    for (server, path) in [
+        ("/*", "/nfsdata"),
+        ("a b", "/nfsdata"),
+        ("-x", "/nfsdata"),
+        ("nfs/2049", "/nfsdata"),
+        ("$(id)", "/nfsdata"),
+        ("nfs", "nfsdata"),
+        ("nfs", "/a/../root"),
+        ("nfs", "/a\nb"),
+    ] {
+        let facts = naming(server, path);
+        assert!(
+            servers::named(&facts).is_empty() && servers::asked(&facts).is_empty(),
+            "{server}:{path}"
+        );
+        let told = servers::invalid(&facts);
+        assert!(told.len() == 1 && told[0].contains("pv v names"), "{told:?}");
+    }
+    let good = naming("nfs.example.com", "/a b");
+    assert!(servers::named(&good).len() == 1 && servers::invalid(&good).is_empty());
+}
