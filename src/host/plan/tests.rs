@@ -328,17 +328,8 @@ fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
     odd.wanted.clients = vec!["1nfs;reboot".into(), "10.0.0.0/24".into()];
     let plan = server(&ufw("Status: active\n"), &odd, NOW);
     let rules = step(&plan, "firewall");
-    let State::Change {
-        action: Action::Script { text, .. },
-        ..
-    } = &rules.state
-    else {
-        panic!("{rules:?}")
-    };
-    assert!(
-        text.contains("from '10.0.0.0/24' to") && !text.contains("reboot"),
-        "{text}"
-    );
+    let script = format!("{:?}", rules.state);
+    assert!(script.contains("from '10.0.0.0/24' to") && !script.contains("reboot"));
     assert!(rules.warnings[0].contains("1nfs;reboot"), "{rules:?}");
     let open = "Status: active\n111,2049,20048/tcp  ALLOW  10.0.0.5\n111,20048/udp  ALLOW  10.0.0.5\n111,2049,20048/tcp  ALLOW  10.0.0.6\n111,20048/udp  ALLOW  10.0.0.6\n";
     assert_eq!(told(&ufw(open), &wish(), "firewall"), "ok: ufw lets the clients in");
@@ -500,7 +491,6 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
         facts.exports = Some(exports.as_bytes().to_vec());
         let plan = share(&facts, path, &["10.0.0.9".to_owned()], NOW);
         assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
-        assert!(says(step(&plan, "exports")).contains("setup-server"), "{plan:?}");
     }
     // A block that somebody has damaged is no guess.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
