@@ -274,26 +274,62 @@ fn stuck(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     if pod.node.is_empty() || !case.older(pod.deleting, STUCK) {
         return None;
     }
-    Some(
-        Finding::new(
-            "NFS412",
-            pod.object(),
-            format!("the pod can't end; is the NFS server {} still there?", place.0),
-        )
-        .only(Confidence::Possible)
-        .seen(
-            format!("metadata.deletionTimestamp of {}", pod.object().title()),
-            "more than five minutes ago",
-        )
-        .seen("its NFS volume", format!("{}:{}", place.0, place.1))
-        .all_seen(case.last_word(&pod.object()))
-        .mended_by(
+    let node = &pod.node;
+    let known = case.facts.nodes.iter().find(|known| known.name == *node);
+    let (cause, confidence, note) = match known {
+        Some(known) if !known.ready => (
+            format!("the pod can't end: its node {node} is not Ready"),
+            Confidence::Likely,
             format!(
-                "kubectl -n {} delete pod {} --grace-period=0 --force",
-                word(&pod.namespace),
-                word(&pod.name)
+                "start node {node} or its kubelet again; the pod then ends by itself. Until then its processes may still \
+                 run there and write to the volume"
             ),
-            "only if the server will not come back: the mount stays on the node until it restarts",
         ),
+        // Without a look at the node nobody knows whether the pod still runs there.
+        None => (
+            format!(
+                "the pod can't end; is the NFS server {} still there, and is node {node} Ready?",
+                place.0
+            ),
+            Confidence::Possible,
+            format!("look at node {node}, then at the server: the pod ends by itself when both are back"),
+        ),
+        Some(_) => (
+            format!(
+                "the pod can't end, though its node {node} is Ready; is the NFS server {} still there?",
+                place.0
+            ),
+            Confidence::Possible,
+            last_resort(pod),
+        ),
+    };
+    let ready = match known {
+        Some(known) if known.ready => "True",
+        Some(_) => "not True",
+        None => "the node was not read, or does not exist",
+    };
+    Some(
+        Finding::new("NFS412", pod.object(), cause)
+            .only(confidence)
+            .seen(
+                format!("metadata.deletionTimestamp of {}", pod.object().title()),
+                "more than five minutes ago",
+            )
+            .seen(format!("condition Ready of node {node}"), ready)
+            .seen("its NFS volume", format!("{}:{}", place.0, place.1))
+            .all_seen(case.last_word(&pod.object()))
+            .mended_by_hand(note),
+    )
+}
+
+/// Text and never a command: whoever force-deletes has to know that the pod's processes have ended.
+fn last_resort(pod: &Pod) -> String {
+    format!(
+        "bring the server back, and the pod ends by itself. Last resort, once nothing of the pod runs on node {}: \
+         kubectl -n {} delete pod {} --grace-period=0 --force. That only forgets the pod: processes that still run there \
+         go on, and a StatefulSet starts a second pod that may write to the volume beside the first",
+        pod.node,
+        word(&pod.namespace),
+        word(&pod.name)
     )
 }

@@ -296,10 +296,55 @@ fn groups_and_ends() {
                 &["NFS412 pod default/p"],
             ),
             (
+                "long ending, and its node is away",
+                all([
+                    bound(),
+                    vec![
+                        pod("p", "a", ending("2026-01-01T11:00:00Z")),
+                        node(
+                            "n",
+                            json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}),
+                        ),
+                    ],
+                ]),
+                &["NFS412 pod default/p"],
+            ),
+            (
                 "just ending",
                 all([bound(), vec![pod("p", "a", ending("2026-01-01T11:59:50Z"))]]),
                 &[],
             ),
         ],
     );
+}
+
+#[test]
+fn a_pod_that_does_not_end_is_not_forced_before_its_node_was_looked_at() {
+    let ending = json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
+    let stuck = |nodes: Vec<Value>| only(OLD, all([bound(), vec![pod("p", "a", ending.clone())], nodes]));
+    let node = |ready: &str| {
+        node(
+            "n",
+            json!({"status": {"conditions": [{"type": "Ready", "status": ready}]}}),
+        )
+    };
+    for (what, nodes, cause, forced) in [
+        ("away", vec![node("Unknown")], "its node n is not Ready", false),
+        ("not ready", vec![node("False")], "its node n is not Ready", false),
+        ("not read", vec![], "is node n Ready?", false),
+        (
+            "ready",
+            vec![node("True")],
+            "is the NFS server 10.77.0.10 still there?",
+            true,
+        ),
+    ] {
+        let finding = stuck(nodes);
+        assert!(finding.cause.contains(cause), "{what}: {}", finding.cause);
+        let fix = finding.fix.unwrap();
+        assert!(fix.command.is_none() && !fix.automatic, "{what}: {fix:?}");
+        // Text, with what may come of it.
+        assert_eq!(fix.note.contains("--force"), forced, "{what}: {}", fix.note);
+        assert!(!forced || fix.note.contains("a second pod"), "{what}: {}", fix.note);
+    }
 }
