@@ -375,6 +375,23 @@ fn claims_of_a_stateful_set() {
                     all([served(), vec![set("managed"), bound("www-web-0")]]),
                     &[],
                 ),
+                // What somebody prepared, as `volumes restore --create-claim` does, stays, and is judged by itself.
+                (
+                    "made for a PV",
+                    all([
+                        served(),
+                        vec![
+                            set("managed"),
+                            with(of_class("www-web-0", "nfs"), json!({"spec": {"volumeName": "gone"}})),
+                        ],
+                    ]),
+                    &["NFS112 pvc default/www-web-0"],
+                ),
+                (
+                    "made for a PV without a class",
+                    all([served(), vec![set("managed"), of_class("www-web-0", "")]]),
+                    &["NFS102 pvc default/www-web-0"],
+                ),
             ],
         );
     }
