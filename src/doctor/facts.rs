@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::Object;
 use super::matching::Wish;
+use super::provisioners::NFS_CSI;
 use crate::host;
 
 /// Everything that was read.
@@ -420,6 +421,11 @@ impl Volume {
     /// The PV as an object.
     pub fn object(&self) -> Object {
         Object::cluster("PersistentVolume", &self.name)
+    }
+
+    /// Whether it is an NFS volume, in-tree or of the NFS CSI driver.
+    pub fn is_nfs(&self) -> bool {
+        self.nfs.is_some() || self.csi_driver.as_deref() == Some(NFS_CSI)
     }
 }
 

@@ -189,6 +189,7 @@ pub fn alike<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
             ),
             (volume.deleting.is_some(), volume.claim.is_some(), &volume.phase),
             volume.provisioned_by.is_some(),
+            volume.is_nfs(),
         );
         let count = counts.entry(asked).or_default();
         *count += 1;

@@ -6,7 +6,7 @@ mod places;
 
 pub use amounts::{id, mode, size};
 pub use names::{claim, deployment, label, name, namespace, pod, pod_volume, provisioner, service, stateful_set};
-pub use places::{image, mount_option, mount_path, path, server};
+pub use places::{SERVER_PLACEHOLDER, image, mount_option, mount_path, path, server};
 
 /// Each check with what it takes and what it refuses.
 #[cfg(test)]

@@ -125,11 +125,23 @@ impl Scene {
         let fix = finding["fix"]["command"]
             .as_str()
             .with_context(|| format!("{wanted} has no fix"))?;
-        let output = self.shell(fix).await?;
+        let fix = self.completed(fix).await?;
+        let output = self.shell(&fix).await?;
         let (_, stderr, code) = said(&output);
         ensure!(code == 0, "{wanted}: {fix}\n{stderr}");
         self.healthy(&format!("{wanted}: {fix}")).await?;
-        Ok(fix.to_owned())
+        Ok(fix)
+    }
+
+    /// A fix with the scene's export in place of its placeholders. As it was printed it must be refused.
+    pub async fn completed(&self, fix: &str) -> Result<String> {
+        const PLACEHOLDERS: &str = "--server SERVER --path /EXPORT/NEW-DIRECTORY ";
+        if fix.contains(PLACEHOLDERS) {
+            let (_, stderr, code) = said(&self.shell(fix).await?);
+            ensure!(code == 2 && stderr.contains("a placeholder"), "{fix}: {code} {stderr}");
+        }
+        let own = format!("--server {} --path {} ", crate::doctor_faults::server(self), self.path);
+        Ok(fix.replace(PLACEHOLDERS, &own))
     }
 
     /// The same by the doctor's own hand: it names `wanted` first, `--fix` mends that, and is content when it looks again.

@@ -1,7 +1,7 @@
 //! Claims that wait for a pod, and claims that lost their PV: NFS115, NFS117 (PURE).
 
 use super::Case;
-use super::commands::{create_volume, to_replace};
+use super::commands::{create_lost_volume, to_replace};
 use crate::doctor::Finding;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent;
@@ -37,13 +37,12 @@ fn unused(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 
 fn lost_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     let place = derived_place(case, claim);
-    let known = place.is_some();
-    let command = create_volume(case.facts, claim, &claim.volume, place.or_else(unknown));
-    let note = match known {
-        true => {
+    let command = create_lost_volume(claim, &claim.volume, place.as_ref());
+    let note = match place {
+        Some(_) => {
             "the directory is the one that the provisioner names so: see that it is there; the PV is kept (Retain) when its claim goes"
         }
-        false => "with the server and directory that the lost PV had; it must have no claimRef",
+        None => "with the server and directory that the lost PV had; it must have no claimRef",
     };
     Finding::new(
         "NFS117",
@@ -60,14 +59,14 @@ fn lost_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     .explaining(case.users(claim).iter().map(|pod| pod.object()))
 }
 
-/// The lost PV's place can't be guessed from others'.
-fn unknown() -> Option<(String, String)> {
-    Some(("SERVER".to_owned(), "/EXPORT".to_owned()))
-}
-
-/// Where a provisioner put the claim's volume, if it names directories in the usual way.
+/// Where a provisioner put the claim's volume, if it names directories in the usual way and no other PV is there.
 fn derived_place(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
+    // Whoever makes a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
+    // could be Lost for a directory that was never its own.
+    if claim.uid.is_empty() || claim.volume != format!("pvc-{}", claim.uid) {
+        return None;
+    }
     let usual = |volume: &&Volume| {
         let named = |path: &str| {
             let of = volume.claim.as_ref()?;
@@ -82,5 +81,16 @@ fn derived_place(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
     let (server, path) = case.facts.volumes.iter().find(usual)?.nfs.clone()?;
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
     let root = parent(&path);
-    Some((server, format!("{}/{directory}", root.trim_end_matches('/'))))
+    let path = format!("{}/{directory}", root.trim_end_matches('/'));
+    let taken = |volume: &Volume| volume.nfs.as_ref().is_some_and(|(_, other)| nested(other, &path));
+    (!case.facts.volumes.iter().any(taken)).then_some((server, path))
+}
+
+/// Whether two directories are the same, or one is below the other.
+fn nested(one: &str, other: &str) -> bool {
+    let below = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    below(one, other) || below(other, one)
 }

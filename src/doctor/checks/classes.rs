@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Case;
-use super::commands::{
-    DIRECTORY, MARK, create_class, create_volume, mark_default, recreate_claim, recreate_class, to_replace,
-    unmark_default,
-};
+use super::commands::{MARK, create_class, mark_default, recreate_claim, recreate_class, unmark_default};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Cure;
 use crate::doctor::names::{closest, some};
@@ -142,11 +139,11 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
             .explaining(claims.iter().map(|claim| claim.object()))
     };
     if class.provisioner == NO_PROVISIONER {
-        let name = format!("{}-{}", first.namespace, first.name);
-        let command = create_volume(case.facts, first, &name, None);
-        let note = format!("{}{DIRECTORY}", to_replace(&command));
         let cause = format!("class {} is for PVs made by hand, and there are none", class.name);
-        return Some(finding(cause).mended_by(command, note));
+        // Such a class is local storage as often as NFS, so no NFS volume is proposed for it.
+        return Some(finding(cause).mended_by_hand(
+            "create a PV of that class as its storage needs it, or the claim again with a class whose provisioner runs",
+        ));
     }
     let provisioner = provisioners::usual_name(case.facts);
     let cause = format!("{} is no provisioner that makes volumes", class.provisioner);

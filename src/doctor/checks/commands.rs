@@ -3,24 +3,22 @@
 
 use serde_json::{Value, json};
 
-use crate::doctor::facts::{Claim, Class, Facts, Lock, Volume, Workload};
+use crate::doctor::facts::{Claim, Class, Facts, Lock, Workload};
 use crate::doctor::fix::{Change, Cure};
 use crate::doctor::names::word;
 use crate::doctor::{Object, images, provisioners, quantity};
 use crate::manifest::templates::Template;
+use crate::manifest::validate::SERVER_PLACEHOLDER;
 use crate::manifest::{self, ClassOnDelete, Flavor, Provisioner, StorageClass, Values};
 use crate::provisioner::{DEFAULT_NAME, election};
 
 /// What stands where only the administrator knows.
-const SERVER: &str = "SERVER";
+const SERVER: &str = SERVER_PLACEHOLDER;
 const PATH: &str = "/EXPORT";
+const NEW_DIRECTORY: &str = "/EXPORT/NEW-DIRECTORY";
 
 /// The image that users make of this program.
 const IMAGE: &str = concat!("nfsprov:", env!("CARGO_PKG_VERSION"));
-
-/// What every new PV's note says.
-pub const DIRECTORY: &str =
-    "the directory must exist on the server, and is the new PV's alone unless you mean to share it";
 
 /// The annotations that mark a class as the default.
 pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
@@ -222,15 +220,29 @@ pub fn label_volume(name: &str, labels: &[(String, Option<String>)]) -> Cure {
     Cure::new(command, [change])
 }
 
-/// Makes a PV called `name` that fits a claim, on a known export or with words to be replaced.
-pub fn create_volume(facts: &Facts, claim: &Claim, name: &str, place: Option<(String, String)>) -> String {
-    let place = place.or_else(|| provisioners::known_export(facts, None));
-    let (server, path) = place.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
+/// Creates a PV called `name` that fits a claim, and the note to it. The server and the directory are placeholders: every
+/// directory that the cluster knows of holds somebody's data.
+pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
+    let note = format!(
+        "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \
+         server, and is the new PV's alone: whoever gets the PV can read and change all that is in it"
+    );
+    (create_volume(claim, name, SERVER, NEW_DIRECTORY), note)
+}
+
+/// Creates a PV called `name` that fits a claim, for the directory that the claim's own lost PV had; without it,
+/// placeholders.
+pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, String)>) -> String {
+    let (server, path) = place.map_or((SERVER, PATH), |(server, path)| (server, path));
+    create_volume(claim, name, server, path)
+}
+
+fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
         word(name),
-        word(&server),
-        word(&path),
+        word(server),
+        word(path),
         quantity::print(claim.wish.bytes)
     );
     for mode in &claim.wish.modes {
@@ -246,11 +258,6 @@ pub fn create_volume(facts: &Facts, claim: &Claim, name: &str, place: Option<(St
         command += &format!(" --label {}", word(&format!("{key}={value}")));
     }
     command + " --apply"
-}
-
-/// The server and path of a PV.
-pub fn place(volume: &Volume) -> Option<(String, String)> {
-    volume.nfs.clone()
 }
 
 /// Whether a command line still has a word in it that the administrator must replace, as a sentence for its note.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::classes::makes_nothing;
-use super::commands::{DIRECTORY, create_volume, label_volume, patch_volume, place, recreate_claim, to_replace};
+use super::commands::{create_new_volume, label_volume, patch_volume, recreate_claim};
 use super::{Case, Evidence};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::matching::{self, Mismatch, Near};
@@ -12,6 +12,9 @@ use crate::doctor::{Finding, provisioners};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
+
+/// The fix where the PV, or every PV of the class, is of other storage.
+const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {
@@ -61,7 +64,10 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
         "PersistentVolumes",
         format!("none called {}; no event tells", claim.volume),
     );
-    let free = case.loose.iter().filter(|volume| volume.claim.is_none());
+    let free = case
+        .loose
+        .iter()
+        .filter(|volume| volume.claim.is_none() && volume.is_nfs());
     if let Some(meant) = closest(&claim.volume, free.map(|volume| volume.name.as_str())) {
         let change = json!({"spec": {"volumeName": meant}});
         return finding.mended_by(
@@ -69,8 +75,7 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
             format!("takes {meant} for what was meant; the claim is Pending and holds nothing"),
         );
     }
-    let command = create_volume(case.facts, claim, &claim.volume, None);
-    let note = format!("{}{DIRECTORY}", to_replace(&command));
+    let (command, note) = create_new_volume(claim, &claim.volume);
     finding.mended_by(command, note)
 }
 
@@ -82,11 +87,18 @@ fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if nearest.is_some_and(|near| near.mismatches.is_empty()) {
         return None;
     }
-    match nearest {
+    let foreign = !case.may_be_nfs(matching::class(claim));
+    let (nfs, others): (Vec<Near<'_>>, Vec<Near<'_>>) = ranked.into_iter().partition(|near| near.volume.is_nfs());
+    match nfs.first() {
         Some(near) if near.mismatches.len() == 1 && meant(near, claim) => {
-            Some(miss(case, claim, near, &near.mismatches[0], &ranked[1..]))
+            Some(miss(case, claim, near, &near.mismatches[0], &nfs[1..]))
         }
-        _ => Some(none_fits(case, claim, &ranked)),
+        _ if foreign => Some(none_fits(case, claim, &others).mended_by_hand(OTHER_STORAGE)),
+        _ => {
+            let name = format!("{}-{}", claim.namespace, claim.name);
+            let (command, note) = create_new_volume(claim, &name);
+            Some(none_fits(case, claim, &nfs).mended_by(command, note))
+        }
     }
 }
 
@@ -107,8 +119,6 @@ fn none_fits(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
     };
     let bound = case.facts.volumes.len() - case.loose.len();
     let cause = format!("the claim can only have a PV made by hand {class}, and none fits");
-    let command = create_volume(case.facts, claim, &format!("{}-{}", claim.namespace, claim.name), None);
-    let note = format!("{}{DIRECTORY}", to_replace(&command));
     Finding::new("NFS102", claim.object(), cause)
         .all_seen(misses(claim, ranked))
         .seen(
@@ -116,7 +126,6 @@ fn none_fits(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
             format!("{} not bound, {bound} bound", case.loose.len()),
         )
         .all_seen(case.last_word(&claim.object()))
-        .mended_by(command, note)
 }
 
 fn misses<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iterator<Item = Evidence> + 'a {
@@ -133,7 +142,7 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             && volume.claim.is_none()
             && matching::unmet(claim.wish.selector.as_ref(), &volume.labels).is_empty()
     };
-    let by_hand = |volume: &&&Volume| volume.provisioned_by.is_none();
+    let by_hand = |volume: &&&Volume| volume.provisioned_by.is_none() && volume.is_nfs();
     let reserved = case.reserved(claim).iter().find(by_hand);
     let volume = reserved.or_else(|| case.alike.iter().filter(by_hand).find(chosen));
     if let Some(volume) = volume {
@@ -144,9 +153,12 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     claim.wish.selector.as_ref()?;
     // A label would do if a PV of this class fits otherwise.
-    let ranked = case.ranked(claim);
+    let mut ranked = case.ranked(claim);
+    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+        return None;
+    }
+    ranked.retain(|near| near.volume.is_nfs());
     match ranked.first() {
-        Some(near) if near.mismatches.is_empty() => None,
         Some(near) if near.mismatches.len() == 1 && matches!(near.mismatches[0], Mismatch::Selector(_)) => {
             Some(miss(case, claim, near, &near.mismatches[0], &ranked[1..]))
         }
@@ -194,17 +206,19 @@ fn miss(case: &Case<'_>, claim: &Claim, near: &Near<'_>, mismatch: &Mismatch, ot
         )
         .all_seen(misses(claim, others))
         .all_seen(said.map(|event| super::said(event)));
-    mend(case, claim, volume, mismatch, finding)
+    mend(claim, volume, mismatch, finding)
 }
 
-fn mend(case: &Case<'_>, claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
+fn mend(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
     const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
     let another = |finding: Finding| {
-        let name = format!("{}-{}", claim.namespace, claim.name);
-        let command = create_volume(case.facts, claim, &name, place(volume));
-        let note = format!("{}{DIRECTORY}", to_replace(&command));
+        let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
         finding.mended_by(command, note)
     };
+    // What follows is true of NFS only: sizes that bind nobody, all access modes, `nfsprov release`.
+    if !volume.is_nfs() {
+        return finding.mended_by_hand(OTHER_STORAGE);
+    }
     match mismatch {
         Mismatch::Class => finding.mended_by(
             recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),

@@ -47,7 +47,8 @@ pub struct Case<'a> {
     alike: Vec<&'a Volume>,
     /// Those of them that are reserved, by the claims' namespaces and names.
     reserved: HashMap<&'a str, HashMap<&'a str, Vec<&'a Volume>>>,
-    volume_classes: HashSet<&'a str>,
+    /// The classes that PVs have, and whether any of these PVs is NFS.
+    volume_classes: HashMap<&'a str, bool>,
 }
 
 impl<'a> Case<'a> {
@@ -79,6 +80,10 @@ impl<'a> Case<'a> {
                 there.entry(&claim.name).or_default().push(volume);
             }
         }
+        let mut volume_classes: HashMap<&str, bool> = HashMap::new();
+        for volume in &facts.volumes {
+            *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
+        }
         Self {
             facts,
             now,
@@ -93,13 +98,18 @@ impl<'a> Case<'a> {
             events,
             pods,
             loose,
-            volume_classes: facts.volumes.iter().map(|volume| volume.class.as_str()).collect(),
+            volume_classes,
         }
     }
 
     /// Whether any PV is of this class.
     pub fn has_volumes(&self, class: &str) -> bool {
-        self.volume_classes.contains(class)
+        self.volume_classes.contains_key(class)
+    }
+
+    /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.
+    pub fn may_be_nfs(&self, class: &str) -> bool {
+        self.volume_classes.get(class).is_none_or(|nfs| *nfs)
     }
 
     /// The claim of this name.

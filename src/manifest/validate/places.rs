@@ -6,11 +6,18 @@ use std::net::IpAddr;
 const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
 
+/// What stands for the NFS server in a command line that is printed and has to be completed.
+pub const SERVER_PLACEHOLDER: &str = "SERVER";
+
 /// The host name or address of an NFS server.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn server(text: &str) -> Result<String, String> {
+    // Pasted as it was printed, it would bind a claim to a volume that no node can mount.
+    if text == SERVER_PLACEHOLDER {
+        return Err("this is a placeholder: put the name or address of your NFS server in its place".to_owned());
+    }
     let address = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -176,6 +183,7 @@ mod tests {
                 "10.0.0",
                 "1",
                 "fe80::1%eth0",
+                SERVER_PLACEHOLDER,
             ],
         );
         assert_eq!(server("[fd00::1]").unwrap(), "fd00::1");

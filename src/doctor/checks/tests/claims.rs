@@ -302,18 +302,15 @@ fn a_claim_that_names_its_volume() {
 fn a_lost_volume() {
     let lost = with(
         handed_over("a", "managed", SERVED),
-        json!({"spec": {"volumeName": "pvc-1"}, "status": {"phase": "Lost"}}),
+        json!({"metadata": {"uid": "1"}, "spec": {"volumeName": "pvc-1"}, "status": {"phase": "Lost"}}),
     );
-    let finding = only(OLD, vec![lost.clone()]);
-    assert_eq!(finding.code, "NFS117");
-    assert!(
-        finding
-            .fix
-            .unwrap()
-            .command
-            .unwrap()
-            .contains("--server SERVER --path /EXPORT ")
-    );
+    let command = |objects: Vec<Value>| {
+        let finding = only(OLD, objects);
+        assert_eq!(finding.code, "NFS117");
+        finding.fix.unwrap().command.unwrap()
+    };
+    const UNKNOWN: &str = "--server SERVER --path /EXPORT ";
+    assert!(command(vec![lost.clone()]).contains(UNKNOWN));
     // A sibling tells where the provisioner puts them.
     let sibling = volume(
         "pvc-2",
@@ -324,9 +321,22 @@ fn a_lost_volume() {
             "status": {"phase": "Bound"},
         }),
     );
-    let fix = only(OLD, vec![lost, sibling]).fix.unwrap();
+    // Whoever makes a claim chooses its volumeName, but not its uid, by which the provisioner named the PV.
+    let foreign = with(lost.clone(), json!({"metadata": {"uid": "2"}}));
+    assert!(command(vec![foreign, sibling.clone()]).contains(UNKNOWN));
+    // Another PV has the directory now, or one below.
+    for path in ["/nfsdata/default-a-pvc-1", "/nfsdata/default-a-pvc-1/deeper"] {
+        let other = volume(
+            "other",
+            json!({"spec": {"nfs": {"path": path}}, "status": {"phase": "Bound"}}),
+        );
+        assert!(
+            command(vec![lost.clone(), sibling.clone(), other]).contains(UNKNOWN),
+            "{path}"
+        );
+    }
     assert_eq!(
-        fix.command.unwrap(),
+        command(vec![lost, sibling]),
         "nfsprov create pv pvc-1 --server 10.77.0.10 --path /nfsdata/default-a-pvc-1 --size 1Gi --access-mode ReadWriteMany --class managed --apply"
     );
 }

@@ -4,6 +4,7 @@ mod claims;
 mod cluster;
 mod hosts;
 mod pods;
+mod printed;
 mod provisioners;
 mod selflink;
 mod servers;
