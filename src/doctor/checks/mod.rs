@@ -5,6 +5,7 @@ mod commands;
 mod binding;
 mod classes;
 mod cluster;
+mod finalizers;
 mod hosts;
 mod matches;
 mod mounts;

@@ -1,18 +1,15 @@
-//! PVs at the end of their lives: NFS501 to NFS507 (PURE).
+//! PVs at the end of their lives: NFS501 to NFS504, NFS506, NFS507 (PURE).
 
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
 use super::commands::{create_class, patch_volume, provision};
-use super::{Case, said};
+use super::{Case, finalizers, said};
 use crate::doctor::facts::Volume;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
-use crate::doctor::provisioners::{self, NFS_CSI, Serving};
+use crate::doctor::provisioners::{self, Serving};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
-
-/// How long the owner of a finalizer may take.
-const FINALIZING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far back a provisioner's complaints about a volume show that it is there: it tries again every five minutes.
 const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
@@ -23,15 +20,11 @@ const ALIVE: SignedDuration = SignedDuration::from_secs(30);
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
-/// What a provisioner holds a volume by: until its directory is dealt with, and nfsprov until it is out of the making.
-const PROVISIONER_FINALIZERS: [&str; 2] = ["external-provisioner.volume.kubernetes.io/finalizer", "nfsprov/making"];
-
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let ours = |volume: &&Volume| {
-        let nfs = volume.nfs.is_some() || volume.csi_driver.as_deref() == Some(NFS_CSI);
         let of = volume.claim.as_ref().map(|claim| claim.namespace.as_str());
-        nfs && (case.facts.namespace.is_none() || of.is_none() || of == case.facts.namespace.as_deref())
+        volume.is_nfs() && (case.facts.namespace.is_none() || of.is_none() || of == case.facts.namespace.as_deref())
     };
     for volume in case.facts.volumes.iter().filter(ours) {
         found.extend(policy(case, volume));
@@ -65,14 +58,8 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
                 ),
             );
         }
-        found.extend(foreign(
-            case,
-            &claim.object(),
-            "pvc",
-            &claim.finalizers,
-            claim.deleting,
-            None,
-        ));
+        let (object, finalizers) = (claim.object(), &claim.finalizers);
+        found.extend(finalizers::check(case, &object, finalizers, claim.deleting, None));
     }
     found
 }
@@ -225,11 +212,11 @@ fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         );
     }
     let by = volume.provisioned_by.as_deref();
-    foreign(case, &object, "pv", &volume.finalizers, volume.deleting, by)
+    finalizers::check(case, &object, &volume.finalizers, volume.deleting, by)
 }
 
 /// Whether nobody serves the provisioner's name that a volume is to be deleted by.
-fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
+pub fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
     let complains = |event: &&super::Event| provisioners::wrote(event, name) && !case.older(event.last, COMPLAINS);
     if case.events(object).iter().any(complains) {
         return false;
@@ -237,72 +224,4 @@ fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
     let since = case.now.checked_sub(ALIVE).ok();
     let serving = provisioners::serving(case.facts, name, since, case.now);
     matches!(serving, Serving::Nobody)
-}
-
-/// Finalizers whose owners are gone.
-fn foreign(
-    case: &Case<'_>,
-    object: &Object,
-    kind: &str,
-    finalizers: &[String],
-    deleting: Option<k8s_openapi::jiff::Timestamp>,
-    by: Option<&str>,
-) -> Option<Finding> {
-    let own = |name: &&String| name.starts_with("kubernetes.io/") || name.as_str() == "foregroundDeletion";
-    let (kept, rest): (Vec<&String>, Vec<&String>) = finalizers.iter().partition(own);
-    let first = rest.first()?;
-    let (owner, sure) = owner(case, object, first, by)?;
-    if !sure && !case.older(deleting, FINALIZING) {
-        return None;
-    }
-    let change = json!({"metadata": {"finalizers": if kept.is_empty() { None } else { Some(kept) }}});
-    let namespace = object
-        .namespace
-        .as_ref()
-        .map(|namespace| format!("-n {} ", word(namespace)));
-    Some(
-        Finding::new(
-            "NFS505",
-            object.clone(),
-            format!("it is being deleted and waits for {first}, whose owner {owner}"),
-        )
-        .only(if sure {
-            Confidence::Certain
-        } else {
-            Confidence::Possible
-        })
-        .seen(
-            format!("metadata.finalizers of {}", object.title()),
-            finalizers.join(", "),
-        )
-        .mended_by(
-            format!(
-                "kubectl {}patch {kind} {} --type merge -p {}",
-                namespace.unwrap_or_default(),
-                word(&object.name),
-                word(&change.to_string())
-            ),
-            "takes the finalizer off; what its owner would have tidied up stays as it is",
-        ),
-    )
-}
-
-/// What is known of the owner of a finalizer that is not Kubernetes' own, if it seems to be gone, and whether that is sure.
-fn owner(case: &Case<'_>, object: &Object, finalizer: &str, by: Option<&str>) -> Option<(String, bool)> {
-    if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
-        let present = case
-            .facts
-            .csi_drivers
-            .iter()
-            .any(|name| name.replace('.', "-") == driver || name == driver);
-        let known = case.facts.knows("csidrivers");
-        return (known && !present).then(|| (format!("(the CSI driver {driver}) is not installed"), true));
-    }
-    if PROVISIONER_FINALIZERS.contains(&finalizer) {
-        let name = by?;
-        let nobody = abandoned(case, object, name);
-        return (case.facts.knows("deployments") && nobody)
-            .then(|| (format!("(provisioner {name}) is not served any more"), true));
-    }
-    Some(("does nothing".to_owned(), false))
 }

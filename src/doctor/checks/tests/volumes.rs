@@ -1,8 +1,9 @@
-//! NFS501 to NFS507, NFS002.
+//! NFS501 to NFS507, and what may not be read.
 
 use serde_json::json;
 
 use super::*;
+use crate::doctor::Severity;
 use crate::doctor::facts::Unread;
 
 const NAME: &str = "example.com/nfs";
@@ -191,6 +192,17 @@ fn what_can_not_go() {
                     &["NFS503 pv v", "NFS505 pv v"],
                 ),
                 (
+                    "an attacher's finalizer, and its driver is on a node",
+                    vec![
+                        going(released("Retain"), &["external-attacher/a-csi-example-com"]),
+                        with(
+                            object("CSINode", "n"),
+                            json!({"spec": {"drivers": [{"name": "a.csi.example.com", "nodeID": "n"}]}}),
+                        ),
+                    ],
+                    &[],
+                ),
+                (
                     "somebody's finalizer",
                     vec![going(of_class("a", "nfs"), &["example.com/keep"])],
                     &["NFS505 pvc default/a"],
@@ -203,13 +215,87 @@ fn what_can_not_go() {
             ],
         );
     }
-    let fix = only(OLD, vec![going(provisioned(released("Delete")), &owned)])
-        .fix
-        .unwrap();
-    assert_eq!(
-        fix.command.unwrap(),
-        r#"kubectl patch pv v --type merge -p '{"metadata":{"finalizers":["kubernetes.io/pv-protection"]}}'"#
-    );
+}
+
+#[test]
+fn a_finalizer_is_removed_only_if_its_owner_is_known_to_be_gone() {
+    const PROVISIONER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
+    const SNAPSHOT: &str = "snapshot.storage.kubernetes.io/pvc-as-source-protection";
+    let volume = |finalizers: &[&str]| going(provisioned(released("Retain")), finalizers);
+    let claim = |finalizers: &[&str]| going(of_class("a", "nfs"), finalizers);
+    let remove = |at: usize, finalizer: &str| {
+        format!(
+            r#"{{"op":"test","path":"/metadata/finalizers/{at}","value":"{finalizer}"}},{{"op":"remove","path":"/metadata/finalizers/{at}"}}"#
+        )
+    };
+    let patch = |steps: &[String]| Some(format!("kubectl patch pv v --type json -p '[{}]'", steps.join(",")));
+    let (error, info) = (Severity::Error, Severity::Info);
+    for (what, object, severity, command, says) in [
+        (
+            "the provisioner is gone",
+            volume(&["kubernetes.io/pv-protection", PROVISIONER]),
+            error,
+            patch(&[remove(1, PROVISIONER)]),
+            vec!["provisioner example.com/nfs does not run"],
+        ),
+        (
+            "both are gone; the later place comes first",
+            volume(&[PROVISIONER, "nfsprov/making"]),
+            error,
+            patch(&[remove(1, "nfsprov/making"), remove(0, PROVISIONER)]),
+            vec!["nfsprov/making", PROVISIONER],
+        ),
+        (
+            "one is gone, and of the other nobody knows",
+            volume(&["backup.example.com/keep", PROVISIONER]),
+            error,
+            patch(&[remove(1, PROVISIONER)]),
+            vec!["belongs to backup.example.com"],
+        ),
+        (
+            "nobody knows",
+            claim(&["example.com/keep"]),
+            error,
+            None,
+            vec!["example.com/keep", "belongs to example.com"],
+        ),
+        (
+            "its name tells nothing",
+            claim(&["keep"]),
+            error,
+            None,
+            vec!["keep", "does not tell its owner"],
+        ),
+        (
+            "a snapshot is being taken",
+            claim(&[SNAPSHOT, "kubernetes.io/pvc-protection"]),
+            info,
+            None,
+            vec!["the snapshot controller"],
+        ),
+        (
+            "a backup is being made",
+            claim(&["volumes.velero.io/x"]),
+            info,
+            None,
+            vec!["Velero"],
+        ),
+        (
+            "a name that ends alike is another's",
+            claim(&["notvelero.io/x"]),
+            error,
+            None,
+            vec!["belongs to notvelero.io"],
+        ),
+    ] {
+        let finding = only(OLD, vec![object]);
+        assert_eq!((finding.code, finding.severity), ("NFS505", severity), "{what}");
+        let fix = finding.fix.unwrap();
+        assert_eq!((fix.command, fix.automatic), (command, false), "{what}");
+        for text in says {
+            assert!(finding.cause.contains(text), "{what}: {}", finding.cause);
+        }
+    }
 }
 
 #[test]

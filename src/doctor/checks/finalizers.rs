@@ -1,0 +1,159 @@
+//! Finalizers that hold an object which is being deleted: NFS505 (PURE).
+//!
+//! A finalizer is removed by whoever added it. A command that removes one is printed only where its owner is known, and
+//! known to be gone; of all others the finding names the owner, as far as the finalizer's name tells it.
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::Case;
+use super::volumes::abandoned;
+use crate::doctor::names::word;
+use crate::doctor::{Confidence, Finding, Object, Severity};
+
+/// How long the owner of a finalizer may take.
+const FINALIZING: SignedDuration = SignedDuration::from_mins(1);
+
+/// What a provisioner holds a volume by: until its directory is deleted or archived, and nfsprov until it is recorded.
+const PROVISIONER_FINALIZERS: [&str; 2] = ["external-provisioner.volume.kubernetes.io/finalizer", "nfsprov/making"];
+
+/// Owners whose finalizers hold an object while a snapshot, a backup or a copy of it is under way, by the last labels
+/// of the finalizer's domain.
+const COPYING: [(&str, &str); 4] = [
+    ("snapshot.storage.kubernetes.io", "the snapshot controller"),
+    ("velero.io", "Velero"),
+    ("cdi.kubevirt.io", "KubeVirt's Containerized Data Importer"),
+    ("volsync.backube", "VolSync"),
+];
+
+/// What is known of a finalizer's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// It does not exist any more, so that nobody removes the finalizer.
+    Gone,
+    /// It holds the object while it copies it.
+    Copying,
+    /// It may be at work, or gone.
+    Unknown,
+}
+
+/// A finalizer that holds an object, what is known of its owner, and that in words.
+struct Holder<'a> {
+    index: usize,
+    finalizer: &'a str,
+    owner: Owner,
+    words: String,
+}
+
+/// The finalizers that hold an object since `deleting`; `provisioner` is the one that made it.
+pub fn check(
+    case: &Case<'_>,
+    object: &Object,
+    finalizers: &[String],
+    deleting: Option<Timestamp>,
+    provisioner: Option<&str>,
+) -> Option<Finding> {
+    let holders = finalizers.iter().enumerate().filter_map(|(index, finalizer)| {
+        let (owner, words) = owner(case, object, finalizer, provisioner)?;
+        (owner == Owner::Gone || case.older(deleting, FINALIZING)).then_some(Holder {
+            index,
+            finalizer,
+            owner,
+            words,
+        })
+    });
+    let holders: Vec<Holder<'_>> = holders.collect();
+    if holders.is_empty() {
+        return None;
+    }
+    let each = holders
+        .iter()
+        .map(|holder| format!("{}, {}", holder.finalizer, holder.words));
+    let each: Vec<_> = each.collect();
+    let gone: Vec<&Holder<'_>> = holders.iter().filter(|holder| holder.owner == Owner::Gone).collect();
+    let finding = Finding::new(
+        "NFS505",
+        object.clone(),
+        format!("it is being deleted and waits for {}", each.join("; and for ")),
+    )
+    .only(match gone.len() == holders.len() {
+        true => Confidence::Certain,
+        false => Confidence::Possible,
+    })
+    .seen(
+        format!("metadata.finalizers of {}", object.title()),
+        finalizers.join(", "),
+    );
+    if holders.iter().all(|holder| holder.owner == Owner::Copying) {
+        return Some(
+            finding
+                .as_bad_as(Severity::Info)
+                .mended_by_hand("wait until that has ended: its owner then removes the finalizer; if nothing is being copied, see whether the owner runs"),
+        );
+    }
+    Some(match gone.is_empty() {
+        true => finding.mended_by_hand(
+            "find out whether the owner still runs, and why it does not finish. Only it knows what it keeps the object for: \
+             removing its finalizer can lose data that it has not copied yet, or leave storage behind that nobody deletes",
+        ),
+        false => finding.mended_by(
+            remove(object, &gone),
+            "removes the finalizer of the owner that is gone, and no other; what the owner would have tidied up stays as it is",
+        ),
+    })
+}
+
+/// Removes finalizers by their places, each only if it is still there: others, those added since too, stay.
+fn remove(object: &Object, holders: &[&Holder<'_>]) -> String {
+    // From behind, so that the places before stay the same.
+    let steps = holders.iter().rev().flat_map(|holder| {
+        let path = format!("/metadata/finalizers/{}", holder.index);
+        [
+            json!({"op": "test", "path": path, "value": holder.finalizer}),
+            json!({"op": "remove", "path": path}),
+        ]
+    });
+    let patch = serde_json::Value::from_iter(steps);
+    let target = match &object.namespace {
+        Some(namespace) => format!("-n {} patch pvc", word(namespace)),
+        None => "patch pv".to_owned(),
+    };
+    format!(
+        "kubectl {target} {} --type json -p {}",
+        word(&object.name),
+        word(&patch.to_string())
+    )
+}
+
+/// The owner of a finalizer and what is said of it; none for Kubernetes' own, and where the owner is there.
+fn owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
+    if finalizer.starts_with("kubernetes.io/") || matches!(finalizer, "foregroundDeletion" | "orphan") {
+        return None;
+    }
+    if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
+        let named = |name: &String| name.replace('.', "-") == driver || name == driver;
+        let on_nodes = case.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
+        let present = case.facts.csi_drivers.iter().chain(on_nodes).any(named);
+        let known = case.facts.knows("csidrivers") && case.facts.knows("csinodes");
+        return (known && !present).then(|| (Owner::Gone, format!("whose CSI driver {driver} is not installed")));
+    }
+    if PROVISIONER_FINALIZERS.contains(&finalizer) {
+        let name = provisioner?;
+        let gone = case.facts.knows("deployments") && abandoned(case, object, name);
+        return gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
+    }
+    let Some((domain, _)) = finalizer.split_once('/') else {
+        return Some((Owner::Unknown, "whose name does not tell its owner".to_owned()));
+    };
+    let of = |(suffix, _): &&(&str, &str)| {
+        let rest = domain.strip_suffix(suffix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    if let Some((_, name)) = COPYING.iter().find(of) {
+        return Some((
+            Owner::Copying,
+            format!("by which {name} keeps it while it is being copied"),
+        ));
+    }
+    Some((Owner::Unknown, format!("which by its name belongs to {domain}")))
+}
