@@ -26,6 +26,7 @@ mod doctor_faults;
 mod doctor_fix;
 mod doctor_gate;
 mod doctor_hosts;
+mod doctor_printed;
 mod doctor_provisioners;
 mod doctor_scheduler;
 mod document;
@@ -131,6 +132,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_fix::TESTS,
         doctor_gate::TESTS,
         doctor_hosts::TESTS,
+        doctor_printed::TESTS,
         doctor_provisioners::TESTS,
         doctor_scheduler::TESTS,
         release::TESTS,

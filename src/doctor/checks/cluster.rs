@@ -1,4 +1,4 @@
-//! The cluster itself: NFS002, NFS003, NFS004 (PURE).
+//! The cluster itself: NFS003, NFS004 (PURE).
 
 use std::collections::HashSet;
 
@@ -6,7 +6,6 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::facts::Facts;
-use crate::doctor::names::word;
 use crate::doctor::{Confidence, Finding, Object};
 
 /// How long the controller manager may say nothing about a claim.
@@ -17,7 +16,6 @@ const STALE: SignedDuration = SignedDuration::from_mins(1);
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found = vec![about(case.facts)];
-    found.extend(unread(case.facts));
     found.extend(lease(case));
     found
 }
@@ -48,60 +46,6 @@ fn about(facts: &Facts) -> Finding {
         format!("{name} {}", facts.version),
     )
     .seen("/version", &facts.version)
-}
-
-fn unread(facts: &Facts) -> Option<Finding> {
-    let forbidden: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
-    let first = forbidden.first()?;
-    let names: Vec<_> = forbidden.iter().map(|unread| unread.what.as_str()).collect();
-    let user = first
-        .why
-        .split_once("User \"")
-        .and_then(|(_, rest)| rest.split('"').next());
-    let account = user.and_then(|user| user.strip_prefix("system:serviceaccount:"));
-    let subject = match (account, user) {
-        (Some(account), _) => format!("--serviceaccount={}", word(account)),
-        (None, user) => format!("--user={}", word(user.unwrap_or("USER"))),
-    };
-    let resource = |what: &str| match what {
-        "storageclasses" | "csidrivers" | "csinodes" => format!("{what}.storage.k8s.io"),
-        "deployments" | "statefulsets" | "daemonsets" => format!("{what}.apps"),
-        "leases" => format!("{what}.coordination.k8s.io"),
-        "subjectaccessreviews" => format!("{what}.authorization.k8s.io"),
-        _ => what.to_owned(),
-    };
-    let mut resources: Vec<_> = names
-        .iter()
-        // Whose they are makes no difference to the right.
-        .map(|what| resource(what.split(" of ").next().unwrap_or(what)))
-        .collect();
-    resources.sort();
-    resources.dedup();
-    // Asking about others' rights is done by creating a question.
-    let verbs = match names.contains(&"subjectaccessreviews") {
-        true => "get,list,create",
-        false => "get,list",
-    };
-    let evidence = forbidden.iter().map(|unread| super::Evidence {
-        source: format!("reading {}", unread.what),
-        text: unread.why.clone(),
-    });
-    Some(
-        Finding::new(
-            "NFS002",
-            Object::cluster("Cluster", "RBAC"),
-            format!("you may not read {}; what needs them is not checked", names.join(", ")),
-        )
-        .all_seen(evidence.collect::<Vec<_>>())
-        .mended_by(
-            format!(
-                "kubectl create clusterrole nfsprov-doctor --verb={verbs} --resource={} && \
-                 kubectl create clusterrolebinding nfsprov-doctor --clusterrole=nfsprov-doctor {subject}",
-                resources.join(",")
-            ),
-            "to be run by an administrator of the cluster",
-        ),
-    )
 }
 
 fn lease(case: &Case<'_>) -> Option<Finding> {

@@ -10,6 +10,7 @@ mod hosts;
 mod matches;
 mod mounts;
 mod pods;
+mod reading;
 mod rights;
 mod selflink;
 mod servers;
@@ -179,6 +180,7 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let case = Case::new(facts, now);
     let groups = [
         cluster::check,
+        reading::check,
         classes::check,
         matches::check,
         binding::check,

@@ -1,0 +1,181 @@
+//! What the doctor was not allowed to read, and the rights to ask for: NFS002 (PURE).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Case, Evidence};
+use crate::doctor::facts::Facts;
+use crate::doctor::names::word;
+use crate::doctor::{Finding, Object, provisioners};
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// A right that is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Grant {
+    /// Where; none for the whole cluster.
+    namespace: Option<String>,
+    group: &'static str,
+    verbs: &'static [&'static str],
+    /// Only objects of these names; empty for all.
+    names: Vec<String>,
+    resource: String,
+}
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    forbidden(case.facts).into_iter().collect()
+}
+
+fn forbidden(facts: &Facts) -> Option<Finding> {
+    let forbidden: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
+    if forbidden.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = forbidden.iter().map(|unread| unread.what.as_str()).collect();
+    let evidence = forbidden.iter().map(|unread| Evidence {
+        source: format!("reading {}", unread.what),
+        text: unread.why.clone(),
+    });
+    let finding = Finding::new(
+        "NFS002",
+        Object::cluster("Cluster", "RBAC"),
+        format!("you may not read {}; what needs them is not checked", names.join(", ")),
+    )
+    .all_seen(evidence.collect::<Vec<_>>());
+    let grants: BTreeSet<Grant> = names.iter().flat_map(|what| grants(facts, what)).collect();
+    let user = forbidden.iter().find_map(|unread| user(&unread.why));
+    Some(match user.filter(|_| !grants.is_empty()) {
+        Some(user) => finding.mended_by(
+            reconcile(user, grants),
+            "to be run by an administrator of the cluster; it adds the rights that are missing, and may be run again",
+        ),
+        None => {
+            finding.mended_by_hand("an administrator of the cluster has to grant the rights that the evidence names")
+        }
+    })
+}
+
+/// Whom the API server refused, as its message names them.
+fn user(refusal: &str) -> Option<&str> {
+    let (_, rest) = refusal.split_once("User \"")?;
+    let (user, _) = rest.split_once('"')?;
+    // A quoted character in it, so that the name does not end there.
+    (!user.is_empty() && !user.contains('\\')).then_some(user)
+}
+
+/// The rights that reading `what` takes, and no others.
+fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
+    const GET: &[&str] = &["get"];
+    const READ: &[&str] = &["get", "list"];
+    let group = match what {
+        "storageclasses" | "csidrivers" | "csinodes" => "storage.k8s.io",
+        "deployments" | "statefulsets" => "apps",
+        "leases" => "coordination.k8s.io",
+        "subjectaccessreviews" => "authorization.k8s.io",
+        _ => "",
+    };
+    // Whose they are is no part of the resource's name.
+    let resource = what.split(" of ").next().unwrap_or(what).to_owned();
+    let grant = |namespace: Option<String>, verbs: &'static [&'static str]| Grant {
+        namespace,
+        group,
+        verbs,
+        names: Vec::new(),
+        resource: resource.clone(),
+    };
+    let provisioners = provisioners::all(facts);
+    let namespaces: BTreeSet<&str> = provisioners.iter().map(|one| one.workload.namespace.as_str()).collect();
+    match what {
+        "persistentvolumeclaims" | "pods" | "statefulsets" | "events" | "limitranges" => {
+            vec![grant(facts.namespace.clone(), READ)]
+        }
+        "persistentvolumes" | "storageclasses" | "nodes" | "csidrivers" | "csinodes" | "deployments" | "leases" => {
+            vec![grant(None, READ)]
+        }
+        // Others' rights are asked about by creating a question, which the API server answers and does not keep.
+        "subjectaccessreviews" => vec![grant(None, &["create"])],
+        "namespaces" => vec![Grant {
+            names: vec![facts.namespace.clone().unwrap_or_else(|| "default".to_owned())],
+            ..grant(None, GET)
+        }],
+        // Events about objects without a namespace are kept in this one.
+        "events of PVs" => vec![grant(Some("default".to_owned()), READ)],
+        "events of provisioners" | "pods of provisioners" => {
+            let elsewhere = namespaces
+                .into_iter()
+                .filter(|namespace| facts.namespace.as_deref() != Some(*namespace));
+            elsewhere
+                .map(|namespace| grant(Some(namespace.to_owned()), READ))
+                .collect()
+        }
+        "pods/log" => {
+            let there = namespaces.into_iter();
+            there.map(|namespace| grant(Some(namespace.to_owned()), GET)).collect()
+        }
+        "endpoints" => {
+            let locks = provisioners.iter().filter_map(|one| {
+                let lock = one.name?.replace('/', "-");
+                Some(Grant {
+                    names: vec![lock],
+                    ..grant(Some(one.workload.namespace.clone()), GET)
+                })
+            });
+            locks.collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Grants rights to a user.
+///
+/// `kubectl auth reconcile` adds rules and subjects to what is there: run again, or with what the next run of the doctor
+/// prints, it neither fails nor takes a right away. The roles carry the user's name, so that nobody else gets them.
+fn reconcile(user: &str, grants: BTreeSet<Grant>) -> String {
+    let subject = match user
+        .strip_prefix("system:serviceaccount:")
+        .and_then(|account| account.split_once(':'))
+    {
+        Some((namespace, name)) => json!({"kind": "ServiceAccount", "namespace": namespace, "name": name}),
+        None => json!({"apiGroup": RBAC, "kind": "User", "name": user}),
+    };
+    // Users' names may have characters that objects' names may not; no two of them become the same.
+    let escaped = user.replace('_', "_5f").replace('/', "_2f").replace('%', "_25");
+    let name = format!("nfsprov-doctor:{escaped}");
+    let mut by_place: BTreeMap<Option<String>, Vec<Grant>> = BTreeMap::new();
+    for grant in grants {
+        by_place.entry(grant.namespace.clone()).or_default().push(grant);
+    }
+    let objects = by_place.into_iter().flat_map(|(namespace, grants)| {
+        let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
+        let mut meta = json!({"name": name});
+        if let Some(namespace) = namespace {
+            meta["namespace"] = json!(namespace);
+        }
+        let version = format!("{RBAC}/v1");
+        [
+            json!({"apiVersion": version, "kind": kind, "metadata": meta, "rules": rules(&grants)}),
+            json!({
+                "apiVersion": version, "kind": format!("{kind}Binding"), "metadata": meta,
+                "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name}, "subjects": [subject],
+            }),
+        ]
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": Value::from_iter(objects)});
+    format!("printf %s {} | kubectl auth reconcile -f -", word(&list.to_string()))
+}
+
+/// Rights as rules, those of the same verbs together.
+fn rules(grants: &[Grant]) -> Vec<Value> {
+    let alike =
+        |one: &Grant, other: &Grant| (one.group, one.verbs, &one.names) == (other.group, other.verbs, &other.names);
+    let rule = |grants: &[Grant]| {
+        let resources: Vec<&str> = grants.iter().map(|grant| grant.resource.as_str()).collect();
+        let mut rule = json!({"apiGroups": [grants[0].group], "resources": resources, "verbs": grants[0].verbs});
+        if !grants[0].names.is_empty() {
+            rule["resourceNames"] = json!(grants[0].names);
+        }
+        rule
+    };
+    grants.chunk_by(alike).map(rule).collect()
+}
