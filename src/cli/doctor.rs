@@ -40,7 +40,7 @@ pub struct Doctor {
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
     /// Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again
-    #[arg(long, conflicts_with_all = ["dump", "from_dump"])]
+    #[arg(long, conflicts_with_all = ["dump", "from_dump"], group = "gate_with")]
     pub fix: bool,
     /// With --fix or --undo, ask nothing
     #[arg(short, long)]
@@ -48,14 +48,15 @@ pub struct Doctor {
     /// With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
-    /// Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster
+    /// Host to look at and to mend over SSH (repeatable): with --gate or --undo, every server node of the cluster
     #[arg(long = "ssh", value_parser = host, value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<host::Target>,
-    /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink
-    #[arg(long, requires_all = ["fix", "hosts"])]
+    /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with
+    /// --undo, take it away again
+    #[arg(long, requires_all = ["gate_with", "hosts"])]
     pub gate: bool,
     /// Put back what --gate did on the hosts of --ssh
-    #[arg(long, requires = "hosts", conflicts_with_all = ["fix", "dump", "from_dump", "targets"])]
+    #[arg(long, requires = "hosts", conflicts_with_all = ["fix", "dump", "from_dump", "targets"], group = "gate_with")]
     pub undo: bool,
     /// How hosts are logged in to.
     #[command(flatten)]

@@ -125,11 +125,11 @@ async fn mend(
     reached: &[hosts::Reached],
     (facts, report): (Facts, Report),
 ) -> Result<Exit> {
-    let order = gate_order(args, &facts, &report)?;
+    let sets_gate = sets_gate(args, &facts, &report)?;
     let by_gate = |finding: &&Finding| args.gate && NEED_SELF_LINK.contains(&finding.code);
     let findings: Vec<Finding> = report.findings.iter().filter(|one| !by_gate(one)).cloned().collect();
     let steps = plan(&findings, &facts);
-    if steps.is_empty() && order.is_none() && hosts::steps(&findings).is_empty() {
+    if steps.is_empty() && !sets_gate && hosts::steps(&findings).is_empty() {
         let exit = conclude(args, global, &facts, &report)?;
         output::say("nothing here is for --fix to mend");
         return Ok(exit);
@@ -148,21 +148,19 @@ async fn mend(
     // What keeps nodes from mounting comes first: claims may wait for it.
     hosts::mend(reached, &findings, how, &mut stop, &mut done).await?;
     fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
-    if let Some(order) = order {
+    if sets_gate {
         let options = cluster_options(global);
         let job = gate::Job {
             options: &options,
             cluster: Some((cluster, &facts)),
             hosts: &args.hosts,
             access: &access(&args.ssh)?,
-            order,
+            order: Order::Set,
             how,
         };
         gate::gate(&job, &mut stop, &mut done).await?;
-        if order == Order::Set {
-            let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
-            fix::fix(clusters, &plan(&again, &facts), how, &mut stop, &mut done).await?;
-        }
+        let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
+        fix::fix(clusters, &plan(&again, &facts), how, &mut stop, &mut done).await?;
     }
     if done == fix::Done::default() {
         output::say("nothing was changed");
@@ -189,33 +187,23 @@ fn how(args: &Doctor, global: &Global) -> fix::How {
     }
 }
 
-/// What is to be done about the gate on the hosts of `--ssh`.
-fn gate_order(args: &Doctor, facts: &Facts, report: &Report) -> Result<Option<Order>> {
-    let found = |codes: &[&str]| report.findings.iter().any(|finding| codes.contains(&finding.code));
-    let refuse = |why: String| Err(UsageError(why.into()).into());
-    if args.gate {
-        if !found(&NEED_SELF_LINK) {
-            return refuse("nothing here needs selfLink, so that --gate has nothing to mend".to_owned());
+/// Whether RemoveSelfLink=false is set on the hosts of `--ssh`: only if `--gate` asks for it by name, and it helps.
+fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
+    if !args.gate {
+        return Ok(false);
+    }
+    let mut findings = report.findings.iter();
+    if !findings.any(|finding| NEED_SELF_LINK.contains(&finding.code)) {
+        let why = "nothing here needs selfLink, so that --gate has nothing to mend";
+        return Err(UsageError(why.into()).into());
+    }
+    match allowed(facts, Wish::Set) {
+        Ok(()) => Ok(true),
+        Err(why) => {
+            let why = format!("--gate can't be: {why}; leave it out, and the image is changed");
+            Err(UsageError(why.into()).into())
         }
-        return match allowed(facts, Wish::Set) {
-            Ok(()) => Ok(Some(Order::Set)),
-            Err(why) => refuse(format!(
-                "--gate can't be: {why}; leave it out, and the image is changed"
-            )),
-        };
     }
-    if args.hosts.is_empty() || !found(&["NFS303", "NFS304"]) {
-        return Ok(None);
-    }
-    let dependents = checks::need_self_link(facts);
-    if !dependents.is_empty() {
-        output::say(&format!(
-            "NFS303: not mended: {} would stop working without selfLink; change the image first, as doctor explain NFS301 says",
-            dependents.join(", ")
-        ));
-        return Ok(None);
-    }
-    Ok(Some(Order::Unset))
 }
 
 /// Puts back what `--gate` did, whether the API server answers or not.

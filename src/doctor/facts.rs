@@ -230,6 +230,8 @@ pub struct Container {
     pub image: String,
     /// Its literal environment; no value where it comes from elsewhere.
     pub env: BTreeMap<String, Option<String>>,
+    /// Whether a ConfigMap or Secret sets more of it (`envFrom`), which is not read.
+    pub env_from: bool,
     /// Command and arguments.
     pub args: Vec<String>,
 }
@@ -305,6 +307,8 @@ pub struct Workload {
     pub nfs: Vec<(String, String)>,
     /// Its claim templates: name, class, size.
     pub templates: Vec<(String, Option<String>, String)>,
+    /// Who writes it, and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
+    pub managed_by: Option<String>,
 }
 
 /// A node.

@@ -27,15 +27,6 @@ pub enum Change {
         /// What is merged.
         change: Value,
     },
-    /// It is deleted and made again with this merged in, where a field can't be edited.
-    Recreate {
-        /// The object.
-        object: Object,
-        /// What is merged; null for nothing.
-        change: Value,
-    },
-    /// It is made.
-    Make(Value),
     /// It is deleted, and whoever wants it makes it again.
     Delete(Object),
     /// Something is done on a host, over SSH.
@@ -51,8 +42,7 @@ impl Change {
     /// The object that it is about.
     pub fn object(&self) -> Object {
         match self {
-            Self::Patch { object, .. } | Self::Recreate { object, .. } | Self::Delete(object) => object.clone(),
-            Self::Make(object) => edit::identity(object),
+            Self::Patch { object, .. } | Self::Delete(object) => object.clone(),
             Self::OnHost { host, .. } => Object::cluster("Host", host),
         }
     }
@@ -73,20 +63,6 @@ impl Cure {
         Self {
             command,
             changes: changes.into_iter().collect(),
-        }
-    }
-
-    /// One after the other. What can't be done as a whole is not begun.
-    #[must_use]
-    pub fn and(self, next: Self) -> Self {
-        let whole = !self.changes.is_empty() && !next.changes.is_empty();
-        Self {
-            command: format!("{} && {}", self.command, next.command),
-            changes: if whole {
-                [self.changes, next.changes].concat()
-            } else {
-                Vec::new()
-            },
         }
     }
 }

@@ -7,7 +7,7 @@ fn report() -> Report {
     let pod = Object::of("Pod", "default", "p");
     let command = "kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json";
     let recreated = Cure::new(command.to_owned(), [Change::Delete(claim.clone())]);
-    let cause = Finding::new("NFS103", claim, "the claim's class <gold> doesn't exist & never did")
+    let cause = Finding::new("NFS122", claim, "the claim's class <gold> doesn't exist & never did")
         .seen(
             "event ProvisioningFailed on pvc default/a",
             "storageclass.storage.k8s.io \"gold\" not found",
@@ -16,7 +16,7 @@ fn report() -> Report {
         .explaining([pod.clone()]);
     Report {
         findings: vec![cause, Finding::new("NFS118", pod, "the pod waits")],
-        checked: vec!["NFS103", "NFS118"],
+        checked: vec!["NFS122", "NFS118"],
         skipped: vec![Skipped {
             code: "NFS211",
             reason: "csidrivers could not be read: forbidden".into(),
@@ -45,7 +45,7 @@ fn text_is_wrapped_but_for_commands() {
         assert!(text.contains("Not checked: NFS211"), "{text}");
         assert!(!text.contains('\x1b'));
     }
-    assert!(super::text(&report(), 80, true).contains("\x1b[1;31mERROR NFS103\x1b[0m"));
+    assert!(super::text(&report(), 80, true).contains("\x1b[1;31mERROR NFS122\x1b[0m"));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn json_has_the_fixed_shape() {
     assert_eq!(
         value["findings"][0],
         json!({
-            "code": "NFS103", "severity": "error",
+            "code": "NFS122", "severity": "error",
             "object": {"kind": "PersistentVolumeClaim", "namespace": "default", "name": "a"},
             "cause": "the claim's class <gold> doesn't exist & never did",
             "evidence": [{"source": "event ProvisioningFailed on pvc default/a", "text": "storageclass.storage.k8s.io \"gold\" not found"}],
@@ -106,7 +106,7 @@ fn sarif_points_to_rules() {
     let run = &log["runs"][0];
     let result = &run["results"][0];
     let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
-    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "NFS103");
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "NFS122");
     assert_eq!(result["level"], "error");
     let place = &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
     assert_eq!(place, "PersistentVolumeClaim/default/a");

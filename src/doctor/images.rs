@@ -50,6 +50,17 @@ pub fn moved(image: &str) -> String {
     }
 }
 
+/// The last release of the same image, from the registry that it came from unless that is frozen.
+pub fn released(image: &str) -> String {
+    let named = image.split('@').next().unwrap_or(image);
+    let (repository, _) = named.rsplit_once(':').unwrap_or((named, ""));
+    let (_, tag) = CURRENT.rsplit_once(':').unwrap_or_default();
+    match frozen(image) {
+        Some(_) => CURRENT.to_owned(),
+        None => format!("{repository}:{tag}"),
+    }
+}
+
 /// Whether its tag is one of the chart's, which no image has.
 pub fn is_chart_version(image: &str) -> bool {
     let released = |tag: &str| RELEASED.contains(&tag) || !tag.starts_with("v4.0.");
@@ -118,6 +129,22 @@ mod tests {
             moved("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"),
             CURRENT
         );
+        for (image, last) in [
+            (
+                "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
+                CURRENT,
+            ),
+            (
+                "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
+                CURRENT,
+            ),
+            (
+                "mirror:5000/nfs-subdir-external-provisioner:v4.0.17",
+                "mirror:5000/nfs-subdir-external-provisioner:v4.0.2",
+            ),
+        ] {
+            assert_eq!(released(image), last, "{image}");
+        }
         assert_eq!(tag("localhost:5000/a/b:c@sha256:d"), Some("c"));
         assert_eq!(tag("localhost:5000/a/b"), None);
     }

@@ -14,6 +14,7 @@ pub mod images;
 pub mod matching;
 pub mod messages;
 pub mod names;
+pub mod policy;
 pub mod provisioners;
 pub mod quantity;
 pub mod report;
@@ -182,7 +183,7 @@ impl Finding {
         self
     }
 
-    /// Mended by a command; whether a program may do the same is the catalogue's to say.
+    /// Mended by a command; whether a program may do the same is for the catalogue and [`policy`] to say.
     #[must_use]
     pub fn mended_by(mut self, cure: impl Into<Cure>, note: impl Into<String>) -> Self {
         let cure: Cure = cure.into();
@@ -194,15 +195,6 @@ impl Finding {
             note: note.into(),
             changes,
         });
-        self
-    }
-
-    /// Also mended by `--fix` on the hosts of `--ssh`, in a way that is no change to one object or host alone.
-    #[must_use]
-    pub fn mended_over_ssh(mut self, so: bool) -> Self {
-        if let Some(fix) = &mut self.fix {
-            fix.automatic |= so && explain::find(self.code).is_some_and(|entry| entry.automatic);
-        }
         self
     }
 

@@ -1,17 +1,49 @@
 //! Names that were meant (PURE): the nearest among those that exist, and names put into command lines.
 
-/// The name among `known` that somebody who wrote `name` may have meant.
+/// The one name among `known` that `name` may be a slip of; none if several are.
+///
+/// It is a guess, for people to judge.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['-', '_', '.', '/'], "");
-    let wanted = plain(name);
-    known
-        .into_iter()
-        .filter(|other| *other != name)
-        .map(|other| (strsim::damerau_levenshtein(&wanted, &plain(other)), other))
-        // A third of the letters may be wrong; more, and it is another name.
-        .filter(|(distance, _)| distance * 3 <= wanted.chars().count())
-        .min()
-        .map(|(_, other)| other)
+    let mut similar = known.into_iter().filter(|other| *other != name && is_slip(name, other));
+    let first = similar.next()?;
+    similar.all(|other| other == first).then_some(first)
+}
+
+/// Whether two names differ only as a slip of the pen does: in separators and case, or in one letter of one long word.
+///
+/// Siblings differ in a whole word, in a digit or in a short word: `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`,
+/// `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
+fn is_slip(name: &str, other: &str) -> bool {
+    let (name, other) = (name.to_lowercase(), other.to_lowercase());
+    let (words, others) = (words_of(&name), words_of(&other));
+    if words.concat() == others.concat() {
+        // A separator between digits says which number it is: 1-12 is not 11-2.
+        return words == others || !name.contains(|c: char| c.is_ascii_digit());
+    }
+    let mut differing = words.iter().zip(&others).filter(|(word, other)| word != other);
+    words.len() == others.len()
+        && differing.next().is_some_and(|(word, other)| is_misspelt(word, other))
+        && differing.next().is_none()
+}
+
+fn words_of(name: &str) -> Vec<&str> {
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a word is another one with two neighbouring letters swapped or, in a long word, with one letter wrong.
+fn is_misspelt(word: &str, other: &str) -> bool {
+    const SWAPPABLE: usize = 3;
+    const LONG: usize = 7;
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+    let length = word.chars().count().max(other.chars().count());
+    let swapped = length >= SWAPPABLE && sorted(word) == sorted(other);
+    digits(word) == digits(other) && (swapped || length >= LONG) && strsim::damerau_levenshtein(word, other) == 1
 }
 
 /// A word of a shell's command line, quoted where it has to be.
@@ -42,12 +74,47 @@ mod tests {
         let known = ["managed-nfs-storage", "local-path", "nfs"];
         for (written, meant) in [
             ("managed-nfs-storge", Some("managed-nfs-storage")),
+            ("manged-nfs-storage", Some("managed-nfs-storage")),
             ("Managed_NFS_storage", Some("managed-nfs-storage")),
+            ("managednfsstorage", Some("managed-nfs-storage")),
             ("nsf", Some("nfs")),
+            ("managed-storage", None),
             ("gold", None),
             ("x", None),
+            ("", None),
         ] {
             assert_eq!(closest(written, known), meant, "{written}");
+        }
+        // Which of two is meant is not known.
+        assert_eq!(closest("storag", ["storage", "storagy"]), None);
+    }
+
+    #[test]
+    fn siblings_are_no_slips_of_each_other() {
+        for (one, other) in [
+            ("nfs-1", "nfs-2"),
+            ("nfs-a", "nfs-b"),
+            ("nfs-prod", "nfs-dev"),
+            ("nfs-ssd", "nfs-hdd"),
+            ("fast", "last"),
+            ("nfs", "nfs2"),
+            ("pv-1-12", "pv-11-2"),
+            ("storage12", "storage21"),
+            ("storage-1", "storage-11"),
+            ("data-pv-3", "data-pv-1"),
+            ("east-storage", "west-storage"),
+            ("fuseim.pri/ifs", "fuseim.pri/nfs"),
+            (
+                "cluster.local/nfs-prod-nfs-subdir-external-provisioner",
+                "cluster.local/nfs-dev-nfs-subdir-external-provisioner",
+            ),
+            (
+                "cluster.local/nfs-subdir-external-provisioner",
+                "cluster.local/nfs-client-subdir-external-provisioner",
+            ),
+        ] {
+            assert_eq!(closest(one, [other]), None, "{one} {other}");
+            assert_eq!(closest(other, [one]), None, "{other} {one}");
         }
     }
 

@@ -73,8 +73,8 @@ pub fn sounds_like_nfs(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
-/// The provisioners of the cluster that make NFS volumes.
-pub fn all(facts: &Facts) -> Vec<Provisioner<'_>> {
+/// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
+pub fn candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
     let find = |workload| {
         let workload: &Workload = workload;
         let container = workload.containers.iter().find(|container| may_provision(container))?;
@@ -85,6 +85,23 @@ pub fn all(facts: &Facts) -> Vec<Provisioner<'_>> {
         })
     };
     facts.workloads.iter().filter_map(find).collect()
+}
+
+/// The provisioners of the cluster: of the candidates those whose names a class or a volume has, for only
+/// administrators write these.
+pub fn all(facts: &Facts) -> Vec<Provisioner<'_>> {
+    let mut found = candidates(facts);
+    found.retain(|one| one.name.is_some_and(|name| is_named(facts, name)));
+    found
+}
+
+/// Whether a class or a volume names this provisioner.
+pub fn is_named(facts: &Facts, name: &str) -> bool {
+    facts.classes.iter().any(|class| class.provisioner == name)
+        || facts
+            .volumes
+            .iter()
+            .any(|volume| volume.provisioned_by.as_deref() == Some(name))
 }
 
 fn name(container: &Container) -> Option<&str> {
@@ -115,6 +132,18 @@ impl Provisioner<'_> {
         let server = value("NFS_SERVER").or_else(|| mounted.map(|(server, _)| server.clone()));
         let path = value("NFS_PATH").or_else(|| mounted.map(|(_, path)| path.clone()));
         server.zip(path)
+    }
+
+    /// Whether it has a provisioner's image, rather than only the environment of one.
+    pub fn has_known_image(&self) -> bool {
+        images::makes_directories(&self.container.image) || images::is_nfsprov(&self.container.image)
+    }
+
+    /// Whether its name comes from a ConfigMap or the like, which is not read.
+    pub fn has_unread_name(&self) -> bool {
+        let variable = self.container.env.get("PROVISIONER_NAME");
+        let elsewhere = variable == Some(&None) || (variable.is_none() && self.container.env_from);
+        self.name.is_none() && elsewhere && self.has_known_image()
     }
 
     /// Whether it is to have no pods.
@@ -157,10 +186,10 @@ pub fn wrote(event: &Event, name: &str) -> bool {
 
 /// Who serves `name`, for claims of which the first waits since `since`.
 pub fn serving<'a>(facts: &'a Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> Serving<'a> {
-    let workloads: Vec<_> = all(facts)
-        .into_iter()
-        .filter(|provisioner| provisioner.name == Some(name))
-        .collect();
+    // The name comes from a class or a volume.
+    let candidates = candidates(facts);
+    let named = candidates.iter().filter(|provisioner| provisioner.name == Some(name));
+    let workloads: Vec<_> = named.copied().collect();
     if !workloads.is_empty() {
         return Serving::Workloads(workloads);
     }
@@ -197,6 +226,14 @@ pub fn serving<'a>(facts: &'a Facts, name: &str, since: Option<Timestamp>, now: 
     if let Some(workload) = facts.workloads.iter().find(|workload| mentions(workload, name)) {
         return Serving::Somebody(format!("{} {}/{}", workload.kind, workload.namespace, workload.name));
     }
+    // It may be this name that its ConfigMap holds.
+    let unknown = |one: &&Provisioner<'_>| one.has_unread_name() && one.workload.ready > 0;
+    if let Some(one) = candidates.iter().find(unknown) {
+        return Serving::Somebody(format!(
+            "{}, whose PROVISIONER_NAME was not read",
+            one.workload.object().title()
+        ));
+    }
     match since {
         Some(since) if now.duration_since(since) < SHOWS_WITHIN => Serving::TooEarly,
         _ => Serving::Nobody,
@@ -226,7 +263,7 @@ pub fn is_of_interest(workload: &Workload) -> bool {
 }
 
 /// An export that is known in the cluster, for command lines: of the provisioner of this name, of the class that
-/// names one, of any provisioner, of any PV.
+/// names one, of any PV.
 pub fn known_export(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
     let by_static = || {
         let mut volumes = facts.volumes.iter().filter(|volume| volume.provisioned_by.is_none());
@@ -241,9 +278,9 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
 }
 
 fn export_of(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
-    let provisioners = all(facts);
     let by_name = || {
-        let of_name = provisioners.iter().filter(|one| name.is_some() && one.name == name);
+        let all = all(facts);
+        let of_name = all.iter().filter(|one| name.is_some() && one.name == name);
         of_name.filter_map(Provisioner::export).next()
     };
     let by_class = || {
@@ -269,8 +306,7 @@ fn export_of(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
             Some((server, parent(&path)))
         })
     };
-    let by_any = || provisioners.iter().filter_map(Provisioner::export).next();
-    by_name().or_else(by_class).or_else(by_volume).or_else(by_any)
+    by_name().or_else(by_class).or_else(by_volume)
 }
 
 /// The directory above.
@@ -281,8 +317,12 @@ pub fn parent(path: &str) -> String {
     }
 }
 
-/// The name that NFS volumes are made under here, if one is served, else nfsprov's own.
-pub fn usual_name(facts: &Facts) -> String {
-    let served = all(facts).into_iter().find_map(|provisioner| provisioner.name);
-    served.unwrap_or(DEFAULT_NAME).to_owned()
+/// The names of the NFS provisioners that are to run, each once.
+pub fn running_names(facts: &Facts) -> Vec<&str> {
+    let mut running = all(facts);
+    running.retain(|one| !one.stopped() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));
+    let mut names: Vec<&str> = running.into_iter().filter_map(|one| one.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

@@ -133,7 +133,8 @@ impl Scene {
         Ok(fix)
     }
 
-    /// A fix with the scene's export in place of its placeholders. As it was printed it must be refused.
+    /// A fix with the scene's export and class in place of its placeholders, as administrators fill them in. With a
+    /// placeholder for the export it must be refused as it was printed.
     pub async fn completed(&self, fix: &str) -> Result<String> {
         const PLACEHOLDERS: &str = "--server SERVER --path /EXPORT/NEW-DIRECTORY ";
         if fix.contains(PLACEHOLDERS) {
@@ -141,7 +142,24 @@ impl Scene {
             ensure!(code == 2 && stderr.contains("a placeholder"), "{fix}: {code} {stderr}");
         }
         let own = format!("--server {} --path {} ", crate::doctor_faults::server(self), self.path);
-        Ok(fix.replace(PLACEHOLDERS, &own))
+        let own_class = format!("class={};", self.class);
+        Ok(fix.replace(PLACEHOLDERS, &own).replace("class=CLASS;", &own_class))
+    }
+
+    /// What is for people to do: `--fix --yes` leaves it and says why, the printed command cures it.
+    pub async fn mended_by_hand_only(&self, wanted: &str) -> Result<String> {
+        let finding = self.diagnosed(wanted).await?;
+        let note = finding["fix"]["note"].as_str().unwrap_or_default();
+        ensure!(
+            finding["fix"]["automatic"] == false && note.contains("not done by --fix: "),
+            "{finding}"
+        );
+        let (_, stderr, _) = said(&self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
+        ensure!(
+            stderr.contains("nothing here is for --fix to mend"),
+            "{wanted}: {stderr}"
+        );
+        self.mended(wanted).await
     }
 
     /// The same by the doctor's own hand: it names `wanted` first, `--fix` mends that, and is content when it looks again.

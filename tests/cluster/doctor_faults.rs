@@ -161,15 +161,8 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
 }
 
 async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
-    for way in BOTH {
-        let plane = stage.cleared_control_plane().await?;
-        classes_that_lead_nowhere(scene(&stage, &plane).await?, way).await?;
-        stage.give_back(plane).await?;
-    }
-    Ok(())
-}
-
-async fn classes_that_lead_nowhere(mut scene: Scene, way: By) -> Result<()> {
+    let plane = stage.cleared_control_plane().await?;
+    let mut scene = scene(&stage, &plane).await?;
     // The name that fixes use where nothing else is served.
     scene.provisioner = "nfsprov/nfs".to_owned();
     let class = scene.class.clone();
@@ -178,13 +171,20 @@ async fn classes_that_lead_nowhere(mut scene: Scene, way: By) -> Result<()> {
     scene
         .claim("typo", json!({"storageClassName": format!("{class}x")}))
         .await?;
-    scene.mended_by(way, "NFS103 PersistentVolumeClaim/typo").await?;
+    let finding = scene.diagnosed("NFS103 PersistentVolumeClaim/typo").await?;
+    // Pasted with nothing filled in, the command deletes nothing.
+    let uid = scene.claims().get("typo").await?.metadata.uid;
+    let pasted = scene
+        .shell(finding["fix"]["command"].as_str().context("no fix")?)
+        .await?;
+    ensure!(!pasted.status.success() && scene.claims().get("typo").await?.metadata.uid == uid);
+    scene.mended_by_hand_only("NFS103 PersistentVolumeClaim/typo").await?;
     scene.bound("typo").await?;
 
     let in_tree = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "intree"}, "provisioner": "kubernetes.io/nfs"});
     scene.apply(&[in_tree]).await?;
     scene.claim("intree", json!({"storageClassName": "intree"})).await?;
-    scene.mended_by(way, "NFS104 StorageClass/intree").await?;
+    scene.mended_by_hand_only("NFS104 StorageClass/intree").await?;
     scene.bound("intree").await?;
     scene.classes().delete("intree", &DeleteParams::default()).await?;
 
@@ -193,7 +193,9 @@ async fn classes_that_lead_nowhere(mut scene: Scene, way: By) -> Result<()> {
         .claims()
         .create(&Default::default(), &serde_json::from_value(classless)?)
         .await?;
-    scene.mended_by(way, "NFS101 PersistentVolumeClaim/classless").await?;
+    scene
+        .mended_by_hand_only("NFS101 PersistentVolumeClaim/classless")
+        .await?;
     scene.bound("classless").await?;
 
     // A default there is now; a pod's claim may be made with it.
@@ -219,8 +221,10 @@ async fn classes_that_lead_nowhere(mut scene: Scene, way: By) -> Result<()> {
         "metadata": {"name": "newer", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     });
     scene.apply(&[newer]).await?;
-    scene.mended_by(way, &format!("NFS105 StorageClass/{class}")).await?;
-    Ok(())
+    scene
+        .mended_by_hand_only(&format!("NFS105 StorageClass/{class}"))
+        .await?;
+    stage.give_back(plane).await
 }
 
 /// A pod that uses a claim.
@@ -378,32 +382,32 @@ async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Resul
 
 async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
-    for way in BOTH {
-        let scene = scene(&stage, &plane).await?;
-        let name = format!("pv-{}", scene.namespace);
-        // As upstream leaves it when it can't delete a volume; the event is its own, word for word.
-        let mut left = volume(&scene, &name, json!({"persistentVolumeReclaimPolicy": "Delete"}));
-        left["metadata"]["annotations"] = json!({"pv.kubernetes.io/provisioned-by": scene.provisioner});
-        scene.apply(&[left]).await?;
-        scene.claim("a", json!({"volumeName": name})).await?;
-        scene.bound("a").await?;
-        delete_claim(&scene, "a").await?;
-        let said = format!("storageclass.storage.k8s.io {:?} not found", scene.class);
-        let event = json!({
-            "metadata": {"generateName": "pv-"}, "reason": "VolumeFailedDelete", "message": said, "type": "Warning",
-            "involvedObject": {"kind": "PersistentVolume", "name": name, "apiVersion": "v1"},
-            "source": {"component": format!("{}_host_uuid", scene.provisioner)},
-            "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),
-        });
-        let events = kube::Api::<k8s_openapi::api::core::v1::Event>::namespaced(scene.client.clone(), "default");
-        events
-            .create(&Default::default(), &serde_json::from_value(event)?)
-            .await?;
-        // Its provisioner is there, as the event shows.
-        scene.mended_by(way, &format!("NFS507 PersistentVolume/{name}")).await?;
-        let class = scene.classes().get(&scene.class).await?;
-        ensure!(class.provisioner == scene.provisioner);
-    }
+    let scene = scene(&stage, &plane).await?;
+    let name = format!("pv-{}", scene.namespace);
+    // As upstream leaves it when it can't delete a volume; the event is its own, word for word.
+    let mut left = volume(&scene, &name, json!({"persistentVolumeReclaimPolicy": "Delete"}));
+    left["metadata"]["annotations"] = json!({"pv.kubernetes.io/provisioned-by": scene.provisioner});
+    scene.apply(&[left]).await?;
+    scene.claim("a", json!({"volumeName": name})).await?;
+    scene.bound("a").await?;
+    delete_claim(&scene, "a").await?;
+    let said = format!("storageclass.storage.k8s.io {:?} not found", scene.class);
+    let event = json!({
+        "metadata": {"generateName": "pv-"}, "reason": "VolumeFailedDelete", "message": said, "type": "Warning",
+        "involvedObject": {"kind": "PersistentVolume", "name": name, "apiVersion": "v1"},
+        "source": {"component": format!("{}_host_uuid", scene.provisioner)},
+        "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),
+    });
+    let events = kube::Api::<k8s_openapi::api::core::v1::Event>::namespaced(scene.client.clone(), "default");
+    events
+        .create(&Default::default(), &serde_json::from_value(event)?)
+        .await?;
+    // Its provisioner is there, as the event shows.
+    scene
+        .mended_by_hand_only(&format!("NFS507 PersistentVolume/{name}"))
+        .await?;
+    let class = scene.classes().get(&scene.class).await?;
+    ensure!(class.provisioner == scene.provisioner);
     stage.give_back(plane).await
 }
 

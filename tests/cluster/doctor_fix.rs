@@ -116,16 +116,30 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
-    let slip = format!("{}x", scene.class);
-    scene.claim("slip", json!({"storageClassName": slip})).await?;
+    let claim = "www-web-0";
+    scene.claim(claim, json!({"storageClassName": "gone"})).await?;
+    let template = json!({"metadata": {"name": "www"}, "spec": {"storageClassName": scene.class,
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+    let pod =
+        json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "nginx"}]}});
+    scene.service_account().await?;
+    scene
+        .apply(&[json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web"},
+            "spec": {"serviceName": "web", "replicas": 1, "template": pod,
+                     "selector": {"matchLabels": {"app": "web"}}, "volumeClaimTemplates": [template]},
+        })])
+        .await?;
     // Something holds it, so that there is time between its end and its new beginning.
     let hold = |finalizers: serde_json::Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
     let params = PatchParams::default();
     scene
         .claims()
-        .patch("slip", &params, &hold(json!(["test/hold"])))
+        .patch(claim, &params, &hold(json!(["test/hold"])))
         .await?;
-    scene.diagnosed("NFS103 PersistentVolumeClaim/slip").await?;
+    scene
+        .diagnosed(&format!("NFS122 PersistentVolumeClaim/{claim}"))
+        .await?;
 
     let log = scene.stage.file("fix.log");
     let mut command = tokio::process::Command::new(NFSPROV);
@@ -134,25 +148,27 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
     let mut process = Process::spawn("nfsprov doctor", &log, command)?;
     let going =
         |claim: Option<&PersistentVolumeClaim>| claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
-    timeout(PATIENCE, await_condition(scene.claims(), "slip", going)).await??;
+    timeout(PATIENCE, await_condition(scene.claims(), claim, going)).await??;
     process.signal("INT")?;
     // It is not that which ends it.
     let early = timeout(Duration::from_secs(1), process.wait()).await;
     ensure!(early.is_err(), "it left a claim that was half gone");
-    scene.claims().patch("slip", &params, &hold(json!(null))).await?;
+    scene.claims().patch(claim, &params, &hold(json!(null))).await?;
     let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
     let told = std::fs::read_to_string(&log)?;
     ensure!(
         status.code() == Some(1) && told.contains("stopped after 1 fix"),
         "{status}: {told}"
     );
-    let claim = scene.claims().get("slip").await?;
-    ensure!(claim.metadata.deletion_timestamp.is_none());
-    let class = claim.spec.and_then(|spec| spec.storage_class_name);
-    ensure!(class.as_deref() == Some(&scene.class), "{class:?}");
+    // The pod is gone too, so that the StatefulSet makes both again.
+    let again = |claim: Option<&PersistentVolumeClaim>| {
+        let class = claim.and_then(|claim| claim.spec.as_ref()?.storage_class_name.as_deref());
+        class == Some(&scene.class)
+    };
+    timeout(PATIENCE, await_condition(scene.claims(), claim, again)).await??;
     let left: Diagnosis = scene.doctor(&[]).await?;
     ensure!(
-        left.findings().iter().all(|finding| !finding.starts_with("NFS103")),
+        left.findings().iter().all(|finding| !finding.starts_with("NFS122")),
         "{:?}",
         left.findings()
     );

@@ -147,10 +147,10 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
         "{annotations}"
     );
     scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
-    // The image would stop working.
+    // Nothing takes it away that was not asked to by name.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--yes"]).await?;
     ensure!(
-        code == 0 && stderr.contains("would stop working without selfLink"),
+        code == 0 && stderr.contains("nothing here is for --fix to mend"),
         "{code}: {stderr}"
     );
     ensure!(manifest().await? == with);
@@ -162,15 +162,16 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
 
     // Set by hand again, and no image needs it any more: NFS303 is mended as it says.
+    scene.mended("NFS301 Deployment/nfs-client-provisioner").await?;
     guest.ssh(&write.replace(MANIFEST, &with)).await?;
     plane.restart_api_server_with(&gates(guest).await?).await?;
     let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
     let note = finding["fix"]["note"].as_str().unwrap_or_default();
-    ensure!(note.contains("nfsprov doctor --fix --ssh HOST does it"), "{note}");
-    let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--fix", "--yes"]).await?;
+    ensure!(note.contains("nfsprov doctor --gate --undo --ssh HOST"), "{note}");
+    let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--gate", "--undo", "--yes"]).await?;
     ensure!(code == 0, "{code}: {stderr}");
     ensure!(manifest().await? == MANIFEST, "{}", manifest().await?);
-    scene.healthy("NFS303 --fix").await?;
+    scene.healthy("NFS303 --gate --undo").await?;
     kubelet.abort();
     guest.ssh("rm -r /etc/kubernetes").await?;
     plane.stop().await
@@ -198,9 +199,14 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     scene.apply(&[node.clone()]).await?;
     scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
     let (stderr, code) = doctor(&scene, &guest, None, &["--fix", "--yes"]).await?;
-    // What the node says of its start is K3s' own to renew.
     ensure!(
-        code == 1 && stderr.contains("the API server answers"),
+        code == 1 && stderr.contains("nothing here is for --fix to mend"),
+        "{code}: {stderr}"
+    );
+    ensure!(guest.ssh("cat /etc/rancher/k3s/config.yaml").await? == before);
+    let (stderr, code) = doctor(&scene, &guest, None, &["--gate", "--undo", "--yes"]).await?;
+    ensure!(
+        code == 0 && stderr.contains("the API server answers"),
         "{code}: {stderr}"
     );
     let after = guest
@@ -217,7 +223,7 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     // As K3s does when it starts.
     node["metadata"]["annotations"]["k3s.io/node-args"] = json!(r#"["server"]"#);
     scene.apply(&[node]).await?;
-    scene.healthy("NFS304 --fix").await?;
+    scene.healthy("NFS304 --gate --undo").await?;
     guest.stop().await?;
     stage.give_back(plane).await
 }

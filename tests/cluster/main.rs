@@ -29,6 +29,7 @@ mod doctor_hosts;
 mod doctor_printed;
 mod doctor_provisioners;
 mod doctor_scheduler;
+mod doctor_tenant;
 mod document;
 mod exports;
 mod failures;
@@ -135,6 +136,7 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         doctor_printed::TESTS,
         doctor_provisioners::TESTS,
         doctor_scheduler::TESTS,
+        doctor_tenant::TESTS,
         release::TESTS,
         setup::TESTS,
         volumes::TESTS,

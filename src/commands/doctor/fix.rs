@@ -198,13 +198,11 @@ pub fn show_edit(edit: &Edit, colour: Colour) {
     let text = |object: &Value| output::yaml(object);
     let (before, after) = edit.shown();
     let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
-    if !show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour) {
-        say(&format!("{} is deleted and made again as it is", edit.object.title()));
-    }
+    show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour);
 }
 
-/// Shows what becomes of a text, none being where nothing is; whether anything does.
-pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) -> bool {
+/// Shows what becomes of a text, none being where nothing is.
+pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) {
     let side = |text: Option<&str>| {
         if text.is_some() {
             name.to_owned()
@@ -217,7 +215,6 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
     for line in diff.lines() {
         output::say_diff(line, colour);
     }
-    !diff.is_empty()
 }
 
 /// Makes the edits of a step; whether all of them were made.

@@ -1,14 +1,14 @@
 //! A claim's class: NFS101, NFS103, NFS104, NFS105 (PURE).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Case;
-use super::commands::{MARK, create_class, mark_default, recreate_claim, recreate_class, unmark_default};
+use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::fix::Cure;
-use crate::doctor::names::{closest, some};
-use crate::doctor::provisioners::{self, sounds_like_nfs};
+use crate::doctor::names::{closest, some, word};
+use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding, Severity, matching};
+use crate::provisioner::DEFAULT_NAME;
 
 /// The first version that gives waiting claims a default class that came later.
 const RETROACTIVE: u32 = 26;
@@ -78,23 +78,31 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return Some(finding(cause).mended_by(again, "the claim is Pending and holds nothing"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let candidate = candidate(case);
-    let marked = match candidate {
-        Some(class) => mark_default(class),
-        None => Cure::from("nfsprov create storageclass nfs --default --apply"),
+    let able = case.facts.classes.iter().filter(|class| !makes_nothing(class));
+    let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
+    let (marked, note) = match names.as_slice() {
+        [] => (
+            "nfsprov create storageclass nfs --default --apply".to_owned(),
+            "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
+        ),
+        [only] => (
+            mark_default(only),
+            format!("claims that name no class get {only} from then on"),
+        ),
+        many => (
+            mark_default(CLASS),
+            format!(
+                "put the class that is meant for everybody in place of {CLASS}: one of {}",
+                some(many)
+            ),
+        ),
     };
-    let command = if retroactive { marked } else { marked.and(again) };
-    let note = match candidate {
-        Some(class) => format!("claims that name no class get {} from then on", class.name),
-        None => "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
+    let command = if retroactive {
+        marked
+    } else {
+        format!("{marked} && {again}")
     };
     Some(finding(cause.to_owned()).mended_by(command, note))
-}
-
-/// The class that is most likely meant for everybody: one for NFS, the newest of them.
-fn candidate<'a>(case: &Case<'a>) -> Option<&'a Class> {
-    let able = case.facts.classes.iter().filter(|class| !makes_nothing(class));
-    able.max_by_key(|class| (sounds_like_nfs(&class.provisioner), class.created, &class.name))
 }
 
 fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
@@ -107,17 +115,19 @@ fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     .seen(format!("spec.storageClassName of {}", claim.object().title()), name)
     .seen("StorageClasses", some(&known))
     .all_seen(case.last_word(&claim.object()));
-    if let Some(meant) = closest(name, known.iter().copied()) {
-        let change = json!({"spec": {"storageClassName": meant}});
-        return finding.mended_by(
-            recreate_claim(claim, &change),
-            format!("takes {meant} for what was meant; the claim is Pending and holds nothing"),
-        );
+    if known.is_empty() {
+        let command = format!("nfsprov create storageclass {} --apply", word(name));
+        return finding.mended_by(command, "makes the class, for nfsprov's own provisioner");
     }
-    let provisioner = provisioners::usual_name(case.facts);
+    let meant = match closest(name, known.iter().copied()) {
+        Some(meant) => format!("did you mean {meant}? "),
+        None => String::new(),
+    };
     finding.mended_by(
-        create_class(name, &provisioner),
-        format!("makes the class, for the provisioner {provisioner}"),
+        choose_class(claim),
+        format!(
+            "{meant}put the class that is meant in place of {CLASS}, or make class {name}; the claim is Pending and holds nothing"
+        ),
     )
 }
 
@@ -145,10 +155,19 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
             "create a PV of that class as its storage needs it, or the claim again with a class whose provisioner runs",
         ));
     }
-    let provisioner = provisioners::usual_name(case.facts);
-    let cause = format!("{} is no provisioner that makes volumes", class.provisioner);
-    Some(finding(cause).mended_by(
-        recreate_class(&class.name, &provisioner),
+    let finding = finding(format!("{} is no provisioner that makes volumes", class.provisioner));
+    let provisioner = match provisioners::running_names(case.facts).as_slice() {
+        [] => DEFAULT_NAME,
+        [only] => only,
+        many => {
+            return Some(finding.mended_by_hand(format!(
+                "a class' provisioner can't be edited: make the class again for the provisioner that is meant, one of {}",
+                some(many)
+            )));
+        }
+    };
+    Some(finding.mended_by(
+        recreate_class(&class.name, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is made again for {provisioner}, and no volume is touched"
         ),

@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 use crate::doctor::facts::{Claim, Class, Facts, Lock, Workload};
 use crate::doctor::fix::{Change, Cure};
 use crate::doctor::names::word;
-use crate::doctor::{Object, images, provisioners, quantity};
-use crate::manifest::templates::Template;
+use crate::doctor::{Object, provisioners, quantity};
 use crate::manifest::validate::SERVER_PLACEHOLDER;
-use crate::manifest::{self, ClassOnDelete, Flavor, Provisioner, StorageClass, Values};
 use crate::provisioner::{DEFAULT_NAME, election};
 
 /// What stands where only the administrator knows.
@@ -17,15 +15,15 @@ const SERVER: &str = SERVER_PLACEHOLDER;
 const PATH: &str = "/EXPORT";
 const NEW_DIRECTORY: &str = "/EXPORT/NEW-DIRECTORY";
 
-/// The image that users make of this program.
-const IMAGE: &str = concat!("nfsprov:", env!("CARGO_PKG_VERSION"));
+/// What stands where only the administrator knows which class is meant.
+pub const CLASS: &str = "CLASS";
 
 /// The annotations that mark a class as the default.
 pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
 const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
 
 /// Deletes a claim that holds nothing and creates it again with `change` merged into it.
-pub fn recreate_claim(claim: &Claim, change: &Value) -> Cure {
+pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     let get = format!(
         "kubectl -n {} get pvc {} -o json",
         word(&claim.namespace),
@@ -36,112 +34,65 @@ pub fn recreate_claim(claim: &Claim, change: &Value) -> Cure {
         // It would be the stronger one.
         change["metadata"] = json!({"annotations": {"volume.beta.kubernetes.io/storage-class": null}});
     }
-    let command = match change.is_null() {
+    match change.is_null() {
         true => format!("{get} | kubectl replace --force -f -"),
         false => format!("{get} | {} | kubectl replace --force -f -", locally(&change)),
-    };
-    let object = claim.object();
-    Cure::new(command, [Change::Recreate { object, change }])
-}
-
-/// Deletes a class and creates it again with another provisioner, which can't be edited.
-pub fn recreate_class(name: &str, provisioner: &str) -> Cure {
-    let change = json!({"provisioner": provisioner});
-    let command = format!(
-        "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
-        word(name),
-        locally(&change)
-    );
-    let object = Object::cluster("StorageClass", name);
-    Cure::new(command, [Change::Recreate { object, change }])
-}
-
-/// Marks a class as the default.
-pub fn mark_default(class: &Class) -> Cure {
-    let command = format!(
-        "kubectl annotate storageclass {} {MARK}=true --overwrite",
-        word(&class.name)
-    );
-    Cure::new(command, [marked(&class.name, json!({MARK: "true"}))])
-}
-
-/// Takes the mark away from classes.
-pub fn unmark_default(names: &[&str]) -> Cure {
-    let words: Vec<_> = names.iter().map(|name| word(name)).collect();
-    let command = format!(
-        "kubectl annotate storageclass {} {MARK}=false {OLD_MARK}- --overwrite",
-        words.join(" ")
-    );
-    let unmarked = |name: &&str| marked(name, json!({MARK: "false", OLD_MARK: null}));
-    Cure::new(command, names.iter().map(unmarked))
-}
-
-fn marked(class: &str, annotations: Value) -> Change {
-    Change::Patch {
-        object: Object::cluster("StorageClass", class),
-        change: json!({"metadata": {"annotations": annotations}}),
     }
 }
 
+/// The same with a class that people have to name first: pasted as it is, it ends before it deletes anything.
+pub fn choose_class(claim: &Claim) -> String {
+    let again = recreate_claim(claim, &json!({"spec": {"storageClassName": CLASS}}));
+    let again = again.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");
+    format!("class={CLASS}; kubectl get storageclass \"$class\" && {again}")
+}
+
+/// Deletes a class and creates it again with another provisioner, which can't be edited.
+pub fn recreate_class(name: &str, provisioner: &str) -> String {
+    format!(
+        "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
+        word(name),
+        locally(&json!({"provisioner": provisioner}))
+    )
+}
+
+/// Marks a class as the default.
+pub fn mark_default(class: &str) -> String {
+    format!("kubectl annotate storageclass {} {MARK}=true --overwrite", word(class))
+}
+
+/// Takes the mark away from classes.
+pub fn unmark_default(names: &[&str]) -> String {
+    let words: Vec<_> = names.iter().map(|name| word(name)).collect();
+    format!(
+        "kubectl annotate storageclass {} {MARK}=false {OLD_MARK}- --overwrite",
+        words.join(" ")
+    )
+}
+
 /// Makes a class as `create storageclass` does.
-pub fn create_class(name: &str, provisioner: &str) -> Cure {
-    let command = format!(
+pub fn create_class(name: &str, provisioner: &str) -> String {
+    format!(
         "nfsprov create storageclass {} --provisioner {} --apply",
         word(name),
         word(provisioner)
-    );
-    let class = StorageClass {
-        name: name.to_owned(),
-        provisioner: provisioner.to_owned(),
-        default: false,
-        reclaim_policy: "Delete".to_owned(),
-        binding_mode: "Immediate".to_owned(),
-        mount_options: Vec::new(),
-        on_delete: ClassOnDelete::Archive,
-        server: None,
-        path: None,
-        path_pattern: None,
-        dir_mode: None,
-        dir_uid: None,
-        dir_gid: None,
-    };
-    Cure::new(command, made(&Values::StorageClass(class)))
-}
-
-/// The objects that the built-in template of `values` has.
-fn made(values: &Values) -> Vec<Change> {
-    let rendered = manifest::render(values, &Template::built_in(values));
-    let documents = rendered.map(|manifest| manifest.documents).unwrap_or_default();
-    let objects = documents
-        .into_iter()
-        .map(|document| serde_json::to_value(document.object));
-    // All of them or none.
-    let objects: Result<Vec<Value>, _> = objects.collect();
-    objects.unwrap_or_default().into_iter().map(Change::Make).collect()
+    )
 }
 
 /// Serves a class by a provisioner in the cluster, as `create provisioner` makes it.
-pub fn create_provisioner(facts: &Facts, class: &Class) -> Cure {
+pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
     let name = &class.provisioner;
-    let known = provisioners::served_export(facts, name);
-    let lock = election::lease_name(name);
     // What the other one does not know of, or can't be called.
     let own = ["server", "path", "dirMode", "dirUid", "dirGid"];
-    let own = lock.is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
-    let (flavor, deployment, image) = match own {
-        true => (Flavor::Nfsprov, "nfsprov", IMAGE),
-        false => (Flavor::Upstream, "nfs-client-provisioner", images::CURRENT),
-    };
+    let own = election::lease_name(name).is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
+    let deployment = if own { "nfsprov" } else { "nfs-client-provisioner" };
     let namespace = facts.namespace.as_deref().unwrap_or("default");
     let taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
-    let free = match facts.workloads.iter().any(taken) {
-        true => plain(name),
-        false => deployment.to_owned(),
-    };
-    let (server, path) = known.clone().unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
+    let known = provisioners::served_export(facts, name);
+    let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     let mut command = format!("nfsprov -n {} create provisioner", word(namespace));
-    if free != deployment {
-        command += &format!(" {}", word(&free));
+    if facts.workloads.iter().any(taken) {
+        command += &format!(" {}", word(&plain(name)));
     }
     command += &format!(" --server {} --path {}", word(&server), word(&path));
     if name != DEFAULT_NAME || !own {
@@ -151,20 +102,7 @@ pub fn create_provisioner(facts: &Facts, class: &Class) -> Cure {
     if !own {
         command += " --flavor upstream";
     }
-    let values = Values::Provisioner(Provisioner {
-        name: free,
-        namespace: namespace.to_owned(),
-        provisioner: name.clone(),
-        server,
-        path,
-        image: image.to_owned(),
-        replicas: 1,
-        class: class.name.clone(),
-        lock,
-        flavor,
-    });
-    let changes = if known.is_some() { made(&values) } else { Vec::new() };
-    Cure::new(command + " --apply", changes)
+    command + " --apply"
 }
 
 /// A provisioner's name as one that objects may have.
@@ -270,7 +208,7 @@ pub fn to_replace(command: &str) -> &'static str {
 
 /// Serves a provisioner's name from where the command runs.
 pub fn provision(facts: &Facts, name: &str) -> String {
-    let known = provisioners::known_export(facts, Some(name));
+    let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     format!(
         "nfsprov provision --watch --name {} --server {} --path {}",
@@ -358,9 +296,8 @@ pub fn unlock(lock: &Lock) -> Cure {
     Cure::new(command, [Change::Delete(object)])
 }
 
-/// Makes objects of the list, or adds what is in them to those that are there.
-pub fn apply(objects: Vec<Value>) -> Cure {
+/// Makes the objects of a list.
+pub fn apply(objects: &[Value]) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let command = format!("echo {} | kubectl apply -f -", word(&list.to_string()));
-    Cure::new(command, objects.into_iter().map(Change::Make))
+    format!("echo {} | kubectl apply -f -", word(&list.to_string()))
 }

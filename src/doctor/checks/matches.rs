@@ -69,11 +69,9 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
         .iter()
         .filter(|volume| volume.claim.is_none() && volume.is_nfs());
     if let Some(meant) = closest(&claim.volume, free.map(|volume| volume.name.as_str())) {
-        let change = json!({"spec": {"volumeName": meant}});
-        return finding.mended_by(
-            recreate_claim(claim, &change),
-            format!("takes {meant} for what was meant; the claim is Pending and holds nothing"),
-        );
+        return finding.mended_by_hand(format!(
+            "did you mean {meant}? Then make the claim again with that volumeName: it is Pending and holds nothing"
+        ));
     }
     let (command, note) = create_new_volume(claim, &claim.volume);
     finding.mended_by(command, note)

@@ -25,11 +25,10 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Near};
-use super::{Evidence, Finding, Object};
+use super::{Evidence, Finding, Object, policy};
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
-pub use self::selflink::need_self_link;
 
 /// Facts, the time, and what is looked up often.
 pub struct Case<'a> {
@@ -199,7 +198,9 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     ];
     let mut found: Vec<Finding> = groups.iter().flat_map(|group| group(&case)).collect();
     found.extend(cluster::silence(&case, &found));
-    weed(found)
+    let mut found = weed(found);
+    policy::restrict(facts, &mut found);
+    found
 }
 
 /// Leaves out what another finding says better.

@@ -10,7 +10,6 @@ use super::commands::{apply, unlock};
 use super::workloads::waiting;
 use crate::doctor::Finding;
 use crate::doctor::facts::{Facts, Lock, Right};
-use crate::doctor::fix::Cure;
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
@@ -20,7 +19,7 @@ const STALE: SignedDuration = SignedDuration::from_secs(60);
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let all = provisioners::all(case.facts);
-    let one = |one: &Provisioner<'_>| [denied(case, one), stale(case, one)];
+    let one = |one: &Provisioner<'_>| [denied(case, one, &all), stale(case, one)];
     all.iter().flat_map(one).flatten().collect()
 }
 
@@ -85,11 +84,19 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
     all
 }
 
-fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let needed = needed(one);
-    let denied = |right: &&Right| case.facts.rights.contains(right);
-    let missing: Vec<&Right> = needed.iter().filter(denied).collect();
+fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Option<Finding> {
     let object = one.workload.object();
+    let denied = |right: &&Right| case.facts.rights.contains(right);
+    // A workload that only calls itself as the one that serves gets no rights.
+    let serves = |other: &Provisioner<'_>| {
+        let same = other.name == one.name && other.workload.object() != object;
+        same && other.workload.ready > 0 && !needed(other).iter().any(|right| denied(&right))
+    };
+    if one.stopped() || all.iter().any(serves) {
+        return None;
+    }
+    let needed = needed(one);
+    let missing: Vec<&Right> = needed.iter().filter(denied).collect();
     let pods = one.pods(case.facts);
     let logs = case.facts.logs.iter();
     let line = logs
@@ -127,7 +134,10 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     };
     Some(finding.mended_by(
         grant(one, &needed),
-        "grants its service account what it needs, and nothing else",
+        format!(
+            "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
+            one.workload.namespace
+        ),
     ))
 }
 
@@ -148,7 +158,7 @@ fn grouped(rights: &[&Right]) -> String {
 
 /// Grants a provisioner's service account what it needs, all of it: the role's name is the workload's, and what was
 /// granted so before is not to be lost.
-fn grant(one: &Provisioner<'_>, needed: &[Right]) -> Cure {
+fn grant(one: &Provisioner<'_>, needed: &[Right]) -> String {
     let workload = &one.workload.name;
     let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
     let rules = |within: bool| -> Vec<Value> {
@@ -181,7 +191,7 @@ fn grant(one: &Provisioner<'_>, needed: &[Right]) -> Cure {
     };
     add("ClusterRole", format!("{namespace}-{workload}-needs"), rules(false));
     add("Role", format!("{workload}-needs"), rules(true));
-    apply(items)
+    apply(&items)
 }
 
 fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {

@@ -86,7 +86,7 @@ fn undo(places: &[Evidence]) -> (Option<String>, String) {
 }
 
 /// The provisioners whose images need selfLink.
-pub fn need_self_link(facts: &Facts) -> Vec<String> {
+fn need_self_link(facts: &Facts) -> Vec<String> {
     let all = provisioners::all(facts);
     let theirs = all.iter().filter(|one| images::needs_self_link(&one.container.image));
     theirs.map(|one| one.workload.object().title()).collect()
@@ -116,7 +116,7 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
     let (command, note) = undo(&places);
     let first = need_self_link(case.facts);
     let note = match first.is_empty() {
-        true => format!("{note}; nfsprov doctor --fix --ssh HOST does it, each server node being named"),
+        true => format!("{note}; nfsprov doctor --gate --undo --ssh HOST does it, each server node being named"),
         false => format!(
             "first change the image of {} (it needs selfLink), then {note}",
             first.join(", ")
@@ -129,12 +129,10 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
         )
         .seen("/version", &case.facts.version)
         .all_seen(places);
-    let finding = match command {
+    Some(match command {
         Some(command) => finding.mended_by(command, note),
         None => finding.mended_by_hand(note),
-    };
-    // Not while something would stop working without selfLink.
-    Some(finding.mended_over_ssh(first.is_empty() && !case.facts.hosts.is_empty()))
+    })
 }
 
 /// Which of the two ways out there are on this version.
@@ -232,21 +230,25 @@ fn log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     }
     let line = line(case, one)?;
     let minor = case.facts.minor().unwrap_or(LOCKED);
-    let mended = set_image(one.workload, &one.container.name, images::CURRENT);
-    Some(
-        Finding::new(
-            "NFS302",
-            one.workload.object(),
-            "the provisioner can't refer to claims without selfLink",
-        )
-        .all_seen([line])
-        .seen(
-            format!("image of {}", one.workload.object().title()),
-            &one.container.image,
-        )
-        .mended_by(mended, ways(minor))
-        .explaining(waiting(case, one)),
+    let finding = Finding::new(
+        "NFS302",
+        one.workload.object(),
+        "the provisioner can't refer to claims without selfLink",
     )
+    .all_seen([line])
+    .seen(
+        format!("image of {}", one.workload.object().title()),
+        &one.container.image,
+    )
+    .explaining(waiting(case, one));
+    // The log says nothing about which image does the same work.
+    Some(match images::makes_directories(&one.container.image) {
+        true => finding.mended_by(
+            set_image(one.workload, &one.container.name, images::CURRENT),
+            ways(minor),
+        ),
+        false => finding.mended_by_hand("use a later version of this image, one that needs no selfLink"),
+    })
 }
 
 fn frozen(one: &Provisioner<'_>) -> Option<Finding> {

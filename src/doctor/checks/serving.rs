@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::commands::{create_provisioner, provision, recreate_class, to_replace};
+use super::commands::{create_provisioner, provision, set_env, to_replace};
 use super::{Case, said};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
@@ -48,25 +48,29 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     let names: Vec<&str> = all.iter().filter_map(|one| one.name).collect();
     let explained = claims.iter().map(|claim| claim.object());
     let word_of = case.last_word(&newest.object());
-    // A provisioner that serves its own classes is not the one that was meant, unless the names are alike.
-    let idle = |other: &&&str| case.facts.classes.iter().all(|class| class.provisioner != **other);
-    let meant = closest(name, names.iter().copied())
-        .or_else(|| names.iter().find(idle).copied().filter(|_| sounds_like_nfs(name)));
-    if let Some(meant) = meant {
-        let workload = all.iter().find(|one| one.name == Some(meant)).map(|one| one.workload);
-        let title = workload.map(|workload| workload.object().title()).unwrap_or_default();
+    let candidates = provisioners::candidates(case.facts);
+    if let Some((other, meant)) = renamed(case, name, claims, &candidates) {
+        let title = other.workload.object().title();
         return Some(
             Finding::new(
                 "NFS202",
                 class.object(),
-                format!("the class names provisioner {name}, and the one that runs is called {meant}"),
+                format!(
+                    "the class names provisioner {name}, and none runs; {title} is called {meant}: did you mean that?"
+                ),
             )
+            .only(Confidence::Possible)
             .seen(format!("provisioner of {}", class.object().title()), name)
             .seen(format!("PROVISIONER_NAME of {title}"), meant)
             .all_seen(word_of)
             .mended_by(
-                recreate_class(&class.name, meant),
-                "a class' provisioner can't be edited; the class is made again, and no volume is touched",
+                set_env(
+                    other.workload,
+                    &other.container.name,
+                    &[("PROVISIONER_NAME", name.clone())],
+                )
+                .command,
+                "gives it the class' name, if it is the class that is right; a class' provisioner can't be edited",
             )
             .explaining(explained),
         );
@@ -88,17 +92,50 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     if !sounds_like_nfs(name) {
         return Some(finding.mended_by_hand(format!("install what serves {name}, or use another class")));
     }
-    let cure = create_provisioner(case.facts, class);
-    let image = match cure.command.contains("--flavor upstream") {
+    let command = create_provisioner(case.facts, class);
+    let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
         false => "runs nfsprov, whose image you make (docs/manifests.md)",
     };
+    let meant = match closest(name, names.iter().copied()) {
+        Some(meant) => format!("did you mean {meant}, which runs? "),
+        None => String::new(),
+    };
     let note = format!(
-        "{}{image}; without a pod: {}",
-        to_replace(&cure.command),
+        "{meant}{}{image}; without a pod: {}",
+        to_replace(&command),
         provision(case.facts, name)
     );
-    Some(finding.mended_by(cure, note))
+    Some(finding.mended_by(command, note))
+}
+
+/// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
+///
+/// Anybody who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
+/// a slip, or if the provisioner runs beside the claims that wait: then nobody is led to somebody else's.
+fn renamed<'a>(
+    case: &Case<'_>,
+    name: &str,
+    claims: &[&Claim],
+    candidates: &'a [Provisioner<'_>],
+) -> Option<(&'a Provisioner<'a>, &'a str)> {
+    let idle = |one: &&Provisioner<'_>| {
+        let named = one.name.is_some_and(|other| provisioners::is_named(case.facts, other));
+        !named && !one.stopped() && one.has_known_image()
+    };
+    let idle: Vec<_> = candidates
+        .iter()
+        .filter(idle)
+        .filter_map(|one| Some((one, one.name?)))
+        .collect();
+    let slip = closest(name, idle.iter().map(|(_, other)| *other));
+    let beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
+    let mut meant = idle.into_iter().filter(|(one, other)| match slip {
+        Some(slip) => *other == slip,
+        None => sounds_like_nfs(name) && beside(one),
+    });
+    let first = meant.next()?;
+    meant.next().is_none().then_some(first)
 }
 
 /// The NFS CSI driver has to be there, and on the nodes.

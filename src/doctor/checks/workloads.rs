@@ -19,13 +19,15 @@ const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let all = provisioners::all(case.facts);
+    let candidates = provisioners::candidates(case.facts);
+    let unnamed = candidates.iter().filter_map(|one| unnamed(case, one));
     let judged = all.iter().filter_map(|one| {
         // Another one serves its name.
         let replaced =
             one.name.is_some() && one.stopped() && all.iter().any(|other| other.name == one.name && !other.stopped());
         judge(case, one).filter(|_| !replaced)
     });
-    judged.collect()
+    judged.chain(unnamed).collect()
 }
 
 /// The claims that wait for a provisioner.
@@ -52,35 +54,47 @@ fn judge(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     Some(finding.explaining(waiting))
 }
 
+/// A provisioner's image without a name. No class can name it, so it is looked at only where people asked.
+fn unnamed(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let asked = case
+        .facts
+        .namespace
+        .as_ref()
+        .is_none_or(|asked| *asked == one.workload.namespace);
+    let unnamed = one.name.is_none() && !one.has_unread_name() && asked;
+    let finding = unnamed.then(|| incomplete(case, one))??;
+    Some(finding.as_bad_as(Severity::Warning))
+}
+
 /// Variables that are not set.
 fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    if !images::makes_directories(&one.container.image) {
+    // What runs has them from somewhere.
+    if !images::makes_directories(&one.container.image) || one.workload.ready > 0 {
         return None;
     }
-    let unset = |key: &&&str| {
-        one.container
-            .env
-            .get(**key)
-            .is_none_or(|value| value.as_deref() == Some(""))
+    let unset = |key: &&&str| match one.container.env.get(**key) {
+        Some(value) => value.as_deref() == Some(""),
+        None => !one.container.env_from,
     };
     let missing: Vec<&str> = NEEDED.iter().filter(unset).copied().collect();
     if missing.is_empty() {
         return None;
     }
-    let (server, path) = one
-        .export()
-        .unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
+    let export = one.export();
+    let mounted = matches!(one.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
+    let name = one.name.or_else(|| unserved_name(case));
+    let (server, path) = export.unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
     let value = |key: &str| match key {
         "NFS_SERVER" => server.clone(),
         "NFS_PATH" => path.clone(),
-        _ => unserved_name(case),
+        _ => name.unwrap_or("NAME").to_owned(),
     };
     let settings: Vec<_> = missing.iter().map(|key| (*key, value(key))).collect();
     let cure = set_env(one.workload, &one.container.name, &settings);
-    // What stands for a value is none.
-    let cure = match one.export() {
-        Some(_) => cure,
-        None => Cure::from(cure.command),
+    // Nothing is guessed where it has a name, and mounts one export, which is then the one that is meant.
+    let cure = match one.name.is_some() && mounted {
+        true => cure,
+        false => Cure::from(cure.command),
     };
     let (all, object) = (missing.join(", "), one.workload.object());
     Some(
@@ -93,13 +107,16 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     )
 }
 
-/// The name that a provisioner without one is most likely meant to have.
-fn unserved_name(case: &Case<'_>) -> String {
+/// The name that a provisioner without one is meant to have, if only one name is served by nobody.
+fn unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
     let all = provisioners::all(case.facts);
-    let names = case.facts.classes.iter().map(|class| &class.provisioner);
-    let mut unserved = names.filter(|name| all.iter().all(|one| one.name != Some(name)));
-    let found = unserved.find(|name| sounds_like_nfs(name)).cloned();
-    found.unwrap_or_else(|| "k8s-sigs.io/nfs-subdir-external-provisioner".to_owned())
+    let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());
+    let mut unserved: Vec<&str> = names
+        .filter(|name| sounds_like_nfs(name) && all.iter().all(|one| one.name != Some(name)))
+        .collect();
+    unserved.sort_unstable();
+    unserved.dedup();
+    (unserved.len() == 1).then(|| unserved[0])
 }
 
 fn stopped(one: &Provisioner<'_>) -> Option<Finding> {
@@ -158,16 +175,12 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
                 object,
                 format!("the provisioner's image {image} can't be pulled"),
             ));
-            Some(match images::makes_directories(image) {
-                true if images::is_chart_version(image) => finding.mended_by(
-                    current(),
+            Some(match images::is_chart_version(image) {
+                true => finding.mended_by(
+                    set_image(one.workload, &one.container.name, &images::released(image)),
                     "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2",
                 ),
-                true => finding.mended_by(
-                    current(),
-                    "or put a mirror's name there, if that registry is out of reach",
-                ),
-                false => finding.mended_by_hand("see that the image exists and that the node may pull it"),
+                false => finding.mended_by_hand(pull_advice(stopped)),
             })
         }
         "CrashLoopBackOff" | "Error" | "CreateContainerConfigError" | "RunContainerError" | "OOMKilled" => {
@@ -197,6 +210,17 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
         }
         _ => None,
     }
+}
+
+/// What to do about an image that can't be pulled: only the registry's words tell.
+fn pull_advice(stopped: &Stopped) -> String {
+    let words = match stopped.message.is_empty() {
+        true => &stopped.reason,
+        false => &stopped.message,
+    };
+    format!(
+        "the node says: {words}; see that the image exists there and that the node may pull it, or use a mirror of it"
+    )
 }
 
 /// What is known of a pod's log.

@@ -138,6 +138,7 @@ impl From<core::Container> for Container {
             name: container.name,
             image: container.image.unwrap_or_default(),
             env: container.env.into_iter().flatten().map(value).collect(),
+            env_from: container.env_from.is_some_and(|sources| !sources.is_empty()),
             args: [strings(container.command), strings(container.args)].concat(),
         }
     }
@@ -227,12 +228,36 @@ fn stopped(status: &core::ContainerStatus) -> Option<Stopped> {
     })
 }
 
+/// Who manages a workload, by the labels, annotations and owner references that it has.
+fn manager(meta: &ObjectMeta) -> Option<String> {
+    let labels = meta.labels.as_ref();
+    let label = |key: &str| labels?.get(key).map(String::as_str).filter(|value| !value.is_empty());
+    let marked = |prefix: &str| {
+        let mut keys = labels.into_iter().chain(&meta.annotations).flat_map(BTreeMap::keys);
+        keys.any(|key| key.starts_with(prefix))
+    };
+    // Argo CD and Flux install charts too, and then the change belongs in their repository.
+    if marked("argocd.argoproj.io/") {
+        return Some("Argo CD".to_owned());
+    }
+    if marked("kustomize.toolkit.fluxcd.io/") || marked("helm.toolkit.fluxcd.io/") {
+        return Some("Flux".to_owned());
+    }
+    if marked("meta.helm.sh/") || marked("helm.sh/chart") {
+        return Some("Helm".to_owned());
+    }
+    let owner = meta.owner_references.iter().flatten().next();
+    let owner = owner.map(|owner| format!("{} {}", owner.kind, owner.name));
+    owner.or_else(|| label("app.kubernetes.io/managed-by").map(str::to_owned))
+}
+
 impl Workload {
     fn new(kind: &str, meta: ObjectMeta, labels: LabelSelector, template: core::PodTemplateSpec) -> Self {
         let spec = template.spec.unwrap_or_default();
         Self {
             kind: kind.to_owned(),
             created: made(&meta),
+            managed_by: manager(&meta),
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             labels: labels.match_labels.unwrap_or_default(),

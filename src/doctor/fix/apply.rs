@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::Value;
@@ -19,13 +19,9 @@ use crate::manifest::apply::FIELD_MANAGER;
 /// The API of an object's kind, where the object is.
 fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     let (group, version) = match object.kind.as_str() {
-        "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ServiceAccount" | "ConfigMap" => {
-            ("", "v1")
-        }
+        "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ConfigMap" => ("", "v1"),
         "Deployment" | "StatefulSet" => ("apps", "v1"),
-        "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
-        "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         kind => bail!("{kind} is no kind that is mended"),
     };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
@@ -50,8 +46,7 @@ pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
 /// `limit` at most, which may be longer than `cluster` waits for an answer: `watched` is the same cluster for that.
 ///
 /// # Errors
-/// The API server's refusal, naming the object; when the object was changed meanwhile; when an object that was
-/// deleted can't be made again, with its manifest.
+/// The API server's refusal, naming the object; when the object was changed meanwhile.
 pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Duration) -> Result<()> {
     let (api, watched) = (api(cluster, &edit.object)?, api(watched, &edit.object)?);
     let title = edit.object.title();
@@ -63,7 +58,6 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
         error => anyhow!("cannot {verb} {title}: {}", cluster::sentence(error)),
     };
     match edit.way {
-        Way::Create => create(&api, edit).await.map_err(|error| refused("create", &error)),
         Way::Patch => {
             let params = PatchParams {
                 field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -75,20 +69,6 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
         Way::Delete => {
             delete(&api, edit).await.map_err(|error| refused("delete", &error))?;
             gone(watched, edit, limit).await
-        }
-        Way::Recreate => {
-            delete(&api, edit).await.map_err(|error| refused("delete", &error))?;
-            let again = || manifest(edit.after.as_ref());
-            gone(watched, edit, limit).await.with_context(again)?;
-            let Err(error) = create(&api, edit).await else {
-                return Ok(());
-            };
-            let why = cluster::sentence(&error);
-            // Better what was there than nothing.
-            match restore(&api, edit).await {
-                Ok(()) => bail!("cannot make {title} again: {why}; it is there as it was before"),
-                Err(_) => bail!("cannot make {title} again: {why}; {}", again()),
-            }
         }
     }
 }
@@ -106,33 +86,9 @@ async fn gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<(
     }
 }
 
-/// What to do by hand with an object that the cluster does not have any more.
-fn manifest(object: Option<&Value>) -> String {
-    let object = object.map(Value::to_string).unwrap_or_default();
-    format!("it has to be made by hand, with kubectl create -f - from {object}")
-}
-
 fn field(edit: &Edit, key: &str) -> Option<String> {
     let meta = &edit.before.as_ref()?["metadata"];
     meta[key].as_str().map(str::to_owned)
-}
-
-async fn create(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
-    let object = serde_json::from_value(edit.after.clone().unwrap_or_default()).map_err(kube::Error::SerdeError)?;
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    api.create(&params, &object).await.map(drop)
-}
-
-/// Makes the object as it was.
-async fn restore(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
-    let before = Edit {
-        after: edit.shown().0,
-        ..edit.clone()
-    };
-    create(api, &before).await
 }
 
 async fn delete(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {

@@ -5,14 +5,8 @@ use serde_json::{Value, json};
 use super::Change;
 use crate::doctor::Object;
 
-/// What the controllers keep on a claim that they work on.
-const OF_CONTROLLERS: [&str; 5] = [
-    "pv.kubernetes.io/bind-completed",
-    "pv.kubernetes.io/bound-by-controller",
-    "volume.beta.kubernetes.io/storage-provisioner",
-    "volume.kubernetes.io/storage-provisioner",
-    "volume.kubernetes.io/selected-node",
-];
+/// What the controller manager writes on a claim that it has bound.
+const BOUND_BEFORE: &str = "pv.kubernetes.io/bind-completed";
 
 /// What the API server fills in when an object is made.
 const OF_THE_SERVER: [&str; 8] = [
@@ -29,12 +23,8 @@ const OF_THE_SERVER: [&str; 8] = [
 /// How an object comes to be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It is made.
-    Create,
     /// What differs is sent.
     Patch,
-    /// It is deleted and made again.
-    Recreate,
     /// It is deleted.
     Delete,
 }
@@ -43,9 +33,7 @@ impl Way {
     /// What was done, as kubectl says it.
     pub fn done(self) -> &'static str {
         match self {
-            Self::Create => "created",
             Self::Patch => "patched",
-            Self::Recreate => "deleted and made again",
             Self::Delete => "deleted",
         }
     }
@@ -89,22 +77,6 @@ impl Edit {
                 let after = merged(before.clone(), change);
                 (Some(before), Some(after), Way::Patch)
             }
-            Change::Recreate { change, .. } => {
-                let before = live.ok_or_else(gone)?;
-                removable(&object, &before)?;
-                let after = merged(anew(before.clone()), change);
-                if !change.is_null() && anew(before.clone()) == after {
-                    return Err(Moot::Already);
-                }
-                (Some(before), Some(after), Way::Recreate)
-            }
-            Change::Make(made) => match live {
-                None => (None, Some(made.clone()), Way::Create),
-                Some(before) => {
-                    let after = joined(&object, &before, made)?;
-                    (Some(before), Some(after), Way::Patch)
-                }
-            },
             Change::OnHost { .. } => return Err(Moot::Never("is no object of the cluster".to_owned())),
             Change::Delete(_) => {
                 let before = live.ok_or(Moot::Already)?;
@@ -142,79 +114,19 @@ impl Edit {
     }
 }
 
-/// An object's kind, namespace and name.
-pub fn identity(object: &Value) -> Object {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let meta = &object["metadata"];
-    Object {
-        kind: text(&object["kind"]),
-        namespace: meta["namespace"].as_str().map(str::to_owned),
-        name: text(&meta["name"]),
-    }
-}
-
 /// Whether an object may be deleted: only what holds nothing may.
 fn removable(object: &Object, live: &Value) -> Result<(), Moot> {
     let phase = live["status"]["phase"].as_str().unwrap_or_default();
     let never = |why: &str| Err(Moot::Never(why.to_owned()));
     match object.kind.as_str() {
         "PersistentVolumeClaim" if phase != "Pending" => never(&format!("is {phase} by now, and may hold data")),
-        "PersistentVolumeClaim" if !live["metadata"]["annotations"][OF_CONTROLLERS[0]].is_null() => {
+        "PersistentVolumeClaim" if !live["metadata"]["annotations"][BOUND_BEFORE].is_null() => {
             never("was bound before, and may hold data")
         }
         "Pod" if phase != "Pending" => never(&format!("is {phase} by now")),
-        "PersistentVolumeClaim" | "Pod" | "StorageClass" | "Lease" | "Endpoints" => Ok(()),
+        "PersistentVolumeClaim" | "Pod" | "Lease" | "Endpoints" => Ok(()),
         kind => never(&format!("is a {kind}, which is never deleted")),
     }
-}
-
-/// What is made, over what is there: rights and whom they are given to are added, nothing else is touched.
-fn joined(object: &Object, before: &Value, made: &Value) -> Result<Value, Moot> {
-    match object.kind.as_str() {
-        "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => {
-            if before["roleRef"]["name"] != made["roleRef"]["name"] {
-                return Err(Moot::Never("is there already, and about another role".to_owned()));
-            }
-            let mut after = before.clone();
-            for key in ["rules", "subjects"] {
-                let new = made[key].as_array().into_iter().flatten();
-                let there = after[key].as_array().cloned().unwrap_or_default();
-                let added: Vec<Value> = new.filter(|one| !there.contains(one)).cloned().collect();
-                if !added.is_empty() {
-                    after[key] = [there, added].concat().into();
-                }
-            }
-            Ok(after)
-        }
-        "ServiceAccount" | "StorageClass" => Err(Moot::Already),
-        _ if merged(before.clone(), made) == *before => Err(Moot::Already),
-        _ => Err(Moot::Never("is there already, and is left as it is".to_owned())),
-    }
-}
-
-/// An object as it was before the cluster had it.
-fn anew(mut object: Value) -> Value {
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("status");
-    }
-    if let Some(meta) = object["metadata"].as_object_mut() {
-        for key in OF_THE_SERVER {
-            meta.remove(key);
-        }
-        // Protections are put on again.
-        if let Some(Value::Array(finalizers)) = meta.get_mut("finalizers") {
-            finalizers.retain(|name| !name.as_str().is_some_and(|name| name.starts_with("kubernetes.io/")));
-        }
-        if let Some(Value::Object(annotations)) = meta.get_mut("annotations") {
-            annotations.retain(|key, _| !OF_CONTROLLERS.contains(&key.as_str()));
-        }
-        meta.retain(|_, value| {
-            let empty =
-                value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty);
-            !empty
-        });
-    }
-    object
 }
 
 /// An object without what nobody edits.

@@ -75,54 +75,22 @@ fn a_patch_takes_fields_away() {
 }
 
 #[test]
-fn a_claim_is_made_again_as_its_owner_wrote_it() {
-    let change = Change::Recreate {
-        object: pvc(),
-        change: json!({"spec": {"storageClassName": "silver"}}),
-    };
-    let edit = Edit::of(&change, Some(claim(Value::Null))).unwrap();
-    assert_eq!(
-        edit.after,
-        Some(json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "a", "namespace": "default", "labels": {"app": "web"}},
-            "spec": {"storageClassName": "silver", "resources": {"requests": {"storage": "1Gi"}}},
-        }))
-    );
-    let same = Change::Recreate {
-        object: pvc(),
-        change: Value::Null,
-    };
-    assert_eq!(Edit::of(&same, Some(claim(Value::Null))).unwrap().way, Way::Recreate);
-    let silver = claim(json!({"spec": {"storageClassName": "silver"}}));
-    assert_eq!(Edit::of(&change, Some(silver)), Err(Moot::Already));
-}
-
-#[test]
 fn what_may_hold_data_is_never_deleted() {
     let bound = json!({"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}});
-    for change in [
-        Change::Delete(pvc()),
-        Change::Recreate {
-            object: pvc(),
-            change: Value::Null,
-        },
+    for (live, why) in [
+        (
+            claim(json!({"status": {"phase": "Bound"}})),
+            "is Bound by now, and may hold data",
+        ),
+        (
+            claim(json!({"status": {"phase": "Lost"}})),
+            "is Lost by now, and may hold data",
+        ),
+        (claim(bound), "was bound before, and may hold data"),
     ] {
-        for (live, why) in [
-            (
-                claim(json!({"status": {"phase": "Bound"}})),
-                "is Bound by now, and may hold data",
-            ),
-            (
-                claim(json!({"status": {"phase": "Lost"}})),
-                "is Lost by now, and may hold data",
-            ),
-            (claim(bound.clone()), "was bound before, and may hold data"),
-        ] {
-            assert_eq!(never(Edit::of(&change, Some(live))), why);
-        }
+        assert_eq!(never(Edit::of(&Change::Delete(pvc()), Some(live))), why);
     }
-    for kind in ["PersistentVolume", "Deployment", "Namespace", "Secret"] {
+    for kind in ["PersistentVolume", "Deployment", "StorageClass", "Namespace", "Secret"] {
         let change = Change::Delete(Object::cluster(kind, "a"));
         let why = never(Edit::of(&change, Some(json!({"kind": kind}))));
         assert!(why.ends_with("never deleted"), "{why}");
@@ -134,27 +102,6 @@ fn what_may_hold_data_is_never_deleted() {
     );
     assert!(Edit::of(&pod, Some(json!({"status": {"phase": "Pending"}}))).is_ok());
     assert_eq!(Edit::of(&pod, None), Err(Moot::Already));
-}
-
-#[test]
-fn what_is_there_already_is_not_overwritten() {
-    let rule = |verb: &str| json!({"apiGroups": [""], "resources": ["endpoints"], "verbs": [verb]});
-    let role = |rules: Value| json!({"kind": "Role", "metadata": {"name": "r", "namespace": "n"}, "rules": rules});
-    let made = Change::Make(role(json!([rule("get"), rule("update")])));
-    let edit = Edit::of(&made, Some(role(json!([rule("list"), rule("get")])))).unwrap();
-    assert_eq!(
-        edit.after.unwrap()["rules"],
-        json!([rule("list"), rule("get"), rule("update")])
-    );
-    assert_eq!(Edit::of(&made, None).unwrap().way, Way::Create);
-    let binding = |role: &str| json!({"kind": "RoleBinding", "metadata": {"name": "r"}, "roleRef": {"name": role}});
-    let why = never(Edit::of(&Change::Make(binding("a")), Some(binding("b"))));
-    assert_eq!(why, "is there already, and about another role");
-    let deployment = |image: &str| json!({"kind": "Deployment", "metadata": {"name": "p"}, "spec": {"image": image}});
-    let why = never(Edit::of(&Change::Make(deployment("a")), Some(deployment("b"))));
-    assert_eq!(why, "is there already, and is left as it is");
-    let class = json!({"kind": "StorageClass", "metadata": {"name": "c"}});
-    assert_eq!(Edit::of(&Change::Make(class.clone()), Some(class)), Err(Moot::Already));
 }
 
 #[test]

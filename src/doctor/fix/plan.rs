@@ -1,6 +1,6 @@
 //! Which findings are mended by changes, and what shows that it helped (PURE).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Change, Cure};
 use crate::doctor::facts::{Claim, Facts};
@@ -26,8 +26,7 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The findings that may be mended so in the cluster, in the report's order: causes first, and before them rights, for
-/// what is waited for after another change may hang on them.
+/// The findings that may be mended so in the cluster, in the report's order: causes first.
 pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
@@ -44,9 +43,7 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
             .iter()
             .any(|change| matches!(change, Change::OnHost { .. }))
     };
-    let mut steps: Vec<Step<'_>> = steps.filter(|step| !step.changes.is_empty() && here(step)).collect();
-    steps.sort_by_key(|step| step.finding.code != "NFS206");
-    steps
+    steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
 /// Takes from what is `owed`, by steps that were made, what no step that comes `later` is good for: it is to be seen now.
@@ -84,7 +81,7 @@ fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> 
         .into_iter()
         .chain(&finding.explains)
         .filter(|object| object.kind == "PersistentVolumeClaim")
-        .filter(|object| waits(object, changes, facts));
+        .filter(|object| waits(object, facts));
     let mut effects: Vec<Effect> = changes.iter().filter_map(workload).collect();
     effects.extend(claims.cloned().map(Effect::Bound));
     effects.dedup();
@@ -92,25 +89,14 @@ fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> 
 }
 
 /// Whether a claim will be bound by itself, rather than when its first pod is scheduled.
-fn waits(object: &Object, changes: &[Change], facts: &Facts) -> bool {
+fn waits(object: &Object, facts: &Facts) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;
     let Some(claim) = facts.claims.iter().find(named) else {
         return true;
     };
-    let class = changes.iter().find_map(|change| new_class(change, object));
-    let class = class.or(claim.class.as_deref()).and_then(|class| facts.class(class));
+    let class = claim.class.as_deref().and_then(|class| facts.class(class));
     !class.is_some_and(|class| class.waits && !claim.node_selected)
-}
-
-/// The class that a change gives a claim.
-fn new_class<'a>(change: &'a Change, claim: &Object) -> Option<&'a str> {
-    match change {
-        Change::Recreate { object, change } if object == claim => {
-            change.pointer("/spec/storageClassName").and_then(Value::as_str)
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -141,22 +127,18 @@ mod tests {
         Object::of("PersistentVolumeClaim", "default", name)
     }
 
-    fn recreate(name: &str, class: &str) -> Cure {
-        let change = Change::Recreate {
-            object: pvc(name),
-            change: json!({"spec": {"storageClassName": class}}),
-        };
-        Cure::new("x".to_owned(), [change])
+    fn delete(name: &str) -> Cure {
+        Cure::new("x".to_owned(), [Change::Delete(pvc(name))])
     }
 
     #[test]
     fn only_what_the_catalogue_allows_is_done() {
         let findings = [
-            Finding::new("NFS103", pvc("now"), "").mended_by(recreate("now", "now"), ""),
+            Finding::new("NFS122", pvc("now"), "").mended_by(delete("now"), ""),
             // Its catalogue's row says that people decide.
-            Finding::new("NFS106", pvc("now"), "").mended_by(recreate("now", "now"), ""),
-            Finding::new("NFS103", pvc("now"), "").mended_by("nfsprov create storageclass SOME", ""),
-            Finding::new("NFS103", pvc("now"), "").mended_by_hand(""),
+            Finding::new("NFS103", pvc("now"), "").mended_by(delete("now"), ""),
+            Finding::new("NFS122", pvc("now"), "").mended_by("nfsprov create storageclass SOME", ""),
+            Finding::new("NFS122", pvc("now"), "").mended_by_hand(""),
         ];
         let facts = facts();
         let steps = plan(&findings, &facts);
@@ -167,17 +149,6 @@ mod tests {
             findings.iter().map(automatic).collect::<Vec<_>>(),
             [true, false, false, false]
         );
-    }
-
-    #[test]
-    fn rights_are_given_before_anything_is_waited_for() {
-        let deployment = Object::of("Deployment", "default", "p");
-        let cure = || Cure::new("x".to_owned(), [Change::Make(json!({}))]);
-        let findings =
-            ["NFS201", "NFS301", "NFS206"].map(|code| Finding::new(code, deployment.clone(), "").mended_by(cure(), ""));
-        let facts = facts();
-        let codes: Vec<&str> = plan(&findings, &facts).iter().map(|step| step.finding.code).collect();
-        assert_eq!(codes, ["NFS206", "NFS201", "NFS301"]);
     }
 
     #[test]
@@ -192,7 +163,8 @@ mod tests {
                 .mended_by(Cure::new("x".to_owned(), [change.clone()]), "")
                 .explaining([pvc("now")])
         };
-        let findings = [finding("NFS301", &patch), finding("NFS206", &Change::Make(json!({})))];
+        let lock = Change::Delete(Object::of("Lease", "default", "p"));
+        let findings = [finding("NFS210", &lock), finding("NFS301", &patch)];
         let facts = facts();
         let steps = plan(&findings, &facts);
         let (rolled, bound) = (Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now")));
@@ -216,16 +188,12 @@ mod tests {
         };
         for (finding, wanted) in [
             (
-                Finding::new("NFS103", pvc("now"), "").mended_by(recreate("now", "now"), ""),
+                Finding::new("NFS122", pvc("now"), "").mended_by(delete("now"), ""),
                 vec![Effect::Bound(pvc("now"))],
             ),
             // It waits for its first pod, then and now.
             (
-                Finding::new("NFS103", pvc("late"), "").mended_by(recreate("late", "late"), ""),
-                vec![],
-            ),
-            (
-                Finding::new("NFS103", pvc("now"), "").mended_by(recreate("now", "late"), ""),
+                Finding::new("NFS122", pvc("late"), "").mended_by(delete("late"), ""),
                 vec![],
             ),
             (

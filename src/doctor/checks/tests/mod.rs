@@ -4,6 +4,7 @@ mod claims;
 mod cluster;
 mod hosts;
 mod pods;
+mod policy;
 mod printed;
 mod provisioners;
 mod selflink;

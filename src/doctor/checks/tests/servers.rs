@@ -134,7 +134,12 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
         json!({"metadata": {"annotations": made}}),
     );
     for (what, objects, wanted) in [
-        ("a provisioner's", provisioner("p", GOOD, NAME), 1),
+        (
+            "a provisioner's",
+            all([vec![class("managed", NAME)], provisioner("p", GOOD, NAME)]),
+            1,
+        ),
+        ("what only looks like one", provisioner("p", GOOD, NAME), 0),
         ("what a provisioner made", vec![dynamic], 0),
         ("few", many(5), 5),
         ("many", many(100), 0),

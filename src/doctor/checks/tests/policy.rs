@@ -1,0 +1,318 @@
+//! What --fix may do by itself, and what tenants can make it say.
+
+use serde_json::json;
+
+use super::provisioners::{GOOD, NAME, scene};
+use super::*;
+use crate::doctor::Fix;
+
+const BAD: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
+
+fn fix_of(objects: Vec<Value>) -> Fix {
+    let found = found(&facts(OLD, objects));
+    let first = found.into_iter().find(|finding| finding.fix.is_some());
+    first.unwrap().fix.unwrap()
+}
+
+/// A provisioner that needs selfLink, on a server that sends none; its Deployment changed.
+fn needs_self_link(change: Value) -> Vec<Value> {
+    let mut objects = provisioner("p", BAD, NAME);
+    objects[0] = with(objects[0].clone(), change);
+    objects.push(object("Namespace", "default"));
+    objects
+}
+
+#[test]
+fn an_image_is_changed_where_a_claim_waits_and_nobody_else_manages_it() {
+    let labelled = |key: &str, value: &str| json!({"metadata": {"labels": {key: value}}});
+    let annotated = |key: &str| json!({"metadata": {"annotations": {key: "x"}}});
+    let owner = json!({"metadata": {"ownerReferences": [{"apiVersion": "x/v1", "kind": "NFSProvisioner", "name": "main", "uid": "u"}]}});
+    for (what, objects, reason) in [
+        ("it waits", scene(needs_self_link(json!({}))), None),
+        (
+            "no claim waits",
+            all([vec![class("managed", NAME)], needs_self_link(json!({}))]),
+            Some("no claim waits for it"),
+        ),
+        (
+            "elsewhere",
+            scene(needs_self_link(json!({"metadata": {"namespace": "nfs"}}))),
+            Some("only namespace default was asked for, and this is in nfs; -A asks for all"),
+        ),
+        (
+            "not looked at, so not certain",
+            scene(provisioner("p", BAD, NAME)),
+            Some("it is not certain"),
+        ),
+        (
+            "Helm by its label",
+            scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "Helm"))),
+            Some("Helm manages it"),
+        ),
+        (
+            "Helm by its chart",
+            scene(needs_self_link(labelled("helm.sh/chart", "nfs-4.0.17"))),
+            Some("Helm manages it"),
+        ),
+        (
+            "Helm by its release",
+            scene(needs_self_link(annotated("meta.helm.sh/release-name"))),
+            Some("Helm manages it"),
+        ),
+        (
+            "Argo CD by its label",
+            scene(needs_self_link(labelled("argocd.argoproj.io/instance", "storage"))),
+            Some("Argo CD manages it"),
+        ),
+        (
+            "Argo CD by its annotation",
+            scene(needs_self_link(annotated("argocd.argoproj.io/tracking-id"))),
+            Some("Argo CD manages it"),
+        ),
+        (
+            "Flux' Kustomization",
+            scene(needs_self_link(labelled("kustomize.toolkit.fluxcd.io/name", "storage"))),
+            Some("Flux manages it"),
+        ),
+        (
+            "Flux' HelmRelease",
+            scene(needs_self_link(labelled("helm.toolkit.fluxcd.io/name", "storage"))),
+            Some("Flux manages it"),
+        ),
+        (
+            "an operator",
+            scene(needs_self_link(owner)),
+            Some("NFSProvisioner main manages it"),
+        ),
+        (
+            "another tool",
+            scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "terraform"))),
+            Some("terraform manages it"),
+        ),
+    ] {
+        let fix = fix_of(objects);
+        // It is printed all the same.
+        assert!(
+            fix.command.as_deref().unwrap().contains(" set image deployment/p "),
+            "{what}: {fix:?}"
+        );
+        assert_eq!(fix.automatic, reason.is_none(), "{what}: {fix:?}");
+        assert_eq!(fix.changes.is_empty(), reason.is_some(), "{what}");
+        let reason = reason.map(|reason| format!("not done by --fix: {reason}"));
+        assert!(
+            reason.is_none_or(|reason| fix.note.contains(&reason)),
+            "{what}: {}",
+            fix.note
+        );
+    }
+}
+
+#[test]
+fn with_all_namespaces_asked_for_a_provisioner_may_be_anywhere() {
+    let elsewhere = needs_self_link(json!({"metadata": {"namespace": "nfs"}}));
+    let mut facts = dump::assemble(scene(elsewhere), None).unwrap();
+    OLD.clone_into(&mut facts.version);
+    let found = found(&facts);
+    assert_eq!(titles(&found), ["NFS301 deployment nfs/p"]);
+    assert!(found[0].fix.as_ref().unwrap().automatic, "{found:#?}");
+}
+
+#[test]
+fn a_label_is_added_to_a_volume_and_never_replaced() {
+    let fix = |labels: Value| {
+        let selecting = json!({"spec": {"storageClassName": "nfs", "selector": {"matchLabels": {"team": "a"}}}});
+        fix_of(vec![
+            claim("a", selecting),
+            volume("v", json!({"metadata": {"labels": labels}})),
+        ])
+    };
+    assert!(fix(json!({})).automatic);
+    let kept = fix(json!({"team": "b"}));
+    assert!(
+        !kept.automatic && kept.note.contains("the PV has another label team"),
+        "{kept:?}"
+    );
+}
+
+/// A workload of a tenant's that calls itself a provisioner.
+fn tenant(image: &str, name: &str, replicas: u32) -> Vec<Value> {
+    let elsewhere = json!({"metadata": {"namespace": "tenant"}});
+    let mut objects: Vec<Value> = provisioner("a-tenants", image, name)
+        .into_iter()
+        .map(|object| with(object, elsewhere.clone()))
+        .collect();
+    let env = json!([
+        {"name": "PROVISIONER_NAME", "value": name}, {"name": "NFS_SERVER", "value": "10.66.6.6"},
+        {"name": "NFS_PATH", "value": "/root"},
+    ]);
+    let containers = json!([{"name": "main", "image": image, "env": env}]);
+    objects[0] = with(
+        objects[0].clone(),
+        json!({"spec": {"replicas": replicas, "template": {"spec": {"containers": containers}}}, "status": {"readyReplicas": replicas}}),
+    );
+    objects
+}
+
+fn denied(account: &str) -> Value {
+    json!({"kind": "SubjectAccessReview", "metadata": {},
+           "spec": {"user": format!("system:serviceaccount:tenant:{account}"),
+                    "resourceAttributes": {"group": "", "resource": "persistentvolumes", "verb": "create"}},
+           "status": {"allowed": false}})
+}
+
+#[test]
+fn a_tenants_environment_is_no_provisioner() {
+    let class_missing = || vec![class("managed", NAME), of_class("a", "gold")];
+    let in_tree = || vec![class("c", "kubernetes.io/nfs"), of_class("a", "c")];
+    let no_class = || vec![class("managed", NAME), claim("a", json!({}))];
+    for image in ["busybox", GOOD, BAD] {
+        for name in ["a", "tenant.example/nfs", "nfsprov/nfs2"] {
+            for replicas in [0, 1] {
+                let theirs = || all([tenant(image, name, replicas), vec![denied("a-tenants")]]);
+                for (objects, code) in [
+                    (vec![], None),
+                    (scene(vec![]), Some("NFS201")),
+                    (class_missing(), Some("NFS103")),
+                    (in_tree(), Some("NFS104")),
+                    (no_class(), Some("NFS101")),
+                ] {
+                    let facts = facts(OLD, all([objects, theirs()]));
+                    let found = found(&facts);
+                    let what = format!("{image} {name} {replicas}: {found:#?}");
+                    assert_eq!(found.first().map(|finding| finding.code), code, "{what}");
+                    assert!(found.len() <= 1, "{what}");
+                    for word in ["a-tenants", "10.66.6.6", "/root", &format!("--provisioner {name} ")] {
+                        assert!(!format!("{found:?}").contains(word), "{word}: {what}");
+                    }
+                    assert!(
+                        found.iter().all(|finding| !finding.fix.as_ref().unwrap().automatic),
+                        "{what}"
+                    );
+                    assert!(super::super::questions(&facts).is_empty(), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn who_takes_a_served_name_gets_no_rights_by_it() {
+    let served = || scene(provisioner("p", GOOD, NAME));
+    let titles = |objects: Vec<Value>| titles(&found(&facts(OLD, objects)));
+    let stopped = titles(all([served(), tenant(GOOD, NAME, 0), vec![denied("a-tenants")]]));
+    assert_eq!(stopped, Vec::<String>::new());
+    let running = titles(all([served(), tenant(GOOD, NAME, 1), vec![denied("a-tenants")]]));
+    assert_eq!(running, ["NFS212 deployment tenant/a-tenants"]);
+}
+
+#[test]
+fn a_sibling_is_not_taken_for_the_provisioner_that_is_gone() {
+    let release = |name: &str| format!("cluster.local/nfs-{name}-nfs-subdir-external-provisioner");
+    let (prod, dev) = (release("prod"), release("dev"));
+    let objects = |with_class: bool| {
+        let mut objects = vec![class("nfs-prod", &prod), handed_over("a", "nfs-prod", &prod)];
+        let elsewhere = json!({"metadata": {"namespace": "dev"}});
+        objects.extend(
+            provisioner("dev", GOOD, &dev)
+                .into_iter()
+                .map(|object| with(object, elsewhere.clone())),
+        );
+        objects.extend(with_class.then(|| class("nfs-dev", &dev)));
+        objects
+    };
+    for with_class in [true, false] {
+        let finding = only(NEW, objects(with_class));
+        let fix = finding.fix.as_ref().unwrap();
+        assert_eq!(finding.code, "NFS201", "{finding:?}");
+        assert!(!fix.automatic && !format!("{fix:?}").contains("nfs-dev"), "{fix:?}");
+    }
+    // A slip is asked about, and the provisioner gets the class' name, not the class the provisioner's.
+    let mut slip = vec![
+        class("nfs", "cluster.local/storage"),
+        handed_over("a", "nfs", "cluster.local/storage"),
+    ];
+    slip.extend(provisioner("p", GOOD, "cluster.local/storge"));
+    let finding = only(NEW, slip);
+    assert_eq!(
+        (finding.code, finding.confidence),
+        ("NFS202", crate::doctor::Confidence::Possible)
+    );
+    assert!(finding.cause.contains("did you mean"), "{}", finding.cause);
+    let fix = finding.fix.unwrap();
+    assert_eq!(
+        fix.command.as_deref(),
+        Some("kubectl -n default set env deployment/p PROVISIONER_NAME=cluster.local/storage")
+    );
+    assert!(!fix.automatic);
+}
+
+#[test]
+fn what_a_config_map_sets_is_not_missing() {
+    let from_map = |ready: u32| {
+        let env_from = json!([{"configMapRef": {"name": "nfs-settings"}}]);
+        let containers = json!([{"name": "main", "image": GOOD, "envFrom": env_from}]);
+        let mut objects = provisioner("p", GOOD, NAME);
+        let spec = json!({"containers": containers});
+        objects[0] = with(
+            objects[0].clone(),
+            json!({"spec": {"template": {"spec": spec}}, "status": {"readyReplicas": ready}}),
+        );
+        objects
+    };
+    hold(
+        NEW,
+        vec![
+            ("it runs", scene(from_map(1)), &[]),
+            (
+                "it does not, so it may be another's",
+                scene(from_map(0)),
+                &["NFS201 storageclass managed"],
+            ),
+        ],
+    );
+    // Its name is known, the rest may come from the ConfigMap.
+    let mut named = from_map(0);
+    let env = json!([{"name": "PROVISIONER_NAME", "value": NAME}]);
+    let mut container = named[0]["spec"]["template"]["spec"]["containers"][0].clone();
+    container["env"] = env;
+    named[0] = with(
+        named[0].clone(),
+        json!({"spec": {"template": {"spec": {"containers": [container]}}}}),
+    );
+    let found = found(&facts(NEW, scene(named)));
+    assert!(
+        found.iter().all(|finding| !finding.cause.contains("lacks")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_provisioner_without_a_name_is_told_which_one_only_if_there_is_one() {
+    let nameless = || {
+        let containers = json!([{"name": "main", "image": GOOD, "env": [{"name": "PROVISIONER_NAME", "value": ""}]}]);
+        let mut objects = provisioner("p", GOOD, NAME);
+        objects[0] = with(
+            objects[0].clone(),
+            json!({"spec": {"template": {"spec": {"containers": containers}}}, "status": {"readyReplicas": 0}}),
+        );
+        objects
+    };
+    let fix = |classes: Vec<Value>| only(NEW, all([classes, nameless()])).fix.unwrap();
+    let one = fix(vec![class("managed", NAME)]);
+    assert!(
+        one.command
+            .as_deref()
+            .unwrap()
+            .contains("PROVISIONER_NAME=fuseim.pri/ifs"),
+        "{one:?}"
+    );
+    let two = fix(vec![class("managed", NAME), class("other", "x/nfs")]);
+    assert!(
+        two.command.as_deref().unwrap().contains("PROVISIONER_NAME=NAME"),
+        "{two:?}"
+    );
+    assert!(!one.automatic && !two.automatic);
+    let mut elsewhere = all([vec![class("managed", NAME)], nameless()]);
+    elsewhere[1] = with(elsewhere[1].clone(), json!({"metadata": {"namespace": "tenant"}}));
+    assert_eq!(titles(&found(&facts(NEW, elsewhere))), Vec::<String>::new());
+}
