@@ -460,7 +460,7 @@ warning\t'Errors and warnings'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to look at and to mend over SSH (repeatable): with --fix, every server node of the cluster' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to look at and to mend over SSH (repeatable): with --gate or --undo, every server node of the cluster' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
@@ -479,7 +479,7 @@ never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fix -d 'Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix or --undo, ask nothing'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l gate -d 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l gate -d 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with --undo, take it away again'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l undo -d 'Put back what --gate did on the hosts of --ssh'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s v -l verbose -d 'Log more (-v, -vv)'
