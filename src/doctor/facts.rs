@@ -1,6 +1,7 @@
 //! What the checks know of a cluster (PURE): of each object only what a check asks for, so that ten thousand of
 //! them are small.
 
+mod hosts;
 mod read;
 
 use std::collections::BTreeMap;
@@ -8,10 +9,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::jiff::Timestamp;
 
+pub use self::hosts::{ExportSeen, HostSeen};
 use super::Object;
 use super::matching::Wish;
 use super::provisioners::NFS_CSI;
-use crate::host;
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -54,32 +55,6 @@ pub struct Facts {
     pub hosts: Vec<HostSeen>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
-}
-
-/// A host that was looked at over SSH.
-#[derive(Clone, Debug, Default)]
-pub struct HostSeen {
-    /// How it was asked for, as `[USER@]HOST`.
-    pub target: String,
-    /// What it is like.
-    pub facts: host::Facts,
-    /// The exports that the cluster says are here.
-    pub exports: Vec<ExportSeen>,
-    /// The NFS servers that it was asked about.
-    pub servers: Vec<String>,
-    /// Those of them whose port it was to reach, and whether it did.
-    pub reach: Vec<(String, bool)>,
-}
-
-/// A directory of a host that the cluster names as an export of it.
-#[derive(Clone, Debug, Default)]
-pub struct ExportSeen {
-    /// The directory.
-    pub path: String,
-    /// The objects that name it.
-    pub named_by: Vec<Object>,
-    /// What the host is like, with what is at that path.
-    pub facts: host::Facts,
 }
 
 /// An NFS export that was asked from here.

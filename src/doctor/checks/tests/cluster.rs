@@ -85,9 +85,8 @@ fn granted(namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Ve
 /// One that runs in another namespace than the one that is looked at.
 fn provisioner_elsewhere() -> Vec<Value> {
     let objects = provisioner("p", "nfsprov:1", NAME).into_iter();
-    objects
-        .map(|object| with(object, json!({"metadata": {"namespace": "storage"}})))
-        .collect()
+    let elsewhere = objects.map(|object| with(object, json!({"metadata": {"namespace": "storage"}})));
+    elsewhere.chain([class("nfs", NAME)]).collect()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::claims::{SERVED, served};
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
 use crate::doctor::Fix;
@@ -315,4 +316,63 @@ fn a_provisioner_without_a_name_is_told_which_one_only_if_there_is_one() {
     let mut elsewhere = all([vec![class("managed", NAME)], nameless()]);
     elsewhere[1] = with(elsewhere[1].clone(), json!({"metadata": {"namespace": "tenant"}}));
     assert_eq!(titles(&found(&facts(NEW, elsewhere))), Vec::<String>::new());
+}
+
+#[test]
+fn a_class_is_for_people_to_choose() {
+    let fix = |objects: Vec<Value>| {
+        let fix = only(NEW, objects).fix.unwrap();
+        assert!(!fix.automatic && fix.changes.is_empty(), "{fix:?}");
+        (fix.command.unwrap_or_default(), fix.note)
+    };
+    // Pasted as it is, it ends at `kubectl get`.
+    let (command, note) = fix(all([served(), vec![of_class("a", "manged")]]));
+    assert_eq!(
+        command,
+        "class=CLASS; kubectl get storageclass \"$class\" && kubectl -n default get pvc a -o json | kubectl patch --local \
+         -f - --type merge -p '{\"spec\":{\"storageClassName\":\"'\"$class\"'\"}}' -o json | kubectl replace --force -f -"
+    );
+    assert!(
+        note.starts_with("did you mean managed?")
+            && note.ends_with("not done by --fix: which name is the right one is not certain"),
+        "{note}"
+    );
+    // A sibling is not what was meant.
+    let (_, note) = fix(all([
+        served(),
+        vec![class("nfs-ssd", SERVED), of_class("a", "nfs-hdd")],
+    ]));
+    assert!(!note.contains("nfs-ssd"), "{note}");
+    // Of two classes nobody's order decides.
+    let two = || vec![class("b", "x/nfs"), class("c", "y/nfs")];
+    let (command, note) = fix(all([two(), vec![claim("a", json!({}))]]));
+    assert!(
+        command.starts_with("kubectl annotate storageclass CLASS ") && note.contains("one of b, c"),
+        "{note}"
+    );
+    let (command, _) = fix(vec![class("b", "x/nfs"), claim("a", json!({}))]);
+    assert!(command.starts_with("kubectl annotate storageclass b "), "{command}");
+
+    // A class is made again only for the one provisioner that runs, else for nfsprov's own.
+    let in_tree = || vec![class("c", "kubernetes.io/nfs"), of_class("a", "c")];
+    let (command, _) = fix(in_tree());
+    assert!(command.contains(r#"{"provisioner":"nfsprov/nfs"}"#), "{command}");
+    let one = || {
+        all([
+            vec![class("one", "x/nfs")],
+            provisioner("p", "nfs-subdir-external-provisioner:v4.0.2", "x/nfs"),
+        ])
+    };
+    let (command, _) = fix(all([in_tree(), one()]));
+    assert!(command.contains(r#"{"provisioner":"x/nfs"}"#), "{command}");
+    let other = all([
+        vec![class("two", "y/nfs")],
+        provisioner("q", "nfs-subdir-external-provisioner:v4.0.2", "y/nfs"),
+    ]);
+    let (command, note) = fix(all([in_tree(), one(), other]));
+    assert!(command.is_empty() && note.contains("one of x/nfs, y/nfs"), "{note}");
+    // Its environment alone makes nobody a provisioner.
+    let tenant = provisioner("a-tenants", "busybox", "a/nfs");
+    let (command, _) = fix(all([in_tree(), one(), tenant]));
+    assert!(command.contains(r#"{"provisioner":"x/nfs"}"#), "{command}");
 }
