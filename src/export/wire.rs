@@ -8,9 +8,11 @@ mod connection;
 mod tree;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use nfs_rs::{Nfs3ErrorCode, Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Mutex;
@@ -25,8 +27,8 @@ use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Remove
 /// connection is needed.
 const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
 
-/// Of how many parts of a call's time each version gets one: one is left over.
-const SHARES: u32 = 4;
+/// How long one version goes without an answer before the next is tried beside it.
+const HEAD_START: Duration = Duration::from_secs(2);
 
 /// What the client library says, in a general error of its own, of a session that is lost.
 const SESSION_LOST: [&str; 2] = ["session slot table closed", "exceed negotiated maximum"];
@@ -252,22 +254,10 @@ impl Wire {
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             std::net::IpAddr::V4(ip) => ip.to_string(),
         };
-        let mut first = None;
-        for version in VERSIONS {
-            // A port that swallows packets must leave time for the next version, and for saying so at the end.
-            let mounting = timeout(CALL_TIMEOUT / SHARES, self.mount(&host, version));
-            let error = match mounting.await.unwrap_or_else(|_| Err(silence())) {
-                Ok(connection) => return Ok(connection),
-                Err(error) => error,
-            };
-            // The server has decided about this export; another version would only blur its reason.
-            let decided = matches!(error, NfsError::Mount(_));
-            first.get_or_insert(error);
-            if decided {
-                break;
-            }
-        }
-        let error = first.unwrap_or_else(silence);
+        let error = match first_answer(|version| self.mount(&host, version)).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
         Err(match error {
             NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
                 ExportError::Missing {
@@ -329,6 +319,33 @@ enum Fate {
     Silent,
 }
 
+/// Mounts with the first version of NFS that answers; its caller limits the time that all of them take.
+///
+/// # Errors
+/// That of the first version that failed.
+async fn first_answer<T, F>(mount: impl Fn(&'static str) -> F) -> Result<T, NfsError>
+where
+    F: Future<Output = Result<T, NfsError>>,
+{
+    let mut attempts = FuturesUnordered::new();
+    let mut first = None;
+    for version in VERSIONS {
+        attempts.push(mount(version));
+        let is_last = version == VERSIONS[VERSIONS.len() - 1];
+        // A slow answer is waited for, and a port that swallows packets doesn't keep other versions from theirs.
+        let head_start = if is_last { Duration::MAX } else { HEAD_START };
+        while let Ok(Some(mounted)) = timeout(head_start, attempts.next()).await {
+            match mounted {
+                Ok(mounted) => return Ok(mounted),
+                // The server has decided about this export; another version would only blur its reason.
+                Err(error @ NfsError::Mount(_)) => return Err(first.unwrap_or(error)),
+                Err(error) => _ = first.get_or_insert(error),
+            }
+        }
+    }
+    Err(first.unwrap_or_else(silence))
+}
+
 /// The directories that a server says it exports; asks mountd, which servers of NFS 4 alone have not.
 ///
 /// # Errors
@@ -386,5 +403,75 @@ fn refusal(error: &NfsError) -> String {
             "permission denied: the export squashes root, and the directory belongs to another user".to_owned()
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// What a version does when it is tried.
+    #[derive(Clone, Copy)]
+    enum Answer {
+        Mounts(u64),
+        Fails(u64),
+        Refuses(u64),
+        Never,
+    }
+
+    /// The version that is mounted, or the error, and the seconds until then.
+    async fn tried(answers: [Answer; 3]) -> (Result<&'static str, String>, u64) {
+        let start = Instant::now();
+        let mount = |version: &'static str| async move {
+            let index = VERSIONS.iter().position(|known| *known == version).unwrap();
+            let seconds = |seconds| sleep(Duration::from_secs(seconds));
+            match answers[index] {
+                Answer::Mounts(after) => seconds(after).await,
+                Answer::Fails(after) => {
+                    seconds(after).await;
+                    return Err(NfsError::Rpc(format!("no {version}")));
+                }
+                Answer::Refuses(after) => {
+                    seconds(after).await;
+                    return Err(NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_ACCES));
+                }
+                Answer::Never => pending().await,
+            }
+            Ok(version)
+        };
+        let answer = first_answer(mount).await.map_err(|error| error.to_string());
+        (answer, start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_version_is_waited_for_and_a_silent_one_holds_none_up() {
+        use Answer::{Fails, Mounts, Never, Refuses};
+        for (answers, version, seconds) in [
+            ([Mounts(0), Mounts(0), Mounts(0)], Ok("3"), 0),
+            // Slower than its head start, and still the first.
+            ([Mounts(5), Never, Never], Ok("3"), 5),
+            ([Mounts(7), Never, Fails(0)], Ok("3"), 7),
+            ([Never, Mounts(1), Mounts(0)], Ok("4.0"), 3),
+            ([Never, Never, Mounts(1)], Ok("4.1"), 5),
+            // What fails leaves its time to the next.
+            ([Fails(0), Fails(0), Mounts(1)], Ok("4.1"), 1),
+            ([Fails(1), Fails(1), Fails(1)], Err("no 3"), 3),
+            ([Refuses(0), Mounts(0), Mounts(0)], Err("access denied"), 0),
+            ([Never, Fails(0), Fails(0)], Err(""), 8),
+        ] {
+            let tried = timeout(CALL_TIMEOUT, tried(answers)).await;
+            match (tried, version) {
+                (Ok((Ok(found), took)), Ok(version)) => assert_eq!((found, took), (version, seconds)),
+                (Ok((Err(error), took)), Err(words)) => {
+                    assert!(error.contains(words) && took == seconds, "{error} after {took} s");
+                }
+                (Err(_), Err("")) => {}
+                (tried, version) => panic!("{tried:?}, not {version:?}"),
+            }
+        }
     }
 }
