@@ -1,40 +1,46 @@
-# Commands: try, walkthrough, test, test-crash, lint, bench, fuzz; and completions, which writes files. The first run builds the lab, which is then cached.
+# Commands: try, check, test, test-all; test-crash, bench, fuzz, walkthrough; completions, which writes files. The first
+# run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
 
 LAB := target/debug/nfsprov-lab
 
-# Which clusters the tests ran on, written when they did.
-TESTED := target/tmp/clusters-tested
+# Groups of tests to run, with what they need, instead of all: make test GROUPS="hosts nodes".
+GROUPS ?=
 
-.PHONY: try walkthrough test test-crash lint bench fuzz completions lab build tools test-tools bench-tools
+.PHONY: try check test test-all test-crash bench fuzz walkthrough completions build lab-program tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
 	tests/try
 
+# What needs neither root nor the lab: format, clippy, docs, unit tests, tests of the command line.
+check: lab-program test-tools
+	$(LAB) test --set check $(GROUPS)
+
+# What CI runs: the same, and every behaviour once on real components.
+test: lab-program test-tools
+	$(LAB) test $(GROUPS)
+
+# Each behaviour on each version of Kubernetes, at the intervals that users have, and what takes long.
+test-all: lab-program test-tools
+	NFSPROV_TESTS=all $(LAB) test --set all
+	$(MAKE) test-crash K8S=1.20
+	$(MAKE) test-crash K8S=latest
+	$(MAKE) fuzz SECONDS=600
+
 # The document that nfsprov began with, on real nodes; writes docs/walkthrough.md.
 walkthrough: build
 	tests/walkthrough
 
-test: build lab test-tools
-	@rm -f $(TESTED)
-	cargo test --workspace
-	@cat $(TESTED)
-
 # CRASH_SEED=N runs the same again, CRASH_ROUNDS=N more or less of it.
 test-crash: build
-	$(LAB) build --lane $${K8S:-1.20}
+	$(LAB) build $${K8S:-1.20}
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
 
-lint: tools
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
-
 bench: build bench-tools
-	$(LAB) build --lane $${K8S:-1.20}
+	$(LAB) build $${K8S:-1.20}
 	cargo bench --bench claims
 	cargo bench --bench create
 	cargo bench --bench scale
@@ -56,9 +62,13 @@ completions: build
 		target/debug/nfsprov completions $${file#*:} > completions/$${file%:*} || exit 1; \
 	done
 
-# The tool and the lab, and nothing else yet: the lab's own build can go on while tests compile.
+# The tool and the lab.
 build: tools
 	cargo build --workspace
+
+# The lab alone: it builds its parts while all else compiles.
+lab-program: tools
+	cargo build --workspace --bin nfsprov-lab
 
 # Installs packages that are missing. On Debian; elsewhere what is missing is said by what needs it.
 define install
@@ -86,6 +96,3 @@ test-tools:
 # What setup-server is compared with.
 bench-tools:
 	$(call install,ansible-core,Benchmarking)
-
-lab: build
-	$(LAB) build

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
 async fn compare(lab: &Lab) -> Result<()> {
     let options = ControlPlaneOptions {
         lane: shared::lane()?,
+        // As users have it; the lab's tests don't wait that long.
+        controller_manager_args: vec!["--pvclaimbinder-sync-period=15s".to_owned()],
         ..ControlPlaneOptions::default()
     };
     let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;

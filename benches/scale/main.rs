@@ -56,6 +56,8 @@ async fn measure(lab: &Lab) -> Result<()> {
         .unwrap_or(VOLUMES);
     let options = ControlPlaneOptions {
         lane: shared::lane()?,
+        // As users have it; the lab's tests don't wait that long.
+        controller_manager_args: vec!["--pvclaimbinder-sync-period=15s".to_owned()],
         ..ControlPlaneOptions::default()
     };
     let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;

@@ -12,11 +12,11 @@ use crate::kit::{Directories, Scene};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_volume_of_upstream_is_archived_or_deleted_as_its_class_says,
-    Cluster: a_volume_of_upstream_with_a_nested_pattern_goes_whole,
-    Cluster: a_volume_of_upstream_waits_for_others_in_the_same_directory,
-    Cluster: data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours,
-    Cluster: a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies,
+    Newest: a_volume_of_upstream_is_archived_or_deleted_as_its_class_says,
+    Newest: a_volume_of_upstream_with_a_nested_pattern_goes_whole,
+    Newest: a_volume_of_upstream_waits_for_others_in_the_same_directory,
+    Newest: data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours,
+    Newest: a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies,
 }
 
 /// A Bound claim as upstream leaves it: a PV `pvc-<uid>` without a record or a finalizer, and `directory` with a file.

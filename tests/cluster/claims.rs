@@ -13,16 +13,16 @@ use crate::kit::{Directories, PATIENCE, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: three_claims_of_a_statefulset_become_bound,
-    Cluster: claims_that_came_first_are_served,
-    Cluster: one_pass_serves_what_waits_and_ends,
-    Cluster: a_dry_run_makes_nothing,
-    Cluster: a_claim_waits_for_its_first_pod,
-    Cluster: a_claim_waits_for_its_class,
-    Cluster: a_claim_of_another_provisioner_is_left_alone,
-    Cluster: what_nfs_cannot_give_is_refused_with_an_event,
-    Cluster: a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once,
-    Cluster: a_local_directory_serves_as_well,
+    Both("the annotation that hands a claim over differs"): three_claims_of_a_statefulset_become_bound,
+    Newest: claims_that_came_first_are_served,
+    Newest: one_pass_serves_what_waits_and_ends,
+    Newest: a_dry_run_makes_nothing,
+    Both("the annotation that hands a claim over differs"): a_claim_waits_for_its_first_pod,
+    Newest: a_claim_waits_for_its_class,
+    Newest: a_claim_of_another_provisioner_is_left_alone,
+    Newest: what_nfs_cannot_give_is_refused_with_an_event,
+    Newest: a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once,
+    Newest: a_local_directory_serves_as_well,
 }
 
 async fn three_claims_of_a_statefulset_become_bound(stage: Arc<Stage>) -> Result<()> {

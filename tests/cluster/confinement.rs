@@ -10,9 +10,9 @@ use crate::kit::{Directories, Scene};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_planted_link_is_not_followed_when_a_volume_is_made,
-    Cluster: a_planted_link_is_not_followed_when_a_volume_goes,
-    Cluster: a_planted_link_is_not_followed_in_a_local_directory,
+    Newest: a_planted_link_is_not_followed_when_a_volume_is_made,
+    Newest: a_planted_link_is_not_followed_when_a_volume_goes,
+    Newest: a_planted_link_is_not_followed_in_a_local_directory,
 }
 
 /// Something precious beside the export, on the server, that links in the export lead to.

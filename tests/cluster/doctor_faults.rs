@@ -20,15 +20,15 @@ use crate::stage::Stage;
 pub const BOTH: [By; 2] = [By::Command, By::Fix];
 
 crate::tests! {
-    Lab: doctor_mends_claims_and_volumes_that_miss_each_other,
-    Lab: doctor_mends_volumes_that_are_somebody_elses,
-    Lab: doctor_mends_classes_that_lead_nowhere,
-    Lab: doctor_mends_stateful_sets_without_claims,
-    Lab: doctor_mends_volumes_that_can_not_go,
-    Lab: doctor_mends_a_volume_whose_class_is_gone,
-    Lab: doctor_mends_a_volume_whose_deleter_is_gone,
-    Lab: doctor_mends_a_lost_volume,
-    Lab: doctor_misses_the_controller_manager,
+    Both("texts of the controllers differ"): doctor_mends_claims_and_volumes_that_miss_each_other,
+    Newest: doctor_mends_volumes_that_are_somebody_elses,
+    Newest: doctor_mends_classes_that_lead_nowhere,
+    Both("texts of the controllers differ"): doctor_mends_stateful_sets_without_claims,
+    Newest: doctor_mends_volumes_that_can_not_go,
+    Newest: doctor_mends_a_volume_whose_class_is_gone,
+    Newest: doctor_mends_a_volume_whose_deleter_is_gone,
+    Newest: doctor_mends_a_lost_volume,
+    Newest: doctor_misses_the_controller_manager,
 }
 
 /// A scene whose class is its own.

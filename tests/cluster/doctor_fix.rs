@@ -19,8 +19,8 @@ use crate::kit::{NFSPROV, PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: fixes_are_asked_about,
-    Lab: a_fix_that_is_interrupted_leaves_a_whole_claim,
+    Newest: fixes_are_asked_about,
+    Newest: a_fix_that_is_interrupted_leaves_a_whole_claim,
 }
 
 /// A PV that Kubernetes can't delete, and says so itself: NFS503.

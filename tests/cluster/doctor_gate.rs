@@ -20,8 +20,8 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: doctor_brings_self_link_back_and_away_again,
-    NoSelfLink: doctor_takes_the_gate_out_of_k3s,
+    Both("one takes the gate, the other refuses it"): doctor_brings_self_link_back_and_away_again,
+    OnlyNewest("the oldest takes the gate"): doctor_takes_the_gate_out_of_k3s,
 }
 
 const PATH: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
@@ -80,7 +80,7 @@ async fn doctor(
 
 async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Result<()> {
     let mut plane = stage.another_control_plane().await?;
-    let guest = stage.nfs()?;
+    let guest = stage.nfs();
     let write = format!("umask 027; mkdir -p /etc/kubernetes/manifests; printf %s '{MANIFEST}' >{PATH}");
     guest.ssh(&write).await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
@@ -96,7 +96,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     };
     let manifest = async || guest.ssh(&format!("cat {PATH}")).await;
 
-    if stage.lane()? != Lane::V1_20 {
+    if stage.lane() != Lane::V1_20 {
         let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate", "--yes"]).await?;
         ensure!(
             code == 2 && stderr.contains("refuses to start with it"),
@@ -182,7 +182,11 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
 async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    let mut guest = stage.lab()?.guest("k3s", nfsprov_lab::guest::Template::Bare).await?;
+    // With an NFS client, which --fix would install.
+    let mut guest = stage
+        .lab()
+        .guest("k3s", nfsprov_lab::guest::Template::NfsServer)
+        .await?;
     let before = "token: secret\nkube-apiserver-arg:\n  - \"feature-gates=A=true,RemoveSelfLink=false\"\n";
     let unit = "[Service]\nExecStart=/bin/sleep infinity\n";
     guest

@@ -14,8 +14,8 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Once: doctor_asks_nfs_servers_from_here,
-    Once: doctor_looks_at_hosts_and_mends_them,
+    Newest: doctor_asks_nfs_servers_from_here,
+    Newest: doctor_looks_at_hosts_and_mends_them,
 }
 
 fn volume(name: &str, server: &str, path: &str, claim: Option<(&Scene, &str)>) -> Value {
@@ -32,7 +32,7 @@ fn volume(name: &str, server: &str, path: &str, claim: Option<(&Scene, &str)>) -
 async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    let server = stage.nfs()?.address().to_string();
+    let server = stage.nfs().address().to_string();
     scene.apply(&[volume("good", &server, "/nfsdata", None)]).await?;
     scene.healthy("a server that serves").await?;
     let skipped = |diagnosis: &Diagnosis| diagnosis.report["skipped"].as_array().map_or(0, Vec::len);
@@ -127,7 +127,7 @@ async fn node(scene: &Scene, guest: &Guest) -> Result<()> {
 async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    let lab = stage.lab()?;
+    let lab = stage.lab();
     let (mut server, mut worker) = tokio::try_join!(
         lab.guest("exporter", Template::NfsServer),
         lab.guest("worker", Template::Bare)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
@@ -15,22 +16,22 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: doctor_asks_for_the_rights_that_it_reads_by_and_no_others,
-    Once: two_provisioners_of_one_name_keep_their_rights,
-    Once: doctor_leaves_claims_alone_that_somebody_prepared,
+    Newest: doctor_asks_for_the_rights_that_it_reads_by_and_no_others,
+    Newest: two_provisioners_of_one_name_keep_their_rights,
+    Newest: doctor_leaves_claims_alone_that_somebody_prepared,
 }
 
 /// The answers of `kubectl auth can-i`, for as many questions.
 async fn can_i(scene: &Scene, questions: &[&str]) -> Result<Vec<bool>> {
     let each = questions
         .iter()
-        .map(|question| format!("kubectl auth can-i {question}"));
+        .map(|question| async move { scene.shell(&format!("kubectl auth can-i {question}")).await });
     // It ends with 1 where the answer is no.
-    let line = each.collect::<Vec<_>>().join(" || true; ");
-    let (stdout, stderr, _) = said(&scene.shell(&line).await?);
-    let answers: Vec<bool> = stdout.lines().map(|line| line == "yes").collect();
-    ensure!(answers.len() == questions.len(), "{stdout}{stderr}");
-    Ok(answers)
+    let said: Vec<_> = try_join_all(each).await?.iter().map(said).collect();
+    for (stdout, stderr, _) in &said {
+        ensure!(["yes", "no"].contains(&stdout.trim()), "{stdout}{stderr}");
+    }
+    Ok(said.iter().map(|(stdout, ..)| stdout.trim() == "yes").collect())
 }
 
 async fn allows(scene: &Scene, wanted: bool, questions: &[&str]) -> Result<()> {

@@ -16,8 +16,8 @@ use crate::kit::{Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Once: a_tenants_deployment_gains_nothing_from_the_doctor,
-    Once: doctor_leaves_to_their_managers_what_others_manage,
+    Newest: a_tenants_deployment_gains_nothing_from_the_doctor,
+    Newest: doctor_leaves_to_their_managers_what_others_manage,
 }
 
 /// The objects that the doctor could change, by their titles, with their versions.

@@ -14,8 +14,8 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_static_volume_serves_one_claim_and_is_kept,
-    Lab: a_stateful_sets_claims_are_provisioned,
+    Both("the controllers for volumes differ"): a_static_volume_serves_one_claim_and_is_kept,
+    Both("the controllers for StatefulSets differ"): a_stateful_sets_claims_are_provisioned,
 }
 
 /// Runs the tool with the words of `command`, and gives its stdout.

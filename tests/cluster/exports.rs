@@ -11,10 +11,10 @@ use crate::kit::{Directories, NFSPROV, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: a_class_chooses_among_the_exports_that_are_allowed,
-    Lab: a_whole_file_system_may_be_the_export,
-    Lab: exports_that_lie_in_one_another_are_refused_at_the_start,
-    Lab: an_export_that_is_missing_holds_up_its_own_claims_only,
+    Newest: a_class_chooses_among_the_exports_that_are_allowed,
+    Newest: a_whole_file_system_may_be_the_export,
+    Newest: exports_that_lie_in_one_another_are_refused_at_the_start,
+    Newest: an_export_that_is_missing_holds_up_its_own_claims_only,
 }
 
 fn server(scene: &Scene) -> Result<&str> {
@@ -27,7 +27,7 @@ fn server(scene: &Scene) -> Result<&str> {
 /// A second export on the scene's server, named after the scene.
 async fn second_export(scene: &Scene) -> Result<String> {
     let path = format!("/srv/{}", scene.namespace);
-    let nfs = scene.stage.nfs()?;
+    let nfs = scene.stage.nfs();
     nfs.ssh(&format!(
         "mkdir -m 0777 {path} && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:{path}'"
     ))
@@ -53,7 +53,7 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
     let there = scene.bound("there").await?;
     let nfs = there.spec.clone().and_then(|spec| spec.nfs).context("no NFS volume")?;
     ensure!(nfs.path.starts_with(&format!("{second}/")), "{}", nfs.path);
-    let mode = stage.nfs()?.ssh(&format!("stat -c %a {}", nfs.path)).await?;
+    let mode = stage.nfs().ssh(&format!("stat -c %a {}", nfs.path)).await?;
     ensure!(mode.trim() == "777", "{mode}");
     ensure!(scene.directories().await?.is_empty(), "nothing on the first export");
 
@@ -80,14 +80,14 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
 
     // The volume goes from where it is, whatever its class says by now.
     scene.delete_with_volume("there", &there).await?;
-    let left = stage.nfs()?.ssh(&format!("ls {second}")).await?;
+    let left = stage.nfs().ssh(&format!("ls {second}")).await?;
     ensure!(left.is_empty(), "{left}");
     Ok(())
 }
 
 async fn a_whole_file_system_may_be_the_export(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    let guest = stage.lab()?.guest("whole", Template::NfsServer).await?;
+    let guest = stage.lab().guest("whole", Template::NfsServer).await?;
     guest
         .ssh("exportfs -u '*:/nfsdata' && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:/'")
         .await?;
@@ -149,7 +149,7 @@ async fn an_export_that_is_missing_holds_up_its_own_claims_only(stage: Arc<Stage
     scene.bound("served").await?;
 
     // It comes, and nobody has to start anything again.
-    let nfs = stage.nfs()?;
+    let nfs = stage.nfs();
     nfs.ssh(&format!(
         "mkdir -m 0777 {missing} && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:{missing}'"
     ))

@@ -19,14 +19,14 @@ use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: killed_between_directory_and_volume_it_continues,
-    Lab: a_claim_deleted_between_directory_and_volume_leaves_nothing,
-    Lab: a_retained_volume_deleted_right_after_a_kill_leaves_its_directory,
-    Lab: what_another_cluster_has_half_made_is_left_alone,
-    Lab: the_api_server_may_restart,
-    Lab: claims_wait_for_an_nfs_server_that_hangs,
-    Lab: the_nfs_server_may_restart,
-    Lab: what_is_wrong_at_the_start_is_said_in_one_sentence,
+    Newest: killed_between_directory_and_volume_it_continues,
+    Newest: a_claim_deleted_between_directory_and_volume_leaves_nothing,
+    Newest: a_retained_volume_deleted_right_after_a_kill_leaves_its_directory,
+    Newest: what_another_cluster_has_half_made_is_left_alone,
+    Both("new API servers stream lists"): the_api_server_may_restart,
+    Newest: claims_wait_for_an_nfs_server_that_hangs,
+    Newest: the_nfs_server_may_restart,
+    Newest: what_is_wrong_at_the_start_is_said_in_one_sentence,
 }
 
 /// A user who may do all that the provisioner must, but for making PVs: it gets as far as the directory.
@@ -199,7 +199,7 @@ async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
 
 /// A scene on an NFS server of its own.
 async fn on_own_server(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
-    let guest = stage.lab()?.guest(name, Template::NfsServer).await?;
+    let guest = stage.lab().guest(name, Template::NfsServer).await?;
     let mut scene = stage.scene().await?;
     scene.export = Directories::Guest(guest.address().to_string());
     scene.class(json!({})).await?;

@@ -273,7 +273,7 @@ impl Scene {
         match &self.export {
             Directories::Guest(_) => {
                 let command = format!("cd {} && {command}", self.path);
-                self.stage.nfs()?.ssh(&command).await
+                self.stage.nfs().ssh(&command).await
             }
             Directories::Local(directory) => {
                 let output = Command::new("sh")

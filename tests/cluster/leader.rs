@@ -19,13 +19,13 @@ use crate::kit::{PATIENCE, Provisioner, Scene};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: of_two_replicas_only_the_leader_serves,
-    Cluster: a_killed_leader_is_replaced_within_the_lease_time,
-    Cluster: a_leader_stopped_past_its_lease_stands_by,
-    Cluster: a_leader_that_ends_releases_its_lease,
-    Cluster: a_leader_whose_lease_was_taken_stands_by_and_leads_again,
-    Once: clocks_that_jump_and_differ_change_no_leader,
-    Cluster: upstreams_leader_under_the_same_name_is_told,
+    Newest: of_two_replicas_only_the_leader_serves,
+    Newest: a_killed_leader_is_replaced_within_the_lease_time,
+    Newest: a_leader_stopped_past_its_lease_stands_by,
+    Newest: a_leader_that_ends_releases_its_lease,
+    Newest: a_leader_whose_lease_was_taken_stands_by_and_leads_again,
+    Newest: clocks_that_jump_and_differ_change_no_leader,
+    Newest: upstreams_leader_under_the_same_name_is_told,
 }
 
 /// Time from a leader's last renewal to the next leader: the lease, two looks, and a slow machine.

@@ -1,16 +1,15 @@
 //! The tool against real Kubernetes control planes and a real NFS server.
 //!
-//! The lab's namespaces are entered before anything else. Every test runs on
-//! every version of Kubernetes that the lab has; on each, one control plane and
-//! one NFS host serve all tests, each test in a namespace of its own and under
-//! a provisioner's name of its own. Tests that break something bring up their own.
+//! The lab's namespaces are entered before anything else. One NFS host serves all tests, and one control plane for each
+//! version of Kubernetes, each test in a namespace of its own and under a provisioner's name of its own. A test runs on
+//! the newest version, or says why it needs the oldest, or both. Tests that break something bring up their own.
 
-/// A module's tests: what each needs, and the function, which is its name too.
+/// A module's tests: the versions that each needs, and the function, which is its name too.
 macro_rules! tests {
-    ($($need:ident: $function:ident),* $(,)?) => {
+    ($($on:ident $(($why:literal))?: $function:ident),* $(,)?) => {
         pub const TESTS: &[$crate::Test] = &[$((
             concat!(module_path!(), "::", stringify!($function)),
-            $crate::stage::Need::$need,
+            $crate::stage::On::$on $(($why))?,
             |stage| Box::pin($function(stage)),
         )),*];
     };
@@ -48,30 +47,27 @@ mod ssh;
 mod stage;
 mod volumes;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use libtest_mimic::{Arguments, Conclusion, Trial};
+use anyhow::Result;
+use libtest_mimic::{Arguments, Trial};
+use nfsprov_lab::Lane;
+use nfsprov_lab::namespace::{Entry, enter};
 
-use stage::{Need, Stage, Venue, venue};
+use stage::{On, Shared, Stage};
 
-/// Every test: its name, what it needs, and itself.
-type Test = (&'static str, Need, fn(Arc<Stage>) -> kit::Running);
+/// Every test: its name, the versions that it runs on, and itself.
+type Test = (&'static str, On, fn(Arc<Stage>) -> kit::Running);
 
 /// Tests wait more than they work: more of them than there are processors run at once.
 const THREADS: usize = 6;
-
-/// What ran, for the last lines of `make test`.
-const RECORD: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/clusters-tested");
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     match run(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(101),
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -79,40 +75,25 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the tests on every cluster of the venue; whether none failed.
-fn run(arguments: &Arguments) -> Result<bool> {
-    if arguments.list {
-        return Ok(!on(Stage::none("only listed")?, arguments, true).has_failed());
-    }
-    match venue()? {
-        Venue::None(why) => Ok(!on(Stage::none(&why)?, arguments, true).has_failed()),
-        Venue::Own(kubeconfig) => Ok(!on(Stage::own(kubeconfig)?, arguments, true).has_failed()),
-        Venue::Lab(lab, lanes) => {
-            let mut record = String::new();
-            let mut failed = false;
-            for (number, lane) in lanes.into_iter().enumerate() {
-                let stage = Stage::lab_with(&lab, lane)?;
-                let version = stage.cluster().to_owned();
-                let conclusion = on(stage, arguments, number == 0);
-                let Conclusion {
-                    num_passed: passed,
-                    num_failed: failures,
-                    num_ignored: skipped,
-                    ..
-                } = conclusion;
-                record += &format!("Kubernetes {version}: {passed} passed, {failures} failed, {skipped} skipped\n");
-                failed |= conclusion.has_failed();
-            }
-            std::fs::write(RECORD, record).with_context(|| format!("cannot write {}", Path::new(RECORD).display()))?;
-            Ok(!failed)
-        }
-    }
-}
-
-/// Runs on one cluster the tests that concern it; those that need only one, on the `first`.
-fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
-    let stage = Arc::new(stage);
-    let tests = [
+/// All tests. Those that take longest come first, so that none is left to run alone at the end.
+fn all() -> Vec<Test> {
+    [
+        doctor_gate::TESTS,
+        doctor_provisioners::TESTS,
+        doctor_hosts::TESTS,
+        doctor_tenant::TESTS,
+        doctor_printed::TESTS,
+        setup::TESTS,
+        doctor_faults::TESTS,
+        faults_nfs::TESTS,
+        leader::TESTS,
+        operable::TESTS,
+        failures::TESTS,
+        faults_api::TESTS,
+        ssh::TESTS,
+        doctor::TESTS,
+        doctor_fix::TESTS,
+        doctor_scheduler::TESTS,
         adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
@@ -120,43 +101,63 @@ fn on(stage: Stage, arguments: &Arguments, first: bool) -> Conclusion {
         deletion::TESTS,
         exports::TESTS,
         document::TESTS,
-        failures::TESTS,
-        faults_api::TESTS,
-        faults_nfs::TESTS,
-        leader::TESTS,
         manifests::TESTS,
         objects::TESTS,
-        operable::TESTS,
-        ssh::TESTS,
-        doctor::TESTS,
-        doctor_faults::TESTS,
-        doctor_fix::TESTS,
-        doctor_gate::TESTS,
-        doctor_hosts::TESTS,
-        doctor_printed::TESTS,
-        doctor_provisioners::TESTS,
-        doctor_scheduler::TESTS,
-        doctor_tenant::TESTS,
         release::TESTS,
-        setup::TESTS,
         volumes::TESTS,
     ]
-    .concat();
-    let here = tests.into_iter().filter(|(_, need, _)| stage.concerns(*need, first));
-    let trials = here.map(|(name, need, test): Test| {
+    .concat()
+}
+
+/// Runs the tests that are asked for, on the versions that they name.
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut planned = Vec::new();
+    for (name, on, test) in all() {
         let name = name.trim_start_matches(concat!(module_path!(), "::"));
-        let lacking = stage.lacks(need);
-        if let Some(why) = lacking.as_ref().filter(|_| !arguments.list) {
+        for &lane in on.lanes() {
+            planned.push((format!("{}::{name}", lane.version()?), lane, test));
+        }
+    }
+    let wanted = |name: &str| match (&arguments.filter, arguments.exact) {
+        (Some(filter), true) => name == filter,
+        (Some(filter), false) => name.contains(filter.as_str()),
+        (None, _) => true,
+    };
+    let mut lanes: Vec<Lane> = Lane::all().into();
+    lanes.retain(|wanted_lane| {
+        planned
+            .iter()
+            .any(|(name, lane, _)| lane == wanted_lane && wanted(name))
+    });
+    let mut stages: Vec<Arc<Stage>> = Vec::new();
+    let mut missing = None;
+    if !arguments.list && !lanes.is_empty() {
+        // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+        match enter()? {
+            Entry::Inside(lab) => {
+                let built = Lane::to_test()?;
+                lanes.retain(|lane| built.contains(lane));
+                stages = Stage::start_all(Shared::start(lab)?, &lanes)?;
+            }
+            Entry::Skip(why) => missing = Some(why),
+        }
+    }
+    let trials = planned.into_iter().map(|(name, lane, test)| {
+        let stage = stages.iter().find(|stage| stage.lane() == lane).cloned();
+        let ignored = stage.is_none();
+        if let Some(why) = missing.as_ref().filter(|_| wanted(&name)) {
             eprintln!("skipped: {name}: {why}");
         }
-        let here = stage.clone();
-        Trial::test(format!("{}::{name}", stage.cluster()), move || {
-            let running = test(here.clone());
-            here.block_on(running).map_err(|error| format!("{error:#}").into())
-        })
-        .with_ignored_flag(lacking.is_some())
+        let title = name.clone();
+        let trial = Trial::test(title, move || {
+            let Some(stage) = stage else { return Ok(()) };
+            stage.run("cluster", &name, test)
+        });
+        trial.with_ignored_flag(ignored)
     });
     let conclusion = libtest_mimic::run(arguments, trials.collect());
-    stage.close();
-    conclusion
+    for stage in stages {
+        stage.close();
+    }
+    Ok(conclusion.exit_code())
 }

@@ -9,9 +9,9 @@ use crate::kit::{Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_static_pair_is_applied_and_bound,
-    Cluster: a_class_is_applied_and_served,
-    Cluster: waiting_in_vain_says_why,
+    Newest: a_static_pair_is_applied_and_bound,
+    Newest: a_class_is_applied_and_served,
+    Newest: waiting_in_vain_says_why,
 }
 
 /// Runs the tool, `flags` after `command`, and gives its stdout.

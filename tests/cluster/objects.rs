@@ -18,12 +18,12 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: every_manifest_is_taken_and_read_back_as_it_was_written,
-    Cluster: a_conflict_names_manager_and_field_and_is_taken_over_when_told_so,
-    Cluster: a_misspelt_field_of_a_users_template_never_gets_there,
-    Cluster: what_the_cluster_refuses_is_one_sentence,
-    Lab: the_provisioners_rights_are_enough,
-    Cluster: another_provisioner_of_the_name_is_warned_of,
+    Both("admission and server-side apply differ"): every_manifest_is_taken_and_read_back_as_it_was_written,
+    Both("server-side apply differs"): a_conflict_names_manager_and_field_and_is_taken_over_when_told_so,
+    Newest: a_misspelt_field_of_a_users_template_never_gets_there,
+    Newest: what_the_cluster_refuses_is_one_sentence,
+    Both("what RBAC is asked differs"): the_provisioners_rights_are_enough,
+    Newest: another_provisioner_of_the_name_is_warned_of,
 }
 
 /// stdout and stderr of a command that must succeed.

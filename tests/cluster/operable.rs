@@ -23,11 +23,11 @@ const SERVED: [&str; 4] = ["--metrics-addr", "127.0.0.1:0", "--log-format", "jso
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 crate::tests! {
-    Cluster: metrics_count_what_happened_and_logs_are_json,
-    Lab: ready_once_everything_is_watched,
-    Lab: unready_while_the_export_does_not_answer,
-    Cluster: a_replica_that_stands_by_is_ready_and_counts_as_no_leader,
-    Cluster: a_port_in_use_is_one_sentence,
+    Newest: metrics_count_what_happened_and_logs_are_json,
+    Newest: ready_once_everything_is_watched,
+    Newest: unready_while_the_export_does_not_answer,
+    Newest: a_replica_that_stands_by_is_ready_and_counts_as_no_leader,
+    Newest: a_port_in_use_is_one_sentence,
 }
 
 /// Where a provisioner with [`SERVED`] is served.
@@ -235,7 +235,7 @@ async fn allow(scene: &Scene, user: &str, what: &str, rules: Value) -> Result<()
 }
 
 async fn unready_while_the_export_does_not_answer(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab()?.guest("unready", Template::NfsServer).await?;
+    let guest = stage.lab().guest("unready", Template::NfsServer).await?;
     let mut scene = stage.scene().await?;
     scene.export = Directories::Guest(guest.address().to_string());
     let mut provisioner = scene.watch(&SERVED).await?;

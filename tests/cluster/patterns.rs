@@ -10,12 +10,12 @@ use crate::kit::Scene;
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_pattern_names_the_directory_and_its_end,
-    Cluster: a_directory_of_another_claim_is_refused_until_it_is_free,
-    Cluster: a_value_that_leads_out_of_the_export_is_refused,
-    Cluster: a_retained_directory_is_nobodys_and_stays,
-    Cluster: a_directory_made_by_hand_is_not_given_away,
-    Lab: a_directory_has_the_owner_group_and_mode_of_its_class,
+    Newest: a_pattern_names_the_directory_and_its_end,
+    Newest: a_directory_of_another_claim_is_refused_until_it_is_free,
+    Newest: a_value_that_leads_out_of_the_export_is_refused,
+    Newest: a_retained_directory_is_nobodys_and_stays,
+    Newest: a_directory_made_by_hand_is_not_given_away,
+    Newest: a_directory_has_the_owner_group_and_mode_of_its_class,
 }
 
 async fn pattern(scene: &Scene, pattern: &str, on_delete: &str) -> Result<()> {

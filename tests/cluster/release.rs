@@ -14,12 +14,12 @@ use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: a_retained_volume_is_released_with_its_data,
-    Cluster: a_retained_volume_is_scrubbed_and_released,
-    Cluster: scrubbing_asks_on_a_terminal,
-    Cluster: what_is_not_the_volumes_alone_is_not_scrubbed,
-    Cluster: a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be,
-    Cluster: status_tells_what_there_is,
+    Newest: a_retained_volume_is_released_with_its_data,
+    Newest: a_retained_volume_is_scrubbed_and_released,
+    Newest: scrubbing_asks_on_a_terminal,
+    Newest: what_is_not_the_volumes_alone_is_not_scrubbed,
+    Newest: a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be,
+    Newest: status_tells_what_there_is,
 }
 
 /// The server and path of the scene's export.

@@ -11,17 +11,17 @@ use crate::kit::{Directories, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Lab: claims_are_served_over_ssh_where_root_is_squashed,
-    Lab: over_ssh_a_planted_link_is_refused,
-    Lab: over_ssh_a_sudo_user_serves_too,
-    Lab: a_cut_ssh_connection_is_made_again_before_anybody_notices,
-    Lab: the_ssh_server_may_restart,
-    Lab: what_is_wrong_with_ssh_is_said_in_one_sentence,
+    Newest: claims_are_served_over_ssh_where_root_is_squashed,
+    Newest: over_ssh_a_planted_link_is_refused,
+    Newest: over_ssh_a_sudo_user_serves_too,
+    Newest: a_cut_ssh_connection_is_made_again_before_anybody_notices,
+    Newest: the_ssh_server_may_restart,
+    Newest: what_is_wrong_with_ssh_is_said_in_one_sentence,
 }
 
 /// A scene on an NFS server of its own, whose export squashes root and belongs to root.
 async fn squashing(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
-    let guest = stage.lab()?.guest(name, Template::NfsServer).await?;
+    let guest = stage.lab().guest(name, Template::NfsServer).await?;
     guest
         .ssh(
             "echo '/nfsdata *(rw,sync,no_subtree_check,root_squash,secure)' >/etc/exports
@@ -179,7 +179,7 @@ async fn the_ssh_server_may_restart(stage: Arc<Stage>) -> Result<()> {
 
 async fn what_is_wrong_with_ssh_is_said_in_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    let guest = stage.nfs()?;
+    let guest = stage.nfs();
     let (address, key) = (guest.address(), guest.ssh_key().display().to_string());
     let good = format!("ssh://root@{address}");
     for (options, code, word) in [

@@ -1,4 +1,4 @@
-//! Where the tests play: the lab with one control plane of a version, or a user's own cluster.
+//! What the tests on one version of Kubernetes share: a control plane, and the NFS server of all.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -7,50 +7,56 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, Pod};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
+use libtest_mimic::Failed;
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::namespace::{Entry, enter};
-use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane, trial};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::kit::{Directories, PATIENCE, Running, Scene};
 
-/// What a test needs beyond a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// Nothing.
-    Cluster,
-    /// The lab: an NFS server, or a control plane of its own.
-    Lab,
-    /// The lab, with any one version of Kubernetes: what the test is about is NFS.
-    Once,
-    /// The lab, with a version that can be told to send selfLink.
-    SelfLink,
-    /// The lab, with a version that can't.
-    NoSelfLink,
+/// How long something is to last: `short`, or `long` in `make test-all`.
+pub fn lasting(short: Duration, long: Duration) -> Duration {
+    if trial::is_thorough() { long } else { short }
 }
 
-/// Which clusters the tests run on.
-pub enum Venue {
-    /// The user's, by its kubeconfig.
-    Own(PathBuf),
-    /// The lab's, one after the other, with an NFS server that all share.
-    Lab(Lab, Vec<Lane>),
-    /// None, and why.
-    None(String),
+/// The versions of Kubernetes that a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// The newest: what the test proves is the same on every version.
+    Newest,
+    /// The oldest, and why.
+    Oldest(&'static str),
+    /// The newest alone, and why.
+    OnlyNewest(&'static str),
+    /// Both, and why.
+    Both(&'static str),
+}
+
+impl On {
+    /// The versions; in `make test-all` both for every test that can run on both.
+    pub fn lanes(self) -> &'static [Lane] {
+        match self {
+            On::Newest if !trial::is_thorough() => &[Lane::Latest],
+            On::OnlyNewest(_) => &[Lane::Latest],
+            On::Oldest(_) => &[Lane::V1_20],
+            On::Newest | On::Both(_) => &[Lane::V1_20, Lane::Latest],
+        }
+    }
 }
 
 /// A control plane of one test's own.
 pub struct Own {
     plane: ControlPlane,
-    place: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Own {
@@ -75,188 +81,102 @@ impl DerefMut for Own {
 }
 
 /// How many tests have a control plane of their own at a time. Starting one keeps a processor busy for
-/// seconds, and what other tests wait for must not become a matter of luck.
+/// seconds, and each takes half a gigabyte.
 const OWN_PLANES: usize = 2;
+
+/// What the tests on all versions share.
+pub struct Shared {
+    runtime: tokio::runtime::Runtime,
+    lab: Lab,
+    nfs: Guest,
+    /// Numbers the namespaces and files of tests.
+    count: AtomicUsize,
+    places: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Starts the NFS server.
+    pub fn start(lab: Lab) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let nfs = runtime.block_on(lab.guest("nfs", Template::NfsServer))?;
+        Ok(Self {
+            runtime,
+            lab,
+            nfs,
+            count: AtomicUsize::new(0),
+            places: Arc::new(Semaphore::new(OWN_PLANES)),
+        })
+    }
+}
 
 /// One cluster, and what the tests on it share.
 pub struct Stage {
-    runtime: tokio::runtime::Runtime,
-    lab: Option<(Lab, Lane)>,
+    shared: Arc<Shared>,
+    lane: Lane,
     plane: Mutex<Option<ControlPlane>>,
-    nfs: Option<Guest>,
-    cluster: String,
     kubeconfig: PathBuf,
-    missing: Option<String>,
-    directory: tempfile::TempDir,
-    count: AtomicUsize,
-    places: Arc<Semaphore>,
-    spare: Mutex<Vec<ControlPlane>>,
-}
-
-/// The user's own cluster if one is named, else the lab.
-pub fn venue() -> Result<Venue> {
-    if let Some(kubeconfig) = std::env::var_os("NFSPROV_TEST_KUBECONFIG") {
-        return Ok(Venue::Own(kubeconfig.into()));
-    }
-    // First of all: what follows runs inside the lab's namespaces, in a process of its own.
-    Ok(match enter()? {
-        Entry::Inside(lab) => Venue::Lab(lab, Lane::to_test()?),
-        Entry::Skip(why) => Venue::None(why),
-    })
+    /// A cleared control plane for the next test that wants one.
+    spare: Mutex<Option<ControlPlane>>,
 }
 
 impl Stage {
-    fn new(cluster: &str) -> Result<Self> {
-        Ok(Self {
-            runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-            lab: None,
-            plane: Mutex::new(None),
-            nfs: None,
-            cluster: cluster.to_owned(),
-            kubeconfig: PathBuf::new(),
-            missing: None,
-            directory: tempfile::tempdir()?,
-            count: AtomicUsize::new(0),
-            places: Arc::new(Semaphore::new(OWN_PLANES)),
-            spare: Mutex::default(),
-        })
-    }
-
-    /// No cluster: every test is left out, for this reason.
-    pub fn none(why: &str) -> Result<Self> {
-        let mut stage = Self::new("none")?;
-        stage.missing = Some(why.to_owned());
-        Ok(stage)
-    }
-
-    /// A cluster of the user's.
-    pub fn own(kubeconfig: PathBuf) -> Result<Self> {
-        let mut stage = Self::new("own")?;
-        stage.kubeconfig = kubeconfig;
-        Ok(stage)
-    }
-
-    /// A control plane of the lab and an NFS server, both brought up now.
-    pub fn lab_with(lab: &Lab, lane: Lane) -> Result<Self> {
-        let mut stage = Self::new("lab")?;
-        let options = ControlPlaneOptions {
-            lane,
-            ..ControlPlaneOptions::default()
+    /// Starts a control plane for each version, all at once.
+    pub fn start_all(shared: Shared, lanes: &[Lane]) -> Result<Vec<Arc<Self>>> {
+        let shared = Arc::new(shared);
+        let start = |lane: &Lane| {
+            let options = ControlPlaneOptions {
+                lane: *lane,
+                ..ControlPlaneOptions::default()
+            };
+            shared.lab.control_plane(options)
         };
-        let (plane, nfs) = stage
-            .runtime
-            .block_on(async { tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer)) })?;
-        stage.cluster = plane.version().to_owned();
-        stage.kubeconfig = plane.kubeconfig().to_owned();
-        stage.plane = Mutex::new(Some(plane));
-        stage.nfs = Some(nfs);
-        stage.lab = Some((lab.clone(), lane));
-        Ok(stage)
+        let planes = shared.runtime.block_on(try_join_all(lanes.iter().map(start)))?;
+        let stages = lanes.iter().zip(planes).map(|(lane, plane)| {
+            Arc::new(Self {
+                shared: shared.clone(),
+                lane: *lane,
+                kubeconfig: plane.kubeconfig().to_owned(),
+                plane: Mutex::new(Some(plane)),
+                spare: Mutex::default(),
+            })
+        });
+        Ok(stages.collect())
     }
 
-    /// The Kubernetes version that the tests run on, or `own`.
-    pub fn cluster(&self) -> &str {
-        &self.cluster
+    /// The version of Kubernetes.
+    pub fn lane(&self) -> Lane {
+        self.lane
     }
 
-    /// Why a test with this need can't run here.
-    pub fn lacks(&self, need: Need) -> Option<String> {
-        match (&self.missing, need) {
-            (Some(why), _) => Some(why.clone()),
-            (None, Need::Cluster) => None,
-            (None, _) => (self.cluster == "own")
-                .then(|| "needs the lab, and NFSPROV_TEST_KUBECONFIG names another cluster".to_owned()),
-        }
+    /// Runs a test to its end, with its time and its logs.
+    pub fn run(self: &Arc<Self>, group: &str, name: &str, test: fn(Arc<Self>) -> Running) -> Result<(), Failed> {
+        let Shared { lab, runtime, .. } = &*self.shared;
+        trial::run(lab, runtime, group, name, trial::LIMIT, test(self.clone())).map_err(Failed::from)
     }
 
-    /// Whether a test with this need is about such a cluster, the `first` or another.
-    pub fn concerns(&self, need: Need, first: bool) -> bool {
-        let lane = self.lab.as_ref().map(|(_, lane)| *lane);
-        match need {
-            Need::Cluster | Need::Lab => true,
-            Need::Once => first,
-            Need::SelfLink => lane.is_none_or(|lane| lane == Lane::V1_20),
-            Need::NoSelfLink => lane.is_none_or(|lane| lane != Lane::V1_20),
-        }
-    }
-
-    /// Runs a test to its end.
-    pub fn block_on(&self, test: Running) -> Result<()> {
-        self.runtime.block_on(test)
-    }
-
-    /// A new file's path among the tests' own.
+    /// A new file's path in the directory of the test that runs.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(format!("{}-{name}", self.next()))
+        self.home().join(format!("{}-{name}", self.next()))
     }
 
-    /// The home directory of those who are tested.
-    pub fn home(&self) -> &Path {
-        self.directory.path()
+    /// The home directory of those who are tested: the directory of the test that runs.
+    pub fn home(&self) -> PathBuf {
+        trial::directory(&self.shared.lab)
     }
 
-    /// Stops what was brought up; on a user's own cluster, takes away what the tests made.
+    /// Stops what was brought up.
     pub fn close(&self) {
-        if self.cluster == "own"
-            && let Err(error) = self.runtime.block_on(self.tidy())
-        {
-            eprintln!("tidying up: {error:#}");
-        }
-        let plane = self.plane.lock().ok().and_then(|mut plane| plane.take());
-        let spare = self.spare.lock().map(|mut spare| std::mem::take(&mut *spare));
-        for plane in plane.into_iter().chain(spare.unwrap_or_default()) {
-            if let Err(error) = self.runtime.block_on(plane.stop()) {
+        let planes = [&self.plane, &self.spare].map(|plane| plane.lock().ok().and_then(|mut plane| plane.take()));
+        for plane in planes.into_iter().flatten() {
+            if let Err(error) = self.shared.runtime.block_on(plane.stop()) {
                 eprintln!("stopping the control plane: {error:#}");
             }
         }
     }
 
-    async fn tidy(&self) -> Result<()> {
-        let client = client(&self.kubeconfig).await?;
-        let ours = format!("test-{}-", std::process::id());
-        let (params, listed) = (Default::default(), Default::default());
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        for namespace in namespaces.list(&listed).await?.iter().map(ResourceExt::name_any) {
-            if namespace.starts_with(&ours) {
-                namespaces.delete(&namespace, &params).await?;
-            }
-        }
-        let classes: Api<StorageClass> = Api::all(client.clone());
-        for class in classes.list(&listed).await?.iter().map(ResourceExt::name_any) {
-            if class.starts_with(&ours) {
-                classes.delete(&class, &params).await?;
-            }
-        }
-        let volumes: Api<PersistentVolume> = Api::all(client);
-        for volume in volumes.list(&listed).await? {
-            let maker = volume.annotations().get("pv.kubernetes.io/provisioned-by");
-            if volume.name_any().contains(&ours) || maker.is_some_and(|maker| maker.contains(&ours)) {
-                // Nobody is left who would take the finalizer off.
-                let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-                volumes
-                    .patch(&volume.name_any(), &PatchParams::default(), &patch)
-                    .await?;
-                if let Err(error) = volumes.delete(&volume.name_any(), &params).await {
-                    ensure!(
-                        matches!(&error, kube::Error::Api(status) if status.is_not_found()),
-                        error
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The lab, for tests with [`Need::Lab`].
-    pub fn lab(&self) -> Result<&Lab> {
-        let lab = self.lab.as_ref().map(|(lab, _)| lab);
-        lab.context("this test was to be skipped without a lab")
-    }
-
-    /// The lane of Kubernetes, for tests with [`Need::Lab`].
-    pub fn lane(&self) -> Result<Lane> {
-        let lane = self.lab.as_ref().map(|(_, lane)| *lane);
-        lane.context("this test was to be skipped without a lab")
+    /// The lab.
+    pub fn lab(&self) -> &Lab {
+        &self.shared.lab
     }
 
     /// Another control plane of the stage's version, for a test that will break it.
@@ -266,25 +186,29 @@ impl Stage {
 
     /// One that a test has for itself and gives back as it was: starting one costs more than clearing it up.
     pub async fn cleared_control_plane(&self) -> Result<Own> {
-        // Never closed.
-        let place = self.places.clone().acquire_owned().await?;
-        let spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?.pop();
-        match spare {
-            Some(plane) => Ok(Own { plane, place }),
-            None => {
-                drop(place);
-                self.another_control_plane().await
-            }
-        }
+        // The semaphore is never closed.
+        let place = self.shared.places.clone().acquire_owned().await?;
+        let spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?.take();
+        let plane = match spare {
+            Some(plane) => plane,
+            None => self.start(ControlPlaneOptions::default()).await?,
+        };
+        Ok(Own { plane, _place: place })
     }
 
     /// Takes back what [`Stage::cleared_control_plane`] gave, without what was made on it.
     pub async fn give_back(&self, own: Own) -> Result<()> {
         clear(own.plane.kubeconfig()).await?;
-        let mut spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?;
-        spare.push(own.plane);
-        drop(own.place);
-        Ok(())
+        let spare = self
+            .spare
+            .lock()
+            .map_err(|_| anyhow!("a test panicked"))?
+            .replace(own.plane);
+        match spare {
+            // One is enough: an idle control plane takes memory and a part of a processor.
+            Some(spare) => spare.stop().await,
+            None => Ok(()),
+        }
     }
 
     /// A control plane of the stage's version, with further arguments of kube-apiserver.
@@ -306,25 +230,25 @@ impl Stage {
     }
 
     async fn own_control_plane(&self, options: ControlPlaneOptions) -> Result<Own> {
-        // Never closed.
-        let place = self.places.clone().acquire_owned().await?;
-        let options = ControlPlaneOptions {
-            lane: self.lane()?,
-            ..options
-        };
-        let plane = self.lab()?.control_plane(options).await?;
-        Ok(Own { plane, place })
+        // The semaphore is never closed.
+        let place = self.shared.places.clone().acquire_owned().await?;
+        let plane = self.start(options).await?;
+        Ok(Own { plane, _place: place })
+    }
+
+    async fn start(&self, options: ControlPlaneOptions) -> Result<ControlPlane> {
+        let lane = self.lane;
+        self.lab().control_plane(ControlPlaneOptions { lane, ..options }).await
     }
 
     /// The kubectl that goes with the cluster.
     pub fn kubectl(&self) -> Result<PathBuf> {
-        let (_, lane) = self.lab.as_ref().context("this test was to be skipped without a lab")?;
-        Ok(nfsprov_lab::run::kubectl(*lane)?.join("kubectl"))
+        Ok(nfsprov_lab::run::kubectl(self.lane)?.join("kubectl"))
     }
 
     /// The NFS server that the tests share.
-    pub fn nfs(&self) -> Result<&Guest> {
-        self.nfs.as_ref().context("there is no NFS server")
+    pub fn nfs(&self) -> &Guest {
+        &self.shared.nfs
     }
 
     /// A scene on the stage's own cluster.
@@ -336,17 +260,10 @@ impl Stage {
     /// A scene on another cluster.
     pub async fn scene_on(self: &Arc<Self>, kubeconfig: &Path) -> Result<Scene> {
         let client = client(kubeconfig).await?;
-        let namespace = format!("test-{}-{}", std::process::id(), self.next());
+        let namespace = format!("test-{}-{:04}", std::process::id(), self.next());
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
         Api::all(client.clone()).create(&Default::default(), &object).await?;
-        let export = match &self.nfs {
-            Some(guest) => Directories::Guest(guest.address().to_string()),
-            None => {
-                let local = self.directory.path().join(&namespace);
-                std::fs::create_dir(&local)?;
-                Directories::Local(local)
-            }
-        };
+        let export = Directories::Guest(self.nfs().address().to_string());
         Ok(Scene {
             client,
             provisioner: format!("nfsprov.test/{namespace}"),
@@ -366,7 +283,7 @@ impl Stage {
     }
 
     fn next(&self) -> usize {
-        self.count.fetch_add(1, Ordering::Relaxed)
+        self.shared.count.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -384,6 +301,9 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
             deployments.delete_collection(&params, &all).await?;
             let sets: Api<StatefulSet> = Api::namespaced(client.clone(), &name);
             sets.delete_collection(&params, &all).await?;
+            // No kubelet runs that would end them.
+            let pods: Api<Pod> = Api::namespaced(client.clone(), &name);
+            pods.delete_collection(&params.clone().grace_period(0), &all).await?;
             namespaces.delete(&name, &params).await?;
         }
     }
@@ -392,8 +312,8 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
         // Nobody is left who would take them off.
         let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         let name = volume.name_any();
-        volumes.patch(&name, &PatchParams::default(), &patch).await?;
-        // A PV that was being deleted is gone by that.
+        // It may be gone already, and one that was being deleted is gone by that.
+        _ = volumes.patch(&name, &PatchParams::default(), &patch).await;
         _ = volumes.delete(&name, &params).await;
     }
     Api::<StorageClass>::all(client.clone())
@@ -410,16 +330,22 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     }
     let end = Instant::now() + PATIENCE;
     loop {
-        let volumes = volumes.list(&all).await?.items.len();
-        let deployments = Api::<Deployment>::all(client.clone()).list(&all).await?.items.len();
-        let sets = Api::<StatefulSet>::all(client.clone()).list(&all).await?.items.len();
-        if volumes + deployments + sets == 0 {
+        // What is in a namespace has gone before it.
+        let names = namespaces.list_metadata(&all).await?.items.into_iter();
+        let mut left: Vec<_> = names.map(|namespace| namespace.name_any()).collect();
+        left.retain(|name| name.starts_with("test-"));
+        left.extend(
+            volumes
+                .list_metadata(&all)
+                .await?
+                .items
+                .iter()
+                .map(ResourceExt::name_any),
+        );
+        if left.is_empty() {
             return Ok(());
         }
-        ensure!(
-            Instant::now() < end,
-            "{volumes} PVs, {deployments} Deployments and {sets} StatefulSets do not go"
-        );
+        ensure!(Instant::now() < end, "namespaces and PVs do not go: {left:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

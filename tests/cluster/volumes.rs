@@ -15,11 +15,11 @@ use crate::release::{export, given_up, on_export};
 use crate::stage::Stage;
 
 crate::tests! {
-    Cluster: an_archive_comes_back_with_its_data,
-    Cluster: an_archive_comes_back_for_a_claim_that_waits,
-    Cluster: archives_expire_by_age_and_total,
-    Cluster: directories_are_listed_against_their_volumes,
-    Lab: what_a_kill_left_is_listed_as_such,
+    Newest: an_archive_comes_back_with_its_data,
+    Newest: an_archive_comes_back_for_a_claim_that_waits,
+    Newest: archives_expire_by_age_and_total,
+    Newest: directories_are_listed_against_their_volumes,
+    Newest: what_a_kill_left_is_listed_as_such,
 }
 
 const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5";

@@ -14,12 +14,12 @@ mod state;
 
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nfsprov_lab::namespace::{Entry, enter_for};
-use nfsprov_lab::{Lab, Lane};
+use nfsprov_lab::{Lab, Lane, trial};
 
 /// How many rounds `cargo test` runs.
 const ROUNDS: usize = 5;
@@ -55,7 +55,18 @@ fn trials(arguments: &Arguments) -> Result<Vec<Trial>> {
     let rounds = rounds.unwrap_or(ROUNDS);
     let killed = move || {
         let lab = lab.as_ref().ok_or("there is no lab")?;
-        crash(lab, lane, seed, rounds).map_err(|error| Failed::from(format!("{error:#}")))
+        let runtime = tokio::runtime::Runtime::new()?;
+        let test = crash(lab, lane, seed, rounds);
+        // A whole run of many rounds, which no limit fits.
+        let ended = trial::run(
+            lab,
+            &runtime,
+            "crash",
+            "killed_at_random_it_continues",
+            Duration::MAX,
+            test,
+        );
+        ended.map_err(Failed::from)
     };
     Ok(vec![
         Trial::test("plans_are_repeatable", || plan::test().map_err(Failed::from)),
@@ -64,8 +75,8 @@ fn trials(arguments: &Arguments) -> Result<Vec<Trial>> {
     ])
 }
 
-fn crash(lab: &Lab, lane: Lane, seed: u64, rounds: usize) -> Result<()> {
-    let tally = tokio::runtime::Runtime::new()?.block_on(run::run(lab, lane, seed, rounds))?;
+async fn crash(lab: &Lab, lane: Lane, seed: u64, rounds: usize) -> Result<()> {
+    let tally = run::run(lab, lane, seed, rounds).await?;
     println!("crash: {} passed, {} failed", tally.passed, tally.failed);
     ensure!(
         tally.failed == 0,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::trial;
 
 use crate::kit::Stage;
 use crate::runs::{Ran, STATE, finish, lasting, nfsprov, start};
@@ -299,8 +300,9 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
         "what was there came back otherwise"
     );
     let (mut early, mut late) = (0, 0);
-    for round in 0..ROUNDS {
-        let moment = whole.mul_f64(f64::from(round + 1) / f64::from(ROUNDS + 1));
+    let rounds = rounds();
+    for round in 0..rounds {
+        let moment = whole.mul_f64(f64::from(round + 1) / f64::from(rounds + 1));
         let started = Instant::now();
         let mut child = start(stage, &stage.home()?, &words)?;
         tokio::time::sleep(moment).await;
@@ -334,12 +336,14 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
             "{end:?} after {moment:?}: not as before"
         );
     }
-    eprintln!("{name}: {early} of {ROUNDS} ended before the file was changed, {late} after");
+    eprintln!("{name}: {early} of {rounds} ended before the file was changed, {late} after");
     Ok(())
 }
 
 /// How many runs are ended early.
-const ROUNDS: u32 = 8;
+fn rounds() -> u32 {
+    if trial::is_thorough() { 8 } else { 2 }
+}
 
 async fn a_killed_run_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {
     ended_early(&stage, "killed", End::Killed).await

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use libtest_mimic::Failed;
 use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, Remembered, RunError, Secret, Sudo, Target};
-use nfsprov_lab::Lab;
 use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::{Lab, trial};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
@@ -79,8 +80,9 @@ impl Stage {
         })
     }
 
-    pub fn block_on(&self, test: impl Future<Output = Result<()>>) -> Result<()> {
-        self.runtime.block_on(test)
+    /// Runs a test to its end, with its time and its logs.
+    pub fn run(&self, name: &str, test: impl Future<Output = Result<()>>) -> Result<(), Failed> {
+        trial::run(&self.lab, &self.runtime, "hosts", name, trial::LIMIT, test).map_err(Failed::from)
     }
 
     /// A guest that serves NFS. Several tests share it, so none changes what it serves.

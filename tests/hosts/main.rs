@@ -97,9 +97,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let trials = tests.into_iter().map(|(name, test)| {
         let here = stage.clone();
         let trial = Trial::test(name, move || match here {
-            Some(stage) => stage
-                .block_on(test(stage.clone()))
-                .map_err(|error| format!("{error:#}").into()),
+            Some(stage) => stage.run(name, test(stage.clone())),
             None => Ok(()),
         });
         trial.with_ignored_flag(stage.is_none())

@@ -19,7 +19,7 @@ const HOSTS: usize = 8;
 
 /// How long each host takes before it does what it is told, in seconds: as a slow one does, and without making the
 /// others slower, as it would by work on the same processor.
-const SLOW: u32 = 12;
+const SLOW: u32 = 4;
 
 async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stage>) -> Result<()> {
     let (one, two) = tokio::try_join!(

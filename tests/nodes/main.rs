@@ -58,9 +58,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         let trials = tests.iter().map(|&(name, test): &Test| {
             let here = stage.clone();
             let trial = Trial::test(name, move || match &here {
-                Some(stage) => stage
-                    .block_on(test(stage.clone()))
-                    .map_err(|error| format!("{error:#}").into()),
+                Some(stage) => stage.run(name, test(stage.clone())),
                 None => Ok(()),
             });
             trial.with_ignored_flag(stage.is_none())

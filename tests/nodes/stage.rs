@@ -11,9 +11,10 @@ use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ServiceAccount};
 use kube::api::ListParams;
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client};
+use libtest_mimic::Failed;
 use nfsprov_lab::container::BUSYBOX;
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
+use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, trial};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
@@ -64,9 +65,9 @@ impl Stage {
         })
     }
 
-    /// Runs a test to its end.
-    pub fn block_on(&self, test: Running) -> Result<()> {
-        self.runtime.block_on(test)
+    /// Runs a test to its end, with its time and its logs.
+    pub fn run(&self, name: &str, test: Running) -> Result<(), Failed> {
+        trial::run(&self.lab, &self.runtime, "nodes", name, trial::LIMIT, test).map_err(Failed::from)
     }
 
     /// Stops what was brought up.

@@ -42,7 +42,7 @@ userland() {
     mmdebstrap --quiet --mode=root --variant=minbase --format=directory --skip=cleanup \
         --include="$packages" \
         --aptopt='APT::Install-Recommends "false"' --aptopt=acquire.conf \
-        --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get --quiet --quiet clean" \
@@ -97,8 +97,8 @@ settings() {
         install -m 600 id_ed25519.pub "$root/$home/.ssh/authorized_keys"
     done
     chroot "$root" chown -R ops:ops /home/ops
-    # No reverse look-ups: there is no name server.
-    printf 'UseDNS no\nPermitRootLogin prohibit-password\n' >"$root/etc/ssh/sshd_config.d/lab.conf"
+    # No reverse look-ups: there is no name server. Tests run many commands at once over one connection.
+    printf 'UseDNS no\nPermitRootLogin prohibit-password\nMaxSessions 100\n' >"$root/etc/ssh/sshd_config.d/lab.conf"
 
     # The name is given at start; names are found in /etc/hosts only, so that an unknown one
     # fails at once instead of waiting for a name server.

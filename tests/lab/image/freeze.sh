@@ -10,9 +10,11 @@ mount -t tmpfs -o exec,mode=700 nfsprov-lab "$TMPDIR"
 "$@" </dev/null &
 guest=$!
 
+# A try is short while the guest starts; after that a busy machine may take its time.
+patience=2
 in_guest() {
     ssh -i "$LAB_KEY" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
-        -o UserKnownHostsFile=known_hosts -o LogLevel=ERROR -o ConnectTimeout=2 "root@$LAB_ADDRESS" "$@"
+        -o UserKnownHostsFile=known_hosts -o LogLevel=ERROR -o ConnectTimeout=$patience "root@$LAB_ADDRESS" "$@"
 }
 tries=0
 until in_guest true 2>ssh.log; do
@@ -25,6 +27,7 @@ until in_guest true 2>ssh.log; do
     sleep 0.2
 done
 rm -f ssh.log
+patience=60
 
 in_guest sh -eux <setup.sh
 in_guest systemctl start --no-block poweroff.target

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -63,7 +64,8 @@ impl Template {
 /// A running guest; killed, and its disk forgotten, when dropped.
 #[derive(Debug)]
 pub struct Guest {
-    // Dropped in this order: the process first, its place last.
+    // Dropped in this order: the connection and the process first, its place last.
+    connection: Mutex<Option<Process>>,
     process: Option<Process>,
     _tap: Tap,
     disk: Disk,
@@ -114,11 +116,13 @@ impl Lab {
         };
         let memory = slot::memory(self)?;
         let slot = Slot::take(self, name)?;
+        crate::trial::show(self, slot.dir(), name);
         let address = crate::network::address(slot.number());
         let known_hosts = slot.dir().join("known_hosts");
         std::fs::write(&known_hosts, image.known_hosts(&[&address.to_string(), name])?)
             .with_context(|| format!("cannot write {}", known_hosts.display()))?;
         let mut guest = Guest {
+            connection: Mutex::default(),
             process: None,
             _tap: Tap::add(slot.number()).with_context(|| format!("cannot connect the guest {name}"))?,
             disk: Disk {
@@ -201,9 +205,35 @@ impl Guest {
     /// Those of [`Guest::ssh`].
     pub async fn ssh_with(&self, command: &str, input: impl Into<Stdio>) -> Result<String> {
         let describe = || format!("{} (guest {})", shorten(command), self.name);
-        ssh(&self.image, &self.known_hosts, self.address, command, input.into())
+        self.keep_connection()?;
+        let mut ssh = ssh(&self.image, &self.known_hosts);
+        // Logs in by itself where the connection is not there yet, or has ended.
+        ssh.args(["-o", "ControlMaster=no"]).arg("-S").arg(self.socket());
+        run_ssh(ssh, self.address, command, input.into())
             .await
             .with_context(describe)
+    }
+
+    /// Starts the connection that all commands share, unless it is there: each login of its own takes seconds of the
+    /// guest's processor.
+    fn keep_connection(&self) -> Result<()> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if connection.as_ref().is_some_and(Process::is_running) {
+            return Ok(());
+        }
+        // A socket that nothing listens on keeps a new one from being made.
+        let _ = std::fs::remove_file(self.socket());
+        let mut command = ssh(&self.image, &self.known_hosts);
+        command.args(["-M", "-N", "-S"]).arg(self.socket());
+        command.arg(format!("root@{}", self.address));
+        let name = format!("the connection to the guest {}", self.name);
+        *connection = Some(Process::spawn(name, self.slot.dir().join("connection.log"), command)?);
+        Ok(())
+    }
+
+    /// Where the shared connection is offered. The path has to be short: sockets take 108 bytes, of which ssh needs 17.
+    fn socket(&self) -> PathBuf {
+        self.disk.memory.join(format!("{}.ssh", self.slot.number()))
     }
 
     /// The same with a text on the command's standard input, which is no place for others to look.
@@ -256,6 +286,7 @@ impl Guest {
     /// When the end of its process cannot be waited for.
     pub async fn kill(&mut self) -> Result<()> {
         self.slot.set_ready(false)?;
+        self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         match self.process.take() {
             Some(mut process) => process.kill().await,
             None => Ok(()),
@@ -394,7 +425,8 @@ impl Guest {
         };
         let file = self.slot.dir().join(format!("known_hosts-{address}"));
         if std::fs::write(&file, known).is_ok() {
-            let _ = timeout(TELL_WITHIN, ssh(&self.image, &file, address, &script, Stdio::null())).await;
+            let telling = run_ssh(ssh(&self.image, &file), address, &script, Stdio::null());
+            let _ = timeout(TELL_WITHIN, telling).await;
         }
     }
 }
@@ -422,7 +454,8 @@ async fn join_all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
     .await;
 }
 
-async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str, input: Stdio) -> Result<String> {
+/// The `ssh` command with the lab's key, without the address.
+fn ssh(image: &Image, known_hosts: &Path) -> Command {
     let mut ssh = Command::new("ssh");
     // No configuration of the person who runs this, and nothing that asks.
     ssh.args([
@@ -445,10 +478,13 @@ async fn ssh(image: &Image, known_hosts: &Path, address: Ipv4Addr, command: &str
     ]);
     ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4", "-o"]);
     ssh.arg(format!("UserKnownHostsFile=\"{}\"", known_hosts.display()));
-    ssh.arg("-i")
-        .arg(image.ssh_key())
-        .arg(format!("root@{address}"))
-        .arg(command);
+    ssh.arg("-i").arg(image.ssh_key());
+    ssh
+}
+
+/// Has `ssh` run a shell command as root at `address`, and returns what it wrote to its standard output.
+async fn run_ssh(mut ssh: Command, address: Ipv4Addr, command: &str, input: Stdio) -> Result<String> {
+    ssh.arg(format!("root@{address}")).arg(command);
     let output = ssh.stdin(input).kill_on_drop(true).output().await;
     let output = output.context("cannot run ssh (Debian package openssh-client)")?;
     if !output.status.success() {

@@ -27,11 +27,9 @@ pub enum Lane {
 /// Where the programs of a control plane are.
 #[derive(Clone, Debug)]
 pub struct Binaries {
-    /// The directory of kube-apiserver and kube-controller-manager; of kube-scheduler, too, in [`Lane::Latest`].
+    /// The directory of kube-apiserver, kube-controller-manager and kube-scheduler; of kubelet and kube-proxy, too, in
+    /// [`Lane::V1_20`].
     pub kubernetes: PathBuf,
-    /// The directory of kube-scheduler, kubelet and kube-proxy, which only clusters with nodes need; none where they
-    /// are not built.
-    pub nodes: Option<PathBuf>,
     /// etcd: Debian's for 1.20, else the version that this Kubernetes itself names.
     pub etcd: PathBuf,
     /// The directory that holds kubectl (always Debian's) and nothing else, for PATH.
@@ -83,7 +81,7 @@ impl Lane {
     /// whether there is a Go new enough, and what the module proxy refused the last time.
     pub fn find(self) -> Result<Binaries> {
         match self {
-            Lane::V1_20 => from_debian::find().with_context(|| not_built(from_debian::VERSION, "make lab")),
+            Lane::V1_20 => from_debian::find().with_context(|| not_built(from_debian::VERSION, "make test")),
             Lane::Latest => from_modules::find(),
         }
     }
@@ -98,33 +96,25 @@ impl Lane {
             return Ok(binaries);
         }
         match self {
-            Lane::V1_20 => from_debian::build(false),
+            Lane::V1_20 => from_debian::build(),
             Lane::Latest => from_modules::build(),
         }
     }
 
-    /// Its programs as [`Lane::build`] gives them, with those for nodes.
+    /// The directory of its programs for nodes, built as far as they are missing.
     ///
     /// # Errors
     /// Those of [`Lane::build`], and [`Unavailable`] on [`Lane::Latest`]: Debian's containerd is older than what the
     /// kubelet of a new Kubernetes talks to.
-    pub fn build_with_nodes(self) -> Result<Binaries> {
+    pub fn build_node_programs(self) -> Result<PathBuf> {
         match self {
-            Lane::V1_20 => from_debian::build(true),
-            Lane::Latest => Err(no_nodes(self).into()),
+            Lane::V1_20 => Ok(self.build()?.kubernetes),
+            Lane::Latest => Err(Unavailable(format!(
+                "the lane {self} has no nodes (its kubelet wants a newer containerd than Debian 12 has): use the lane \
+                 1.20"
+            ))
+            .into()),
         }
-    }
-
-    /// The directory of its programs for nodes; builds nothing.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when they are not built, or when the lane has none.
-    pub fn node_programs(self) -> Result<PathBuf> {
-        let built = self.find()?.nodes;
-        built.with_context(|| match self {
-            Lane::V1_20 => not_built("1.20.2 for nodes", "make lab"),
-            Lane::Latest => no_nodes(self),
-        })
     }
 
     /// The default lane, unless only another one is built.
@@ -155,17 +145,10 @@ impl Lane {
             }
         }
         if built.is_empty() {
-            bail!("no lane of Kubernetes is built: run make lab");
+            bail!("no lane of Kubernetes is built: run make test");
         }
         Ok(built)
     }
-}
-
-/// That a lane has no nodes.
-fn no_nodes(lane: Lane) -> Unavailable {
-    Unavailable(format!(
-        "the lane {lane} has no nodes (its kubelet wants a newer containerd than Debian 12 has): use the lane 1.20"
-    ))
 }
 
 /// That a version's programs are not in the cache, and what command changes that.

@@ -37,6 +37,9 @@ pub mod proc;
 pub mod process;
 pub mod run;
 pub mod step;
+pub mod suite;
+pub mod times;
+pub mod trial;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -68,9 +71,9 @@ impl Lab {
         &self.dir
     }
 
-    /// Makes a new directory `<name>-<number>` in the lab's directory.
+    /// Makes a new directory `<name>-<number>` in the directory of the test that runs, or else in the lab's.
     pub(crate) fn unique_dir(&self, name: &str) -> Result<PathBuf> {
-        unique(&self.dir, name, "", |path| std::fs::create_dir(path))
+        unique(&trial::directory(self), name, "", |path| std::fs::create_dir(path))
     }
 }
 

@@ -10,6 +10,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::kubernetes::Unavailable;
 use nfsprov_lab::namespace::{Entry, elevate, enter, skip};
 use nfsprov_lab::run::{GuestState, Held, State, kubectl};
+use nfsprov_lab::suite::{self, Set};
 use nfsprov_lab::{ControlPlaneOptions, Lane, container, image};
 
 /// A real Kubernetes control plane and real NFS hosts, on this machine, in namespaces of their own
@@ -24,9 +25,19 @@ struct Cli {
 enum Command {
     /// Build everything that is missing: Kubernetes, etcd, the guests' disk image
     Build {
-        /// Only this version of Kubernetes: 1.20 or latest
-        #[arg(long)]
-        lane: Option<Lane>,
+        /// Only this part
+        part: Option<Part>,
+    },
+    /// Build what tests need, run them, and print what took how long
+    Test {
+        /// Only these groups of tests, with what they need
+        groups: Vec<String>,
+        /// Which groups
+        #[arg(long, value_enum, default_value_t = Set::Test)]
+        set: Set,
+        /// How many groups may use the lab at once
+        #[arg(long, default_value_t = 1)]
+        at_once: usize,
     },
     /// Start a lab in the background (building what is missing) and print its variables
     Up(Up),
@@ -70,6 +81,22 @@ enum Command {
     Hold(Up),
 }
 
+/// A part of the lab that is built by itself.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Kubernetes 1.20.2 and the image
+    #[value(name = "1.20")]
+    V1_20,
+    /// The newest Kubernetes and the image
+    Latest,
+    /// The guests' disk image
+    Image,
+    /// The disk of nodes
+    Nodes,
+    /// The disk of the double of a host with rpm packages
+    RpmDouble,
+}
+
 #[derive(Args)]
 struct Name {
     /// The lab's name
@@ -100,7 +127,9 @@ struct Up {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // What failed has been said.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("nfsprov-lab: {error:#}");
             ExitCode::FAILURE
@@ -108,20 +137,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
-    if let Command::Hold(options) = command {
-        return hold(&options);
+/// Runs a command; whether all tests passed, where it ran any.
+fn run(command: Command) -> Result<bool> {
+    match command {
+        Command::Hold(options) => hold(&options)?,
+        Command::Image { name, program, dir } => {
+            let archive = container::of_program(&name, &program, &dir)?;
+            println!("{}", archive.display());
+        }
+        // As the caller; what needs root asks for it.
+        Command::Test { groups, set, at_once } => return suite::run(set, &groups, at_once),
+        command => run_as_root(command)?,
     }
-    if let Command::Image { name, program, dir } = command {
-        let archive = container::of_program(&name, &program, &dir)?;
-        println!("{}", archive.display());
-        return Ok(());
-    }
-    // The files of the cache and of running labs are root's.
+    Ok(true)
+}
+
+/// Runs a command that works on the files of the cache and of running labs, which are root's.
+fn run_as_root(command: Command) -> Result<()> {
     elevate()?;
     match command {
-        Command::Build { lane: Some(lane) } => build(lane),
-        Command::Build { lane: None } => build_all(),
+        Command::Build { part: Some(part) } => build_part(part),
+        Command::Build { part: None } => build_all(),
         Command::Up(options) => up(&options),
         Command::Down(Name { name }) => Held::new(&name)?.down(),
         Command::Status => status(),
@@ -143,7 +179,7 @@ fn run(command: Command) -> Result<()> {
             command,
         } => ssh(&name, &guest, command),
         Command::SshConfig(Name { name }) => ssh_config(&name),
-        Command::Image { .. } | Command::Hold(_) => unreachable!("handled above"),
+        Command::Image { .. } | Command::Hold(_) | Command::Test { .. } => unreachable!("handled by run"),
     }
 }
 
@@ -152,18 +188,29 @@ fn build(lane: Lane) -> Result<()> {
     image::build().map(drop)
 }
 
-/// Builds the default lane, the guests, the nodes and the double of a host with rpm packages, then the other lanes, as
-/// far as this machine can: what is merely not to be had here is said and left out.
+fn build_part(part: Part) -> Result<()> {
+    match part {
+        Part::V1_20 => build(Lane::V1_20),
+        Part::Latest => build_latest(),
+        Part::Image => image::build().map(drop),
+        Part::Nodes => image::node::build().map(drop),
+        Part::RpmDouble => image::rpm_double::build().map(drop),
+    }
+}
+
+/// Builds everything, what most tests need first.
 fn build_all() -> Result<()> {
     image::node::build()?;
     image::rpm_double::build()?;
-    for lane in Lane::all() {
-        match lane.build() {
-            Err(error) if lane != Lane::default() && error.is::<Unavailable>() => skip(&format!("{error:#}"))?,
-            built => built.map(drop)?,
-        }
+    build_latest()
+}
+
+/// Builds the newest Kubernetes. Where this machine can't, that is said, and tests leave it out.
+fn build_latest() -> Result<()> {
+    match build(Lane::Latest) {
+        Err(error) if error.is::<Unavailable>() => skip(&format!("{error:#}")),
+        built => built,
     }
-    Ok(())
 }
 
 fn up(options: &Up) -> Result<()> {
@@ -173,7 +220,10 @@ fn up(options: &Up) -> Result<()> {
         match options.nodes {
             0 => build(lane)?,
             // Says why before anything else does, where the lane has none.
-            _ => lane.build_with_nodes().and_then(|_| image::node::build()).map(drop)?,
+            _ => lane
+                .build_node_programs()
+                .and_then(|_| image::node::build())
+                .map(drop)?,
         }
     }
     let mut args = vec!["hold".to_owned(), format!("--name={}", held.name())];

@@ -74,14 +74,14 @@ struct Extra {
 
 impl Extra {
     const NODES: Self = Self {
-        found: || Lane::V1_20.node_programs().is_ok() && image::node::find().is_some(),
+        found: || Lane::V1_20.find().is_ok() && image::node::find().is_some(),
         build: image::node::build,
-        missing: "the lab's nodes are not built yet: run make lab",
+        missing: "the lab's nodes are not built yet: run make test",
     };
     const RPM_DOUBLE: Self = Self {
         found: || image::rpm_double::find().is_some(),
         build: image::rpm_double::build,
-        missing: "the lab's double of a host with rpm packages is not built yet: run make lab",
+        missing: "the lab's double of a host with rpm packages is not built yet: run make test",
     };
 }
 
@@ -129,13 +129,13 @@ pub fn is_root() -> bool {
 /// Why there can be no lab without installing or building anything.
 fn missing(lanes: &[Lane], extras: &[Extra]) -> Option<String> {
     if !is_root() {
-        return Some("the lab needs root for namespaces and network interfaces: run make test, or as root".to_owned());
+        return Some("the lab needs root for namespaces and network interfaces: run make test, or be root".to_owned());
     }
     if let Some(error) = lanes.iter().find_map(|lane| lane.find().err()) {
         return Some(format!("{error:#}"));
     }
     if image::find().is_none() {
-        return Some("the lab's guests are not built yet: run make lab".to_owned());
+        return Some("the lab's guests are not built yet: run make test".to_owned());
     }
     let absent = extras.iter().find(|extra| !(extra.found)());
     absent.map(|extra| extra.missing.to_owned())

@@ -57,28 +57,33 @@ impl std::error::Error for Failed {}
 /// # Errors
 /// When the command cannot be started, or fails: then the error is [`Failed`].
 pub fn run(title: &str, log: &Path, command: &mut Command) -> Result<()> {
-    task(title, || {
-        let (output, start) = open_log(log, title)?;
-        let errors = output
-            .try_clone()
-            .with_context(|| format!("cannot share the log {}", log.display()))?;
-        let status = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .status()
-            .with_context(|| format!("cannot run {}", command.get_program().display()))?;
-        if !status.success() {
-            let program = command.get_program().display();
-            let what = format!("{title}: {program} failed ({status})");
-            let log = log.to_owned();
-            return match last_lines(&log, start) {
-                Ok(lines) => Err(Failed { what, lines, log }.into()),
-                Err(error) => Err(error).with_context(|| format!("{what}; its log {} cannot be read", log.display())),
-            };
-        }
-        Ok(())
-    })
+    let start = Instant::now();
+    let done = task(title, || run_logged(title, log, command));
+    crate::times::record("build", Some(title), start, done.is_ok());
+    done
+}
+
+fn run_logged(title: &str, log: &Path, command: &mut Command) -> Result<()> {
+    let (output, start) = open_log(log, title)?;
+    let errors = output
+        .try_clone()
+        .with_context(|| format!("cannot share the log {}", log.display()))?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .status()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    if !status.success() {
+        let program = command.get_program().display();
+        let what = format!("{title}: {program} failed ({status})");
+        let log = log.to_owned();
+        return match last_lines(&log, start) {
+            Ok(lines) => Err(Failed { what, lines, log }.into()),
+            Err(error) => Err(error).with_context(|| format!("{what}; its log {} cannot be read", log.display())),
+        };
+    }
+    Ok(())
 }
 
 /// Runs `work`, showing `title` and the time it takes.

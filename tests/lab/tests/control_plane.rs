@@ -60,7 +60,7 @@ async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
     };
     let with_argument = ControlPlaneOptions {
         api_server_args: vec![argument.to_owned()],
-        controller_manager_default_qps: true,
+        controller_manager_defaults: true,
         ..as_shipped.clone()
     };
     let (first, second) = tokio::try_join!(lab.control_plane(as_shipped), lab.control_plane(with_argument))?;

@@ -29,14 +29,9 @@ pub(super) fn start(
         format!("--secure-port={port}"),
         "--leader-elect=false".to_owned(),
     ];
-    // With 1.20 it is among the programs for nodes.
-    let programs = match lane {
-        Lane::V1_20 => {
-            // Its insecure port, on which two of them would collide.
-            args.push("--port=0".to_owned());
-            lane.node_programs()?
-        }
-        Lane::Latest => binaries.kubernetes.clone(),
-    };
-    spawn(dir, &programs.join("kube-scheduler"), &args)
+    if lane == Lane::V1_20 {
+        // Its insecure port, on which two of them would collide.
+        args.push("--port=0".to_owned());
+    }
+    spawn(dir, &binaries.kubernetes.join("kube-scheduler"), &args)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::freeze::{Disk, Setup};
 use super::made::Made;
@@ -35,7 +35,7 @@ static NODE: Made = Made {
         ("kubelet.yaml", include_str!("../../node/kubelet.yaml")),
         ("containerd.toml", include_str!("../../node/containerd.toml")),
     ],
-    setup: &[SETUP, from_debian::NODE_KEY],
+    setup: &[SETUP, from_debian::KEY],
     versioned: &[
         "containerd",
         "runc",
@@ -59,8 +59,7 @@ pub fn find() -> Option<PathBuf> {
 /// # Errors
 /// When a tool or package cannot be had or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
-    let programs = Lane::V1_20.build_with_nodes()?.nodes;
-    let programs = programs.context("the build left no programs for nodes")?;
+    let programs = Lane::V1_20.build_node_programs()?;
     NODE.build(|dir, image, log| build_disk(dir, image, &programs, log))
 }
 

@@ -17,62 +17,36 @@ const DEBIAN_GO: &str = "/usr/lib/go-1.19/bin";
 
 /// The version that the programs report, without the `v`.
 pub(super) const VERSION: &str = "1.20.2";
-const KEY: &str = "kubernetes-1.20.2-control-plane";
-const PROGRAMS: [&str; 2] = ["kube-apiserver", "kube-controller-manager"];
-/// The programs that only clusters with nodes need, an artifact of their own.
-pub(crate) const NODE_KEY: &str = "kubernetes-1.20.2-nodes";
-const NODE_PROGRAMS: [&str; 3] = ["kube-scheduler", "kubelet", "kube-proxy"];
+/// Counts up when what is built of it changes.
+pub(crate) const KEY: &str = "kubernetes-1.20.2-programs-1";
+const PROGRAMS: [&str; 5] = [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+];
 
-/// The lane's programs, if they are all in the cache; those for nodes may be missing.
+/// Leaves out what the lab has no use for: the cloud providers and the kubelet's Docker. It is a third of the build.
+const GO_FLAGS: &str = "-tags=providerless,dockerless";
+
+/// The lane's programs, if they are all in the cache.
 pub(super) fn find() -> Option<Binaries> {
     Some(Binaries {
         kubernetes: cache::find(KEY)?.join("bin"),
-        nodes: cache::find(NODE_KEY).map(|dir| dir.join("bin")),
         etcd: cache::find(&debian_key("etcd-server")?)?.join("usr/bin/etcd"),
         kubectl: kubectl()?,
     })
 }
 
-/// Builds and downloads what is missing of the lane's programs; of those for nodes, only with `nodes`.
-pub(super) fn build(nodes: bool) -> Result<Binaries> {
+/// Builds and downloads what is missing of the lane's programs.
+pub(super) fn build() -> Result<Binaries> {
     packages::install(&TOOLS)?;
-    let kubernetes = cache::ensure(KEY, |dir| {
-        if !nodes || cache::find(NODE_KEY).is_some() {
-            return build_programs(dir, &PROGRAMS);
-        }
-        // Both at once: most of what they are compiled from is the same.
-        build_programs(dir, &[&PROGRAMS[..], &NODE_PROGRAMS].concat())?;
-        hand_over(&dir.join("bin"))
-    })?;
-    let node_programs = match nodes {
-        true => Some(cache::ensure(NODE_KEY, |dir| build_programs(dir, &NODE_PROGRAMS))?),
-        false => cache::find(NODE_KEY),
-    };
     Ok(Binaries {
         etcd: unpacked("etcd-server")?.join("usr/bin/etcd"),
         kubectl: build_kubectl()?,
-        kubernetes: kubernetes.join("bin"),
-        nodes: node_programs.map(|dir| dir.join("bin")),
+        kubernetes: cache::ensure(KEY, build_programs)?.join("bin"),
     })
-}
-
-/// Moves the nodes' programs from among the others to where the build of theirs looks first.
-fn hand_over(built: &Path) -> Result<()> {
-    let _lock = cache::lock(NODE_KEY)?;
-    let output = cache::partial(NODE_KEY).join("bin");
-    // An interrupted build may have been one without them.
-    let complete = NODE_PROGRAMS.iter().all(|program| built.join(program).exists());
-    if complete && cache::find(NODE_KEY).is_none() && !output.is_dir() {
-        cache::create_dir(&cache::partial(NODE_KEY))?;
-        copy(&NODE_PROGRAMS, built, &output)?;
-    }
-    for program in NODE_PROGRAMS {
-        let path = built.join(program);
-        if path.exists() {
-            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// The directory of Debian's kubectl, if it is in the cache.
@@ -105,9 +79,9 @@ fn unpacked(package: &str) -> Result<PathBuf> {
     })
 }
 
-/// Builds `programs` of Kubernetes 1.20.2 in `dir` and leaves only `bin/`. An interrupted call is taken up where it was:
-/// the download, the unpacked tree and Go's build cache are all in `dir`.
-fn build_programs(dir: &Path, programs: &[&str]) -> Result<()> {
+/// Builds the programs in `dir` and leaves only `bin/`. A second call continues an interrupted one: the download, the
+/// unpacked tree and Go's build cache are all in `dir`.
+fn build_programs(dir: &Path) -> Result<()> {
     let (source, tree, output) = (dir.join("source"), dir.join("tree"), dir.join("bin"));
     let log = cache::log("kubernetes-1.20")?;
     if !output.is_dir() {
@@ -116,16 +90,9 @@ fn build_programs(dir: &Path, programs: &[&str]) -> Result<()> {
         unpack(&dsc, &tree, &log)?;
         let scratch = dir.join("tmp");
         cache::create_dir(&scratch)?;
-        let title = format!(
-            "building {} 1.20.2 (five minutes or more on two cores)",
-            programs.join(", ")
-        );
-        step::run(&title, &log, &mut make(programs, &tree, dir, &scratch)?)?;
-        copy(
-            programs,
-            &tree.join("_output/local/bin/linux").join(architecture()?),
-            &output,
-        )?;
+        let title = "building Kubernetes 1.20.2 (five minutes or more on two cores)";
+        step::run(title, &log, &mut make(&tree, dir, &scratch)?)?;
+        copy(&tree.join("_output/local/bin/linux").join(architecture()?), &output)?;
     }
     for rest in ["source", "tree", "gocache", "tmp"] {
         cache::remove_dir(&dir.join(rest))?;
@@ -165,8 +132,8 @@ fn unpack(dsc: &Path, tree: &Path, log: &Path) -> Result<()> {
     std::fs::rename(&unfinished, tree).with_context(|| format!("cannot rename {}", unfinished.display()))
 }
 
-/// The command that builds `programs`, with an environment that holds nothing of the caller's Go settings.
-fn make(programs: &[&str], tree: &Path, dir: &Path, scratch: &Path) -> Result<Command> {
+/// The command that builds the programs, with an environment that holds nothing of the caller's Go settings.
+fn make(tree: &Path, dir: &Path, scratch: &Path) -> Result<Command> {
     let mut path = std::ffi::OsString::from(DEBIAN_GO);
     path.push(":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     let mut command = contained("nice");
@@ -177,19 +144,22 @@ fn make(programs: &[&str], tree: &Path, dir: &Path, scratch: &Path) -> Result<Co
         .env("GOCACHE", dir.join("gocache"))
         .env("GOENV", "off");
     command.arg("make").arg("-C").arg(tree);
-    let what: Vec<_> = programs.iter().map(|program| format!("cmd/{program}")).collect();
+    let what: Vec<_> = PROGRAMS.iter().map(|program| format!("cmd/{program}")).collect();
     command.arg(format!("WHAT={}", what.join(" ")));
     // Without it the programs report a version made from Debian's tree, which is no git checkout.
     command.arg(format!("KUBE_GIT_VERSION=v{VERSION}"));
     command.arg(format!("KUBE_BUILD_PLATFORMS=linux/{}", architecture()?));
+    command.arg(format!("GOFLAGS={GO_FLAGS}"));
+    // Else it is the only one that is built with cgo, and all packages are compiled a second time for it.
+    command.arg("KUBE_STATIC_OVERRIDES=kubelet");
     Ok(command)
 }
 
-/// Copies `programs` to `output`, all or nothing.
-fn copy(programs: &[&str], built: &Path, output: &Path) -> Result<()> {
+/// Copies the programs to `output`, all or nothing.
+fn copy(built: &Path, output: &Path) -> Result<()> {
     let unfinished = output.with_extension("copying");
     cache::create_dir(&unfinished)?;
-    for program in programs {
+    for program in PROGRAMS {
         let (from, to) = (built.join(program), unfinished.join(program));
         std::fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     }

@@ -86,13 +86,12 @@ pub(super) fn find() -> Result<Binaries> {
     if let Ok(refused) = std::fs::read_to_string(cache::partial(&key(&version)).join(REFUSED)) {
         return Err(Unavailable(refused).into());
     }
-    Err(not_built(&version, "nfsprov-lab build --lane latest").into())
+    Err(not_built(&version, "nfsprov-lab build latest").into())
 }
 
 fn binaries(dir: &Path, kubectl: PathBuf) -> Binaries {
     Binaries {
         kubernetes: dir.join("bin"),
-        nodes: None,
         etcd: dir.join("bin/etcd"),
         kubectl,
     }

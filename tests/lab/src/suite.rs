@@ -1,0 +1,545 @@
+//! `nfsprov-lab test`: builds what tests need, runs the groups of tests beside one another, and says what took how long.
+//!
+//! A job starts when the jobs that it needs have ended well, and its lane has a place. Its output goes to a file, which is
+//! shown only where it fails, and a failed job keeps none but those that need it from running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::{step, times};
+
+/// Which jobs there are to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Set {
+    /// What needs neither root nor the lab.
+    Check,
+    /// The same, and every behaviour once on real components.
+    Test,
+    /// The same, and what takes too long for every day.
+    All,
+}
+
+/// Jobs of one kind, of which only a few run at once: more would make each other slow, and no test faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// What fills processors: one at a time.
+    Code,
+    /// Groups of tests on real components.
+    Lab,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    /// Runs cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// Compiles all tests, and finds out where their programs are.
+    Compile,
+    /// Has this program build one part of the lab.
+    Build(&'static str),
+    /// Runs the test programs of these targets, one after the other.
+    Tests(&'static [&'static str]),
+}
+
+/// One part of a run.
+struct Job {
+    name: &'static str,
+    needs: &'static [&'static str],
+    set: Set,
+    work: Work,
+}
+
+impl Job {
+    /// Where it takes a place while it runs; none for what others wait for.
+    fn lane(&self) -> Option<Lane> {
+        match self.work {
+            Work::Compile | Work::Build(_) => None,
+            Work::Cargo(_) => Some(Lane::Code),
+            Work::Tests(_) if self.set == Set::Check => Some(Lane::Code),
+            Work::Tests(_) => Some(Lane::Lab),
+        }
+    }
+}
+
+const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work: Work) -> Job {
+    Job { name, needs, set, work }
+}
+
+/// All jobs. Those of a lane that can run are started in this order, the longest first.
+const JOBS: [Job; 16] = [
+    job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
+    job("compile", &[], Set::Check, Work::Compile),
+    job("image", &[], Set::Test, Work::Build("image")),
+    job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
+    job("kubernetes-1.20", &["image"], Set::Test, Work::Build("1.20")),
+    job("node-disk", &["kubernetes-1.20"], Set::Test, Work::Build("nodes")),
+    job(
+        "kubernetes-latest",
+        &["kubernetes-1.20"],
+        Set::Test,
+        Work::Build("latest"),
+    ),
+    job(
+        "cluster",
+        &["compile", "kubernetes-latest"],
+        Set::Test,
+        Work::Tests(&["tests/cluster/main.rs"]),
+    ),
+    job(
+        "hosts",
+        &["compile", "rpm-double"],
+        Set::Test,
+        Work::Tests(&["tests/hosts/main.rs"]),
+    ),
+    job(
+        "nodes",
+        &["compile", "node-disk"],
+        Set::Test,
+        Work::Tests(&["tests/nodes/main.rs"]),
+    ),
+    job(
+        "crash",
+        &["compile", "kubernetes-1.20"],
+        Set::Test,
+        Work::Tests(&["tests/crash/main.rs"]),
+    ),
+    job(
+        "unit",
+        &["compile"],
+        Set::Check,
+        Work::Tests(&["src/lib.rs", "tests/lab/src/lib.rs", "tests/lab/src/main.rs"]),
+    ),
+    job(
+        "command",
+        &["compile"],
+        Set::Check,
+        Work::Tests(&[
+            "tests/cli.rs",
+            "tests/completions.rs",
+            "tests/confinement.rs",
+            "tests/house.rs",
+            "tests/invalid_inputs.rs",
+            "tests/templates.rs",
+            "tests/terminal.rs",
+        ]),
+    ),
+    job(
+        "clippy",
+        &["compile"],
+        Set::Check,
+        Work::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ),
+    job(
+        "docs",
+        &["compile"],
+        Set::Check,
+        Work::Cargo(&["doc", "--workspace", "--no-deps", "--quiet"]),
+    ),
+    job(
+        "lab",
+        &["compile", "kubernetes-latest", "node-disk"],
+        Set::All,
+        Work::Tests(&["tests/lab/tests/control_plane.rs", "tests/lab/tests/nodes.rs"]),
+    ),
+];
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Passed,
+    Failed,
+    /// What it needs had failed.
+    NotRun,
+}
+
+/// How many tests passed, failed and were skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+/// What the jobs of a run share.
+struct Run {
+    workspace: PathBuf,
+    lab: PathBuf,
+    /// How many groups of tests may run at once.
+    at_once: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    ended: BTreeMap<&'static str, End>,
+    started: BTreeSet<&'static str>,
+    /// Test programs by the file that they begin with.
+    programs: BTreeMap<PathBuf, PathBuf>,
+    tally: Tally,
+}
+
+/// Runs the jobs of `set`, or those called `only` and what they need, in the workspace that is the current directory.
+/// At most `at_once` groups of tests run beside one another. Returns whether all went well.
+///
+/// # Errors
+/// When a name is no job's, or the files of a run can't be written.
+pub fn run(set: Set, only: &[String], at_once: usize) -> Result<bool> {
+    let jobs = chosen(set, only)?;
+    let workspace = std::env::current_dir().context("cannot tell the current directory")?;
+    let target = workspace.join("target");
+    let logs = target.join("test-logs");
+    crate::cache::remove_dir(&logs)?;
+    crate::cache::create_dir(&logs)?;
+    let (file, earlier) = times::start_run(&target)?;
+    let lab = std::env::current_exe().context("cannot tell this program's path")?;
+    let run = Run {
+        workspace,
+        lab,
+        at_once,
+        state: Mutex::default(),
+        changed: Condvar::new(),
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for job in &jobs {
+            let (run, file, jobs) = (&run, &file, &jobs);
+            scope.spawn(move || run.job(job, jobs, file));
+        }
+    });
+    let state = run.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let passed = state.ended.values().all(|end| *end == End::Passed);
+    println!("\n{}", times::report(&times::read(&file)?, &times::read(&earlier)?));
+    println!("{:>9.1}           all of it\n", start.elapsed().as_secs_f64());
+    for (name, end) in state.ended.iter().filter(|(_, end)| **end != End::Passed) {
+        let how = match end {
+            End::NotRun => "not run, since what it needs failed".to_owned(),
+            _ => format!("failed; its output: {}", logs.join(format!("{name}.log")).display()),
+        };
+        println!("{name}: {how}");
+    }
+    let Tally {
+        passed: good,
+        failed,
+        skipped,
+    } = state.tally;
+    println!("{good} passed, {failed} failed, {skipped} skipped");
+    Ok(passed)
+}
+
+/// The jobs of a set, or those that are named with all that they need.
+fn chosen(set: Set, only: &[String]) -> Result<Vec<&'static Job>> {
+    let find = |name: &str| JOBS.iter().find(|job| job.name == name);
+    if only.is_empty() {
+        return Ok(JOBS.iter().filter(|job| job.set <= set).collect());
+    }
+    let mut wanted: Vec<&str> = only.iter().map(String::as_str).collect();
+    let mut next = 0;
+    while let Some(&name) = wanted.get(next) {
+        let Some(job) = find(name) else {
+            let names: Vec<_> = JOBS.iter().map(|job| job.name).collect();
+            bail!("there is no group {name}; there are: {}", names.join(", "));
+        };
+        let new = job.needs.iter().filter(|need| !wanted.contains(need));
+        let new: Vec<_> = new.copied().collect();
+        wanted.extend(new);
+        next += 1;
+    }
+    Ok(JOBS.iter().filter(|job| wanted.contains(&job.name)).collect())
+}
+
+/// The names of the jobs that one needs, of those that are run.
+fn needed<'a>(job: &'a Job, jobs: &'a [&'static Job]) -> impl Iterator<Item = &'static str> + 'a {
+    let needs = job.needs.iter().copied();
+    needs.filter(|need| jobs.iter().any(|job| job.name == *need))
+}
+
+impl State {
+    /// Whether a job that has all that it needs can start: its lane has a place, and no earlier job of the lane waits for it.
+    fn has_place(&self, job: &Job, jobs: &[&'static Job], at_once: usize) -> bool {
+        let places = match job.lane() {
+            None => return true,
+            Some(Lane::Code) => 1,
+            Some(Lane::Lab) => at_once,
+        };
+        let is_running = |other: &Job| self.started.contains(other.name) && !self.ended.contains_key(other.name);
+        let waits = |other: &Job| {
+            let is_ready = needed(other, jobs).all(|need| self.ended.contains_key(need));
+            is_ready && !self.started.contains(other.name) && !self.ended.contains_key(other.name)
+        };
+        let others: Vec<_> = jobs.iter().filter(|other| other.lane() == job.lane()).collect();
+        let mut earlier = others.iter().take_while(|other| other.name != job.name);
+        others.iter().filter(|other| is_running(other)).count() < places && !earlier.any(|other| waits(other))
+    }
+}
+
+impl Run {
+    /// Waits for what a job needs, does it, and says how it ended.
+    fn job(&self, job: &'static Job, jobs: &[&'static Job], times: &Path) {
+        let end = match self.may_start(job, jobs) {
+            false => End::NotRun,
+            true => self.timed(job, times),
+        };
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ended.insert(job.name, end);
+        self.changed.notify_all();
+    }
+
+    /// Waits until all that it needs has ended, and until its lane has a place that no earlier job waits for. Whether all
+    /// that it needs ended well.
+    fn may_start(&self, job: &'static Job, jobs: &[&'static Job]) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let ends: Vec<_> = needed(job, jobs).map(|need| state.ended.get(need).copied()).collect();
+            if ends.iter().any(|end| end.is_some_and(|end| end != End::Passed)) {
+                return false;
+            }
+            if ends.iter().all(Option::is_some) && state.has_place(job, jobs, self.at_once) {
+                state.started.insert(job.name);
+                self.changed.notify_all();
+                return true;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn timed(&self, job: &'static Job, times: &Path) -> End {
+        let start = Instant::now();
+        let log = self.workspace.join(format!("target/test-logs/{}.log", job.name));
+        step::say(&format!("… {}", job.name));
+        let done = self.work(job, &log, times);
+        let end = match &done {
+            Ok(true) => End::Passed,
+            _ => End::Failed,
+        };
+        times::record_in(times, job.name, None, start, end == End::Passed);
+        let (mark, seconds) = (if end == End::Passed { "✓" } else { "✗" }, start.elapsed().as_secs());
+        let tally = tally(&std::fs::read_to_string(&log).unwrap_or_default());
+        let counts = match job.work {
+            Work::Tests(_) => format!(
+                ": {} passed, {} failed, {} skipped",
+                tally.passed, tally.failed, tally.skipped
+            ),
+            _ => String::new(),
+        };
+        step::say(&format!("{mark} {} ({seconds} s){counts}", job.name));
+        if end == End::Failed {
+            if let Err(error) = done {
+                step::say(&format!("{}: {error:#}", job.name));
+            }
+            step::say(&failure(&std::fs::read_to_string(&log).unwrap_or_default()));
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tally.passed += tally.passed;
+        state.tally.failed += tally.failed;
+        state.tally.skipped += tally.skipped;
+        end
+    }
+
+    /// Does what the job is for, with its output in `log`. Whether it went well.
+    fn work(&self, job: &Job, log: &Path, times: &Path) -> Result<bool> {
+        let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let start = |mut command: Command| -> Result<bool> {
+            let output = file.try_clone().context("cannot share a log")?;
+            let errors = file.try_clone().context("cannot share a log")?;
+            command.stdin(Stdio::null()).stdout(output).stderr(errors);
+            command.env(times::VARIABLE, times).env("RUSTDOCFLAGS", "-D warnings");
+            // A backtrace of a failed assertion says nothing that its message does not.
+            command.env("RUST_BACKTRACE", "0");
+            let program = command.get_program().to_owned();
+            let status = command
+                .status()
+                .with_context(|| format!("cannot run {}", program.display()))?;
+            Ok(status.success())
+        };
+        let bound = |program: &Path| {
+            // It ends with this process, also by SIGKILL.
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+            command
+        };
+        match job.work {
+            Work::Cargo(arguments) => {
+                let mut command = bound(Path::new("cargo"));
+                command.args(arguments);
+                start(command)
+            }
+            Work::Build(part) => {
+                let mut command = bound(&self.lab);
+                command.args(["build", part]);
+                start(command)
+            }
+            Work::Compile => {
+                let output = log.with_extension("json");
+                let json = File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+                let mut command = bound(Path::new("cargo"));
+                command.args([
+                    "test",
+                    "--workspace",
+                    "--no-run",
+                    "--message-format=json-render-diagnostics",
+                ]);
+                let errors = file.try_clone().context("cannot share a log")?;
+                command.stdin(Stdio::null()).stdout(json).stderr(errors);
+                let status = command.status().context("cannot run cargo")?;
+                let text = std::fs::read_to_string(&output).context("cannot read what cargo said")?;
+                self.state.lock().unwrap_or_else(PoisonError::into_inner).programs = programs(&text, &self.workspace);
+                Ok(status.success())
+            }
+            Work::Tests(targets) => {
+                let programs = self
+                    .state
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .programs
+                    .clone();
+                let mut passed = true;
+                for target in targets {
+                    let program = programs
+                        .get(Path::new(target))
+                        .with_context(|| format!("cargo built no test {target}"))?;
+                    // All of them, whichever fail.
+                    passed &= start(bound(program))?;
+                }
+                Ok(passed)
+            }
+        }
+    }
+}
+
+/// What cargo says of a target that it built.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    src_path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+/// The test programs by the files that they begin with, as `tests/cli.rs`, from cargo's messages in this workspace.
+fn programs(messages: &str, workspace: &Path) -> BTreeMap<PathBuf, PathBuf> {
+    let parsed = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let tests = parsed.filter(|message| message.profile.as_ref().is_some_and(|profile| profile.test));
+    tests
+        .filter_map(|message| {
+            let source = message.target?.src_path;
+            Some((source.strip_prefix(workspace).ok()?.to_owned(), message.executable?))
+        })
+        .collect()
+}
+
+/// Adds up the last lines of test programs: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn tally(output: &str) -> Tally {
+    let mut sum = Tally::default();
+    for line in output.lines().filter_map(|line| line.strip_prefix("test result: ")) {
+        let count = |word: &str| -> usize {
+            let part = line.split([';', '.']).find_map(|part| part.trim().strip_suffix(word));
+            part.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
+        };
+        sum.passed += count("passed");
+        sum.failed += count("failed");
+        sum.skipped += count("ignored");
+    }
+    sum
+}
+
+/// The parts of a failed job's output that tell why: the failures of its test programs, or else its last lines.
+fn failure(output: &str) -> String {
+    const LAST: usize = 40;
+    let lines: Vec<_> = output.lines().collect();
+    let mut shown = Vec::new();
+    let mut is_failure = false;
+    for line in &lines {
+        is_failure |= *line == "failures:";
+        if is_failure {
+            shown.push(*line);
+        }
+        is_failure &= !line.starts_with("test result: ");
+    }
+    if shown.is_empty() {
+        shown = lines[lines.len().saturating_sub(LAST)..].to_vec();
+    }
+    shown.iter().map(|line| format!("  | {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{JOBS, Set, Tally, chosen, failure, programs, tally};
+
+    fn names(set: Set, only: &[&str]) -> Vec<&'static str> {
+        let only: Vec<_> = only.iter().map(|name| (*name).to_owned()).collect();
+        chosen(set, &only).unwrap().iter().map(|job| job.name).collect()
+    }
+
+    #[test]
+    fn a_group_brings_what_it_needs() {
+        assert_eq!(
+            names(Set::Test, &["hosts"]),
+            ["compile", "image", "rpm-double", "hosts"]
+        );
+        assert!(names(Set::Check, &[]).iter().all(|name| *name != "cluster"));
+        assert_eq!(names(Set::All, &[]).len(), JOBS.len());
+        assert!(chosen(Set::Test, &["nosuch".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn what_a_job_needs_comes_before_it() {
+        for (index, job) in JOBS.iter().enumerate() {
+            let earlier = |need: &str| JOBS[..index].iter().any(|other| other.name == need);
+            assert!(job.needs.iter().all(|need| earlier(need)), "{}", job.name);
+        }
+    }
+
+    #[test]
+    fn cargo_tells_where_test_programs_are() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"src_path":"/w/tests/cli.rs"},"profile":{"test":true},"executable":"/t/cli-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"src_path":"/w/src/main.rs"},"profile":{"test":false},"executable":"/t/n"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        let found = programs(messages, Path::new("/w"));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[Path::new("tests/cli.rs")].to_str(), Some("/t/cli-1"));
+    }
+
+    #[test]
+    fn results_are_added_up_and_failures_shown() {
+        let output = "test a ... ok\n\nfailures:\n\n---- b ----\nwhy\n\n\
+            test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.00s\n\
+            test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(
+            tally(output),
+            Tally {
+                passed: 7,
+                failed: 1,
+                skipped: 2
+            }
+        );
+        let shown = failure(output);
+        assert!(shown.starts_with("  | failures:\n  | \n  | ---- b ----\n  | why\n"));
+        assert!(!shown.contains("4 passed"), "{shown}");
+        assert_eq!(failure("only\n"), "  | only\n");
+    }
+}
