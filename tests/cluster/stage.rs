@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -330,22 +330,32 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     }
     let end = Instant::now() + PATIENCE;
     loop {
-        // What is in a namespace has gone before it.
-        let names = namespaces.list_metadata(&all).await?.items.into_iter();
-        let mut left: Vec<_> = names.map(|namespace| namespace.name_any()).collect();
-        left.retain(|name| name.starts_with("test-"));
-        left.extend(
-            volumes
+        let left = [
+            volumes.list_metadata(&all).await?.items.len(),
+            Api::<Deployment>::all(client.clone())
                 .list_metadata(&all)
                 .await?
                 .items
-                .iter()
-                .map(ResourceExt::name_any),
-        );
-        if left.is_empty() {
+                .len(),
+            Api::<StatefulSet>::all(client.clone())
+                .list_metadata(&all)
+                .await?
+                .items
+                .len(),
+            Api::<Pod>::all(client.clone()).list_metadata(&all).await?.items.len(),
+            Api::<PersistentVolumeClaim>::all(client.clone())
+                .list_metadata(&all)
+                .await?
+                .items
+                .len(),
+        ];
+        if left == [0; 5] {
             return Ok(());
         }
-        ensure!(Instant::now() < end, "namespaces and PVs do not go: {left:?}");
+        ensure!(
+            Instant::now() < end,
+            "PVs, Deployments, StatefulSets, pods and claims do not go: {left:?} are left"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
