@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::{Lab, cache, times};
 
-/// How long a test may take. The slowest takes a third of it on a machine that does nothing else.
-pub const LIMIT: Duration = Duration::from_secs(400);
+/// How long a test may take: a test that hangs must end some time. The slowest took 390 s on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(1200);
 
 /// Whether this is `make test-all`, for which nothing is shortened or left out.
 pub fn is_thorough() -> bool {
