@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::proc::ProcessId;
-use crate::{DIR_VARIABLE, Lane, cache, namespace, proc, step};
+use crate::{DIR_VARIABLE, Lane, cache, namespace, proc, step, trial};
 
 /// How long a holder may take until its control plane and guests are up.
 const UP_WITHIN: Duration = Duration::from_secs(300);
@@ -80,24 +80,10 @@ pub(crate) fn remove_stale() -> Result<()> {
     Ok(())
 }
 
-/// Moves the logs in `dir` to where they outlast it, in place of those of an earlier failure, and returns where.
+/// Copies the logs in `dir` to where they outlast it, in place of those of an earlier failure, and returns where.
 pub(crate) fn keep_logs(dir: &Path) -> Result<PathBuf> {
     let kept = cache::root().join("logs/last-failure");
-    cache::remove_dir(&kept)?;
-    let mut pending = vec![dir.to_owned()];
-    while let Some(next) = pending.pop() {
-        let describe = || format!("cannot list {}", next.display());
-        for entry in std::fs::read_dir(&next).with_context(describe)? {
-            let path = entry.with_context(describe)?.path();
-            if path.is_dir() && !path.is_symlink() {
-                pending.push(path);
-            } else if path.extension().is_some_and(|end| end == "log") {
-                let target = kept.join(path.strip_prefix(dir).unwrap_or(&path));
-                target.parent().map_or(Ok(()), cache::create_dir)?;
-                std::fs::rename(&path, &target).with_context(|| format!("cannot keep {}", path.display()))?;
-            }
-        }
-    }
+    trial::copy_logs(dir, &kept)?;
     Ok(kept)
 }
 

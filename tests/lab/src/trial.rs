@@ -81,7 +81,7 @@ fn target() -> PathBuf {
 }
 
 /// Copies all logs below `from` to the same places below `to`, in place of what is there.
-fn copy_logs(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_logs(from: &Path, to: &Path) -> Result<()> {
     cache::remove_dir(to)?;
     let mut pending = vec![from.to_owned()];
     while let Some(next) = pending.pop() {
