@@ -6,16 +6,21 @@
 mod script;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::Instant;
 
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, Removed, VolumePath};
+use super::{Attributes, Entry, ExportError, Kind, Location, Made, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
 /// How many connections there are at most: a large directory that is being removed must not hold claims up, and sshd
 /// lets some ten in at once before it begins to drop them.
 const CONNECTIONS: usize = 4;
+
+/// How long a script may be silent. It starts a shell and programs, often through sudo, so it gets more time than a call
+/// over NFS.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An export reached over SSH on the server itself.
 #[derive(Debug)]
@@ -243,7 +248,7 @@ impl Remote {
         let mut again = true;
         loop {
             let host = self.connection(location).await?;
-            match host.run(script, CALL_TIMEOUT).await {
+            match host.run(script, SCRIPT_TIMEOUT).await {
                 Ok(output) => {
                     self.idle().push(host);
                     return Ok(output);

@@ -407,7 +407,7 @@ mod tests {
             ("managers", " apt-get"),
             ("packages", "nfs-common\nrpcbind"),
             ("init", "systemd"),
-            ("unit", "rpcbind LoadState=loaded ActiveState=active UnitFileState=enabled "),
+            ("unit", "rpcbind LoadState=loaded\nActiveState=active\nUnitFileState=enabled"),
             ("unit", "nfs LoadState=not-found ActiveState=inactive UnitFileState= "),
             ("unit", "nfs-server LoadState=masked ActiveState=inactive UnitFileState=masked"),
             ("nfsd", "module"),
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn this_machine_has_facts_under_every_shell() {
         let directory = tempfile::tempdir().unwrap();
-        let exports = directory.path().join("it's exports");
+        let exports = directory.path().join("it's caf\u{e9} exports");
         let content = b"/a *(ro)\n\xff\xfe no end";
         std::fs::write(&exports, content).unwrap();
         let subject = Subject {
@@ -486,7 +486,13 @@ mod tests {
         };
         for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
             let mut command = Command::new(shell[0]);
-            let Ok(output) = command.args(&shell[1..]).arg("-c").arg(script(&subject)).output() else {
+            // In a locale in which a letter may be two bytes.
+            command
+                .args(&shell[1..])
+                .arg("-c")
+                .arg(script(&subject))
+                .env("LC_ALL", "C.UTF-8");
+            let Ok(output) = command.output() else {
                 eprintln!("skipped: {shell:?} is not installed");
                 continue;
             };

@@ -292,7 +292,7 @@ impl Scene {
 }
 
 async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.healthy("nothing").await?;
     scene.class(json!({})).await?;
@@ -354,11 +354,11 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let text = scene.nfsprov(&["doctor", "-A"]).await?;
     let (stdout, _, _) = said(&text);
     ensure!(stdout.contains("Nothing is wrong"), "{stdout}");
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let admin = scene.kubeconfig.clone();
     scene.claim("a", json!({"storageClassName": ""})).await?;
@@ -382,7 +382,7 @@ async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> 
     scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
     let granted = scene.doctor(&[]).await?;
     ensure!(skipped(&granted) == 0, "{}", granted.report["skipped"]);
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {

@@ -435,7 +435,7 @@ async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
 
 /// The lab's does without a Lease, so that its silence is what shows.
 async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.apply(&[volume(&scene, "fits", json!({}))]).await?;
     let available = |volume: Option<&PersistentVolume>| {
@@ -464,5 +464,5 @@ async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
     plane.resume_controller_manager()?;
     scene.bound("mypvc").await?;
     scene.healthy("its return").await?;
-    plane.stop().await
+    stage.give_back(plane).await
 }

@@ -128,7 +128,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let lab = stage.lab();
-    let (mut server, mut worker) = tokio::try_join!(
+    let (server, worker) = tokio::try_join!(
         lab.guest("exporter", Template::NfsServer),
         lab.guest("worker", Template::Bare)
     )?;
@@ -258,6 +258,5 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
         "{}",
         shut.report["skipped"]
     );
-    tokio::try_join!(server.stop(), worker.stop())?;
     stage.give_back(plane).await
 }

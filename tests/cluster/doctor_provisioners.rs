@@ -466,7 +466,7 @@ async fn doctor_passes_on_what_a_provisioner_says(stage: Arc<Stage>) -> Result<(
 
 async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     const DRIVER: &str = "nfs.csi.k8s.io";
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let mut scene = scene(&stage, &plane).await?;
     scene.provisioner = DRIVER.to_owned();
     scene.class(json!({})).await?;
@@ -498,5 +498,5 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
                        "spec": {"drivers": drivers}});
     scene.apply(&[there]).await?;
     scene.healthy("the driver is on the node").await?;
-    plane.stop().await
+    stage.give_back(plane).await
 }

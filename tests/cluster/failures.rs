@@ -164,7 +164,7 @@ async fn what_another_cluster_has_half_made_is_left_alone(stage: Arc<Stage>) -> 
     hindered.kill().await?;
     let half_made = scene.directories().await?;
 
-    let plane = stage.another_control_plane().await?;
+    let plane = stage.cleared_control_plane().await?;
     let theirs = stage.scene_on(plane.kubeconfig()).await?;
     theirs.class(json!({})).await?;
     let mut other = theirs.watch(&["-v"]).await?;
@@ -177,7 +177,7 @@ async fn what_another_cluster_has_half_made_is_left_alone(stage: Arc<Stage>) -> 
 
     let _provisioner = scene.watch(&[]).await?;
     scene.bound("a").await?;
-    plane.stop().await
+    stage.give_back(plane).await
 }
 
 async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
@@ -292,8 +292,8 @@ async fn what_is_wrong_at_the_start_is_said_in_one_sentence(stage: Arc<Stage>) -
         if !more.contains(&"--kubeconfig") {
             command.arg("--kubeconfig").arg(&scene.kubeconfig);
         }
-        let output = timeout(Duration::from_secs(10), command.kill_on_drop(true).output()).await;
-        let output = output.with_context(|| format!("{server}:{path} {more:?} takes over 10 s"))??;
+        let output = timeout(PATIENCE, command.kill_on_drop(true).output()).await;
+        let output = output.with_context(|| format!("{server}:{path} {more:?} takes over {PATIENCE:?}"))??;
         let (stdout, stderr, code) = said(&output);
         ensure!(
             code == 1 && stdout.is_empty(),

@@ -255,7 +255,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
     let asked = Instant::now();
     let status = second(provisioner).await?;
     ensure!(status == Some(1), "{status:?}");
-    ensure!(asked.elapsed() < Duration::from_secs(2), "after {:?}", asked.elapsed());
+    ensure!(asked.elapsed() < Duration::from_secs(6), "after {:?}", asked.elapsed());
     // It was stopped between directory and PV; the next one goes on from there.
     ensure!(scene.directories().await?.len() == 3 && scene.own_volumes().await?.is_empty());
     let _provisioner = scene.watch(&[]).await?;

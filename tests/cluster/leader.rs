@@ -29,7 +29,7 @@ crate::tests! {
 }
 
 /// Time from a leader's last renewal to the next leader: the lease, two looks, and a slow machine.
-const TAKE_OVER: Duration = Duration::from_secs(15 + 2 * 2 + 6);
+const TAKE_OVER: Duration = Duration::from_secs(15 + 2 * 2 + 30);
 
 /// A scene whose leases are in its own namespace.
 async fn scene(stage: Arc<Stage>) -> Result<Scene> {
@@ -267,7 +267,7 @@ async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> 
     let ended = Instant::now();
     other.says("watching claims and volumes").await?;
     // Far less than the lease's 15 s: it did not have to expire.
-    ensure!(ended.elapsed() < Duration::from_secs(6), "after {:?}", asked.elapsed());
+    ensure!(ended.elapsed() < Duration::from_secs(12), "after {:?}", asked.elapsed());
     one_of_each(&scene).await?;
     ensure!(lease(&scene).await?.lease_transitions == Some(1));
     let status = other.stop().await?;

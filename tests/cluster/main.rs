@@ -61,7 +61,7 @@ use stage::{On, Shared, Stage};
 type Test = (&'static str, On, fn(Arc<Stage>) -> kit::Running);
 
 /// Tests wait more than they work: more of them than there are processors run at once.
-const THREADS: usize = 6;
+const THREADS: usize = 9;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -75,25 +75,29 @@ fn main() -> ExitCode {
     }
 }
 
-/// All tests. Those that take longest come first, so that none is left to run alone at the end.
+/// All tests. Those that wait for a control plane of their own alternate with those that don't, so that neither kind is
+/// left to the end.
 fn all() -> Vec<Test> {
-    [
-        doctor_gate::TESTS,
+    let own_planes = [
         doctor_provisioners::TESTS,
+        doctor_gate::TESTS,
         doctor_hosts::TESTS,
+        setup::TESTS,
         doctor_tenant::TESTS,
         doctor_printed::TESTS,
-        setup::TESTS,
         doctor_faults::TESTS,
+        doctor::TESTS,
+        doctor_fix::TESTS,
+        doctor_scheduler::TESTS,
+    ]
+    .concat();
+    let shared_plane = [
         faults_nfs::TESTS,
         leader::TESTS,
         operable::TESTS,
         failures::TESTS,
         faults_api::TESTS,
         ssh::TESTS,
-        doctor::TESTS,
-        doctor_fix::TESTS,
-        doctor_scheduler::TESTS,
         adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
@@ -106,7 +110,16 @@ fn all() -> Vec<Test> {
         release::TESTS,
         volumes::TESTS,
     ]
-    .concat()
+    .concat();
+    let every = shared_plane.len() / own_planes.len();
+    let mut shared_plane = shared_plane.into_iter();
+    let mut tests = Vec::new();
+    for test in own_planes {
+        tests.push(test);
+        tests.extend(shared_plane.by_ref().take(every));
+    }
+    tests.extend(shared_plane);
+    tests
 }
 
 /// Runs the tests that are asked for, on the versions that they name.

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use futures::future::try_join_all;
+use k8s_openapi::ClusterResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use libtest_mimic::Failed;
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane, trial};
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::kit::{Directories, PATIENCE, Running, Scene};
@@ -82,13 +84,15 @@ impl DerefMut for Own {
 
 /// How many tests have a control plane of their own at a time. Starting one keeps a processor busy for
 /// seconds, and each takes half a gigabyte.
-const OWN_PLANES: usize = 2;
+const OWN_PLANES: usize = 3;
 
 /// What the tests on all versions share.
 pub struct Shared {
     runtime: tokio::runtime::Runtime,
     lab: Lab,
     nfs: Guest,
+    /// The one that squashes root, once it is wanted.
+    squashing: OnceCell<Guest>,
     /// Numbers the namespaces and files of tests.
     count: AtomicUsize,
     places: Arc<Semaphore>,
@@ -103,6 +107,7 @@ impl Shared {
             runtime,
             lab,
             nfs,
+            squashing: OnceCell::new(),
             count: AtomicUsize::new(0),
             places: Arc::new(Semaphore::new(OWN_PLANES)),
         })
@@ -115,8 +120,8 @@ pub struct Stage {
     lane: Lane,
     plane: Mutex<Option<ControlPlane>>,
     kubeconfig: PathBuf,
-    /// A cleared control plane for the next test that wants one.
-    spare: Mutex<Option<ControlPlane>>,
+    /// Cleared control planes for the next tests that want one.
+    spares: Mutex<Vec<ControlPlane>>,
 }
 
 impl Stage {
@@ -137,7 +142,7 @@ impl Stage {
                 lane: *lane,
                 kubeconfig: plane.kubeconfig().to_owned(),
                 plane: Mutex::new(Some(plane)),
-                spare: Mutex::default(),
+                spares: Mutex::default(),
             })
         });
         Ok(stages.collect())
@@ -166,8 +171,9 @@ impl Stage {
 
     /// Stops what was brought up.
     pub fn close(&self) {
-        let planes = [&self.plane, &self.spare].map(|plane| plane.lock().ok().and_then(|mut plane| plane.take()));
-        for plane in planes.into_iter().flatten() {
+        let own = self.plane.lock().ok().and_then(|mut plane| plane.take());
+        let spares = self.spares.lock().map(|mut spares| std::mem::take(&mut *spares));
+        for plane in own.into_iter().chain(spares.unwrap_or_default()) {
             if let Err(error) = self.shared.runtime.block_on(plane.stop()) {
                 eprintln!("stopping the control plane: {error:#}");
             }
@@ -188,7 +194,7 @@ impl Stage {
     pub async fn cleared_control_plane(&self) -> Result<Own> {
         // The semaphore is never closed.
         let place = self.shared.places.clone().acquire_owned().await?;
-        let spare = self.spare.lock().map_err(|_| anyhow!("a test panicked"))?.take();
+        let spare = self.spares.lock().map_err(|_| anyhow!("a test panicked"))?.pop();
         let plane = match spare {
             Some(plane) => plane,
             None => self.start(ControlPlaneOptions::default()).await?,
@@ -199,16 +205,9 @@ impl Stage {
     /// Takes back what [`Stage::cleared_control_plane`] gave, without what was made on it.
     pub async fn give_back(&self, own: Own) -> Result<()> {
         clear(own.plane.kubeconfig()).await?;
-        let spare = self
-            .spare
-            .lock()
-            .map_err(|_| anyhow!("a test panicked"))?
-            .replace(own.plane);
-        match spare {
-            // One is enough: an idle control plane takes memory and a part of a processor.
-            Some(spare) => spare.stop().await,
-            None => Ok(()),
-        }
+        let mut spares = self.spares.lock().map_err(|_| anyhow!("a test panicked"))?;
+        spares.push(own.plane);
+        Ok(())
     }
 
     /// A control plane of the stage's version, with further arguments of kube-apiserver.
@@ -249,6 +248,14 @@ impl Stage {
     /// The NFS server that the tests share.
     pub fn nfs(&self) -> &Guest {
         &self.shared.nfs
+    }
+
+    /// An NFS server whose export squashes root.
+    pub async fn squashing_server(&self) -> Result<&Guest> {
+        let Shared { lab, squashing, .. } = &*self.shared;
+        squashing
+            .get_or_try_init(|| crate::ssh::squashing_server(lab, "squashing"))
+            .await
     }
 
     /// A scene on the stage's own cluster.
@@ -316,18 +323,14 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
         _ = volumes.patch(&name, &PatchParams::default(), &patch).await;
         _ = volumes.delete(&name, &params).await;
     }
-    Api::<StorageClass>::all(client.clone())
-        .delete_collection(&params, &all)
-        .await?;
-    Api::<Node>::all(client.clone())
-        .delete_collection(&params, &all)
-        .await?;
-    let bindings: Api<ClusterRoleBinding> = Api::all(client.clone());
-    for binding in bindings.list(&all).await?.iter().map(ResourceExt::name_any) {
-        if binding.starts_with("test-") {
-            bindings.delete(&binding, &params).await?;
-        }
-    }
+    delete_all::<StorageClass>(&client, &all).await?;
+    delete_all::<CSIDriver>(&client, &all).await?;
+    delete_all::<CSINode>(&client, &all).await?;
+    delete_all::<Node>(&client, &all).await?;
+    // All but Kubernetes' own.
+    let made = ListParams::default().labels("!kubernetes.io/bootstrapping");
+    delete_all::<ClusterRole>(&client, &made).await?;
+    delete_all::<ClusterRoleBinding>(&client, &made).await?;
     let end = Instant::now() + PATIENCE;
     loop {
         let left = [
@@ -358,6 +361,16 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Deletes all objects of a kind that are selected.
+async fn delete_all<K>(client: &Client, selected: &ListParams) -> Result<()>
+where
+    K: kube::Resource<Scope = ClusterResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let objects: Api<K> = Api::all(client.clone());
+    objects.delete_collection(&DeleteParams::default(), selected).await?;
+    Ok(())
 }
 
 async fn client(kubeconfig: &Path) -> Result<Client> {

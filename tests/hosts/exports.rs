@@ -1,6 +1,7 @@
 //! Files of exports on the real exportfs: what it makes of traps, and of nfsprov's edits.
 //!
-//! Each trial has a mount namespace of its own, with its own /etc/exports and its own table, on a guest that serves NFS.
+//! Trials have a mount namespace of their own, and each begins with an empty /etc/exports and an empty table, on a guest
+//! that serves NFS.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -34,28 +35,37 @@ struct Outcome {
     listed: Vec<Listed>,
 }
 
-/// Has `exportfs -ra` read each trial's files, and lists what it then exports.
+/// Has `exportfs -ra` read each trial's files, and lists what it then exports. A guest takes its time to start programs,
+/// so a trial is little else than the two of exportfs.
 async fn trials(stage: &Stage, trials: &[Files]) -> Result<Vec<Outcome>> {
     let mut script = String::from(
         "mkdir -p /etc/exports.d
+exec unshare -m sh <<'END'
+mount --make-rprivate /
+mount -t tmpfs none /var/lib/nfs && mount -t tmpfs none /etc/exports.d || exit
+: >/var/lib/nfs/exports && mount --bind /var/lib/nfs/exports /etc/exports || exit
 trial() {
-    unshare -m sh -c 'mount --make-rprivate /
-        mount -t tmpfs none /var/lib/nfs && : >/var/lib/nfs/etab && : >/var/lib/nfs/rmtab
-        mount --bind \"$1/exports\" /etc/exports && mount --bind \"$1/d\" /etc/exports.d || exit
-        exportfs -ra 2>\"$1/stderr\"; echo \"%status $?\"; exportfs -s 2>/dev/null' sh \"$1\"
-    echo %stderr; cat \"$1/stderr\"; echo %end
-    rm -r \"$1\"
+    exportfs -ra 2>/var/lib/nfs/stderr; echo \"%status $?\"; exportfs -s 2>/dev/null
+    echo %stderr; cat /var/lib/nfs/stderr; echo %end
 }
 ",
     );
     for files in trials {
-        script.push_str("trial=$(mktemp -d); mkdir \"$trial/d\"; : >\"$trial/exports\"\n");
+        script.push_str(": >/var/lib/nfs/etab; : >/var/lib/nfs/rmtab; : >/etc/exports\n");
+        let escaped = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("\\{byte:03o}")).collect() };
+        let place = |name: &str| match name.strip_prefix("d/") {
+            Some(name) => format!("/etc/exports.d/{name}"),
+            None => format!("/etc/{name}"),
+        };
         for (name, bytes) in files {
-            let escaped: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-            writeln!(script, "printf '{escaped}' >\"$trial/{name}\"")?;
+            writeln!(script, "printf '{}' >{}", escaped(bytes), place(name))?;
         }
-        script.push_str("trial \"$trial\"\n");
+        script.push_str("trial\n");
+        for (name, _) in files.iter().filter(|(name, _)| name.starts_with("d/")) {
+            writeln!(script, "rm {}", place(name))?;
+        }
     }
+    script.push_str("END\n");
     let guest = stage.server().await?;
     let host = connect("root", guest, 22, &stage.access()?).await?;
     let output = run(&host, &script).await?;

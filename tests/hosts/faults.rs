@@ -1,12 +1,12 @@
 //! What fails in the middle of `setup-server`: files and exports are as before, or the next run finishes them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::trial;
 
+use crate::each_step::STEP_WITHIN;
 use crate::kit::Stage;
 use crate::runs::{Ran, STATE, finish, lasting, nfsprov, start};
 
@@ -15,9 +15,8 @@ crate::tests! {
     a_full_disk_leaves_what_was,
     a_service_that_fails_is_named_and_not_left_running,
     others_lines_that_complain_are_no_reason_to_stop,
-    a_killed_run_is_finished_by_the_next,
-    a_cut_connection_is_finished_by_the_next,
-    a_kernel_without_nfs_server_is_named,
+    a_kernel_without_nfs_server_is_named;
+    test_all: a_killed_run_is_finished_by_the_next, a_cut_connection_is_finished_by_the_next,
 }
 
 /// A server of this name with another's export, and how nfsprov is called for it.
@@ -266,7 +265,7 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
 }
 
 /// Waits until nothing of a run is left on the host, and tells what is exported, and by which file.
-const SETTLED: &str = "while pgrep -x exportfs >/dev/null || pgrep -f '^sh -s$' >/dev/null; do sleep 0.1; done
+const SETTLED: &str = "while pgrep -x exportfs >/dev/null || pgrep -f '^sh -s$' >/dev/null; do sleep 0.5; done
 cksum </etc/exports; exportfs -s 2>/dev/null | grep -c /srv/k8s; ls -A /etc | grep exports";
 
 const CUT: &str = "for pid in $(pgrep -f '^sshd: root@notty'); do [ $pid = $PPID ] || kill -9 $pid; done";
@@ -279,6 +278,9 @@ enum End {
     /// The host's end of the connection is.
     Cut,
 }
+
+/// How many runs are ended early.
+const ROUNDS: u32 = 8;
 
 /// Ends runs at moments spread over all that one takes. After each, the exports file is one of the two that it may be,
 /// and the next run finishes what is left; what was there before comes back byte for byte.
@@ -300,9 +302,8 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
         "what was there came back otherwise"
     );
     let (mut early, mut late) = (0, 0);
-    let rounds = rounds();
-    for round in 0..rounds {
-        let moment = whole.mul_f64(f64::from(round + 1) / f64::from(rounds + 1));
+    for round in 1..=ROUNDS {
+        let moment = whole.mul_f64(f64::from(round) / f64::from(ROUNDS + 1));
         let started = Instant::now();
         let mut child = start(stage, &stage.home()?, &words)?;
         tokio::time::sleep(moment).await;
@@ -312,7 +313,7 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
             End::Cut => drop(guest.ssh(CUT).await?),
         }
         let ran = finish(child, started).await?;
-        let settled = tokio::time::timeout(Duration::from_secs(60), guest.ssh(SETTLED)).await;
+        let settled = tokio::time::timeout(STEP_WITHIN, guest.ssh(SETTLED)).await;
         let state = settled.context("a step goes on for ever")??;
         let lines: Vec<&str> = state.lines().collect();
         let [sum, exported, ..] = lines[..] else {
@@ -336,13 +337,8 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
             "{end:?} after {moment:?}: not as before"
         );
     }
-    eprintln!("{name}: {early} of {rounds} ended before the file was changed, {late} after");
+    eprintln!("{name}: {early} of {ROUNDS} ended before the file was changed, {late} after");
     Ok(())
-}
-
-/// How many runs are ended early.
-fn rounds() -> u32 {
-    if trial::is_thorough() { 8 } else { 2 }
 }
 
 async fn a_killed_run_is_finished_by_the_next(stage: Arc<Stage>) -> Result<()> {

@@ -2,13 +2,13 @@
 //!
 //! Two guests serve all tests; a test that wants an sshd of its own settings starts one there, on a port of its own.
 
-/// A module's tests: each is a function, which is its name too.
+/// A module's tests: each is a function, which is its name too. Those after `test_all:` run in `make test-all` only.
 macro_rules! tests {
-    ($($function:ident),* $(,)?) => {
-        pub const TESTS: &[$crate::Test] = &[$((
-            stringify!($function),
-            |stage| Box::pin($function(stage)),
-        )),*];
+    ($($function:ident),* $(,)? $(; test_all: $($thorough:ident),* $(,)?)?) => {
+        pub const TESTS: &[$crate::Test] = &[
+            $((stringify!($function), false, |stage| Box::pin($function(stage))),)*
+            $($((stringify!($thorough), true, |stage| Box::pin($thorough(stage))),)*)?
+        ];
     };
 }
 pub(crate) use tests;
@@ -36,12 +36,14 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
 use nfsprov_lab::namespace::{Entry, enter_with_rpm_double};
+use nfsprov_lab::trial;
 
 use kit::Stage;
 
-/// A test: its name and itself.
+/// A test: its name, whether it runs in `make test-all` only, and itself.
 type Test = (
     &'static str,
+    bool,
     fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = Result<()>>>>,
 );
 
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let tests = [
+    let mut tests = [
         each_step::TESTS,
         exports::TESTS,
         faults::TESTS,
@@ -77,24 +79,25 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         words::TESTS,
     ]
     .concat();
+    tests.retain(|(_, only_in_test_all, _)| trial::is_thorough() || !only_in_test_all);
     let wanted = |name: &str| match &arguments.filter {
         Some(filter) => name.contains(filter.as_str()),
         None => true,
     };
     // First of all: what follows runs inside the lab's namespaces, in a process of its own.
-    let stage = match arguments.list || !tests.iter().any(|(name, _)| wanted(name)) {
+    let stage = match arguments.list || !tests.iter().any(|(name, ..)| wanted(name)) {
         true => None,
         false => match enter_with_rpm_double()? {
             Entry::Inside(lab) => Some(Arc::new(Stage::new(&lab)?)),
             Entry::Skip(why) => {
-                for (name, _) in tests.iter().filter(|(name, _)| wanted(name)) {
+                for (name, ..) in tests.iter().filter(|(name, ..)| wanted(name)) {
                     eprintln!("skipped: {name}: {why}");
                 }
                 None
             }
         },
     };
-    let trials = tests.into_iter().map(|(name, test)| {
+    let trials = tests.into_iter().map(|(name, _, test)| {
         let here = stage.clone();
         let trial = Trial::test(name, move || match here {
             Some(stage) => stage.run(name, test(stage.clone())),

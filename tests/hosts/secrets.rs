@@ -32,7 +32,7 @@ fn look(end: &str) -> String {
 while [ ! -e {end} ]; do
     printf '%s\\n' \"$needle\" | grep -laF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null
     rounds=$((rounds + 1))
-    sleep 0.1
+    sleep 0.5
 done
 echo \"rounds: $rounds\""
     )
@@ -40,7 +40,7 @@ echo \"rounds: $rounds\""
 
 /// A server from nothing, by a user whom sudo asks for a password. Meanwhile another holds apt's lock for a while.
 async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab.guest("secretive", Template::Bare).await?;
+    let guest = stage.lab.guest("secretive", Template::NfsClient).await?;
     guest.ssh(&format!("set -- {PASSWORD}\n{USER}")).await?;
     let home = stage.home()?;
     let secret = home.join("password");
@@ -83,7 +83,7 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
     let here = look(here_ends.to_str().context("not UTF-8")?);
     let there = look("/run/looked");
     let look_here = ["-c", &here];
-    let sudo_seen = guest.ssh("until pgrep -ax sudo | grep -e ' -S '; do sleep 0.05; done");
+    let sudo_seen = guest.ssh("until pgrep -ax sudo | grep -e ' -S '; do sleep 0.5; done");
     let (ran, held, there, here, sudo_seen) = tokio::join!(
         running,
         guest.ssh(lock),

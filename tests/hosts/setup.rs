@@ -174,7 +174,7 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
 }
 
 async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) -> Result<()> {
-    let server = stage.lab.guest("sudo-server", Template::Bare).await?;
+    let server = stage.lab.guest("sudo-server", Template::NfsServer).await?;
     server
         .ssh(&format!(
             "useradd -m -s /bin/bash -G sudo {ADMIN}; echo '{ADMIN}:{PASSWORD}' | chpasswd
@@ -257,7 +257,7 @@ async fn line(lines: &mut tokio::io::Lines<BufReader<tokio::process::ChildStderr
 }
 
 async fn an_interrupted_run_ends_its_step_and_the_next_one_goes_on(stage: Arc<Stage>) -> Result<()> {
-    let server: Guest = stage.lab.guest("interrupted", Template::Bare).await?;
+    let server: Guest = stage.lab.guest("interrupted", Template::NfsClient).await?;
     let at = server.address().to_string();
     let host = format!("root@{at}");
     let setup = ["setup-server", &host, "--allow", "10.77.0.0/24", "-o", "json"];

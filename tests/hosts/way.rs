@@ -107,7 +107,7 @@ async fn where_nothing_answers_is_said_in_time(stage: Arc<Stage>) -> Result<()> 
     let through = {
         let mut access = access.clone();
         access.jump = vec![format!("root@{}", stage.second.address()).parse()?];
-        access.connect_timeout = Duration::from_secs(10);
+        access.connect_timeout = Duration::from_secs(60);
         access
     };
     for (target, access, words) in [
@@ -147,7 +147,7 @@ async fn a_host_that_hangs_is_given_up(stage: Arc<Stage>) -> Result<()> {
     );
     ensure!(refused(end)?.contains("no answer within 2 s"));
     ensure!(matches!(error, Err(ConnectError::Unreachable { .. })), "{error:?}");
-    ensure!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    ensure!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     guest.resume()?;
     Host::connect(&target, &stage.access()?).await?;
     Ok(())

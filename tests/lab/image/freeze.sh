@@ -1,11 +1,13 @@
 # Boots the guest that the arguments say, in fresh namespaces (network, processes, mounts); has
 # setup.sh run in it; and copies its disk into the current directory if LAB_DISK names it there.
 # LAB_KEY, LAB_ADDRESS, LAB_TAP, LAB_GATEWAY; TMPDIR is where the guest's memory is while it runs.
+# LAB_BEGIN names a disk that the guest's begins as.
 ip link set lo up
 ip tuntap add dev "$LAB_TAP" mode tap
 ip address add "$LAB_GATEWAY" dev "$LAB_TAP"
 ip link set "$LAB_TAP" up
 mount -t tmpfs -o exec,mode=700 nfsprov-lab "$TMPDIR"
+[ -z "${LAB_BEGIN:-}" ] || cp --sparse=always "$LAB_BEGIN" "$TMPDIR/$LAB_DISK"
 
 "$@" </dev/null &
 guest=$!

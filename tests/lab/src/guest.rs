@@ -40,7 +40,9 @@ const NFS_PORT: u16 = 2049;
 pub enum Template {
     /// Debian with sshd, and an apt source that has the NFS packages and works without a network.
     Bare,
-    /// The same after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to everybody by
+    /// A bare guest after `apt-get install nfs-common`.
+    NfsClient,
+    /// A bare guest after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to everybody by
     /// NFS 3 and 4 (`rw,sync,no_subtree_check,no_root_squash`).
     NfsServer,
     /// Debian with containerd, the kubelet and kube-proxy, which lack a cluster; [`Lab::node`] gives them one. It has
@@ -55,7 +57,7 @@ impl Template {
     /// The size of its memory in MiB.
     fn megabytes(self) -> u16 {
         match self {
-            Template::Bare | Template::NfsServer | Template::RpmDouble => 512,
+            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => 512,
             Template::Node => 1024,
         }
     }
@@ -103,11 +105,12 @@ impl Lab {
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
         let beneath = match template {
-            Template::Bare | Template::NfsServer | Template::RpmDouble => image.disk(),
+            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => image.disk(),
             Template::Node => node::find().context("the nodes' disk is not built yet: run nfsprov-lab build")?,
         };
         let frozen = match template {
             Template::Bare | Template::Node => None,
+            Template::NfsClient => Some(image.nfs_client_disk()),
             Template::NfsServer => Some(image.nfs_server_disk()),
             Template::RpmDouble => {
                 let found = rpm_double::find();
@@ -371,7 +374,7 @@ impl Guest {
         let deadline = Instant::now() + START_WITHIN;
         self.answers(SSH_PORT, deadline).await?;
         let check = match self.template {
-            Template::Bare | Template::Node | Template::RpmDouble => "true",
+            Template::Bare | Template::NfsClient | Template::Node | Template::RpmDouble => "true",
             Template::NfsServer => {
                 self.answers(NFS_PORT, deadline).await?;
                 "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"

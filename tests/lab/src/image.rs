@@ -1,9 +1,9 @@
-//! The guests' kernel and disk image, and the frozen disk of an NFS server.
+//! The guests' kernel and disk image, and the frozen disks of an NFS client and an NFS server.
 //!
 //! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
 //! machine's apt is configured with, together with the kernel of Debian's package `user-mode-linux`, which runs as an
-//! ordinary process. The template is what a guest changed on its disk while the NFS server was installed in it:
-//! a copy-on-write file, good only with the very image it was made on. A node's disk is in [`node`], that
+//! ordinary process. The templates are what a guest changed on its disk while the NFS client, or the server, was
+//! installed in it: copy-on-write files, good only with the very image they were made on. A node's disk is in [`node`], that
 //! of a host with rpm packages in [`rpm_double`].
 
 mod freeze;
@@ -32,8 +32,10 @@ const RECIPE: [(&str, &str); 7] = [
     ("lab-net.service", include_str!("../image/lab-net.service")),
     ("ptrace.c", include_str!("../image/ptrace.c")),
 ];
-/// What is run in a guest to make it an NFS server.
-const SETUP_NFS: &str = include_str!("../image/setup-nfs.sh");
+/// What is run in a guest to make it an NFS client.
+const SETUP_CLIENT: &str = include_str!("../image/setup-client.sh");
+/// What is run in an NFS client to make it an NFS server.
+const SETUP_SERVER: &str = include_str!("../image/setup-server.sh");
 
 /// The directory that the NFS server's template exports.
 pub const NFS_PATH: &str = "/nfsdata";
@@ -51,7 +53,8 @@ const TOOLS: [&str; 7] = [
     "libc6-dev",
 ];
 const DISK: &str = "image.raw";
-const TEMPLATE_DISK: &str = "nfs-server.cow";
+const CLIENT_DISK: &str = "nfs-client.cow";
+const SERVER_DISK: &str = "nfs-server.cow";
 
 /// The image that this process found: asking apt takes longer than a process should wait for each guest, and all its
 /// guests should be of one kind.
@@ -85,9 +88,14 @@ impl Image {
         self.dir.join("id_ed25519")
     }
 
-    /// The copy-on-write file of a guest that was switched off after NFS was set up in it.
+    /// The copy-on-write file of a guest that was switched off after it became an NFS client.
+    pub fn nfs_client_disk(&self) -> PathBuf {
+        self.template.join(CLIENT_DISK)
+    }
+
+    /// The copy-on-write file of a guest that was switched off after it became an NFS server.
     pub fn nfs_server_disk(&self) -> PathBuf {
-        self.template.join(TEMPLATE_DISK)
+        self.template.join(SERVER_DISK)
     }
 
     /// The lines of a known_hosts file that holds for the guest with these names (or addresses) and no other host.
@@ -129,7 +137,7 @@ pub fn build() -> Result<Image> {
     let log = cache::log("guest-image")?;
     let versions = known_versions(&VERSIONED, &log)?;
     let dir = cache::ensure(&image_key(&versions), |dir| build_image(dir, &log))?;
-    let template = cache::ensure(&template_key(&dir)?, |partial| freeze_nfs_server(&dir, partial, &log))?;
+    let template = cache::ensure(&template_key(&dir)?, |partial| freeze_nfs(&dir, partial, &log))?;
     Ok(Image { dir, template })
 }
 
@@ -185,19 +193,26 @@ fn build_image(dir: &Path, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs the NFS server in a guest on the image in `image` and leaves the guest's disk in `dir`.
-fn freeze_nfs_server(image: &Path, dir: &Path, log: &Path) -> Result<()> {
+/// Installs the NFS client in a guest on the image in `image`, then the server; leaves both disks in `dir`.
+fn freeze_nfs(image: &Path, dir: &Path, log: &Path) -> Result<()> {
     let image = Image {
         dir: image.to_owned(),
         template: dir.to_owned(),
     };
-    let setup = Setup {
-        name: "nfs-template",
-        script: SETUP_NFS,
-        disk: Disk::Changes(TEMPLATE_DISK),
-        title: "installing the NFS server in a guest (a minute)",
+    let client = Setup {
+        name: "nfs-client",
+        script: SETUP_CLIENT,
+        disk: Disk::Changes(CLIENT_DISK),
+        title: "installing the NFS client in a guest (half a minute)",
     };
-    setup.run(&image, dir, log)
+    client.run(&image, dir, log)?;
+    let server = Setup {
+        name: "nfs-server",
+        script: SETUP_SERVER,
+        disk: Disk::FurtherChanges(CLIENT_DISK, SERVER_DISK),
+        title: "installing the NFS server in it (half a minute)",
+    };
+    server.run(&image, dir, log)
 }
 
 /// The versions of `packages`, after a look at the archive if apt does not know them.
@@ -237,7 +252,7 @@ fn image_key(versions: &str) -> String {
 
 /// The template's key: its disk is void with any other image, even one of the same recipe.
 fn template_key(image: &Path) -> Result<String> {
-    let parts = hash(&[&identity(image)?, FREEZE, SETUP_NFS]);
+    let parts = hash(&[&identity(image)?, FREEZE, SETUP_CLIENT, SETUP_SERVER]);
     Ok(format!("guest-nfs-{parts:016x}"))
 }
 

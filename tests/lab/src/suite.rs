@@ -3,8 +3,11 @@
 //! A job starts when the jobs that it needs have ended well, and its lane has a place. Its output goes to a file, which is
 //! shown only where it fails, and a failed job keeps none but those that need it from running.
 
+mod jobs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -14,141 +17,9 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::{step, times};
+use jobs::{JOBS, Job, Lane, Work};
 
-/// Which jobs there are to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Set {
-    /// What needs neither root nor the lab.
-    Check,
-    /// The same, and every behaviour once on real components.
-    Test,
-    /// The same, and what takes too long for every day.
-    All,
-}
-
-/// Jobs of one kind, of which only a few run at once: more would make each other slow, and no test faster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    /// What fills processors: one at a time.
-    Code,
-    /// Groups of tests on real components.
-    Lab,
-}
-
-/// What a job does.
-#[derive(Clone, Copy, Debug)]
-enum Work {
-    /// Runs cargo with these arguments.
-    Cargo(&'static [&'static str]),
-    /// Compiles all tests, and finds out where their programs are.
-    Compile,
-    /// Has this program build one part of the lab.
-    Build(&'static str),
-    /// Runs the test programs of these targets, one after the other.
-    Tests(&'static [&'static str]),
-}
-
-/// One part of a run.
-struct Job {
-    name: &'static str,
-    needs: &'static [&'static str],
-    set: Set,
-    work: Work,
-}
-
-impl Job {
-    /// Where it takes a place while it runs; none for what others wait for.
-    fn lane(&self) -> Option<Lane> {
-        match self.work {
-            Work::Compile | Work::Build(_) => None,
-            Work::Cargo(_) => Some(Lane::Code),
-            Work::Tests(_) if self.set == Set::Check => Some(Lane::Code),
-            Work::Tests(_) => Some(Lane::Lab),
-        }
-    }
-}
-
-const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work: Work) -> Job {
-    Job { name, needs, set, work }
-}
-
-/// All jobs. Those of a lane that can run are started in this order, the longest first.
-const JOBS: [Job; 16] = [
-    job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
-    job("compile", &[], Set::Check, Work::Compile),
-    job("image", &[], Set::Test, Work::Build("image")),
-    job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
-    job("kubernetes-1.20", &["image"], Set::Test, Work::Build("1.20")),
-    job("node-disk", &["kubernetes-1.20"], Set::Test, Work::Build("nodes")),
-    job(
-        "kubernetes-latest",
-        &["kubernetes-1.20"],
-        Set::Test,
-        Work::Build("latest"),
-    ),
-    job(
-        "cluster",
-        &["compile", "kubernetes-latest"],
-        Set::Test,
-        Work::Tests(&["tests/cluster/main.rs"]),
-    ),
-    job(
-        "hosts",
-        &["compile", "rpm-double"],
-        Set::Test,
-        Work::Tests(&["tests/hosts/main.rs"]),
-    ),
-    job(
-        "nodes",
-        &["compile", "node-disk"],
-        Set::Test,
-        Work::Tests(&["tests/nodes/main.rs"]),
-    ),
-    job(
-        "crash",
-        &["compile", "kubernetes-1.20"],
-        Set::Test,
-        Work::Tests(&["tests/crash/main.rs"]),
-    ),
-    job(
-        "unit",
-        &["compile"],
-        Set::Check,
-        Work::Tests(&["src/lib.rs", "tests/lab/src/lib.rs", "tests/lab/src/main.rs"]),
-    ),
-    job(
-        "command",
-        &["compile"],
-        Set::Check,
-        Work::Tests(&[
-            "tests/cli.rs",
-            "tests/completions.rs",
-            "tests/confinement.rs",
-            "tests/house.rs",
-            "tests/invalid_inputs.rs",
-            "tests/templates.rs",
-            "tests/terminal.rs",
-        ]),
-    ),
-    job(
-        "clippy",
-        &["compile"],
-        Set::Check,
-        Work::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    ),
-    job(
-        "docs",
-        &["compile"],
-        Set::Check,
-        Work::Cargo(&["doc", "--workspace", "--no-deps", "--quiet"]),
-    ),
-    job(
-        "lab",
-        &["compile", "kubernetes-latest", "node-disk"],
-        Set::All,
-        Work::Tests(&["tests/lab/tests/control_plane.rs", "tests/lab/tests/nodes.rs"]),
-    ),
-];
+pub use jobs::Set;
 
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +102,12 @@ pub fn run(set: Set, only: &[String], at_once: usize) -> Result<bool> {
         skipped,
     } = state.tally;
     println!("{good} passed, {failed} failed, {skipped} skipped");
+    for (name, _) in state.ended.iter().filter(|(_, end)| **end == End::Failed) {
+        let output = std::fs::read_to_string(logs.join(format!("{name}.log"))).unwrap_or_default();
+        for line in failed_tests(&output) {
+            println!("{name} {line}");
+        }
+    }
     Ok(passed)
 }
 
@@ -347,17 +224,30 @@ impl Run {
     fn work(&self, job: &Job, log: &Path, times: &Path) -> Result<bool> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let start = |mut command: Command| -> Result<bool> {
-            let output = file.try_clone().context("cannot share a log")?;
+            let mut output = file.try_clone().context("cannot share a log")?;
             let errors = file.try_clone().context("cannot share a log")?;
-            command.stdin(Stdio::null()).stdout(output).stderr(errors);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
             command.env(times::VARIABLE, times).env("RUSTDOCFLAGS", "-D warnings");
             // A backtrace of a failed assertion says nothing that its message does not.
             command.env("RUST_BACKTRACE", "0");
             let program = command.get_program().to_owned();
-            let status = command
-                .status()
-                .with_context(|| format!("cannot run {}", program.display()))?;
-            Ok(status.success())
+            let describe = || format!("cannot run {}", program.display());
+            let mut child = command.spawn().with_context(describe)?;
+            for line in child
+                .stdout
+                .take()
+                .into_iter()
+                .flat_map(|out| BufReader::new(out).split(b'\n'))
+            {
+                let line = line.with_context(describe)?;
+                output
+                    .write_all(&[&line[..], b"\n"].concat())
+                    .context("cannot write a log")?;
+                if line.starts_with(b"test ") && line.ends_with(b"FAILED") {
+                    step::say(&format!("  {}: {}", job.name, String::from_utf8_lossy(&line)));
+                }
+            }
+            Ok(child.wait().with_context(describe)?.success())
         };
         let bound = |program: &Path| {
             // It ends with this process, also by SIGKILL.
@@ -432,7 +322,7 @@ struct Profile {
     test: bool,
 }
 
-/// The test programs by the files that they begin with, as `tests/cli.rs`, from cargo's messages in this workspace.
+/// The test programs by the files that they begin with, as `tests/command/main.rs`, from cargo's messages in this workspace.
 fn programs(messages: &str, workspace: &Path) -> BTreeMap<PathBuf, PathBuf> {
     let parsed = messages
         .lines()
@@ -480,11 +370,26 @@ fn failure(output: &str) -> String {
     shown.iter().map(|line| format!("  | {line}\n")).collect()
 }
 
+/// The tests that failed, each with the first line of what it said.
+fn failed_tests(output: &str) -> Vec<String> {
+    let mut failed = Vec::new();
+    let mut lines = output.lines();
+    while let Some(line) = lines.next() {
+        let title = line.strip_prefix("---- ").and_then(|line| line.strip_suffix(" ----"));
+        if let Some(name) = title {
+            let name = name.trim_end_matches(" stdout");
+            let said = lines.find(|line| !line.trim().is_empty() && !line.starts_with("thread '"));
+            failed.push(format!("{name}: {}", said.unwrap_or_default()));
+        }
+    }
+    failed
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{JOBS, Set, Tally, chosen, failure, programs, tally};
+    use super::{JOBS, Set, Tally, chosen, failed_tests, failure, programs, tally};
 
     fn names(set: Set, only: &[&str]) -> Vec<&'static str> {
         let only: Vec<_> = only.iter().map(|name| (*name).to_owned()).collect();
@@ -513,7 +418,7 @@ mod tests {
     #[test]
     fn cargo_tells_where_test_programs_are() {
         let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"src_path":"/w/tests/cli.rs"},"profile":{"test":true},"executable":"/t/cli-1"}"#,
+            r#"{"reason":"compiler-artifact","target":{"src_path":"/w/tests/command/main.rs"},"profile":{"test":true},"executable":"/t/command-1"}"#,
             "\n",
             r#"{"reason":"compiler-artifact","target":{"src_path":"/w/src/main.rs"},"profile":{"test":false},"executable":"/t/n"}"#,
             "\n",
@@ -521,7 +426,7 @@ mod tests {
         );
         let found = programs(messages, Path::new("/w"));
         assert_eq!(found.len(), 1);
-        assert_eq!(found[Path::new("tests/cli.rs")].to_str(), Some("/t/cli-1"));
+        assert_eq!(found[Path::new("tests/command/main.rs")].to_str(), Some("/t/command-1"));
     }
 
     #[test]
@@ -541,5 +446,8 @@ mod tests {
         assert!(shown.starts_with("  | failures:\n  | \n  | ---- b ----\n  | why\n"));
         assert!(!shown.contains("4 passed"), "{shown}");
         assert_eq!(failure("only\n"), "  | only\n");
+        assert_eq!(failed_tests(output), ["b: why"]);
+        let panicked = "---- c stdout ----\n\nthread 'c' panicked at src/c.rs:1:1:\nnot so\n";
+        assert_eq!(failed_tests(panicked), ["c: not so"]);
     }
 }

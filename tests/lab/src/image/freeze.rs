@@ -16,6 +16,9 @@ pub(super) const FREEZE: &str = include_str!("../../image/freeze.sh");
 pub(super) enum Disk<'a> {
     /// The image; what was changed on it is kept in a file of this name.
     Changes(&'a str),
+    /// The image with the changes in a file of the first name; they and what was changed further are kept in one of the
+    /// second.
+    FurtherChanges(&'a str, &'a str),
     /// A whole disk of this name, which is changed itself.
     Whole(&'a str),
 }
@@ -43,7 +46,7 @@ impl Setup<'_> {
         write(&dir.join("known_hosts"), &image.known_hosts(&[&address])?)?;
         write(&dir.join("setup.sh"), self.script)?;
         let (disk, beneath) = match self.disk {
-            Disk::Changes(name) => (memory.join(name), Some(image.disk())),
+            Disk::Changes(name) | Disk::FurtherChanges(_, name) => (memory.join(name), Some(image.disk())),
             Disk::Whole(name) => (dir.join(name), None),
         };
         let boot = Boot {
@@ -69,7 +72,10 @@ impl Setup<'_> {
             .env("LAB_ADDRESS", &address);
         command.env("LAB_TAP", network::tap_name(number));
         command.env("LAB_GATEWAY", format!("{}/{}", network::GATEWAY, network::PREFIX));
-        if let Disk::Changes(name) = self.disk {
+        if let Disk::FurtherChanges(begin, _) = self.disk {
+            command.env("LAB_BEGIN", begin);
+        }
+        if let Disk::Changes(name) | Disk::FurtherChanges(_, name) = self.disk {
             command.env("LAB_DISK", name);
         }
         step::run(self.title, log, &mut command)?;

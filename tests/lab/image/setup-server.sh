@@ -1,4 +1,4 @@
-# Makes a bare guest an NFS server, as an administrator would.
+# Makes an NFS client an NFS server, as an administrator would.
 export DEBIAN_FRONTEND=noninteractive
 apt-get install --yes nfs-kernel-server
 mkdir -m 0777 /nfsdata

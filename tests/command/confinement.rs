@@ -1,6 +1,6 @@
 //! Whatever a class and a claim say, nothing outside the export is touched; `make fuzz` looks further.
 
-#[path = "../fuzz/check.rs"]
+#[path = "../../fuzz/check.rs"]
 mod check;
 
 use check::{Venue, Words};

@@ -1,6 +1,6 @@
 //! Every built-in template, filled with plain values and with hostile ones.
 //!
-//! The snapshots are what users see. `INSTA_UPDATE=always cargo test --test templates` writes them anew.
+//! The snapshots are what users see. `INSTA_UPDATE=always cargo test --test command templates` writes them anew.
 
 use nfsprov::manifest::templates::Template;
 use nfsprov::manifest::{

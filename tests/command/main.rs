@@ -1,0 +1,9 @@
+//! The command line without a cluster, the files that are generated from it, and the rules of ARCHITECTURE.md.
+
+mod architecture;
+mod cli;
+mod completions;
+mod confinement;
+mod invalid_inputs;
+mod templates;
+mod terminal;

@@ -1,0 +1,128 @@
+//! The jobs of a test run: what each does, what it needs, and when it is run.
+
+/// Which jobs there are to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Set {
+    /// What needs neither root nor the lab.
+    Check,
+    /// The same, and every behaviour once on real components.
+    Test,
+    /// The same, and what takes too long for every day.
+    All,
+}
+
+/// Jobs of one kind, of which only a few run at once: more would make each other slow, and no test faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// What fills processors: one at a time.
+    Code,
+    /// Groups of tests on real components.
+    Lab,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// Runs cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// Compiles all tests, and finds out where their programs are.
+    Compile,
+    /// Has this program build one part of the lab.
+    Build(&'static str),
+    /// Runs the test programs of these targets, one after the other.
+    Tests(&'static [&'static str]),
+}
+
+/// One part of a run.
+pub(super) struct Job {
+    pub(super) name: &'static str,
+    pub(super) needs: &'static [&'static str],
+    pub(super) set: Set,
+    pub(super) work: Work,
+}
+
+impl Job {
+    /// Where it takes a place while it runs; none for what others wait for.
+    pub(super) fn lane(&self) -> Option<Lane> {
+        match self.work {
+            Work::Compile | Work::Build(_) => None,
+            Work::Cargo(_) => Some(Lane::Code),
+            Work::Tests(_) if self.set == Set::Check => Some(Lane::Code),
+            Work::Tests(_) => Some(Lane::Lab),
+        }
+    }
+}
+
+const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work: Work) -> Job {
+    Job { name, needs, set, work }
+}
+
+/// All jobs. Those of a lane that can run are started in this order, the longest first.
+pub(super) const JOBS: [Job; 16] = [
+    job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
+    job("compile", &[], Set::Check, Work::Compile),
+    job("image", &[], Set::Test, Work::Build("image")),
+    job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
+    job("kubernetes-1.20", &["image"], Set::Test, Work::Build("1.20")),
+    job("node-disk", &["kubernetes-1.20"], Set::Test, Work::Build("nodes")),
+    job(
+        "kubernetes-latest",
+        &["kubernetes-1.20"],
+        Set::Test,
+        Work::Build("latest"),
+    ),
+    job(
+        "cluster",
+        &["compile", "kubernetes-latest"],
+        Set::Test,
+        Work::Tests(&["tests/cluster/main.rs"]),
+    ),
+    job(
+        "hosts",
+        &["compile", "rpm-double"],
+        Set::Test,
+        Work::Tests(&["tests/hosts/main.rs"]),
+    ),
+    job(
+        "nodes",
+        &["compile", "node-disk"],
+        Set::Test,
+        Work::Tests(&["tests/nodes/main.rs"]),
+    ),
+    job(
+        "crash",
+        &["compile", "kubernetes-1.20"],
+        Set::Test,
+        Work::Tests(&["tests/crash/main.rs"]),
+    ),
+    job(
+        "unit",
+        &["compile"],
+        Set::Check,
+        Work::Tests(&["src/lib.rs", "tests/lab/src/lib.rs", "tests/lab/src/main.rs"]),
+    ),
+    job(
+        "command",
+        &["compile"],
+        Set::Check,
+        Work::Tests(&["tests/command/main.rs"]),
+    ),
+    job(
+        "clippy",
+        &["compile"],
+        Set::Check,
+        Work::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ),
+    job(
+        "docs",
+        &["compile"],
+        Set::Check,
+        Work::Cargo(&["doc", "--workspace", "--no-deps", "--quiet"]),
+    ),
+    job(
+        "lab",
+        &["compile", "kubernetes-latest", "node-disk"],
+        Set::All,
+        Work::Tests(&["tests/lab/tests/control_plane.rs", "tests/lab/tests/nodes.rs"]),
+    ),
+];
