@@ -257,7 +257,11 @@ impl Facts {
                     other => Init::Other(other.to_owned()),
                 }
             }
-            "unit" => self.take_unit(text),
+            "unit" => {
+                let (name, properties) = text.split_once(' ').unwrap_or((text, ""));
+                self.units.insert(name.to_owned(), unit(properties.split(' ')));
+            }
+            "units" => self.take_units(text),
             "nfsd" => self.nfsd = support(text),
             "nfs" => self.nfs = support(text),
             "threads" => self.threads = text.parse().unwrap_or_default(),
@@ -302,23 +306,14 @@ impl Facts {
         }
     }
 
-    fn take_unit(&mut self, text: &str) {
-        let mut words = text.split_whitespace();
-        let Some(name) = words.next() else { return };
-        let mut unit = Unit::default();
-        for (property, value) in words.filter_map(|word| word.split_once('=')) {
-            match property {
-                "LoadState" => {
-                    unit.exists = value == "loaded";
-                    unit.masked = value == "masked";
-                }
-                "ActiveState" => unit.active = value == "active",
-                // An alias is enabled as what it stands for is.
-                "UnitFileState" => unit.enabled = matches!(value, "enabled" | "alias" | "static" | "generated"),
-                _ => {}
+    fn take_units(&mut self, text: &str) {
+        for block in text.split("\n\n") {
+            let names = block.lines().find_map(|line| line.strip_prefix("Names="));
+            for name in names.unwrap_or_default().split_whitespace() {
+                let name = name.strip_suffix(".service").unwrap_or(name);
+                self.units.insert(name.to_owned(), unit(block.lines()));
             }
         }
-        self.units.insert(name.to_owned(), unit);
     }
 
     /// A service by its name; one that is not there if it wasn't asked for.
@@ -337,6 +332,24 @@ fn record(said: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let value = rest.get(..length)?;
     let after = rest.get(length..)?.strip_prefix(b"\n")?;
     Some((name, value, after))
+}
+
+/// A service by its properties as `systemctl show` prints them, `NAME=value`.
+fn unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
+    let mut unit = Unit::default();
+    for (property, value) in properties.filter_map(|property| property.split_once('=')) {
+        match property {
+            "LoadState" => {
+                unit.exists = value == "loaded";
+                unit.masked = value == "masked";
+            }
+            "ActiveState" => unit.active = value == "active",
+            // An alias is enabled as what it stands for is.
+            "UnitFileState" => unit.enabled = matches!(value, "enabled" | "alias" | "static" | "generated"),
+            _ => {}
+        }
+    }
+    unit
 }
 
 fn support(text: &str) -> Support {
@@ -407,9 +420,12 @@ mod tests {
             ("managers", " apt-get"),
             ("packages", "nfs-common\nrpcbind"),
             ("init", "systemd"),
-            ("unit", "rpcbind LoadState=loaded\nActiveState=active\nUnitFileState=enabled"),
-            ("unit", "nfs LoadState=not-found ActiveState=inactive UnitFileState= "),
-            ("unit", "nfs-server LoadState=masked ActiveState=inactive UnitFileState=masked"),
+            ("unit", "rpcbind LoadState=loaded ActiveState=active UnitFileState=enabled"),
+            (
+                "units",
+                "Names=nfs-server.service nfs-kernel-server.service\nLoadState=masked\nActiveState=inactive\n\
+                 UnitFileState=masked\n\nNames=nfs.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=",
+            ),
             ("nfsd", "module"),
             ("listening", "   0: 00000000:0801 00000000:0000 0A 0\n   1: 0100007F:006F 00000000:0000 0A 0"),
             ("rpc", "   program vers proto   port  service\n    100005    3   tcp  20048  mountd\n    100005    3   udp  20049  mountd"),
@@ -437,7 +453,9 @@ mod tests {
         };
         assert_eq!(facts.unit("rpcbind"), all);
         assert_eq!(facts.unit("nfs"), Unit::default());
-        assert!(facts.unit("nfs-server").masked && !facts.unit("nfs-server").exists);
+        for name in ["nfs-server", "nfs-kernel-server"] {
+            assert!(facts.unit(name).masked && !facts.unit(name).exists, "{name}");
+        }
         assert_eq!(facts.nfsd, Support::Module);
         assert_eq!(facts.listening, BTreeSet::from([2049, 111]));
         assert_eq!(facts.mountd, BTreeSet::from([20048]));

@@ -134,7 +134,7 @@ async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
     let scene = scene_on(&stage, guest).await?;
     scene.class(json!({})).await?;
     guest
-        .ssh("echo 'ops ALL=(ALL) ALL' >/etc/sudoers.d/ops && echo ops:hunter2-5d1c | chpasswd")
+        .ssh("echo 'ops ALL=(ALL) ALL' >/etc/sudoers.d/ops && echo ops:hunter2-5d1c | chpasswd -c SHA512 -s 1000")
         .await?;
     let file = stage.file("password");
     std::fs::write(&file, "hunter2-5d1c\n")?;

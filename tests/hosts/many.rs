@@ -49,22 +49,10 @@ async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stag
 
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     // What is done only the first time is not to be compared.
-    setup(&all).await?.ended(0)?;
-    let single = setup(&all[..1]).await?.ended(0)?;
-    let eight = setup(&all).await?.ended(0)?;
-    let ratio = eight.took.as_secs_f64() / single.took.as_secs_f64();
-    eprintln!(
-        "eight hosts that take {SLOW} s each: {:.1} s, one: {:.1} s, {ratio:.2} times",
-        eight.took.as_secs_f64(),
-        single.took.as_secs_f64()
-    );
-    // The goal is 1.5, which a machine that runs other tests meanwhile misses; one after the other is eight.
-    ensure!(ratio < 5.0, "eight hosts take {ratio:.2} times as long as one");
-
-    let mixed = [&all[..7], &["dead"]].concat();
+    let mixed = [&all[..], &["dead"]].concat();
     let ran = setup(&mixed).await?.ended(1)?;
     let steps = ran.steps()?;
-    for name in &all[..7] {
+    for name in &all {
         let own: Vec<&String> = steps
             .iter()
             .filter(|step| step.starts_with(&format!("{name} ")))
@@ -84,5 +72,16 @@ async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stag
         .find(|host| host["host"] == "dead");
     let why = dead.context("the dead host is not named")?["steps"][0]["why"].to_string();
     ensure!(why.contains("cannot reach") && why.contains("10.77.0.199"), "{why}");
+
+    let single = setup(&all[..1]).await?.ended(0)?;
+    let eight = setup(&all).await?.ended(0)?;
+    let ratio = eight.took.as_secs_f64() / single.took.as_secs_f64();
+    eprintln!(
+        "eight hosts that take {SLOW} s each: {:.1} s, one: {:.1} s, {ratio:.2} times",
+        eight.took.as_secs_f64(),
+        single.took.as_secs_f64()
+    );
+    // The goal is 1.5, which a machine that runs other tests meanwhile misses; one after the other is eight.
+    ensure!(ratio < 5.0, "eight hosts take {ratio:.2} times as long as one");
     Ok(())
 }

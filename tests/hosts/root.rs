@@ -74,7 +74,7 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
     let guest = stage.lab.guest("trusting", Template::Bare).await?;
     guest
         .ssh(
-            "useradd -m -s /bin/bash -G sudo admin; echo \"admin:correct\" | chpasswd
+            "useradd -m -s /bin/bash -G sudo admin; echo \"admin:correct\" | chpasswd -c SHA512 -s 1000
               install -d -o admin -m 700 /home/admin/.ssh
               install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/
               echo 'Defaults timestamp_type=global' >/etc/sudoers.d/trusting",
@@ -115,11 +115,7 @@ async fn who_may_not_become_root_is_told_so(stage: Arc<Stage>) -> Result<()> {
 }
 
 /// Looks through every process' arguments and environment, on the side that it runs on.
-const LOOK: &str = r#"for process in /proc/[0-9]*; do
-    for what in cmdline environ; do
-        if tr '\0' '\n' <$process/$what 2>/dev/null | grep -qFe "$needle"; then echo "$process/$what"; fi
-    done
-done"#;
+const LOOK: &str = r#"printf '%s\n' "$needle" | grep -laF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"#;
 
 async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
     let mut access = stage.access()?;
@@ -140,7 +136,7 @@ async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
         );
         let found = stage.guest.ssh(&there).await?;
         ensure!(found.is_empty(), "on the host: {found}");
-        let here = format!("needle={head}; needle=\"${{needle}}\"{tail}\n{LOOK}");
+        let here = format!("needle={head}; needle=\"${{needle}}\"{tail}\n{LOOK}; true");
         let found = crate::kit::tool("sh", &["-c", &here]).await?;
         ensure!(found.is_empty(), "on this machine: {found}");
         Ok(())

@@ -94,14 +94,17 @@ pub async fn finish(child: Child, started: Instant) -> Result<Ran> {
 
 /// What must stay as it is where nothing is changed: files with their times, what is exported, and units. Lines that
 /// begin with `touched` are other after something was done and taken back.
-pub const STATE: &str = "for file in /etc /etc/exports /etc/exports.d /etc/exports.d/* /etc/nfs.conf /srv /srv/*; do
-    [ ! -e \"$file\" ] || stat -c 'touched %n %Y %i' \"$file\"
-    [ ! -d \"$file\" ] || stat -c '%n %a %u %g' \"$file\"
-    [ ! -f \"$file\" ] || { stat -c '%n %a %u %g %s %Y' \"$file\"; cksum <\"$file\"; }
+pub const STATE: &str = "files= directories=
+for file in /etc /etc/exports /etc/exports.d /etc/exports.d/* /etc/nfs.conf /srv /srv/*; do
+    [ ! -d \"$file\" ] || directories=\"$directories $file\"
+    [ ! -f \"$file\" ] || files=\"$files $file\"
 done
+stat -c 'touched %n %Y %i' $directories $files
+stat -c '%n %a %u %g' $directories
+[ -z \"$files\" ] || { stat -c '%n %a %u %g %s %Y' $files; cksum $files; }
 ls -A /etc | grep -e exports -e nfs.conf
 exportfs -s 2>/dev/null
-for unit in rpcbind nfs-server; do systemctl is-active $unit; systemctl is-enabled $unit; done 2>/dev/null
+systemctl is-active rpcbind nfs-server; systemctl is-enabled rpcbind nfs-server 2>/dev/null
 true";
 
 /// What of [`STATE`] is the same after something was done and taken back.

@@ -20,7 +20,7 @@ const PASSWORD: &str = "secretly-horse-52c8e";
 const USER: &str = "useradd --create-home --shell /bin/bash --groups sudo admin
 install -d -o admin -m 700 /home/admin/.ssh
 install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/authorized_keys
-printf 'admin:%s\\n' \"$1\" | chpasswd";
+printf 'admin:%s\\n' \"$1\" | chpasswd -c SHA512 -s 1000";
 
 /// Looks through all processes, over and over until there is the file `end`. What is looked for is put together where
 /// that is done, and given to grep on its standard input, so that the search doesn't find itself. Last it tells how often

@@ -177,7 +177,7 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
     let server = stage.lab.guest("sudo-server", Template::NfsServer).await?;
     server
         .ssh(&format!(
-            "useradd -m -s /bin/bash -G sudo {ADMIN}; echo '{ADMIN}:{PASSWORD}' | chpasswd
+            "useradd -m -s /bin/bash -G sudo {ADMIN}; echo '{ADMIN}:{PASSWORD}' | chpasswd -c SHA512 -s 1000
              install -d -o {ADMIN} -m 700 /home/{ADMIN}/.ssh
              install -o {ADMIN} -m 600 /root/.ssh/authorized_keys /home/{ADMIN}/.ssh/"
         ))

@@ -50,11 +50,10 @@ fact packages "$packages"
 units='rpcbind nfs-server nfs-kernel-server nfs rpc-statd rpc.statd firewalld'
 if [ -d /run/systemd/system ]; then
     fact init systemd
-    for unit in $units; do
-        # One call for all would tell an alias by its other name alone.
-        state=$(systemctl show --property LoadState --property ActiveState --property UnitFileState "$unit.service" 2>/dev/null)
-        fact unit "$unit $state"
-    done
+    services=
+    for unit in $units; do services="$services $unit.service"; done
+    # One block of properties for each; an alias is told by all its names.
+    fact units "$(systemctl show --property Names --property LoadState --property ActiveState --property UnitFileState $services 2>/dev/null)"
 elif has rc-service; then
     fact init openrc
     for unit in $units; do

@@ -78,7 +78,7 @@ enum Tried {
     /// It never got to the server.
     Unusable(String),
     /// The connection is at its end.
-    Ended,
+    Ended(String),
 }
 
 /// Logs in on a new session, going on where earlier connections had to stop.
@@ -131,7 +131,7 @@ pub(super) fn login(
                 }
                 Tried::Unusable(why) if why.is_empty() => {}
                 Tried::Unusable(why) => attempts.notes.push(why),
-                Tried::Ended => {
+                Tried::Ended(_) => {
                     // The server is less patient than most: stop before that next time. A key that ends even a
                     // fresh connection has had its chance.
                     attempts.failures = failures.max(1);
@@ -161,9 +161,12 @@ pub(super) fn login(
             }
             match ask(session, hop, &access.ask) {
                 Some(Tried::In) => return Ok(Step::In),
-                Some(Tried::Ended) => {
+                Some(Tried::Ended(why)) => {
                     note(&mut attempts.tried, method);
-                    note(&mut attempts.notes, "the connection ended before it answered");
+                    note(
+                        &mut attempts.notes,
+                        &format!("the connection ended before it answered: {why}"),
+                    );
                     return Err(failed(sentence(attempts, &methods)));
                 }
                 Some(_) => {
@@ -289,10 +292,12 @@ fn tried(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tri
         Err(error) => match error.code() {
             // A connection that ended instead of an answer has the refusals' codes, too, and an agent that does not
             // sign; only the words differ.
-            ErrorCode::Session(-18 | -19) if error.message().starts_with("Waiting for") => Tried::Ended,
+            ErrorCode::Session(-18 | -19) if error.message().starts_with("Waiting for") => {
+                Tried::Ended(error.message().to_owned())
+            }
             ErrorCode::Session(-19) if error.message().starts_with("Callback") => Tried::Unusable(unusable.to_owned()),
             ErrorCode::Session(-18 | -19) => Tried::Refused,
-            ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => Tried::Ended,
+            ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => Tried::Ended(error.message().to_owned()),
             _ => Tried::Unusable(format!("{unusable}: {}", error.message())),
         },
     }
