@@ -209,7 +209,9 @@ async fn a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies(stage: Ar
         .await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("shared", json!({})).await?;
-    let event = scene.event("shared", "ProvisioningFailed").await?;
+    let event = scene
+        .event("shared", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(event.contains(&format!("PV {name} lies at")), "{event}");
     scene.claim("own", json!({})).await?;
     scene.bound("own").await?;

@@ -168,11 +168,15 @@ async fn what_nfs_cannot_give_is_refused_with_an_event(stage: Arc<Stage>) -> Res
         .event("block", "ProvisioningFailed: failed to provision volume")
         .await?;
     ensure!(block.contains("block device"), "{block}");
-    let chosen = scene.event("chosen", "ProvisioningFailed").await?;
+    let chosen = scene
+        .event("chosen", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(chosen.contains("selector"), "{chosen}");
     let copy = json!({"dataSource": {"kind": "PersistentVolumeClaim", "name": "block"}});
     scene.claim("copy", copy).await?;
-    let copy = scene.event("copy", "ProvisioningFailed").await?;
+    let copy = scene
+        .event("copy", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(copy.contains("asks for a copy"), "{copy}");
     ensure!(scene.directories().await?.is_empty());
     Ok(())

@@ -26,7 +26,7 @@ crate::tests! {
 }
 
 /// A claim that a provisioner is to be missed for has to wait a while first.
-pub const LATE: std::time::Duration = std::time::Duration::from_secs(90);
+pub const LATE: std::time::Duration = std::time::Duration::from_secs(180);
 
 /// How a finding is mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Scene {
                 "doctor never says {wanted} first, but {:?}",
                 diagnosis.findings()
             );
-            sleep(std::time::Duration::from_millis(300)).await;
+            sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 
@@ -115,7 +115,7 @@ impl Scene {
                 "after {after}, doctor says {:?}",
                 diagnosis.findings()
             );
-            sleep(std::time::Duration::from_millis(300)).await;
+            sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 

@@ -155,7 +155,7 @@ async fn administrator_sees(scene: &Scene, wanted: &str) -> Result<()> {
             return Ok(());
         }
         ensure!(tokio::time::Instant::now() < end, "no {wanted}, but {findings:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
 }
 

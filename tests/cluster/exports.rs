@@ -142,7 +142,9 @@ async fn an_export_that_is_missing_holds_up_its_own_claims_only(stage: Arc<Stage
     let mut provisioner = scene.watch(&["--allow-export", &format!("{server}:{missing}")]).await?;
     provisioner.says("its claims wait").await?;
     scene.claim("lost", json!({})).await?;
-    let event = scene.event("lost", "ProvisioningFailed").await?;
+    let event = scene
+        .event("lost", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(event.contains(&missing) && event.contains("next try"), "{event}");
     name_export(&scene, json!({})).await?;
     scene.claim("served", json!({})).await?;

@@ -241,7 +241,9 @@ async fn the_nfs_server_may_restart(stage: Arc<Stage>) -> Result<()> {
     scene.bound("before").await?;
     guest.kill().await?;
     scene.claim("meanwhile", json!({})).await?;
-    scene.event("meanwhile", "ProvisioningFailed").await?;
+    scene
+        .event("meanwhile", "ProvisioningFailed: failed to provision volume")
+        .await?;
     guest.restart().await?;
     scene.bound("meanwhile").await?;
     Ok(())

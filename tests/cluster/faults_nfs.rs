@@ -54,7 +54,9 @@ pub async fn export(scene: &Scene, options: &str) -> Result<()> {
 /// A claim that fails for this reason, until something is `mended` and it is Bound.
 async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = Result<()>>) -> Result<()> {
     scene.claim("a", json!({})).await?;
-    let event = scene.event("a", "ProvisioningFailed").await?;
+    let event = scene
+        .event("a", "ProvisioningFailed: failed to provision volume")
+        .await?;
     for words in why.iter().chain(&["next try in"]) {
         ensure!(event.contains(words), "no {words:?} in {event}");
     }

@@ -108,7 +108,9 @@ async fn metrics_count_what_happened_and_logs_are_json(stage: Arc<Stage>) -> Res
     scene
         .claim("refused", json!({"selector": {"matchLabels": {"a": "b"}}}))
         .await?;
-    scene.event("refused", "ProvisioningFailed").await?;
+    scene
+        .event("refused", "ProvisioningFailed: failed to provision volume")
+        .await?;
     scene.delete_with_volume("a", &volume).await?;
     // The volume is gone before the provisioner has counted that.
     let class = &scene.class;

@@ -69,7 +69,9 @@ async fn a_directory_of_another_claim_is_refused_until_it_is_free(stage: Arc<Sta
     scene.claim("first", json!({})).await?;
     let volume = scene.bound("first").await?;
     scene.claim("second", json!({})).await?;
-    let event = scene.event("second", "ProvisioningFailed").await?;
+    let event = scene
+        .event("second", "ProvisioningFailed: failed to provision volume")
+        .await?;
     let words = format!("PV {} lies at", volume.name_any());
     ensure!(event.contains(&words), "{event}");
     ensure!(scene.phase("second").await? == "Pending");
@@ -123,7 +125,9 @@ async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result
     pattern(&scene, "${.PVC.namespace}-hand", "delete").await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("a", json!({})).await?;
-    let event = scene.event("a", "ProvisioningFailed").await?;
+    let event = scene
+        .event("a", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(event.contains("not made by nfsprov"), "{event}");
     Ok(())
 }

@@ -22,9 +22,10 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let lab = stage.lab();
     let (server, node) = tokio::try_join!(
-        lab.guest("cluster-server", Template::NfsClient),
+        lab.guest("cluster-server", Template::NfsServer),
         lab.guest("cluster-node", Template::NfsClient)
     )?;
+    server.ssh(": >/etc/exports; exportfs -ra").await?;
     let nodes: Api<Node> = Api::all(plane.client().await?);
     let register = async |name: &str, address: &str| -> Result<()> {
         let object: Node = serde_json::from_value(json!({"metadata": {"name": name}}))?;

@@ -196,7 +196,10 @@ impl Stage {
         let place = self.shared.places.clone().acquire_owned().await?;
         let spare = self.spares.lock().map_err(|_| anyhow!("a test panicked"))?.pop();
         let plane = match spare {
-            Some(plane) => plane,
+            Some(plane) => {
+                plane.resume()?;
+                plane
+            }
             None => self.start(ControlPlaneOptions::default()).await?,
         };
         Ok(Own { plane, _place: place })
@@ -205,6 +208,7 @@ impl Stage {
     /// Takes back what [`Stage::cleared_control_plane`] gave, without what was made on it.
     pub async fn give_back(&self, own: Own) -> Result<()> {
         clear(own.plane.kubeconfig()).await?;
+        own.plane.pause()?;
         let mut spares = self.spares.lock().map_err(|_| anyhow!("a test panicked"))?;
         spares.push(own.plane);
         Ok(())
@@ -359,7 +363,7 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
             Instant::now() < end,
             "PVs, Deployments, StatefulSets, pods and claims do not go: {left:?} are left"
         );
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
