@@ -49,7 +49,9 @@ async fn made(scene: &Scene) -> Result<()> {
     let _provisioner = scene.watch(&[]).await?;
     for name in ["deep", "new"] {
         scene.claim(name, json!({})).await?;
-        let event = scene.event(name, "ProvisioningFailed").await?;
+        let event = scene
+            .event(name, "ProvisioningFailed: failed to provision volume")
+            .await?;
         ensure!(event.contains("is a symbolic link, not a directory"), "{event}");
     }
     let after = state(scene, &outside).await?;

@@ -70,9 +70,7 @@ async fn a_static_volume_serves_one_claim_and_is_kept(stage: Arc<Stage>) -> Resu
     in_phase(&scene, &volume, "Released").await?;
     // No other claim gets it, as the note on Retain says; that the controller manager has looked is an event.
     ok(&scene, &claim).await?;
-    scene
-        .event("mypvc", "ProvisioningFailed: failed to provision volume")
-        .await?;
+    scene.event("mypvc", "ProvisioningFailed").await?;
     ensure!(scene.phase("mypvc").await? == "Pending");
     in_phase(&scene, &volume, "Released").await
 }

@@ -74,7 +74,9 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
     ] {
         name_export(&scene, parameters).await?;
         scene.claim(name, json!({})).await?;
-        let event = scene.event(name, "ProvisioningFailed").await?;
+        let event = scene
+            .event(name, "ProvisioningFailed: failed to provision volume")
+            .await?;
         ensure!(event.contains("not served here") && event.contains(&second), "{event}");
     }
 

@@ -218,7 +218,9 @@ async fn claims_wait_for_an_nfs_server_that_hangs(stage: Arc<Stage>) -> Result<(
         scene.claim(name, json!({})).await?;
     }
     for name in names {
-        let event = scene.event(name, "ProvisioningFailed").await?;
+        let event = scene
+            .event(name, "ProvisioningFailed: failed to provision volume")
+            .await?;
         ensure!(
             event.contains("does not answer") && event.contains("next try"),
             "{event}"

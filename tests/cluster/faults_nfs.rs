@@ -179,7 +179,9 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
         number += 1;
         sleep_until((hung + Duration::from_secs(5) * number).min(hung + hanging)).await;
     }
-    let event = silent.event("silent-0", "ProvisioningFailed").await?;
+    let event = silent
+        .event("silent-0", "ProvisioningFailed: failed to provision volume")
+        .await?;
     ensure!(event.contains("does not answer") && event.contains(&address), "{event}");
     ensure!(silent.phase("silent-0").await? == "Pending");
 

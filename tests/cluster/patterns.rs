@@ -95,7 +95,9 @@ async fn a_value_that_leads_out_of_the_export_is_refused(stage: Arc<Stage>) -> R
             .claims()
             .create(&Default::default(), &serde_json::from_value(claim)?)
             .await?;
-        let event = scene.event(name, "ProvisioningFailed").await?;
+        let event = scene
+            .event(name, "ProvisioningFailed: failed to provision volume")
+            .await?;
         ensure!(event.contains("pathPattern"), "{event}");
     }
     ensure!(!there(&scene, &scene.namespace).await?, "nothing was made");
