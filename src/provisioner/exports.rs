@@ -3,12 +3,13 @@
 //! Turns are counted for each export by itself: claims on a server that hangs use up its turns and
 //! nobody else's. Volumes that go have turns of their own, so that a mass deletion holds up no claim.
 //!
-//! One volume is in one hand at a time: what makes it has looked whether its claim still waits, and what deals with it
-//! afterwards, or clears it away, must not come between that and the making.
+//! Provisioning, deletion and cleanup of one volume hold that volume's lock, so that none of them comes between the look
+//! at the claim and what is done about it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use crate::export::{Export, Location};
 
@@ -20,11 +21,23 @@ pub struct Served {
     pub export: Export,
     claims: Semaphore,
     volumes: Semaphore,
-    hands: Vec<Mutex<()>>,
+    volume_locks: VolumeLocks,
 }
 
-/// How many hands there are for an export's volumes; of those that share one, one waits for the other.
-const HANDS: usize = 1024;
+/// One lock per volume, by the PV's name. A lock that nobody holds or waits for takes no memory for long.
+#[derive(Default)]
+struct VolumeLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+
+impl VolumeLocks {
+    fn get(&self, volume: &str) -> Arc<AsyncMutex<()>> {
+        // A map of weak references stays usable whatever happened to a thread that held it.
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = locks.get(volume).and_then(Weak::upgrade).unwrap_or_default();
+        locks.insert(volume.to_owned(), Arc::downgrade(&lock));
+        lock
+    }
+}
 
 /// All that are served. The first is for classes that name none.
 pub struct Exports {
@@ -43,21 +56,14 @@ impl Served {
         self.volumes.acquire().await.ok()
     }
 
-    /// Waits until nobody else works on the volume of this name, in a turn that was waited for before.
-    pub async fn in_hand(&self, volume: &str) -> MutexGuard<'_, ()> {
-        self.hand(volume).lock().await
+    /// Locks the PV of this name. Permits are taken before, so that no permit is held while another is waited for.
+    pub async fn lock_volume(&self, volume: &str) -> OwnedMutexGuard<()> {
+        self.volume_locks.get(volume).lock_owned().await
     }
 
-    /// Whether the volume of this name, or one that shares its hand, is worked on.
-    pub fn is_in_hand(&self, volume: &str) -> bool {
-        self.hand(volume).try_lock().is_err()
-    }
-
-    fn hand(&self, volume: &str) -> &Mutex<()> {
-        let mut hasher = DefaultHasher::new();
-        volume.hash(&mut hasher);
-        let place = hasher.finish() % self.hands.len() as u64;
-        &self.hands[place as usize]
+    /// Whether somebody works on the PV of this name.
+    pub fn is_volume_locked(&self, volume: &str) -> bool {
+        self.volume_locks.get(volume).try_lock().is_err()
     }
 }
 
@@ -72,7 +78,7 @@ impl Exports {
                 export,
                 claims: turns(),
                 volumes: turns(),
-                hands: std::iter::repeat_with(Mutex::default).take(HANDS).collect(),
+                volume_locks: VolumeLocks::default(),
             })
             .collect();
         let locations = served.iter().map(|served| served.location.clone()).collect();
@@ -92,5 +98,32 @@ impl Exports {
     /// Each of them, the first first.
     pub fn iter(&self) -> impl Iterator<Item = &Served> {
         self.served.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_locked_volume_holds_up_no_other_volume() {
+        let locks = VolumeLocks::default();
+        let lock = |name: &str| locks.get(name).lock_owned().now_or_never();
+        let held = lock("pvc-a");
+        assert!(held.is_some());
+        assert!(lock("pvc-a").is_none());
+        let others: Vec<_> = (0..2_000).map(|number| lock(&format!("pvc-{number}"))).collect();
+        assert!(others.iter().all(Option::is_some));
+        drop(held);
+        assert!(lock("pvc-a").is_some());
+        drop(others);
+        assert!(lock("pvc-b").is_some());
+        assert_eq!(
+            locks.0.lock().unwrap().len(),
+            1,
+            "locks that nobody holds are forgotten"
+        );
     }
 }

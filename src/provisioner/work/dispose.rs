@@ -41,7 +41,7 @@ impl Work {
         let is_made = matches!(expected, Disposal::Made(_));
         // In this order: what is out of hand has been noted. One that is being deleted doesn't wait for a better time.
         let is_deleted = seen.metadata.deletion_timestamp.is_some();
-        let is_in_hand = served.is_some_and(|served| served.is_in_hand(&name));
+        let is_in_hand = served.is_some_and(|served| served.is_volume_locked(&name));
         if is_made && (is_in_hand || (!is_deleted && self.has_made(seen))) {
             return Ok(Disposed::InHand);
         }
@@ -74,8 +74,8 @@ impl Work {
         is_made: bool,
     ) -> Result<Disposed, WorkError> {
         let name = seen.name_any();
-        let _hand = match served {
-            Some(served) => Some(served.in_hand(&name).await),
+        let _lock = match served {
+            Some(served) => Some(served.lock_volume(&name).await),
             None => None,
         };
         self.still_serving()?;

@@ -88,7 +88,7 @@ impl Work {
     async fn let_go_of(&self, name: &str, made: &Made, served: &Served) -> Result<(), WorkError> {
         {
             // A PV that went meanwhile may be in the making once more: of that, nothing is taken away.
-            let _hand = served.in_hand(name).await;
+            let _lock = served.lock_volume(name).await;
             self.still_leading()?;
             served.export.end(name).await?;
         }

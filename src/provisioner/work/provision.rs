@@ -56,8 +56,8 @@ impl Work {
         settings: &class::Settings,
         served: &Served,
     ) -> Result<Outcome, WorkError> {
-        let _hand = served
-            .in_hand(&claim::volume_for(&seen.uid().unwrap_or_default()))
+        let _lock = served
+            .lock_volume(&claim::volume_for(&seen.uid().unwrap_or_default()))
             .await;
         self.still_serving()?;
         let started = Instant::now();

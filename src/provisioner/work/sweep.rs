@@ -35,7 +35,7 @@ impl Work {
                 );
                 continue;
             }
-            let _hand = served.in_hand(&making.volume).await;
+            let _lock = served.lock_volume(&making.volume).await;
             self.still_serving()?;
             self.settle(&making, served).await?;
         }
