@@ -8,15 +8,17 @@ mod script;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::{AcquireError, Mutex as AsyncMutex, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::{Attributes, Entry, ExportError, Kind, Location, Made, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
-/// How many connections there are at most: a large directory that is being removed must not hold claims up, and sshd
-/// lets some ten in at once before it begins to drop them.
+/// How many connections there are at most: sshd lets some ten in at once before it begins to drop them.
 const CONNECTIONS: usize = 4;
+
+/// How many of them removals may use, so that large directories don't hold claims up.
+const REMOVAL_CONNECTIONS: usize = CONNECTIONS - 1;
 
 /// How long a script may be silent. It starts a shell and programs, often through sudo, so it gets more time than a call
 /// over NFS.
@@ -27,6 +29,45 @@ const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Ssh {
     location: Location,
     shells: Shells,
+    permits: Permits,
+}
+
+/// Limits how many scripts run at once.
+#[derive(Debug)]
+struct Permits {
+    scripts: Semaphore,
+    removals: Semaphore,
+}
+
+/// Held while a script runs.
+struct Permit<'a> {
+    // The semaphores are never closed, so there always is a permit.
+    _removal: Option<Result<SemaphorePermit<'a>, AcquireError>>,
+    _script: Result<SemaphorePermit<'a>, AcquireError>,
+}
+
+impl Permits {
+    fn new() -> Self {
+        Self {
+            scripts: Semaphore::new(CONNECTIONS),
+            removals: Semaphore::new(REMOVAL_CONNECTIONS),
+        }
+    }
+
+    async fn for_script(&self) -> Permit<'_> {
+        Permit {
+            _removal: None,
+            _script: self.scripts.acquire().await,
+        }
+    }
+
+    async fn for_removal(&self) -> Permit<'_> {
+        let removal = self.removals.acquire().await;
+        Permit {
+            _removal: Some(removal),
+            ..self.for_script().await
+        }
+    }
 }
 
 /// What runs the scripts.
@@ -43,8 +84,6 @@ enum Shells {
 struct Remote {
     target: Target,
     access: Access,
-    /// As many as there may be connections at once.
-    turns: Semaphore,
     idle: Mutex<Vec<Host>>,
     /// How the last try to connect ended, if it failed. Held while one is under way.
     failure: AsyncMutex<Option<(Instant, ExportError)>>,
@@ -58,10 +97,10 @@ impl Ssh {
             shells: Shells::Remote(Box::new(Remote {
                 target,
                 access,
-                turns: Semaphore::new(CONNECTIONS),
                 idle: Mutex::default(),
                 failure: AsyncMutex::default(),
             })),
+            permits: Permits::new(),
         }
     }
 
@@ -70,6 +109,7 @@ impl Ssh {
         Self {
             location,
             shells: Shells::Local(shell),
+            permits: Permits::new(),
         }
     }
 
@@ -148,7 +188,7 @@ impl Ssh {
     }
 
     pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
-        let output = self.run(&script::empty(self.root(), directory)).await?;
+        let output = self.run_removal(&script::empty(self.root(), directory)).await?;
         match self.checked_at("empty", directory, output)?.status {
             script::MISSING => Err(failed(
                 "empty",
@@ -226,6 +266,17 @@ impl Ssh {
     }
 
     async fn run(&self, script: &str) -> Result<Output, ExportError> {
+        let _permit = self.permits.for_script().await;
+        self.run_permitted(script).await
+    }
+
+    /// Runs a script that removes a directory tree.
+    async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
+        let _permit = self.permits.for_removal().await;
+        self.run_permitted(script).await
+    }
+
+    async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &self.shells {
             Shells::Remote(remote) => remote.run(script, &self.location).await,
             #[cfg(test)]
@@ -243,8 +294,6 @@ impl Remote {
             location: location.clone(),
             cause: error.to_string(),
         };
-        // Never closed.
-        let _turn = self.turns.acquire().await;
         let mut again = true;
         loop {
             let host = self.connection(location).await?;
@@ -370,4 +419,20 @@ fn failed(action: &'static str, object: &str, cause: String) -> ExportError {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn removals_leave_a_connection_for_claims() {
+        let permits = Permits::new();
+        let removals: Vec<_> = (0..CONNECTIONS).map(|_| permits.for_removal().now_or_never()).collect();
+        let running = removals.iter().flatten().count();
+        assert_eq!(running, REMOVAL_CONNECTIONS);
+        assert!(permits.for_script().now_or_never().is_some());
+    }
 }
