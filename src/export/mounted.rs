@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use self::tree::Pace;
@@ -27,7 +27,12 @@ pub struct Mounted {
     root: Arc<PathBuf>,
     /// Held by a question about free space that the file system hasn't answered yet.
     asking: Arc<Mutex<()>>,
+    calls: Arc<Semaphore>,
 }
+
+/// How many calls may be under way on one mount. Each has a thread, and on a mount whose server is gone it keeps that
+/// thread: more of them would leave none to other exports and to the API client.
+const CALLS: usize = 32;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -41,6 +46,7 @@ impl Mounted {
             location,
             root: Arc::new(root.to_owned()),
             asking: Arc::default(),
+            calls: Arc::new(Semaphore::new(CALLS)),
         }
     }
 
@@ -214,7 +220,18 @@ impl Mounted {
             location: self.location.clone(),
             cause,
         };
-        let mut working = tokio::task::spawn_blocking(move || work(&root));
+        let permit = match timeout(CALL_TIMEOUT, self.calls.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            _ => {
+                let root = self.root.display();
+                return Err(unreachable(format!("{root} hasn't answered {CALLS} earlier calls yet")));
+            }
+        };
+        // The call owns the permit: whoever waits for it may give up, and the thread is still taken.
+        let mut working = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&root)
+        });
         loop {
             let steps = pace.steps();
             match timeout(CALL_TIMEOUT, &mut working).await {
@@ -386,5 +403,54 @@ fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {
         action,
         path: path.to_owned(),
         cause: std::io::Error::from(errno).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Ends the calls however the test ends, since the runtime waits for its threads.
+    struct Hung(Vec<mpsc::Sender<()>>);
+
+    #[tokio::test]
+    async fn a_mount_that_hangs_leaves_threads_to_others() {
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let mounted = Arc::new(Mounted::new(location, Path::new("/")));
+        let started = Arc::new(AtomicUsize::new(0));
+        let mut hung = Hung(Vec::new());
+        let mut calls = Vec::new();
+        for _ in 0..600 {
+            let (release, released) = mpsc::channel::<()>();
+            hung.0.push(release);
+            let (mounted, started) = (mounted.clone(), started.clone());
+            calls.push(tokio::spawn(async move {
+                mounted
+                    .blocking(move |_| {
+                        started.fetch_add(1, Ordering::Relaxed);
+                        // An error is the end of the test.
+                        _ = released.recv();
+                        Ok(())
+                    })
+                    .await
+            }));
+        }
+        while started.load(Ordering::Relaxed) < CALLS {
+            tokio::task::yield_now().await;
+        }
+        let resolved = timeout(Duration::from_secs(5), tokio::net::lookup_host(("localhost", 0))).await;
+        assert!(resolved.is_ok(), "no thread is left to resolve a name");
+        assert_eq!(started.load(Ordering::Relaxed), CALLS);
+        drop(hung);
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
     }
 }
