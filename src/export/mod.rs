@@ -10,6 +10,7 @@ mod making;
 mod mounted;
 mod owner;
 mod path;
+mod rounds;
 mod ssh;
 #[cfg(test)]
 mod tests;

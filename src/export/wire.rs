@@ -5,6 +5,8 @@
 //! symbolic link is ever followed.
 
 mod connection;
+#[cfg(test)]
+mod double;
 mod tree;
 
 use std::sync::{Arc, OnceLock};

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags};
 use rustix::io::Errno;
 
 use super::DIRECTORY;
+use crate::export::rounds::Rounds;
 
 /// How many directories are open in one another. A tree may be deeper than a process may have files open,
 /// so what lies deeper is moved up to the top and met again there.
@@ -20,6 +21,7 @@ const CHUNK: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     steps: AtomicU64,
+    removed: AtomicU64,
     given_up: AtomicBool,
 }
 
@@ -32,6 +34,16 @@ impl Pace {
     /// Nobody waits any more: no further step is to be taken.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts an entry as removed; one that somebody else removed is gone, too.
+    fn gone(&self, removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+        match removed {
+            Ok(()) => _ = self.removed.fetch_add(1, Ordering::Relaxed),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        Ok(())
     }
 
     fn step(&self) -> rustix::io::Result<()> {
@@ -56,10 +68,14 @@ fn empty_below(
     moved: &mut u64,
     pace: &Pace,
 ) -> rustix::io::Result<()> {
+    let mut rounds = Rounds::default();
     loop {
         let entries = entries(directory, CHUNK)?;
         if entries.is_empty() {
             return Ok(());
+        }
+        if !rounds.begin(pace.removed.load(Ordering::Relaxed)) {
+            return Err(Errno::NOTEMPTY);
         }
         for (name, kind) in entries {
             pace.step()?;
@@ -71,13 +87,14 @@ fn empty_below(
                 kind => kind == FileType::Directory,
             };
             if !is_directory {
-                gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
+                pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
             } else if depth < DEPTH {
                 let inner = rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty())?;
                 empty_below(top, &inner, depth + 1, moved, pace)?;
-                gone(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
+                pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
             } else {
                 move_up(directory, &name, top, moved)?;
+                pace.removed.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -99,14 +116,6 @@ fn move_up(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) 
             Err(Errno::INVAL) => rustix::fs::renameat(directory, name, top, free.as_str()),
             moved => moved,
         };
-    }
-}
-
-/// Whatever made it go, it is gone.
-fn gone(removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
-    match removed {
-        Err(Errno::NOENT) => Ok(()),
-        removed => removed,
     }
 }
 

@@ -5,6 +5,7 @@ use nfs_rs::{NfsError, ReaddirplusEntry};
 
 use super::connection::{Connection, Handle, TYPE_DIRECTORY, Trouble, bounded, is_not_empty};
 use crate::export::ExportError;
+use crate::export::rounds::{Rounds, STILL_NOT_EMPTY};
 
 /// How many entries of one directory are removed at a time.
 const REMOVALS: usize = 16;
@@ -14,11 +15,20 @@ const CHUNK: usize = 1024;
 
 /// A directory that is to be emptied and removed.
 #[derive(Clone)]
-struct Doomed {
+struct PendingDirectory {
     /// Where it is to be removed from; None if it is to stay.
     parent: Option<Handle>,
     name: String,
     handle: Handle,
+    rounds: Rounds,
+}
+
+/// What became of an entry.
+enum Entry {
+    Removed,
+    /// Somebody else removed it, or the server lists what isn't there.
+    NotFound,
+    NotEmpty(PendingDirectory),
 }
 
 impl Connection {
@@ -27,64 +37,86 @@ impl Connection {
     /// A directory comes back to the top of the stack until it is empty, so whatever others put into it meanwhile
     /// is met again. What was removed stays removed; a next call goes on.
     pub(super) async fn remove_tree(&self, parent: Handle, name: &str, handle: Handle) -> Result<(), Trouble> {
-        self.demolish(Doomed {
+        self.remove_pending(PendingDirectory {
             parent: Some(parent),
             name: name.to_owned(),
             handle,
+            rounds: Rounds::default(),
         })
         .await
     }
 
     /// Removes all that a directory holds, which is called `name` in messages, and leaves the directory itself.
     pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), Trouble> {
-        self.demolish(Doomed {
+        self.remove_pending(PendingDirectory {
             parent: None,
             name: name.to_owned(),
             handle,
+            rounds: Rounds::default(),
         })
         .await
     }
 
-    async fn demolish(&self, doomed: Doomed) -> Result<(), Trouble> {
-        let mut stack = vec![doomed];
-        while let Some(top) = stack.last().cloned() {
+    async fn remove_pending(&self, first: PendingDirectory) -> Result<(), Trouble> {
+        let mut stack = vec![first];
+        let mut removed = 0;
+        while let Some(top) = stack.last_mut() {
+            if !top.rounds.begin(removed) {
+                return Err(ExportError::Failed {
+                    action: "remove",
+                    path: top.name.clone(),
+                    cause: STILL_NOT_EMPTY.to_owned(),
+                }
+                .into());
+            }
+            let top = top.clone();
             let entries = self.some_entries(&top.handle).await?;
             if entries.is_empty() {
                 let Some(parent) = top.parent else {
                     return Ok(());
                 };
                 match bounded(self.mount.rmdir(parent, &top.name)).await {
-                    // Somebody put something into it.
+                    // Somebody put something into it, or the server lists not all that is in it.
                     Err(error) if is_not_empty(&error) => continue,
-                    Err(error) if !error.is_not_found() => return Err(error.into()),
-                    _ => _ = stack.pop(),
+                    Err(error) if error.is_not_found() => {}
+                    rmdir => {
+                        rmdir?;
+                        removed += 1;
+                    }
                 }
+                _ = stack.pop();
                 continue;
             }
             let unreadable = entries.iter().find(|entry| entry.file_name.contains('\u{fffd}'));
             let unreadable = unreadable.map(|entry| entry.file_name.clone());
-            let left: Vec<Option<Doomed>> = stream::iter(entries.into_iter().map(Ok::<_, NfsError>))
+            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, NfsError>))
                 .map_ok(|entry| self.remove_entry(&top.handle, entry))
                 .try_buffer_unordered(REMOVALS)
                 .try_collect()
                 .await?;
             let before = stack.len();
-            stack.extend(left.into_iter().flatten());
+            for entry in found {
+                match entry {
+                    Entry::Removed => removed += 1,
+                    Entry::NotFound => {}
+                    Entry::NotEmpty(directory) => stack.push(directory),
+                }
+            }
             if let Some(name) = unreadable.filter(|_| stack.len() == before) {
-                self.see_to_it_that_it_is_gone(&top, &name).await?;
+                self.fail_if_unreadable(&top, &name).await?;
             }
         }
         Ok(())
     }
 
-    /// Removes an entry that is no directory, or an empty one; gives back one that is neither.
-    async fn remove_entry(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Option<Doomed>, NfsError> {
+    /// Removes an entry that is no directory, or an empty one.
+    async fn remove_entry(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Entry, NfsError> {
         let name = entry.file_name;
         let (kind, handle) = match entry.attr {
             Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
             _ => {
                 let Some(found) = self.find(directory, &name).await? else {
-                    return Ok(None);
+                    return Ok(Entry::NotFound);
                 };
                 let kind = bounded(self.mount.getattr(found.fh.clone())).await?.type_;
                 (kind, found.fh)
@@ -95,13 +127,14 @@ impl Connection {
             _ => bounded(self.mount.remove(directory.clone(), &name)).await,
         };
         match gone {
-            Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Some(Doomed {
+            Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Entry::NotEmpty(PendingDirectory {
                 parent: Some(directory.clone()),
                 name,
                 handle,
+                rounds: Rounds::default(),
             })),
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(None),
+            Err(error) if error.is_not_found() => Ok(Entry::NotFound),
+            gone => gone.map(|()| Entry::Removed),
         }
     }
 
@@ -120,7 +153,7 @@ impl Connection {
     }
 
     /// The client library gives names that are not UTF-8 with a substitute in them, and no such name is found.
-    async fn see_to_it_that_it_is_gone(&self, directory: &Doomed, name: &str) -> Result<(), Trouble> {
+    async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), Trouble> {
         let entries = self.some_entries(&directory.handle).await?;
         match entries.iter().all(|entry| entry.file_name.contains('\u{fffd}')) && !entries.is_empty() {
             true => Err(ExportError::Failed {
@@ -133,6 +166,42 @@ impl Connection {
             }
             .into()),
             false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::double::{Answer, Double, TYPE_FILE};
+    use super::*;
+    use crate::export::VolumePath;
+
+    /// Servers that hide entries, or list what can't be removed.
+    #[tokio::test]
+    async fn a_removal_that_gets_nowhere_ends_with_an_error() {
+        for (listed, rmdir) in [
+            (&[][..], Answer::NotEmpty),
+            (&[("ghost", TYPE_FILE)], Answer::NotEmpty),
+            (&[("ghost", TYPE_DIRECTORY)], Answer::NotFound),
+        ] {
+            let double = Double::new(move |call, _, _| match call {
+                "lookup" => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+                "readdirplus" => Answer::Entries(listed),
+                "rmdir" => rmdir,
+                "remove" => Answer::NotFound,
+                _ => Answer::Done,
+            });
+            let (connection, _) = double.connection();
+            let path = VolumePath::parse("v").unwrap();
+            let removal = Arc::new(connection).remove(&path);
+            let result = tokio::time::timeout(Duration::from_secs(1), removal).await;
+            let Ok(Err(Trouble::Export(error))) = result else {
+                panic!("{listed:?}: no error within a second");
+            };
+            assert!(error.to_string().contains("still not empty"), "{error}");
         }
     }
 }

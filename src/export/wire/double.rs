@@ -1,0 +1,246 @@
+//! A double of an NFS server for tests: one function answers every call.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream;
+use nfs_rs::{
+    Attr, ExportEntry, FSInfo, FSStat, Mount, NFSVersion, Nfs3ErrorCode, NfsError, ObjRes, Pathconf, ReaddirStream,
+    ReaddirplusEntry, ReaddirplusStream, Time, WriteOutcome,
+};
+
+use super::connection::Connection;
+
+pub(super) const TYPE_FILE: u32 = 1;
+
+type Result<T> = std::result::Result<T, NfsError>;
+
+/// What a call gets.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    Done,
+    /// Handle, type and mode.
+    Object(&'static str, u32, u32),
+    /// Names and types.
+    Entries(&'static [(&'static str, u32)]),
+    NotFound,
+    NotEmpty,
+}
+
+/// Answers a call by its name, handle and file name.
+type Script = Box<dyn Fn(&str, &str, &str) -> Answer + Send + Sync>;
+
+/// The calls so far, each as `call handle name`.
+pub(super) type Log = Arc<Mutex<Vec<String>>>;
+
+pub(super) struct Double {
+    script: Script,
+    log: Log,
+    version: NFSVersion,
+}
+
+impl Double {
+    pub(super) fn new(script: impl Fn(&str, &str, &str) -> Answer + Send + Sync + 'static) -> Self {
+        Self {
+            script: Box::new(script),
+            log: Log::default(),
+            version: NFSVersion::NFSv3,
+        }
+    }
+
+    pub(super) fn connection(self) -> (Connection, Log) {
+        let log = self.log.clone();
+        let connection = Connection {
+            mount: Box::new(self),
+            root: Bytes::from_static(b"root"),
+            making: OnceLock::new(),
+        };
+        (connection, log)
+    }
+
+    fn ask(&self, call: &str, handle: &Bytes, name: &str) -> Result<Answer> {
+        let handle = String::from_utf8_lossy(handle).into_owned();
+        self.log.lock().unwrap().push(format!("{call} {handle} {name}"));
+        match (self.script)(call, &handle, name) {
+            Answer::NotFound => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT)),
+            Answer::NotEmpty => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY)),
+            answer => Ok(answer),
+        }
+    }
+
+    fn done<'f>(&self, call: &str, handle: &Bytes, name: &str) -> BoxFuture<'f, Result<()>> {
+        let answer = self.ask(call, handle, name).map(drop);
+        Box::pin(async move { answer })
+    }
+
+    fn object<'f>(&self, call: &str, handle: &Bytes, name: &str) -> BoxFuture<'f, Result<ObjRes>> {
+        let answer = self.ask(call, handle, name).map(|answer| match answer {
+            Answer::Object(handle, kind, mode) => ObjRes {
+                fh: Bytes::from_static(handle.as_bytes()),
+                attr: Some(attributes(kind, mode)),
+            },
+            _ => panic!("{call} {name} needs an object"),
+        });
+        Box::pin(async move { answer })
+    }
+}
+
+fn attributes(kind: u32, mode: u32) -> Attr {
+    Attr {
+        type_: kind,
+        file_mode: mode,
+        ..Attr::default()
+    }
+}
+
+impl fmt::Debug for Double {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Double")
+    }
+}
+
+/// Methods that no test calls; their signatures are those of `async_trait`.
+macro_rules! uncalled {
+    ($($name:ident<$($life:lifetime),*>($($argument:ty),*) -> $output:ty;)*) => {$(
+        fn $name<'a, $($life,)* 'f>(&'a self, $(_: $argument),*) -> BoxFuture<'f, $output>
+        where
+            'a: 'f,
+            $($life: 'f,)*
+            Self: 'f,
+        {
+            unimplemented!()
+        }
+    )*};
+}
+
+impl Mount for Double {
+    fn get_max_read_size(&self) -> u32 {
+        0
+    }
+
+    fn get_max_write_size(&self) -> u32 {
+        0
+    }
+
+    fn version(&self) -> NFSVersion {
+        self.version
+    }
+
+    fn getattr<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, Result<Attr>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        let found = self.object("getattr", &handle, "");
+        Box::pin(async move { Ok(found.await?.attr.unwrap_or_default()) })
+    }
+
+    fn lookup<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str) -> BoxFuture<'f, Result<ObjRes>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        self.object("lookup", &handle, name)
+    }
+
+    fn mkdir<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str, _: u32) -> BoxFuture<'f, Result<ObjRes>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        self.object("mkdir", &handle, name)
+    }
+
+    fn setattr<'a, 'f>(
+        &'a self,
+        handle: Bytes,
+        _: Option<Time>,
+        mode: Option<u32>,
+        _: Option<u32>,
+        _: Option<u32>,
+        _: Option<u64>,
+        _: Option<Time>,
+        _: Option<Time>,
+    ) -> BoxFuture<'f, Result<()>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        self.done("setattr", &handle, &format!("{:o}", mode.unwrap_or_default()))
+    }
+
+    fn readdirplus<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, ReaddirplusStream<'a>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        let found = match self.ask("readdirplus", &handle, "") {
+            Ok(Answer::Entries(entries)) => entries.iter().map(|(name, kind)| Ok(entry(name, *kind))).collect(),
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Err(error)],
+        };
+        Box::pin(async move { stream::iter(found).boxed() })
+    }
+
+    fn remove<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str) -> BoxFuture<'f, Result<()>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        self.done("remove", &handle, name)
+    }
+
+    fn rmdir<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str) -> BoxFuture<'f, Result<()>>
+    where
+        'a: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        self.done("rmdir", &handle, name)
+    }
+
+    uncalled! {
+        null<>() -> Result<()>;
+        access<>(Bytes, u32) -> Result<u32>;
+        commit<>(Bytes, u64, u32) -> Result<()>;
+        commit_with_verifier<>(Bytes, u64, u32) -> Result<Option<[u8; 8]>>;
+        create<'b>(Bytes, &'b str, Option<u32>) -> Result<ObjRes>;
+        create_path<'b>(&'b str, Option<u32>) -> Result<ObjRes>;
+        fsinfo<>() -> Result<FSInfo>;
+        fsstat<>() -> Result<FSStat>;
+        setattr_path<'b>(&'b str, bool, Option<u32>, Option<u32>, Option<u32>, Option<u64>, Option<Time>, Option<Time>) -> Result<()>;
+        getfh<>() -> Bytes;
+        link<'b>(Bytes, Bytes, &'b str) -> Result<Attr>;
+        link_path<'b, 'c>(&'b str, &'c str) -> Result<Attr>;
+        symlink<'b, 'c>(&'b str, Bytes, &'c str) -> Result<ObjRes>;
+        symlink_path<'b, 'c>(&'b str, &'c str) -> Result<ObjRes>;
+        readlink<>(Bytes) -> Result<String>;
+        lookup_path<'b>(&'b str) -> Result<ObjRes>;
+        pathconf<>(Bytes) -> Result<Pathconf>;
+        read<>(Bytes, u64, u32) -> Result<Bytes>;
+        write<>(Bytes, u64, Bytes) -> Result<WriteOutcome>;
+        readdir<>(Bytes) -> ReaddirStream<'a>;
+        mkdir_path<'b>(&'b str, u32) -> Result<ObjRes>;
+        remove_path<'b>(&'b str) -> Result<()>;
+        rmdir_path<'b>(&'b str) -> Result<()>;
+        rename<'b, 'c>(Bytes, &'b str, Bytes, &'c str) -> Result<()>;
+        rename_path<'b, 'c>(&'b str, &'c str) -> Result<()>;
+        umount<>() -> Result<()>;
+        exports<>() -> Result<Vec<ExportEntry>>;
+    }
+}
+
+fn entry(name: &str, kind: u32) -> ReaddirplusEntry {
+    ReaddirplusEntry {
+        fileid: 1,
+        file_name: name.to_owned(),
+        attr: Some(attributes(kind, 0o777)),
+        handle: Bytes::copy_from_slice(name.as_bytes()),
+    }
+}
