@@ -83,11 +83,6 @@ impl Attributes {
             gid: None,
         }
     }
-
-    /// Whether making a directory leaves some of it to be done: its maker owns it, and a server drops set-group-id.
-    fn need_setting(&self) -> bool {
-        self.uid.is_some() || self.gid.is_some() || self.mode > 0o777
-    }
 }
 
 /// A way to an export's directories.
@@ -215,26 +210,18 @@ impl Export {
 
     /// Makes a directory with the mode as given, whatever the umask, and the parents that it lacks with 0755.
     ///
-    /// A directory that is there already keeps its mode, but for what a try that ended early may have left undone:
-    /// owner, group and special bits. May be repeated.
+    /// Mode, owner and group are set on a directory that is there already, too: an attempt that ended early may have
+    /// made it and not set them. So its caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
     /// When a part of the path is no directory, or the server does not answer or refuses, as one that squashes
     /// root refuses to give a directory away.
     pub async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
-        let made = match self {
-            Self::Wire(wire) => wire.make(path, wanted.mode).await,
-            Self::Ssh(ssh) => ssh.make(path, wanted.mode).await,
-            Self::Mounted(mounted) => mounted.make(path, wanted.mode).await,
-        }?;
-        if wanted.need_setting() {
-            match self {
-                Self::Wire(wire) => wire.set_attributes(path, wanted).await,
-                Self::Ssh(ssh) => ssh.set_attributes(path, wanted).await,
-                Self::Mounted(mounted) => mounted.set_attributes(path, wanted).await,
-            }?;
+        match self {
+            Self::Wire(wire) => wire.make(path, wanted).await,
+            Self::Ssh(ssh) => ssh.make(path, wanted).await,
+            Self::Mounted(mounted) => mounted.make(path, wanted).await,
         }
-        Ok(made)
     }
 
     /// Removes a directory and all in it; symbolic links in it are removed, not followed.

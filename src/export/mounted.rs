@@ -73,21 +73,9 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| make(root, &path, mode)).await
-    }
-
-    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
-        let path = path.clone();
-        self.blocking(move |root| {
-            let refused = |errno| failed("set owner and mode of", &path.to_string(), errno);
-            let directory = walk(root, path.components(), &path)?.ok_or_else(|| refused(Errno::NOENT))?;
-            let (uid, gid) = (wanted.uid.map(Uid::from_raw), wanted.gid.map(Gid::from_raw));
-            rustix::fs::fchown(&directory, uid, gid).map_err(refused)?;
-            rustix::fs::fchmod(&directory, Mode::from_raw_mode(wanted.mode)).map_err(refused)
-        })
-        .await
+        self.blocking(move |root| make(root, &path, wanted)).await
     }
 
     pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
@@ -257,12 +245,12 @@ fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
         .map_err(|errno| failed("open", &root.display().to_string(), errno))
 }
 
-fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+fn make(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
     let mut directory = open_root(root)?;
     let mut made = Made::Existed;
     let last = path.components().len() - 1;
     for (depth, name) in path.components().iter().enumerate() {
-        let mode = Mode::from_raw_mode(if depth == last { mode } else { PARENT_MODE });
+        let mode = Mode::from_raw_mode(if depth == last { wanted.mode } else { PARENT_MODE });
         made = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
             Ok(()) => Made::Created,
             Err(Errno::EXIST) => Made::Existed,
@@ -270,10 +258,15 @@ fn make(root: &Path, path: &VolumePath, mode: u32) -> Result<Made, ExportError> 
         };
         directory = enter(&directory, name, path, depth)?
             .ok_or_else(|| failed("make directory", &path.to_string(), Errno::NOENT))?;
-        if made == Made::Created {
-            // The umask has a say in mkdir, none in chmod.
-            rustix::fs::fchmod(&directory, mode)
-                .map_err(|errno| failed("set the mode of", &path.to_string(), errno))?;
+        let refused = |errno| failed("set owner and mode of", &path.to_string(), errno);
+        if depth == last && (wanted.uid.is_some() || wanted.gid.is_some()) {
+            let (uid, gid) = (wanted.uid.map(Uid::from_raw), wanted.gid.map(Gid::from_raw));
+            // Before the mode: it takes special bits away.
+            rustix::fs::fchown(&directory, uid, gid).map_err(refused)?;
+        }
+        if depth == last || made == Made::Created {
+            // The umask applies to mkdir, not to chmod.
+            rustix::fs::fchmod(&directory, mode).map_err(refused)?;
         }
     }
     Ok(made)

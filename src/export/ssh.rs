@@ -133,22 +133,12 @@ impl Ssh {
         }
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
-        let output = self.run(&script::make(self.root(), path, mode)).await?;
+    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+        let output = self.run(&script::make(self.root(), path, wanted)).await?;
         let output = self.checked("make directory", path, output)?;
         match text(&output.stdout).trim() {
             "made" => Ok(Made::Created),
             _ => Ok(Made::Existed),
-        }
-    }
-
-    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
-        let action = "set owner and mode of";
-        let output = self.run(&script::set_attributes(self.root(), path, wanted)).await?;
-        let output = self.checked(action, path, output)?;
-        match output.status {
-            script::MISSING => Err(missing(action, path)),
-            _ => Ok(()),
         }
     }
 

@@ -87,16 +87,9 @@ impl Wire {
         .await
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, mode: u32) -> Result<Made, ExportError> {
+    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
         self.attempt("make directory", &path.to_string(), |connection| {
-            connection.make(path, mode).boxed()
-        })
-        .await
-    }
-
-    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
-        self.attempt("set owner and mode of", &path.to_string(), |connection| {
-            async move { connection.set_attributes(path, wanted).await }.boxed()
+            connection.make(path, wanted).boxed()
         })
         .await
     }

@@ -111,8 +111,8 @@ pub(super) fn free(root: &str) -> String {
     at_root(root, "stat -f -c '%a %S' .")
 }
 
-/// Makes a directory and its parents; says `made` or `existed` of the last.
-pub(super) fn make(root: &str, path: &VolumePath, mode: u32) -> String {
+/// Makes a directory and its parents, and sets owner, group and mode of the last; says `made` or `existed` of it.
+pub(super) fn make(root: &str, path: &VolumePath, wanted: Attributes) -> String {
     let mut steps = String::from(
         r#"
 # Makes ./$1 with mode $2 unless it is there, and goes into it. The mode is right from the start, for who dies here
@@ -135,17 +135,11 @@ make() {
     );
     let last = path.components().len() - 1;
     for (depth, name) in path.components().iter().enumerate() {
-        let mode = if depth == last { mode } else { PARENT_MODE };
+        let mode = if depth == last { wanted.mode } else { PARENT_MODE };
         let (plain, mask) = (mode & 0o777, 0o777 & !mode);
         // Five digits, so that inherited special bits go: with fewer, chmod keeps a directory's.
         steps += &format!("make {} {plain:05o} {mask:04o}\n", quote(name));
     }
-    at_root(root, &(steps + "echo \"$found\""))
-}
-
-/// Gives a directory its owner, group and mode; all of them to the directory that it is in, by no name.
-pub(super) fn set_attributes(root: &str, path: &VolumePath, wanted: Attributes) -> String {
-    let mut act = walk(path.components(), "missing");
     let owner = match (wanted.uid, wanted.gid) {
         (Some(uid), Some(gid)) => format!("{uid}:{gid}"),
         (Some(uid), None) => uid.to_string(),
@@ -153,11 +147,11 @@ pub(super) fn set_attributes(root: &str, path: &VolumePath, wanted: Attributes) 
         (None, None) => String::new(),
     };
     if !owner.is_empty() {
-        // First: it takes special bits away.
-        act += &format!("chown {owner} . || exit 1\n");
+        // Before the mode: it takes special bits away.
+        steps += &format!("chown {owner} . || exit 1\n");
     }
-    act += &format!("chmod {:05o} .", wanted.mode);
-    at_root(root, &act)
+    steps += &format!("chmod {:05o} . || exit 1\n", wanted.mode);
+    at_root(root, &(steps + "echo \"$found\""))
 }
 
 /// Removes a directory and all in it; rm follows no link.

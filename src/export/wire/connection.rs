@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use futures::{TryStreamExt, stream};
-use nfs_rs::{Mount, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
+use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
 use super::silence;
@@ -16,6 +16,9 @@ use crate::export::{
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 pub(super) const TYPE_DIRECTORY: u32 = 2;
 const TYPE_LINK: u32 = 5;
+
+/// The mode's bits: permissions, set-user-id, set-group-id and sticky.
+const ALL_BITS: u32 = 0o7777;
 
 /// How many entries of one directory are looked at at a time.
 const AT_ONCE: usize = 16;
@@ -50,44 +53,41 @@ impl From<ExportError> for Trouble {
 }
 
 impl Connection {
-    pub(super) async fn make(self: Arc<Self>, path: &VolumePath, mode: u32) -> Result<Made, Trouble> {
+    pub(super) async fn make(self: Arc<Self>, path: &VolumePath, wanted: Attributes) -> Result<Made, Trouble> {
         let mut directory = self.root.clone();
         let mut made = Made::Existed;
+        let mut has_mode = false;
         let last = path.components().len() - 1;
         for (depth, name) in path.components().iter().enumerate() {
-            let mode = if depth == last { mode } else { PARENT_MODE };
+            let mode = if depth == last { wanted.mode } else { PARENT_MODE };
             // Asking for the new directory first costs one call where there is nothing yet, the usual case.
             match bounded(self.mount.mkdir(directory.clone(), name, mode)).await {
                 Ok(new) => {
                     directory = new.fh;
                     made = Made::Created;
+                    has_mode = new.attr.is_some_and(|found| found.file_mode & ALL_BITS == mode);
                 }
                 Err(error) if error.is_exist() => {
                     let found = bounded(self.mount.lookup(directory, name)).await?;
                     directory = self.directory(found, path, depth).await?;
                     made = Made::Existed;
+                    has_mode = false;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+        // Over NFSv4 the library makes a directory first and sets its mode second, and 4.1 hides that the second failed.
+        let is_atomic = self.mount.version() == NFSVersion::NFSv3;
+        if !is_atomic || !has_mode || wanted.uid.is_some() || wanted.gid.is_some() {
+            self.set_attributes(directory, wanted).await?;
+        }
         Ok(made)
     }
 
-    pub(super) async fn set_attributes(&self, path: &VolumePath, wanted: Attributes) -> Result<(), Trouble> {
-        let Some(directory) = self.walk(path.components(), path).await? else {
-            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
-        };
-        let set = self.mount.setattr(
-            directory,
-            None,
-            Some(wanted.mode),
-            wanted.uid,
-            wanted.gid,
-            None,
-            None,
-            None,
-        );
-        Ok(bounded(set).await?)
+    async fn set_attributes(&self, directory: Handle, wanted: Attributes) -> Result<(), NfsError> {
+        let (mode, uid, gid) = (Some(wanted.mode), wanted.uid, wanted.gid);
+        let set = self.mount.setattr(directory, None, mode, uid, gid, None, None, None);
+        bounded(set).await
     }
 
     pub(super) async fn remove(self: Arc<Self>, path: &VolumePath) -> Result<Removed, Trouble> {
@@ -302,4 +302,60 @@ pub(super) fn is_not_empty(error: &NfsError) -> bool {
 /// One call with an end: the library's own time-outs add up to more than a claim should wait.
 pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
     timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::double::{Answer, Double};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mode_is_set_unless_the_server_says_that_it_is_right() {
+        use NFSVersion::{NFSv3, NFSv4p0, NFSv4p1};
+        let plain = Attributes::mode(0o777);
+        let owned = Attributes {
+            uid: Some(1000),
+            ..plain
+        };
+        for (version, is_there, found_mode, wanted, is_set) in [
+            (NFSv3, false, 0o777, plain, false),
+            (NFSv3, false, 0o755, plain, true),
+            (NFSv3, false, 0o777, owned, true),
+            (NFSv3, true, 0o777, plain, true),
+            (NFSv4p0, false, 0o777, plain, true),
+            (NFSv4p1, false, 0o777, plain, true),
+            (NFSv4p1, true, 0o000, plain, true),
+        ] {
+            let double = Double::new(move |call, _, _| match call {
+                "mkdir" if is_there => Answer::Exists,
+                "mkdir" | "lookup" => Answer::Object("v", TYPE_DIRECTORY, found_mode),
+                _ => Answer::Done,
+            });
+            let about = format!("{version:?}, there: {is_there}, {found_mode:o}, {wanted:?}");
+            let (connection, log) = double.of_version(version).connection();
+            let path = VolumePath::parse("v").unwrap();
+            let made = Arc::new(connection).make(&path, wanted).await;
+            assert!(made.is_ok(), "{about}");
+            let set = log
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|call| *call == "setattr v 777")
+                .count();
+            assert_eq!(set, usize::from(is_set), "{about}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mode_that_is_refused_is_an_error() {
+        let double = Double::new(|call, _, _| match call {
+            "mkdir" => Answer::Exists,
+            "lookup" => Answer::Object("v", TYPE_DIRECTORY, 0o000),
+            _ => Answer::NotFound,
+        });
+        let (connection, _) = double.connection();
+        let path = VolumePath::parse("v").unwrap();
+        let made = Arc::new(connection).make(&path, Attributes::mode(0o777)).await;
+        assert!(matches!(made, Err(Trouble::Call(_))));
+    }
 }

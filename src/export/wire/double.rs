@@ -28,6 +28,7 @@ pub(super) enum Answer {
     Entries(&'static [(&'static str, u32)]),
     NotFound,
     NotEmpty,
+    Exists,
 }
 
 /// Answers a call by its name, handle and file name.
@@ -51,6 +52,10 @@ impl Double {
         }
     }
 
+    pub(super) fn of_version(self, version: NFSVersion) -> Self {
+        Self { version, ..self }
+    }
+
     pub(super) fn connection(self) -> (Connection, Log) {
         let log = self.log.clone();
         let connection = Connection {
@@ -67,6 +72,7 @@ impl Double {
         match (self.script)(call, &handle, name) {
             Answer::NotFound => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT)),
             Answer::NotEmpty => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY)),
+            Answer::Exists => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_EXIST)),
             answer => Ok(answer),
         }
     }
