@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use nfsprov::export::{Attributes, Export, Location, Mounted, VolumePath};
+use nfsprov::export::{Attributes, Export, Location, Mounted, VolumePath, uninterrupted};
 use nfsprov::provisioner::{pattern, volume};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -91,13 +91,13 @@ impl Venue {
                 if export.make(&directory, Attributes::mode(0o777)).await.is_ok() {
                     _ = match &archive {
                         Ok(archive) if words.label.len().is_multiple_of(2) => export.archive(&directory, archive).await,
-                        _ => export.remove(&directory).await,
+                        _ => export.remove(&directory, &uninterrupted()).await,
                     };
                     if let Ok(archive) = &archive {
-                        _ = export.remove(archive).await;
+                        _ = export.remove(archive, &uninterrupted()).await;
                     }
                 }
-                _ = export.disown(&directory).await;
+                _ = export.disown(&directory, UID).await;
             }
         });
         meanwhile();

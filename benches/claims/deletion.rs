@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire};
+use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, uninterrupted};
 
 use super::measure::{CLIENTS, LIMIT, round};
 
@@ -101,8 +101,9 @@ pub async fn raw_mkdirs(server: &str, count: usize) -> Result<f64> {
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;
     let took = begun.elapsed();
+    let may_continue = uninterrupted();
     stream::iter(&paths)
-        .map(|path| export.remove(path))
+        .map(|path| export.remove(path, &may_continue))
         .buffer_unordered(CLIENTS)
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;

@@ -13,7 +13,7 @@ use super::{cluster_options, colour, for_machines};
 use crate::cli::{AccessMode, Directories, Expire, ExportAt, Format, Global, Restore, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location};
+use crate::export::{Export, Location, uninterrupted};
 use crate::inventory::archives::{Expired, Expiry, expired, plan_return};
 use crate::inventory::directories::{Row, State, rows};
 use crate::inventory::restore::{self, NewClaim};
@@ -306,7 +306,7 @@ async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit>
         };
         // In two steps, since what is large takes longer than one call may.
         let removed = match place.export.empty(Some(path)).await {
-            Ok(()) => place.export.remove(path).await,
+            Ok(()) => place.export.remove(path, &uninterrupted()).await,
             Err(error) => Err(error),
         };
         match removed {

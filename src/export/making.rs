@@ -120,7 +120,7 @@ impl Export {
             return Ok(false);
         }
         match marked {
-            Some(_) if own => self.disown(directory).await?,
+            Some(_) if own => self.disown(directory, uid).await?,
             // Killed before the marker was made, or after it was taken.
             None => self.prune(directory).await?,
             Some(_) => {}

@@ -14,9 +14,11 @@ mod rounds;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod wire;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use listing::{Entry, Kind, Usage};
@@ -29,6 +31,14 @@ pub use wire::{Wire, exported_by};
 
 /// How long one operation on an export may take before its server counts as not answering.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Asked before each entry that a removal removes, over SSH a few times a second: whether the removal may go on.
+pub type MayContinue = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// For a removal that nobody interrupts.
+pub fn uninterrupted() -> MayContinue {
+    Arc::new(|| true)
+}
 
 /// The mode of the directories that lead to a volume's: nodes must pass, and nobody need write there.
 const PARENT_MODE: u32 = 0o755;
@@ -166,6 +176,17 @@ pub enum ExportError {
         /// Whose it is.
         why: String,
     },
+    /// A directory can't be renamed to where it is to go: that is on another file system, or the server can't rename.
+    #[error("cannot rename {path} on the export: {cause}")]
+    CannotRename {
+        /// The directory.
+        path: String,
+        /// The server's or the system's words.
+        cause: String,
+    },
+    /// A removal was told not to go on.
+    #[error("the removal was interrupted; what is left is removed by the next attempt")]
+    Interrupted,
     /// The server refused an operation on a directory.
     #[error("cannot {action} {path} on the export: {cause}")]
     Failed {
@@ -226,20 +247,23 @@ impl Export {
 
     /// Removes a directory and all in it; symbolic links in it are removed, not followed.
     ///
+    /// The path is looked up once: when its handle becomes stale meanwhile, another directory may have the path.
+    ///
     /// # Errors
-    /// As [`Export::make`]; what was removed by then stays removed and a next call goes on.
-    pub async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
+    /// As [`Export::make`], and [`ExportError::Interrupted`]; what was removed by then stays removed and a next call goes
+    /// on.
+    pub async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
         match self {
-            Self::Wire(wire) => wire.remove(path).await,
-            Self::Ssh(ssh) => ssh.remove(path).await,
-            Self::Mounted(mounted) => mounted.remove(path).await,
+            Self::Wire(wire) => wire.remove(path, may_continue).await,
+            Self::Ssh(ssh) => ssh.remove(path, may_continue).await,
+            Self::Mounted(mounted) => mounted.remove(path, may_continue).await,
         }
     }
 
     /// Renames a directory to the free name `archive` in the export's root.
     ///
     /// # Errors
-    /// [`ExportError::Exists`] when both are there; otherwise as [`Export::make`].
+    /// [`ExportError::Exists`] when both are there, [`ExportError::CannotRename`]; otherwise as [`Export::make`].
     pub async fn archive(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
         match self {
             Self::Wire(wire) => wire.rename(path, archive).await,

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 use self::tree::Pace;
 use super::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, PARENT_MODE, Removed, VolumePath, named,
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, MayContinue, PARENT_MODE, Removed, VolumePath,
+    named, uninterrupted,
 };
 
 /// An export reached through the local file system.
@@ -78,9 +79,9 @@ impl Mounted {
         self.blocking(move |root| make(root, &path, wanted)).await
     }
 
-    pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
+    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
         let path = path.clone();
-        let pace = Arc::new(Pace::default());
+        let pace = Arc::new(Pace::new(may_continue.clone()));
         let own = pace.clone();
         self.blocking_at(&pace, move |root| remove(root, &path, &own)).await
     }
@@ -129,7 +130,7 @@ impl Mounted {
 
     pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let path = directory.cloned();
-        let pace = Arc::new(Pace::default());
+        let pace = Arc::new(Pace::new(uninterrupted()));
         let own = pace.clone();
         self.blocking_at(&pace, move |root| {
             let refused = |errno| failed("empty", &named(path.as_ref()), errno);
@@ -194,7 +195,7 @@ impl Mounted {
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
-        self.blocking_at(&Pace::default(), work).await
+        self.blocking_at(&Pace::new(uninterrupted()), work).await
     }
 
     /// The same for work of many steps, which is waited for as long as it takes some.
@@ -273,7 +274,10 @@ fn make(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, Expo
 }
 
 fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, ExportError> {
-    let gone = |errno| failed("remove", &path.to_string(), errno);
+    let gone = |errno| match errno {
+        Errno::CANCELED => ExportError::Interrupted,
+        errno => failed("remove", &path.to_string(), errno),
+    };
     let (parents, name) = path.split();
     let Some(parent) = walk(root, parents, path)? else {
         return Ok(Removed::AlreadyGone);
@@ -282,12 +286,22 @@ fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, Export
         return Ok(Removed::AlreadyGone);
     };
     tree::empty(&directory, pace).map_err(gone)?;
-    rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).map_err(gone)?;
+    match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+        // Somebody else removed it, too.
+        Err(Errno::NOENT) => {}
+        removed => removed.map_err(gone)?,
+    }
     Ok(Removed::Done)
 }
 
 fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-    let refused = |errno| failed("archive", &from.to_string(), errno);
+    let refused = |errno| match errno {
+        Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {
+            path: from.to_string(),
+            cause: std::io::Error::from(errno).to_string(),
+        },
+        errno => failed("rename", &from.to_string(), errno),
+    };
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
     let Some(source) = walk(root, parents, from)? else {

@@ -53,7 +53,7 @@ impl Export {
         // Two claims for a directory and one inside it may both have found nothing; now both see both.
         match self.neighbours(path).await {
             Err(conflict @ ExportError::Owned { .. }) => {
-                self.disown(path).await?;
+                self.disown(path, uid).await?;
                 Err(conflict)
             }
             free => free,
@@ -124,12 +124,17 @@ impl Export {
         }
     }
 
-    /// Takes the marker of a directory that is gone, or nobody's any more. May be repeated.
+    /// Removes the marker of a directory if it is still that of the claim `uid`. May be repeated.
     ///
     /// # Errors
     /// As [`Export::make`].
-    pub async fn disown(&self, path: &VolumePath) -> Result<(), ExportError> {
-        self.unlink(&marker(path)?).await?;
+    pub async fn disown(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
+        let marker = marker(path)?;
+        match self.read_link(&marker).await?.as_deref() {
+            Some(owner) if owner == uid => self.unlink(&marker).await?,
+            Some(_) => return Ok(()),
+            None => {}
+        }
         self.prune(path).await
     }
 
@@ -249,8 +254,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let export = export(root.path());
         export.own(&path("a/b/c"), "one").await.unwrap();
-        export.disown(&path("a/b/c")).await.unwrap();
-        export.disown(&path("a/b/c")).await.unwrap();
+        export.disown(&path("a/b/c"), "another").await.unwrap();
+        assert_eq!(export.owner(&path("a/b/c")).await.unwrap().as_deref(), Some("one"));
+        export.disown(&path("a/b/c"), "one").await.unwrap();
+        export.disown(&path("a/b/c"), "one").await.unwrap();
         assert!(!root.path().join(".nfsprov/owners/a").exists());
         export.own(&path("a/b"), "two").await.unwrap();
         assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("two"));

@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{AcquireError, Mutex as AsyncMutex, Semaphore, SemaphorePermit};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{Attributes, Entry, ExportError, Kind, Location, Made, Removed, VolumePath};
+use super::{Attributes, Entry, ExportError, Kind, Location, Made, MayContinue, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
 /// How many connections there are at most: sshd lets some ten in at once before it begins to drop them.
@@ -23,6 +23,9 @@ const REMOVAL_CONNECTIONS: usize = CONNECTIONS - 1;
 /// How long a script may be silent. It starts a shell and programs, often through sudo, so it gets more time than a call
 /// over NFS.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a removal is asked whether it may go on.
+const CHECK: Duration = Duration::from_millis(200);
 
 /// An export reached over SSH on the server itself.
 #[derive(Debug)]
@@ -142,17 +145,56 @@ impl Ssh {
         }
     }
 
-    pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
-        let output = self.run(&script::remove(self.root(), path)).await?;
-        Ok(removed(&self.checked("remove", path, output)?))
+    /// Removes for some seconds at a time, so that no removal keeps a connection from others, and none goes on for long
+    /// when it is interrupted.
+    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
+        let script = script::remove(self.root(), path);
+        let interrupted = async {
+            while may_continue() {
+                sleep(CHECK).await;
+            }
+        };
+        let removing = async {
+            let mut removed = Removed::AlreadyGone;
+            loop {
+                let output = self.run_removal(&script).await?;
+                match output.status {
+                    script::UNFINISHED => removed = Removed::Done,
+                    script::MISSING => return Ok(removed),
+                    _ => return self.checked("remove", path, output).map(|_| Removed::Done),
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = interrupted => Err(ExportError::Interrupted),
+            removed = removing => removed,
+        }
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        let output = self.run(&script::rename(self.root(), from, to)).await?;
-        if output.status == script::OBSTACLE {
-            return Err(obstacle(from, to, &output));
+        self.renamed_by(&script::rename(self.root(), from, to), from, to).await
+    }
+
+    /// As [`Ssh::rename`], but what is on another file system is not copied there.
+    pub(super) async fn rename_only(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        self.renamed_by(&script::rename_only(self.root(), from, to), from, to)
+            .await
+    }
+
+    async fn renamed_by(&self, script: &str, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        let output = self.run(script).await?;
+        match output.status {
+            script::OBSTACLE => return Err(obstacle(from, to, &output)),
+            script::OTHER_DEVICE => {
+                return Err(ExportError::CannotRename {
+                    path: from.to_string(),
+                    cause: "it is on another file system".to_owned(),
+                });
+            }
+            _ => {}
         }
-        let output = self.checked("archive", from, output)?;
+        let output = self.checked("rename", from, output)?;
         match output.status {
             script::EXISTS => Err(ExportError::Exists(to.to_string())),
             _ => Ok(removed(&output)),

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::host::Output;
 
+mod removal;
+
 /// A shell of this machine, and the directories of its tools.
 #[derive(Debug)]
 pub(super) struct Shell {
@@ -197,8 +199,11 @@ async fn a_symbolic_link_is_neither_followed_nor_replaced() {
                 "link",
                 export.make(&path("link"), Attributes::mode(0o3700)).await.map(|_| ()),
             ),
-            ("link", export.remove(&path("link")).await.map(|_| ())),
-            ("link", export.remove(&path("link/full")).await.map(|_| ())),
+            ("link", export.remove(&path("link"), &uninterrupted()).await.map(|_| ())),
+            (
+                "link",
+                export.remove(&path("link/full"), &uninterrupted()).await.map(|_| ()),
+            ),
             (
                 "link",
                 export.archive(&path("link"), &path("archived")).await.map(|_| ()),
@@ -246,7 +251,7 @@ async fn a_file_in_the_way_is_named() {
                 .make(&path("v/file/deep/er"), Attributes::mode(0o777))
                 .await
                 .map(|_| ()),
-            export.remove(&path("v/file")).await.map(|_| ()),
+            export.remove(&path("v/file"), &uninterrupted()).await.map(|_| ()),
             export.names(&path("v/file/deep")).await.map(|_| ()),
         ] {
             let error = refused.unwrap_err().to_string();
@@ -295,8 +300,8 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
                             .make(&path("real/new"), Attributes::mode(0o1777))
                             .await
                             .map(|_| ()),
-                        export.remove(&path("real/new")).await.map(|_| ()),
-                        export.remove(&path("real/v")).await.map(|_| ()),
+                        export.remove(&path("real/new"), &uninterrupted()).await.map(|_| ()),
+                        export.remove(&path("real/v"), &uninterrupted()).await.map(|_| ()),
                         export.unlink(&path("real/precious")).await,
                         export.archive(&path("real/v"), &path("real/w")).await.map(|_| ()),
                     ] {
@@ -320,47 +325,6 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
-    for (way, root, export) in &ways().ways {
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("precious"), "data").unwrap();
-        fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
-        fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
-        symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
-        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::Done, "{way}");
-        assert_eq!(export.remove(&path("v")).await.unwrap(), Removed::AlreadyGone, "{way}");
-        assert_eq!(
-            export.remove(&path("no/v")).await.unwrap(),
-            Removed::AlreadyGone,
-            "{way}"
-        );
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
-        assert!(outside.path().join("precious").exists(), "{way}");
-    }
-}
-
-#[tokio::test]
-async fn an_archive_never_overwrites_an_archive() {
-    for (way, root, export) in &ways().ways {
-        fs::create_dir_all(root.path().join("deep/v")).unwrap();
-        fs::create_dir(root.path().join("archived-v")).unwrap();
-        symlink("nowhere", root.path().join("archived-l")).unwrap();
-        for taken in ["archived-v", "archived-l"] {
-            let error = export.archive(&path("deep/v"), &path(taken)).await.unwrap_err();
-            assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
-        }
-        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
-        assert_eq!(archived.unwrap(), Removed::Done, "{way}");
-        assert!(root.path().join("archived-w").is_dir(), "{way}");
-        // An earlier try got this far.
-        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
-        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
-        let archived = export.archive(&path("no/v"), &path("archived-x")).await;
-        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
-    }
-}
-
-#[tokio::test]
 async fn names_are_only_names() {
     for (way, root, export) in &ways().ways {
         for name in ODD {
@@ -380,7 +344,11 @@ async fn names_are_only_names() {
             assert_eq!(export.read_link(&link).await.unwrap().as_deref(), Some(name), "{way}");
             export.unlink(&link).await.unwrap();
             assert!(export.remove_empty(&path(name)).await.unwrap(), "{way}: {name}");
-            assert_eq!(export.remove(&archive).await.unwrap(), Removed::Done, "{way}: {name}");
+            assert_eq!(
+                export.remove(&archive, &uninterrupted()).await.unwrap(),
+                Removed::Done,
+                "{way}: {name}"
+            );
         }
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
     }

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, Removed, VolumePath, named};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, named};
 
 /// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
 /// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels that
@@ -94,15 +94,15 @@ impl Wire {
         .await
     }
 
-    pub(super) async fn remove(&self, path: &VolumePath) -> Result<Removed, ExportError> {
-        self.attempt("remove", &path.to_string(), |connection| {
-            connection.remove(path).boxed()
+    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
+        self.attempt_once("remove", &path.to_string(), |connection| {
+            connection.remove(path, may_continue).boxed()
         })
         .await
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        self.attempt("archive", &from.to_string(), |connection| {
+        self.attempt_once("rename", &from.to_string(), |connection| {
             connection.rename(from, to).boxed()
         })
         .await
@@ -173,7 +173,29 @@ impl Wire {
         object: &str,
         work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
     ) -> Result<T, ExportError> {
-        let mut again = true;
+        self.attempt_up_to(2, action, object, work).await
+    }
+
+    /// Runs `work` once, on a connection that answers: what was looked up by name must not be looked up once more, since
+    /// the name may be that of another directory by then.
+    async fn attempt_once<'a, T>(
+        &self,
+        action: &'static str,
+        object: &str,
+        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
+    ) -> Result<T, ExportError> {
+        self.probe().await?;
+        self.attempt_up_to(1, action, object, work).await
+    }
+
+    async fn attempt_up_to<'a, T>(
+        &self,
+        attempts: u8,
+        action: &'static str,
+        object: &str,
+        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
+    ) -> Result<T, ExportError> {
+        let mut attempt = 1;
         loop {
             let connection = self.connection().await?;
             let error = match work(connection.clone()).await {
@@ -186,7 +208,8 @@ impl Wire {
                 self.forget(&connection).await;
             }
             match fate {
-                Fate::Lost if again => again = false,
+                Fate::Lost if attempt < attempts => attempt += 1,
+                Fate::Lost if is_stale(&error) => return Err(self.failed(action, object, &error)),
                 Fate::Answered => return Err(self.failed(action, object, &error)),
                 Fate::Lost | Fate::Silent => return Err(self.unreachable(&error)),
             }
@@ -359,19 +382,22 @@ pub async fn exported_by(server: &str) -> Result<Vec<String>, String> {
 
 impl Fate {
     fn of(error: &NfsError) -> Self {
-        let stale = matches!(
-            error,
-            NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE | Nfs3ErrorCode::NFS3ERR_BADHANDLE)
-                | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_STALE | Nfs4ErrorCode::NFS4ERR_BADHANDLE)
-        );
         match error {
             // The export was made anew under the same name: its root has another handle now.
-            _ if stale || error.is_connection_lost() => Self::Lost,
+            _ if is_stale(error) || error.is_connection_lost() => Self::Lost,
             NfsError::Rpc(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => Self::Lost,
             NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) | NfsError::InvalidInput(_) => Self::Answered,
             _ => Self::Silent,
         }
     }
+}
+
+fn is_stale(error: &NfsError) -> bool {
+    matches!(
+        error,
+        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE | Nfs3ErrorCode::NFS3ERR_BADHANDLE)
+            | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_STALE | Nfs4ErrorCode::NFS4ERR_BADHANDLE)
+    )
 }
 
 /// Whether this process may have no privileged source port; said of the portmapper in words only.
@@ -407,7 +433,29 @@ mod tests {
 
     use tokio::time::sleep;
 
+    use super::connection::TYPE_DIRECTORY;
+    use super::double::{self, Double};
     use super::*;
+
+    /// By then the path may be that of another claim's directory.
+    #[tokio::test]
+    async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
+        let double = Double::new(|call, _, _| match call {
+            "readdirplus" => double::Answer::Stale,
+            _ => double::Answer::Object("v", TYPE_DIRECTORY, 0o777),
+        });
+        let (connection, log) = double.connection();
+        let wire = Wire::new(Location {
+            server: "127.0.0.1".into(),
+            path: "/nfsdata".into(),
+        });
+        wire.slot.lock().await.connection = Some(Arc::new(connection));
+        let path = VolumePath::parse("v").unwrap();
+        let error = wire.remove(&path, &super::super::uninterrupted()).await.unwrap_err();
+        assert!(matches!(error, ExportError::Failed { .. }), "{error}");
+        let log = log.lock().unwrap();
+        assert_eq!(*log, ["getattr root ", "lookup root v", "readdirplus v "]);
+    }
 
     /// What a version does when it is tried.
     #[derive(Clone, Copy)]

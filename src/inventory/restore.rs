@@ -96,12 +96,13 @@ impl Restore<'_> {
         let size = size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
         let options = self.mount_options(&claim).await?;
         let volume = volume_of(self.back, &claim, self.location, &size, options);
-        self.bring_back(&claim.uid().unwrap_or_default()).await?;
+        let uid = claim.uid().unwrap_or_default();
+        self.bring_back(&uid).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(volume) => Ok((volume, made)),
             Err(source) => {
-                self.take_back().await?;
+                self.take_back(&uid).await?;
                 let undone = "; the archive is an archive again";
                 Err(api(format!("create PV {}", self.back.volume), source, undone))
             }
@@ -142,27 +143,27 @@ impl Restore<'_> {
         match self.export.archive(archive, directory).await {
             Ok(Removed::Done) => Ok(()),
             Ok(Removed::AlreadyGone) => {
-                self.disown().await?;
+                self.disown(uid).await?;
                 Err(RestoreError::Refused(format!("archive {archive} went meanwhile")))
             }
             Err(error) => {
-                self.disown().await?;
+                self.disown(uid).await?;
                 Err(error.into())
             }
         }
     }
 
-    async fn take_back(&self) -> Result<(), ExportError> {
+    async fn take_back(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
             self.export.archive(&self.back.directory, archive).await?;
-            self.disown().await?;
+            self.disown(uid).await?;
         }
         Ok(())
     }
 
-    async fn disown(&self) -> Result<(), ExportError> {
+    async fn disown(&self, uid: &str) -> Result<(), ExportError> {
         match self.back.needs_marker {
-            true => self.export.disown(&self.back.directory).await,
+            true => self.export.disown(&self.back.directory, uid).await,
             false => Ok(()),
         }
     }

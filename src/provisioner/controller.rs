@@ -141,8 +141,11 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         _ = join(serve_claims, serve_volumes) => {}
         never = sweep(&work, &classes) => match never {},
         never = work.let_go_in_calm() => match never {},
+        never = work.empty_trash() => match never {},
         never = stopped => match never {},
     }
+    // Removals in threads of their own end by this.
+    work.stop(true);
     class_watch.abort();
     work.metrics.watch(None);
     if let Err(error) = work.let_go_of_made().await {

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use crate::export::{Export, Location};
 
@@ -19,6 +19,8 @@ pub struct Served {
     pub location: Location,
     /// The way to its directories.
     pub export: Export,
+    /// Told when something was put into the export's trash.
+    pub trash_filled: Notify,
     claims: Semaphore,
     volumes: Semaphore,
     volume_locks: VolumeLocks,
@@ -76,6 +78,7 @@ impl Exports {
             .map(|(location, export)| Served {
                 location,
                 export,
+                trash_filled: Notify::new(),
                 claims: turns(),
                 volumes: turns(),
                 volume_locks: VolumeLocks::default(),

@@ -70,6 +70,16 @@ pub struct Metrics {
     volumes_in_flight: AtomicUsize,
     watched: Mutex<Option<Watched>>,
     probes: Mutex<BTreeMap<String, Probe>>,
+    trash: Mutex<BTreeMap<String, Trash>>,
+}
+
+/// The trash of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trash {
+    /// How many directories wait for their removal.
+    pub entries: usize,
+    /// For how long the oldest of them has waited.
+    pub oldest_seconds: u64,
 }
 
 struct Durations<L>(Family<L, Histogram, Seconds>);
@@ -200,6 +210,11 @@ impl Metrics {
     /// Tells what a look at an export found.
     pub fn probed(&self, export: &str, probe: Probe) {
         lock(&self.probes).insert(export.to_owned(), probe);
+    }
+
+    /// Records the trash of an export as it was found.
+    pub fn trash(&self, export: &str, trash: Trash) {
+        lock(&self.trash).insert(export.to_owned(), trash);
     }
 
     /// The counts at this moment, of a replica that leads or stands by.
@@ -334,6 +349,26 @@ impl Metrics {
             "nfsprov_export_free_bytes",
             "Bytes that the export has left for volumes, at the last look",
             free,
+        );
+        let (entries, oldest) = (
+            Family::<OfExport, Gauge>::default(),
+            Family::<OfExport, Gauge>::default(),
+        );
+        for (export, trash) in &*lock(&self.trash) {
+            let labels = OfExport { export: export.clone() };
+            let gauge = |value| i64::try_from(value).unwrap_or(i64::MAX);
+            entries.get_or_create(&labels).set(gauge(trash.entries as u64));
+            oldest.get_or_create(&labels).set(gauge(trash.oldest_seconds));
+        }
+        registry.register(
+            "nfsprov_trash_entries",
+            "Deleted directories that are not removed from the export yet, at the last look",
+            entries,
+        );
+        registry.register(
+            "nfsprov_trash_oldest_seconds",
+            "Seconds that the oldest of them has waited for its removal, at the last look",
+            oldest,
         );
     }
 }

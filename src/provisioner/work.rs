@@ -7,11 +7,12 @@ mod dispose;
 mod made;
 mod provision;
 mod sweep;
+mod trash;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -27,6 +28,7 @@ use super::lease::Leading;
 use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
 use super::outcome::WorkError;
+use crate::export::MayContinue;
 
 /// What the provisioner was told at its start.
 #[derive(Clone, Debug)]
@@ -57,7 +59,7 @@ pub struct Work {
     /// The volumes that were made here and are to be let go of, by name.
     made: watch::Sender<BTreeMap<String, made::Made>>,
     leading: Leading,
-    stopping: AtomicBool,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -75,7 +77,7 @@ impl Work {
             volumes_known: watch::Sender::new(false),
             made: watch::Sender::default(),
             leading: Leading::always(),
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
         }
     }
 
@@ -103,6 +105,12 @@ impl Work {
             true => Err(WorkError::Stopping),
             false => self.still_leading(),
         }
+    }
+
+    /// What a removal asks before each entry: it ends when the provisioner is stopped or no longer leads.
+    fn may_continue(&self) -> MayContinue {
+        let (stopping, leading) = (self.stopping.clone(), self.leading.clone());
+        Arc::new(move || !stopping.load(Ordering::Relaxed) && leading.still(Instant::now()))
     }
 
     /// Tells that all PVs have been noted as neighbours.

@@ -1,6 +1,7 @@
 //! From a deleted claim to what becomes of its data.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::PersistentVolume;
@@ -19,6 +20,7 @@ crate::tests! {
     Newest: a_retained_volume_stays_released,
     Newest: a_class_deleted_meanwhile_changes_nothing,
     Newest: a_tree_however_deep_and_wide_is_removed,
+    Newest: a_removal_ends_at_sigterm,
     Newest: a_name_that_nfs_cannot_say_from_here_is_told,
     Newest: a_class_made_anew_meanwhile_changes_nothing,
     Newest: an_archive_is_never_written_over,
@@ -111,6 +113,56 @@ async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()
     scene.on_server(&format!("cd {directory} && perl -e '{tree}'")).await?;
     scene.delete_with_volume("data", &volume).await?;
     ensure!(scene.directories().await?.is_empty());
+    let trashed = format!(".nfsprov/trash/{}", volume.name_any());
+    let until_removed = async {
+        while scene
+            .on_server(&format!("ls -d {trashed} || true"))
+            .await?
+            .contains(&trashed)
+        {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, until_removed)
+        .await
+        .context("the trash is not emptied")??;
+    Ok(())
+}
+
+/// The removal takes far longer than this test waits: over NFS, some thousand files a second.
+async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
+    let args = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    let provisioner = scene.watch(&args).await?;
+    let (volume, directory) = with_data(&scene).await?;
+    let files = "for (1 .. 50000) { open F, q(>), $_ or die }";
+    scene.on_server(&format!("cd {directory} && perl -e '{files}'")).await?;
+    scene.delete_with_volume("data", &volume).await?;
+    let stopping = tokio::time::Instant::now();
+    provisioner.stop().await?;
+    let took = stopping.elapsed();
+    let trashed = format!(".nfsprov/trash/{}", volume.name_any());
+    let left = scene.on_server(&format!("ls {trashed} | wc -l")).await?;
+    ensure!(took < Duration::from_secs(2), "it took {took:?}");
+    ensure!(left.trim() != "0", "the removal was over before");
+    // It watches once it leads, and it need not wait until the Lease of the first one expires.
+    let next = tokio::time::timeout(Duration::from_secs(10), scene.watch(&args)).await;
+    let _next = next.context("the Lease is not free")??;
+    let until_removed = async {
+        while scene
+            .on_server(&format!("ls -d {trashed} || true"))
+            .await?
+            .contains(&trashed)
+        {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(2 * PATIENCE, until_removed)
+        .await
+        .context("the trash is not emptied")??;
     Ok(())
 }
 
@@ -119,13 +171,14 @@ async fn a_name_that_nfs_cannot_say_from_here_is_told(stage: Arc<Stage>) -> Resu
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     let mut provisioner = scene.watch(&[]).await?;
     let (volume, directory) = with_data(&scene).await?;
-    let file = format!("{directory}/sub/\"$(printf 'latin\\351')\"");
-    scene.on_server(&format!("touch {file}")).await?;
-    scene.claims().delete("data", &Default::default()).await?;
-    provisioner.says("whose name is not UTF-8").await?;
-    scene.on_server(&format!("rm {file}")).await?;
-    scene.gone(&volume.name_any()).await?;
+    let file = "sub/\"$(printf 'latin\\351')\"";
+    scene.on_server(&format!("touch {directory}/{file}")).await?;
+    scene.delete_with_volume("data", &volume).await?;
     ensure!(scene.directories().await?.is_empty());
+    provisioner.says("whose name is not UTF-8").await?;
+    scene
+        .on_server(&format!("rm .nfsprov/trash/{}/{file}", volume.name_any()))
+        .await?;
     Ok(())
 }
 

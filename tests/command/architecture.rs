@@ -144,6 +144,7 @@ fn what_decides_is_pure() {
         "provisioner/backoff.rs",
         "provisioner/election.rs",
         "export/path.rs",
+        "export/rounds.rs",
         "export/ssh/script.rs",
         "host/distro.rs",
         "host/exports_file.rs",

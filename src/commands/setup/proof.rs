@@ -10,7 +10,7 @@ use super::hosts::Met;
 use super::report::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
-use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, exported_by};
+use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, exported_by, uninterrupted};
 use crate::host::exports_file::Wanted;
 use crate::host::{Proof, Target, Versions, server_names};
 
@@ -162,7 +162,7 @@ async fn make_and_remove(export: &Export) -> Result<(), ExportError> {
         return Ok(());
     };
     export.make(&path, Attributes::mode(0o700)).await?;
-    export.remove(&path).await.map(|_| ())
+    export.remove(&path, &uninterrupted()).await.map(|_| ())
 }
 
 /// The address that this machine has on its way to a server; nothing is sent.

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, RenameFlags};
 use rustix::io::Errno;
 
 use super::DIRECTORY;
+use crate::export::MayContinue;
 use crate::export::rounds::Rounds;
 
 /// How many directories are open in one another. A tree may be deeper than a process may have files open,
@@ -18,14 +19,23 @@ const DEPTH: usize = 64;
 const CHUNK: usize = 4096;
 
 /// How a removal gets on, for those who wait for it.
-#[derive(Debug, Default)]
 pub(super) struct Pace {
+    may_continue: MayContinue,
     steps: AtomicU64,
     removed: AtomicU64,
     given_up: AtomicBool,
 }
 
 impl Pace {
+    pub(super) fn new(may_continue: MayContinue) -> Self {
+        Self {
+            may_continue,
+            steps: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+            given_up: AtomicBool::new(false),
+        }
+    }
+
     /// How many steps were taken so far.
     pub(super) fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
@@ -48,7 +58,7 @@ impl Pace {
 
     fn step(&self) -> rustix::io::Result<()> {
         self.steps.fetch_add(1, Ordering::Relaxed);
-        match self.given_up.load(Ordering::Relaxed) {
+        match self.given_up.load(Ordering::Relaxed) || !(self.may_continue)() {
             true => Err(Errno::CANCELED),
             false => Ok(()),
         }
@@ -89,7 +99,11 @@ fn empty_below(
             if !is_directory {
                 pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
             } else if depth < DEPTH {
-                let inner = rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty())?;
+                let inner = match rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty()) {
+                    // Somebody else removed it.
+                    Err(Errno::NOENT) => continue,
+                    opened => opened?,
+                };
                 empty_below(top, &inner, depth + 1, moved, pace)?;
                 pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
             } else {
@@ -141,6 +155,10 @@ mod tests {
 
     use super::*;
 
+    fn pace() -> Pace {
+        Pace::new(crate::export::uninterrupted())
+    }
+
     fn open(path: &std::path::Path) -> OwnedFd {
         rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
     }
@@ -161,7 +179,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         dig(root.path(), 3000);
         std::fs::create_dir(root.path().join(".nfsprov-1")).unwrap();
-        empty(&open(root.path()), &Pace::default()).unwrap();
+        empty(&open(root.path()), &pace()).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
@@ -173,7 +191,7 @@ mod tests {
             std::fs::write(root.path().join(number.to_string()), "").unwrap();
         }
         std::fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"latin-1 \xe9\n")), "").unwrap();
-        let pace = Pace::default();
+        let pace = pace();
         empty(&open(root.path()), &pace).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
         assert!(pace.steps() > u64::try_from(CHUNK).unwrap());
@@ -183,7 +201,7 @@ mod tests {
     fn nothing_more_is_done_once_nobody_waits() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("file"), "").unwrap();
-        let pace = Pace::default();
+        let pace = pace();
         pace.give_up();
         assert_eq!(empty(&open(root.path()), &pace), Err(Errno::CANCELED));
         assert!(root.path().join("file").exists());

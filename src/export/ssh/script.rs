@@ -13,6 +13,11 @@ use crate::host::quote;
 pub(super) const OBSTACLE: u8 = 3;
 pub(super) const EXISTS: u8 = 4;
 pub(super) const MISSING: u8 = 5;
+pub(super) const OTHER_DEVICE: u8 = 6;
+pub(super) const UNFINISHED: u8 = 7;
+
+/// How many seconds one run of a removal takes at the most.
+const SLICE: u8 = 10;
 
 /// How often a script that may take long says that it is alive.
 const HEARTBEAT: u8 = 2;
@@ -154,18 +159,42 @@ make() {
     at_root(root, &(steps + "echo \"$found\""))
 }
 
-/// Removes a directory and all in it; rm follows no link.
+/// Removes a directory and all in it for some seconds; rm follows no link.
 pub(super) fn remove(root: &str, path: &VolumePath) -> String {
-    on(
-        root,
-        path,
-        "directory \"$name\" || missing\npatiently rm -rf -- \"./$name\" || exit 1\n\
-         if there \"$name\"; then echo 'it is there again' >&2; exit 1; fi",
-    )
+    let act = format!(
+        r#"directory "$name" || missing
+rm -rf -- "./$name" &
+removing=$!
+(
+    sleep {SLICE}
+    kill "$removing"
+) >/dev/null 2>&1 &
+timer=$!
+wait "$removing" 2>/dev/null
+status=$?
+kill "$timer" 2>/dev/null
+if [ "$status" -gt 128 ]; then exit 7; fi
+[ "$status" = 0 ] || exit 1
+if there "$name"; then echo 'it is there again' >&2; exit 1; fi"#
+    );
+    on(root, path, &act)
 }
 
-/// Moves a directory to a free name. The directory that gets it is held open, so it is the one that was walked to.
+/// Moves a directory to a free name, or copies it there if that is on another file system.
 pub(super) fn rename(root: &str, from: &VolumePath, to: &VolumePath) -> String {
+    moved(root, from, to, "")
+}
+
+/// Moves a directory to a free name of the same file system.
+pub(super) fn rename_only(root: &str, from: &VolumePath, to: &VolumePath) -> String {
+    let check = r#"here_device=$(stat -c %d "./$name") && there_device=$(stat -c %d /proc/self/fd/3/.) || exit 1
+[ "$here_device" = "$there_device" ] || exit 6
+"#;
+    moved(root, from, to, check)
+}
+
+/// Moves a directory to a free name after `check`. The directory that gets it is held open, so it is the one that was walked to.
+fn moved(root: &str, from: &VolumePath, to: &VolumePath, check: &str) -> String {
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
     let there = walk(parents, "missing");
@@ -185,7 +214,7 @@ depth=0
 [ "$(place)" = "$here
 ." ] || obstacle link
 {there}directory "$name" || missing
-patiently mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
+{check}patiently mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
 # mv may be silent about what it did not do.
 if there "$name"; then exit 4; fi"#,
         name = quote(name),

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::silence;
 use crate::export::making::MAKING;
 use crate::export::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, PARENT_MODE, Removed, VolumePath, named,
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath, named,
 };
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
@@ -90,7 +90,11 @@ impl Connection {
         bounded(set).await
     }
 
-    pub(super) async fn remove(self: Arc<Self>, path: &VolumePath) -> Result<Removed, Trouble> {
+    pub(super) async fn remove(
+        self: Arc<Self>,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, Trouble> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk(parents, path).await? else {
             return Ok(Removed::AlreadyGone);
@@ -99,7 +103,7 @@ impl Connection {
             return Ok(Removed::AlreadyGone);
         };
         let directory = self.directory(found, path, path.components().len() - 1).await?;
-        self.remove_tree(parent, name, directory).await?;
+        self.remove_tree(parent, name, directory, may_continue).await?;
         Ok(Removed::Done)
     }
 
@@ -122,8 +126,14 @@ impl Connection {
         if self.find(&target, new_name).await?.is_some() {
             return Err(ExportError::Exists(to.to_string()).into());
         }
-        bounded(self.mount.rename(source, name, target, new_name)).await?;
-        Ok(Removed::Done)
+        match bounded(self.mount.rename(source, name, target, new_name)).await {
+            Err(error) if cannot_rename(&error) => Err(ExportError::CannotRename {
+                path: from.to_string(),
+                cause: error.to_string(),
+            }
+            .into()),
+            renamed => Ok(renamed.map(|()| Removed::Done)?),
+        }
     }
 
     pub(super) async fn entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, Trouble> {
@@ -288,6 +298,14 @@ impl Connection {
         let path = path.components()[..=depth].join("/");
         Err(ExportError::NotADirectory { path, what }.into())
     }
+}
+
+fn cannot_rename(error: &NfsError) -> bool {
+    matches!(
+        error,
+        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_XDEV | Nfs3ErrorCode::NFS3ERR_NOTSUPP)
+            | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_XDEV | Nfs4ErrorCode::NFS4ERR_NOTSUPP)
+    )
 }
 
 /// Whether a directory could not be removed because something is in it; some servers say EXIST.

@@ -29,6 +29,7 @@ pub(super) enum Answer {
     NotFound,
     NotEmpty,
     Exists,
+    Stale,
 }
 
 /// Answers a call by its name, handle and file name.
@@ -73,6 +74,7 @@ impl Double {
             Answer::NotFound => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT)),
             Answer::NotEmpty => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY)),
             Answer::Exists => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_EXIST)),
+            Answer::Stale => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE)),
             answer => Ok(answer),
         }
     }

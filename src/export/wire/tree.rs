@@ -4,8 +4,8 @@ use futures::{TryStreamExt, stream};
 use nfs_rs::{NfsError, ReaddirplusEntry};
 
 use super::connection::{Connection, Handle, TYPE_DIRECTORY, Trouble, bounded, is_not_empty};
-use crate::export::ExportError;
 use crate::export::rounds::{Rounds, STILL_NOT_EMPTY};
+use crate::export::{ExportError, MayContinue, uninterrupted};
 
 /// How many entries of one directory are removed at a time.
 const REMOVALS: usize = 16;
@@ -36,28 +36,34 @@ impl Connection {
     ///
     /// A directory comes back to the top of the stack until it is empty, so whatever others put into it meanwhile
     /// is met again. What was removed stays removed; a next call goes on.
-    pub(super) async fn remove_tree(&self, parent: Handle, name: &str, handle: Handle) -> Result<(), Trouble> {
-        self.remove_pending(PendingDirectory {
+    pub(super) async fn remove_tree(
+        &self,
+        parent: Handle,
+        name: &str,
+        handle: Handle,
+        may_continue: &MayContinue,
+    ) -> Result<(), Trouble> {
+        let first = PendingDirectory {
             parent: Some(parent),
             name: name.to_owned(),
             handle,
             rounds: Rounds::default(),
-        })
-        .await
+        };
+        self.remove_pending(first, may_continue).await
     }
 
     /// Removes all that a directory holds, which is called `name` in messages, and leaves the directory itself.
     pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), Trouble> {
-        self.remove_pending(PendingDirectory {
+        let first = PendingDirectory {
             parent: None,
             name: name.to_owned(),
             handle,
             rounds: Rounds::default(),
-        })
-        .await
+        };
+        self.remove_pending(first, &uninterrupted()).await
     }
 
-    async fn remove_pending(&self, first: PendingDirectory) -> Result<(), Trouble> {
+    async fn remove_pending(&self, first: PendingDirectory, may_continue: &MayContinue) -> Result<(), Trouble> {
         let mut stack = vec![first];
         let mut removed = 0;
         while let Some(top) = stack.last_mut() {
@@ -89,8 +95,8 @@ impl Connection {
             }
             let unreadable = entries.iter().find(|entry| entry.file_name.contains('\u{fffd}'));
             let unreadable = unreadable.map(|entry| entry.file_name.clone());
-            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, NfsError>))
-                .map_ok(|entry| self.remove_entry(&top.handle, entry))
+            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, Trouble>))
+                .map_ok(|entry| self.remove_entry(&top.handle, entry, may_continue))
                 .try_buffer_unordered(REMOVALS)
                 .try_collect()
                 .await?;
@@ -110,7 +116,15 @@ impl Connection {
     }
 
     /// Removes an entry that is no directory, or an empty one.
-    async fn remove_entry(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Entry, NfsError> {
+    async fn remove_entry(
+        &self,
+        directory: &Handle,
+        entry: ReaddirplusEntry,
+        may_continue: &MayContinue,
+    ) -> Result<Entry, Trouble> {
+        if !may_continue() {
+            return Err(ExportError::Interrupted.into());
+        }
         let name = entry.file_name;
         let (kind, handle) = match entry.attr {
             Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
@@ -134,7 +148,7 @@ impl Connection {
                 rounds: Rounds::default(),
             })),
             Err(error) if error.is_not_found() => Ok(Entry::NotFound),
-            gone => gone.map(|()| Entry::Removed),
+            gone => Ok(gone.map(|()| Entry::Removed)?),
         }
     }
 
@@ -196,7 +210,8 @@ mod tests {
             });
             let (connection, _) = double.connection();
             let path = VolumePath::parse("v").unwrap();
-            let removal = Arc::new(connection).remove(&path);
+            let may_continue = uninterrupted();
+            let removal = Arc::new(connection).remove(&path, &may_continue);
             let result = tokio::time::timeout(Duration::from_secs(1), removal).await;
             let Ok(Err(Trouble::Export(error))) = result else {
                 panic!("{listed:?}: no error within a second");

@@ -212,22 +212,49 @@ impl Work {
                 other,
             });
         }
+        // Right before the effect: much may have happened since the owner was read.
+        self.still_leading()?;
         let fate = match end.on_delete {
             OnDelete::Retain => format!("{directory} stays"),
             OnDelete::Archive => match archive(directory, volume, export).await? {
                 Ok(fate) => fate,
                 Err(why) => return Ok(Err(why)),
             },
-            OnDelete::Delete => match export.remove(directory).await? {
-                Removed::Done => format!("{directory} is removed"),
-                Removed::AlreadyGone => format!("{directory} was removed before"),
-            },
+            OnDelete::Delete => self.delete(directory, volume, served).await?,
         };
-        if matches!(end.proof, Proof::Marker(_)) {
-            export.disown(directory).await?;
+        self.still_leading()?;
+        if let Proof::Marker(uid) = &end.proof {
+            export.disown(directory, uid).await?;
         }
         export.end(volume).await?;
         Ok(Ok(fate))
+    }
+
+    /// Renames a directory into the trash, or removes it in place where it can't be renamed.
+    async fn delete(&self, directory: &VolumePath, volume: &str, served: &Served) -> Result<String, WorkError> {
+        let export = &served.export;
+        let mut result = export.discard(directory, volume).await;
+        if let Err(ExportError::Exists(_)) = &result {
+            result = export.discard(directory, &format!("{volume}-{}", timestamp())).await;
+        }
+        let removed = match result {
+            Err(ExportError::CannotRename { .. }) => match export.remove(directory, &self.may_continue()).await {
+                Err(ExportError::Interrupted) => {
+                    self.still_serving()?;
+                    return Err(ExportError::Interrupted.into());
+                }
+                removed => removed?,
+            },
+            discarded => {
+                let discarded = discarded?;
+                served.trash_filled.notify_one();
+                discarded
+            }
+        };
+        Ok(match removed {
+            Removed::Done => format!("{directory} is removed"),
+            Removed::AlreadyGone => format!("{directory} was removed before"),
+        })
     }
 
     /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
@@ -267,7 +294,7 @@ async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Resul
     let mut result = export.archive(directory, &archive).await;
     // Somebody has made a directory of that name, or brought an archive back and kept it: neither is written over.
     if let Err(ExportError::Exists(_)) = &result
-        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")))
+        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", timestamp()))
     {
         archive = another;
         result = export.archive(directory, &archive).await;
@@ -276,6 +303,11 @@ async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Resul
         Removed::Done => format!("{directory} is archived as {archive}"),
         Removed::AlreadyGone => format!("{directory} was archived or removed before"),
     }))
+}
+
+/// The time, as part of a name.
+fn timestamp() -> impl std::fmt::Display {
+    Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 fn is_not_found(error: &kube::Error) -> bool {

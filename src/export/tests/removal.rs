@@ -1,0 +1,102 @@
+//! Directories that are removed, discarded or archived, whatever the way to the export.
+
+use super::*;
+
+#[tokio::test]
+async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
+    for (way, root, export) in &ways().ways {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "data").unwrap();
+        fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
+        fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
+        symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
+        assert_eq!(
+            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            Removed::Done,
+            "{way}"
+        );
+        assert_eq!(
+            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            Removed::AlreadyGone,
+            "{way}"
+        );
+        assert_eq!(
+            export.remove(&path("no/v"), &uninterrupted()).await.unwrap(),
+            Removed::AlreadyGone,
+            "{way}"
+        );
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
+        assert!(outside.path().join("precious").exists(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_is_interrupted_and_goes_on_with_the_next() {
+    for (way, root, export) in &ways().ways {
+        fs::create_dir_all(root.path().join("v/deep")).unwrap();
+        for number in 0..100 {
+            fs::write(root.path().join("v/deep").join(number.to_string()), "").unwrap();
+        }
+        let never: MayContinue = Arc::new(|| false);
+        let error = export.remove(&path("v"), &never).await.unwrap_err();
+        assert!(matches!(error, ExportError::Interrupted), "{way}: {error}");
+        assert!(root.path().join("v/deep").exists(), "{way}");
+        assert_eq!(
+            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            Removed::Done,
+            "{way}"
+        );
+        assert!(!root.path().join("v").exists(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_discarded_is_in_the_trash() {
+    for (way, root, export) in &ways().ways {
+        for volume in ["a", "b"] {
+            fs::create_dir_all(root.path().join("team").join(volume)).unwrap();
+            let from = path(&format!("team/{volume}"));
+            assert_eq!(export.discard(&from, volume).await.unwrap(), Removed::Done, "{way}");
+            // An earlier attempt got this far.
+            assert_eq!(
+                export.discard(&from, volume).await.unwrap(),
+                Removed::AlreadyGone,
+                "{way}"
+            );
+        }
+        fs::create_dir(root.path().join("team/a")).unwrap();
+        let error = export.discard(&path("team/a"), "a").await.unwrap_err();
+        assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
+        let mut names: Vec<_> = export
+            .trash()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect();
+        names.sort();
+        assert_eq!(names, ["a", "b"], "{way}");
+        assert_eq!(mode(&root.path().join(".nfsprov/trash")), 0o700, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_never_overwrites_an_archive() {
+    for (way, root, export) in &ways().ways {
+        fs::create_dir_all(root.path().join("deep/v")).unwrap();
+        fs::create_dir(root.path().join("archived-v")).unwrap();
+        symlink("nowhere", root.path().join("archived-l")).unwrap();
+        for taken in ["archived-v", "archived-l"] {
+            let error = export.archive(&path("deep/v"), &path(taken)).await.unwrap_err();
+            assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
+        }
+        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        assert_eq!(archived.unwrap(), Removed::Done, "{way}");
+        assert!(root.path().join("archived-w").is_dir(), "{way}");
+        // An earlier try got this far.
+        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
+        let archived = export.archive(&path("no/v"), &path("archived-x")).await;
+        assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Removing what deletions put into the trash of the exports.
+//!
+//! Several provisioners, of other clusters too, may empty the trash of one export at the same time: each of them takes
+//! what another has removed for removed.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use futures::{StreamExt, stream};
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Work;
+use crate::export::{Entry, ExportError, Kind, MayContinue, Removed};
+use crate::provisioner::exports::Served;
+use crate::provisioner::metrics::Trash;
+
+/// How many directories of one trash are removed at a time.
+const AT_ONCE: usize = 2;
+
+/// How long until the trash is looked at again, if nothing is put into it before.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often a long removal logs its progress.
+const PROGRESS: Duration = Duration::from_secs(60);
+
+impl Work {
+    /// Empties the trash of every export, until it is dropped; counts only in a dry run.
+    pub(in crate::provisioner) async fn empty_trash(&self) -> Infallible {
+        let each = self.exports.iter().map(|served| async move {
+            let counting = async {
+                let mut first_seen = HashMap::new();
+                loop {
+                    self.count_trash(served, &mut first_seen).await;
+                    sleep(INTERVAL / 2).await;
+                }
+            };
+            let emptying = async {
+                loop {
+                    self.empty_trash_once(served).await;
+                    // Either way it is time.
+                    _ = timeout(INTERVAL, served.trash_filled.notified()).await;
+                }
+            };
+            match self.settings.dry_run {
+                true => counting.await,
+                false => match join(counting, emptying).await {},
+            }
+        });
+        match join_all(each).await.pop() {
+            Some(never) => never,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
+        match served.export.trash().await {
+            Ok(entries) => {
+                let trash = count(&entries, first_seen, Timestamp::now().as_second());
+                self.metrics.trash(&served.location.to_string(), trash);
+            }
+            Err(error) => tracing::debug!(export = %served.location, "trash not counted: {error}"),
+        }
+    }
+
+    pub(super) async fn empty_trash_once(&self, served: &Served) {
+        let entries = match served.export.trash().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::debug!(export = %served.location, "trash not read: {error}");
+                return;
+            }
+        };
+        let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
+        stream::iter(directories)
+            .for_each_concurrent(AT_ONCE, |entry| self.remove_trashed(served, entry.name))
+            .await;
+    }
+
+    async fn remove_trashed(&self, served: &Served, name: String) {
+        if self.still_serving().is_err() {
+            return;
+        }
+        let started = Instant::now();
+        let may_continue = logging_progress(self.may_continue(), served.location.to_string(), name.clone());
+        let removed = match served.export.trashed(&name) {
+            Ok(path) => match served.export.remove(&path, &may_continue).await {
+                // Another provisioner was faster.
+                Err(error)
+                    if !matches!(error, ExportError::Interrupted)
+                        && matches!(served.export.has(&path).await, Ok(false)) =>
+                {
+                    tracing::debug!(directory = %path, "removed by another provisioner: {error}");
+                    return;
+                }
+                removed => removed,
+            },
+            Err(error) => Err(error),
+        };
+        let export = served.location.to_string();
+        match removed {
+            Ok(Removed::Done) => {
+                let duration_ms = started.elapsed().as_millis();
+                tracing::info!(export, volume = name, duration_ms, "removed from the trash");
+            }
+            Ok(Removed::AlreadyGone) => {}
+            Err(ExportError::Interrupted) => tracing::info!(export, volume = name, "removal interrupted"),
+            Err(error) => tracing::warn!(export, volume = name, "not removed from the trash: {error}"),
+        }
+    }
+}
+
+/// How many entries the trash has, and for how long it has had the oldest. Removing what a directory holds changes its
+/// times, so the time at which each was `first_seen` counts.
+fn count(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
+    first_seen.retain(|name, _| entries.iter().any(|entry| entry.name == *name));
+    for entry in entries {
+        first_seen.entry(entry.name.clone()).or_insert(entry.changed);
+    }
+    let oldest = first_seen.values().min().map_or(0, |first| now.saturating_sub(*first));
+    Trash {
+        entries: entries.len(),
+        oldest_seconds: u64::try_from(oldest).unwrap_or_default(),
+    }
+}
+
+/// Logs every now and then how many steps a removal has taken: entries, or over SSH parts of a second.
+fn logging_progress(may_continue: MayContinue, export: String, volume: String) -> MayContinue {
+    let started = Instant::now();
+    let (steps, logged) = (AtomicU64::new(0), AtomicU64::new(0));
+    Arc::new(move || {
+        let steps = steps.fetch_add(1, Ordering::Relaxed);
+        let reports = started.elapsed().as_secs() / PROGRESS.as_secs();
+        if logged.fetch_max(reports, Ordering::Relaxed) < reports {
+            tracing::info!(export, volume, steps, "removing from the trash");
+        }
+        may_continue()
+    })
+}
+
+#[cfg(test)]
+#[path = "trash_tests.rs"]
+mod tests;

@@ -1,0 +1,154 @@
+//! What becomes of deleted directories; the API server is a mock.
+
+use std::path::Path;
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+use serde_json::json;
+
+use super::*;
+use crate::provisioner::mock::{answer, mock, next, work};
+use crate::provisioner::outcome::{Disposed, WorkError};
+use crate::provisioner::volume::FINALIZER;
+
+const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
+
+/// A Released PV with the directory `team/data`, which was made from a pattern and is to be deleted.
+fn volume() -> PersistentVolume {
+    serde_json::from_value(json!({
+        "metadata": {"name": format!("pvc-{UID}"), "uid": "v", "finalizers": [FINALIZER], "annotations": {
+            "pv.kubernetes.io/provisioned-by": "nfsprov/nfs", "nfsprov/on-delete": "delete"}},
+        "spec": {"nfs": {"server": "server", "path": "/export/team/data"}, "persistentVolumeReclaimPolicy": "Delete",
+                 "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "d", "name": "c", "uid": UID}},
+        "status": {"phase": "Released"},
+    }))
+    .unwrap()
+}
+
+fn export_with_data(files: usize) -> tempfile::TempDir {
+    let export = tempfile::tempdir().unwrap();
+    let marker = export.path().join(".nfsprov/owners/team/data");
+    std::fs::create_dir_all(&marker).unwrap();
+    std::os::unix::fs::symlink(UID, marker.join("@owner")).unwrap();
+    std::fs::create_dir_all(export.path().join("team/data")).unwrap();
+    for number in 0..files {
+        std::fs::write(export.path().join("team/data").join(number.to_string()), "").unwrap();
+    }
+    export
+}
+
+fn trashed(export: &Path) -> std::path::PathBuf {
+    export.join(format!(".nfsprov/trash/pvc-{UID}"))
+}
+
+/// The path is free for another claim at once, and its data is gone a little later.
+#[tokio::test]
+async fn a_deleted_directory_is_renamed_and_then_removed() {
+    let export = export_with_data(3);
+    let (client, mut server) = mock();
+    let work = Arc::new(work(client, export.path()));
+    let disposing = tokio::spawn({
+        let work = work.clone();
+        async move { work.dispose(&volume(), None).await }
+    });
+    for expected in ["GET", "DELETE", "PATCH"] {
+        let (what, _, to) = next(&mut server).await;
+        assert_eq!(what, format!("{expected} pvc-{UID}"));
+        if expected == "DELETE" {
+            assert!(!export.path().join("team/data").exists());
+            assert!(!export.path().join(".nfsprov/owners/team").exists());
+            assert_eq!(std::fs::read_dir(trashed(export.path())).unwrap().count(), 3);
+        }
+        answer(to, 200, &serde_json::to_value(volume()).unwrap());
+    }
+    let result = disposing.await.unwrap();
+    assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}");
+    work.empty_trash_once(work.exports.iter().next().unwrap()).await;
+    assert!(!trashed(export.path()).exists());
+}
+
+/// A file has the trash's name. Only a rename that can never succeed is a reason to remove a directory in place.
+#[tokio::test]
+async fn a_directory_whose_rename_fails_stays() {
+    let export = export_with_data(3);
+    std::fs::write(export.path().join(".nfsprov/trash"), "").unwrap();
+    let (client, mut server) = mock();
+    let work = work(client, export.path());
+    let disposing = tokio::spawn(async move { work.dispose(&volume(), None).await });
+    let (_, _, to) = next(&mut server).await;
+    answer(to, 200, &serde_json::to_value(volume()).unwrap());
+    let result = disposing.await.unwrap();
+    assert!(matches!(result, Err(WorkError::Export(_))), "{result:?}");
+    assert_eq!(std::fs::read_dir(export.path().join("team/data")).unwrap().count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_of_many_files_ends_when_the_provisioner_stops() {
+    let export = export_with_data(0);
+    let directory = trashed(export.path());
+    std::fs::create_dir_all(&directory).unwrap();
+    for number in 0..50_000 {
+        std::fs::write(directory.join(number.to_string()), "").unwrap();
+    }
+    let (client, _server) = mock();
+    let work = Arc::new(work(client, export.path()));
+    let emptying = tokio::spawn({
+        let work = work.clone();
+        async move { work.empty_trash_once(work.exports.iter().next().unwrap()).await }
+    });
+    while std::fs::read_dir(&directory).unwrap().count() == 50_000 {
+        tokio::task::yield_now().await;
+    }
+    work.stop(true);
+    timeout(Duration::from_secs(2), emptying)
+        .await
+        .expect("it goes on")
+        .unwrap();
+    assert!(std::fs::read_dir(&directory).unwrap().count() > 0, "it was over before");
+    work.stop(false);
+    work.empty_trash_once(work.exports.iter().next().unwrap()).await;
+    assert!(!directory.exists());
+}
+
+#[tokio::test]
+async fn two_provisioners_empty_one_trash_together() {
+    let export = export_with_data(0);
+    for volume in 0..4 {
+        for inner in 0..200 {
+            let name = format!(".nfsprov/trash/pvc-{volume}/{inner}/deep");
+            std::fs::create_dir_all(export.path().join(name)).unwrap();
+        }
+    }
+    let (client, _server) = mock();
+    let (one, other) = (work(client.clone(), export.path()), work(client, export.path()));
+    join(
+        one.empty_trash_once(one.exports.iter().next().unwrap()),
+        other.empty_trash_once(other.exports.iter().next().unwrap()),
+    )
+    .await;
+    assert_eq!(
+        std::fs::read_dir(export.path().join(".nfsprov/trash")).unwrap().count(),
+        0
+    );
+}
+
+#[test]
+fn the_oldest_entry_is_as_old_as_it_was_first_seen() {
+    let entry = |name: &str, changed| Entry {
+        name: name.to_owned(),
+        kind: Kind::Directory,
+        bytes: 0,
+        changed,
+    };
+    let mut first_seen = HashMap::new();
+    for (entries, now, expected) in [
+        (vec![], 50, (0, 0)),
+        (vec![entry("a", 100), entry("b", 120)], 150, (2, 50)),
+        (vec![entry("a", 190), entry("b", 120)], 200, (2, 100)),
+        (vec![entry("b", 120)], 210, (1, 90)),
+        (vec![entry("c", 300)], 290, (1, 0)),
+        (vec![], 400, (0, 0)),
+    ] {
+        let found = count(&entries, &mut first_seen, now);
+        assert_eq!((found.entries, found.oldest_seconds), expected, "{entries:?}");
+    }
+}
