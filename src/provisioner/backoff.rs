@@ -10,6 +10,9 @@ pub const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait; it is never given up.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
+/// How long until a refusal that still holds is told once more: events expire after an hour.
+pub const REPEAT: Duration = Duration::from_secs(30 * 60);
+
 /// The wait after failure number `failures` (1 is the first) of the object `uid`.
 ///
 /// The jitter takes up to a fifth off, decided by uid and count: claims that
@@ -34,6 +37,8 @@ pub struct Retries {
 struct Failures {
     facts: String,
     count: u32,
+    /// When a refusal was told last, on the caller's clock.
+    told: Option<Duration>,
 }
 
 impl Retries {
@@ -43,15 +48,31 @@ impl Retries {
         let failures = self.failures.entry(uid.to_owned()).or_insert_with(|| Failures {
             facts: facts.to_owned(),
             count: 0,
+            told: None,
         });
         if failures.facts != facts {
             *failures = Failures {
                 facts: facts.to_owned(),
                 count: 0,
+                told: None,
             };
         }
         failures.count = failures.count.saturating_add(1);
         after(failures.count, uid)
+    }
+
+    /// Counts a refusal of `uid` at the time `now`, and says whether to tell it: the first time under these facts, and
+    /// again every [`REPEAT`].
+    pub fn refused(&mut self, uid: &str, facts: &str, now: Duration) -> bool {
+        self.failed(uid, facts);
+        let Some(failures) = self.failures.get_mut(uid) else {
+            return true;
+        };
+        let is_due = failures.told.is_none_or(|told| now.saturating_sub(told) >= REPEAT);
+        if is_due {
+            failures.told = Some(now);
+        }
+        is_due
     }
 
     /// Whether `uid` has failed before under the same facts.
@@ -96,6 +117,26 @@ mod tests {
     fn two_claims_that_failed_together_do_not_return_together() {
         assert_ne!(after(5, "one"), after(5, "another"));
         assert_eq!(after(5, "one"), after(5, "one"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_again_every_half_an_hour() {
+        let mut retries = Retries::default();
+        for (minutes, facts, is_told) in [
+            (0, "v1", true),
+            (5, "v1", false),
+            (29, "v1", false),
+            (30, "v1", true),
+            (35, "v1", false),
+            (40, "v2", true),
+            (69, "v2", false),
+            (71, "v2", true),
+        ] {
+            let now = Duration::from_secs(minutes * 60);
+            assert_eq!(retries.refused("a", facts, now), is_told, "{facts} after {minutes} min");
+        }
+        retries.forget("a");
+        assert!(retries.refused("a", "v2", Duration::from_secs(72 * 60)));
     }
 
     #[test]

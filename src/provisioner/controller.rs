@@ -298,12 +298,11 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             Action::await_change()
         }
         Ok(Outcome::Refused(why)) => {
-            // Told once; it is looked at again when claim or class change, and every now and then.
-            if !work.retries().has_failed(uid, &facts) {
+            // It is looked at again when claim or class change, and every five minutes.
+            if work.refused(uid, &facts) {
                 tracing::warn!(claim = name, "refused: {why}");
                 work.events.warning(&*claim, "ProvisioningFailed", failed(&why));
             }
-            work.retries().failed(uid, &facts);
             Action::requeue(backoff::LONGEST)
         }
         // Not a failure. If the term goes on after all, so does this.
@@ -350,11 +349,10 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             Action::requeue(wait)
         }
         Ok(Disposed::Refused(why)) => {
-            if !work.retries().has_failed(uid, &version) {
+            if work.refused(uid, &version) {
                 tracing::warn!(volume = name, "not deleted: {why}");
                 work.events.warning(&*volume, "VolumeFailedDelete", why);
             }
-            work.retries().failed(uid, &version);
             Action::requeue(backoff::LONGEST)
         }
         // Not a failure. If the term goes on after all, so does this.

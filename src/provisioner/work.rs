@@ -60,6 +60,7 @@ pub struct Work {
     made: watch::Sender<BTreeMap<String, made::Made>>,
     leading: Leading,
     stopping: Arc<AtomicBool>,
+    started: Instant,
 }
 
 impl Work {
@@ -78,6 +79,7 @@ impl Work {
             made: watch::Sender::default(),
             leading: Leading::always(),
             stopping: Arc::default(),
+            started: Instant::now(),
         }
     }
 
@@ -163,6 +165,11 @@ impl Work {
     pub(super) fn retries(&self) -> MutexGuard<'_, Retries> {
         // The counts are good whatever happened to a thread that held them.
         self.retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a refusal of the claim or volume `uid`, and says whether to tell it now.
+    pub(super) fn refused(&self, uid: &str, facts: &str) -> bool {
+        self.retries().refused(uid, facts, self.started.elapsed())
     }
 
     fn has_failed(&self, claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> bool {
