@@ -347,7 +347,10 @@ impl Export {
     }
 
     /// Removes a directory if it is empty; whether it is gone.
-    async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
         match self {
             Self::Wire(wire) => wire.remove_empty(path).await,
             Self::Ssh(ssh) => ssh.remove_empty(path).await,

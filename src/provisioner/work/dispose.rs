@@ -225,9 +225,39 @@ impl Work {
         self.still_leading()?;
         if let Proof::Marker(uid) = &end.proof {
             export.disown(directory, uid).await?;
+            if removal.is_some() {
+                self.remove_empty_parents(directory, volume, served).await;
+            }
         }
         export.end(volume).await?;
         Ok(Ok(fate))
+    }
+
+    /// Removes the directories above one that is gone, as far as they are empty and nobody's: a `pathPattern` that names one
+    /// of them is refused while it is there. What can't be removed stays, and holds up no deletion.
+    pub(super) async fn remove_empty_parents(&self, directory: &VolumePath, volume: &str, served: &Served) {
+        for above in directory.ancestors().iter().rev() {
+            let is_in_use = self
+                .neighbours()
+                .of(&served.location, above, volume, Some(OnDelete::Delete))
+                .is_some();
+            if is_in_use || self.still_leading().is_err() {
+                return;
+            }
+            // A claim has its marker before its directory, so this sees a directory that is about to be made.
+            let removed = match served.export.is_unmarked(above).await {
+                Ok(()) => served.export.remove_empty(above).await,
+                Err(error) => Err(error),
+            };
+            match removed {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::debug!(directory = %above, "not removed: {error}");
+                    return;
+                }
+            }
+        }
     }
 
     /// Renames a directory into the trash, or removes it in place where it can't be renamed.

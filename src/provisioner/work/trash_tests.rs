@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::json;
 
 use super::*;
-use crate::provisioner::mock::{answer, mock, next, work};
+use crate::export::VolumePath;
+use crate::provisioner::mock::{answer, mock, next, upstream_volume, work};
 use crate::provisioner::outcome::{Disposed, WorkError};
 use crate::provisioner::volume::FINALIZER;
 
@@ -54,7 +55,7 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, format!("{expected} pvc-{UID}"));
         if expected == "DELETE" {
-            assert!(!export.path().join("team/data").exists());
+            assert!(!export.path().join("team").exists());
             assert!(!export.path().join(".nfsprov/owners/team").exists());
             assert_eq!(std::fs::read_dir(trashed(export.path())).unwrap().count(), 3);
         }
@@ -64,6 +65,40 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
     assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}");
     work.empty_trash_once(work.exports.iter().next().unwrap()).await;
     assert!(!trashed(export.path()).exists());
+}
+
+/// Only parents that are empty and nobody's go with a directory.
+#[tokio::test]
+async fn a_parent_that_somebody_needs_stays() {
+    let other = |uid: &str, directory: &str| upstream_volume(uid, directory, &[("/status/phase", json!("Bound"))]);
+    for (about, in_parent, marked, neighbour) in [
+        ("a file", Some("team/file"), None, None),
+        ("another claim's marker", None, Some("team/other"), None),
+        ("another claim's parent", None, Some("team"), None),
+        ("another PV", None, None, Some(other("b", "team"))),
+    ] {
+        let export = export_with_data(3);
+        if let Some(file) = in_parent {
+            std::fs::write(export.path().join(file), "").unwrap();
+        }
+        if let Some(directory) = marked {
+            let marker = export.path().join(".nfsprov/owners").join(directory);
+            std::fs::create_dir_all(&marker).unwrap();
+            std::os::unix::fs::symlink("another", marker.join("@owner")).unwrap();
+        }
+        let (client, _server) = mock();
+        let work = work(client, export.path());
+        if let Some(neighbour) = &neighbour {
+            work.note_volume(neighbour, None);
+        }
+        let served = work.exports.iter().next().unwrap();
+        let directory = VolumePath::parse("team/data").unwrap();
+        std::fs::remove_dir_all(export.path().join("team/data")).unwrap();
+        served.export.disown(&directory, UID).await.unwrap();
+        work.remove_empty_parents(&directory, &format!("pvc-{UID}"), served)
+            .await;
+        assert!(export.path().join("team").exists(), "{about}");
+    }
 }
 
 /// A file has the trash's name. Only a rename that can never succeed is a reason to remove a directory in place.
