@@ -198,10 +198,11 @@ impl Wire {
         let mut attempt = 1;
         loop {
             let connection = self.connection().await?;
-            let error = match work(connection.clone()).await {
+            let (action, error) = match work(connection.clone()).await {
                 Ok(done) => return Ok(done),
                 Err(Trouble::Export(error)) => return Err(error),
-                Err(Trouble::Call(error)) => error,
+                Err(Trouble::Call(error)) => (action, error),
+                Err(Trouble::Attributes(error)) => ("set owner and mode of", error),
             };
             let fate = Fate::of(&error);
             if fate != Fate::Answered {

@@ -37,6 +37,8 @@ pub(super) struct Connection {
 /// Why a piece of work on the export ended early.
 pub(super) enum Trouble {
     Call(NfsError),
+    /// The directory is made, and its owner and mode are not set.
+    Attributes(NfsError),
     Export(ExportError),
 }
 
@@ -79,7 +81,8 @@ impl Connection {
         // Over NFSv4 the library makes a directory first and sets its mode second, and 4.1 hides that the second failed.
         let is_atomic = self.mount.version() == NFSVersion::NFSv3;
         if !is_atomic || !has_mode || wanted.uid.is_some() || wanted.gid.is_some() {
-            self.set_attributes(directory, wanted).await?;
+            let set = self.set_attributes(directory, wanted).await;
+            set.map_err(Trouble::Attributes)?;
         }
         Ok(made)
     }
@@ -374,6 +377,6 @@ mod tests {
         let (connection, _) = double.connection();
         let path = VolumePath::parse("v").unwrap();
         let made = Arc::new(connection).make(&path, Attributes::mode(0o777)).await;
-        assert!(matches!(made, Err(Trouble::Call(_))));
+        assert!(matches!(made, Err(Trouble::Attributes(_))));
     }
 }

@@ -57,7 +57,7 @@ const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work:
     Job { name, needs, set, work }
 }
 
-/// All jobs. Those of a lane that can run are started in this order: first those that wait most, beside which others work.
+/// All jobs. Those of a lane that can run are started in this order, the longest first.
 pub(super) const JOBS: [Job; 16] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
@@ -78,16 +78,16 @@ pub(super) const JOBS: [Job; 16] = [
         Work::Tests(&["tests/cluster/main.rs"]),
     ),
     job(
-        "nodes",
-        &["compile", "node-disk"],
-        Set::Test,
-        Work::Tests(&["tests/nodes/main.rs"]),
-    ),
-    job(
         "hosts",
         &["compile", "rpm-double"],
         Set::Test,
         Work::Tests(&["tests/hosts/main.rs"]),
+    ),
+    job(
+        "nodes",
+        &["compile", "node-disk"],
+        Set::Test,
+        Work::Tests(&["tests/nodes/main.rs"]),
     ),
     job(
         "crash",
