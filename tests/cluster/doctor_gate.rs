@@ -16,7 +16,7 @@ use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
 use crate::doctor_provisioners::{ARTICLE, deployed};
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, PATIENT, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -65,7 +65,7 @@ async fn doctor(
         guest.ssh_key().display().to_string(),
     );
     let ssh = ["--ssh", &host, "-i", &key, "--host-key", "accept-new", "-o", "json"];
-    let args = [&["doctor"], args, &ssh].concat();
+    let args = [&["doctor"], args, &ssh, &PATIENT].concat();
     let run = scene.nfsprov_within(4 * PATIENCE, &args);
     let output = match plane {
         None => run.await?,

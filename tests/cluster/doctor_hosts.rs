@@ -10,7 +10,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
 
 use crate::doctor::Diagnosis;
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, PATIENT, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -155,6 +155,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let (one, other) = (format!("root@{address}"), format!("root@{}", worker.address()));
     let key = worker.ssh_key().display().to_string();
     let ssh = ["--ssh", &one, "--ssh", &other, "-i", &key, "--host-key", "accept-new"];
+    let ssh = [&ssh[..], &PATIENT].concat();
     let looked = scene.doctor(&ssh).await?;
     let name = worker.ssh("uname -n").await?.trim().to_owned();
     let wanted = [

@@ -26,6 +26,9 @@ pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 /// How long anything that must happen may take. Far above what it takes; a test that is slower has failed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The options with which a login on a guest that shares a busy processor is waited for.
+pub const PATIENT: [&str; 2] = ["--connect-timeout", "60s"];
+
 /// How long a provisioner with nothing in flight may take to stop.
 const STOPPING: Duration = Duration::from_secs(20);
 

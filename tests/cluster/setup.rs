@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
-use crate::kit::PATIENCE;
+use crate::kit::{PATIENCE, PATIENT};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -48,6 +48,7 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
         ];
         arguments.extend(["-o", "json", "--host-key", "accept-new", "-i"].map(str::to_owned));
         arguments.push(server.ssh_key().display().to_string());
+        arguments.extend(PATIENT.map(str::to_owned));
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         arguments
     };
@@ -61,9 +62,7 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
 
     // A node that is down is not locked out, and one that joined is let in; who left is not named any more.
     register("down", "10.77.0.250").await?;
-    let drift = scene
-        .nfsprov_within(5 * PATIENCE, &setup(&["--connect-timeout", "10s"]))
-        .await?;
+    let drift = scene.nfsprov_within(5 * PATIENCE, &setup(&[])).await?;
     ensure!(
         drift.status.code() == Some(1),
         "the node that is down is told: {drift:?}"

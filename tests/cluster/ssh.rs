@@ -186,7 +186,7 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
     }
     provisioner.stop().await?;
     // The whole server goes and comes back.
-    let _provisioner = scene.watch(&words(&over_ssh_within(&guest, "root", "3s"))).await?;
+    let _provisioner = scene.watch(&words(&over_ssh_within(&guest, "root", "20s"))).await?;
     scene.claim("before", json!({})).await?;
     scene.bound("before").await?;
     guest.kill().await?;

@@ -59,7 +59,7 @@ impl Ran {
 pub fn start(stage: &Stage, home: &Path, arguments: &[&str]) -> Result<Child> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
     command.args(arguments).arg("-i").arg(stage.guest.ssh_key());
-    command.args(["--host-key", "accept-new", "--connect-timeout", "30s"]);
+    command.args(["--host-key", "accept-new", "--connect-timeout", "60s"]);
     command
         .env("HOME", home)
         .env_remove("SSH_AUTH_SOCK")

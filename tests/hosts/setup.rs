@@ -25,7 +25,9 @@ pub async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Output> {
 
 fn command(stage: &Stage, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-    command.args(arguments).args(["--host-key", "accept-new", "-i"]);
+    command
+        .args(arguments)
+        .args(["--connect-timeout", "60s", "--host-key", "accept-new", "-i"]);
     command.arg(stage.guest.ssh_key()).env("HOME", stage.home()?);
     command.stdin(Stdio::null()).kill_on_drop(true);
     Ok(command)
