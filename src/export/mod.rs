@@ -35,7 +35,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// Asked before each entry that a removal removes, over SSH a few times a second: whether the removal may go on.
 pub type MayContinue = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// For a removal that nobody interrupts.
+/// Lets a removal run to its end.
 pub fn uninterrupted() -> MayContinue {
     Arc::new(|| true)
 }

@@ -287,7 +287,7 @@ fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, Export
     };
     tree::empty(&directory, pace).map_err(gone)?;
     match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
-        // Somebody else removed it, too.
+        // Another process removed it first.
         Err(Errno::NOENT) => {}
         removed => removed.map_err(gone)?,
     }

@@ -100,7 +100,7 @@ fn empty_below(
                 pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
             } else if depth < DEPTH {
                 let inner = match rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty()) {
-                    // Somebody else removed it.
+                    // Another process removed it first.
                     Err(Errno::NOENT) => continue,
                     opened => opened?,
                 };

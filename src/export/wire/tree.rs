@@ -82,7 +82,7 @@ impl Connection {
                     return Ok(());
                 };
                 match bounded(self.mount.rmdir(parent, &top.name)).await {
-                    // Somebody put something into it, or the server lists not all that is in it.
+                    // Another client added an entry, or the server does not list all entries.
                     Err(error) if is_not_empty(&error) => continue,
                     Err(error) if error.is_not_found() => {}
                     rmdir => {

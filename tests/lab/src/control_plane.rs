@@ -392,17 +392,19 @@ impl ControlPlane {
     }
 
     fn signal_all(&self, signal: &str) -> Result<()> {
-        let all = [&self.etcd, &self.api_server, &self.controller_manager];
-        all.into_iter()
-            .chain(&self.scheduler)
-            .try_for_each(|process| process.signal(signal))
+        self.components().try_for_each(|process| process.signal(signal))
+    }
+
+    fn components(&self) -> impl Iterator<Item = &Process> {
+        let always = [&self.etcd, &self.api_server, &self.controller_manager];
+        always.into_iter().chain(&self.scheduler)
     }
 
     /// The names and process ids of its components.
     pub fn pids(&self) -> Vec<(&str, u32)> {
-        let all = [&self.etcd, &self.api_server, &self.controller_manager];
-        let all = all.into_iter().chain(&self.scheduler);
-        all.map(|process| (process.name(), process.pid())).collect()
+        self.components()
+            .map(|process| (process.name(), process.pid()))
+            .collect()
     }
 
     /// The names of its running components and their resident memory in bytes.

@@ -55,6 +55,8 @@ struct State {
     /// Test programs by the file that they begin with.
     programs: BTreeMap<PathBuf, PathBuf>,
     tally: Tally,
+    /// The tests that failed, with their groups and their first words.
+    failed_tests: Vec<String>,
 }
 
 /// Runs the jobs of `set`, or those called `only` and what they need, in the workspace that is the current directory.
@@ -102,11 +104,8 @@ pub fn run(set: Set, only: &[String], at_once: usize) -> Result<bool> {
         skipped,
     } = state.tally;
     println!("{good} passed, {failed} failed, {skipped} skipped");
-    for (name, _) in state.ended.iter().filter(|(_, end)| **end == End::Failed) {
-        let output = std::fs::read_to_string(logs.join(format!("{name}.log"))).unwrap_or_default();
-        for line in failed_tests(&output) {
-            println!("{name} {line}");
-        }
+    for line in state.failed_tests {
+        println!("{line}");
     }
     Ok(passed)
 }
@@ -198,7 +197,8 @@ impl Run {
         };
         times::record_in(times, job.name, None, start, end == End::Passed);
         let (mark, seconds) = (if end == End::Passed { "✓" } else { "✗" }, start.elapsed().as_secs());
-        let tally = tally(&std::fs::read_to_string(&log).unwrap_or_default());
+        let output = std::fs::read_to_string(&log).unwrap_or_default();
+        let tally = tally(&output);
         let counts = match job.work {
             Work::Tests(_) => format!(
                 ": {} passed, {} failed, {} skipped",
@@ -211,12 +211,18 @@ impl Run {
             if let Err(error) = done {
                 step::say(&format!("{}: {error:#}", job.name));
             }
-            step::say(&failure(&std::fs::read_to_string(&log).unwrap_or_default()));
+            step::say(&failure(&output));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tally.passed += tally.passed;
         state.tally.failed += tally.failed;
         state.tally.skipped += tally.skipped;
+        if end == End::Failed {
+            let failed = failed_tests(&output);
+            state
+                .failed_tests
+                .extend(failed.iter().map(|line| format!("{} {line}", job.name)));
+        }
         end
     }
 
