@@ -1,12 +1,13 @@
 #!/bin/sh
 # Builds the disk image of the lab's guests in the current directory, one step a call:
 #
-#   sh build.sh userland|settings|disk|preload RECIPE_DIRECTORY
+#   sh build.sh userland|settings|disk RECIPE_DIRECTORY KERNEL_MODULES_DIRECTORY
 #
 # Runs as root. Everything comes from the Debian archive that this machine's own apt is
 # configured with; the finished image knows no archive but the one inside itself.
 set -eu
 recipe=$2
+modules=$(echo "$3"/*)
 root=rootfs
 
 # The machine's sources and the few acquire settings a download may depend on (proxies,
@@ -52,13 +53,14 @@ userland() {
 }
 
 settings() {
-    modules=$(echo kernel/usr/lib/uml/modules/*)
     release=${modules##*/}
     mkdir -p "$root/lib/modules/$release/kernel"
     cp "$modules"/modules.builtin* "$modules"/modules.order "$root/lib/modules/$release/"
     for part in crypto fs lib net; do
         [ ! -d "$modules/kernel/$part" ] || cp -R "$modules/kernel/$part" "$root/lib/modules/$release/kernel/"
     done
+    # The network of pods.
+    install -D -m 644 "$modules"/kernel/drivers/net/veth.ko* -t "$root/lib/modules/$release/kernel/drivers/net"
     chroot "$root" depmod "$release"
 
     # One archive, inside the image. What the userland was made from is deleted, with every
@@ -144,10 +146,6 @@ disk() {
     rm -f image.raw
     truncate --size=2G image.raw
     mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d "$root" image.raw
-}
-
-preload() {
-    cc -shared -fPIC -O2 -Wall -Werror -o ptrace.so "$recipe/ptrace.c"
 }
 
 "$1"

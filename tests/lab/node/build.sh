@@ -3,7 +3,7 @@
 #
 #   sh build.sh packages|images|files|disk RECIPE IMAGE_DIRECTORY PROGRAMS
 #
-# Beside it are kernel/ and busybox/, the unpacked Debian packages user-mode-linux and busybox-static.
+# Beside it is busybox/, the unpacked Debian package busybox-static.
 set -eu
 recipe=$2 image=$3 programs=$4
 
@@ -46,10 +46,6 @@ images() {
 # What is copied over the guest's own files.
 files() {
     rm -rf payload/files
-    set -- kernel/usr/lib/uml/modules/*
-    release=${1##*/}
-    module=usr/lib/modules/$release/kernel/drivers/net/veth.ko
-    install -D -m 644 "$1/kernel/drivers/net/veth.ko" "payload/files/$module"
     for program in kubelet kube-proxy; do
         install -D -m 755 "$programs/$program" "payload/files/usr/local/bin/$program"
         install -D -m 644 "$recipe/$program.service" "payload/files/etc/systemd/system/$program.service"

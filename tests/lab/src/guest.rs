@@ -341,7 +341,6 @@ impl Guest {
             number: self.slot.number(),
             name: &self.name,
             kernel: &self.image.kernel(),
-            preload: &self.image.preload(),
             disk: &self.disk.file,
             beneath: Some(&self.beneath),
             megabytes: self.template.megabytes(),

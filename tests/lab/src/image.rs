@@ -1,12 +1,12 @@
 //! The guests' kernel and disk image, and the frozen disks of an NFS client and an NFS server.
 //!
 //! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
-//! machine's apt is configured with, together with the kernel of Debian's package `user-mode-linux`, which runs as an
-//! ordinary process. The templates are what a guest changed on its disk while the NFS client, or the server, was
+//! machine's apt is configured with, with the modules of the [`kernel`]. The templates are what a guest changed on its disk while the NFS client, or the server, was
 //! installed in it: copy-on-write files, good only with the very image they were made on. A node's disk is in [`node`], that
 //! of a host with rpm packages in [`rpm_double`].
 
 mod freeze;
+mod kernel;
 mod made;
 pub mod node;
 pub mod rpm_double;
@@ -16,21 +16,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::process::contained;
 use crate::{cache, packages, step};
 use freeze::{Disk, FREEZE, Setup};
+use kernel::Kernel;
 
 /// The recipe of the image: all that decides what is in it, apart from the packages' versions.
-const RECIPE: [(&str, &str); 7] = [
+const RECIPE: [(&str, &str); 6] = [
     ("build.sh", include_str!("../image/build.sh")),
     ("packages", include_str!("../image/packages")),
     ("packages-nfs", include_str!("../image/packages-nfs")),
     ("masked-units", include_str!("../image/masked-units")),
     ("lab-net", include_str!("../image/lab-net")),
     ("lab-net.service", include_str!("../image/lab-net.service")),
-    ("ptrace.c", include_str!("../image/ptrace.c")),
 ];
 /// What is run in a guest to make it an NFS client.
 const SETUP_CLIENT: &str = include_str!("../image/setup-client.sh");
@@ -41,16 +41,15 @@ const SETUP_SERVER: &str = include_str!("../image/setup-server.sh");
 pub const NFS_PATH: &str = "/nfsdata";
 
 /// Packages whose version is a reason to build the image anew.
-const VERSIONED: [&str; 4] = ["user-mode-linux", "nfs-kernel-server", "openssh-server", "systemd"];
+const VERSIONED: [&str; 3] = ["nfs-kernel-server", "openssh-server", "systemd"];
 /// Tools that building needs; `util-linux`, which has the others, is part of every Debian.
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 6] = [
     "mmdebstrap",
     "e2fsprogs",
     "dpkg-dev",
     "openssh-client",
     "iproute2",
-    "gcc",
-    "libc6-dev",
+    kernel::TOOL,
 ];
 const DISK: &str = "image.raw";
 const CLIENT_DISK: &str = "nfs-client.cow";
@@ -63,6 +62,7 @@ static FOUND: OnceLock<Image> = OnceLock::new();
 /// The finished image with its kernel, keys and template.
 #[derive(Clone, Debug)]
 pub struct Image {
+    kernel: Kernel,
     dir: PathBuf,
     template: PathBuf,
 }
@@ -70,12 +70,7 @@ pub struct Image {
 impl Image {
     /// The kernel, a program.
     pub fn kernel(&self) -> PathBuf {
-        self.dir.join("linux.uml")
-    }
-
-    /// The library to preload into the kernel, which does what it lacks on some processors.
-    pub fn preload(&self) -> PathBuf {
-        self.dir.join("ptrace.so")
+        self.kernel.program()
     }
 
     /// The disk that all guests read and none writes.
@@ -116,12 +111,15 @@ pub fn find() -> Option<Image> {
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
     }
+    let kernel = kernel::find()?;
+    let prefix = image_prefix(&kernel).ok()?;
     let dir = match versions(&VERSIONED) {
-        Some(versions) => cache::find(&image_key(&versions))?,
-        None => newest(&image_prefix())?,
+        Some(versions) => cache::find(&image_key(&prefix, &versions))?,
+        None => newest(&prefix)?,
     };
     let template = cache::find(&template_key(&dir).ok()?)?;
-    Some(FOUND.get_or_init(|| Image { dir, template }).clone())
+    let image = Image { kernel, dir, template };
+    Some(FOUND.get_or_init(|| image).clone())
 }
 
 /// Builds whatever is missing of the image and its template: two or three minutes for all of it. Needs root, and can
@@ -136,37 +134,30 @@ pub fn build() -> Result<Image> {
     packages::install(&TOOLS)?;
     let log = cache::log("guest-image")?;
     let versions = known_versions(&VERSIONED, &log)?;
-    let dir = cache::ensure(&image_key(&versions), |dir| build_image(dir, &log))?;
-    let template = cache::ensure(&template_key(&dir)?, |partial| freeze_nfs(&dir, partial, &log))?;
-    Ok(Image { dir, template })
+    let kernel = kernel::build(&log)?;
+    let key = image_key(&image_prefix(&kernel)?, &versions);
+    let dir = cache::ensure(&key, |dir| build_image(dir, &kernel, &log))?;
+    let on = |template: &Path| Image {
+        kernel: kernel.clone(),
+        dir: dir.clone(),
+        template: template.to_owned(),
+    };
+    let template = cache::ensure(&template_key(&dir)?, |partial| freeze_nfs(&on(partial), partial, &log))?;
+    Ok(on(&template))
 }
 
 /// Builds the image in `dir`, from the start: what an interrupted call left cannot be told from a whole.
-fn build_image(dir: &Path, log: &Path) -> Result<()> {
-    if let Some(sign) = dir
-        .to_string_lossy()
-        .chars()
-        .find(|c| [',', ':', ' ', '\'', '"'].contains(c))
-    {
-        bail!(
-            "the guests' kernel cannot take a path with {sign:?} in it, such as {}: set XDG_CACHE_HOME",
-            dir.display()
-        );
-    }
+fn build_image(dir: &Path, kernel: &Kernel, log: &Path) -> Result<()> {
     let recipe = dir.join("recipe");
     cache::create_dir(&recipe)?;
     for (name, text) in RECIPE {
         write(&recipe.join(name), text)?;
     }
-    let downloads = dir.join("download");
-    let kernel = dir.join("kernel");
-    remove(&kernel)?;
-    for deb in packages::download(&["user-mode-linux"], &downloads, log)? {
-        packages::extract(&deb, &kernel)?;
-    }
+    let modules = kernel.modules();
     let build = |step: &str| {
         let mut command = contained("nice");
-        command.args(["sh", "recipe/build.sh", step, "recipe"]).current_dir(dir);
+        command.args(["sh", "recipe/build.sh", step, "recipe"]).arg(&modules);
+        command.current_dir(dir);
         command
     };
     step::run(
@@ -176,43 +167,28 @@ fn build_image(dir: &Path, log: &Path) -> Result<()> {
     )?;
     step::run("setting the guests' system up", log, &mut build("settings"))?;
     step::run("writing the guests' disk", log, &mut build("disk"))?;
-    step::run("compiling what the guests' kernel lacks", log, &mut build("preload"))?;
-    let (packed, program) = (kernel.join("usr/bin/linux.uml"), dir.join("linux.uml"));
-    std::fs::rename(&packed, &program).with_context(|| format!("cannot move {}", packed.display()))?;
-    for rest in [
-        "rootfs",
-        "repository",
-        "download",
-        "kernel",
-        "recipe",
-        "sources.list",
-        "acquire.conf",
-    ] {
+    for rest in ["rootfs", "repository", "recipe", "sources.list", "acquire.conf"] {
         remove(&dir.join(rest))?;
     }
     Ok(())
 }
 
-/// Installs the NFS client in a guest on the image in `image`, then the server; leaves both disks in `dir`.
-fn freeze_nfs(image: &Path, dir: &Path, log: &Path) -> Result<()> {
-    let image = Image {
-        dir: image.to_owned(),
-        template: dir.to_owned(),
-    };
+/// Installs the NFS client in a guest on the image, then the server; leaves both disks in `dir`.
+fn freeze_nfs(image: &Image, dir: &Path, log: &Path) -> Result<()> {
     let client = Setup {
         name: "nfs-client",
         script: SETUP_CLIENT,
         disk: Disk::Changes(CLIENT_DISK),
         title: "installing the NFS client in a guest (half a minute)",
     };
-    client.run(&image, dir, log)?;
+    client.run(image, dir, log)?;
     let server = Setup {
         name: "nfs-server",
         script: SETUP_SERVER,
         disk: Disk::FurtherChanges(CLIENT_DISK, SERVER_DISK),
         title: "installing the NFS server in it (half a minute)",
     };
-    server.run(&image, dir, log)
+    server.run(image, dir, log)
 }
 
 /// The versions of `packages`, after a look at the archive if apt does not know them.
@@ -241,13 +217,15 @@ fn versions(packages: &[&str]) -> Option<String> {
     (known.len() == packages.len()).then(|| known.join(" "))
 }
 
-fn image_prefix() -> String {
-    let parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
-    format!("guest-image-{:016x}-", hash(&parts))
+fn image_prefix(kernel: &Kernel) -> Result<String> {
+    let release = kernel.release()?;
+    let mut parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
+    parts.push(&release);
+    Ok(format!("guest-image-{:016x}-", hash(&parts)))
 }
 
-fn image_key(versions: &str) -> String {
-    format!("{}{:08x}", image_prefix(), hash(&[versions]) as u32)
+fn image_key(prefix: &str, versions: &str) -> String {
+    format!("{prefix}{:08x}", hash(&[versions]) as u32)
 }
 
 /// The template's key: its disk is void with any other image, even one of the same recipe.

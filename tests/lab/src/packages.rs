@@ -83,8 +83,105 @@ pub fn extract(deb: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Downloads `packages` of another release of Debian, called `suite`, as `.deb` files into `dir`, from the archive that
+/// this machine's apt has Debian from. Returns the path of each package's file, in the same order.
+///
+/// # Errors
+/// When the machine's apt has no sources of Debian, or the archive no such release or package.
+pub(crate) fn download_of(suite: &str, packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf>> {
+    let apt = PrivateApt::new(dir)?;
+    let archive = debian_archive()?;
+    let list = apt.sources.join("debian.list");
+    std::fs::write(&list, format!("deb {archive} {suite} main\n"))
+        .with_context(|| format!("cannot write {}", list.display()))?;
+    let title = format!("reading the list of packages of Debian {suite}");
+    step::run(&title, log, &mut apt.command(&["update"]))?;
+    let title = format!("downloading {} of Debian {suite}", packages.join(", "));
+    step::run(&title, log, apt.command(&["download"]).args(packages))?;
+    let found = packages.iter().map(|package| {
+        deb(package, dir).with_context(|| format!("apt-get download left no {package}_*.deb in {}", dir.display()))
+    });
+    found.collect()
+}
+
+/// Where this machine's apt has its Debian from, as in its sources: `[signed-by=FILE] URI`.
+fn debian_archive() -> Result<String> {
+    let output = Command::new("apt-get")
+        .args([
+            "indextargets",
+            "--format",
+            "$(SIGNED_BY)|$(REPO_URI)|$(ORIGIN)|$(CODENAME)|$(SUITE)",
+        ])
+        .arg("Created-By: Packages")
+        .stdin(Stdio::null())
+        .output();
+    let output = output.context("cannot run apt-get (the lab works on Debian and its derivatives)")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    archive_in(&text).context("this machine's apt has no sources of Debian; run: apt-get update")
+}
+
+/// The first target that is Debian's main release: neither its updates nor those of security.
+fn archive_in(targets: &str) -> Option<String> {
+    targets.lines().find_map(|line| {
+        let mut fields = line.split('|');
+        let (signed_by, uri, origin, codename) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let main = origin == "Debian" && !codename.contains('-');
+        let option = match signed_by.starts_with('/') {
+            true => format!("[signed-by={signed_by}] "),
+            false => String::new(),
+        };
+        main.then(|| format!("{option}{uri}"))
+    })
+}
+
+/// An apt with sources of its own; the machine's configuration is read but left unchanged.
+struct PrivateApt {
+    /// Where it downloads to.
+    dir: PathBuf,
+    /// The directory for its sources.
+    sources: PathBuf,
+    lists: PathBuf,
+    cache: PathBuf,
+}
+
+impl PrivateApt {
+    /// Without any sources yet. Those of an earlier try may be of another machine's state.
+    fn new(dir: &Path) -> Result<Self> {
+        let private = dir.join("apt");
+        cache::remove_dir(&private)?;
+        let apt = Self {
+            dir: dir.to_owned(),
+            sources: private.join("sources"),
+            lists: private.join("lists"),
+            cache: private.join("cache"),
+        };
+        for path in [
+            &apt.sources,
+            &apt.lists.join("partial"),
+            &apt.cache.join("archives/partial"),
+        ] {
+            cache::create_dir(path)?;
+        }
+        Ok(apt)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = apt_get(args);
+        command.current_dir(&self.dir);
+        command.args(["-o", "Dir::Etc::sourcelist=/dev/null"]);
+        for (option, path) in [
+            ("Dir::Etc::sourceparts", &self.sources),
+            ("Dir::State::Lists", &self.lists),
+            ("Dir::Cache", &self.cache),
+        ] {
+            command.arg("-o").arg(format!("{option}={}", path.display()));
+        }
+        command
+    }
+}
+
 /// Downloads Debian's source package `package` into `dir` (its `.dsc` and tar files, not unpacked) and returns the
-/// path of the `.dsc`. The machine's apt configuration, which seldom has source entries, is read but left unchanged.
+/// path of the `.dsc`. The machine's apt configuration seldom has source entries.
 ///
 /// # Errors
 /// When the machine's apt sources don't offer the package, or its download fails.
@@ -93,38 +190,17 @@ pub fn source(package: &str, dir: &Path) -> Result<PathBuf> {
         return Ok(dsc);
     }
     let log = cache::log("packages")?;
-    let private = dir.join("apt");
-    let parts = private.join("sources");
-    let (lists, archives) = (private.join("lists"), private.join("cache"));
-    // Sources of an earlier try may be of another machine's state.
-    if private.exists() {
-        std::fs::remove_dir_all(&private).with_context(|| format!("cannot remove {}", private.display()))?;
-    }
-    for path in [&parts, &lists.join("partial"), &archives.join("archives/partial")] {
-        cache::create_dir(path)?;
-    }
-    write_source_entries(&parts)?;
-    let private_apt = |args: &[&str]| {
-        let mut command = apt_get(args);
-        command.current_dir(dir).args(["-o", "Dir::Etc::sourcelist=/dev/null"]);
-        for (option, path) in [
-            ("Dir::Etc::sourceparts", &parts),
-            ("Dir::State::Lists", &lists),
-            ("Dir::Cache", &archives),
-        ] {
-            command.arg("-o").arg(format!("{option}={}", path.display()));
-        }
-        command
-    };
+    let apt = PrivateApt::new(dir)?;
+    write_source_entries(&apt.sources)?;
     // Third parties in the machine's configuration often have no sources, which update reports as an error: what
     // counts is whether the package can be had afterwards.
     let updated = step::run(
         "reading the list of Debian sources",
         &log,
-        &mut private_apt(&["update"]),
+        &mut apt.command(&["update"]),
     );
     let title = format!("downloading the Debian source package {package}");
-    let mut get = private_apt(&["source", "--download-only", "--only-source"]);
+    let mut get = apt.command(&["source", "--download-only", "--only-source"]);
     if let Err(error) = step::run(&title, &log, get.arg(package)) {
         return Err(match updated {
             Ok(()) => error,

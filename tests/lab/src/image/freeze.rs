@@ -53,7 +53,6 @@ impl Setup<'_> {
             number,
             name: self.name,
             kernel: &image.kernel(),
-            preload: &image.preload(),
             disk: &disk,
             beneath: beneath.as_deref(),
             megabytes: 512,

@@ -19,7 +19,7 @@ use crate::{packages, step};
 const SETUP: &str = include_str!("../../node/setup.sh");
 
 /// What building needs beyond the image's own tools.
-const TOOLS: [&str; 1] = ["binutils"];
+const TOOLS: [&str; 3] = ["binutils", "gcc", "libc6-dev"];
 
 static NODE: Made = Made {
     name: "guest-node",
@@ -42,7 +42,6 @@ static NODE: Made = Made {
         "containernetworking-plugins",
         "iptables",
         "busybox-static",
-        "user-mode-linux",
     ],
     found: OnceLock::new(),
 };
@@ -67,12 +66,10 @@ pub fn build() -> Result<PathBuf> {
 fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<()> {
     packages::install(&TOOLS)?;
     NODE.write_recipe(&dir.join("recipe"))?;
-    let wanted = [("user-mode-linux", "kernel"), ("busybox-static", "busybox")];
-    let downloads = dir.join("download");
-    let debs = packages::download(&wanted.map(|(package, _)| package), &downloads, log)?;
-    for (deb, (_, place)) in debs.iter().zip(wanted) {
-        remove(&dir.join(place))?;
-        packages::extract(deb, &dir.join(place))?;
+    let busybox = dir.join("busybox");
+    remove(&busybox)?;
+    for deb in packages::download(&["busybox-static"], &dir.join("download"), log)? {
+        packages::extract(&deb, &busybox)?;
     }
     let build = |part: &str| -> Command {
         let mut command = contained("nice");
@@ -93,15 +90,7 @@ fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<
         title: "setting a node up in a guest (a minute)",
     };
     setup.run(image, dir, log)?;
-    for rest in [
-        "recipe",
-        "download",
-        "kernel",
-        "busybox",
-        "roots",
-        "payload",
-        "dpkg-status",
-    ] {
+    for rest in ["recipe", "download", "busybox", "roots", "payload", "dpkg-status"] {
         remove(&dir.join(rest))?;
     }
     Ok(())
