@@ -1,13 +1,14 @@
 #!/bin/sh
 # Builds the disk image of the lab's guests in the current directory, one step a call:
 #
-#   sh build.sh userland|settings|disk RECIPE_DIRECTORY KERNEL_MODULES_DIRECTORY
+#   sh build.sh userland|settings|disk|preload RECIPE_DIRECTORY DIRECTORY_OF_MODULES...
+#
+# Each of the directories holds one that is called as the release of a kernel.
 #
 # Runs as root. Everything comes from the Debian archive that this machine's own apt is
 # configured with; the finished image knows no archive but the one inside itself.
 set -eu
 recipe=$2
-modules=$(echo "$3"/*)
 root=rootfs
 
 # The machine's sources and the few acquire settings a download may depend on (proxies,
@@ -52,16 +53,22 @@ userland() {
     mv "$root"/var/cache/apt/archives/*.deb repository/
 }
 
-settings() {
-    release=${modules##*/}
-    mkdir -p "$root/lib/modules/$release/kernel"
-    cp "$modules"/modules.builtin* "$modules"/modules.order "$root/lib/modules/$release/"
+# Those that a guest may want, and veth for the network of pods.
+install_modules() {
+    of="$root/lib/modules/${1##*/}"
+    mkdir -p "$of/kernel"
+    cp "$1"/modules.builtin* "$1"/modules.order "$of/"
     for part in crypto fs lib net; do
-        [ ! -d "$modules/kernel/$part" ] || cp -R "$modules/kernel/$part" "$root/lib/modules/$release/kernel/"
+        [ ! -d "$1/kernel/$part" ] || cp -R "$1/kernel/$part" "$of/kernel/"
     done
-    # The network of pods.
-    install -D -m 644 "$modules"/kernel/drivers/net/veth.ko* -t "$root/lib/modules/$release/kernel/drivers/net"
-    chroot "$root" depmod "$release"
+    install -D -m 644 -t "$of/kernel/drivers/net" "$1"/kernel/drivers/net/veth.ko*
+    chroot "$root" depmod "${1##*/}"
+}
+
+settings() {
+    for modules; do
+        install_modules "$modules"/*
+    done
 
     # One archive, inside the image. What the userland was made from is deleted, with every
     # trace of its address.
@@ -148,4 +155,10 @@ disk() {
     mke2fs -q -t ext4 -L root -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d "$root" image.raw
 }
 
-"$1"
+preload() {
+    cc -shared -fPIC -O2 -Wall -Werror -o ptrace.so "$recipe/ptrace.c"
+}
+
+step=$1
+shift 2
+"$step" "$@"

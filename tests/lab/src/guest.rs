@@ -20,6 +20,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Lab;
+use crate::image::kernel::Kernel;
 use crate::image::{self, Image, node, rpm_double};
 use crate::network::Tap;
 use crate::process::Process;
@@ -54,6 +55,13 @@ pub enum Template {
 }
 
 impl Template {
+    fn kernel(self, image: &Image) -> Kernel {
+        match self {
+            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => image.kernel(),
+            Template::Node => image.kernel_with_iptables(),
+        }
+    }
+
     /// The size of its memory in MiB.
     fn megabytes(self) -> u16 {
         match self {
@@ -340,7 +348,7 @@ impl Guest {
         let boot = Boot {
             number: self.slot.number(),
             name: &self.name,
-            kernel: &self.image.kernel(),
+            kernel: self.template.kernel(&self.image),
             disk: &self.disk.file,
             beneath: Some(&self.beneath),
             megabytes: self.template.megabytes(),

@@ -1,12 +1,12 @@
-//! The guests' kernel and disk image, and the frozen disks of an NFS client and an NFS server.
+//! The guests' disk image with its kernels, and the frozen disks of an NFS client and an NFS server.
 //!
 //! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
-//! machine's apt is configured with, with the modules of the [`kernel`]. The templates are what a guest changed on its disk while the NFS client, or the server, was
+//! machine's apt is configured with, with the modules of both kernels. The templates are what a guest changed on its disk while the NFS client, or the server, was
 //! installed in it: copy-on-write files, good only with the very image they were made on. A node's disk is in [`node`], that
 //! of a host with rpm packages in [`rpm_double`].
 
 mod freeze;
-mod kernel;
+pub(crate) mod kernel;
 mod made;
 pub mod node;
 pub mod rpm_double;
@@ -21,16 +21,17 @@ use anyhow::{Context, Result};
 use crate::process::contained;
 use crate::{cache, packages, step};
 use freeze::{Disk, FREEZE, Setup};
-use kernel::Kernel;
+use kernel::{Kernel, Newer};
 
 /// The recipe of the image: all that decides what is in it, apart from the packages' versions.
-const RECIPE: [(&str, &str); 6] = [
+const RECIPE: [(&str, &str); 7] = [
     ("build.sh", include_str!("../image/build.sh")),
     ("packages", include_str!("../image/packages")),
     ("packages-nfs", include_str!("../image/packages-nfs")),
     ("masked-units", include_str!("../image/masked-units")),
     ("lab-net", include_str!("../image/lab-net")),
     ("lab-net.service", include_str!("../image/lab-net.service")),
+    ("ptrace.c", include_str!("../image/ptrace.c")),
 ];
 /// What is run in a guest to make it an NFS client.
 const SETUP_CLIENT: &str = include_str!("../image/setup-client.sh");
@@ -41,14 +42,16 @@ const SETUP_SERVER: &str = include_str!("../image/setup-server.sh");
 pub const NFS_PATH: &str = "/nfsdata";
 
 /// Packages whose version is a reason to build the image anew.
-const VERSIONED: [&str; 3] = ["nfs-kernel-server", "openssh-server", "systemd"];
+const VERSIONED: [&str; 4] = ["user-mode-linux", "nfs-kernel-server", "openssh-server", "systemd"];
 /// Tools that building needs; `util-linux`, which has the others, is part of every Debian.
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 8] = [
     "mmdebstrap",
     "e2fsprogs",
     "dpkg-dev",
     "openssh-client",
     "iproute2",
+    "gcc",
+    "libc6-dev",
     kernel::TOOL,
 ];
 const DISK: &str = "image.raw";
@@ -59,18 +62,26 @@ const SERVER_DISK: &str = "nfs-server.cow";
 /// guests should be of one kind.
 static FOUND: OnceLock<Image> = OnceLock::new();
 
-/// The finished image with its kernel, keys and template.
+/// The finished image with its kernels, keys and template.
 #[derive(Clone, Debug)]
 pub struct Image {
-    kernel: Kernel,
+    newer: Newer,
     dir: PathBuf,
     template: PathBuf,
 }
 
 impl Image {
-    /// The kernel, a program.
-    pub fn kernel(&self) -> PathBuf {
-        self.kernel.program()
+    /// The kernel that starts programs fastest.
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.newer.kernel()
+    }
+
+    /// The kernel that has iptables.
+    pub(crate) fn kernel_with_iptables(&self) -> Kernel {
+        Kernel::Ptrace {
+            program: self.dir.join("linux.uml"),
+            preload: self.dir.join("ptrace.so"),
+        }
     }
 
     /// The disk that all guests read and none writes.
@@ -111,14 +122,14 @@ pub fn find() -> Option<Image> {
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
     }
-    let kernel = kernel::find()?;
-    let prefix = image_prefix(&kernel).ok()?;
+    let newer = kernel::find()?;
+    let prefix = image_prefix(&newer).ok()?;
     let dir = match versions(&VERSIONED) {
         Some(versions) => cache::find(&image_key(&prefix, &versions))?,
         None => newest(&prefix)?,
     };
     let template = cache::find(&template_key(&dir).ok()?)?;
-    let image = Image { kernel, dir, template };
+    let image = Image { newer, dir, template };
     Some(FOUND.get_or_init(|| image).clone())
 }
 
@@ -134,11 +145,11 @@ pub fn build() -> Result<Image> {
     packages::install(&TOOLS)?;
     let log = cache::log("guest-image")?;
     let versions = known_versions(&VERSIONED, &log)?;
-    let kernel = kernel::build(&log)?;
-    let key = image_key(&image_prefix(&kernel)?, &versions);
-    let dir = cache::ensure(&key, |dir| build_image(dir, &kernel, &log))?;
+    let newer = kernel::build(&log)?;
+    let key = image_key(&image_prefix(&newer)?, &versions);
+    let dir = cache::ensure(&key, |dir| build_image(dir, &newer, &log))?;
     let on = |template: &Path| Image {
-        kernel: kernel.clone(),
+        newer: newer.clone(),
         dir: dir.clone(),
         template: template.to_owned(),
     };
@@ -147,16 +158,22 @@ pub fn build() -> Result<Image> {
 }
 
 /// Builds the image in `dir`, from the start: what an interrupted call left cannot be told from a whole.
-fn build_image(dir: &Path, kernel: &Kernel, log: &Path) -> Result<()> {
+fn build_image(dir: &Path, newer: &Newer, log: &Path) -> Result<()> {
     let recipe = dir.join("recipe");
     cache::create_dir(&recipe)?;
     for (name, text) in RECIPE {
         write(&recipe.join(name), text)?;
     }
-    let modules = kernel.modules();
+    let downloads = dir.join("download");
+    let kernel = dir.join("kernel");
+    remove(&kernel)?;
+    for deb in packages::download(&["user-mode-linux"], &downloads, log)? {
+        packages::extract(&deb, &kernel)?;
+    }
+    let modules = [newer.modules(), kernel.join("usr/lib/uml/modules")];
     let build = |step: &str| {
         let mut command = contained("nice");
-        command.args(["sh", "recipe/build.sh", step, "recipe"]).arg(&modules);
+        command.args(["sh", "recipe/build.sh", step, "recipe"]).args(&modules);
         command.current_dir(dir);
         command
     };
@@ -167,7 +184,18 @@ fn build_image(dir: &Path, kernel: &Kernel, log: &Path) -> Result<()> {
     )?;
     step::run("setting the guests' system up", log, &mut build("settings"))?;
     step::run("writing the guests' disk", log, &mut build("disk"))?;
-    for rest in ["rootfs", "repository", "recipe", "sources.list", "acquire.conf"] {
+    step::run("compiling what the nodes' kernel lacks", log, &mut build("preload"))?;
+    let (packed, program) = (kernel.join("usr/bin/linux.uml"), dir.join("linux.uml"));
+    std::fs::rename(&packed, &program).with_context(|| format!("cannot move {}", packed.display()))?;
+    for rest in [
+        "rootfs",
+        "repository",
+        "download",
+        "kernel",
+        "recipe",
+        "sources.list",
+        "acquire.conf",
+    ] {
         remove(&dir.join(rest))?;
     }
     Ok(())
@@ -178,6 +206,7 @@ fn freeze_nfs(image: &Image, dir: &Path, log: &Path) -> Result<()> {
     let client = Setup {
         name: "nfs-client",
         script: SETUP_CLIENT,
+        kernel: image.kernel(),
         disk: Disk::Changes(CLIENT_DISK),
         title: "installing the NFS client in a guest (half a minute)",
     };
@@ -185,6 +214,7 @@ fn freeze_nfs(image: &Image, dir: &Path, log: &Path) -> Result<()> {
     let server = Setup {
         name: "nfs-server",
         script: SETUP_SERVER,
+        kernel: image.kernel(),
         disk: Disk::FurtherChanges(CLIENT_DISK, SERVER_DISK),
         title: "installing the NFS server in it (half a minute)",
     };
@@ -217,8 +247,8 @@ fn versions(packages: &[&str]) -> Option<String> {
     (known.len() == packages.len()).then(|| known.join(" "))
 }
 
-fn image_prefix(kernel: &Kernel) -> Result<String> {
-    let release = kernel.release()?;
+fn image_prefix(newer: &Newer) -> Result<String> {
+    let release = newer.release()?;
     let mut parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
     parts.push(&release);
     Ok(format!("guest-image-{:016x}-", hash(&parts)))

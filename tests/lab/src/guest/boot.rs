@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::image::kernel::Kernel;
 use crate::network;
 
 /// One start of a guest.
@@ -14,8 +15,7 @@ pub(crate) struct Boot<'a> {
     pub(crate) number: u8,
     /// Its host name.
     pub(crate) name: &'a str,
-    /// The kernel, a program.
-    pub(crate) kernel: &'a Path,
+    pub(crate) kernel: Kernel,
     /// What it writes goes here; made when it is missing, if there is a disk beneath.
     pub(crate) disk: &'a Path,
     /// The disk that `disk` holds the changes of; without one, `disk` is whole.
@@ -43,9 +43,12 @@ impl Boot<'_> {
         let cpu = cpus[(usize::from(self.number) + lab) % cpus.len()];
         // Moving between processors makes a guest three times slower.
         let mut command: Vec<OsString> = ["taskset", "--cpu-list", &cpu.to_string()].map(OsString::from).to_vec();
-        command.push(self.kernel.into());
-        // By ptrace, a program takes three times as long to start.
-        command.push("seccomp=on".into());
+        match &self.kernel {
+            Kernel::Seccomp(program) => command.extend([program.into(), "seccomp=on".into()]),
+            Kernel::Ptrace { program, preload } => {
+                command.extend(["env".into(), path_argument("LD_PRELOAD=", preload), program.into()]);
+            }
+        }
         command.push(format!("mem={}M", self.megabytes).into());
         command.push(format!("umid=guest{}", self.number).into());
         command.push(path_argument("uml_dir=", &self.memory.join("umid")));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::kernel::Kernel;
 use super::{Image, remove, write};
 use crate::guest::boot::Boot;
 use crate::process::contained;
@@ -29,6 +30,7 @@ pub(super) struct Setup<'a> {
     pub(super) name: &'a str,
     /// What its root runs.
     pub(super) script: &'a str,
+    pub(super) kernel: Kernel,
     pub(super) disk: Disk<'a>,
     /// Shown while it takes its time.
     pub(super) title: &'a str,
@@ -52,7 +54,7 @@ impl Setup<'_> {
         let boot = Boot {
             number,
             name: self.name,
-            kernel: &image.kernel(),
+            kernel: self.kernel.clone(),
             disk: &disk,
             beneath: beneath.as_deref(),
             megabytes: 512,

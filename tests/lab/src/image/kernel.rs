@@ -1,8 +1,9 @@
-//! The guests' kernel: Debian's package `user-mode-linux`, a Linux that runs as an ordinary process.
+//! The guests' kernels: Linux that runs as an ordinary process, of Debian's package `user-mode-linux`.
 //!
-//! It is that of a newer Debian than this machine's. Since Linux 6.16 such a kernel can have its programs' system calls
-//! caught by seccomp instead of ptrace, and a guest starts a program in a third of the time. The kernel is linked with
-//! that Debian's C library, which it gets beside it.
+//! Most guests have the one of a newer Debian than this machine's. Since Linux 6.16 such a kernel can have its programs'
+//! system calls caught by seccomp instead of ptrace, and a guest starts a program in a third of the time. It is linked with
+//! that Debian's C library, which it gets beside it. It lacks iptables and nftables' NAT, so nodes, whose pods are reached
+//! through both, have this machine's release's own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,15 @@ use anyhow::{Context, Result, bail};
 use super::remove;
 use crate::{cache, packages, step};
 
+/// A kernel that can be started.
+#[derive(Clone, Debug)]
+pub(crate) enum Kernel {
+    /// Catches system calls by seccomp.
+    Seccomp(PathBuf),
+    /// Catches them by ptrace, and needs a library loaded into it that does what it lacks on some processors.
+    Ptrace { program: PathBuf, preload: PathBuf },
+}
+
 /// The Debian that has it.
 const SUITE: &str = "forky";
 /// Changes with what is done to it.
@@ -19,16 +29,16 @@ const KEY: &str = "guest-kernel-forky-1";
 const PROGRAM: &str = "linux.uml";
 const LIBRARIES: &str = "lib";
 const MODULES: &str = "modules";
-/// Makes the kernel find its own C library.
+/// What makes it find its own C library.
 pub(super) const TOOL: &str = "patchelf";
 
-/// The kernel with its modules.
+/// The newer kernel with its modules.
 #[derive(Clone, Debug)]
-pub(super) struct Kernel(PathBuf);
+pub(super) struct Newer(PathBuf);
 
-impl Kernel {
-    pub(super) fn program(&self) -> PathBuf {
-        self.0.join(PROGRAM)
+impl Newer {
+    pub(super) fn kernel(&self) -> Kernel {
+        Kernel::Seccomp(self.0.join(PROGRAM))
     }
 
     /// The directory that holds its modules, in one named like its release.
@@ -45,17 +55,17 @@ impl Kernel {
     }
 }
 
-/// The kernel, if it is there; downloads nothing.
-pub(super) fn find() -> Option<Kernel> {
-    cache::find(KEY).map(Kernel)
+/// The newer kernel, if it is there; downloads nothing.
+pub(super) fn find() -> Option<Newer> {
+    cache::find(KEY).map(Newer)
 }
 
-/// Downloads the kernel unless it is there.
+/// Downloads the newer kernel unless it is there.
 ///
 /// # Errors
 /// When Debian's archive cannot be reached or does not have it; the error then shows the end of the step's log.
-pub(super) fn build(log: &Path) -> Result<Kernel> {
-    cache::ensure(KEY, |dir| make(dir, log)).map(Kernel)
+pub(super) fn build(log: &Path) -> Result<Newer> {
+    cache::ensure(KEY, |dir| make(dir, log)).map(Newer)
 }
 
 fn make(dir: &Path, log: &Path) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::{packages, step};
 const SETUP: &str = include_str!("../../node/setup.sh");
 
 /// What building needs beyond the image's own tools.
-const TOOLS: [&str; 3] = ["binutils", "gcc", "libc6-dev"];
+const TOOLS: [&str; 1] = ["binutils"];
 
 static NODE: Made = Made {
     name: "guest-node",
@@ -86,6 +86,7 @@ fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<
     let setup = Setup {
         name: "node-template",
         script: &format!("payload='{}'\n{SETUP}", payload.display()),
+        kernel: image.kernel_with_iptables(),
         disk: Disk::Whole(NODE.disk),
         title: "setting a node up in a guest (a minute)",
     };

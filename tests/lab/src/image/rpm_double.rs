@@ -64,6 +64,7 @@ fn build_disk(dir: &Path, image: &Image, log: &Path) -> Result<()> {
     let setup = Setup {
         name: "rpm-double-template",
         script: &format!("payload='{}'\n{SETUP}", payload.display()),
+        kernel: image.kernel(),
         disk: Disk::Changes(RPM_DOUBLE.disk),
         title: "making the double of a host with rpm packages in a guest (a minute)",
     };
