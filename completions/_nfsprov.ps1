@@ -45,6 +45,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show which nfsprov this is, and the versions of Kubernetes that it is tested on')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -910,6 +911,25 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
         'nfsprov;templates;help;help' {
             break
         }
+        'nfsprov;version' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write it')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write it')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'nfsprov;completions' {
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
@@ -958,6 +978,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show which nfsprov this is, and the versions of Kubernetes that it is tested on')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -1043,6 +1064,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help;templates;export' {
+            break
+        }
+        'nfsprov;help;version' {
             break
         }
         'nfsprov;help;completions' {

@@ -52,6 +52,9 @@ _nfsprov() {
             nfsprov,templates)
                 cmd="nfsprov__subcmd__templates"
                 ;;
+            nfsprov,version)
+                cmd="nfsprov__subcmd__version"
+                ;;
             nfsprov,volumes)
                 cmd="nfsprov__subcmd__volumes"
                 ;;
@@ -151,6 +154,9 @@ _nfsprov() {
             nfsprov__subcmd__help,templates)
                 cmd="nfsprov__subcmd__help__subcmd__templates"
                 ;;
+            nfsprov__subcmd__help,version)
+                cmd="nfsprov__subcmd__help__subcmd__version"
+                ;;
             nfsprov__subcmd__help,volumes)
                 cmd="nfsprov__subcmd__help__subcmd__volumes"
                 ;;
@@ -248,7 +254,7 @@ _nfsprov() {
 
     case "${cmd}" in
         nfsprov)
-            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help"
+            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version setup-server setup-client teardown-server create provision doctor status release volumes templates version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1140,7 +1146,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__help)
-            opts="setup-server setup-client teardown-server create provision doctor status release volumes templates completions man help"
+            opts="setup-server setup-client teardown-server create provision doctor status release volumes templates version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1422,6 +1428,20 @@ _nfsprov() {
         nfsprov__subcmd__help__subcmd__templates__subcmd__export)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__help__subcmd__version)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2218,6 +2238,52 @@ _nfsprov() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__version)
+            opts="-o -n -v -q -h -V --output --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "text json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "text json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -113,6 +113,8 @@ pub enum Command {
         #[command(subcommand)]
         action: Templates,
     },
+    /// Show which nfsprov this is, and the versions of Kubernetes that it is tested on
+    Version(Version),
     /// Write the completion script of a shell to stdout
     Completions {
         /// The shell
@@ -134,6 +136,25 @@ pub enum Shell {
     Fish,
     /// PowerShell
     Powershell,
+}
+
+/// `version`.
+#[derive(Debug, Args)]
+pub struct Version {
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t = VersionFormat::Text)]
+    pub output: VersionFormat,
+}
+
+/// How the version is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VersionFormat {
+    /// Lines for people
+    Text,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
 }
 
 /// `man`.

@@ -16,9 +16,11 @@ pub mod manifest;
 pub mod output;
 pub mod provisioner;
 
+use std::path::Path;
+
 use anyhow::Result;
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 pub use exit::{Exit, UsageError};
@@ -27,7 +29,7 @@ use cli::{Cli, Command, LogFormat};
 
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -52,6 +54,16 @@ pub fn run() -> Exit {
     }
 }
 
+/// The process' arguments; the help of a plugin of kubectl speaks of `kubectl nfsprov`.
+fn parsed() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let called = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&called).file_name() == Some("kubectl-nfsprov".as_ref()) {
+        command = command.bin_name("kubectl nfsprov");
+    }
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
 fn dispatch(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
@@ -60,6 +72,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
             Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
+            Command::Version(args) => commands::version::run(&args),
             Command::Completions { shell } => commands::completions::run(shell),
             Command::Man(args) => commands::man::run(&args),
             Command::Status(args) => commands::status::run(args, &cli.global).await,

@@ -51,9 +51,19 @@ impl Colour {
     }
 }
 
+/// The columns of a terminal that reports no size, as those of `script` and of many CI systems do.
+const USUAL_WIDTH: u16 = 80;
+
 /// How many columns the terminal on stdout has, if it is one.
 pub fn width() -> Option<usize> {
-    Table::new().width().map(usize::from)
+    terminal_width().map(usize::from)
+}
+
+fn terminal_width() -> Option<u16> {
+    Table::new().width().map(|width| match width {
+        0 => USUAL_WIDTH,
+        width => width,
+    })
 }
 
 /// Rows in aligned columns under headings, as kubectl prints them.
@@ -65,8 +75,7 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
 
 /// The same for people: in colour if told so, and on a terminal no wider than that, what is too long being cut.
 pub fn table_for(colour: Colour, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let width = Table::new().width().filter(|_| is_terminal());
-    aligned(headings, rows, width, colour.on_stdout())
+    aligned(headings, rows, terminal_width(), colour.on_stdout())
 }
 
 fn aligned(

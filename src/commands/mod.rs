@@ -10,6 +10,7 @@ pub mod release;
 pub mod setup;
 pub mod status;
 pub mod templates;
+pub mod version;
 pub mod volumes;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use nfsprov_lab::Lane;
+
 /// The note on a PV that is kept.
 const RETAIN: &str = "stays Released; no other claim gets it until you make it Available again\n";
 
@@ -573,4 +575,31 @@ fn findings_are_explained() {
         let (stdout, stderr, code) = nfsprov(wrong);
         assert_eq!((stdout.as_str(), code), ("", 2), "{wrong}: {stderr}");
     }
+}
+
+#[test]
+fn the_version_names_what_it_is_tested_on() {
+    let (text, said, code) = nfsprov("version -o json");
+    assert_eq!((said.as_str(), code), ("", 0));
+    let version: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    let tested = Lane::all().map(|lane| lane.version().unwrap());
+    assert_eq!(version["testedKubernetes"], serde_json::json!(tested));
+    let (text, ..) = nfsprov("version");
+    assert!(
+        text.starts_with("nfsprov ") && text.contains("tested on Kubernetes: 1.20.2, "),
+        "{text}"
+    );
+}
+
+#[test]
+fn as_a_plugin_it_speaks_of_kubectl() {
+    let place = tempfile::tempdir().unwrap();
+    let plugin = place.path().join("kubectl-nfsprov");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_nfsprov"), &plugin).unwrap();
+    let output = Command::new(&plugin).args(["create", "pv", "--help"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Usage: kubectl nfsprov create pv "), "{text}");
+    let (text, ..) = nfsprov("create pv --help");
+    assert!(text.contains("Usage: nfsprov create pv "), "{text}");
 }

@@ -98,3 +98,14 @@ fn who_may_mount_is_asked_for_until_it_is_right() {
     assert!(said.contains("login failed") && said.contains("127.0.0.1:1"), "{said}");
     assert_eq!(code, 1);
 }
+
+#[test]
+fn a_terminal_without_a_size_has_80_columns() {
+    // The size of a terminal that nobody gave one is 0 by 0.
+    let (text, code) = end(on_a_terminal(&["doctor", "explain", "NFS102"]));
+    let widest = text.lines().map(|line| line.trim_end().chars().count()).max();
+    assert!(
+        code == 0 && widest.is_some_and(|widest| (60..=80).contains(&widest)),
+        "{text}"
+    );
+}

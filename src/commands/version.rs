@@ -1,0 +1,38 @@
+//! `nfsprov version`: which nfsprov this is.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{Version, VersionFormat};
+use crate::exit::Exit;
+use crate::output;
+
+/// The commit that it was built from, where the build says so.
+const COMMIT: Option<&str> = option_env!("NFSPROV_COMMIT");
+/// The versions of Kubernetes whose API servers the tests run against.
+pub const TESTED_KUBERNETES: [&str; 2] = ["1.20.2", "1.37.2"];
+
+/// Runs `nfsprov version`.
+pub fn run(args: &Version) -> Result<Exit> {
+    let version = env!("CARGO_PKG_VERSION");
+    let commit = COMMIT.unwrap_or("unknown");
+    let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
+    let value = json!({
+        "apiVersion": "nfsprov/v1",
+        "kind": "Version",
+        "version": version,
+        "commit": commit,
+        "platform": platform,
+        "testedKubernetes": TESTED_KUBERNETES,
+    });
+    let text = match args.output {
+        VersionFormat::Text => format!(
+            "nfsprov {version}\ncommit: {commit}\nplatform: {platform}\ntested on Kubernetes: {}\n",
+            TESTED_KUBERNETES.join(", ")
+        ),
+        VersionFormat::Json => output::json(&value),
+        VersionFormat::Yaml => output::yaml(&value),
+    };
+    output::print(&text)?;
+    Ok(Exit::Done)
+}
