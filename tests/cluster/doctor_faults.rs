@@ -20,15 +20,15 @@ use crate::stage::Stage;
 pub const BOTH: [By; 2] = [By::Command, By::Fix];
 
 crate::tests! {
-    Both("texts of the controllers differ"): doctor_mends_claims_and_volumes_that_miss_each_other,
-    Newest: doctor_mends_volumes_that_are_somebody_elses,
+    Newest: doctor_mends_claims_and_volumes_that_miss_each_other,
+    InTestAll("the tables of the checks of claims and volumes"): doctor_mends_volumes_that_are_somebody_elses,
     Newest: doctor_mends_classes_that_lead_nowhere,
-    Both("texts of the controllers differ"): doctor_mends_stateful_sets_without_claims,
-    Newest: doctor_mends_volumes_that_can_not_go,
-    Newest: doctor_mends_a_volume_whose_class_is_gone,
-    Newest: doctor_mends_a_volume_whose_deleter_is_gone,
-    Newest: doctor_mends_a_lost_volume,
-    Newest: doctor_misses_the_controller_manager,
+    Newest: doctor_mends_stateful_sets_without_claims,
+    InTestAll("the tables of the checks of volumes"): doctor_mends_volumes_that_can_not_go,
+    InTestAll("the tables of the checks of volumes"): doctor_mends_a_volume_whose_class_is_gone,
+    InTestAll("the tables of the checks of volumes"): doctor_mends_a_volume_whose_deleter_is_gone,
+    InTestAll("the tables of the checks of claims"): doctor_mends_a_lost_volume,
+    InTestAll("the tables of the checks of the cluster"): doctor_misses_the_controller_manager,
 }
 
 /// A scene whose class is its own.

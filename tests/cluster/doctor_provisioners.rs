@@ -15,16 +15,16 @@ use crate::proxy::{self, Proxy};
 use crate::stage::Stage;
 
 crate::tests! {
-    Newest: doctor_mends_provisioners_that_nobody_runs,
+    InTestAll("the tables of the checks of provisioners"): doctor_mends_provisioners_that_nobody_runs,
     Newest: doctor_mends_provisioners_that_do_not_run,
     Both("one can send selfLink"): doctor_mends_images_that_need_self_link,
     OnlyNewest("on 1.20 the next test has it"): doctor_names_a_gate_that_blocks_the_upgrade,
     Oldest("only 1.20 sends selfLink"): doctor_mends_images_that_the_upgrade_breaks,
-    Newest: doctor_mends_a_stale_lock,
+    InTestAll("the tables of the checks of provisioners"): doctor_mends_a_stale_lock,
     Newest: doctor_names_what_refuses_a_provisioners_pod,
-    Newest: doctor_mends_two_provisioners_of_one_name,
-    Newest: doctor_passes_on_what_a_provisioner_says,
-    Newest: doctor_misses_the_csi_driver,
+    InTestAll("the tables of the checks of provisioners"): doctor_mends_two_provisioners_of_one_name,
+    InTestAll("the tables of the checks of provisioners"): doctor_passes_on_what_a_provisioner_says,
+    InTestAll("the tables of the checks of pods"): doctor_misses_the_csi_driver,
 }
 
 /// A Deployment of a provisioner as upstream writes it, and all rights for its account.

@@ -16,7 +16,7 @@ use crate::kit::PATIENCE;
 use crate::stage::Stage;
 
 crate::tests! {
-    Both("the scheduler's text differs"): doctor_names_the_other_user_of_a_claim_for_one_pod,
+    Newest: doctor_names_the_other_user_of_a_claim_for_one_pod,
 }
 
 /// A pod that uses the claim `mypvc`, and puts up with a node that nobody has called ready.
