@@ -24,10 +24,10 @@ pub enum Via {
 #[command(next_help_heading = "Export")]
 pub struct ExportOfVolumes {
     /// NFS server, as the PVs name it [default: theirs]
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server, requires = "path")]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, requires = "path")]
     pub server: Option<String>,
     /// Exported directory [default: as the PVs' provisioner recorded it]
-    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
     /// How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]

@@ -62,10 +62,10 @@ pub struct SetupClient {
     #[arg(long)]
     pub nodes_from_cluster: bool,
     /// NFS server to try a mount of
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server, value_name = "HOST")]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, value_name = "HOST")]
     pub server: Option<String>,
     /// Directory that it exports
-    #[arg(long, default_value = "/nfsdata", env = "NFS_PATH", value_parser = export, value_name = "PATH")]
+    #[arg(long, default_value = "/nfsdata", env = "NFSPROV_PATH", value_parser = export, value_name = "PATH")]
     pub export: String,
     /// NFS versions to try
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]

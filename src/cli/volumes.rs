@@ -27,10 +27,10 @@ pub enum Volumes {
 #[command(next_help_heading = "Export")]
 pub struct ExportAt {
     /// NFS server, as the PVs name it
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: String,
     /// Exported directory
-    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: String,
     /// How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]

@@ -15,6 +15,9 @@ fn nfsprov(args: &str) -> (String, String, i32) {
         "NFS_SERVER",
         "NFS_PATH",
         "PROVISIONER_NAME",
+        "NFSPROV_SERVER",
+        "NFSPROV_PATH",
+        "NFSPROV_PROVISIONER",
         "RUST_LOG",
         "KUBERNETES_SERVICE_HOST",
     ] {
@@ -602,4 +605,37 @@ fn as_a_plugin_it_speaks_of_kubectl() {
     assert!(text.contains("Usage: kubectl nfsprov create pv "), "{text}");
     let (text, ..) = nfsprov("create pv --help");
     assert!(text.contains("Usage: nfsprov create pv "), "{text}");
+}
+
+#[test]
+fn a_provisioners_variables_are_its_own() {
+    let theirs = [
+        ("NFS_SERVER", "10.0.0.1"),
+        ("NFS_PATH", "/theirs"),
+        ("PROVISIONER_NAME", "their/name"),
+    ];
+    let ours = [
+        ("NFSPROV_SERVER", "10.0.0.2"),
+        ("NFSPROV_PATH", "/ours"),
+        ("NFSPROV_PROVISIONER", "our/name"),
+    ];
+    let run = |args: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+        command
+            .envs(theirs)
+            .envs(ours)
+            .env("HOME", "/nonexistent")
+            .stdin(Stdio::null());
+        let output = command.args(args.split_whitespace()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let volume = run("create pv v --size 1Gi");
+    assert!(volume.contains("10.0.0.2") && volume.contains("/ours"), "{volume}");
+    let class = run("create storageclass c");
+    assert!(class.contains("our/name"), "{class}");
+    let help = run("provision --help");
+    assert!(
+        help.contains("NFS_SERVER=10.0.0.1") && help.contains("PROVISIONER_NAME=their/name"),
+        "{help}"
+    );
 }

@@ -288,7 +288,14 @@ fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     std::fs::write(&kubeconfig, text).unwrap();
     let run = |args: &[String]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-        for name in ["NFS_SERVER", "NFS_PATH", "PROVISIONER_NAME", "RUST_LOG"] {
+        for name in [
+            "NFS_SERVER",
+            "NFS_PATH",
+            "NFSPROV_SERVER",
+            "NFSPROV_PATH",
+            "PROVISIONER_NAME",
+            "RUST_LOG",
+        ] {
             command.env_remove(name);
         }
         command.env("KUBECONFIG", &kubeconfig).stdin(Stdio::null());

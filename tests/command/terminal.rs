@@ -10,7 +10,7 @@ const PATIENCE: u64 = 20_000;
 
 fn on_a_terminal(args: &[&str]) -> PtySession {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-    for name in ["KUBECONFIG", "NFS_SERVER", "NFS_PATH", "NO_COLOR", "RUST_LOG"] {
+    for name in ["KUBECONFIG", "NFSPROV_SERVER", "NFSPROV_PATH", "NO_COLOR", "RUST_LOG"] {
         command.env_remove(name);
     }
     command.args(args).env("HOME", "/nonexistent").env("TERM", "xterm");

@@ -16,10 +16,10 @@ pub struct Pv {
     #[arg(value_parser = validate::name)]
     pub name: Option<String>,
     /// NFS server, as the nodes reach it
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: Option<String>,
     /// Exported directory
-    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
     /// Size, such as 1Gi; NFS does not enforce it
     #[arg(long, value_parser = validate::size)]
@@ -86,7 +86,7 @@ pub struct Storageclass {
     #[arg(value_parser = validate::name)]
     pub name: Option<String>,
     /// Name of the provisioner that serves it
-    #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
+    #[arg(long, env = "NFSPROV_PROVISIONER", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
     pub provisioner: String,
     /// Make it the class of claims that name none
     #[arg(long)]

@@ -87,14 +87,14 @@ pub struct Provisioner {
     #[arg(value_parser = validate::deployment)]
     pub name: Option<String>,
     /// NFS server, as the nodes reach it
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: Option<String>,
     /// Exported directory
-    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
     /// Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream
     /// k8s-sigs.io/nfs-subdir-external-provisioner]
-    #[arg(long, env = "PROVISIONER_NAME", value_parser = validate::provisioner)]
+    #[arg(long, env = "NFSPROV_PROVISIONER", value_parser = validate::provisioner)]
     pub provisioner: Option<String>,
     /// Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]
     #[arg(long, value_parser = validate::image)]

@@ -275,11 +275,14 @@ impl Held {
     }
 
     /// The variables that tools inside the lab need.
-    pub fn variables(&self, state: &State) -> [(&'static str, String); 3] {
+    pub fn variables(&self, state: &State) -> [(&'static str, String); 5] {
         [
             ("KUBECONFIG", state.kubeconfig.display().to_string()),
+            // For provisioners, and for the other commands of nfsprov.
             ("NFS_SERVER", state.nfs_server.to_string()),
             ("NFS_PATH", state.nfs_path.clone()),
+            ("NFSPROV_SERVER", state.nfs_server.to_string()),
+            ("NFSPROV_PATH", state.nfs_path.clone()),
         ]
     }
 
