@@ -2,6 +2,7 @@
 
 mod create;
 mod doctor;
+mod examples;
 mod export;
 mod provision;
 mod release;
@@ -31,7 +32,7 @@ use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.
 #[derive(Debug, Parser)]
-#[command(name = "nfsprov", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "nfsprov", before_help = examples::NFSPROV, version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -82,46 +83,59 @@ pub enum When {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a host an NFS server for a cluster, over SSH, and prove that it is one
+    #[command(before_help = examples::SETUP_SERVER)]
     SetupServer(SetupServer),
     /// Make hosts NFS clients, over SSH
+    #[command(before_help = examples::SETUP_CLIENT)]
     SetupClient(SetupClient),
     /// No longer export a directory; what it holds, and the packages, stay
+    #[command(before_help = examples::TEARDOWN_SERVER)]
     TeardownServer(TeardownServer),
     /// Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner
+    #[command(before_help = examples::CREATE)]
     Create {
         /// The kind of object.
         #[command(subcommand)]
         kind: Kind,
     },
     /// Make volumes for the claims that wait for this provisioner
+    #[command(before_help = examples::PROVISION)]
     Provision(Provision),
     /// Find out why claims, volumes and pods don't come together, and what mends it
+    #[command(before_help = examples::DOCTOR)]
     Doctor(Doctor),
     /// Show the claims, volumes, classes and provisioners that touch NFS
+    #[command(before_help = examples::STATUS)]
     Status(Status),
     /// Make a Released PV Available again
+    #[command(before_help = examples::RELEASE)]
     Release(Release),
     /// The directories on an export: whose they are, archives brought back, archives removed
+    #[command(before_help = examples::VOLUMES)]
     Volumes {
         /// What to do with them.
         #[command(subcommand)]
         action: Volumes,
     },
     /// The templates that create fills
+    #[command(before_help = examples::TEMPLATES)]
     Templates {
         /// What to do with them.
         #[command(subcommand)]
         action: Templates,
     },
     /// Show which nfsprov this is, and the versions of Kubernetes that it is tested on
+    #[command(before_help = examples::VERSION)]
     Version(Version),
     /// Write the completion script of a shell to stdout
+    #[command(before_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: Shell,
     },
     /// Write the manual page of nfsprov to stdout, or all pages into a directory
+    #[command(before_help = examples::MAN)]
     Man(Man),
 }
 

@@ -10,25 +10,29 @@ use clap::{Args, Subcommand, ValueEnum};
 
 pub use self::storage::{Pv, Pvc, Storageclass};
 pub use self::workload::{Flavor, Pod, Provisioner, Statefulset};
-use super::duration;
+use super::{duration, examples};
 use crate::manifest::validate;
 
 /// What `create` makes.
 #[derive(Debug, Subcommand)]
 pub enum Kind {
     /// A static volume on an existing export
+    #[command(before_help = examples::PV)]
     Pv(Pv),
     /// A claim
+    #[command(before_help = examples::PVC)]
     Pvc(Pvc),
     /// A class of volumes made on demand
-    #[command(visible_alias = "sc")]
+    #[command(visible_alias = "sc", before_help = examples::STORAGECLASS)]
     Storageclass(Storageclass),
     /// A pod that uses a claim
+    #[command(before_help = examples::POD)]
     Pod(Pod),
     /// A StatefulSet whose pods have a claim each, and its Service
-    #[command(visible_alias = "sts")]
+    #[command(visible_alias = "sts", before_help = examples::STATEFULSET)]
     Statefulset(Statefulset),
     /// A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass
+    #[command(before_help = examples::PROVISIONER)]
     Provisioner(Provisioner),
 }
 
