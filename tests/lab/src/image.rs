@@ -65,7 +65,7 @@ static FOUND: OnceLock<Image> = OnceLock::new();
 /// The finished image with its kernels, keys and template.
 #[derive(Clone, Debug)]
 pub struct Image {
-    newer: Newer,
+    newer: Option<Newer>,
     dir: PathBuf,
     template: PathBuf,
 }
@@ -73,7 +73,8 @@ pub struct Image {
 impl Image {
     /// The kernel that starts programs fastest.
     pub(crate) fn kernel(&self) -> Kernel {
-        self.newer.kernel()
+        let newer = self.newer.as_ref().map(Newer::kernel);
+        newer.unwrap_or_else(|| self.kernel_with_iptables())
     }
 
     /// The kernel that has iptables.
@@ -122,8 +123,8 @@ pub fn find() -> Option<Image> {
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
     }
-    let newer = kernel::find()?;
-    let prefix = image_prefix(&newer).ok()?;
+    let newer = kernel::find();
+    let prefix = image_prefix(newer.as_ref()).ok()?;
     let dir = match versions(&VERSIONED) {
         Some(versions) => cache::find(&image_key(&prefix, &versions))?,
         None => newest(&prefix)?,
@@ -145,9 +146,17 @@ pub fn build() -> Result<Image> {
     packages::install(&TOOLS)?;
     let log = cache::log("guest-image")?;
     let versions = known_versions(&VERSIONED, &log)?;
-    let newer = kernel::build(&log)?;
-    let key = image_key(&image_prefix(&newer)?, &versions);
-    let dir = cache::ensure(&key, |dir| build_image(dir, &newer, &log))?;
+    let newer = match kernel::build(&log) {
+        Ok(newer) => Some(newer),
+        Err(error) => {
+            step::say(&format!(
+                "Guests will take three times as long to start a program: {error:#}"
+            ));
+            None
+        }
+    };
+    let key = image_key(&image_prefix(newer.as_ref())?, &versions);
+    let dir = cache::ensure(&key, |dir| build_image(dir, newer.as_ref(), &log))?;
     let on = |template: &Path| Image {
         newer: newer.clone(),
         dir: dir.clone(),
@@ -158,7 +167,7 @@ pub fn build() -> Result<Image> {
 }
 
 /// Builds the image in `dir`, from the start: what an interrupted call left cannot be told from a whole.
-fn build_image(dir: &Path, newer: &Newer, log: &Path) -> Result<()> {
+fn build_image(dir: &Path, newer: Option<&Newer>, log: &Path) -> Result<()> {
     let recipe = dir.join("recipe");
     cache::create_dir(&recipe)?;
     for (name, text) in RECIPE {
@@ -170,7 +179,8 @@ fn build_image(dir: &Path, newer: &Newer, log: &Path) -> Result<()> {
     for deb in packages::download(&["user-mode-linux"], &downloads, log)? {
         packages::extract(&deb, &kernel)?;
     }
-    let modules = [newer.modules(), kernel.join("usr/lib/uml/modules")];
+    let mut modules = vec![kernel.join("usr/lib/uml/modules")];
+    modules.extend(newer.map(Newer::modules));
     let build = |step: &str| {
         let mut command = contained("nice");
         command.args(["sh", "recipe/build.sh", step, "recipe"]).args(&modules);
@@ -247,8 +257,8 @@ fn versions(packages: &[&str]) -> Option<String> {
     (known.len() == packages.len()).then(|| known.join(" "))
 }
 
-fn image_prefix(newer: &Newer) -> Result<String> {
-    let release = newer.release()?;
+fn image_prefix(newer: Option<&Newer>) -> Result<String> {
+    let release = newer.map(Newer::release).transpose()?.unwrap_or_default();
     let mut parts: Vec<_> = RECIPE.iter().flat_map(|(name, text)| [*name, *text]).collect();
     parts.push(&release);
     Ok(format!("guest-image-{:016x}-", hash(&parts)))

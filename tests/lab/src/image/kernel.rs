@@ -3,7 +3,7 @@
 //! Most guests have the one of a newer Debian than this machine's. Since Linux 6.16 such a kernel can have its programs'
 //! system calls caught by seccomp instead of ptrace, and a guest starts a program in a third of the time. It is linked with
 //! that Debian's C library, which it gets beside it. It lacks iptables and nftables' NAT, so nodes, whose pods are reached
-//! through both, have this machine's release's own.
+//! through both, have this machine's release's own, as all guests have where the archive lacks that Debian.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
