@@ -122,7 +122,7 @@ fn aligned(
 fn colour_of(word: &str) -> Option<Color> {
     match word {
         "Bound" | "Available" | "in use" | "ok" => Some(Color::Green),
-        "Pending" | "Released" | "orphan" | "unfinished" | "marker" | "changed" | "change" => Some(Color::Yellow),
+        "Pending" | "Released" | "orphan" | "marker" | "changed" | "change" => Some(Color::Yellow),
         "Failed" | "Lost" | "missing" | "failed" | "not done" => Some(Color::Red),
         _ => None,
     }

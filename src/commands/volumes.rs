@@ -44,7 +44,7 @@ impl Subject {
     fn shows(self, state: State) -> bool {
         match self {
             Self::All => true,
-            Self::Orphans => matches!(state, State::Orphan | State::Unfinished | State::Marker),
+            Self::Orphans => matches!(state, State::Orphan | State::Marker),
             Self::Archived => state == State::Archived,
         }
     }

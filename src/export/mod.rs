@@ -6,7 +6,6 @@
 //! be reached by planting one.
 
 mod listing;
-mod making;
 mod mounted;
 mod owner;
 mod path;
@@ -15,6 +14,7 @@ mod ssh;
 #[cfg(test)]
 mod tests;
 mod trash;
+mod upgrade;
 mod wire;
 
 use std::fmt;
@@ -22,9 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use listing::{Entry, Kind, Usage};
-pub use making::Making;
 pub use mounted::Mounted;
-pub use owner::{REGISTRY, is_named_after, names_a_volume};
+pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
 pub use ssh::Ssh;
 pub use wire::{Wire, exported_by};
@@ -168,7 +167,10 @@ pub enum ExportError {
     /// An archive of that name is there already, and is never overwritten.
     #[error("{0} exists on the export already; it is left as it is")]
     Exists(String),
-    /// The directory is another's, or nobody knows whose.
+    /// A marker says that the directory, one above it or one below it belongs to another claim.
+    #[error("{0}")]
+    Conflict(Box<Conflict>),
+    /// The directory can't be the claim's, and no marker says whose it is.
     #[error("directory {path} can't be this claim's: {why}")]
     Owned {
         /// The directory.
@@ -307,15 +309,6 @@ impl Export {
             Self::Wire(wire) => wire.empty(directory).await,
             Self::Ssh(ssh) => ssh.empty(directory).await,
             Self::Mounted(mounted) => mounted.empty(directory).await,
-        }
-    }
-
-    /// The names in a directory; none if it isn't there.
-    async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.names(path).await,
-            Self::Ssh(ssh) => ssh.names(path).await,
-            Self::Mounted(mounted) => mounted.names(path).await,
         }
     }
 

@@ -5,7 +5,6 @@
 
 mod tree;
 
-use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,20 +97,6 @@ impl Mounted {
                 rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map(|_| ())
             })
             .map(|found| found.is_some())
-        })
-        .await
-    }
-
-    pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
-        let path = path.clone();
-        self.blocking(move |root| {
-            let Some(directory) = walk(root, path.components(), &path)? else {
-                return Ok(Vec::new());
-            };
-            let names =
-                tree::entries(&directory, usize::MAX).map_err(|errno| failed("list", &path.to_string(), errno))?;
-            let text = |(name, _): (CString, FileType)| name.to_string_lossy().into_owned();
-            Ok(names.into_iter().map(text).collect())
         })
         .await
     }

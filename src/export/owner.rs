@@ -1,10 +1,10 @@
-//! Whose a directory is: one claim's, and nobody else's.
+//! Which claim owns a directory. A directory has one owner at most.
 //!
-//! A directory that is named after its PV (`…-pvc-<uid>`) says so itself. For
-//! any other, a marker is kept beside the volumes, not in them, since some
-//! programs refuse a directory that isn't empty: the marker of `a/b` is the
-//! symbolic link `.nfsprov/owners/a/b/@owner`, its target the claim's uid. A
-//! link is made with its content in one step that fails if it exists.
+//! A directory that is named after its PV (`…-pvc-<uid>`) needs no marker. The marker of any other directory `a/b` is
+//! the symbolic link `.nfsprov/owners/a/b/@owner`, since a link is created with its content in one step that fails if
+//! the link exists. Markers are not kept in the directories, because some programs refuse a directory that isn't empty.
+
+use std::fmt;
 
 use super::{Attributes, Export, ExportError, Kind, PathError, VolumePath};
 
@@ -23,105 +23,207 @@ pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
     parents.is_empty() && names_a_volume(volume) && name.ends_with(&format!("-{volume}"))
 }
 
+/// The claim that owns a directory, as the marker's target names it: `<class uid>/<namespace>/<claim>/<claim uid>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// The claim's uid.
+    pub uid: String,
+    /// The rest, which a marker of the first format lacks: its target is the uid alone.
+    pub claim: Option<OwnerClaim>,
+}
+
+/// Where the claim that owns a directory is to be found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnerClaim {
+    /// The uid of the claim's class. Another cluster that uses the export has no class with this uid.
+    pub class_uid: String,
+    /// The claim's namespace.
+    pub namespace: String,
+    /// The claim's name.
+    pub name: String,
+}
+
+impl Owner {
+    /// A claim of which only the uid is known.
+    pub fn with_uid(uid: &str) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            claim: None,
+        }
+    }
+
+    fn parse(target: &str) -> Self {
+        let [class_uid, namespace, name, uid] = target.split('/').collect::<Vec<_>>()[..] else {
+            return Self::with_uid(target);
+        };
+        // The names become part of a request to the API server.
+        if ![class_uid, namespace, name, uid].into_iter().all(is_object_name) {
+            return Self::with_uid(target);
+        }
+        Self {
+            uid: uid.to_owned(),
+            claim: Some(OwnerClaim {
+                class_uid: class_uid.to_owned(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    fn target(&self) -> String {
+        match &self.claim {
+            Some(claim) => format!("{}/{}/{}/{}", claim.class_uid, claim.namespace, claim.name, self.uid),
+            None => self.uid.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.claim {
+            Some(claim) => write!(f, "pvc/{} -n {} (uid {})", claim.name, claim.namespace, self.uid),
+            None => write!(f, "the claim with uid {}", self.uid),
+        }
+    }
+}
+
+/// A marker that keeps a claim from a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The directory that the claim wants.
+    pub wanted: VolumePath,
+    /// The directory that the marker is for: the same one, one above it or one below it.
+    pub marked: VolumePath,
+    /// Its owner.
+    pub owner: Owner,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, marked, owner } = self;
+        match wanted == marked {
+            true => write!(f, "directory {wanted} can't be this claim's: it belongs to {owner}"),
+            false => write!(
+                f,
+                "directory {wanted} can't be this claim's: {marked} belongs to {owner}"
+            ),
+        }
+    }
+}
+
+/// Whether a word can be the name or uid of a Kubernetes object: lower-case letters, digits, `-` and inner dots.
+fn is_object_name(word: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    (1..=253).contains(&word.len()) && word.chars().all(is_plain) && !word.starts_with('.') && !word.ends_with('.')
+}
+
 impl Export {
-    /// Makes the claim `uid` the owner of `path`. May be repeated.
+    /// Makes a claim the owner of `path`. May be repeated.
     ///
     /// # Errors
-    /// [`ExportError::Owned`] when the directory, one above it or one below it is another's, or is there and nobody's;
-    /// otherwise as [`Export::make`].
-    pub async fn own(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
+    /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
+    /// [`ExportError::Owned`] when it is there without a marker; otherwise as [`Export::make`].
+    pub async fn own(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
         // A name that ends as a volume's would pass for that volume's own directory.
         let reserved = |name: &String| name == MARK || name == REGISTRY[0] || names_a_volume(name);
         if path.components().iter().any(reserved) {
             return Err(owned(path, "it has a name that nfsprov keeps for itself"));
         }
-        let marker = marker(path)?;
-        match self.read_link(&marker).await?.as_deref() {
-            Some(owner) if owner == uid => {}
-            Some(owner) => return Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
+        let lost_race = || owned(path, "another claim took it at the same time");
+        match self.owner(path).await? {
+            Some(found) if found.uid == owner.uid => {}
+            Some(found) => return Err(conflict(path, path.clone(), found)),
             None => {
-                self.neighbours(path).await?;
+                self.is_alone(path).await?;
                 if self.has(path).await? {
                     return Err(owned(path, "it is there already, and not made by nfsprov"));
                 }
                 self.make(&registered(path)?, Attributes::mode(MODE)).await?;
-                if !self.link(&marker, uid).await? && self.read_link(&marker).await?.as_deref() != Some(uid) {
-                    return Err(owned(path, "another claim took it at the same time"));
+                let is_new = self.link(&marker(path)?, &owner.target()).await?;
+                if !is_new && self.owner(path).await?.is_none_or(|found| found.uid != owner.uid) {
+                    return Err(lost_race());
                 }
             }
         }
-        // Two claims for a directory and one inside it may both have found nothing; now both see both.
-        match self.neighbours(path).await {
-            Err(conflict @ ExportError::Owned { .. }) => {
-                self.disown(path, uid).await?;
-                Err(conflict)
+        // Two claims for a directory and one inside it may both have found no marker; here each finds the other's.
+        match self.is_alone(path).await {
+            Err(error @ ExportError::Conflict(_)) => {
+                self.disown(path, &owner.uid).await?;
+                Err(error)
             }
-            free => free,
+            alone => alone,
         }
     }
 
-    /// The uid of the claim that owns `path` by its marker.
+    /// The claim that owns `path` by its marker.
     ///
     /// # Errors
     /// As [`Export::make`].
-    pub async fn owner(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        self.read_link(&marker(path)?).await
+    pub async fn owner(&self, path: &VolumePath) -> Result<Option<Owner>, ExportError> {
+        let target = self.read_link(&marker(path)?).await?;
+        Ok(target.map(|target| Owner::parse(&target)))
     }
 
-    /// Every directory that has a marker, with the uid of the claim that owns it.
+    /// Every directory that has a marker, with its owner; sorted.
     ///
     /// # Errors
     /// As [`Export::make`].
-    pub async fn markers(&self) -> Result<Vec<(VolumePath, String)>, ExportError> {
+    pub async fn markers(&self) -> Result<Vec<(VolumePath, Owner)>, ExportError> {
         let mut found = Vec::new();
         let mut folders = vec![joined(&REGISTRY)?];
         while let Some(folder) = folders.pop() {
-            for entry in self.list(Some(&folder)).await?.unwrap_or_default() {
-                // What has no plain name wasn't made by nfsprov.
-                let Ok(path) = VolumePath::child(Some(&folder), &entry.name) else {
-                    continue;
-                };
-                match entry.kind {
-                    Kind::Directory => folders.push(path),
-                    Kind::Link if entry.name == MARK => {
-                        let directory = folder.components()[REGISTRY.len()..].join("/");
-                        let owner = self.read_link(&path).await?;
-                        found.extend(VolumePath::parse(&directory).ok().zip(owner));
-                    }
-                    _ => {}
-                }
+            let contents = self.registry_folder(&folder).await?;
+            if contents.is_marked
+                && let Some(directory) = directory_of(&folder)
+                && let Some(owner) = self.owner(&directory).await?
+            {
+                found.push((directory, owner));
             }
+            folders.extend(contents.folders);
         }
         found.sort();
         Ok(found)
     }
 
-    /// Sees that no marker is at `path`, above it or below it.
+    /// Fails if a marker is at `path`, above it or below it.
     ///
     /// # Errors
-    /// [`ExportError::Owned`] where one is; otherwise as [`Export::make`].
+    /// [`ExportError::Conflict`]; otherwise as [`Export::make`].
     pub async fn is_unmarked(&self, path: &VolumePath) -> Result<(), ExportError> {
         match self.owner(path).await? {
-            Some(owner) => Err(owned(path, &format!("it belongs to the claim with uid {owner}"))),
-            None => self.neighbours(path).await,
+            Some(owner) => Err(conflict(path, path.clone(), owner)),
+            None => self.is_alone(path).await,
         }
     }
 
-    /// Sees that no directory above or below is somebody's.
+    /// Fails if a marker is above `path` or below it.
     ///
     /// # Errors
-    /// [`ExportError::Owned`] where one is; otherwise as [`Export::make`].
-    pub async fn neighbours(&self, path: &VolumePath) -> Result<(), ExportError> {
+    /// [`ExportError::Conflict`]; otherwise as [`Export::make`].
+    pub async fn is_alone(&self, path: &VolumePath) -> Result<(), ExportError> {
         for above in path.ancestors() {
-            if self.owner(&above).await?.is_some() {
-                return Err(owned(path, &format!("{above} above it belongs to another claim")));
+            if let Some(owner) = self.owner(&above).await? {
+                return Err(conflict(path, above, owner));
             }
         }
-        let below = self.names(&registered(path)?).await?;
-        match below.iter().find(|name| *name != MARK) {
-            Some(name) => Err(owned(path, &format!("{name} in it belongs to another claim"))),
-            None => Ok(()),
+        let mut folders = self.registry_folder(&registered(path)?).await?.folders;
+        while let Some(folder) = folders.pop() {
+            let Some(below) = directory_of(&folder) else {
+                continue;
+            };
+            let contents = self.registry_folder(&folder).await?;
+            if contents.is_marked
+                && let Some(owner) = self.owner(&below).await?
+            {
+                return Err(conflict(path, below, owner));
+            }
+            if contents.folders.is_empty() {
+                // A provisioner was killed before it created the marker, or after it removed it.
+                self.prune(&below).await?;
+            }
+            folders.extend(contents.folders);
         }
+        Ok(())
     }
 
     /// Removes the marker of a directory if it is still that of the claim `uid`. May be repeated.
@@ -129,21 +231,42 @@ impl Export {
     /// # Errors
     /// As [`Export::make`].
     pub async fn disown(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
-        let marker = marker(path)?;
-        match self.read_link(&marker).await?.as_deref() {
-            Some(owner) if owner == uid => self.unlink(&marker).await?,
+        match self.owner(path).await? {
+            Some(owner) if owner.uid == uid => self.unlink(&marker(path)?).await?,
             Some(_) => return Ok(()),
             None => {}
         }
         self.prune(path).await
     }
 
-    /// Takes what a [`Export::disown`] or [`Export::own`] that ended early left of the registry, and no marker.
+    /// Removes a directory that no PV uses, and its marker, if the directory is empty and belongs to the claim `uid`; false
+    /// if something is in it.
+    ///
+    /// # Errors
+    /// As [`Export::make`].
+    pub async fn remove_unused(&self, directory: &VolumePath, uid: &str) -> Result<bool, ExportError> {
+        let marked = self.owner(directory).await?;
+        // Without a marker, only a directory that is named after the volume can be the claim's.
+        let is_own = match &marked {
+            Some(owner) => owner.uid == uid,
+            None => is_named_after(directory, &format!("pvc-{uid}")),
+        };
+        if is_own && !self.remove_empty(directory).await? {
+            return Ok(false);
+        }
+        if is_own && marked.is_some() {
+            self.disown(directory, uid).await?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the registry's folders for `path` as far as they hold no marker: an earlier attempt may have ended between
+    /// folder and marker.
     ///
     /// # Errors
     /// As [`Export::make`].
     pub async fn prune(&self, path: &VolumePath) -> Result<(), ExportError> {
-        // Up to the first directory that other markers need.
+        // Up to the first folder that other markers need.
         for directory in std::iter::once(path.clone()).chain(path.ancestors().into_iter().rev()) {
             if !self.remove_empty(&registered(&directory)?).await? {
                 break;
@@ -151,6 +274,31 @@ impl Export {
         }
         Ok(())
     }
+
+    /// What a folder of the registry holds; nothing if it isn't there.
+    async fn registry_folder(&self, folder: &VolumePath) -> Result<RegistryFolder, ExportError> {
+        let entries = self.list(Some(folder)).await?.unwrap_or_default();
+        let is_marked = entries
+            .iter()
+            .any(|entry| entry.kind == Kind::Link && entry.name == MARK);
+        let directories = entries.iter().filter(|entry| entry.kind == Kind::Directory);
+        // nfsprov creates no folder without a plain name.
+        let folders = directories.filter_map(|entry| VolumePath::child(Some(folder), &entry.name).ok());
+        Ok(RegistryFolder {
+            is_marked,
+            folders: folders.collect(),
+        })
+    }
+}
+
+struct RegistryFolder {
+    is_marked: bool,
+    folders: Vec<VolumePath>,
+}
+
+/// The directory that a folder of the registry is for; none for the registry itself.
+fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
+    VolumePath::parse(&folder.components()[REGISTRY.len()..].join("/")).ok()
 }
 
 /// Whether a name ends as those of volumes do: `pvc-` and a uid.
@@ -190,113 +338,14 @@ fn owned(path: &VolumePath, why: &str) -> ExportError {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::super::{Location, Mounted};
-    use super::*;
-
-    fn export(root: &Path) -> Export {
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        Export::Mounted(Mounted::new(location, root))
-    }
-
-    fn path(text: &str) -> VolumePath {
-        VolumePath::parse(text).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_directory_has_one_owner() {
-        let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
-        export.own(&path("team/data"), "one").await.unwrap();
-        export.own(&path("team/data"), "one").await.unwrap();
-        export.make(&path("team/data"), Attributes::mode(0o777)).await.unwrap();
-        export.own(&path("team/data"), "one").await.unwrap();
-        export.own(&path("team/other"), "two").await.unwrap();
-        for refused in ["team/data", "team", "team/data/inner", "team/data/inner/deep"] {
-            let error = export.own(&path(refused), "three").await.unwrap_err();
-            assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
-        }
-        assert_eq!(export.owner(&path("team/data")).await.unwrap().as_deref(), Some("one"));
-        assert_eq!(export.owner(&path("team")).await.unwrap(), None);
-        let markers = [("team/data", "one"), ("team/other", "two")];
-        let markers = markers.map(|(directory, owner)| (path(directory), owner.to_owned()));
-        assert_eq!(export.markers().await.unwrap(), markers);
-    }
-
-    #[tokio::test]
-    async fn what_is_there_and_nobodys_is_left_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
-        std::fs::create_dir_all(root.path().join("by-hand/inner")).unwrap();
-        let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
-        for refused in [
-            "by-hand".to_owned(),
-            "by-hand/inner".to_owned(),
-            format!("default-c-pvc-{uid}/inner"),
-            format!("team/x-pvc-{uid}"),
-            ".nfsprov/owners/x".to_owned(),
-            "a/@owner".to_owned(),
-        ] {
-            let error = export.own(&path(&refused), uid).await.unwrap_err();
-            assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
-        }
-        export.own(&path("by-hand/new"), uid).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn what_was_disowned_leaves_no_trace() {
-        let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
-        export.own(&path("a/b/c"), "one").await.unwrap();
-        export.disown(&path("a/b/c"), "another").await.unwrap();
-        assert_eq!(export.owner(&path("a/b/c")).await.unwrap().as_deref(), Some("one"));
-        export.disown(&path("a/b/c"), "one").await.unwrap();
-        export.disown(&path("a/b/c"), "one").await.unwrap();
-        assert!(!root.path().join(".nfsprov/owners/a").exists());
-        export.own(&path("a/b"), "two").await.unwrap();
-        assert_eq!(export.owner(&path("a/b")).await.unwrap().as_deref(), Some("two"));
-    }
-
-    #[tokio::test]
-    async fn what_a_kill_left_of_a_marker_holds_no_path_for_good() {
-        let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
-        // Killed after the marker was removed, or before it was made.
-        std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/b")).unwrap();
-        export.own(&path("a"), "one").await.unwrap_err();
-        export.prune(&path("a/b")).await.unwrap();
-        export.own(&path("a"), "one").await.unwrap();
-        export.prune(&path("a")).await.unwrap();
-        assert_eq!(export.owner(&path("a")).await.unwrap().as_deref(), Some("one"));
-    }
-
-    #[test]
-    fn a_directory_is_named_after_its_volume_only() {
-        let volume = "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51";
-        assert!(is_named_after(&path(&format!("default-c-{volume}")), volume));
-        for other in [format!("team/c-{volume}"), format!("x{volume}"), "team-data".to_owned()] {
-            assert!(!is_named_after(&path(&other), volume), "{other}");
-        }
-        assert!(!is_named_after(&path("team-data"), "data"));
-    }
-
-    #[test]
-    fn volumes_names_are_told_from_others() {
-        assert!(names_a_volume("default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"));
-        for other in [
-            "default",
-            "pvc-",
-            "pvc-1",
-            "my-pvc-data",
-            "pvc-0b510b51-0b51-0b51-0b51-0b510b510b5z",
-        ] {
-            assert!(!names_a_volume(other), "{other}");
-        }
-    }
+fn conflict(wanted: &VolumePath, marked: VolumePath, owner: Owner) -> ExportError {
+    ExportError::Conflict(Box::new(Conflict {
+        wanted: wanted.clone(),
+        marked,
+        owner,
+    }))
 }
+
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;

@@ -206,13 +206,6 @@ impl Ssh {
         Ok(self.checked("look for", path, output)?.status != script::MISSING)
     }
 
-    pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
-        let output = self.run(&script::names(self.root(), path)).await?;
-        let output = self.checked("list", path, output)?;
-        let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-        Ok(names.map(text).collect())
-    }
-
     pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
         let output = self.run(&script::list(self.root(), directory)).await?;
         let output = self.checked_at("list", directory, output)?;

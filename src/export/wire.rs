@@ -9,7 +9,7 @@ mod connection;
 mod double;
 mod tree;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -113,11 +113,6 @@ impl Wire {
             async move { Ok(connection.entry(path).await?.is_some()) }.boxed()
         })
         .await
-    }
-
-    pub(super) async fn names(&self, path: &VolumePath) -> Result<Vec<String>, ExportError> {
-        self.attempt("list", &path.to_string(), |connection| connection.names(path).boxed())
-            .await
     }
 
     pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
@@ -304,11 +299,7 @@ impl Wire {
             mounted => mounted?,
         };
         let root = mount.lookup_path("/").await?.fh;
-        Ok(Connection {
-            mount,
-            root,
-            making: OnceLock::new(),
-        })
+        Ok(Connection { mount, root })
     }
 
     fn unreachable(&self, error: &NfsError) -> ExportError {

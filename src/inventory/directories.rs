@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::archives::Archive;
 use super::overview::Holds;
 use super::place::{name, on};
-use crate::export::{Location, Making, REGISTRY, VolumePath};
+use crate::export::{Location, Owner, REGISTRY, VolumePath};
 
 /// What there is on an export, and the PVs of the cluster.
 #[derive(Clone, Debug)]
@@ -19,10 +19,8 @@ pub struct Facts {
     pub volumes: Vec<PersistentVolume>,
     /// The directories in the root, and those beside the directories of volumes.
     pub found: Vec<Found>,
-    /// The markers: directory, and uid of the claim that owns it.
-    pub markers: Vec<(VolumePath, String)>,
-    /// What provisioners have begun and not ended.
-    pub unfinished: Vec<Making>,
+    /// The markers: directory, and the claim that owns it.
+    pub markers: Vec<(VolumePath, Owner)>,
 }
 
 /// A directory on an export.
@@ -45,8 +43,6 @@ pub enum State {
     Missing,
     /// No PV names it.
     Orphan,
-    /// A provisioner has begun it, and there is no PV for it.
-    Unfinished,
     /// It has a marker and isn't there, or belongs to a PV that isn't.
     Marker,
     /// It is an archive of a volume that is gone.
@@ -60,7 +56,6 @@ impl State {
             Self::InUse => "in use",
             Self::Missing => "missing",
             Self::Orphan => "orphan",
-            Self::Unfinished => "unfinished",
             Self::Marker => "marker",
             Self::Archived => "archived",
         }
@@ -103,7 +98,7 @@ struct Owned<'a> {
 pub fn above(
     location: &Location,
     volumes: &[PersistentVolume],
-    markers: &[(VolumePath, String)],
+    markers: &[(VolumePath, Owner)],
 ) -> BTreeSet<VolumePath> {
     let placed = volumes.iter().filter_map(|volume| on(volume, location).ok()?.directory);
     let marked = markers.iter().map(|(directory, _)| directory.clone());
@@ -184,10 +179,6 @@ fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -
         changed: Some(found.changed),
         holds: None,
     };
-    if let Some(making) = facts.unfinished.iter().find(|making| making.directory == *path) {
-        let claim = format!("{}/{}", making.namespace, making.claim);
-        return Some(row(State::Unfinished, Some(making.volume.clone()), Some(claim)));
-    }
     let (parents, last) = path.split();
     if parents.is_empty()
         && let Some(archive) = Archive::parse(last)
@@ -195,54 +186,48 @@ fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -
         return Some(row(State::Archived, archive.volume, None));
     }
     let marker = facts.markers.iter().find(|(directory, _)| directory == path);
-    let made_for = match marker {
-        Some((_, uid)) => Some(format!("pvc-{uid}")),
-        None => made_for(last),
+    let (made_for, claim) = match marker {
+        Some((_, owner)) => (Some(format!("pvc-{}", owner.uid)), claim_of(owner)),
+        None => (made_for(last), None),
     };
     // Where a PV is the whole export, what no provisioner made is that PV's data.
-    (made_for.is_some() || owned.root.is_empty()).then(|| row(State::Orphan, made_for, None))
+    (made_for.is_some() || owned.root.is_empty()).then(|| row(State::Orphan, made_for, claim))
 }
 
-/// Markers without a PV, and what was begun and left no directory.
+/// Markers without a PV.
 fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) -> Vec<Row> {
-    let row = |directory: &VolumePath, state, volume: &str, claim| Row {
-        directory: directory.to_string(),
-        path: Some(directory.clone()),
-        state,
-        volume: Some(volume.to_owned()),
-        claim,
-        changed: None,
-        holds: None,
-    };
-    let begun = |directory: &VolumePath, volume: &str| {
-        let mut unfinished = facts.unfinished.iter();
-        unfinished.any(|making| making.directory == *directory && making.volume == volume)
-    };
     let mut rows = Vec::new();
-    for (directory, uid) in &facts.markers {
-        let volume = format!("pvc-{uid}");
+    for (directory, marked) in &facts.markers {
+        let volume = format!("pvc-{}", marked.uid);
         let belongs = |owner: &&PersistentVolume| {
             let claim = owner
                 .spec
                 .as_ref()
                 .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_ref());
-            name(owner) == volume || claim == Some(uid)
+            name(owner) == volume || claim == Some(&marked.uid)
         };
         let owners = owned.at.get(directory);
         // An orphan's marker is told with it.
         let told = owners.is_none() && there.contains(directory);
-        if !told && !begun(directory, &volume) && !owners.is_some_and(|owners| owners.iter().any(belongs)) {
-            rows.push(row(directory, State::Marker, &volume, None));
-        }
-    }
-    for making in &facts.unfinished {
-        let made = facts.volumes.iter().any(|volume| name(volume) == making.volume);
-        if !made && !there.contains(&making.directory) {
-            let claim = format!("{}/{}", making.namespace, making.claim);
-            rows.push(row(&making.directory, State::Unfinished, &making.volume, Some(claim)));
+        if !told && !owners.is_some_and(|owners| owners.iter().any(belongs)) {
+            rows.push(Row {
+                directory: directory.to_string(),
+                path: Some(directory.clone()),
+                state: State::Marker,
+                volume: Some(volume),
+                claim: claim_of(marked),
+                changed: None,
+                holds: None,
+            });
         }
     }
     rows
+}
+
+/// The claim of a marker as `namespace/name`, if the marker names it.
+fn claim_of(owner: &Owner) -> Option<String> {
+    let claim = owner.claim.as_ref()?;
+    Some(format!("{}/{}", claim.namespace, claim.name))
 }
 
 /// The PV that a directory was made for, by its name.

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::export::OwnerClaim;
 
 const A: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5a";
 const B: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5b";
@@ -30,7 +31,6 @@ fn facts(volumes: &[PersistentVolume], directories: &[&str]) -> Facts {
         volumes: volumes.to_vec(),
         found: directories.iter().map(|shown| found(shown)).collect(),
         markers: Vec::new(),
-        unfinished: Vec::new(),
     }
 }
 
@@ -131,14 +131,15 @@ fn a_volume_may_be_called_like_an_archive() {
 }
 
 #[test]
-fn markers_and_links_without_a_volume_are_found() {
+fn markers_without_a_volume_are_found() {
     let (a, b) = (format!("pvc-{A}"), format!("pvc-{B}"));
-    let making = |volume: &str, directory: &str| Making {
-        volume: volume.to_owned(),
-        class: "k".into(),
-        namespace: "team".into(),
-        claim: "c".into(),
-        directory: path(directory),
+    let owner = |uid: &str| Owner {
+        uid: uid.to_owned(),
+        claim: Some(OwnerClaim {
+            class_uid: "k".into(),
+            namespace: "team".into(),
+            name: "c".into(),
+        }),
     };
     let mut facts = facts(
         &[
@@ -148,24 +149,24 @@ fn markers_and_links_without_a_volume_are_found() {
         &["team", "team/a", "team/r", "team/left", "begun"],
     );
     facts.markers = vec![
-        (path("team/a"), A.to_owned()),
+        (path("team/a"), owner(A)),
         // A restored volume's marker has the uid of the claim that it was restored for.
-        (path("team/r"), "u".to_owned()),
-        (path("team/left"), B.to_owned()),
-        (path("team/gone"), B.to_owned()),
-        (path("team/begun"), B.to_owned()),
+        (path("team/r"), Owner::with_uid("u")),
+        (path("team/left"), owner(B)),
+        (path("team/gone"), owner(B)),
+        // A marker of the first format names no claim.
+        (path("team/old"), Owner::with_uid(B)),
     ];
-    facts.unfinished = vec![making(&a, "team/a"), making(&b, "team/begun"), making(&b, "begun")];
     let wanted = [
-        format!("begun unfinished {b} team/c"),
+        "begun orphan - -".to_owned(),
         format!("team/a in use {a} team/a"),
-        format!("team/begun unfinished {b} team/c"),
-        format!("team/gone marker {b} -"),
-        format!("team/left orphan {b} -"),
+        format!("team/gone marker {b} team/c"),
+        format!("team/left orphan {b} team/c"),
+        format!("team/old marker {b} -"),
         "team/r in use restored team/r".to_owned(),
     ];
     assert_eq!(told(&facts), wanted);
     // The path was given on, and the marker was not.
-    facts.markers[0].1 = B.to_owned();
-    assert!(told(&facts).contains(&format!("team/a marker {b} -")));
+    facts.markers[0].1 = owner(B);
+    assert!(told(&facts).contains(&format!("team/a marker {b} team/c")));
 }

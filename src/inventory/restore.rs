@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::archives::{Return, size_for, volume_of};
 use crate::cluster::sentence;
-use crate::export::{Export, ExportError, Location, Removed};
+use crate::export::{Export, ExportError, Location, Owner, Removed};
 use crate::provisioner::claim::class_name;
 
 /// A claim that isn't there, and is to be made.
@@ -138,7 +138,7 @@ impl Restore<'_> {
         };
         // While the name is free; afterwards nobody could tell whose it is.
         if self.back.needs_marker {
-            self.export.own(directory, uid).await?;
+            self.export.own(directory, &Owner::with_uid(uid)).await?;
         }
         match self.export.archive(archive, directory).await {
             Ok(Removed::Done) => Ok(()),

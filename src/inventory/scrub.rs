@@ -61,9 +61,7 @@ impl<'a> Scrub<'a> {
         }
         match &place.directory {
             None => {
-                let marked = export.markers().await?.into_iter().map(|(directory, _)| directory);
-                let begun = export.unfinished().await?.into_iter().map(|making| making.directory);
-                if let Some(directory) = marked.chain(begun).next() {
+                if let Some((directory, _)) = export.markers().await?.first() {
                     return refuse(format!(
                         "{} is the root of an export on which nfsprov makes volumes, {directory} among them",
                         shown(&place)
@@ -74,9 +72,13 @@ impl<'a> Scrub<'a> {
                 return refuse(format!("{} is where nfsprov keeps its markers", shown(&place)));
             }
             Some(directory) => {
-                export.neighbours(directory).await?;
-                if let Some(owner) = export.owner(directory).await?.filter(|owner| !is_of(volume, owner)) {
-                    return refuse(format!("{} belongs to the claim with uid {owner}", shown(&place)));
+                export.is_alone(directory).await?;
+                if let Some(owner) = export
+                    .owner(directory)
+                    .await?
+                    .filter(|owner| !is_of(volume, &owner.uid))
+                {
+                    return refuse(format!("{} belongs to {owner}", shown(&place)));
                 }
             }
         }
@@ -177,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::export::{Attributes, Location, Mounted, VolumePath};
+    use crate::export::{Attributes, Location, Mounted, Owner, VolumePath};
     use crate::inventory::place::on;
 
     const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
@@ -245,7 +247,7 @@ mod tests {
         let (_, export) = export(root.path());
         let path = |text: &str| VolumePath::parse(text).unwrap();
         for (directory, uid) in [("team/mine", UID), ("team/theirs", "another")] {
-            export.own(&path(directory), uid).await.unwrap();
+            export.own(&path(directory), &Owner::with_uid(uid)).await.unwrap();
             export.make(&path(directory), Attributes::mode(0o777)).await.unwrap();
             fs::create_dir_all(root.path().join(directory).join("deep")).unwrap();
         }

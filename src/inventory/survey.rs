@@ -19,7 +19,7 @@ pub async fn survey(
     location: &Location,
     volumes: Vec<PersistentVolume>,
 ) -> Result<Facts, ExportError> {
-    let (markers, unfinished) = tokio::try_join!(export.markers(), export.unfinished())?;
+    let markers = export.markers().await?;
     let mut folders = vec![None];
     folders.extend(above(location, &volumes, &markers).into_iter().map(Some));
     let listings: Vec<Result<Vec<Found>, ExportError>> = stream::iter(folders)
@@ -36,7 +36,6 @@ pub async fn survey(
         volumes,
         found,
         markers,
-        unfinished,
     })
 }
 

@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::join;
@@ -28,9 +27,6 @@ use super::metrics::Watched;
 use super::outcome::{Disposed, Outcome, WorkError};
 use super::volume;
 use super::work::{Work, facts, key};
-
-/// How long until what was left half made is looked for again.
-const SWEEP: Duration = Duration::from_secs(300);
 
 /// What the reconcilers share.
 struct Context {
@@ -102,6 +98,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
             leaving.retries().forget(uid);
             leaving.events.burst().left(uid);
+            leaving.claim_left(uid);
         }
     })
     .reflect(claims_writer);
@@ -139,8 +136,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     };
     tokio::select! {
         _ = join(serve_claims, serve_volumes) => {}
-        never = sweep(&work, &classes) => match never {},
-        never = work.let_go_in_calm() => match never {},
+        never = clean_up_after_upgrade(&work, &classes) => match never {},
         never = work.empty_trash() => match never {},
         never = stopped => match never {},
     }
@@ -148,9 +144,6 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     work.stop(true);
     class_watch.abort();
     work.metrics.watch(None);
-    if let Err(error) = work.let_go_of_made().await {
-        tracing::warn!("volumes stay held back as being made, until a provisioner starts or leads again: {error}");
-    }
 }
 
 /// Records where the PVs of the cluster lie.
@@ -169,18 +162,13 @@ fn note(event: &Event<PersistentVolume>, context: &Context) {
     }
 }
 
-/// Clears away what was left half made, now and every now and then, until it is dropped.
-async fn sweep(work: &Work, classes: &Store<StorageClass>) -> Infallible {
-    loop {
-        let served = classes.state();
-        let served = served
-            .iter()
-            .filter(|class| class.provisioner == work.settings.name)
-            .filter_map(|class| class.uid())
-            .collect();
-        work.sweep(&served).await;
-        tokio::time::sleep(SWEEP).await;
-    }
+/// Removes once what earlier versions left; ends when it is dropped.
+async fn clean_up_after_upgrade(work: &Work, classes: &Store<StorageClass>) -> Infallible {
+    let classes = classes.state();
+    let served = classes.iter().filter(|class| class.provisioner == work.settings.name);
+    work.clean_up_after_upgrade(&served.filter_map(|class| class.uid()).collect())
+        .await;
+    std::future::pending().await
 }
 
 /// Keeps the classes, and has every waiting claim of a class looked at again when the class changes.
@@ -339,14 +327,6 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
         Ok(Disposed::WouldGo(fate)) => {
             tracing::info!(volume = name, "would delete: {fate}");
             Action::await_change()
-        }
-        // If it was left held back after all, it is seen again by then; else it isn't ours to do any more.
-        Ok(Disposed::InHand) => Action::requeue(backoff::FIRST),
-        Ok(Disposed::Held(why)) => {
-            let wait = work.retries().failed(uid, &version);
-            let next = wait.as_secs_f64().ceil();
-            tracing::warn!(volume = name, "in the making still: {why}; next try in {next:.0} s");
-            Action::requeue(wait)
         }
         Ok(Disposed::Refused(why)) => {
             if work.refused(uid, &version) {

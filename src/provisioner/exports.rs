@@ -3,8 +3,8 @@
 //! Turns are counted for each export by itself: claims on a server that hangs use up its turns and
 //! nobody else's. Volumes that go have turns of their own, so that a mass deletion holds up no claim.
 //!
-//! Provisioning, deletion and cleanup of one volume hold that volume's lock, so that none of them comes between the look
-//! at the claim and what is done about it.
+//! Provisioning, deletion and cleanup of one volume hold that volume's lock, so that a cleanup never comes between the look
+//! at the claim and the creation of its directory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -63,9 +63,9 @@ impl Served {
         self.volume_locks.get(volume).lock_owned().await
     }
 
-    /// Whether somebody works on the PV of this name.
-    pub fn is_volume_locked(&self, volume: &str) -> bool {
-        self.volume_locks.get(volume).try_lock().is_err()
+    /// Locks the PV of this name, unless it is locked.
+    pub fn try_lock_volume(&self, volume: &str) -> Option<OwnedMutexGuard<()>> {
+        self.volume_locks.get(volume).try_lock_owned().ok()
     }
 }
 

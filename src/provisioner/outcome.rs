@@ -37,10 +37,6 @@ pub enum Outcome {
 pub enum Disposed {
     /// There was nothing to do.
     Left,
-    /// It is made just now: what makes it will let it go.
-    InHand,
-    /// It is made, and held back still because it is in the making; the sentence says why.
-    Held(String),
     /// It should go and can't; the sentence says why.
     Refused(String),
     /// It would go if this weren't a dry run; the words say what would become of its directory.

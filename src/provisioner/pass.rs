@@ -97,9 +97,6 @@ impl Waiting {
             rows = rows => rows,
             never = stopped => never,
         };
-        if let Err(error) = work.let_go_of_made().await {
-            tracing::warn!("volumes stay held back as being made until provision --watch runs: {error}");
-        }
         rows.sort_by(|a, b| a.claim.cmp(&b.claim));
         rows
     }

@@ -17,9 +17,8 @@ use crate::export::{Location, VolumePath, is_named_after};
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 /// Holds a PV back until its directory is dealt with.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
-/// Holds a PV that is to be retained back until it is not written down any more, on its export, as being made: were it
-/// gone before that, by an administrator's hand, its directory would be taken for one that never had a PV.
-pub const MAKING: &str = "nfsprov/making";
+/// The finalizer that an earlier version put on new PVs with policy Retain; it is removed wherever it is found.
+pub const FORMER_FINALIZER: &str = "nfsprov/making";
 /// The directory below the export, recorded at creation.
 pub const DIRECTORY: &str = "nfsprov/directory";
 /// What is to become of the directory, recorded at creation.
@@ -41,8 +40,6 @@ pub struct Plan {
 pub enum Disposal {
     /// Nothing: it isn't ours, or is in use, or is to be retained.
     Leave,
-    /// It is made, and not yet out of the making: end that on its export, if that is served, and hold it back no longer.
-    Made(Option<Location>),
     /// Deal with the directory, then delete the PV, then let it go.
     Directory {
         /// The directory to remove, archive or leave.
@@ -54,8 +51,8 @@ pub enum Disposal {
         /// What must be so besides, for the directory to be the volume's.
         proof: Proof,
     },
-    /// Let the PV go, and its directory stays; with the export that it is on, if that is served.
-    LetGo(Option<Location>),
+    /// Remove the PV's finalizer; its directory stays.
+    RemoveFinalizer,
     /// It should be deleted, and can't; the sentence says why.
     Refuse(String),
 }
@@ -65,7 +62,7 @@ impl Disposal {
     pub fn removal(&self) -> Option<OnDelete> {
         match self {
             Self::Directory { on_delete, .. } => on_delete.removal(),
-            Self::Leave | Self::Made(_) | Self::LetGo(_) | Self::Refuse(_) => None,
+            Self::Leave | Self::RemoveFinalizer | Self::Refuse(_) => None,
         }
     }
 }
@@ -111,10 +108,7 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
     let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
         return Err("the claim requests no storage size".to_owned());
     };
-    let held_by = match settings.reclaim_policy.as_str() {
-        "Delete" => FINALIZER,
-        _ => MAKING,
-    };
+    let is_deleted = settings.reclaim_policy == "Delete";
     let volume = PersistentVolume {
         metadata: ObjectMeta {
             name: Some(volume_name),
@@ -123,7 +117,7 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
                 (DIRECTORY.to_owned(), directory.to_string()),
                 (ON_DELETE.to_owned(), settings.on_delete.as_str().to_owned()),
             ])),
-            finalizers: Some(vec![held_by.to_owned()]),
+            finalizers: is_deleted.then(|| vec![FINALIZER.to_owned()]),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeSpec {
@@ -163,7 +157,7 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
 pub fn is_ours_to_do(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
-        && (is_released_or_terminating(volume, provisioner) || is_held(volume, provisioner, MAKING))
+        && (is_released_or_terminating(volume, provisioner) || is_held(volume, provisioner, FORMER_FINALIZER))
 }
 
 /// Whether a PV of this provisioner is Released or has a deletion timestamp. What becomes of its directory is decided by
@@ -189,10 +183,6 @@ pub fn disposal(
     let Some(spec) = &volume.spec else {
         return Disposal::Leave;
     };
-    let export = || Some(place(spec.nfs.as_ref()?, served).ok()?.0);
-    if is_held(volume, provisioner, MAKING) {
-        return Disposal::Made(export());
-    }
     let deleting = volume.metadata.deletion_timestamp.is_some();
     let held = is_held(volume, provisioner, FINALIZER);
     // A PV deleted before its claim stays bound, and protected, until the claim goes.
@@ -202,7 +192,7 @@ pub fn disposal(
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
         return if deleting {
-            Disposal::LetGo(export())
+            Disposal::RemoveFinalizer
         } else {
             Disposal::Leave
         };

@@ -71,9 +71,35 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
 }
 
 #[test]
-fn a_retained_volume_is_held_back_only_while_it_is_made() {
+fn a_retained_volume_has_no_finalizer_of_ours() {
     let plan = plan(&claim("c"), &settings("Retain"), OURS).unwrap();
-    assert_eq!(plan.volume.metadata.finalizers, Some(vec![MAKING.to_owned()]));
+    assert_eq!(plan.volume.metadata.finalizers, None);
+}
+
+/// As an earlier version made it.
+#[test]
+fn a_volume_with_the_former_finalizer_is_ours_to_do_in_any_phase() {
+    let former = || {
+        (
+            "/metadata/finalizers",
+            json!(["kubernetes.io/pv-protection", FORMER_FINALIZER]),
+        )
+    };
+    for phase in ["Bound", "Available", "Released"] {
+        let change = [former(), ("/status/phase", json!(phase))];
+        assert!(is_ours_to_do(&volume(&change), OURS, None), "{phase}");
+        let theirs = [
+            former(),
+            ("/metadata/annotations", json!({PROVISIONED_BY: "other"})),
+            ("/status/phase", json!(phase)),
+        ];
+        assert!(!is_ours_to_do(&volume(&theirs), OURS, None), "{phase}");
+    }
+    assert!(!is_ours_to_do(
+        &volume(&[("/status/phase", json!("Bound"))]),
+        OURS,
+        None
+    ));
 }
 
 #[test]
@@ -101,7 +127,6 @@ fn volume(change: &[(&str, Value)]) -> PersistentVolume {
 #[test]
 fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
     let deleted = ("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"));
-    let making = ("/metadata/finalizers", json!(["kubernetes.io/pv-protection", MAKING]));
     let policy = |word: &str| ("/spec/persistentVolumeReclaimPolicy", json!(word));
     let phase = |word: &str| ("/status/phase", json!(word));
     let on_delete = |word: &str| ("/metadata/annotations/nfsprov~1on-delete", json!(word));
@@ -137,27 +162,14 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             vec![deleted.clone(), phase("Available")],
             "archive default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
-        (vec![deleted.clone(), policy("Retain")], "let go of 10.77.0.10:/nfsdata"),
+        (vec![deleted.clone(), policy("Retain")], "remove the finalizer"),
         (
             vec![
                 deleted.clone(),
                 policy("Retain"),
                 ("/spec/nfs/server", json!("elsewhere")),
             ],
-            "let go",
-        ),
-        (
-            vec![policy("Retain"), phase("Bound"), making.clone()],
-            "made, on 10.77.0.10:/nfsdata",
-        ),
-        (
-            vec![deleted.clone(), policy("Retain"), making.clone()],
-            "made, on 10.77.0.10:/nfsdata",
-        ),
-        (vec![making.clone(), ("/spec/nfs/server", json!("elsewhere"))], "made"),
-        (
-            vec![making, ("/metadata/annotations", json!({PROVISIONED_BY: "other"}))],
-            "leave",
+            "remove the finalizer",
         ),
         (
             vec![
@@ -206,10 +218,7 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
         ];
         let found = match disposal(&volume(&change), &served, None, OURS) {
             Disposal::Leave => "leave".to_owned(),
-            Disposal::Made(Some(location)) => format!("made, on {location}"),
-            Disposal::Made(None) => "made".to_owned(),
-            Disposal::LetGo(Some(location)) => format!("let go of {location}"),
-            Disposal::LetGo(None) => "let go".to_owned(),
+            Disposal::RemoveFinalizer => "remove the finalizer".to_owned(),
             Disposal::Refuse(_) => "refuse".to_owned(),
             Disposal::Directory {
                 directory,
@@ -307,7 +316,6 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
         (vec![terminating(), finalizers(FINALIZER), retained()], kept),
         // Deleted by hand, as nfs-subdir-external-provisioner left it: nothing is done about its directory.
         (vec![terminating()], kept),
-        (vec![finalizers(MAKING)], kept),
         (vec![annotations(json!({PROVISIONED_BY: "other"}))], kept),
         (vec![annotations(json!({}))], kept),
         (

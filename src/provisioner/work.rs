@@ -1,15 +1,13 @@
 //! What is done about one claim or one volume: the effects behind the verdicts.
 //!
-//! [`Work`] is what all of it shares; how a volume is made, how it goes, and how what was left half
-//! made is cleared away have a file each. So has what is made and not out of the making yet.
+//! [`Work`] is what all of it shares; provisioning, deletion, ownership of directories and the trash have a file each.
 
 mod dispose;
-mod made;
+mod ownership;
 mod provision;
-mod sweep;
 mod trash;
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,8 +54,8 @@ pub struct Work {
     neighbours: Mutex<Neighbours>,
     /// Whether all PVs have been listed, so that no neighbour is overlooked.
     volumes_known: watch::Sender<bool>,
-    /// The volumes that were made here and are to be let go of, by name.
-    made: watch::Sender<BTreeMap<String, made::Made>>,
+    /// The directories of claims without a PV, by the claim's uid.
+    attempts: Mutex<HashMap<String, ownership::Attempt>>,
     leading: Leading,
     stopping: Arc<AtomicBool>,
     started: Instant,
@@ -76,7 +74,7 @@ impl Work {
             retries: Mutex::default(),
             neighbours: Mutex::new(neighbours),
             volumes_known: watch::Sender::new(false),
-            made: watch::Sender::default(),
+            attempts: Mutex::default(),
             leading: Leading::always(),
             stopping: Arc::default(),
             started: Instant::now(),
@@ -131,6 +129,19 @@ impl Work {
                 after: self.settings.request_timeout,
             }),
         }
+    }
+
+    /// Removes what earlier versions wrote on the exports for the classes with these uids, as far as that succeeds.
+    pub(super) async fn clean_up_after_upgrade(&self, class_uids: &HashSet<String>) {
+        let cleaned = self.exports.iter().map(|served| async move {
+            if self.settings.dry_run || self.still_serving().is_err() {
+                return;
+            }
+            if let Err(error) = served.export.remove_progress_records(class_uids).await {
+                tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
+            }
+        });
+        futures::future::join_all(cleaned).await;
     }
 
     /// The PVs on the exports.

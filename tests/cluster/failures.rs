@@ -21,8 +21,8 @@ use crate::stage::Stage;
 crate::tests! {
     Newest: killed_between_directory_and_volume_it_continues,
     Newest: a_claim_deleted_between_directory_and_volume_leaves_nothing,
-    Newest: a_retained_volume_deleted_right_after_a_kill_leaves_its_directory,
-    Newest: what_another_cluster_has_half_made_is_left_alone,
+    Newest: a_path_is_taken_over_from_a_claim_that_went_after_a_kill,
+    Newest: what_an_earlier_version_left_is_removed,
     Both("new API servers stream lists"): the_api_server_may_restart,
     Newest: claims_wait_for_an_nfs_server_that_hangs,
     Newest: the_nfs_server_may_restart,
@@ -79,105 +79,112 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     Ok(())
 }
 
-/// The claim goes while nobody runs, and with it what was half made, and what said whose it was.
+/// Its PV can't be created, and then the claim goes.
 async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let kubeconfig = without_volumes(&scene).await?;
-    for (claim, pattern) in [("plain", false), ("named", true)] {
-        let parameters = match pattern {
-            true => json!({"pathPattern": "${.PVC.namespace}-own"}),
-            false => json!({}),
-        };
+    for (claim, parameters) in [
+        ("plain", json!({})),
+        ("named", json!({"pathPattern": "${.PVC.namespace}-own/${.PVC.name}"})),
+    ] {
         scene.class(json!({"parameters": parameters})).await?;
-        let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
+        let mut provisioner = scene.watch_as(&kubeconfig, &[]).await?;
         scene.claim(claim, json!({})).await?;
         scene.event(claim, "cannot create PV").await?;
-        provisioner.kill().await?;
         ensure!(scene.directories().await?.len() == 1, "the directory comes first");
         scene.claims().delete(claim, &Default::default()).await?;
-        let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
-        timeout(PATIENCE, await_condition(scene.claims(), claim, gone)).await??;
-
-        let mut provisioner = scene.watch(&[]).await?;
-        provisioner.says("cleared away").await?;
+        provisioner
+            .says("removed the directory of an attempt without a PV")
+            .await?;
         let left = scene.directories().await?;
         ensure!(left.is_empty(), "{left:?}");
-        let left = scene
-            .on_server(&format!(
-                "find .nfsprov -name '*{}*'; grep -r x .nfsprov/making || true",
-                scene.namespace
-            ))
-            .await?;
+        let find = format!("find .nfsprov -name '*{}*' 2>/dev/null || true", scene.namespace);
+        let left = scene.on_server(&find).await?;
         ensure!(left.is_empty(), "{left}");
-        if pattern {
-            scene.claim("b", json!({})).await?;
-            scene.bound("b").await?;
-        } else {
-            scene.classes().delete(&scene.class, &Default::default()).await?;
-        }
         provisioner.stop().await?;
+        scene.classes().delete(&scene.class, &Default::default()).await?;
     }
     Ok(())
 }
 
-/// There was a PV, so the directory is no half made one, though the kill left it written down as such.
-async fn a_retained_volume_deleted_right_after_a_kill_leaves_its_directory(stage: Arc<Stage>) -> Result<()> {
+/// Nobody remembers the directory, but its marker names the claim, and the directory is empty.
+async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    scene.class(json!({"reclaimPolicy": "Retain"})).await?;
-    let kubeconfig = with_volumes(&scene, &["get", "list", "watch", "create"]).await?;
-    let mut hindered = scene.watch_as(&kubeconfig, &[]).await?;
-    let claim = scene.claim("a", json!({})).await?;
-    let volume = scene.bound("a").await?.name_any();
-    hindered.says("in the making still").await?;
-    hindered.kill().await?;
-    // That it can't take the finalizer off stops it a moment later than the kill that is meant.
-    let directory = scene.directories().await?.pop().context("no directory")?;
-    let class = scene.classes().get(&scene.class).await?.uid().unwrap_or_default();
-    let target = format!("{class}/{}/{}/{directory}", scene.namespace, claim.name_any());
+    let kubeconfig = without_volumes(&scene).await?;
     scene
-        .on_server(&format!("ln -s {target} .nfsprov/making/{volume}"))
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}-shared"}}))
         .await?;
-    scene.volumes().delete(&volume, &Default::default()).await?;
+    let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
+    scene.claim("a", json!({})).await?;
+    scene.event("a", "cannot create PV").await?;
+    provisioner.kill().await?;
+    let mut provisioner = scene.watch(&["-v"]).await?;
+    scene.bound("a").await?;
+    scene.claim("b", json!({})).await?;
+    scene.event("b", "can't be this claim's").await?;
+    provisioner.kill().await?;
+
+    // The PV goes unseen, as the finalizer is taken off by hand, and pods left nothing.
+    let volume = scene.bound("a").await?.name_any();
+    let bare = json!({"metadata": {"finalizers": null}});
+    let patch = kube::api::Patch::Merge(&bare);
     scene.claims().delete("a", &Default::default()).await?;
     let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
     timeout(PATIENCE, await_condition(scene.claims(), "a", gone)).await??;
-
-    let _provisioner = scene.watch(&[]).await?;
+    scene.volumes().delete(&volume, &Default::default()).await?;
+    scene.volumes().patch(&volume, &Default::default(), &patch).await?;
     let gone = |volume: Option<&PersistentVolume>| volume.is_none();
-    timeout(PATIENCE, await_condition(scene.volumes(), &volume, gone))
-        .await
-        .context("the PV is held back still")??;
-    ensure!(scene.directories().await? == [directory]);
-    let link = scene.on_server(&format!("find .nfsprov/making -name {volume}")).await?;
-    ensure!(link.is_empty(), "{link}");
+    timeout(PATIENCE, await_condition(scene.volumes(), &volume, gone)).await??;
+
+    provisioner = scene.watch(&[]).await?;
+    scene.bound("b").await?;
+    provisioner
+        .says("removed the empty directory of a claim that is gone")
+        .await?;
+    ensure!(scene.directories().await?.len() == 1);
     Ok(())
 }
 
-/// Two clusters with one export between them: a claim of the one waits while the other's provisioner starts.
-async fn what_another_cluster_has_half_made_is_left_alone(stage: Arc<Stage>) -> Result<()> {
+/// The finalizer of a PV with policy Retain, the record of a directory in progress, and a marker that is a uid alone.
+async fn what_an_earlier_version_left_is_removed(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    scene.class(json!({})).await?;
-    let kubeconfig = without_volumes(&scene).await?;
-    let hindered = scene.watch_as(&kubeconfig, &[]).await?;
-    scene.claim("a", json!({})).await?;
-    scene.event("a", "cannot create PV").await?;
-    hindered.kill().await?;
-    let half_made = scene.directories().await?;
+    let pattern = json!({"pathPattern": "${.PVC.namespace}-own/${.PVC.name}", "onDelete": "delete"});
+    scene
+        .class(json!({"reclaimPolicy": "Retain", "parameters": pattern}))
+        .await?;
+    let provisioner = scene.watch(&[]).await?;
+    let claim = scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?.name_any();
+    provisioner.kill().await?;
+    let (uid, namespace) = (claim.uid().unwrap_or_default(), &scene.namespace);
+    let class = scene.classes().get(&scene.class).await?.uid().unwrap_or_default();
+    let former = json!({"metadata": {"finalizers": ["kubernetes.io/pv-protection", "nfsprov/making"]}});
+    let patch = kube::api::Patch::Merge(&former);
+    scene.volumes().patch(&volume, &Default::default(), &patch).await?;
+    let old = format!(
+        "mkdir -p .nfsprov/making && ln -s {class}/{namespace}/a/{namespace}-own/a .nfsprov/making/{volume} && \
+         ln -sfn {uid} .nfsprov/owners/{namespace}-own/a/@owner"
+    );
+    scene.on_server(&old).await?;
 
-    let plane = stage.cleared_control_plane().await?;
-    let theirs = stage.scene_on(plane.kubeconfig()).await?;
-    theirs.class(json!({})).await?;
-    let mut other = theirs.watch(&["-v"]).await?;
-    let volume = half_made.first().and_then(|directory| directory.split_once("-pvc-"));
-    let volume = volume.map(|(_, uid)| format!("pvc-{uid}")).context("no directory")?;
-    other.says(&format!("left alone volume=\"{volume}\"")).await?;
-    other.stop().await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    let has_none = |volume: Option<&PersistentVolume>| {
+        volume.is_some_and(|volume| volume.finalizers() == ["kubernetes.io/pv-protection"])
+    };
+    timeout(PATIENCE, await_condition(scene.volumes(), &volume, has_none))
+        .await
+        .context("the finalizer is there still")??;
+    let policy = json!({"spec": {"persistentVolumeReclaimPolicy": "Delete"}});
+    let patch = kube::api::Patch::Merge(&policy);
+    scene.volumes().patch(&volume, &Default::default(), &patch).await?;
+    scene.claims().delete("a", &Default::default()).await?;
+    provisioner.says("deleted").await?;
     let left = scene.directories().await?;
-    ensure!(left.len() == 1 && left == half_made, "{half_made:?}, now {left:?}");
-
-    let _provisioner = scene.watch(&[]).await?;
-    scene.bound("a").await?;
-    stage.give_back(plane).await
+    ensure!(left.is_empty(), "{left:?}");
+    let find = format!("find .nfsprov/making .nfsprov/owners -name '{volume}' -o -name '{namespace}*' || true");
+    let left = scene.on_server(&find).await?;
+    ensure!(left.is_empty(), "{left}");
+    Ok(())
 }
 
 async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {

@@ -7,8 +7,8 @@ use crate::state::{Entry, FINALIZER, History, PROTECTION, State, Volume, WHO};
 
 /// Where the markers of owners are, on the export.
 const OWNERS: &str = ".nfsprov/owners/";
-/// Where is written what is being made, on the export.
-const MAKING: &str = ".nfsprov/making/";
+/// Where deleted directories wait for their removal, on the export.
+const TRASH: &str = ".nfsprov/trash/";
 
 /// When a rule must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub const RULES: &[Rule] = &[
     ("the data of a volume in use is there", When::Always, data),
     ("a claim has one directory or one archive", When::Always, one_directory),
     (
-        "every directory is a PV's, archived, retained, or found again by what is written down",
+        "every directory is a PV's, a live claim's, archived, retained, or unused",
         When::Always,
         accounted,
     ),
@@ -63,9 +63,17 @@ pub const RULES: &[Rule] = &[
         When::AtRest,
         fates,
     ),
-    ("every directory is a PV's, archived or retained", When::AtRest, owned),
-    ("every marker is that of a claim that lives", When::AtRest, markers),
-    ("nothing is written down as in the making", When::AtRest, making),
+    (
+        "every directory is a PV's, archived, retained, or was never a PV's",
+        When::AtRest,
+        owned,
+    ),
+    (
+        "every marker is that of a claim that lives, or never had a PV",
+        When::AtRest,
+        markers,
+    ),
+    ("the trash is empty", When::AtRest, trash),
     ("pv-protection is the cluster's to take off", When::AtRest, protection),
 ];
 
@@ -194,24 +202,66 @@ fn owners(state: &State, history: &History, at_rest: bool) -> BTreeSet<String> {
     places
 }
 
-fn accounted(state: &State, history: &History) -> Vec<String> {
-    let mut live = BTreeSet::new();
-    for (uid, made) in &history.made {
-        let stored = state.claims.iter().any(|claim| claim.uid == *uid && !claim.going);
-        let written = state.export.contains_key(&format!("{MAKING}pvc-{uid}"));
-        if stored || written {
-            live.insert(made.directory(uid));
+/// The uid of the claim that a marker's target names.
+fn marked_uid(target: &str) -> &str {
+    target.rsplit_once('/').map_or(target, |(_, uid)| uid)
+}
+
+/// The directories of claims that were deleted and of which no PV is known, if nothing is in them and they name their
+/// claim: by themselves, or by their marker. A kill between directory and PV leaves one, until somebody wants its path.
+fn unused(state: &State, history: &History) -> BTreeSet<String> {
+    let mut unused = BTreeSet::new();
+    for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
+        let directory = made.directory(uid);
+        let is_empty = !state
+            .export
+            .keys()
+            .any(|path| path.starts_with(&format!("{directory}/")));
+        let marker = state.export.get(&format!("{OWNERS}{directory}/@owner"));
+        let names_claim = match made.claim.kind.is_marked() {
+            true => marker.is_some_and(|marker| marked_uid(&marker.target) == uid),
+            false => true,
+        };
+        if is_empty && names_claim && made.claim.kind != Kind::Hostile {
+            unused.insert(directory);
         }
     }
+    unused
+}
+
+/// Claims that were deleted before they had a PV.
+fn without_volume(history: &History) -> History {
+    let made = history
+        .made
+        .iter()
+        .filter(|(uid, _)| !history.provisioned.contains(*uid));
+    History {
+        made: made.map(|(uid, made)| (uid.clone(), made.clone())).collect(),
+        ..History::default()
+    }
+}
+
+fn accounted(state: &State, history: &History) -> Vec<String> {
+    let is_live = |uid: &String| state.claims.iter().any(|claim| claim.uid == *uid && !claim.going);
+    let made = history.made.iter().filter(|(uid, _)| is_live(uid));
+    let live: BTreeSet<String> = made.map(|(uid, made)| made.directory(uid)).collect();
     let owners = owners(state, history, false);
-    let lost = directories(state).filter(|path| !owners.contains(*path) && !live.contains(*path));
+    let unused = unused(state, history);
+    let lost =
+        directories(state).filter(|path| !owners.contains(*path) && !live.contains(*path) && !unused.contains(*path));
     lost.map(|path| format!("{path} is nobody's")).collect()
 }
 
 fn owned(state: &State, history: &History) -> Vec<String> {
     let owners = owners(state, history, true);
-    let lost = directories(state).filter(|path| !owners.contains(*path));
+    let unused = unused(state, &without_volume(history));
+    let lost = directories(state).filter(|path| !owners.contains(*path) && !unused.contains(*path));
     lost.map(|path| format!("{path} is nobody's")).collect()
+}
+
+fn trash(state: &State, _: &History) -> Vec<String> {
+    let left = state.export.keys().filter(|path| path.starts_with(TRASH));
+    left.cloned().collect()
 }
 
 fn outside(state: &State, history: &History) -> Vec<String> {
@@ -308,22 +358,27 @@ fn markers(state: &State, history: &History) -> Vec<String> {
         }
     }
     let mut broken = Vec::new();
+    // `<class uid>/<namespace>/<claim>/<claim uid>`
+    let is_of = |entry: &Entry, uid: &str| {
+        let claim = history.made.get(uid).map(|made| &made.claim);
+        let names = claim.map(|claim| format!("/{}/{}/{uid}", claim.namespace, claim.name));
+        names.is_some_and(|names| entry.target.ends_with(&names)) && entry.target.matches('/').count() == 3
+    };
     for (path, uid) in &wanted {
-        if state.export.get(path).is_none_or(|entry| entry.target != *uid) {
+        if state.export.get(path).is_none_or(|entry| !is_of(entry, uid)) {
             broken.push(format!("{path} is {:?}", state.export.get(path)));
         }
     }
-    // One that was never served has its marker for as long as it asks.
-    let asks = |uid: &str| {
-        history
-            .made
-            .get(uid)
-            .is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile)
+    // One that was never served has its marker for as long as it asks, or until somebody else wants the path.
+    let never_had_volume = |uid: &str| {
+        let made = history.made.get(uid);
+        let asks = made.is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile);
+        asks || made.is_some_and(|made| made.deleted && !history.provisioned.contains(uid))
     };
     let mut kept: BTreeSet<&str> = BTreeSet::new();
     let below = || state.export.iter().filter(|(path, _)| path.starts_with(OWNERS));
     for (path, entry) in below().filter(|(_, entry)| entry.kind != "d") {
-        if !wanted.contains_key(path) && !asks(&entry.target) {
+        if !wanted.contains_key(path) && !never_had_volume(marked_uid(&entry.target)) {
             broken.push(format!("{path} says {}", entry.target));
         }
         let mut above = path.as_str();
@@ -332,24 +387,21 @@ fn markers(state: &State, history: &History) -> Vec<String> {
             above = directory;
         }
     }
+    // A kill between a folder and its marker leaves the folder.
+    let left = without_volume(history);
+    let is_left = |path: &str| {
+        let mut folders = left
+            .made
+            .iter()
+            .map(|(uid, made)| format!("{OWNERS}{}", made.directory(uid)));
+        folders.any(|folder| folder == path || folder.starts_with(&format!("{path}/")))
+    };
     for (path, _) in below().filter(|(path, entry)| entry.kind == "d" && !kept.contains(path.as_str())) {
-        broken.push(format!("{path} holds no marker"));
+        if !is_left(path) {
+            broken.push(format!("{path} holds no marker"));
+        }
     }
     broken
-}
-
-fn making(state: &State, history: &History) -> Vec<String> {
-    // One that was never served is in the making for as long as it asks.
-    let asks = |path: &str| {
-        let uid = path.strip_prefix(MAKING).and_then(|name| name.strip_prefix("pvc-"));
-        let made = uid.and_then(|uid| history.made.get(uid));
-        made.is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile)
-    };
-    let left = state
-        .export
-        .keys()
-        .filter(|path| path.starts_with(MAKING) && !asks(path));
-    left.cloned().collect()
 }
 
 fn protection(state: &State, _: &History) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The rules, each seen to fail: a state that keeps them all, and what breaks which.
 
-use crate::check::{RULES, When};
+use crate::check::RULES;
 use crate::plan::{Claim, Kind, NAMESPACES};
 use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, State, Stored, Volume, WHO};
 
@@ -50,11 +50,19 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         &[|state, _| _ = state.export.insert(path(Kind::Plain, false), directory("0:0 777"))],
     ),
     (
-        "or found again by",
+        "archived, retained, or unused",
         &[
             |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
-            |state, _| _ = state.export.insert(path(Kind::Removed, false), directory("0:0 777")),
             |state, _| _ = state.export.insert("crash-a/stranger".into(), directory("0:0 777")),
+            // Something is in it.
+            |state, _| fill(state, &path(Kind::Removed, false), &uid(Kind::Removed, false)),
+            // It names no claim.
+            |state, _| _ = state.export.insert(path(Kind::Nested, false), directory("0:0 777")),
+            |state, _| {
+                _ = state.export.insert(path(Kind::Nested, false), directory("0:0 777"));
+                let other = target(Kind::Nested, true);
+                _ = state.export.insert(marker(Kind::Nested, false), link(&other));
+            },
         ],
     ),
     (
@@ -116,9 +124,11 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "archived or retained",
+        "or was never a PV's",
         &[
             |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
+            // Its claim had a PV.
+            |state, _| _ = state.export.insert(path(Kind::Removed, false), directory("0:0 777")),
             // An archive of what was never a volume.
             |_, history| _ = history.provisioned.remove(&uid(Kind::Plain, false)),
             |_, history| _ = history.provisioned.remove(&uid(Kind::Left, false)),
@@ -127,12 +137,15 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
     (
         "every marker",
         &[
-            |state, _| entry(state, &marker(Kind::Pattern, true)).target = "u-other".into(),
+            |state, _| entry(state, &marker(Kind::Pattern, true)).target = target(Kind::Nested, true),
+            // The first format, which is only read.
+            |state, _| entry(state, &marker(Kind::Pattern, true)).target = uid(Kind::Pattern, true),
             |state, _| _ = state.export.remove(&marker(Kind::Pattern, true)),
+            // Its claim had a PV.
             |state, _| {
                 _ = state
                     .export
-                    .insert(marker(Kind::Pattern, false), link(&uid(Kind::Pattern, false)))
+                    .insert(marker(Kind::Pattern, false), link(&target(Kind::Pattern, false)))
             },
             |state, _| {
                 _ = state
@@ -142,10 +155,10 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "in the making",
+        "the trash",
         &[|state, _| {
-            let path = format!(".nfsprov/making/pvc-{}", uid(Kind::Plain, true));
-            state.export.insert(path, link(&path_of_any()));
+            let path = format!(".nfsprov/trash/pvc-{}", uid(Kind::Removed, false));
+            state.export.insert(path, directory("0:0 777"));
         }],
     ),
     (
@@ -179,23 +192,37 @@ pub fn test() -> Result<(), String> {
     under_way()
 }
 
-/// What is all right in the middle of things, and not at rest.
+/// What a kill between directory and PV leaves of a claim that is deleted then.
 fn under_way() -> Result<(), String> {
     let (mut state, mut history) = good();
-    let made = Made {
-        claim: claim(Kind::Removed, "new"),
-        deleted: true,
-    };
-    let directory_of = made.directory("u-new");
-    history.made.insert("u-new".into(), made);
-    state.export.insert(directory_of.clone(), directory("0:0 777"));
-    state
-        .export
-        .insert(".nfsprov/making/pvc-u-new".into(), link(&directory_of));
-    for (name, when, rule) in RULES {
+    for kind in [Kind::Removed, Kind::Nested] {
+        let uid = format!("u-{}-new", kind.class());
+        let made = Made {
+            claim: claim(kind, "new"),
+            deleted: true,
+        };
+        let path = made.directory(&uid);
+        state.export.insert(path.clone(), directory("0:0 777"));
+        if kind.is_marked() {
+            let marker = format!(".nfsprov/owners/{path}/@owner");
+            let target = format!("k/{}/{}/{uid}", made.claim.namespace, made.claim.name);
+            state.export.insert(marker, link(&target));
+            let claim = Claim {
+                name: format!("{}-2", made.claim.name),
+                ..made.claim.clone()
+            };
+            // This one's marker was not created yet.
+            history.made.insert(format!("{uid}-2"), Made { claim, deleted: true });
+            state
+                .export
+                .insert(format!(".nfsprov/owners/{path}-2"), directory("0:0 700"));
+        }
+        history.made.insert(uid, made);
+    }
+    for (name, _, rule) in RULES {
         let broken = rule(&state, &history);
-        if *when == When::Always && !broken.is_empty() {
-            return Err(format!("{name}: {broken:?} though it is written down"));
+        if !broken.is_empty() {
+            return Err(format!("{name}: {broken:?} though only an empty directory is left"));
         }
     }
     Ok(())
@@ -224,16 +251,18 @@ fn path(kind: Kind, live: bool) -> String {
     made(kind, live).directory(&uid(kind, live))
 }
 
-fn path_of_any() -> String {
-    path(Kind::Plain, true)
-}
-
 fn archive(kind: Kind) -> String {
     made(kind, false).archive(&uid(kind, false))
 }
 
 fn marker(kind: Kind, live: bool) -> String {
     format!(".nfsprov/owners/{}/@owner", path(kind, live))
+}
+
+/// What the marker of a claim's directory points at.
+fn target(kind: Kind, live: bool) -> String {
+    let claim = made(kind, live).claim;
+    format!("k/{}/{}/{}", claim.namespace, claim.name, uid(kind, live))
 }
 
 fn directory(attributes: &str) -> Entry {
@@ -308,13 +337,13 @@ fn good() -> (State, History) {
             }
         }
         if kind.is_marked() {
-            let (marker, uid) = (marker(kind, true), uid(kind, true));
+            let marker = marker(kind, true);
             let mut above = marker.as_str();
             while let Some((parent, _)) = above.rsplit_once('/') {
                 state.export.insert(parent.to_owned(), directory("0:0 700"));
                 above = parent;
             }
-            state.export.insert(marker, link(&uid));
+            state.export.insert(marker, link(&target(kind, true)));
         }
     }
     for kind in [Kind::Plain, Kind::Pattern] {

@@ -228,15 +228,6 @@ pub(super) fn exists(root: &str, path: &VolumePath) -> String {
     on(root, path, "there \"$name\" || missing")
 }
 
-/// The names in a directory, each with a NUL behind it.
-pub(super) fn names(root: &str, path: &VolumePath) -> String {
-    let act = r#"[ -r . ] || { echo 'Permission denied' >&2; exit 1; }
-for entry in ./* ./.[!.]* ./..?*; do
-    if [ -e "$entry" ] || [ -L "$entry" ]; then printf '%s\0' "${entry#./}"; fi
-done"#;
-    at_root(root, &(walk(path.components(), "missing") + act))
-}
-
 /// Goes into a directory, or stays in the root if none is named.
 fn into(root: &str, directory: Option<&VolumePath>, act: &str) -> String {
     let names = directory.map_or(&[][..], VolumePath::components);

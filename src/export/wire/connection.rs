@@ -1,14 +1,13 @@
 //! What is done over one NFS connection: file handles walked one component at a time.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
 use super::silence;
-use crate::export::making::MAKING;
 use crate::export::{
     Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath, named,
 };
@@ -30,8 +29,6 @@ pub(super) type Handle = bytes::Bytes;
 pub(super) struct Connection {
     pub(super) mount: Box<dyn Mount>,
     pub(super) root: Handle,
-    /// The folder in which every claim writes down what is being made; a stale handle ends the connection, and this with it.
-    pub(super) making: OnceLock<Handle>,
 }
 
 /// Why a piece of work on the export ended early.
@@ -148,14 +145,6 @@ impl Connection {
         Ok(found.map(|found| (parent, found)))
     }
 
-    pub(super) async fn names(self: Arc<Self>, path: &VolumePath) -> Result<Vec<String>, Trouble> {
-        let Some(directory) = self.walk(path.components(), path).await? else {
-            return Ok(Vec::new());
-        };
-        let entries = self.entries(directory).await?;
-        Ok(entries.into_iter().map(|entry| entry.file_name).collect())
-    }
-
     pub(super) async fn list(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, Trouble> {
         let Some(handle) = self.handle(directory).await? else {
             return Ok(None);
@@ -261,20 +250,12 @@ impl Connection {
 
     /// The handle of `parents` below the root, or None if one of them isn't there.
     async fn walk(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, Trouble> {
-        let every_claims = parents == MAKING;
-        if let Some(known) = self.making.get().filter(|_| every_claims) {
-            return Ok(Some(known.clone()));
-        }
         let mut directory = self.root.clone();
         for (depth, name) in parents.iter().enumerate() {
             match self.find(&directory, name).await? {
                 Some(found) => directory = self.directory(found, path, depth).await?,
                 None => return Ok(None),
             }
-        }
-        if every_claims {
-            // Whoever was first, it is the same folder.
-            _ = self.making.set(directory.clone());
         }
         Ok(Some(directory))
     }

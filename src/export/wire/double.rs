@@ -1,7 +1,7 @@
 //! A double of an NFS server for tests: one function answers every call.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -62,7 +62,6 @@ impl Double {
         let connection = Connection {
             mount: Box::new(self),
             root: Bytes::from_static(b"root"),
-            making: OnceLock::new(),
         };
         (connection, log)
     }

@@ -13,7 +13,7 @@ use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
 use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Disposed, WorkError};
-use crate::provisioner::volume::{self, Disposal, FINALIZER, MAKING, Proof};
+use crate::provisioner::volume::{self, Disposal, FINALIZER, FORMER_FINALIZER, Proof};
 
 /// What is to become of a PV's directory.
 struct End<'a> {
@@ -30,21 +30,18 @@ impl Work {
     /// What to try again for; each step finds out whether it was done already.
     pub async fn dispose(&self, seen: &PersistentVolume, class: Option<&StorageClass>) -> Result<Disposed, WorkError> {
         let name = seen.name_any();
-        let expected = self.disposal(seen, class);
-        // Which export's turn this takes; one that needs none is quick.
-        let served = match &expected {
-            Disposal::Directory { location, .. } | Disposal::LetGo(Some(location)) | Disposal::Made(Some(location)) => {
-                self.exports.at(location)
-            }
+        if !self.settings.dry_run && volume::is_held(seen, &self.settings.name, FORMER_FINALIZER) {
+            self.still_serving()?;
+            self.remove_finalizer(&name, seen.metadata.uid.as_deref(), FORMER_FINALIZER)
+                .await?;
+            // The watch tells of the PV again.
+            return Ok(Disposed::Left);
+        }
+        // Which export's turn this takes; a volume whose directory stays out of it takes none.
+        let served = match self.disposal(seen, class) {
+            Disposal::Directory { location, .. } => self.exports.at(&location),
             _ => None,
         };
-        let is_made = matches!(expected, Disposal::Made(_));
-        // In this order: what is out of hand has been noted. One that is being deleted doesn't wait for a better time.
-        let is_deleted = seen.metadata.deletion_timestamp.is_some();
-        let is_in_hand = served.is_some_and(|served| served.is_volume_locked(&name));
-        if is_made && (is_in_hand || (!is_deleted && self.has_made(seen))) {
-            return Ok(Disposed::InHand);
-        }
         let _turn = match served {
             Some(served) => {
                 self.until_volumes_are_known().await?;
@@ -53,7 +50,7 @@ impl Work {
             None => None,
         };
         // Boxed, since thousands may wait for their turn and only some have one: waiting takes little memory.
-        Box::pin(self.dispose_in_turn(seen, class, served, is_made)).await
+        Box::pin(self.dispose_in_turn(seen, class, served)).await
     }
 
     fn disposal(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> Disposal {
@@ -71,7 +68,6 @@ impl Work {
         seen: &PersistentVolume,
         class: Option<&StorageClass>,
         served: Option<&Served>,
-        is_made: bool,
     ) -> Result<Disposed, WorkError> {
         let name = seen.name_any();
         let _lock = match served {
@@ -81,9 +77,6 @@ impl Work {
         self.still_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.volume_in_flight();
-        if is_made {
-            return self.out_of_the_making(seen, served).await;
-        }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         // Data is at stake: decide on what is stored now, not on what was seen.
         let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
@@ -92,8 +85,7 @@ impl Work {
         };
         self.still_leading()?;
         let fate = match self.disposal(&live, class) {
-            // Nothing makes a PV held back again that wasn't.
-            Disposal::Leave | Disposal::Made(_) => return Ok(Disposed::Left),
+            Disposal::Leave => return Ok(Disposed::Left),
             Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
             fate if self.settings.dry_run => {
                 return Ok(Disposed::WouldGo(match fate {
@@ -103,12 +95,7 @@ impl Work {
                     _ => "its directory would stay".to_owned(),
                 }));
             }
-            Disposal::LetGo(_) => {
-                if let Some(served) = served {
-                    served.export.end(&name).await?;
-                }
-                "its directory stays".to_owned()
-            }
+            Disposal::RemoveFinalizer => "its directory stays".to_owned(),
             Disposal::Directory {
                 directory,
                 location,
@@ -148,35 +135,12 @@ impl Work {
                 deleted => _ = deleted?,
             }
         }
-        self.let_go(&name, live.metadata.uid.as_deref(), FINALIZER).await?;
+        self.remove_finalizer(&name, live.metadata.uid.as_deref(), FINALIZER)
+            .await?;
         Ok(Disposed::Gone {
             fate,
             took: started.elapsed(),
         })
-    }
-
-    /// Ends that a PV is written down as being made, on its export if that is served, and lets it go. It needs no second
-    /// look: there was a PV, and that is all that was to be known.
-    async fn out_of_the_making(
-        &self,
-        volume: &PersistentVolume,
-        served: Option<&Served>,
-    ) -> Result<Disposed, WorkError> {
-        if self.settings.dry_run {
-            return Ok(Disposed::Left);
-        }
-        let name = volume.name_any();
-        let end = async {
-            if let Some(served) = served {
-                served.export.end(&name).await?;
-            }
-            self.let_go(&name, volume.metadata.uid.as_deref(), MAKING).await
-        };
-        match end.await {
-            Ok(()) => Ok(Disposed::Left),
-            Err(error @ (WorkError::NotLeading | WorkError::Stopping)) => Err(error),
-            Err(error) => Ok(Disposed::Held(error.to_string())),
-        }
     }
 
     /// Removes, archives or leaves a directory, and says which; or says why it may not.
@@ -186,9 +150,9 @@ impl Work {
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.owner(directory).await? {
-                Some(owner) if owner == *uid => {}
+                Some(owner) if owner.uid == *uid => {}
                 // An earlier try got this far, and the path was given on.
-                Some(owner) => return Ok(Ok(format!("{directory} belongs to the claim with uid {owner} now"))),
+                Some(owner) => return Ok(Ok(format!("{directory} belongs to {owner} now"))),
                 None if removal.is_some() && export.has(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
@@ -198,7 +162,7 @@ impl Work {
                 }
             },
             Proof::NoMarker => match export.is_unmarked(directory).await {
-                Err(error @ ExportError::Owned { .. }) => return Ok(Err(format!("PV {volume}: {error}"))),
+                Err(error @ ExportError::Conflict(_)) => return Ok(Err(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
         }
@@ -229,7 +193,6 @@ impl Work {
                 self.remove_empty_parents(directory, volume, served).await;
             }
         }
-        export.end(volume).await?;
         Ok(Ok(fate))
     }
 
@@ -288,7 +251,7 @@ impl Work {
     }
 
     /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
-    pub(super) async fn let_go(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), WorkError> {
+    async fn remove_finalizer(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), WorkError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("take the finalizer off PV {name}");
         // Says what goes, not what stays: so that a finalizer added meanwhile isn't lost, and nothing is to be read

@@ -1,11 +1,11 @@
-//! Volumes that share a directory, or whose directories are nested; the API server is a mock.
+//! Deletion: volumes that share a directory or whose directories are nested, and finalizers; the API server is a mock.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provisioner::mock::{answer, class, mock, next, upstream_volume, work};
+use crate::provisioner::mock::{answer, class, mock, next, refusal, upstream_volume, work};
 
 const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
 const TERMINATING: &str = "/metadata/deletionTimestamp";
@@ -103,5 +103,63 @@ async fn a_directory_is_not_deleted_before_those_in_it_are_archived() {
             assert_eq!(matches!(result, Err(WorkError::Shared { .. })), waits, "{about}");
             assert_eq!(export.path().join(place).join("file").exists(), waits, "{about}");
         }
+    }
+}
+
+/// A finalizer is removed from the PV that was meant: after a conflict the PV of the name may be another.
+#[tokio::test]
+async fn a_conflict_is_another_volume_or_tried_again() {
+    for (live, again) in [
+        ((404, refusal(404, "NotFound")), false),
+        ((200, json!({"metadata": {"name": "pv", "uid": "another"}})), false),
+        ((200, json!({"metadata": {"name": "pv", "uid": "v"}})), true),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (client, mut server) = mock();
+        let work = work(client, directory.path());
+        let removing = tokio::spawn(async move { work.remove_finalizer("pv", Some("v"), FINALIZER).await });
+        let (what, _, to) = next(&mut server).await;
+        assert_eq!(what, "PATCH pv");
+        answer(to, 409, &refusal(409, "Conflict"));
+        let (what, _, to) = next(&mut server).await;
+        assert_eq!(what, "GET pv");
+        answer(to, live.0, &live.1);
+        if again {
+            let (what, _, to) = next(&mut server).await;
+            assert_eq!(what, "PATCH pv");
+            answer(to, 200, &live.1);
+        }
+        removing.await.unwrap().unwrap();
+    }
+}
+
+/// An earlier version put it on PVs with policy Retain, and a kill left it there.
+#[tokio::test]
+async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays() {
+    for is_terminating in [false, true] {
+        let export = export_with("d-c-pvc-b");
+        let (client, mut server) = mock();
+        let work = work(client, export.path());
+        let finalizers = json!(["kubernetes.io/pv-protection", FORMER_FINALIZER]);
+        let mut change = vec![
+            (POLICY, json!("Retain")),
+            ("/metadata/finalizers", finalizers),
+            ("/status/phase", json!("Bound")),
+        ];
+        if is_terminating {
+            change.push((TERMINATING, json!("2026-01-01T00:00:00Z")));
+        }
+        let volume = upstream_volume("b", "d-c-pvc-b", &change);
+        let seen = volume.clone();
+        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
+        let (what, request, to) = next(&mut server).await;
+        assert_eq!(what, "PATCH pvc-b");
+        let body = request.into_body().collect_bytes().await.unwrap();
+        let patch: Value = serde_json::from_slice(&body).unwrap();
+        let expected = json!({"uid": "volume-b", "$deleteFromPrimitiveList/finalizers": [FORMER_FINALIZER]});
+        assert_eq!(patch["metadata"], expected);
+        answer(to, 200, &serde_json::to_value(&volume).unwrap());
+        assert_eq!(disposing.await.unwrap().unwrap(), Disposed::Left);
+        assert!(export.path().join("d-c-pvc-b/file").exists());
     }
 }

@@ -6,8 +6,9 @@ use kube::api::PostParams;
 use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
+use super::ownership::Attempt;
 use super::{Work, key};
-use crate::export::{Export, ExportError, Making};
+use crate::export::{ExportError, Owner, OwnerClaim};
 use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
 use crate::provisioner::exports::Served;
@@ -17,8 +18,7 @@ use crate::provisioner::volume::{self, Plan};
 impl Work {
     /// Makes the volume of a claim, as its class, if that exists, says.
     ///
-    /// May be repeated at any point: what is there already is used. The volume is out of the making after
-    /// [`Work::let_go_of_made`].
+    /// May be repeated at any point: what is there already is used.
     ///
     /// # Errors
     /// What to try again for; nothing that was made is taken back.
@@ -88,20 +88,22 @@ impl Work {
             self.announce(&live, &settings.unknown, class);
         }
         self.still_leading()?;
-        match self.make_directory(&live, class, &plan, settings, &served.export).await {
-            // Nothing was begun. It may be free soon: as when a claim is deleted and made again.
-            Err(error @ ExportError::Owned { .. }) => {
-                served.export.end(&volume).await?;
-                return Err(error.into());
-            }
-            made => made?,
+        let uid = live.uid().unwrap_or_default();
+        let attempt = Attempt {
+            location: served.location.clone(),
+            directory: plan.directory.clone(),
+        };
+        self.begin_attempt(&uid, attempt).await;
+        if plan.needs_marker {
+            self.own(&plan.directory, &owner(&live, class), served).await?;
         }
+        // Right before the effect: much may have happened since the claim was read.
         self.still_leading()?;
-        let made = self.create(&plan.volume, &path).await?;
-        self.note_made(&made, &served.location);
-        self.events
-            .burst()
-            .made(live.metadata.uid.as_deref().unwrap_or_default());
+        served.export.make(&plan.directory, settings.attributes).await?;
+        self.still_leading()?;
+        self.create(&plan.volume, &path).await?;
+        self.end_attempt(&uid);
+        self.events.burst().made(&uid);
         let note = format!("Successfully provisioned volume {volume}");
         self.events.normal(&live, "ProvisioningSucceeded", note);
         Ok(Outcome::Provisioned {
@@ -124,29 +126,6 @@ impl Work {
             }),
             None => Ok(()),
         }
-    }
-
-    async fn make_directory(
-        &self,
-        claim: &PersistentVolumeClaim,
-        class: &StorageClass,
-        plan: &Plan,
-        settings: &class::Settings,
-        export: &Export,
-    ) -> Result<(), ExportError> {
-        let making = Making {
-            volume: plan.volume.name_any(),
-            class: class.uid().unwrap_or_default(),
-            namespace: claim.namespace().unwrap_or_default(),
-            claim: claim.name_any(),
-            directory: plan.directory.clone(),
-        };
-        export.begin(&making).await?;
-        if plan.needs_marker {
-            export.own(&plan.directory, &claim.uid().unwrap_or_default()).await?;
-        }
-        export.make(&plan.directory, settings.attributes).await?;
-        Ok(())
     }
 
     /// Makes the PV, or finds that an earlier try did: its name holds the claim's uid.
@@ -187,6 +166,18 @@ impl Work {
             );
             self.events.warning(claim, "UnknownParameters", note);
         }
+    }
+}
+
+/// A claim as its directory's marker names it.
+fn owner(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner {
+    Owner {
+        uid: claim.uid().unwrap_or_default(),
+        claim: Some(OwnerClaim {
+            class_uid: class.uid().unwrap_or_default(),
+            namespace: claim.namespace().unwrap_or_default(),
+            name: claim.name_any(),
+        }),
     }
 }
 
