@@ -11,7 +11,7 @@ use super::{cluster_options, for_machines};
 use crate::cli::{Format, Global, LogFormat, Provision, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location};
+use crate::export::{Export, ExportError, Location};
 use crate::host::Access;
 use crate::output;
 use crate::provisioner::events::Events;
@@ -51,7 +51,13 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
-            export.probe().await?;
+            match export.probe().await {
+                // Claims wait for it, as they do for one that goes down later.
+                Err(error @ (ExportError::Unreachable { .. } | ExportError::Unresolved { .. })) if args.watch => {
+                    tracing::warn!("{error}; waiting for it");
+                }
+                probed => probed?,
+            }
             Ok(export)
         },
     )?;

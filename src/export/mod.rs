@@ -26,6 +26,8 @@ pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
 pub use ssh::Ssh;
+#[cfg(test)]
+pub(crate) use wire::double;
 pub use wire::{Wire, exported_by};
 
 /// How long one operation on an export may take before its server counts as not answering.
@@ -151,10 +153,12 @@ pub enum ExportError {
         cause: String,
     },
     /// The server answers, and has no such directory for anybody.
-    #[error("NFS server refuses {location}: no such directory is exported")]
+    #[error("NFS server refuses {location}: no such directory is exported{hint}")]
     Missing {
         /// The export that was tried.
         location: Location,
+        /// The end of the message: a path that may be meant, or nothing.
+        hint: String,
     },
     /// Something other than a directory is in the way.
     #[error("{path} on the export is {what}, not a directory; nothing was changed")]
@@ -216,6 +220,13 @@ impl Export {
             Self::Wire(wire) => wire.probe().await,
             Self::Ssh(ssh) => ssh.probe().await,
             Self::Mounted(mounted) => mounted.probe().await,
+        }
+    }
+
+    /// Has the NFS server reached by the version and ports of these mount options, if they name any.
+    pub async fn use_mount_options(&self, options: &[String]) {
+        if let Self::Wire(wire) = self {
+            wire.use_mount_options(options).await;
         }
     }
 

@@ -173,17 +173,7 @@ impl Ssh {
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        self.renamed_by(&script::rename(self.root(), from, to), from, to).await
-    }
-
-    /// As [`Ssh::rename`], but what is on another file system is not copied there.
-    pub(super) async fn rename_only(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        self.renamed_by(&script::rename_only(self.root(), from, to), from, to)
-            .await
-    }
-
-    async fn renamed_by(&self, script: &str, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        let output = self.run(script).await?;
+        let output = self.run(&script::rename(self.root(), from, to)).await?;
         match output.status {
             script::OBSTACLE => return Err(obstacle(from, to, &output)),
             script::OTHER_DEVICE => {

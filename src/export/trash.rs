@@ -16,11 +16,11 @@ impl Export {
     /// in place; otherwise as [`Export::make`].
     pub async fn discard(&self, path: &VolumePath, name: &str) -> Result<Removed, ExportError> {
         let discarded = self.trashed(name)?;
-        match self.rename(path, &discarded).await {
+        match self.archive(path, &discarded).await {
             // The first time, there is no trash.
             Err(ExportError::Failed { .. }) => {
                 self.make(&trash()?, Attributes::mode(MODE)).await?;
-                self.rename(path, &discarded).await
+                self.archive(path, &discarded).await
             }
             renamed => renamed,
         }
@@ -40,14 +40,6 @@ impl Export {
     /// When the name is none that can be asked for.
     pub fn trashed(&self, name: &str) -> Result<VolumePath, ExportError> {
         VolumePath::child(Some(&trash()?), name).map_err(|error| unusable(name, &error.to_string()))
-    }
-
-    async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.rename(from, to).await,
-            Self::Ssh(ssh) => ssh.rename_only(from, to).await,
-            Self::Mounted(mounted) => mounted.rename(from, to).await,
-        }
     }
 }
 

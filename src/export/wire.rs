@@ -6,10 +6,13 @@
 
 mod connection;
 #[cfg(test)]
-mod double;
+pub(crate) mod double;
+mod options;
 mod tree;
 
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -21,15 +24,10 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
+pub(crate) use self::options::MountOptions;
 use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, named};
 
-/// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the
-/// fastest; NFSv4.0 is for servers that offer nothing older. NFSv4.1 comes last: against kernels that
-/// grow their slot table the client library loses its session every twenty calls or so, and a new
-/// connection is needed.
-const VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
-
-/// How long one version goes without an answer before the next is tried beside it.
+/// How long an address, or a version of NFS, goes without an answer before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 /// What the client library says, in a general error of its own, of a session that is lost.
@@ -51,6 +49,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Wire {
     location: Location,
     slot: Mutex<Slot>,
+    options: SyncMutex<MountOptions>,
+    /// Used instead of new connections, the last first.
+    #[cfg(test)]
+    doubles: SyncMutex<Vec<Connection>>,
 }
 
 /// The one connection, or how the last try to make it ended.
@@ -66,7 +68,35 @@ impl Wire {
         Self {
             location,
             slot: Mutex::default(),
+            options: SyncMutex::default(),
+            #[cfg(test)]
+            doubles: SyncMutex::default(),
         }
+    }
+
+    /// An export whose connections are these, the last first.
+    #[cfg(test)]
+    pub(crate) fn over(doubles: Vec<Connection>, location: Location) -> Self {
+        Self {
+            doubles: SyncMutex::new(doubles),
+            ..Self::new(location)
+        }
+    }
+
+    /// Reaches the server as nodes do that mount with these options. Options that name neither version nor port change
+    /// nothing.
+    pub(super) async fn use_mount_options(&self, options: &[String]) {
+        let wanted = MountOptions::parse(options);
+        if wanted == MountOptions::default() || wanted == self.options() {
+            return;
+        }
+        let mut slot = self.slot.lock().await;
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        *slot = Slot::default();
+    }
+
+    fn options(&self) -> MountOptions {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn probe(&self) -> Result<(), ExportError> {
@@ -94,11 +124,28 @@ impl Wire {
         .await
     }
 
+    /// Removes a directory and all in it. The path is looked up once; a removal that made progress when its connection was
+    /// lost goes on with the same handles on a new one.
     pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
-        self.attempt_once("remove", &path.to_string(), |connection| {
-            connection.remove(path, may_continue).boxed()
-        })
-        .await
+        let object = path.to_string();
+        let find = |connection: Arc<Connection>| connection.find_directory(path).boxed();
+        let Some(directory) = self.attempt("remove", &object, find).await? else {
+            return Ok(Removed::AlreadyGone);
+        };
+        let removed = AtomicU64::new(0);
+        loop {
+            let before = removed.load(Ordering::Relaxed);
+            let remove =
+                |connection: Arc<Connection>| connection.remove_found(&directory, may_continue, &removed).boxed();
+            match self.attempt_up_to(1, "remove", &object, remove).await {
+                Err(ExportError::Unreachable { .. }) if removed.load(Ordering::Relaxed) > before => {
+                    if !may_continue() {
+                        return Err(ExportError::Interrupted);
+                    }
+                }
+                ended => return ended.map(|()| Removed::Done),
+            }
+        }
     }
 
     pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
@@ -206,7 +253,7 @@ impl Wire {
             match fate {
                 Fate::Lost if attempt < attempts => attempt += 1,
                 Fate::Lost if is_stale(&error) => return Err(self.failed(action, object, &error)),
-                Fate::Answered => return Err(self.failed(action, object, &error)),
+                Fate::Answered | Fate::Garbled => return Err(self.failed(action, object, &error)),
                 Fate::Lost | Fate::Silent => return Err(self.unreachable(&error)),
             }
         }
@@ -258,38 +305,59 @@ impl Wire {
             server: server.clone(),
             cause,
         };
-        // The library resolves names with a blocking call, so it is given an address.
-        let addresses = tokio::net::lookup_host((server.as_str(), 0)).await;
-        let addresses: Vec<_> = addresses.map_err(|error| unresolved(error.to_string()))?.collect();
-        let Some(address) = addresses.iter().find(|a| a.is_ipv4()).or(addresses.first()) else {
+        #[cfg(test)]
+        if let Some(double) = self.doubles.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(double);
+        }
+        // The library resolves names with a blocking call, so it is given addresses.
+        let found = tokio::net::lookup_host((server.as_str(), 0)).await;
+        let addresses = by_family(found.map_err(|error| unresolved(error.to_string()))?);
+        if addresses.is_empty() {
             return Err(unresolved("the name has no address".to_owned()));
-        };
-        let host = match address.ip() {
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            std::net::IpAddr::V4(ip) => ip.to_string(),
-        };
-        let error = match first_answer(|version| self.mount(&host, version)).await {
+        }
+        let options = self.options();
+        let (versions, ports) = (&options.versions(), &options.ports());
+        let answer = first_answer(&addresses, |address| {
+            first_answer(versions, move |version| self.mount(host_of(address), version, ports))
+        });
+        let error = match answer.await {
             Ok(connection) => return Ok(connection),
-            Err(error) => error,
+            Err(Some(error)) => error,
+            Err(None) => NfsError::Unsupported("the class's mount options name no version of NFS from 3 to 4.2".into()),
         };
         Err(match error {
             NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
                 ExportError::Missing {
                     location: self.location.clone(),
+                    hint: self.exported_under_another_name(addresses[0]).await,
                 }
             }
             NfsError::Mount(_) | NfsError::Nfs3(_) | NfsError::Nfs4(_) => ExportError::Refused {
                 location: self.location.clone(),
                 cause: refusal(&error),
             },
+            NfsError::Unsupported(cause) => ExportError::Refused {
+                location: self.location.clone(),
+                cause,
+            },
             error => self.unreachable(&error),
         })
     }
 
+    /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other.
+    async fn exported_under_another_name(&self, address: IpAddr) -> String {
+        let exported = timeout(HEAD_START, exported_by(&address.to_string())).await;
+        let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
+        match similar_export(&self.location.path, &exported) {
+            Some(other) => format!("; {other} is"),
+            None => String::new(),
+        }
+    }
+
     /// Mounts as root's uid: who may be root is decided by the export's squashing, not here.
-    async fn mount(&self, host: &str, version: &str) -> Result<Connection, NfsError> {
+    async fn mount(&self, host: String, version: &str, ports: &str) -> Result<Connection, NfsError> {
         let path = utf8_percent_encode(&self.location.path, PATH);
-        let url = format!("nfs://{host}{path}?version={version}&uid=0&gid=0");
+        let url = format!("nfs://{host}{path}?version={version}&uid=0&gid=0{ports}");
         let mount = match nfs_rs::parse_url_and_mount(&url).await {
             // Without root or CAP_NET_BIND_SERVICE there is no privileged source port; an
             // export with the option `insecure` does without.
@@ -305,7 +373,7 @@ impl Wire {
     fn unreachable(&self, error: &NfsError) -> ExportError {
         ExportError::Unreachable {
             location: self.location.clone(),
-            cause: error.to_string(),
+            cause: plain(error).to_string(),
         }
     }
 
@@ -319,41 +387,79 @@ impl Wire {
 }
 
 /// What an error says about the connection it came over.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// The server answered: the connection is good.
     Answered,
+    /// The answer can't be read: a new connection is needed, but the server is there.
+    Garbled,
     /// The connection is dead, as after a restart of the server; a new one may work at once.
     Lost,
     /// Nothing came in time.
     Silent,
 }
 
-/// Mounts with the first version of NFS that answers; its caller limits the time that all of them take.
+/// Tries all candidates, the addresses of a server or the versions of NFS, until one succeeds. Each goes first for
+/// [`HEAD_START`]; a slow answer is waited for beside the others. The caller limits the time that all of them take.
+///
+/// A refusal of one is no refusal of all: NFSv3 may know no path that NFSv4 knows under its own root, or admit nobody.
 ///
 /// # Errors
-/// That of the first version that failed.
-async fn first_answer<T, F>(mount: impl Fn(&'static str) -> F) -> Result<T, NfsError>
+/// That of the first candidate that the server refused, or else of the first that failed; none without candidates.
+async fn first_answer<C: Copy, T, E, F>(candidates: &[C], attempt: impl Fn(C) -> F) -> Result<T, Option<NfsError>>
 where
-    F: Future<Output = Result<T, NfsError>>,
+    F: Future<Output = Result<T, E>>,
+    E: Into<Option<NfsError>>,
 {
     let mut attempts = FuturesUnordered::new();
-    let mut first = None;
-    for version in VERSIONS {
-        attempts.push(mount(version));
-        let is_last = version == VERSIONS[VERSIONS.len() - 1];
-        // A slow answer is waited for, and a port that swallows packets doesn't keep other versions from theirs.
+    let mut first: Option<NfsError> = None;
+    for (number, candidate) in candidates.iter().enumerate() {
+        attempts.push(attempt(*candidate));
+        let is_last = number + 1 == candidates.len();
         let head_start = if is_last { Duration::MAX } else { HEAD_START };
-        while let Ok(Some(mounted)) = timeout(head_start, attempts.next()).await {
-            match mounted {
-                Ok(mounted) => return Ok(mounted),
-                // The server has decided about this export; another version would only blur its reason.
-                Err(error @ NfsError::Mount(_)) => return Err(first.unwrap_or(error)),
-                Err(error) => _ = first.get_or_insert(error),
+        while let Ok(Some(answer)) = timeout(head_start, attempts.next()).await {
+            let error: Option<NfsError> = match answer {
+                Ok(done) => return Ok(done),
+                Err(error) => error.into(),
+            };
+            let is_answer = |error: &NfsError| Fate::of(error) == Fate::Answered;
+            match (&first, error) {
+                (Some(known), Some(error)) if !is_answer(known) && is_answer(&error) => first = Some(error),
+                (None, error) => first = error,
+                _ => {}
             }
         }
     }
-    Err(first.unwrap_or_else(silence))
+    Err(first)
+}
+
+/// The addresses in the order they are tried: IPv4 first.
+fn by_family(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in found.map(|address| address.ip()) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses
+}
+
+/// An address as part of a URL.
+fn host_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    }
+}
+
+/// An exported path of which `path` may be another name: the one ends with the components of the other.
+fn similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> {
+    let ends_with = |long: &str, short: &str| short.len() > 1 && long.len() > short.len() && long.ends_with(short);
+    let path = path.trim_end_matches('/');
+    exported
+        .iter()
+        .find(|other| ends_with(other.trim_end_matches('/'), path) || ends_with(path, other.trim_end_matches('/')))
 }
 
 /// The directories that a server says it exports; asks mountd, which servers of NFS 4 alone have not.
@@ -377,8 +483,14 @@ impl Fate {
         match error {
             // The export was made anew under the same name: its root has another handle now.
             _ if is_stale(error) || error.is_connection_lost() => Self::Lost,
-            NfsError::Rpc(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => Self::Lost,
-            NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) | NfsError::InvalidInput(_) => Self::Answered,
+            // NFSv4.1 wraps what it can't be sure of.
+            NfsError::OperationOutcome(details) => Self::of(&details.source),
+            NfsError::Rpc(text) | NfsError::Xdr(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => {
+                Self::Lost
+            }
+            NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) => Self::Answered,
+            NfsError::InvalidInput(_) | NfsError::Unsupported(_) | NfsError::ServerBusy(_) => Self::Answered,
+            NfsError::Xdr(_) | NfsError::RdattrError(_) => Self::Garbled,
             _ => Self::Silent,
         }
     }
@@ -386,7 +498,7 @@ impl Fate {
 
 fn is_stale(error: &NfsError) -> bool {
     matches!(
-        error,
+        plain(error),
         NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE | Nfs3ErrorCode::NFS3ERR_BADHANDLE)
             | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_STALE | Nfs4ErrorCode::NFS4ERR_BADHANDLE)
     )
@@ -404,9 +516,17 @@ fn silence() -> NfsError {
     NfsError::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
 
+/// The error that an error of the library is about.
+fn plain(error: &NfsError) -> &NfsError {
+    match error {
+        NfsError::OperationOutcome(details) => plain(&details.source),
+        error => error,
+    }
+}
+
 /// The server's words, with what usually lies behind them.
 fn refusal(error: &NfsError) -> String {
-    match error {
+    match plain(error) {
         NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_ACCES | Nfs3MountErrorCode::MNT3ERR_PERM) => format!(
             "{error}: the path isn't exported to this machine, or the export wants a privileged source port \
              (run as root, or export it with `insecure`)"
@@ -415,98 +535,12 @@ fn refusal(error: &NfsError) -> String {
         | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_ACCESS | Nfs4ErrorCode::NFS4ERR_PERM) => {
             "permission denied: the export squashes root, and the directory belongs to another user".to_owned()
         }
-        _ => error.to_string(),
+        NfsError::ServerBusy(busy) => format!("the server is busy: {}", busy.source),
+        NfsError::Xdr(text) => format!("the server's answer can't be read: {text}"),
+        error => error.to_string(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::pending;
-
-    use tokio::time::sleep;
-
-    use super::connection::TYPE_DIRECTORY;
-    use super::double::{self, Double};
-    use super::*;
-
-    /// By then the path may be that of another claim's directory.
-    #[tokio::test]
-    async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
-        let double = Double::new(|call, _, _| match call {
-            "readdirplus" => double::Answer::Stale,
-            _ => double::Answer::Object("v", TYPE_DIRECTORY, 0o777),
-        });
-        let (connection, log) = double.connection();
-        let wire = Wire::new(Location {
-            server: "127.0.0.1".into(),
-            path: "/nfsdata".into(),
-        });
-        wire.slot.lock().await.connection = Some(Arc::new(connection));
-        let path = VolumePath::parse("v").unwrap();
-        let error = wire.remove(&path, &super::super::uninterrupted()).await.unwrap_err();
-        assert!(matches!(error, ExportError::Failed { .. }), "{error}");
-        let log = log.lock().unwrap();
-        assert_eq!(*log, ["getattr root ", "lookup root v", "readdirplus v "]);
-    }
-
-    /// What a version does when it is tried.
-    #[derive(Clone, Copy)]
-    enum Answer {
-        Mounts(u64),
-        Fails(u64),
-        Refuses(u64),
-        Never,
-    }
-
-    /// The version that is mounted, or the error, and the seconds until then.
-    async fn tried(answers: [Answer; 3]) -> (Result<&'static str, String>, u64) {
-        let start = Instant::now();
-        let mount = |version: &'static str| async move {
-            let index = VERSIONS.iter().position(|known| *known == version).unwrap();
-            let seconds = |seconds| sleep(Duration::from_secs(seconds));
-            match answers[index] {
-                Answer::Mounts(after) => seconds(after).await,
-                Answer::Fails(after) => {
-                    seconds(after).await;
-                    return Err(NfsError::Rpc(format!("no {version}")));
-                }
-                Answer::Refuses(after) => {
-                    seconds(after).await;
-                    return Err(NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_ACCES));
-                }
-                Answer::Never => pending().await,
-            }
-            Ok(version)
-        };
-        let answer = first_answer(mount).await.map_err(|error| error.to_string());
-        (answer, start.elapsed().as_secs())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_version_is_waited_for_and_a_silent_one_holds_none_up() {
-        use Answer::{Fails, Mounts, Never, Refuses};
-        for (answers, version, seconds) in [
-            ([Mounts(0), Mounts(0), Mounts(0)], Ok("3"), 0),
-            // Slower than its head start, and still the first.
-            ([Mounts(5), Never, Never], Ok("3"), 5),
-            ([Mounts(7), Never, Fails(0)], Ok("3"), 7),
-            ([Never, Mounts(1), Mounts(0)], Ok("4.0"), 3),
-            ([Never, Never, Mounts(1)], Ok("4.1"), 5),
-            // What fails leaves its time to the next.
-            ([Fails(0), Fails(0), Mounts(1)], Ok("4.1"), 1),
-            ([Fails(1), Fails(1), Fails(1)], Err("no 3"), 3),
-            ([Refuses(0), Mounts(0), Mounts(0)], Err("access denied"), 0),
-            ([Never, Fails(0), Fails(0)], Err(""), 8),
-        ] {
-            let tried = timeout(CALL_TIMEOUT, tried(answers)).await;
-            match (tried, version) {
-                (Ok((Ok(found), took)), Ok(version)) => assert_eq!((found, took), (version, seconds)),
-                (Ok((Err(error), took)), Err(words)) => {
-                    assert!(error.contains(words) && took == seconds, "{error} after {took} s");
-                }
-                (Err(_), Err("")) => {}
-                (tried, version) => panic!("{tried:?}, not {version:?}"),
-            }
-        }
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

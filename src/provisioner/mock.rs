@@ -42,18 +42,26 @@ pub fn refusal(code: u16, reason: &str) -> Value {
 
 /// Work on a directory of this machine, as an export of the server `server`.
 pub fn work(client: Client, export: &Path) -> Work {
-    let location = Location {
+    work_on(client, Export::Mounted(Mounted::new(location(), export)))
+}
+
+/// Where the export of the work is.
+pub fn location() -> Location {
+    Location {
         server: "server".into(),
         path: "/export".into(),
-    };
+    }
+}
+
+/// Work on an export of the server `server`.
+pub fn work_on(client: Client, export: Export) -> Work {
     let settings = Settings {
         name: "nfsprov/nfs".into(),
         namespace: None,
         dry_run: false,
         request_timeout: Duration::from_secs(5),
     };
-    let export = Export::Mounted(Mounted::new(location.clone(), export));
-    let exports = Exports::new((location, export), Vec::new(), 1);
+    let exports = Exports::new((location(), export), Vec::new(), 1);
     let work = Work::new(settings, client, exports, Events::silent());
     work.volumes_are_known();
     work

@@ -26,6 +26,7 @@ crate::tests! {
     Both("new API servers stream lists"): the_api_server_may_restart,
     Newest: claims_wait_for_an_nfs_server_that_hangs,
     Newest: the_nfs_server_may_restart,
+    Newest: an_nfs_server_that_is_down_at_the_start_is_waited_for,
     Newest: what_is_wrong_at_the_start_is_said_in_one_sentence,
 }
 
@@ -255,6 +256,21 @@ async fn the_nfs_server_may_restart(stage: Arc<Stage>) -> Result<()> {
         .await?;
     guest.restart().await?;
     scene.bound("meanwhile").await?;
+    Ok(())
+}
+
+async fn an_nfs_server_that_is_down_at_the_start_is_waited_for(stage: Arc<Stage>) -> Result<()> {
+    let (scene, mut guest) = on_own_server(&stage, "down").await?;
+    guest.kill().await?;
+    let mut provisioner = scene.watch(&[]).await?;
+    provisioner.says("waiting for it").await?;
+    scene.claim("a", json!({})).await?;
+    let event = scene
+        .event("a", "ProvisioningFailed: failed to provision volume")
+        .await?;
+    ensure!(event.contains("does not answer"), "{event}");
+    guest.restart().await?;
+    scene.bound("a").await?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ crate::tests! {
     Newest: an_export_made_anew_is_found_again,
     Newest: a_hung_server_holds_up_its_own_claims_only,
     Newest: servers_of_nfs_4_alone_are_served,
+    Newest: a_path_below_the_root_of_nfs_4_is_served,
     Newest: without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works,
 }
 
@@ -209,10 +210,44 @@ fn volume_name(volume: &k8s_openapi::api::core::v1::PersistentVolume) -> String 
     kube::ResourceExt::name_any(volume)
 }
 
-/// Without NFSv3 there is no portmapper and no MOUNT protocol either.
+/// With `fsid=0`, nodes mount `server:/data` where NFSv3 knows only `/srv/root/data`.
+async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<()> {
+    let guest = stage.lab().guest("rooted", Template::NfsServer).await?;
+    let root = "mkdir -p /srv/root/data && exportfs -o rw,no_root_squash,fsid=0,no_subtree_check '*:/srv/root' && \
+                exportfs -o rw,no_root_squash,nohide,no_subtree_check '*:/srv/root/data'";
+    guest.ssh(root).await?;
+    let mut scene = stage.scene().await?;
+    scene.export = Directories::Guest(guest.address().to_string());
+    scene.path = "/data".to_owned();
+    scene.class(json!({})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    let made = guest.ssh("ls /srv/root/data").await?;
+    ensure!(made.trim().ends_with(&volume_name(&volume)), "{made}");
+    // A path that neither knows is refused, and the one that is exported named.
+    let mut command = Command::new(NFSPROV);
+    command.args([
+        "provision",
+        "--path",
+        "/root/data",
+        "--server",
+        &guest.address().to_string(),
+    ]);
+    command.arg("--kubeconfig").arg(&scene.kubeconfig);
+    let (_, stderr, code) = said(&command.output().await?);
+    ensure!(
+        code == 1 && stderr.contains("no such directory is exported; /srv/root/data is"),
+        "{stderr}"
+    );
+    Ok(())
+}
+
+/// Without NFSv3 there is no portmapper and no MOUNT protocol either. Over NFSv4.1 a tree of many files is removed in one
+/// attempt, though the session is lost every now and then.
 async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.lab().guest("modern", Template::NfsServer).await?;
-    for versions in ["vers3=n", "vers3=n\\nvers4.0=n"] {
+    for (versions, on_delete) in [("vers3=n", "archive"), ("vers3=n\\nvers4.0=n", "delete")] {
         let only = format!(
             "printf '[nfsd]\\n{versions}\\n' >/etc/nfs.conf.d/versions.conf && systemctl stop rpcbind.socket \
              rpcbind.service && systemctl restart nfs-server && cat /proc/fs/nfsd/versions"
@@ -222,9 +257,9 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
         let mut scene = stage.scene().await?;
         scene.export = Directories::Guest(guest.address().to_string());
         let parameters =
-            json!({"pathPattern": "${.PVC.namespace}/${.PVC.name}", "onDelete": "archive", "dirUid": "1000"});
+            json!({"pathPattern": "${.PVC.namespace}/${.PVC.name}", "onDelete": on_delete, "dirUid": "1000"});
         scene.class(json!({"parameters": parameters})).await?;
-        let provisioner = scene.watch(&[]).await.with_context(|| format!("with {spoken}"))?;
+        let mut provisioner = scene.watch(&[]).await.with_context(|| format!("with {spoken}"))?;
         for number in 0..40 {
             scene.claim(&format!("c{number}"), json!({})).await?;
         }
@@ -235,12 +270,23 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
                 .with_context(|| format!("with {spoken}"))?;
         }
         let volume = scene.bound("c0").await?;
-        scene.delete_with_volume("c0", &volume).await?;
         let namespace = &scene.namespace;
+        let fill =
+            format!("cd /nfsdata/{namespace}/c0 && mkdir -p a b && (cd a && seq 2500 | xargs touch) && cp -r a b");
+        guest.ssh(&fill).await?;
+        scene.delete_with_volume("c0", &volume).await?;
         let left = guest
-            .ssh(&format!("cd /nfsdata && ls -d {namespace}/* archived-{namespace}-c0-*"))
+            .ssh(&format!(
+                "cd /nfsdata && ls -d {namespace}/* archived-{namespace}-c0-* 2>/dev/null || true"
+            ))
             .await?;
-        ensure!(left.lines().count() == 40, "{left}\n{}", provisioner.log());
+        let expected = if on_delete == "archive" { 40 } else { 39 };
+        ensure!(left.lines().count() == expected, "{left}\n{}", provisioner.log());
+        if on_delete == "delete" {
+            provisioner.says("removed from the trash").await?;
+            let failed = provisioner.log().contains("not removed from the trash");
+            ensure!(!failed, "{}", provisioner.log());
+        }
     }
     Ok(())
 }

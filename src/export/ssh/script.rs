@@ -180,21 +180,9 @@ if there "$name"; then echo 'it is there again' >&2; exit 1; fi"#
     on(root, path, &act)
 }
 
-/// Moves a directory to a free name, or copies it there if that is on another file system.
+/// Moves a directory to a free name of the same file system; mv would copy it to another one. The directory that gets it is
+/// held open, so it is the one that was walked to.
 pub(super) fn rename(root: &str, from: &VolumePath, to: &VolumePath) -> String {
-    moved(root, from, to, "")
-}
-
-/// Moves a directory to a free name of the same file system.
-pub(super) fn rename_only(root: &str, from: &VolumePath, to: &VolumePath) -> String {
-    let check = r#"here_device=$(stat -c %d "./$name") && there_device=$(stat -c %d /proc/self/fd/3/.) || exit 1
-[ "$here_device" = "$there_device" ] || exit 6
-"#;
-    moved(root, from, to, check)
-}
-
-/// Moves a directory to a free name after `check`. The directory that gets it is held open, so it is the one that was walked to.
-fn moved(root: &str, from: &VolumePath, to: &VolumePath, check: &str) -> String {
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
     let there = walk(parents, "missing");
@@ -214,7 +202,9 @@ depth=0
 [ "$(place)" = "$here
 ." ] || obstacle link
 {there}directory "$name" || missing
-{check}patiently mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
+here_device=$(stat -c %d "./$name") && there_device=$(stat -c %d /proc/self/fd/3/.) || exit 1
+[ "$here_device" = "$there_device" ] || exit 6
+patiently mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
 # mv may be silent about what it did not do.
 if there "$name"; then exit 4; fi"#,
         name = quote(name),

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
@@ -22,13 +23,23 @@ const ALL_BITS: u32 = 0o7777;
 /// How many entries of one directory are looked at at a time.
 const AT_ONCE: usize = 16;
 
+/// How often the listing of a directory that changes meanwhile is begun.
+const LISTINGS: u8 = 3;
+
 pub(super) type Handle = bytes::Bytes;
 
 /// One mount, and what is done over it.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     pub(super) mount: Box<dyn Mount>,
     pub(super) root: Handle,
+}
+
+/// A directory that was looked up.
+pub(super) struct FoundDirectory {
+    pub(super) parent: Handle,
+    pub(super) name: String,
+    pub(super) handle: Handle,
 }
 
 /// Why a piece of work on the export ended early.
@@ -66,7 +77,7 @@ impl Connection {
                     made = Made::Created;
                     has_mode = new.attr.is_some_and(|found| found.file_mode & ALL_BITS == mode);
                 }
-                Err(error) if error.is_exist() => {
+                Err(error) if error.is_exist() || lacks_handle(&error) => {
                     let found = bounded(self.mount.lookup(directory, name)).await?;
                     directory = self.directory(found, path, depth).await?;
                     made = Made::Existed;
@@ -90,21 +101,30 @@ impl Connection {
         bounded(set).await
     }
 
-    pub(super) async fn remove(
-        self: Arc<Self>,
-        path: &VolumePath,
-        may_continue: &MayContinue,
-    ) -> Result<Removed, Trouble> {
+    /// The directory at `path`, if it is there.
+    pub(super) async fn find_directory(self: Arc<Self>, path: &VolumePath) -> Result<Option<FoundDirectory>, Trouble> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk(parents, path).await? else {
-            return Ok(Removed::AlreadyGone);
+            return Ok(None);
         };
         let Some(found) = self.find(&parent, name).await? else {
-            return Ok(Removed::AlreadyGone);
+            return Ok(None);
         };
-        let directory = self.directory(found, path, path.components().len() - 1).await?;
-        self.remove_tree(parent, name, directory, may_continue).await?;
-        Ok(Removed::Done)
+        Ok(Some(FoundDirectory {
+            handle: self.directory(found, path, path.components().len() - 1).await?,
+            parent,
+            name: name.to_owned(),
+        }))
+    }
+
+    /// Removes a directory with all in it, and counts what is `removed`.
+    pub(super) async fn remove_found(
+        self: Arc<Self>,
+        directory: &FoundDirectory,
+        may_continue: &MayContinue,
+        removed: &AtomicU64,
+    ) -> Result<(), Trouble> {
+        self.remove_tree(directory, may_continue, removed).await
     }
 
     pub(super) async fn rename(self: Arc<Self>, from: &VolumePath, to: &VolumePath) -> Result<Removed, Trouble> {
@@ -203,6 +223,7 @@ impl Connection {
         };
         match bounded(self.mount.symlink(target, parent, name)).await {
             Err(error) if error.is_exist() => Ok(false),
+            Err(error) if lacks_handle(&error) => Ok(true),
             made => Ok(made.map(|_| true)?),
         }
     }
@@ -238,6 +259,17 @@ impl Connection {
     }
 
     async fn entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+        let mut attempt = 1;
+        loop {
+            match self.entries_once(directory.clone()).await {
+                // The directory changed so much that the server can't go on where it was.
+                Err(error) if attempt < LISTINGS && has_lost_its_place(&error) => attempt += 1,
+                listed => return listed,
+            }
+        }
+    }
+
+    async fn entries_once(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut listing = self.mount.readdirplus(directory).await;
         let mut entries = Vec::new();
         while let Some(entry) = bounded(listing.try_next()).await? {
@@ -284,11 +316,24 @@ impl Connection {
     }
 }
 
+/// Whether the server did what was asked and only told no handle of the new object, as RFC 1813 allows.
+fn lacks_handle(error: &NfsError) -> bool {
+    matches!(error, NfsError::Rpc(text) if text == "bad file handle")
+}
+
 fn cannot_rename(error: &NfsError) -> bool {
     matches!(
         error,
         NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_XDEV | Nfs3ErrorCode::NFS3ERR_NOTSUPP)
             | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_XDEV | Nfs4ErrorCode::NFS4ERR_NOTSUPP)
+    )
+}
+
+fn has_lost_its_place(error: &NfsError) -> bool {
+    matches!(
+        error,
+        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_BAD_COOKIE | Nfs3ErrorCode::NFS3ERR_NOT_SYNC)
+            | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_BAD_COOKIE | Nfs4ErrorCode::NFS4ERR_NOT_SAME)
     )
 }
 

@@ -8,44 +8,55 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream;
 use nfs_rs::{
-    Attr, ExportEntry, FSInfo, FSStat, Mount, NFSVersion, Nfs3ErrorCode, NfsError, ObjRes, Pathconf, ReaddirStream,
-    ReaddirplusEntry, ReaddirplusStream, Time, WriteOutcome,
+    Attr, ExportEntry, FSInfo, FSStat, Mount, NFSVersion, Nfs3ErrorCode, NfsError, ObjRes, OperationClass,
+    OperationOutcome, OperationOutcomeError, Pathconf, ReaddirStream, ReaddirplusEntry, ReaddirplusStream,
+    RecoveryAction, RequestContext, Time, WriteOutcome,
 };
 
+use super::Wire;
 use super::connection::Connection;
+use crate::export::{Export, Location};
 
-pub(super) const TYPE_FILE: u32 = 1;
+pub(crate) const TYPE_FILE: u32 = 1;
 
 type Result<T> = std::result::Result<T, NfsError>;
 
 /// What a call gets.
 #[derive(Clone, Copy)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Done,
     /// Handle, type and mode.
     Object(&'static str, u32, u32),
     /// Names and types.
     Entries(&'static [(&'static str, u32)]),
+    /// What a symbolic link holds.
+    Target(&'static str),
     NotFound,
     NotEmpty,
     Exists,
     Stale,
+    CrossDevice,
+    BadCookie,
+    /// The object was made, and its handle is not told.
+    NoHandle,
+    /// As the client library tells of a lost session of NFSv4.1.
+    SessionLost,
 }
 
 /// Answers a call by its name, handle and file name.
 type Script = Box<dyn Fn(&str, &str, &str) -> Answer + Send + Sync>;
 
 /// The calls so far, each as `call handle name`.
-pub(super) type Log = Arc<Mutex<Vec<String>>>;
+pub(crate) type Log = Arc<Mutex<Vec<String>>>;
 
-pub(super) struct Double {
+pub(crate) struct Double {
     script: Script,
     log: Log,
     version: NFSVersion,
 }
 
 impl Double {
-    pub(super) fn new(script: impl Fn(&str, &str, &str) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(script: impl Fn(&str, &str, &str) -> Answer + Send + Sync + 'static) -> Self {
         Self {
             script: Box::new(script),
             log: Log::default(),
@@ -53,17 +64,23 @@ impl Double {
         }
     }
 
-    pub(super) fn of_version(self, version: NFSVersion) -> Self {
+    pub(crate) fn of_version(self, version: NFSVersion) -> Self {
         Self { version, ..self }
     }
 
-    pub(super) fn connection(self) -> (Connection, Log) {
+    pub(crate) fn connection(self) -> (Connection, Log) {
         let log = self.log.clone();
         let connection = Connection {
             mount: Box::new(self),
             root: Bytes::from_static(b"root"),
         };
         (connection, log)
+    }
+
+    /// An export over this one connection.
+    pub(crate) fn export(self, location: Location) -> (Export, Log) {
+        let (connection, log) = self.connection();
+        (Export::Wire(Wire::over(vec![connection], location)), log)
     }
 
     fn ask(&self, call: &str, handle: &Bytes, name: &str) -> Result<Answer> {
@@ -74,6 +91,10 @@ impl Double {
             Answer::NotEmpty => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOTEMPTY)),
             Answer::Exists => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_EXIST)),
             Answer::Stale => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE)),
+            Answer::CrossDevice => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_XDEV)),
+            Answer::BadCookie => Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_BAD_COOKIE)),
+            Answer::NoHandle => Err(NfsError::Rpc("bad file handle".to_owned())),
+            Answer::SessionLost => Err(session_lost()),
             answer => Ok(answer),
         }
     }
@@ -93,6 +114,23 @@ impl Double {
         });
         Box::pin(async move { answer })
     }
+}
+
+pub(crate) fn session_lost() -> NfsError {
+    let text = "SEQUENCE slot limits highest=63 target=63 exceed negotiated maximum 15".to_owned();
+    let context = RequestContext {
+        operation: "REMOVE".to_owned(),
+        protocol: NFSVersion::NFSv4p1,
+        request_id: None,
+    };
+    let wrapped = OperationOutcomeError::new(
+        OperationOutcome::Uncertain,
+        OperationClass::ReplaySensitive,
+        RecoveryAction::VerifyThenResume,
+        context,
+        NfsError::Xdr(text),
+    );
+    NfsError::OperationOutcome(Box::new(wrapped))
 }
 
 fn attributes(kind: u32, mode: u32) -> Attr {
@@ -212,6 +250,38 @@ impl Mount for Double {
         self.done("rmdir", &handle, name)
     }
 
+    fn readlink<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, Result<String>>
+    where
+        'a: 'f,
+        Self: 'f,
+    {
+        let answer = self.ask("readlink", &handle, "").map(|answer| match answer {
+            Answer::Target(target) => target.to_owned(),
+            _ => panic!("readlink needs a target"),
+        });
+        Box::pin(async move { answer })
+    }
+
+    fn symlink<'a, 'b, 'c, 'f>(&'a self, _: &'b str, handle: Bytes, name: &'c str) -> BoxFuture<'f, Result<ObjRes>>
+    where
+        'a: 'f,
+        'b: 'f,
+        'c: 'f,
+        Self: 'f,
+    {
+        self.object("symlink", &handle, name)
+    }
+
+    fn rename<'a, 'b, 'c, 'f>(&'a self, from: Bytes, name: &'b str, _: Bytes, _: &'c str) -> BoxFuture<'f, Result<()>>
+    where
+        'a: 'f,
+        'b: 'f,
+        'c: 'f,
+        Self: 'f,
+    {
+        self.done("rename", &from, name)
+    }
+
     uncalled! {
         null<>() -> Result<()>;
         access<>(Bytes, u32) -> Result<u32>;
@@ -225,9 +295,7 @@ impl Mount for Double {
         getfh<>() -> Bytes;
         link<'b>(Bytes, Bytes, &'b str) -> Result<Attr>;
         link_path<'b, 'c>(&'b str, &'c str) -> Result<Attr>;
-        symlink<'b, 'c>(&'b str, Bytes, &'c str) -> Result<ObjRes>;
         symlink_path<'b, 'c>(&'b str, &'c str) -> Result<ObjRes>;
-        readlink<>(Bytes) -> Result<String>;
         lookup_path<'b>(&'b str) -> Result<ObjRes>;
         pathconf<>(Bytes) -> Result<Pathconf>;
         read<>(Bytes, u64, u32) -> Result<Bytes>;
@@ -236,7 +304,6 @@ impl Mount for Double {
         mkdir_path<'b>(&'b str, u32) -> Result<ObjRes>;
         remove_path<'b>(&'b str) -> Result<()>;
         rmdir_path<'b>(&'b str) -> Result<()>;
-        rename<'b, 'c>(Bytes, &'b str, Bytes, &'c str) -> Result<()>;
         rename_path<'b, 'c>(&'b str, &'c str) -> Result<()>;
         umount<>() -> Result<()>;
         exports<>() -> Result<Vec<ExportEntry>>;

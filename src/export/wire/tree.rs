@@ -1,9 +1,11 @@
 //! Removing a tree over NFS, however deep, wide or hostile: without recursion and without reading it whole.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures::{TryStreamExt, stream};
 use nfs_rs::{NfsError, ReaddirplusEntry};
 
-use super::connection::{Connection, Handle, TYPE_DIRECTORY, Trouble, bounded, is_not_empty};
+use super::connection::{Connection, FoundDirectory, Handle, TYPE_DIRECTORY, Trouble, bounded, is_not_empty};
 use crate::export::rounds::{Rounds, STILL_NOT_EMPTY};
 use crate::export::{ExportError, MayContinue, uninterrupted};
 
@@ -35,21 +37,20 @@ impl Connection {
     /// Removes the directory `name` of `parent` with all in it; links are removed, not followed.
     ///
     /// A directory comes back to the top of the stack until it is empty, so whatever others put into it meanwhile
-    /// is met again. What was removed stays removed; a next call goes on.
+    /// is met again. What was removed is counted and stays removed; a next call goes on.
     pub(super) async fn remove_tree(
         &self,
-        parent: Handle,
-        name: &str,
-        handle: Handle,
+        directory: &FoundDirectory,
         may_continue: &MayContinue,
+        removed: &AtomicU64,
     ) -> Result<(), Trouble> {
         let first = PendingDirectory {
-            parent: Some(parent),
-            name: name.to_owned(),
-            handle,
+            parent: Some(directory.parent.clone()),
+            name: directory.name.clone(),
+            handle: directory.handle.clone(),
             rounds: Rounds::default(),
         };
-        self.remove_pending(first, may_continue).await
+        self.remove_pending(first, may_continue, removed).await
     }
 
     /// Removes all that a directory holds, which is called `name` in messages, and leaves the directory itself.
@@ -60,14 +61,18 @@ impl Connection {
             handle,
             rounds: Rounds::default(),
         };
-        self.remove_pending(first, &uninterrupted()).await
+        self.remove_pending(first, &uninterrupted(), &AtomicU64::new(0)).await
     }
 
-    async fn remove_pending(&self, first: PendingDirectory, may_continue: &MayContinue) -> Result<(), Trouble> {
+    async fn remove_pending(
+        &self,
+        first: PendingDirectory,
+        may_continue: &MayContinue,
+        removed: &AtomicU64,
+    ) -> Result<(), Trouble> {
         let mut stack = vec![first];
-        let mut removed = 0;
         while let Some(top) = stack.last_mut() {
-            if !top.rounds.begin(removed) {
+            if !top.rounds.begin(removed.load(Ordering::Relaxed)) {
                 return Err(ExportError::Failed {
                     action: "remove",
                     path: top.name.clone(),
@@ -87,7 +92,7 @@ impl Connection {
                     Err(error) if error.is_not_found() => {}
                     rmdir => {
                         rmdir?;
-                        removed += 1;
+                        removed.fetch_add(1, Ordering::Relaxed);
                     }
                 }
                 _ = stack.pop();
@@ -96,15 +101,14 @@ impl Connection {
             let unreadable = entries.iter().find(|entry| entry.file_name.contains('\u{fffd}'));
             let unreadable = unreadable.map(|entry| entry.file_name.clone());
             let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, Trouble>))
-                .map_ok(|entry| self.remove_entry(&top.handle, entry, may_continue))
+                .map_ok(|entry| self.remove_entry(&top.handle, entry, may_continue, removed))
                 .try_buffer_unordered(REMOVALS)
                 .try_collect()
                 .await?;
             let before = stack.len();
             for entry in found {
                 match entry {
-                    Entry::Removed => removed += 1,
-                    Entry::NotFound => {}
+                    Entry::Removed | Entry::NotFound => {}
                     Entry::NotEmpty(directory) => stack.push(directory),
                 }
             }
@@ -121,6 +125,7 @@ impl Connection {
         directory: &Handle,
         entry: ReaddirplusEntry,
         may_continue: &MayContinue,
+        removed: &AtomicU64,
     ) -> Result<Entry, Trouble> {
         if !may_continue() {
             return Err(ExportError::Interrupted.into());
@@ -148,7 +153,11 @@ impl Connection {
                 rounds: Rounds::default(),
             })),
             Err(error) if error.is_not_found() => Ok(Entry::NotFound),
-            gone => Ok(gone.map(|()| Entry::Removed)?),
+            gone => {
+                gone?;
+                removed.fetch_add(1, Ordering::Relaxed);
+                Ok(Entry::Removed)
+            }
         }
     }
 
@@ -186,12 +195,11 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::super::double::{Answer, Double, TYPE_FILE};
     use super::*;
-    use crate::export::VolumePath;
+    use crate::export::{Location, VolumePath};
 
     /// Servers that hide entries, or list what can't be removed.
     #[tokio::test]
@@ -208,12 +216,16 @@ mod tests {
                 "remove" => Answer::NotFound,
                 _ => Answer::Done,
             });
-            let (connection, _) = double.connection();
+            let location = Location {
+                server: "127.0.0.1".into(),
+                path: "/nfsdata".into(),
+            };
+            let (export, _) = double.export(location);
             let path = VolumePath::parse("v").unwrap();
             let may_continue = uninterrupted();
-            let removal = Arc::new(connection).remove(&path, &may_continue);
+            let removal = export.remove(&path, &may_continue);
             let result = tokio::time::timeout(Duration::from_secs(1), removal).await;
-            let Ok(Err(Trouble::Export(error))) = result else {
+            let Ok(Err(error)) = result else {
                 panic!("{listed:?}: no error within a second");
             };
             assert!(error.to_string().contains("still not empty"), "{error}");

@@ -112,6 +112,8 @@ impl Work {
                 let Some(served) = served.filter(|served| served.location == location) else {
                     return Ok(Disposed::Left);
                 };
+                let options = live.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
+                served.export.use_mount_options(options.unwrap_or_default()).await;
                 match self.bring_about(&end, served).await? {
                     Ok(fate) => fate,
                     Err(why) => return Ok(Disposed::Refused(why)),

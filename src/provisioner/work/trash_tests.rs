@@ -1,13 +1,17 @@
 //! What becomes of deleted directories; the API server is a mock.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::*;
-use crate::export::VolumePath;
-use crate::provisioner::mock::{answer, mock, next, upstream_volume, work};
+use crate::export::double::{Answer, Double, Log};
+use crate::export::{Export, VolumePath};
+use crate::provisioner::lease::Leading;
+use crate::provisioner::mock::{answer, location, mock, next, upstream_volume, work, work_on};
 use crate::provisioner::outcome::{Disposed, WorkError};
 use crate::provisioner::volume::FINALIZER;
 
@@ -114,6 +118,125 @@ async fn a_directory_whose_rename_fails_stays() {
     let result = disposing.await.unwrap();
     assert!(matches!(result, Err(WorkError::Export(_))), "{result:?}");
     assert_eq!(std::fs::read_dir(export.path().join("team/data")).unwrap().count(), 3);
+}
+
+/// A directory `team/data` with one file on a server over NFS, and its marker. `on_rename` is called when the directory is
+/// renamed, which gets the answer.
+fn nfs_export(rename: Answer, on_rename: impl Fn() + Send + Sync + 'static) -> (Export, Log) {
+    let (is_there, has_file) = (AtomicBool::new(true), AtomicBool::new(true));
+    let set = |flag: &AtomicBool| flag.store(false, Ordering::Relaxed);
+    let double = Double::new(move |call, handle, name| match (call, name) {
+        ("lookup", "data") if handle == "team" => match is_there.load(Ordering::Relaxed) {
+            true => Answer::Object("data", 2, 0o777),
+            false => Answer::NotFound,
+        },
+        ("lookup", "team") if handle == "root" => Answer::Object("team", 2, 0o755),
+        ("lookup", ".nfsprov" | "owners" | "trash" | "team") => Answer::Object("folder", 2, 0o700),
+        ("lookup", "@owner") => Answer::Object("marker", 5, 0o777),
+        // The name in the trash is free.
+        ("lookup", name) if name.starts_with("pvc-") => Answer::NotFound,
+        ("lookup", "data") => Answer::Object("folder", 2, 0o700),
+        ("readlink", _) => Answer::Target("0b510b51-0b51-0b51-0b51-0b510b510b51"),
+        ("getattr", _) => Answer::Object("root", 2, 0o755),
+        ("rename", _) => {
+            on_rename();
+            if matches!(rename, Answer::Done) {
+                set(&is_there);
+            }
+            rename
+        }
+        ("readdirplus", _) if handle == "data" && has_file.load(Ordering::Relaxed) => Answer::Entries(&[("file", 1)]),
+        ("readdirplus", _) => Answer::Entries(&[]),
+        ("remove", "file") => {
+            set(&has_file);
+            Answer::Done
+        }
+        ("rmdir", "data") if handle == "team" => {
+            set(&is_there);
+            Answer::Done
+        }
+        ("rmdir", _) => Answer::NotEmpty,
+        ("remove", "@owner") => Answer::Done,
+        (call, name) => panic!("{call} {handle} {name}"),
+    });
+    double.export(location())
+}
+
+/// On another file system than the export's root; it may be interrupted as any removal.
+#[tokio::test]
+async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
+    for is_stopped in [false, true] {
+        let (client, mut server) = mock();
+        let stop: Arc<std::sync::OnceLock<Arc<Work>>> = Arc::default();
+        let stopped = stop.clone();
+        let (export, log) = nfs_export(Answer::CrossDevice, move || {
+            if let Some(work) = stopped.get() {
+                work.stop(true);
+            }
+        });
+        let work = Arc::new(work_on(client, export));
+        if is_stopped {
+            _ = stop.set(work.clone());
+        }
+        let disposing = tokio::spawn(async move { work.dispose(&volume(), None).await });
+        let expected: &[&str] = if is_stopped {
+            &["GET"]
+        } else {
+            &["GET", "DELETE", "PATCH"]
+        };
+        for expected in expected {
+            let (what, _, to) = next(&mut server).await;
+            assert_eq!(what, format!("{expected} pvc-{UID}"));
+            answer(to, 200, &serde_json::to_value(volume()).unwrap());
+        }
+        let result = disposing.await.unwrap();
+        match is_stopped {
+            true => assert!(matches!(result, Err(WorkError::Stopping)), "{result:?}"),
+            false => assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}"),
+        }
+        let log = log.lock().unwrap();
+        let has = |call: &str| log.iter().any(|known| known == call);
+        assert!(has("rename team data"), "{log:?}");
+        for call in ["remove data file", "rmdir team data", "remove folder @owner"] {
+            assert_eq!(has(call), !is_stopped, "{call}: {log:?}");
+        }
+    }
+}
+
+/// The next leader finds the directory gone and the marker still there.
+#[tokio::test]
+async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
+    let (client, mut server) = mock();
+    let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
+    let lost = until.clone();
+    let (export, log) = nfs_export(Answer::Done, move || _ = lost.send_replace(Some(Instant::now())));
+    let leading = Leading::until(until.subscribe());
+    let work = Arc::new(work_on(client, export).only_while(leading));
+    for leads in [false, true] {
+        let disposing = tokio::spawn({
+            let work = work.clone();
+            async move { work.dispose(&volume(), None).await }
+        });
+        let expected: &[&str] = if leads { &["GET", "DELETE", "PATCH"] } else { &["GET"] };
+        for expected in expected {
+            let (what, _, to) = next(&mut server).await;
+            assert_eq!(what, format!("{expected} pvc-{UID}"));
+            answer(to, 200, &serde_json::to_value(volume()).unwrap());
+        }
+        let result = disposing.await.unwrap();
+        match leads {
+            true => assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}"),
+            false => assert!(matches!(result, Err(WorkError::NotLeading)), "{result:?}"),
+        }
+        let log = log.lock().unwrap();
+        assert_eq!(
+            log.iter().filter(|call| *call == "rename team data").count(),
+            1,
+            "{log:?}"
+        );
+        assert_eq!(log.iter().any(|call| call == "remove folder @owner"), leads, "{log:?}");
+        until.send_replace(Some(Instant::now() + Duration::from_secs(3600)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,89 @@
+//! What a class's mount options say of the NFS server (PURE).
+
+/// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the fastest; NFSv4.0 is for
+/// servers that offer nothing older. NFSv4.1 and 4.2 come last: against kernels that grow their slot table the client
+/// library loses its session every twenty calls or so, and a new connection is needed.
+const VERSIONS: [&str; 4] = ["3", "4.0", "4.1", "4.2"];
+
+/// How nodes mount an export, as far as that tells how to reach its server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MountOptions {
+    version: Option<String>,
+    minor_version: Option<String>,
+    port: Option<u16>,
+    mount_port: Option<u16>,
+}
+
+impl MountOptions {
+    /// Reads `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; anything else says nothing here.
+    pub(crate) fn parse(options: &[String]) -> Self {
+        let mut found = Self::default();
+        for option in options.iter().flat_map(|options| options.split(',')) {
+            let Some((key, value)) = option.trim().split_once('=') else {
+                continue;
+            };
+            let is_number = value.chars().all(|c| c.is_ascii_digit() || c == '.') && !value.is_empty();
+            match key {
+                "nfsvers" | "vers" if is_number => found.version = Some(value.to_owned()),
+                "minorversion" if is_number => found.minor_version = Some(value.to_owned()),
+                "port" => found.port = value.parse().ok().filter(|port| *port != 0),
+                "mountport" => found.mount_port = value.parse().ok().filter(|port| *port != 0),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The versions to try, in order. Version 4 without a minor version is any of 4.x, as for mount(8).
+    pub(super) fn versions(&self) -> Vec<&'static str> {
+        let wanted = match (self.version.as_deref(), &self.minor_version) {
+            (None, _) => return VERSIONS.to_vec(),
+            (Some("4"), Some(minor)) => format!("4.{minor}"),
+            (Some(version), _) => version.to_owned(),
+        };
+        let is_wanted = |version: &&str| *version == wanted || (wanted == "4" && version.starts_with("4."));
+        VERSIONS.into_iter().filter(is_wanted).collect()
+    }
+
+    /// The parameters that name the ports in the client library's URL.
+    pub(super) fn ports(&self) -> String {
+        let port = self.port.map(|port| format!("&nfsport={port}"));
+        let mount_port = self.mount_port.map(|port| format!("&mountport={port}"));
+        port.into_iter().chain(mount_port).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_and_ports_are_read_as_mount_reads_them() {
+        for (options, versions, ports) in [
+            (&[][..], &VERSIONS[..], ""),
+            (&["hard", "noatime"], &VERSIONS[..], ""),
+            (&["nfsvers=4.1"], &["4.1"], ""),
+            (&["vers=3", "hard"], &["3"], ""),
+            (&["hard,vers=4.2,port=20490"], &["4.2"], "&nfsport=20490"),
+            (&["nfsvers=4"], &["4.0", "4.1", "4.2"], ""),
+            (&["vers=4", "minorversion=1"], &["4.1"], ""),
+            (
+                &["mountport=635", "port=2050"],
+                &VERSIONS[..],
+                "&nfsport=2050&mountport=635",
+            ),
+            (&["port=0", "mountport=x", "port=99999"], &VERSIONS[..], ""),
+            (&["nfsvers=3&uid=1"], &VERSIONS[..], ""),
+            // Nobody serves it.
+            (&["nfsvers=2"], &[], ""),
+        ] {
+            let words: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
+            let read = MountOptions::parse(&words);
+            assert_eq!(
+                (read.versions().as_slice(), read.ports().as_str()),
+                (versions, ports),
+                "{options:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How the server is reached, and what its errors mean, over doubles.
+
+use std::future::pending;
+
+use nfs_rs::Nfs3MountErrorCode::{MNT3ERR_ACCES, MNT3ERR_NOENT};
+use tokio::time::sleep;
+
+use super::connection::TYPE_DIRECTORY;
+use super::double::{Answer, Double, TYPE_FILE, session_lost};
+use super::*;
+use crate::export::uninterrupted;
+
+fn location() -> Location {
+    Location {
+        server: "127.0.0.1".into(),
+        path: "/nfsdata".into(),
+    }
+}
+
+fn path(text: &str) -> VolumePath {
+    VolumePath::parse(text).unwrap()
+}
+
+/// By then the path may be that of another claim's directory.
+#[tokio::test]
+async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
+    let double = Double::new(|call, _, _| match call {
+        "readdirplus" => Answer::Stale,
+        _ => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+    });
+    let (connection, log) = double.connection();
+    let wire = Wire::over(vec![connection], location());
+    let error = wire.remove(&path("v"), &uninterrupted()).await.unwrap_err();
+    assert!(matches!(error, ExportError::Failed { .. }), "{error}");
+    let log = log.lock().unwrap();
+    assert_eq!(*log, ["lookup root v", "readdirplus v "]);
+}
+
+/// A connection that removes so many files of a directory that has more, and then loses its session; the last one
+/// removes the directory. None looks the path up but the first.
+fn losing_sessions(files: &'static [(&'static str, u32)], each: u64, sessions: usize) -> Vec<Connection> {
+    let left = Arc::new(AtomicU64::new(files.len() as u64));
+    let connection = |is_first: bool| {
+        let (left, mine) = (left.clone(), AtomicU64::new(each));
+        let double = Double::new(move |call, _, _| match call {
+            "lookup" if is_first => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+            "readdirplus" => Answer::Entries(&files[..left.load(Ordering::Relaxed) as usize]),
+            "remove" if mine.load(Ordering::Relaxed) == 0 => Answer::SessionLost,
+            "remove" => {
+                mine.fetch_sub(1, Ordering::Relaxed);
+                left.fetch_sub(1, Ordering::Relaxed);
+                Answer::Done
+            }
+            "rmdir" => Answer::Done,
+            _ => panic!("{call}"),
+        });
+        double.connection().0
+    };
+    // The last is used first.
+    (0..sessions).map(|number| connection(number + 1 == sessions)).collect()
+}
+
+const FILES: [(&str, u32); 6] = [("a", TYPE_FILE); 6];
+
+/// NFSv4.1 loses its session every now and then.
+#[tokio::test]
+async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
+    let wire = Wire::over(losing_sessions(&FILES, 2, 4), location());
+    let removed = wire.remove(&path("v"), &uninterrupted()).await;
+    assert!(matches!(removed, Ok(Removed::Done)), "{removed:?}");
+
+    let wire = Wire::over(losing_sessions(&FILES, 0, 4), location());
+    let error = wire.remove(&path("v"), &uninterrupted()).await.unwrap_err();
+    assert!(matches!(error, ExportError::Unreachable { .. }), "{error}");
+    assert_eq!(
+        wire.doubles.lock().unwrap().len(),
+        3,
+        "no progress is no reason to go on"
+    );
+
+    let wire = Wire::over(losing_sessions(&FILES, 2, 4), location());
+    let asked = AtomicU64::new(0);
+    let few: MayContinue = Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) < 3);
+    let error = wire.remove(&path("v"), &few).await.unwrap_err();
+    assert!(matches!(error, ExportError::Interrupted), "{error}");
+}
+
+#[test]
+fn errors_tell_what_they_say_about_the_connection() {
+    for (error, fate) in [
+        (session_lost(), Fate::Lost),
+        (NfsError::Rpc("session slot table closed".into()), Fate::Lost),
+        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE), Fate::Lost),
+        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOSPC), Fate::Answered),
+        (NfsError::Mount(MNT3ERR_ACCES), Fate::Answered),
+        (NfsError::Unsupported("no such call".into()), Fate::Answered),
+        (NfsError::Xdr("short".into()), Fate::Garbled),
+        (NfsError::Rpc("no program".into()), Fate::Silent),
+        (silence(), Fate::Silent),
+    ] {
+        assert_eq!(Fate::of(&error), fate, "{error}");
+    }
+}
+
+/// RFC 1813 allows a server to leave the handle out.
+#[tokio::test]
+async fn a_new_object_without_a_handle_is_looked_up() {
+    let double = Double::new(|call, _, _| match call {
+        "mkdir" | "symlink" => Answer::NoHandle,
+        "lookup" => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+        _ => Answer::Done,
+    });
+    let (connection, log) = double.connection();
+    let wire = Wire::over(vec![connection], location());
+    wire.make(&path("v"), Attributes::mode(0o777)).await.unwrap();
+    assert!(wire.link(&path("v/l"), "target").await.unwrap());
+    assert_eq!(log.lock().unwrap()[..2], ["mkdir root v", "lookup root v"]);
+}
+
+#[tokio::test]
+async fn a_listing_that_lost_its_place_is_begun_again() {
+    for (failures, is_listed) in [(2, true), (3, false)] {
+        let left = AtomicU64::new(failures);
+        let double = Double::new(move |_, _, _| {
+            match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                Ok(_) => Answer::BadCookie,
+                Err(_) => Answer::Entries(&FILES),
+            }
+        });
+        let wire = Wire::over(vec![double.connection().0], location());
+        assert_eq!(wire.list(None).await.is_ok(), is_listed, "{failures}");
+    }
+}
+
+#[tokio::test]
+async fn mount_options_that_name_another_version_or_port_need_a_new_connection() {
+    let double = || {
+        Double::new(|_, _, _| Answer::Object("root", TYPE_DIRECTORY, 0o755))
+            .connection()
+            .0
+    };
+    let wire = Wire::over(vec![double(), double(), double(), double()], location());
+    for (options, connections_left) in [
+        (&[][..], 3),
+        (&["hard"], 3),
+        (&["nfsvers=4.1", "hard"], 2),
+        (&["nfsvers=4.1"], 2),
+        // Says nothing, and so changes nothing.
+        (&["noatime"], 2),
+        (&["nfsvers=3"], 1),
+        (&["nfsvers=3", "port=2050"], 0),
+    ] {
+        let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
+        wire.use_mount_options(&options).await;
+        wire.probe().await.unwrap();
+        assert_eq!(wire.doubles.lock().unwrap().len(), connections_left, "{options:?}");
+    }
+}
+
+#[test]
+fn all_addresses_are_tried_and_ipv4_first() {
+    let found = ["[2001:db8::1]:0", "192.0.2.1:0", "[2001:db8::1]:0", "192.0.2.2:0"];
+    let found = found.iter().map(|address| address.parse().unwrap());
+    let hosts: Vec<String> = by_family(found).into_iter().map(host_of).collect();
+    assert_eq!(hosts, ["192.0.2.1", "192.0.2.2", "[2001:db8::1]"]);
+}
+
+#[test]
+fn an_export_of_another_name_is_named() {
+    for (path, exported, found) in [
+        ("/data", &["/srv", "/export/data"][..], Some("/export/data")),
+        ("/export/data", &["/data"], Some("/data")),
+        ("/data/", &["/export/data/"], Some("/export/data/")),
+        ("/data", &["/export/mydata", "/"], None),
+        ("/data", &["/data"], None),
+        ("/", &["/data"], None),
+    ] {
+        let exported: Vec<String> = exported.iter().map(|path| (*path).to_owned()).collect();
+        let similar = similar_export(path, &exported).map(String::as_str);
+        assert_eq!(similar, found, "{path}");
+    }
+}
+
+/// What a candidate does when it is tried.
+#[derive(Clone, Copy)]
+enum Behaviour {
+    Mounts(u64),
+    Fails(u64),
+    Refuses(u64),
+    Never,
+}
+
+/// The candidate that is mounted, or the error, and the seconds until then.
+async fn tried(behaviours: &[Behaviour]) -> (Result<usize, String>, u64) {
+    let start = Instant::now();
+    let mount = |number: usize| async move {
+        let seconds = |seconds| sleep(Duration::from_secs(seconds));
+        match behaviours[number] {
+            Behaviour::Mounts(after) => seconds(after).await,
+            Behaviour::Fails(after) => {
+                seconds(after).await;
+                return Err(NfsError::Rpc(format!("no {number}")));
+            }
+            Behaviour::Refuses(after) => {
+                seconds(after).await;
+                return Err(NfsError::Mount(if number == 0 { MNT3ERR_ACCES } else { MNT3ERR_NOENT }));
+            }
+            Behaviour::Never => pending().await,
+        }
+        Ok(number)
+    };
+    let candidates: Vec<usize> = (0..behaviours.len()).collect();
+    let answer = first_answer(&candidates, mount).await;
+    let answer = answer.map_err(|error| error.map_or_else(|| "nothing to try".to_owned(), |error| error.to_string()));
+    (answer, start.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_candidate_is_waited_for_and_a_silent_one_holds_none_up() {
+    use Behaviour::{Fails, Mounts, Never, Refuses};
+    for (behaviours, expected, seconds) in [
+        (&[Mounts(0), Mounts(0), Mounts(0)][..], Ok(0), 0),
+        // Slower than its head start, and still the first.
+        (&[Mounts(5), Never, Never], Ok(0), 5),
+        (&[Mounts(7), Never, Fails(0)], Ok(0), 7),
+        (&[Never, Mounts(1), Mounts(0)], Ok(1), 3),
+        (&[Never, Never, Mounts(1)], Ok(2), 5),
+        // What fails leaves its time to the next.
+        (&[Fails(0), Fails(0), Mounts(1)], Ok(2), 1),
+        (&[Fails(1), Fails(1), Fails(1)], Err("no 0"), 3),
+        // NFSv4 may know a path that NFSv3 refuses.
+        (&[Refuses(0), Mounts(0), Mounts(0)], Ok(1), 0),
+        (&[Refuses(0), Refuses(0)], Err("access denied"), 0),
+        (&[Refuses(0), Fails(1)], Err("access denied"), 1),
+        // A refusal says more than silence.
+        (&[Fails(0), Refuses(0)], Err("no such file"), 0),
+        (&[Never, Fails(0), Fails(0)], Err(""), 8),
+        (&[], Err("nothing to try"), 0),
+    ] {
+        let tried = timeout(CALL_TIMEOUT, tried(behaviours)).await;
+        match (tried, expected) {
+            (Ok((Ok(found), took)), Ok(number)) => assert_eq!((found, took), (number, seconds)),
+            (Ok((Err(error), took)), Err(words)) => {
+                assert!(
+                    error.to_lowercase().contains(words) && took == seconds,
+                    "{error} after {took} s"
+                );
+            }
+            (Err(_), Err("")) => {}
+            (tried, expected) => panic!("{tried:?}, not {expected:?}"),
+        }
+    }
+}
