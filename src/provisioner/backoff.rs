@@ -1,6 +1,6 @@
 //! When to try again (PURE): 1 s doubling to 5 minutes, each wait spread by a jitter of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
@@ -83,6 +83,11 @@ impl Retries {
     /// Whether the last try of `uid` failed.
     pub fn is_failing(&self, uid: &str) -> bool {
         self.failures.contains_key(uid)
+    }
+
+    /// Forgets all objects but these: a watch that was interrupted does not tell of each that went.
+    pub fn keep_only(&mut self, uids: &HashSet<String>) {
+        self.failures.retain(|uid, _| uids.contains(uid));
     }
 
     /// Forgets an object that succeeded or went.

@@ -78,6 +78,16 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
             _ => Verdict::Leave,
         };
     }
+    if let Some(attributes) = spec
+        .volume_attributes_class_name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+    {
+        return Verdict::Refuse(format!(
+            "the claim asks for volumeAttributesClassName {attributes}, and NFS directories have no such attributes; \
+             create the claim without it"
+        ));
+    }
     if spec.volume_mode.as_deref() == Some("Block") {
         return Verdict::Refuse("the claim asks for a block device (volumeMode: Block), and NFS has only files".into());
     }
@@ -197,6 +207,8 @@ mod tests {
             (json!({"spec": {"volumeMode": "Block"}}), "refuse"),
             (json!({"spec": {"volumeMode": "Filesystem"}}), "provision"),
             (json!({"spec": {"selector": {}}}), "refuse"),
+            (json!({"spec": {"volumeAttributesClassName": "gold"}}), "refuse"),
+            (json!({"spec": {"volumeAttributesClassName": ""}}), "provision"),
             (
                 json!({"spec": {"dataSource": {"kind": "PersistentVolumeClaim", "name": "a"}}}),
                 "refuse",

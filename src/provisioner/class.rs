@@ -61,7 +61,17 @@ pub struct Settings {
     pub mount_options: Vec<String>,
     /// Parameters that nobody knows; worth a warning, no reason to refuse.
     pub unknown: Vec<String>,
+    /// Sentences about what the class says and what has no effect.
+    pub without_effect: Vec<String>,
 }
+
+/// Parameters of csi-driver-nfs, and what to write instead. Their defaults are not ours, so a class that has them is
+/// refused.
+const OF_CSI_DRIVER_NFS: [(&str, &str); 3] = [
+    ("share", "path"),
+    ("subDir", "pathPattern"),
+    ("mountPermissions", "dirMode"),
+];
 
 /// Whether volumes wait for a pod to be scheduled.
 pub fn waits_for_consumer(class: &StorageClass) -> bool {
@@ -75,8 +85,36 @@ pub fn waits_for_consumer(class: &StorageClass) -> bool {
 /// provisioning, and not discovered when the volume is deleted.
 pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
+    let has = |key: &str| {
+        class
+            .parameters
+            .as_ref()
+            .is_some_and(|parameters| parameters.contains_key(key))
+    };
+    if let Some((theirs, ours)) = OF_CSI_DRIVER_NFS.iter().find(|(theirs, _)| has(theirs)) {
+        return Err(format!(
+            "StorageClass {name}: parameter {theirs} is csi-driver-nfs's; create the class again with {ours} instead"
+        ));
+    }
     let location = location(class, served)?;
     let on_delete = on_delete(class)?;
+    let reclaim_policy = class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned());
+    let mut without_effect = Vec::new();
+    for key in ["onDelete", "archiveOnDelete"]
+        .into_iter()
+        .filter(|key| reclaim_policy != "Delete" && has(key))
+    {
+        without_effect.push(format!(
+            "parameter {key} has no effect, since the reclaim policy is {reclaim_policy}: directories stay"
+        ));
+    }
+    if class
+        .allowed_topologies
+        .as_ref()
+        .is_some_and(|topologies| !topologies.is_empty())
+    {
+        without_effect.push("allowedTopologies has no effect: volumes can be used on all nodes".to_owned());
+    }
     let mut attributes = Attributes::mode(DIRECTORY_MODE);
     let mut path_pattern = None;
     let mut unknown = Vec::new();
@@ -101,9 +139,10 @@ pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, S
         location,
         attributes,
         path_pattern,
-        reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
+        reclaim_policy,
         mount_options: class.mount_options.clone().unwrap_or_default(),
         unknown,
+        without_effect,
     })
 }
 
@@ -254,9 +293,42 @@ mod tests {
             ("dirUid", "nobody"),
             ("dirGid", "-1"),
             ("dirGid", "4294967296"),
+            ("share", "/nfsdata"),
+            ("subDir", "${pvc.metadata.name}"),
+            ("mountPermissions", "0777"),
         ] {
             let error = settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_effect_is_said() {
+        for (policy, parameters, words) in [
+            (Some("Retain"), &[("onDelete", "delete")][..], &["onDelete"][..]),
+            (Some("Retain"), &[("archiveOnDelete", "false")], &["archiveOnDelete"]),
+            (
+                Some("Retain"),
+                &[("onDelete", "retain"), ("archiveOnDelete", "1")],
+                &["onDelete", "archiveOnDelete"],
+            ),
+            (Some("Retain"), &[], &[]),
+            (Some("Delete"), &[("onDelete", "delete")], &[]),
+            (None, &[("archiveOnDelete", "false")], &[]),
+        ] {
+            let mut class = class(parameters);
+            class.reclaim_policy = policy.map(str::to_owned);
+            let said = settings(&class, &export()).unwrap().without_effect;
+            assert_eq!(said.len(), words.len(), "{policy:?} {parameters:?}: {said:?}");
+            assert!(
+                said.iter().zip(words).all(|(said, word)| said.contains(word)),
+                "{said:?}"
+            );
+            class.allowed_topologies = Some(vec![Default::default()]);
+            assert_eq!(
+                settings(&class, &export()).unwrap().without_effect.len(),
+                words.len() + 1
+            );
         }
     }
 

@@ -4,6 +4,7 @@
 //! when it is bound, a volume enters it when it is released. A cluster with
 //! many thousand volumes costs no more here than one with ten.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -93,13 +94,9 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     let waiting = only(watcher(claim_api, watcher::Config::default()), move |claim| {
         claim::is_waiting_for(claim, &ours.settings.name)
     })
-    .inspect_ok(move |event| {
-        if let Event::Delete(claim) = event {
-            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-            leaving.retries().forget(uid);
-            leaving.events.burst().left(uid);
-            leaving.claim_left(uid);
-        }
+    .inspect_ok({
+        let mut listed = HashSet::new();
+        move |event| note_claim(event, &leaving, &mut listed)
     })
     .reflect(claims_writer);
     let waiting = seen(waiting, claims.clone());
@@ -115,8 +112,13 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
 
     let (ours, noting) = (work.clone(), context.clone());
     let all = watcher(Api::all(client), watcher::Config::default()).inspect_ok(move |event| note(event, &noting));
+    let leaving = work.clone();
     let going = only(all, move |volume| {
         volume::is_ours_to_do(volume, &ours.settings.name, ours.settings.namespace.as_deref())
+    })
+    .inspect_ok({
+        let mut listed = HashSet::new();
+        move |event| note_released(event, &leaving, &mut listed)
     })
     .reflect(volumes_writer);
     let going = seen(going, volumes.clone());
@@ -159,6 +161,35 @@ fn note(event: &Event<PersistentVolume>, context: &Context) {
             work.neighbours().end_list();
             work.volumes_are_known();
         }
+    }
+}
+
+/// Forgets what is known of claims that were bound or deleted. `listed` are those of a list that is being read.
+fn note_claim(event: &Event<PersistentVolumeClaim>, work: &Arc<Work>, listed: &mut HashSet<String>) {
+    match event {
+        Event::Init => listed.clear(),
+        Event::InitApply(claim) => listed.extend(claim.uid()),
+        Event::InitDone => work.claims_listed(&std::mem::take(listed)),
+        Event::Apply(_) => {}
+        Event::Delete(claim) => {
+            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+            work.claim_retries().forget(uid);
+            work.events.burst().left(uid);
+            work.claim_left(uid);
+        }
+    }
+}
+
+/// Forgets the failures of volumes that are gone, likewise.
+fn note_released(event: &Event<PersistentVolume>, work: &Work, listed: &mut HashSet<String>) {
+    match event {
+        Event::Init => listed.clear(),
+        Event::InitApply(volume) => listed.extend(volume.uid()),
+        Event::InitDone => work.volume_retries().keep_only(&std::mem::take(listed)),
+        Event::Apply(_) => {}
+        Event::Delete(volume) => work
+            .volume_retries()
+            .forget(volume.metadata.uid.as_deref().unwrap_or_default()),
     }
 }
 
@@ -268,8 +299,11 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     work.metrics.count_claim(&claim, &result);
     Ok(match result {
         Ok(Outcome::Provisioned { volume, path, took }) => {
-            work.retries().forget(uid);
-            tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned");
+            work.claim_retries().forget(uid);
+            match took {
+                Some(took) => tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned"),
+                None => tracing::debug!(claim = name, volume, path, "provisioned before"),
+            }
             // Bound claims leave the store; one that is still in it then has lost its volume.
             Action::requeue(backoff::LONGEST)
         }
@@ -282,12 +316,12 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             Action::await_change()
         }
         Ok(Outcome::Left) => {
-            work.retries().forget(uid);
+            work.claim_retries().forget(uid);
             Action::await_change()
         }
         Ok(Outcome::Refused(why)) => {
             // It is looked at again when claim or class change, and every five minutes.
-            if work.refused(uid, &facts) {
+            if work.claim_retries().refused(uid, &facts, work.uptime()) {
                 tracing::warn!(claim = name, "refused: {why}");
                 work.events.warning(&*claim, "ProvisioningFailed", failed(&why));
             }
@@ -297,7 +331,7 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
         Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
         Err(WorkError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = work.retries().failed(uid, &facts);
+            let wait = work.claim_retries().failed(uid, &facts);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
             tracing::warn!(claim = name, "not provisioned: {next}");
             work.events.warning(&*claim, "ProvisioningFailed", failed(&next));
@@ -316,11 +350,11 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     work.metrics.count_volume(&volume, &result);
     Ok(match result {
         Ok(Disposed::Left) => {
-            work.retries().forget(uid);
+            work.volume_retries().forget(uid);
             Action::await_change()
         }
         Ok(Disposed::Gone { fate, .. }) => {
-            work.retries().forget(uid);
+            work.volume_retries().forget(uid);
             tracing::info!(volume = name, "deleted: {fate}");
             Action::await_change()
         }
@@ -329,7 +363,7 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             Action::await_change()
         }
         Ok(Disposed::Refused(why)) => {
-            if work.refused(uid, &version) {
+            if work.volume_retries().refused(uid, &version, work.uptime()) {
                 tracing::warn!(volume = name, "not deleted: {why}");
                 work.events.warning(&*volume, "VolumeFailedDelete", why);
             }
@@ -339,7 +373,7 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
         Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
         Err(WorkError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = work.retries().failed(uid, &version);
+            let wait = work.volume_retries().failed(uid, &version);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
             tracing::warn!(volume = name, "not deleted: {next}");
             work.events.warning(&*volume, "VolumeFailedDelete", next);

@@ -170,7 +170,7 @@ impl Metrics {
             source: source.map(|source| source.kind.clone()).unwrap_or_default(),
         };
         match result {
-            Ok(Outcome::Provisioned { took, .. }) => {
+            Ok(Outcome::Provisioned { took: Some(took), .. }) => {
                 self.bound.fetch_add(1, Ordering::Relaxed);
                 self.provisioned.get_or_create(&labels).inc();
                 let seconds = self.provision_seconds.0.get_or_create(&labels);

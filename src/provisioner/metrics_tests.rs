@@ -26,7 +26,7 @@ fn provisioned(milliseconds: u64) -> Result<Outcome, WorkError> {
     Ok(Outcome::Provisioned {
         volume: "v".into(),
         path: "/p".into(),
-        took: Duration::from_millis(milliseconds),
+        took: Some(Duration::from_millis(milliseconds)),
     })
 }
 
@@ -35,6 +35,13 @@ fn everything() -> String {
     let metrics = Metrics::default();
     metrics.count_claim(&claim(Value::Null), &provisioned(20));
     metrics.count_claim(&claim(Value::Null), &provisioned(7000));
+    // An earlier attempt created the PV: it was counted then.
+    let before = Outcome::Provisioned {
+        volume: "v".into(),
+        path: "/p".into(),
+        took: None,
+    };
+    metrics.count_claim(&claim(Value::Null), &Ok(before));
     metrics.count_claim(&claim(Value::Null), &Ok(Outcome::Waiting));
     metrics.count_claim(&claim(Value::Null), &Ok(Outcome::Left));
     metrics.count_claim(&claim(Value::Null), &Err(WorkError::NoClass("nfs".into())));

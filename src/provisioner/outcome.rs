@@ -20,8 +20,8 @@ pub enum Outcome {
         volume: String,
         /// The PV's path on the server.
         path: String,
-        /// From the first look to the PV.
-        took: Duration,
+        /// From the first look to the PV; none if an earlier attempt created it.
+        took: Option<Duration>,
     },
     /// It would have got a volume if this weren't a dry run.
     WouldProvision {
@@ -63,7 +63,7 @@ pub enum WorkError {
     #[error("this provisioner is being stopped")]
     Stopping,
     /// A PV of the claim's name is being deleted, or is another.
-    #[error("PV {0} is there already, and being deleted or on another directory")]
+    #[error("PV {0} is there already, and being deleted, on another directory or for another claim")]
     InTheWay(String),
     /// Another PV lies where a directory is to be removed or archived.
     #[error("PV {other} lies at, above or below {directory}, which waits for that to go")]

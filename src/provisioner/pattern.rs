@@ -2,12 +2,13 @@
 //!
 //! The language is nfs-subdir-external-provisioner's: `${.PVC.name}`,
 //! `${.PVC.namespace}`, `${.PVC.labels.KEY}` and `${.PVC.annotations.KEY}`,
-//! where KEY may hold dots and slashes. There an unknown or missing value is
+//! where KEY may hold dots and slashes; and `${.PV.name}`. There an unknown or missing value is
 //! empty, which has put the directory of a whole namespace, or the export's
 //! root, into a pod; here it is an error.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
+use super::claim::volume_for;
 use crate::export::VolumePath;
 
 /// The directory that `pattern` gives a claim.
@@ -27,8 +28,7 @@ pub fn directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumeP
         let Some((variable, tail)) = tail.split_once('}') else {
             return Err(wrong("a ${ has no }".to_owned()));
         };
-        let value = value(variable, claim).ok_or_else(|| wrong(format!("the claim has no {variable}")))?;
-        path += value;
+        path += &value(variable, claim).ok_or_else(|| wrong(format!("the claim has no {variable}")))?;
         rest = tail.to_owned();
     }
     path += &rest;
@@ -36,8 +36,11 @@ pub fn directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumeP
 }
 
 /// What a variable stands for; None where the claim has nothing, or only nothing, to put there.
-fn value<'a>(variable: &str, claim: &'a PersistentVolumeClaim) -> Option<&'a str> {
+fn value(variable: &str, claim: &PersistentVolumeClaim) -> Option<String> {
     let meta = &claim.metadata;
+    if variable == ".PV.name" {
+        return meta.uid.as_deref().filter(|uid| !uid.is_empty()).map(volume_for);
+    }
     let found = match variable.strip_prefix(".PVC.")? {
         "name" => meta.name.as_ref(),
         "namespace" => meta.namespace.as_ref(),
@@ -47,7 +50,7 @@ fn value<'a>(variable: &str, claim: &'a PersistentVolumeClaim) -> Option<&'a str
             _ => None,
         },
     };
-    found.map(String::as_str).filter(|text| !text.is_empty())
+    found.filter(|text| !text.is_empty()).cloned()
 }
 
 /// The pattern without the slashes that mean nothing, outside its variables, whose keys hold slashes too.
@@ -81,7 +84,7 @@ mod tests {
 
     fn claim() -> PersistentVolumeClaim {
         serde_json::from_value(json!({"metadata": {
-            "name": "data", "namespace": "team",
+            "name": "data", "namespace": "team", "uid": "0b51",
             "labels": {"app": "web", "app.kubernetes.io/name": "shop", "none": ""},
             "annotations": {"nfs.io/storage-path": "a/b", "up": "../../etc", "root": "/", "abs": "/etc", "dot": "."},
         }}))
@@ -100,6 +103,7 @@ mod tests {
             ("${.PVC.labels.app.kubernetes.io/name}/x", "shop/x"),
             ("${.PVC.namespace}/${.PVC.annotations.nfs.io/storage-path}", "team/a/b"),
             ("$5/$/{x}", "$5/$/{x}"),
+            ("${.PVC.namespace}/${.PV.name}", "team/pvc-0b51"),
         ] {
             assert_eq!(directory(pattern, &claim()).unwrap().to_string(), path, "{pattern}");
         }
@@ -125,7 +129,8 @@ mod tests {
             "${.PVC.uid}",
             "${.PVC.}",
             "${}",
-            "${.PV.name}",
+            "${.PV.uid}",
+            "${.PV}",
             "${.PVC.name",
             "${ .PVC.name }",
             "a\0b",

@@ -109,6 +109,8 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
         return Err("the claim requests no storage size".to_owned());
     };
     let is_deleted = settings.reclaim_policy == "Delete";
+    let access_modes = spec.access_modes.as_deref().unwrap_or_default();
+    let is_read_only = !access_modes.is_empty() && access_modes.iter().all(|mode| mode == "ReadOnlyMany");
     let volume = PersistentVolume {
         metadata: ObjectMeta {
             name: Some(volume_name),
@@ -136,7 +138,7 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
             nfs: Some(NFSVolumeSource {
                 server: export.server.clone(),
                 path: directory.under(&export.path),
-                read_only: Some(false),
+                read_only: Some(is_read_only),
             }),
             persistent_volume_reclaim_policy: Some(settings.reclaim_policy.clone()),
             storage_class_name: claim::class_name(claim).map(str::to_owned),

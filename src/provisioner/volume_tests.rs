@@ -23,6 +23,7 @@ fn settings(reclaim_policy: &str) -> Settings {
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],
         unknown: vec![],
+        without_effect: vec![],
     }
 }
 
@@ -74,6 +75,22 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
 fn a_retained_volume_has_no_finalizer_of_ours() {
     let plan = plan(&claim("c"), &settings("Retain"), OURS).unwrap();
     assert_eq!(plan.volume.metadata.finalizers, None);
+}
+
+#[test]
+fn only_a_claim_for_nothing_but_reading_gets_a_read_only_volume() {
+    for (modes, is_read_only) in [
+        (&["ReadOnlyMany"][..], true),
+        (&["ReadOnlyMany", "ReadWriteOnce"], false),
+        (&["ReadWriteMany"], false),
+        (&[], false),
+    ] {
+        let mut claim = claim("c");
+        claim.spec.as_mut().unwrap().access_modes = Some(modes.iter().map(|mode| (*mode).to_owned()).collect());
+        let plan = plan(&claim, &settings("Delete"), OURS).unwrap();
+        let nfs = plan.volume.spec.unwrap().nfs.unwrap();
+        assert_eq!(nfs.read_only, Some(is_read_only), "{modes:?}");
+    }
 }
 
 /// As an earlier version made it.

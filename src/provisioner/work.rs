@@ -50,12 +50,15 @@ pub struct Work {
     pub(super) client: Client,
     pub(super) events: Events,
     pub(super) exports: Exports,
-    retries: Mutex<Retries>,
+    claim_retries: Mutex<Retries>,
+    volume_retries: Mutex<Retries>,
     neighbours: Mutex<Neighbours>,
     /// Whether all PVs have been listed, so that no neighbour is overlooked.
     volumes_known: watch::Sender<bool>,
     /// The directories of claims without a PV, by the claim's uid.
     attempts: Mutex<HashMap<String, ownership::Attempt>>,
+    /// The uids of classes of which it was told that some of what they say has no effect.
+    told_classes: Mutex<HashSet<String>>,
     leading: Leading,
     stopping: Arc<AtomicBool>,
     started: Instant,
@@ -71,10 +74,12 @@ impl Work {
             client,
             events,
             exports,
-            retries: Mutex::default(),
+            claim_retries: Mutex::default(),
+            volume_retries: Mutex::default(),
             neighbours: Mutex::new(neighbours),
             volumes_known: watch::Sender::new(false),
             attempts: Mutex::default(),
+            told_classes: Mutex::default(),
             leading: Leading::always(),
             stopping: Arc::default(),
             started: Instant::now(),
@@ -170,22 +175,28 @@ impl Work {
 
     /// How much there is to do, and how much was done.
     pub fn counts(&self) -> Counts {
-        self.metrics.counts(&self.retries(), self.still_leading().is_ok())
+        self.metrics.counts(&self.claim_retries(), self.still_leading().is_ok())
     }
 
-    pub(super) fn retries(&self) -> MutexGuard<'_, Retries> {
+    /// The failures of claims.
+    pub(super) fn claim_retries(&self) -> MutexGuard<'_, Retries> {
         // The counts are good whatever happened to a thread that held them.
-        self.retries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.claim_retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a refusal of the claim or volume `uid`, and says whether to tell it now.
-    pub(super) fn refused(&self, uid: &str, facts: &str) -> bool {
-        self.retries().refused(uid, facts, self.started.elapsed())
+    /// The failures of volumes.
+    pub(super) fn volume_retries(&self) -> MutexGuard<'_, Retries> {
+        self.volume_retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the provisioner has run.
+    pub(super) fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     fn has_failed(&self, claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> bool {
         let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-        self.retries().has_failed(uid, &facts(claim, class))
+        self.claim_retries().has_failed(uid, &facts(claim, class))
     }
 }
 

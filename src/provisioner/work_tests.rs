@@ -75,13 +75,26 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
 /// Its name holds the claim's uid, so a PV that is there was made by an earlier try, unless it is another's.
 #[tokio::test]
 async fn a_volume_that_is_there_already_is_done() {
-    let nfs = |path: &str| json!({"metadata": {"name": "pvc-u"}, "spec": {"nfs": {"server": "server", "path": path}}});
-    let mut going = nfs("/export/d-c-pvc-u");
-    going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let stored = |change: &[(&str, Value)]| {
+        let mut volume = json!({"metadata": {"name": "pvc-u"}, "spec": {
+            "nfs": {"server": "server", "path": "/export/d-c-pvc-u"},
+            "claimRef": {"namespace": "d", "name": "c", "uid": "u"},
+        }});
+        for (pointer, value) in change {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            volume.pointer_mut(parent).unwrap()[key] = value.clone();
+        }
+        volume
+    };
     for (found, done) in [
-        (nfs("/export/d-c-pvc-u"), true),
-        (nfs("/export/elsewhere"), false),
-        (going, false),
+        (stored(&[]), true),
+        (stored(&[("/spec/nfs/path", json!("/export/elsewhere"))]), false),
+        (stored(&[("/spec/nfs/server", json!("another"))]), false),
+        (stored(&[("/spec/claimRef/uid", json!("another"))]), false),
+        (
+            stored(&[("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"))]),
+            false,
+        ),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
@@ -97,7 +110,7 @@ async fn a_volume_that_is_there_already_is_done() {
         answer(to, 200, &found);
         let result = provisioning.await.unwrap();
         assert_eq!(
-            matches!(result, Ok(Outcome::Provisioned { .. })),
+            matches!(result, Ok(Outcome::Provisioned { took: None, .. })),
             done,
             "{found}: {result:?}"
         );

@@ -1,7 +1,7 @@
 //! Taking a `pathPattern` directory over from a claim that is gone, and removing the directories of attempts that led to
 //! no PV.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
@@ -126,6 +126,20 @@ impl Work {
                 work.remove_attempt(&claim_uid, &left).await;
             }
         });
+    }
+
+    /// All claims that wait were listed: the others were bound or deleted.
+    pub(in crate::provisioner) fn claims_listed(self: &Arc<Self>, uids: &HashSet<String>) {
+        self.claim_retries().keep_only(uids);
+        let left: Vec<String> = self
+            .attempts()
+            .keys()
+            .filter(|uid| !uids.contains(*uid))
+            .cloned()
+            .collect();
+        for uid in left {
+            self.claim_left(&uid);
+        }
     }
 
     /// Removes the directory of an attempt if it is empty and the claim has no PV. What fails here stays, and is listed by

@@ -1,5 +1,7 @@
 //! From a claim to its volume.
 
+use std::sync::PoisonError;
+
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::PostParams;
@@ -85,7 +87,7 @@ impl Work {
             return Ok(Outcome::WouldProvision { volume, path });
         }
         if !self.has_failed(&live, Some(class)) {
-            self.announce(&live, &settings.unknown, class);
+            self.announce(&live, settings, class);
         }
         self.still_leading()?;
         let uid = live.uid().unwrap_or_default();
@@ -94,6 +96,7 @@ impl Work {
             directory: plan.directory.clone(),
         };
         self.begin_attempt(&uid, attempt).await;
+        served.export.use_mount_options(&settings.mount_options).await;
         if plan.needs_marker {
             self.own(&plan.directory, &owner(&live, class), served).await?;
         }
@@ -101,15 +104,17 @@ impl Work {
         self.still_leading()?;
         served.export.make(&plan.directory, settings.attributes).await?;
         self.still_leading()?;
-        self.create(&plan.volume, &path).await?;
+        let is_new = self.create(&plan.volume).await?;
         self.end_attempt(&uid);
-        self.events.burst().made(&uid);
-        let note = format!("Successfully provisioned volume {volume}");
-        self.events.normal(&live, "ProvisioningSucceeded", note);
+        if is_new {
+            self.events.burst().made(&uid);
+            let note = format!("Successfully provisioned volume {volume}");
+            self.events.normal(&live, "ProvisioningSucceeded", note);
+        }
         Ok(Outcome::Provisioned {
             volume,
             path,
-            took: started.elapsed(),
+            took: is_new.then(|| started.elapsed()),
         })
     }
 
@@ -128,8 +133,8 @@ impl Work {
         }
     }
 
-    /// Makes the PV, or finds that an earlier try did: its name holds the claim's uid.
-    async fn create(&self, volume: &PersistentVolume, path: &str) -> Result<PersistentVolume, WorkError> {
+    /// Creates the PV, or finds that an earlier attempt did: its name holds the claim's uid. Whether it is new.
+    async fn create(&self, volume: &PersistentVolume) -> Result<bool, WorkError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
         let params = PostParams::default();
@@ -138,17 +143,19 @@ impl Work {
             .await
         {
             Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {}
-            created => return created,
+            created => return created.map(|_| true),
         }
         let found = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
-        let good = |found: &PersistentVolume| {
-            let nfs = found.spec.as_ref().and_then(|spec| spec.nfs.as_ref());
-            found.metadata.deletion_timestamp.is_none() && nfs.is_some_and(|nfs| nfs.path == path)
+        let is_ours = |found: &PersistentVolume| {
+            found.metadata.deletion_timestamp.is_none() && place_and_claim(found) == place_and_claim(volume)
         };
-        found.filter(good).ok_or(WorkError::InTheWay(name))
+        match found.is_some_and(|found| is_ours(&found)) {
+            true => Ok(false),
+            false => Err(WorkError::InTheWay(name)),
+        }
     }
 
-    fn announce(&self, claim: &PersistentVolumeClaim, unknown: &[String], class: &StorageClass) {
+    fn announce(&self, claim: &PersistentVolumeClaim, settings: &class::Settings, class: &StorageClass) {
         self.events.normal(
             claim,
             "Provisioning",
@@ -157,12 +164,23 @@ impl Work {
                 key(claim)
             ),
         );
-        if !unknown.is_empty() {
+        let class_uid = class.uid().unwrap_or_default();
+        let mut told_classes = self.told_classes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !settings.without_effect.is_empty() && told_classes.insert(class_uid) {
+            let note = format!(
+                "StorageClass {}: {}",
+                class.name_any(),
+                settings.without_effect.join("; ")
+            );
+            tracing::warn!("{note}");
+            self.events.warning(claim, "WithoutEffect", note);
+        }
+        if !settings.unknown.is_empty() {
             let note = format!(
                 "StorageClass {} has parameters that {} doesn't know, and ignores: {}",
                 class.name_any(),
                 self.settings.name,
-                unknown.join(", ")
+                settings.unknown.join(", ")
             );
             self.events.warning(claim, "UnknownParameters", note);
         }
@@ -179,6 +197,13 @@ fn owner(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner {
             name: claim.name_any(),
         }),
     }
+}
+
+/// Where a PV lies, and the uid of its claim.
+fn place_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&str>)> {
+    let spec = volume.spec.as_ref()?;
+    let (nfs, claim) = (spec.nfs.as_ref()?, spec.claim_ref.as_ref()?);
+    Some((nfs.server.as_str(), nfs.path.as_str(), claim.uid.as_deref()))
 }
 
 fn is_already_exists(error: &kube::Error) -> bool {
