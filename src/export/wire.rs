@@ -7,6 +7,7 @@
 mod connection;
 #[cfg(test)]
 pub(crate) mod double;
+mod errors;
 mod options;
 mod tree;
 
@@ -18,23 +19,18 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use nfs_rs::{Nfs3ErrorCode, Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
+use nfs_rs::{Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
+use self::errors::{Fate, is_stale, lacks_privileged_port, plain, refusal, silence};
 pub(crate) use self::options::MountOptions;
 use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, named};
 
 /// How long an address, or a version of NFS, goes without an answer before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_secs(2);
-
-/// What the client library says, in a general error of its own, of a session that is lost.
-const SESSION_LOST: [&str; 2] = ["session slot table closed", "exceed negotiated maximum"];
-
-/// The system's number for a port that this process may not have.
-const EACCES: i32 = 13;
 
 /// Everything but what an URL path may hold unquoted.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -329,12 +325,12 @@ impl Wire {
             NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
                 ExportError::Missing {
                     location: self.location.clone(),
-                    hint: self.exported_under_another_name(addresses[0]).await,
+                    hint: self.similar_export(addresses[0]).await,
                 }
             }
             NfsError::Mount(_) | NfsError::Nfs3(_) | NfsError::Nfs4(_) => ExportError::Refused {
                 location: self.location.clone(),
-                cause: refusal(&error),
+                cause: refusal(&error) + &self.similar_export(addresses[0]).await,
             },
             NfsError::Unsupported(cause) => ExportError::Refused {
                 location: self.location.clone(),
@@ -345,11 +341,11 @@ impl Wire {
     }
 
     /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other.
-    async fn exported_under_another_name(&self, address: IpAddr) -> String {
+    async fn similar_export(&self, address: IpAddr) -> String {
         let exported = timeout(HEAD_START, exported_by(&address.to_string())).await;
         let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
         match similar_export(&self.location.path, &exported) {
-            Some(other) => format!("; {other} is"),
+            Some(other) => format!("; {other} is exported"),
             None => String::new(),
         }
     }
@@ -384,19 +380,6 @@ impl Wire {
             cause: refusal(error),
         }
     }
-}
-
-/// What an error says about the connection it came over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// The server answered: the connection is good.
-    Answered,
-    /// The answer can't be read: a new connection is needed, but the server is there.
-    Garbled,
-    /// The connection is dead, as after a restart of the server; a new one may work at once.
-    Lost,
-    /// Nothing came in time.
-    Silent,
 }
 
 /// Tries all candidates, the addresses of a server or the versions of NFS, until one succeeds. Each goes first for
@@ -475,69 +458,6 @@ pub async fn exported_by(server: &str) -> Result<Vec<String>, String> {
         Ok(Ok(exports)) => Ok(exports.into_iter().map(|export| export.path).collect()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(silence().to_string()),
-    }
-}
-
-impl Fate {
-    fn of(error: &NfsError) -> Self {
-        match error {
-            // The export was made anew under the same name: its root has another handle now.
-            _ if is_stale(error) || error.is_connection_lost() => Self::Lost,
-            // NFSv4.1 wraps what it can't be sure of.
-            NfsError::OperationOutcome(details) => Self::of(&details.source),
-            NfsError::Rpc(text) | NfsError::Xdr(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => {
-                Self::Lost
-            }
-            NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) => Self::Answered,
-            NfsError::InvalidInput(_) | NfsError::Unsupported(_) | NfsError::ServerBusy(_) => Self::Answered,
-            NfsError::Xdr(_) | NfsError::RdattrError(_) => Self::Garbled,
-            _ => Self::Silent,
-        }
-    }
-}
-
-fn is_stale(error: &NfsError) -> bool {
-    matches!(
-        plain(error),
-        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE | Nfs3ErrorCode::NFS3ERR_BADHANDLE)
-            | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_STALE | Nfs4ErrorCode::NFS4ERR_BADHANDLE)
-    )
-}
-
-/// Whether this process may have no privileged source port; said of the portmapper in words only.
-fn lacks_privileged_port(error: &NfsError) -> bool {
-    let denied = std::io::Error::from_raw_os_error(EACCES).to_string();
-    error.transport_error_kind() == Some(std::io::ErrorKind::PermissionDenied)
-        || matches!(error, NfsError::Rpc(text) if text.ends_with(&denied))
-}
-
-fn silence() -> NfsError {
-    let text = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
-    NfsError::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
-}
-
-/// The error that an error of the library is about.
-fn plain(error: &NfsError) -> &NfsError {
-    match error {
-        NfsError::OperationOutcome(details) => plain(&details.source),
-        error => error,
-    }
-}
-
-/// The server's words, with what usually lies behind them.
-fn refusal(error: &NfsError) -> String {
-    match plain(error) {
-        NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_ACCES | Nfs3MountErrorCode::MNT3ERR_PERM) => format!(
-            "{error}: the path isn't exported to this machine, or the export wants a privileged source port \
-             (run as root, or export it with `insecure`)"
-        ),
-        NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_ACCES | Nfs3ErrorCode::NFS3ERR_PERM)
-        | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_ACCESS | Nfs4ErrorCode::NFS4ERR_PERM) => {
-            "permission denied: the export squashes root, and the directory belongs to another user".to_owned()
-        }
-        NfsError::ServerBusy(busy) => format!("the server is busy: {}", busy.source),
-        NfsError::Xdr(text) => format!("the server's answer can't be read: {text}"),
-        error => error.to_string(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use nfs_rs::Nfs3ErrorCode;
 use nfs_rs::Nfs3MountErrorCode::{MNT3ERR_ACCES, MNT3ERR_NOENT};
 use tokio::time::sleep;
 

@@ -8,7 +8,7 @@ use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
-use super::silence;
+use super::errors::silence;
 use crate::export::{
     Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath, named,
 };
