@@ -15,12 +15,12 @@ use crate::export::{Export, ExportError, Location};
 use crate::host::Access;
 use crate::output;
 use crate::provisioner::events::Events;
-use crate::provisioner::exports::Exports;
 use crate::provisioner::http;
 use crate::provisioner::lease::{Candidate, watch_for_upstream};
 use crate::provisioner::outcome::Outcome;
 use crate::provisioner::pass::{Row, Waiting};
-use crate::provisioner::work::{Settings, Work};
+use crate::provisioner::reconcile::{Settings, Work};
+use crate::provisioner::served::Exports;
 use crate::provisioner::{controller, election};
 
 /// Runs `nfsprov provision`.

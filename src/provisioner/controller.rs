@@ -26,8 +26,8 @@ use super::claim;
 use super::election;
 use super::metrics::Watched;
 use super::outcome::{Disposed, Outcome, WorkError};
+use super::reconcile::{Work, facts, key};
 use super::volume;
-use super::work::{Work, facts, key};
 
 /// What the reconcilers share.
 struct Context {

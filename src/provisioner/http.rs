@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::metrics::Probe;
-use super::work::Work;
+use super::reconcile::Work;
 use crate::export::{Export, ExportError};
 
 /// How long until a reachable export is looked at again.

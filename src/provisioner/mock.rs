@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tower_test::mock::{Handle, SendResponse, pair};
 
 use super::events::Events;
-use super::exports::Exports;
-use super::work::{Settings, Work};
+use super::reconcile::{Settings, Work};
+use super::served::Exports;
 use crate::export::{Export, Location, Mounted};
 
 pub type Server = Pin<Box<Handle<Request<Body>, Response<Body>>>>;

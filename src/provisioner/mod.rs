@@ -1,27 +1,23 @@
 //! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
 //!
-//! What to do is decided in [`claim`], [`class`], [`pattern`], [`volume`], [`neighbours`], [`backoff`] and [`election`],
-//! which see facts only; what is done about it is in the other files.
+//! A claim goes from `controller` (the watches) to `reconcile/provision` (one claim) to [`rules`] (what to do) to
+//! `export` (its directory) and the API server (its PV). A volume goes the same way through `reconcile/delete`.
 
-pub mod backoff;
 mod burst;
-pub mod claim;
-pub mod class;
 pub mod controller;
-pub mod election;
 pub mod events;
-pub mod exports;
 pub mod http;
 pub mod lease;
 pub mod metrics;
 #[cfg(test)]
 mod mock;
-pub mod neighbours;
 pub mod outcome;
 pub mod pass;
-pub mod pattern;
-pub mod volume;
-pub mod work;
+pub mod reconcile;
+pub mod rules;
+pub mod served;
+
+pub use rules::{backoff, claim, class, election, neighbours, pattern, volume};
 
 /// The provisioner's name unless told otherwise, the same wherever a name is needed.
 pub const DEFAULT_NAME: &str = "nfsprov/nfs";

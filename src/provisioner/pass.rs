@@ -10,8 +10,8 @@ use kube::{Api, ResourceExt};
 
 use super::claim;
 use super::outcome::{Outcome, WorkError};
+use super::reconcile::{Work, key};
 use super::volume;
-use super::work::{Work, key};
 use crate::cluster;
 
 /// One claim and what became of it.

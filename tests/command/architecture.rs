@@ -136,15 +136,16 @@ fn arrows_run_one_way() {
 #[test]
 fn what_decides_is_pure() {
     let pure = [
-        "provisioner/claim.rs",
-        "provisioner/class.rs",
-        "provisioner/pattern.rs",
-        "provisioner/volume.rs",
-        "provisioner/neighbours.rs",
-        "provisioner/backoff.rs",
-        "provisioner/election.rs",
+        "provisioner/rules/claim.rs",
+        "provisioner/rules/class.rs",
+        "provisioner/rules/pattern.rs",
+        "provisioner/rules/volume.rs",
+        "provisioner/rules/neighbours.rs",
+        "provisioner/rules/backoff.rs",
+        "provisioner/rules/election.rs",
         "export/path.rs",
         "export/rounds.rs",
+        "export/wire/options.rs",
         "export/ssh/script.rs",
         "host/distro.rs",
         "host/exports_file.rs",

@@ -11,8 +11,8 @@ use kube::{Api, ResourceExt};
 use super::Work;
 use crate::export::{Conflict, ExportError, Location, Owner, VolumePath};
 use crate::provisioner::claim;
-use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::WorkError;
+use crate::provisioner::served::Served;
 
 /// How many abandoned markers one attempt removes: a path may have several below it.
 const TAKEOVERS: usize = 16;

@@ -1,8 +1,8 @@
-//! What is done about one claim or one volume: the effects behind the verdicts.
+//! The effects of the rules on one claim or one volume.
 //!
-//! [`Work`] is what all of it shares; provisioning, deletion, ownership of directories and the trash have a file each.
+//! [`Work`] is what all of them share; provisioning, deletion, ownership of directories and the trash have a file each.
 
-mod dispose;
+mod delete;
 mod ownership;
 mod provision;
 mod trash;
@@ -21,11 +21,11 @@ use tokio::time::Instant;
 
 use super::backoff::Retries;
 use super::events::Events;
-use super::exports::Exports;
 use super::lease::Leading;
 use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
 use super::outcome::WorkError;
+use super::served::Exports;
 use crate::export::MayContinue;
 
 /// What the provisioner was told at its start.
@@ -212,5 +212,4 @@ pub fn key(claim: &PersistentVolumeClaim) -> String {
 }
 
 #[cfg(test)]
-#[path = "work_tests.rs"]
 mod tests;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::Work;
 use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
-use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Disposed, WorkError};
+use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, Disposal, FINALIZER, FORMER_FINALIZER, Proof};
 
 /// What is to become of a PV's directory.
@@ -314,5 +314,5 @@ fn is_conflict(error: &kube::Error) -> bool {
 }
 
 #[cfg(test)]
-#[path = "dispose_tests.rs"]
+#[path = "delete_tests.rs"]
 mod tests;

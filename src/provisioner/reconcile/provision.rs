@@ -13,8 +13,8 @@ use super::{Work, key};
 use crate::export::{ExportError, Owner, OwnerClaim};
 use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
-use crate::provisioner::exports::Served;
 use crate::provisioner::outcome::{Outcome, WorkError};
+use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, Plan};
 
 impl Work {

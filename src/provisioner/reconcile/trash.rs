@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Work;
 use crate::export::{Entry, ExportError, Kind, MayContinue, Removed};
-use crate::provisioner::exports::Served;
 use crate::provisioner::metrics::Trash;
+use crate::provisioner::served::Served;
 
 /// How many directories of one trash are removed at a time.
 const AT_ONCE: usize = 2;
