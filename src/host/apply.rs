@@ -2,8 +2,11 @@
 
 use super::exports_file::{self, differences};
 use super::facts::{self, Facts, FactsError, Subject};
-use super::plan::{Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK};
+use super::plan::{
+    Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK, exclusive,
+};
 use super::ssh::{Host, Output, RunError};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long gathering facts, or a short step, may go without a word.
@@ -80,9 +83,9 @@ pub async fn apply(
     tell: impl Fn(Told),
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut plan_now = plan(facts);
-    let mut halt = in_the_way(&plan_now);
-    while let Some(step) = plan_now.steps.get(outcomes.len()) {
+    let mut rest = VecDeque::from(plan(facts).steps);
+    let mut halt = refusal(&rest);
+    while let Some(step) = rest.pop_front() {
         if halt.is_none() && stopped() {
             halt = Some("the run was ended".to_owned());
         }
@@ -92,8 +95,8 @@ pub async fn apply(
             (State::Refused(why), _) => Done::Failed(why.clone()),
             (State::Change { .. }, Some(halt)) => Done::NotDone(halt.clone()),
             (State::Change { why, action }, None) => {
-                tell(Told::Begins(step, why));
-                match act(host, action, &|output| tell(Told::Said(step, output))).await {
+                tell(Told::Begins(&step, why));
+                match act(host, action, &|output| tell(Told::Said(&step, output))).await {
                     Ok(()) => Done::Changed(why.clone()),
                     Err(failure) => {
                         halt = Some(format!("{} failed", step.name));
@@ -113,8 +116,8 @@ pub async fn apply(
         if facts_change {
             match gather(host, subject).await {
                 Ok(facts) => {
-                    plan_now = plan(&facts);
-                    halt = in_the_way(&plan_now);
+                    rest = resumed(rest, plan(&facts), &outcomes);
+                    halt = refusal(&rest);
                 }
                 Err(error) => halt = Some(error.to_string()),
             }
@@ -123,44 +126,83 @@ pub async fn apply(
     outcomes
 }
 
-fn in_the_way(plan: &Plan) -> Option<String> {
-    plan.refused().then(|| "something stands in the way".to_owned())
+/// Why none of these steps is done, if one of them is refused.
+fn refusal(steps: &VecDeque<Step>) -> Option<String> {
+    let refused = steps.iter().find(|step| matches!(step.state, State::Refused(_)))?;
+    Some(format!("{} was refused", refused.name))
+}
+
+/// The steps of a new plan that are still to be done, by their names, and those of the old one that it has no longer, as
+/// refused: no step goes by in silence. A step that was done and is refused now is refused.
+fn resumed(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> VecDeque<Step> {
+    let mut steps = VecDeque::from(plan.steps);
+    for mut step in rest {
+        if !steps.iter().any(|new| new.name == step.name) {
+            step.state = State::Refused("it can no longer be told what is to be done".to_owned());
+            steps.push_back(step);
+        }
+    }
+    let is_done = |step: &Step| outcomes.iter().any(|outcome| outcome.step == step.name);
+    steps.retain(|step| !is_done(step) || matches!(step.state, State::Refused(_)));
+    steps
 }
 
 async fn act(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
     match action {
-        Action::Script { text, patience } => run(host, text, *patience, said).await.map(|_| ()),
+        Action::Script { text, patience } => {
+            let output = run(host, text, *patience, said).await?;
+            failure(&output).map_or(Ok(()), Err)
+        }
         Action::Exports(change) => change_exports(host, change, said).await,
     }
 }
 
-/// exportfs may say that all is well, and be wrong: what counts is what is exported.
+/// exportfs may say that all is well, and be wrong: what counts is what is exported. That is judged before anything
+/// changes; the host then makes sure of it by itself.
 async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Output)) -> Result<(), String> {
-    let output = run(host, &change.change, PATIENCE, said).await?;
-    let after = exports_file::listing(&String::from_utf8_lossy(&output.stdout));
-    let wrong = differences(&change.before, &after, &change.was, change.wanted.as_ref());
-    if wrong.is_empty() {
-        return run(host, &change.keep, PATIENCE, said).await.map(|_| ());
+    let judge = |output: &Output| {
+        let after = exports_file::listing(&String::from_utf8_lossy(&output.stdout));
+        differences(&change.before, &after, &change.was, change.wanted.as_ref())
+    };
+    let predicted = run(host, &change.predict, PATIENCE, said).await?;
+    let wrong = match predicted.status {
+        0 => judge(&predicted),
+        _ => vec![last_words(&predicted)],
+    };
+    if !wrong.is_empty() {
+        return Err(format!("{}; nothing was changed", wrong.join("; ")));
     }
-    let wrong = wrong.join("; ");
-    match run(host, &change.back, PATIENCE, said).await {
-        Ok(_) => Err(format!("{wrong}; it was taken back")),
-        Err(error) => Err(format!("{wrong}; taking it back failed: {error}")),
-    }
+    let output = run(host, &change.committed(&predicted.stdout), PATIENCE, said).await?;
+    let wrong = match output.stdout.is_empty() {
+        true => Vec::new(),
+        false => judge(&output),
+    };
+    let words = [wrong.join("\n").as_bytes(), b"\n", &output.stderr].concat();
+    let told = Output {
+        stdout: Vec::new(),
+        stderr: words,
+        ..output
+    };
+    failure(&told).map_or(Ok(()), Err)
 }
 
 async fn run(host: &Host, script: &str, patience: Duration, said: &impl Fn(&Output)) -> Result<Output, String> {
     let output = host
-        .run(script, patience)
+        .run(&exclusive(script), patience)
         .await
         .map_err(|error| format!("{error}; the host may have ended the step by itself, which the next run sees"))?;
     said(&output);
-    let words = || last_words(&output);
+    Ok(output)
+}
+
+/// Why a step's script failed, and what is left of it.
+fn failure(output: &Output) -> Option<String> {
+    let words = || last_words(output);
     match output.status {
-        0 => Ok(output),
-        TAKEN_BACK => Err(format!("{}; nothing was left half done", words())),
-        LEFT_HALF_DONE => Err(format!("{}; and it could not be taken back", words())),
-        status => Err(format!("{} (status {status})", words())),
+        0 => None,
+        TAKEN_BACK => Some(format!("{}; nothing was left half done", words())),
+        LEFT_HALF_DONE => Some(format!("{}; and it could not be taken back", words())),
+        status => Some(format!("{} (status {status})", words())),
     }
 }
 
@@ -180,6 +222,41 @@ pub(super) fn last_words(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_is_resumed_by_the_names_of_its_steps() {
+        let step = |name, state| Step {
+            name,
+            state,
+            warnings: Vec::new(),
+            files: Vec::new(),
+        };
+        let ok = |name| step(name, State::Ok(String::new()));
+        let no = |name| step(name, State::Refused("no".to_owned()));
+        let outcome = |step| Outcome {
+            step,
+            done: Done::Changed(String::new()),
+            warnings: Vec::new(),
+        };
+        let outcomes = ["system", "packages"].map(outcome);
+        for (new, names, refused) in [
+            (
+                vec![ok("system"), ok("packages"), ok("a"), ok("b")],
+                vec!["a", "b"],
+                None,
+            ),
+            // A step that is new, and another order.
+            (vec![ok("system"), ok("c"), ok("b"), ok("a")], vec!["c", "b", "a"], None),
+            // One that was done, is no longer possible, or is no longer there.
+            (vec![no("system")], vec!["system", "a", "b"], Some("system was refused")),
+            (vec![ok("system"), ok("b")], vec!["b", "a"], Some("a was refused")),
+        ] {
+            let rest = VecDeque::from([ok("a"), ok("b")]);
+            let steps = resumed(rest, Plan { steps: new }, &outcomes);
+            assert_eq!(steps.iter().map(|step| step.name).collect::<Vec<_>>(), names);
+            assert_eq!(refusal(&steps).as_deref(), refused);
+        }
+    }
 
     #[test]
     fn the_last_words_are_those_that_matter() {

@@ -10,11 +10,13 @@ mod conflicts;
 mod lexer;
 mod listing;
 mod options;
+mod unwritten;
 mod values;
 
 pub use super::block::Damage;
 pub use conflicts::{Conflict, Gravity, conflicts};
 pub use listing::{Listed, differences, drift, listing};
+pub use unwritten::in_no_file;
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
 use std::net::IpAddr;

@@ -59,8 +59,6 @@ pub struct Facts {
     pub exports: Option<Vec<u8>>,
     /// Its checksum, as cksum(1) has it.
     pub exports_checksum: String,
-    /// What it held before a run that ended half-way.
-    pub exports_before: Option<Vec<u8>>,
     /// The other files that exportfs reads, by name.
     pub other_exports: Vec<(String, Vec<u8>)>,
     /// `exportfs -s`.
@@ -208,7 +206,6 @@ impl Facts {
             let text = String::from_utf8_lossy(value).trim_end().to_owned();
             match name {
                 "exports" => facts.exports = Some(value.to_vec()),
-                "exports-backup" => facts.exports_before = Some(value.to_vec()),
                 "other-path" => other = text,
                 "other" => facts.other_exports.push((other.clone(), value.to_vec())),
                 "nfs.conf" => facts.nfs_conf = Some(value.to_vec()),

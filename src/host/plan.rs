@@ -5,6 +5,7 @@
 
 mod client;
 mod exports;
+mod nfs_server;
 mod server;
 mod services;
 mod share;
@@ -96,19 +97,17 @@ pub enum Action {
         /// How long it may go without a word.
         patience: Duration,
     },
-    /// By one that tells what is exported before and after, and then, if that is right, by another.
+    /// By a script that predicts what will be exported, and if that is right, by one that changes it.
     Exports(Box<ExportsChange>),
 }
 
 /// A change of what is exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportsChange {
-    /// Changes the file, has it read, and prints what is exported then.
-    pub change: String,
-    /// Keeps the change.
-    pub keep: String,
-    /// Takes it back.
-    pub back: String,
+    /// Prints what would be exported after the change, and changes nothing.
+    pub predict: String,
+    /// Makes the change, and undoes it unless exactly `$expected` is exported then, which is set before it.
+    pub commit: String,
     /// What is exported before.
     pub before: Vec<Listed>,
     /// What nfsprov's block says of the directory before.
@@ -183,12 +182,32 @@ impl Step {
     }
 }
 
-/// A script that does something, makes sure of it, and takes it back otherwise. It ends so even when the connection
-/// that it came by is cut.
+/// A script that does something, makes sure of it, and takes it back otherwise.
 fn guarded(change: &str, verify: &str, undo: &str) -> String {
     format!(
-        "trap '' HUP PIPE\n(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
+        "(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
          (set -e\n{undo}\n)\n[ $? = 0 ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
+    )
+}
+
+/// A file that exists while there is `/run`, and which only root can make there.
+const LOCK: &str = "/run/nfsprov.lock";
+
+/// How long a step waits for that of another nfsprov on the same host, in seconds; then the next run may try.
+const LOCK_WITHIN: u64 = 60;
+
+/// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by is
+/// cut. What it starts does not inherit the lock.
+pub(super) fn exclusive(script: &str) -> String {
+    exclusive_by(LOCK, LOCK_WITHIN, script)
+}
+
+fn exclusive_by(lock: &str, seconds: u64, script: &str) -> String {
+    format!(
+        "trap '' HUP PIPE\nif command -v flock >/dev/null; then\nexec 9>>{}\nflock -w {seconds} 9 || {{\n\
+         echo 'another nfsprov is changing this host; try again when it has ended' >&2\nexit {TAKEN_BACK}\n}}\nfi\n\
+         (\n{script}\n) 9>&-\n",
+        quote(lock)
     )
 }
 
@@ -206,29 +225,58 @@ fn bytes(content: &[u8]) -> String {
     format!("printf {}", quote(&format))
 }
 
-/// A script that puts what `$file` shall hold beside it, as `$new`, with its mode, owner and label; a new file is for all
-/// to read. cat says why it can't be written, which a shell's own printf may not.
-fn prepare(content: &[u8]) -> String {
+/// Shell functions that have the file `path` hold `content`, and restore what it held. `put_file` fails, and leaves the
+/// file alone, unless it is as it was when the facts were gathered: `checksum` is cksum(1)'s, and empty for a file that
+/// was not there. Mode, owner and label are kept; a new file is for all to read, and its directory is made if it is
+/// missing. Readers see the one content or the other.
+fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
     format!(
-        "new=$(mktemp \"${{file%/*}}/.${{file##*/}}.XXXXXX\")\ntrap 'rm -f \"$new\"' EXIT\n\
-         if [ -e \"$file\" ]; then cp -a \"$file\" \"$new\"; else chmod 644 \"$new\"; fi\n{} | cat >\"$new\"\n\
-         sync \"$new\" 2>/dev/null || sync\n",
-        bytes(content),
+        "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",
+        quote(path),
+        quote(checksum),
+        bytes(content)
     )
 }
 
-/// Has that take its place, which is one step for whoever reads the file.
-const COMMIT: &str = "mv -f \"$new\" \"$file\"\nsync \"${file%/*}\" 2>/dev/null || sync\n";
-
-/// A script that fails unless `$file` is as it was when the facts were gathered: `checksum` is cksum(1)'s, and empty for
-/// a file that wasn't there.
-fn unchanged(checksum: &str) -> String {
-    format!(
-        "now=\n[ ! -e \"$file\" ] || now=$(cksum <\"$file\")\n\
-         [ \"$now\" = {} ] || {{ echo \"$file was changed by somebody else just now\" >&2; exit 1; }}\n",
-        quote(checksum)
-    )
+/// cat says why something can't be written, which a shell's own printf may not.
+const REPLACE_FILE: &str = r#"folder=${file%/*} made= placed= new= old=${file%/*}/.${file##*/}.nfsprov-before
+trap 'rm -f "$new" "$old"' EXIT
+put_file() {
+  now=
+  [ ! -e "$file" ] || now=$(cksum <"$file")
+  [ "$now" = "$checksum" ] || { echo "$file was changed by somebody else just now" >&2; return 1; }
+  if [ ! -d "$folder" ]; then
+    mkdir "$folder" || return
+    made=yes
+  fi
+  if new=$(mktemp "$folder/.${file##*/}.XXXXXX") && keep_file && content | cat >"$new" && sync_to "$new" &&
+    mv -f "$new" "$file"; then
+    placed=yes
+    sync_to "$folder"
+  else
+    restore_file
+    return 1
+  fi
 }
+keep_file() {
+  rm -f "$old"
+  if [ -e "$file" ]; then cp -a "$file" "$new" && cp -a "$file" "$old"; else chmod 644 "$new"; fi
+}
+restore_file() {
+  if [ -z "$placed" ]; then
+    rm -f "$new"
+  elif [ -e "$old" ]; then
+    mv -f "$old" "$file" || return
+  else
+    rm -f "$file" || return
+  fi
+  [ -z "$made" ] || rmdir "$folder" || return
+  sync_to "$folder"
+}
+sync_to() {
+  sync "$1" 2>/dev/null || sync
+}
+"#;
 
 /// What a host is: its distribution, unless something stands in the way of all that follows.
 fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {

@@ -37,11 +37,12 @@ impl Frame {
     }
 
     /// What a shell is to read so that it runs `script`: nothing of it is run before all of it has arrived, and it has
-    /// an empty standard input of its own. Tools speak English, and those of administrators are found.
+    /// an empty standard input of its own. Tools speak English, those of administrators are found, and what is made can be
+    /// entered by others: NFS 4 clients need that of an export's parents.
     pub fn wrap(&self, script: &str) -> String {
         let nonce = &self.nonce;
         format!(
-            "{{\nprintf '%s\\n' '{nonce}'\n(\nLC_ALL=C PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\n\
+            "{{\nprintf '%s\\n' '{nonce}'\n(\numask 022\nLC_ALL=C PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\n\
              export LC_ALL PATH\n{script}\n) </dev/null\nstatus=$?\nprintf '\\n%s %s\\n' '{nonce}' \"$status\"\n\
              exit \"$status\"\n}}\n"
         )
@@ -120,8 +121,9 @@ mod tests {
             ("read line; echo \"<$line>\"", "<>\n", 0),
             ("kill -9 $(sh -c 'echo $PPID')", "", 137),
             ("echo \"$LC_ALL\"", "C\n", 0),
+            ("umask", "0022\n", 0),
         ] {
-            let said = sh(&frame().wrap(script));
+            let said = sh(&format!("umask 077\n{}", frame().wrap(script)));
             let framed = frame().find(&said).expect(script);
             assert_eq!((framed.stdout, framed.status), (stdout.as_bytes(), status), "{script}");
         }

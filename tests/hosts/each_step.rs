@@ -46,8 +46,8 @@ const MOMENTS: [Moment; 10] = [
     moment("packages", "before", "apt-get*install*"),
     // One directory is made, and has not its mode yet.
     moment("directory", "before", "chmod*777*/srv/held/claims"),
-    moment("nfs.conf", "before", "mv*/etc/nfs.conf"),
-    moment("nfs.conf", "after", "mv*/etc/nfs.conf"),
+    moment("nfs-server", "before", "mv*/etc/nfs.conf"),
+    moment("nfs-server", "after", "mv*/etc/nfs.conf"),
     moment("rpcbind", "after", "systemctl*start*rpcbind.service"),
     moment("nfs-server", "before", "systemctl*start*nfs-server.service"),
     // The new file lies beside the old one.

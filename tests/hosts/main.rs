@@ -18,6 +18,7 @@ mod exports;
 mod faults;
 mod keys;
 mod kit;
+mod live;
 mod login;
 mod many;
 mod root;
@@ -68,6 +69,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         exports::TESTS,
         faults::TESTS,
         keys::TESTS,
+        live::TESTS,
         login::TESTS,
         many::TESTS,
         root::TESTS,

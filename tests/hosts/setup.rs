@@ -209,10 +209,8 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
     let proof = format!("proof: made and removed a directory on {at}:/srv/claims from here");
     ensure!(steps(&first, &at, "ok").contains(&proof), "{first}");
     let changed = steps(&first, &at, "changed");
-    ensure!(
-        changed.contains(&"nfs.conf: say vers3=n in [nfsd]".to_owned()),
-        "{changed:?}"
-    );
+    let configured = "nfs-server: set vers3=n in [nfsd] of /etc/nfs.conf; ";
+    ensure!(changed.iter().any(|step| step.starts_with(configured)), "{changed:?}");
     ensure!(
         steps(&first, &at, "skipped").contains(&"rpcbind: NFS 4 needs none".to_owned()),
         "{first}"
@@ -238,7 +236,10 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
     let third = report(&nfsprov(&stage, &both).await?, 0)?;
     let changed = steps(&third, &at, "changed");
     ensure!(
-        changed.contains(&"nfs-server: restart nfs-server: its configuration changes".to_owned()),
+        changed.contains(
+            &"nfs-server: remove nfsprov's settings from /etc/nfs.conf; restart nfs-server: its configuration changes"
+                .to_owned()
+        ),
         "{changed:?}"
     );
     let now = server

@@ -91,7 +91,6 @@ if [ -n "$exports" ]; then
         fact exports-checksum "$(cksum <"$real")"
         file exports "$real"
     fi
-    file exports-backup "$real.nfsprov-before"
     for other in /etc/exports /etc/exports.d/*.exports; do
         if [ -f "$other" ] && [ "$(readlink -f "$other")" != "$real" ]; then
             fact other-path "$other"

@@ -1,6 +1,6 @@
 //! What a server exports: nfsprov's line in the exports file, and what exportfs makes of it.
 
-use super::{Action, COMMIT, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, prepare, unchanged};
+use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, bytes, replace_file};
 use crate::host::exports_file::{self, Gravity, Listed, Wanted};
 use crate::host::facts::Facts;
 use crate::host::script::quote;
@@ -25,34 +25,25 @@ pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Ste
     }
     let live = exports_file::listing(facts.listing.as_deref().unwrap_or_default());
     let differences = exports_file::differences(&live, &live, &was, wanted);
-    // Of a run that was killed between changing the file and making sure of it.
-    let interrupted = facts.exports_before.as_deref();
-    let interrupted = interrupted.filter(|before| edit(before).is_ok_and(|then| then == original));
     let same = after == original;
-    let mut step = match (same, differences.is_empty(), facts.exports_before.is_some()) {
-        (true, true, false) => return with_all(Step::ok(NAME, as_it_is(wanted, path)), warnings),
-        (true, true, true) => Step::change(
-            NAME,
-            "finish what an interrupted run began",
-            scripts(facts, None, false).1,
-        ),
-        _ => {
-            let (change, keep, back) = scripts(facts, (!same).then_some(&after), interrupted.is_some());
-            let action = Action::Exports(Box::new(ExportsChange {
-                change,
-                keep,
-                back,
-                before: live,
-                was: was.clone(),
-                wanted: wanted.cloned(),
-            }));
-            let why = match same {
-                true => format!("have exportfs read it again: {}", differences.join("; ")),
-                false => what_changes(&was, wanted, path),
-            };
-            Step::new(NAME, State::Change { why, action })
-        }
+    if same && differences.is_empty() {
+        return with_all(Step::ok(NAME, as_it_is(wanted, path)), warnings);
+    }
+    if let Some(why) = unwritten(facts) {
+        return with_all(Step::refused(NAME, why), warnings);
+    }
+    let why = match same {
+        true => format!("have exportfs read it again: {}", differences.join("; ")),
+        false => what_changes(&was, wanted, path),
     };
+    let action = Action::Exports(Box::new(ExportsChange {
+        predict: predict(facts, &after),
+        commit: commit(facts, (!same).then_some(&after)),
+        before: live,
+        was,
+        wanted: wanted.cloned(),
+    }));
+    let mut step = Step::new(NAME, State::Change { why, action });
     if !same {
         step.files.push(FileChange {
             path: facts.exports_path.clone(),
@@ -61,6 +52,28 @@ pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Ste
         });
     }
     with_all(step, warnings)
+}
+
+/// Why nothing may have exportfs read its files: exports that stand in none would be gone, and nothing could bring them
+/// back.
+pub(super) fn unwritten(facts: &Facts) -> Option<String> {
+    let own = (facts.exports_path.clone(), facts.exports.clone().unwrap_or_default());
+    let files: Vec<_> = std::iter::once(own)
+        .chain(facts.other_exports.iter().cloned())
+        .collect();
+    let live = exports_file::listing(facts.listing.as_deref()?);
+    let found = exports_file::in_no_file(&files, &live);
+    let named: Vec<String> = found
+        .iter()
+        .map(|entry| format!("{} to {}", entry.path, entry.client))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "exported, but in no file: {}; exportfs -ra and a restart of the NFS server drop such exports; write them to a \
+             file in /etc/exports.d, or take them off with exportfs -u CLIENT:DIRECTORY",
+            named.join(", ")
+        )
+    })
 }
 
 fn with_all(mut step: Step, warnings: Vec<String>) -> Step {
@@ -100,76 +113,94 @@ fn what_changes(was: &[Listed], wanted: Option<&Wanted>, path: &str) -> String {
     }
 }
 
-/// The scripts that change the file and have it read, that keep this, and that take it back. With no content the file
-/// stays as it is and is only read again; of an interrupted run's, what was before it is kept.
-fn scripts(facts: &Facts, content: Option<&Vec<u8>>, interrupted: bool) -> (String, String, String) {
-    let file = format!("file={}\nbefore=$file.nfsprov-before\n", quote(&facts.exports_path));
-    let there = facts.exports.is_some();
-    let restore = match there {
-        true => "[ ! -e \"$before\" ] || mv -f \"$before\" \"$file\"\n",
-        false => "rm -f \"$file\"\n",
-    };
-    let restore = format!("(set -e\n{restore}sync \"${{file%/*}}\" 2>/dev/null || sync\n)\n");
-    // What exportfs says of the file as it was is nothing new.
-    let back = format!("{file}{restore}[ $? = 0 ] || exit 1\nexportfs -ra >/dev/null 2>&1\nexit 0\n");
-    let mut change = format!("trap '' HUP PIPE\n{file}");
-    if !interrupted {
-        // Of a run that has nothing to do with this one.
-        change.push_str("rm -f \"$before\"\n");
+impl ExportsChange {
+    /// The script that makes the change, where this is what it was predicted to export.
+    pub(in crate::host) fn committed(&self, predicted: &[u8]) -> String {
+        format!("expected=$({} | sort)\n{}", bytes(predicted), self.commit)
     }
-    change.push_str("(set -e\n");
-    change.push_str(APART);
-    if let Some(content) = content {
-        change.push_str(&unchanged(&facts.exports_checksum));
-        change.push_str(&prepare(content));
-        if there {
-            change.push_str(LINT);
-            if !interrupted {
-                change.push_str("cp -a \"$file\" \"$before\"\n");
-            }
-        }
-        change.push_str(COMMIT);
-    }
-    change.push_str(REREAD);
-    match content {
-        Some(_) => change.push_str(&format!(
-            "{restore}[ $? = 0 ] || exit {LEFT_HALF_DONE}\nexportfs -ra >/dev/null 2>&1\nexit {TAKEN_BACK}\n"
-        )),
-        None => change.push_str(&format!("exit {TAKEN_BACK}\n")),
-    }
-    (change, format!("{file}rm -f \"$before\"\n"), back)
 }
 
-/// What exportfs says of the files as they are, in a place where nobody else sees what comes of reading them, if the host
-/// lets us make one. Others' lines may have it complain every time, which is nothing against ours; what it notes of a
-/// default is no complaint at all.
-const APART: &str = "words() {
-  said=$(\"$@\" 2>&1) || said=\"$said
-exportfs: it failed with status $?\"
-  printf '%s\\n' \"$said\" | grep -v -e '^$' -e \"Neither 'subtree_check' or\" -e 'Assuming default behaviour' \\
-    -e 'NOTE: this default has changed' -e 'No options for .*: suggest' || :
+/// Prints what exportfs would export if the file held `content`, and changes nothing: a mount namespace has a table of
+/// exports and the content of its own. Fails where exportfs complains of more than it does of the files as they are;
+/// others' lines may have it complain every time, and what it notes of a default is no complaint.
+fn predict(facts: &Facts, content: &[u8]) -> String {
+    format!(
+        "file={}\ncontent() {{\n{}\n}}\n{IN_NAMESPACE}{PREDICT}",
+        quote(&facts.exports_path),
+        bytes(content)
+    )
 }
-apart() {
-  [ -d /var/lib/nfs ] && unshare --mount true 2>/dev/null || return 0
-  words unshare --mount sh -c '
-    mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib/nfs || exit 0
-    [ \"$1\" = \"$2\" ] || mount --bind \"$1\" \"$2\" || exit 0
-    exportfs -ra' apart \"$1\" \"$file\"
+
+/// The content is mounted over the file, which has to be there for that; an empty one exports as little as none.
+const PREDICT: &str = r#"set -e
+folder=${file%/*} made=
+if [ ! -d "$folder" ]; then
+  mkdir "$folder"
+  made=yes
+fi
+if [ ! -e "$file" ]; then
+  : >"$file"
+  trap 'rm -f "$file"; [ -z "$made" ] || rmdir "$folder"' EXIT
+fi
+said=$(in_namespace files "$file" </dev/null) || :
+seen
+old=$(complaints)
+said=$(content | in_namespace content "$file") || :
+seen
+new=$(complaints | grep -vxF -e "$old" || :)
+if [ -n "$new" ]; then
+  printf '%s\n' "$new" >&2
+  exit 1
+fi
+printf '%s\n' "${said#*"$mark"}"
+"#;
+
+/// Has exportfs read its files where nobody else sees what comes of it: a mount namespace with a table of exports of its
+/// own, and with the file replaced by the standard input if told so. What exportfs says comes before the mark, and what
+/// is exported then after it.
+pub(super) const IN_NAMESPACE: &str = r#"mark='
+@ what is exported
+'
+in_namespace() {
+  unshare -m sh -c '
+    mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib/nfs || exit
+    if [ "$1" = content ]; then
+      cat >/var/lib/nfs/content && mount --bind /var/lib/nfs/content "$2" || exit
+    fi
+    exportfs -ra || echo "exportfs: it failed with status $?"
+    printf %s "$3"
+    exportfs -s 2>/dev/null' in-namespace "$1" "$2" "$mark" 2>&1
 }
-complain() {
-  complaint=$(printf '%s\\n' \"$1\" | grep -vxF -e \"$old\" | grep -v '^$') || return 0
-  printf '%s\\n' \"$complaint\" >&2
+seen() {
+  case $said in *"$mark"*) return 0 ;; esac
+  printf '%s\n' 'the outcome cannot be seen beforehand, in a mount namespace' "$said" >&2
   exit 1
 }
-old=$(apart \"$file\")
-";
+complaints() {
+  printf '%s\n' "${said%%"$mark"*}" | grep -v -e '^$' -e "Neither 'subtree_check' or" -e 'Assuming default behaviour' \
+    -e 'NOTE: this default has changed' -e 'No options for .*: suggest' || :
+}
+listing() {
+  exportfs -s 2>/dev/null | sort
+}
+"#;
 
-/// Has exportfs read the new file there first.
-const LINT: &str = "complain \"$(apart \"$new\")\"\n";
-
-/// Has exportfs read its files and tell what is exported then. Its words count as much as its status: with some faults it
-/// says 0.
-const REREAD: &str = "complain \"$(words exportfs -ra)\"
-)
-[ $? != 0 ] || { exportfs -s 2>/dev/null; exit 0; }
-";
+/// Has the file hold `content`, or stay as it is, and exportfs read it. Set before: `$expected`, the sorted lines that
+/// `exportfs -s` prints then. Where it prints others, they go to the standard output and the change is undone.
+fn commit(facts: &Facts, content: Option<&Vec<u8>>) -> String {
+    let (put, restore) = match content {
+        Some(content) => (
+            replace_file(&facts.exports_path, &facts.exports_checksum, content),
+            format!("restore_file || exit {LEFT_HALF_DONE}\nexportfs -ra >/dev/null 2>&1\n"),
+        ),
+        None => (String::new(), String::new()),
+    };
+    let begin = content
+        .map(|_| format!("put_file || exit {TAKEN_BACK}\n"))
+        .unwrap_or_default();
+    format!(
+        "{IN_NAMESPACE}{put}before=$(listing)\n{begin}exportfs -ra >&2\nnow=$(listing)\n\
+         [ \"$now\" != \"$expected\" ] || exit 0\nprintf '%s\\n' \"$now\"\n\
+         {restore}[ \"$(listing)\" = \"$before\" ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
+    )
+}

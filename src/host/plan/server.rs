@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 
 use super::exports::exports;
-use super::services::{SERVES, Service, service};
-use super::{
-    COMMIT, FileChange, NFS_SERVER, Plan, State, Step, guarded, kernel, packages, prepare, selinux, system, unchanged,
-};
+use super::nfs_server::nfs_server;
+use super::services::{Service, service};
+use super::{Plan, Step, guarded, kernel, packages, selinux, system};
 use crate::host::exports_file::Wanted;
 use crate::host::facts::{Directory, Facts, Firewall, Support};
-use crate::host::nfs_conf::{self, PINNED_MOUNTD};
+use crate::host::nfs_conf::PINNED_MOUNTD;
 use crate::host::script::quote;
 
 /// What a server is to export, and how.
@@ -45,9 +44,6 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
     };
-    let conf = conf(facts, server, choice.distro.server);
-    let (rpcbind, nfs) = (choice.distro.rpcbind, choice.distro.nfs);
-    let restart = stale(facts, server, &conf);
     let steps = vec![
         system,
         packages(facts, &choice, &[choice.distro.server]),
@@ -57,28 +53,20 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
             _ => kernel(facts, facts.nfsd, "server"),
         },
         directory(facts, server),
-        conf,
         match server.versions {
             Versions::Four => Step::skipped("rpcbind", "NFS 4 needs none"),
             _ => service(
                 facts,
                 &Service {
                     step: "rpcbind",
-                    names: rpcbind,
+                    names: choice.distro.rpcbind,
                     restart: None,
                     proof: "",
+                    file: None,
                 },
             ),
         },
-        service(
-            facts,
-            &Service {
-                step: NFS_SERVER,
-                names: nfs,
-                restart,
-                proof: SERVES,
-            },
-        ),
+        nfs_server(facts, server, choice.distro),
         exports(facts, Some(&server.wanted), &server.wanted.path),
         firewall(facts, server),
         selinux(facts, "nfs_export_all_rw"),
@@ -156,105 +144,6 @@ fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
     let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
     let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;
     is(wanted_user, uid, user) && is(wanted_group, gid, group)
-}
-
-/// What `/etc/nfs.conf` must say: mountd's port where a firewall must know it, and a version that is not to be served.
-fn conf(facts: &Facts, server: &Server, package: &str) -> Step {
-    const NAME: &str = "nfs.conf";
-    let mut settings = Vec::new();
-    match server.versions {
-        Versions::All => {}
-        Versions::Three => settings.push(("nfsd", "vers4", "n")),
-        Versions::Four => settings.push(("nfsd", "vers3", "n")),
-    }
-    if pins(facts, server) {
-        settings.push(("mountd", "port", PINNED_MOUNTD));
-    }
-    let original = facts.nfs_conf.as_deref().unwrap_or_default();
-    let theirs = match nfs_conf::without(original) {
-        Ok(theirs) => theirs,
-        Err(damage) => return Step::refused(NAME, format!("{}: {damage}", nfs_conf::PATH)),
-    };
-    for (section, key, value) in settings.clone() {
-        let parts = facts.nfs_conf_parts.iter().map(Vec::as_slice);
-        // What comes first counts.
-        let set = std::iter::once(&theirs[..])
-            .chain(parts)
-            .find_map(|text| nfs_conf::get(text, section, key));
-        match set {
-            Some(set) if nfs_conf::means(&set) == value || key == "port" => {
-                settings.retain(|setting| *setting != (section, key, value));
-            }
-            Some(set) => {
-                let why = format!("/etc/nfs.conf says {key}={set} in [{section}] already, where {value} is wanted");
-                return Step::refused(NAME, why);
-            }
-            None => {}
-        }
-    }
-    let after = nfs_conf::with(&theirs, &settings);
-    if after == original {
-        return Step::ok(NAME, "nothing to be said");
-    }
-    let says = |(section, key, value): &(&str, &str, &str)| format!("{key}={value} in [{section}]");
-    let why = match settings.is_empty() {
-        true => "take back what nfsprov said".to_owned(),
-        false => format!("say {}", settings.iter().map(says).collect::<Vec<_>>().join(", ")),
-    };
-    let Some(before) = &facts.nfs_conf else {
-        return match facts.packages.contains(package) {
-            true => Step::refused(
-                NAME,
-                format!("this NFS server is too old for /etc/nfs.conf, and can't be told to {why}"),
-            ),
-            false => Step::skipped(NAME, format!("once its package is there: {why}")),
-        };
-    };
-    let mut step = Step::change(NAME, why, conf_script(facts, before, &after));
-    step.files.push(FileChange {
-        path: nfs_conf::PATH.to_owned(),
-        before: facts.nfs_conf.clone(),
-        after,
-    });
-    step
-}
-
-/// Writes the file as it should be.
-fn conf_script(facts: &Facts, before: &[u8], after: &[u8]) -> String {
-    let file = format!("file={}\n", nfs_conf::PATH);
-    let put = |content: &[u8]| format!("{}{COMMIT}", prepare(content));
-    let checksum = &facts.nfs_conf_checksum;
-    let change = format!("{file}{}{}", unchanged(checksum), put(after));
-    let undo = format!(
-        "{file}[ \"$(cksum <\"$file\")\" = {} ] || {{\n{}}}\n",
-        quote(checksum),
-        put(before)
-    );
-    guarded(&change, "", &undo)
-}
-
-/// Whether mountd must have a port that can be let in.
-fn pins(facts: &Facts, server: &Server) -> bool {
-    facts.firewall != Firewall::None && server.versions != Versions::Four
-}
-
-/// Why a server that runs must be started anew: it doesn't do what is, or will be, in its configuration.
-fn stale(facts: &Facts, server: &Server, conf: &Step) -> Option<String> {
-    if matches!(conf.state, State::Change { .. }) {
-        return Some("its configuration changes".to_owned());
-    }
-    let unwanted = match server.versions {
-        Versions::All => None,
-        Versions::Three => Some(4),
-        Versions::Four => Some(3),
-    };
-    if let Some(version) = unwanted.filter(|version| facts.serves(*version) == Some(true)) {
-        return Some(format!("it still serves NFS {version}"));
-    }
-    let port = nfs_conf::get(facts.nfs_conf.as_deref().unwrap_or_default(), "mountd", "port")?;
-    let port = port.parse().ok()?;
-    let elsewhere = pins(facts, server) && !facts.mountd.is_empty() && !facts.mountd.contains(&port);
-    elsewhere.then(|| format!("mountd is not at port {port} yet"))
 }
 
 /// The clients' way through the firewall.

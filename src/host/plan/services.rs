@@ -1,6 +1,7 @@
 //! The services of a server, in their order.
 
-use super::{PATIENCE, Step, guarded};
+use super::exports::IN_NAMESPACE;
+use super::{LEFT_HALF_DONE, PATIENCE, Step, TAKEN_BACK, guarded};
 use crate::host::facts::{Facts, Init, Unit};
 use crate::host::script::quote;
 
@@ -14,6 +15,8 @@ pub(super) struct Service<'a> {
     pub(super) restart: Option<String>,
     /// Says what is wrong, and fails, if it does not do what it should although it was started.
     pub(super) proof: &'a str,
+    /// Shell functions `put_file` and `restore_file` for its configuration, which changes with its start.
+    pub(super) file: Option<String>,
 }
 
 /// The first of these services that a host has.
@@ -44,9 +47,9 @@ pub(super) fn service(facts: &Facts, service: &Service) -> Step {
     if verbs.is_empty() {
         return Step::ok(name, format!("{known} runs, and will after a restart of the host"));
     }
-    let script = match &facts.init {
-        Init::Systemd => systemd(service, &unit, &verbs),
-        Init::OpenRc => openrc(service, &unit, &verbs),
+    let text = match &facts.init {
+        Init::Systemd => script(service, &unit, &verbs, &SYSTEMD),
+        Init::OpenRc => script(service, &unit, &verbs, &OPENRC),
         Init::Other(other) => {
             return Step::refused(name, format!("neither systemd nor OpenRC runs here, but {other:?}"));
         }
@@ -56,68 +59,141 @@ pub(super) fn service(facts: &Facts, service: &Service) -> Step {
     if let Some(reason) = service.restart.as_ref().filter(|_| unit.active) {
         why = format!("{why}: {reason}");
     }
-    Step::change(name, why, script)
+    Step::change(name, why, text)
 }
 
-/// A script that puts the service's name on the host into `$unit`, as `look` tells for each `$name` that it may have; it
-/// ends with the status `otherwise` if there is none.
-fn find_there(service: &Service, look: &str, otherwise: u8) -> String {
+/// A script that puts the service's name on the host into `$unit`, as `look` tells for each `$name` that it may have.
+fn find_there(service: &Service, look: &str) -> String {
     format!(
-        "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {otherwise}; }}\n",
+        "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {TAKEN_BACK}; }}\n",
         service.names.join(" "),
         quote(&format!("no service is called {}", service.names.join(" or "))),
     )
 }
 
-fn systemd(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
-    let look = "if systemctl cat \"$name.service\" >/dev/null 2>&1; then\n    \
-                unit=$(systemctl show --property Id \"$name.service\" | sed 's/^Id=//'); break\n  fi";
-    let find = |otherwise| find_there(service, look, otherwise);
-    let change = verbs.iter().map(|verb| match *verb {
-        // What it says on failure is where to look; here is what stands there.
-        "enable" => "systemctl --quiet enable \"$unit\"\n".to_owned(),
-        verb => format!(
-            "systemctl {verb} \"$unit\" || {{\n  systemctl status --no-pager --lines 0 \"$unit\" 2>&1 | grep Active: >&2\n\
-             journalctl --unit \"$unit\" --lines 5 --no-pager --quiet --output cat >&2\n{}  exit 1\n}}\n",
-            service.proof
-        ),
-    });
-    let change = format!("{}{}", find(1), change.collect::<String>());
-    let verify = format!(
-        "systemctl --quiet is-active \"$unit\" || {{\n{}  echo \"$unit was started and is $(systemctl is-active \"$unit\")\" >&2\n  exit 1\n}}\n{}",
-        service.proof, service.proof
-    );
-    // Without such a service nothing was begun.
-    let mut undo = find(0);
-    if verbs.contains(&"start") {
-        // It may warn, after the words that matter.
-        undo.push_str("systemctl stop \"$unit\" 2>/dev/null\n");
-    }
-    if !unit.enabled {
-        undo.push_str("systemctl --quiet disable \"$unit\"\n");
-    }
-    guarded(&change, &verify, &undo)
+/// What an init system is told.
+struct Commands {
+    /// Finds the service: see [`find_there`].
+    look: &'static str,
+    /// Starts or restarts it, as `$verb` says.
+    run: &'static str,
+    stop: &'static str,
+    enable: &'static str,
+    disable: &'static str,
+    /// Fails, and says why, unless it runs.
+    verify: &'static str,
+    /// Fails, and says why, if it could not be started again.
+    rehearse: &'static str,
 }
 
-fn openrc(service: &Service, unit: &Unit, verbs: &[&str]) -> String {
-    let look = "if rc-service --exists \"$name\"; then unit=$name; break; fi";
-    let find = |otherwise| find_there(service, look, otherwise);
-    let change = verbs.iter().map(|verb| match *verb {
-        "enable" => "rc-update --quiet add \"$unit\" default\n".to_owned(),
-        verb => format!("rc-service \"$unit\" {verb}\n"),
-    });
-    let change = format!("{}{}", find(1), change.collect::<String>());
-    let verify = format!("rc-service \"$unit\" status\n{}", service.proof);
-    // Without such a service nothing was begun.
-    let mut undo = find(0);
-    if verbs.contains(&"start") {
-        undo.push_str("rc-service \"$unit\" stop 2>/dev/null\n");
+const SYSTEMD: Commands = Commands {
+    look: r#"if systemctl cat "$name.service" >/dev/null 2>&1; then
+    unit=$(systemctl show --property Id "$name.service" | sed 's/^Id=//'); break
+  fi"#,
+    // What it says on failure is where to look; here is what stands there.
+    run: r#"systemctl reset-failed "$unit" 2>/dev/null || :
+systemctl $verb "$unit" || {
+  systemctl status --no-pager --lines 0 "$unit" 2>&1 | grep Active: >&2
+  journalctl --unit "$unit" --lines 5 --no-pager --quiet --output cat >&2
+  prove
+  exit 1
+}
+"#,
+    // It may warn, after the words that matter.
+    stop: "systemctl stop \"$unit\" 2>/dev/null\n",
+    enable: "systemctl --quiet enable \"$unit\"\n",
+    disable: "systemctl --quiet disable \"$unit\"\n",
+    verify: r#"systemctl --quiet is-active "$unit" || {
+  prove
+  echo "$unit was started and is $(systemctl is-active "$unit")" >&2
+  exit 1
+}
+"#,
+    // A unit with all that comes before the start of this one, and nothing else of it.
+    rehearse: r#"try=nfsprov-rehearsal.service file_of=/run/systemd/system/nfsprov-rehearsal.service
+{
+  systemctl cat "$unit" | awk '/^\[/ { keep = /^\[Service\]/ } keep'
+  printf '%s\n' '[Service]' Type=oneshot RemainAfterExit=no ExecStart= ExecStart=/bin/true ExecReload= ExecStop= ExecStopPost=
+} >$file_of
+systemctl daemon-reload
+systemctl start $try 2>/dev/null
+status=$?
+if [ $status != 0 ]; then
+  echo "$unit could not be started again:" >&2
+  journalctl --unit $try --lines 5 --no-pager --quiet --output cat >&2
+  systemctl reset-failed $try
+fi
+rm $file_of
+systemctl daemon-reload
+[ $status = 0 ]
+"#,
+};
+
+const OPENRC: Commands = Commands {
+    look: "if rc-service --exists \"$name\"; then unit=$name; break; fi",
+    run: "rc-service \"$unit\" $verb\n",
+    stop: "rc-service \"$unit\" stop 2>/dev/null\n",
+    enable: "rc-update --quiet add \"$unit\" default\n",
+    disable: "rc-update --quiet delete \"$unit\" default\n",
+    verify: "rc-service \"$unit\" status\n",
+    rehearse: ":\n",
+};
+
+/// Starts a service, restarts it or enables it, with its changed configuration if it has one. Where it ran before, and
+/// does not afterwards, it is started once more with the old configuration.
+fn script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -> String {
+    let Commands { run, verify, .. } = commands;
+    let mut text = service.file.clone().unwrap_or_default();
+    text.push_str(&find_there(service, commands.look));
+    text.push_str(&format!("prove() {{\n:\n{}}}\n", service.proof));
+    let restarts = verbs.contains(&"restart");
+    if restarts {
+        text.push_str(&format!(
+            "(\n{IN_NAMESPACE}{UNCHANGED_BY_RESTART}) || exit {TAKEN_BACK}\n"
+        ));
+    }
+    let (put, restore) = match service.file {
+        Some(_) => ("put_file", "restore_file"),
+        None => (":", ":"),
+    };
+    text.push_str(&format!("{put} || exit {TAKEN_BACK}\n"));
+    if restarts {
+        text.push_str(&format!(
+            "(\n{}) || {{\n{restore} && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n}}\n",
+            commands.rehearse
+        ));
+    }
+    let change: String = verbs
+        .iter()
+        .map(|verb| match *verb {
+            "enable" => commands.enable.to_owned(),
+            verb => format!("verb={verb}\n{run}"),
+        })
+        .collect();
+    let mut undo = format!("{restore}\n");
+    if restarts {
+        undo.push_str(&format!("verb=restart\n{run}{verify}prove\n"));
+    } else if verbs.contains(&"start") {
+        undo.push_str(commands.stop);
     }
     if !unit.enabled {
-        undo.push_str("rc-update --quiet delete \"$unit\" default\n");
+        undo.push_str(commands.disable);
     }
-    guarded(&change, &verify, &undo)
+    text.push_str(&guarded(&change, &format!("{verify}prove\n"), &undo));
+    text
 }
+
+/// Fails, and says why, if a restart of the NFS server would change what is exported: it has exportfs read its files.
+const UNCHANGED_BY_RESTART: &str = r#"said=$(in_namespace files /etc/exports </dev/null) || :
+seen
+live=$(listing)
+then=$(printf '%s\n' "${said#*"$mark"}" | sort)
+[ "$live" != "$then" ] || exit 0
+echo 'a restart would change what is exported, since exportfs reads its files then; have them agree first:' >&2
+printf '%s\n' "$live" | grep -vxF -e "$then" | sed 's/^/no longer exported: /' >&2
+printf '%s\n' "$then" | grep -vxF -e "$live" | sed 's/^/exported, too: /' >&2
+exit 1
+"#;
 
 /// Fails, and says why, unless the kernel serves NFS: a unit can be active without it.
 pub(super) const SERVES: &str = "threads=$(cat /proc/fs/nfsd/threads 2>/dev/null || echo 0)

@@ -262,22 +262,21 @@ fn versions_decide_over_rpcbind_and_nfs_conf() {
         "skipped: NFS 4 needs none"
     );
     assert_eq!(
-        told(&served(), &only(Versions::Four), "nfs.conf"),
-        "change: say vers3=n in [nfsd]"
-    );
-    assert_eq!(
-        told(&served(), &only(Versions::Three), "nfs.conf"),
-        "change: say vers4=n in [nfsd]"
-    );
-    assert_eq!(
         told(&served(), &only(Versions::Four), "nfs-server"),
-        "change: restart nfs-server: its configuration changes"
+        "change: set vers3=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
     );
+    assert_eq!(
+        told(&served(), &only(Versions::Three), "nfs-server"),
+        "change: set vers4=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
+    );
+    let plan = server(&served(), &only(Versions::Four), NOW);
+    let restarted = step(&plan, "nfs-server");
+    assert!(restarted.warnings[0].contains("90 s"), "{restarted:?}");
+    assert_eq!(restarted.files[0].path, "/etc/nfs.conf");
     let set = Facts {
         nfs_conf: Some(b"[nfsd]\nvers3 = no\n".to_vec()),
         ..served()
     };
-    assert_eq!(told(&set, &only(Versions::Four), "nfs.conf"), "ok: nothing to be said");
     assert_eq!(
         told(&set, &only(Versions::Four), "nfs-server"),
         "change: restart nfs-server: it still serves NFS 3",
@@ -287,7 +286,7 @@ fn versions_decide_over_rpcbind_and_nfs_conf() {
         nfs_conf: Some(b"[nfsd]\nvers3=y\n".to_vec()),
         ..served()
     };
-    assert!(told(&against, &only(Versions::Four), "nfs.conf").starts_with("refused: "));
+    assert!(told(&against, &only(Versions::Four), "nfs-server").starts_with("refused: "));
 }
 
 #[test]
@@ -298,7 +297,10 @@ fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
     };
     let with = |firewall| Facts { firewall, ..served() };
     let closed = with(firewalld(&["ssh", "nfs"]));
-    assert_eq!(told(&closed, &wish(), "nfs.conf"), "change: say port=20048 in [mountd]");
+    assert_eq!(
+        told(&closed, &wish(), "nfs-server"),
+        "change: set port=20048 in [mountd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
+    );
     assert_eq!(
         told(&closed, &wish(), "firewall"),
         "change: have firewalld let mountd, rpc-bind in"
@@ -314,8 +316,8 @@ fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
         ..closed
     };
     assert_eq!(
-        told(&theirs, &wish(), "nfs.conf"),
-        "ok: nothing to be said",
+        told(&theirs, &wish(), "nfs-server"),
+        "ok: nfs-server runs, and will after a restart of the host",
         "a port of their own is as good"
     );
     let ufw = |status: &str| with(Firewall::Ufw(status.to_owned()));
@@ -377,15 +379,46 @@ fn drift_is_told_by_name() {
 }
 
 #[test]
-fn an_interrupted_run_is_finished() {
-    let left = Facts {
-        exports_before: Some(b"# theirs\n".to_vec()),
+fn exports_in_no_file_stop_what_would_drop_them() {
+    let with_pacemakers = |facts: Facts| Facts {
+        listing: Some(format!("{}/srv  10.9.0.1(sync,ro)\n", facts.listing.clone().unwrap())),
+        ..facts
+    };
+    // Nothing to do, nothing lost; and what reads no file may go on.
+    assert!(!server(&with_pacemakers(served()), &wish(), NOW).refused());
+    let mut unit = served().unit("nfs-server");
+    unit.enabled = false;
+    let only_enable = Facts {
+        units: BTreeMap::from([
+            ("rpcbind".to_owned(), served().unit("rpcbind")),
+            ("nfs-server".to_owned(), unit),
+        ]),
         ..served()
     };
-    assert_eq!(
-        told(&left, &wish(), "exports"),
-        "change: finish what an interrupted run began"
-    );
+    let told = |facts: &Facts, wish: &Server, name: &str| told(&with_pacemakers(facts.clone()), wish, name);
+    assert_eq!(told(&only_enable, &wish(), "nfs-server"), "change: enable nfs-server");
+    let mut more = wish();
+    more.wanted.clients.push("10.0.0.7".into());
+    let four = Server {
+        versions: Versions::Four,
+        ..wish()
+    };
+    let stopped = Facts {
+        units: BTreeMap::new(),
+        ..served()
+    };
+    for (facts, wish, name) in [
+        (served(), &more, "exports"),
+        (served(), &four, "nfs-server"),
+        (stopped, &wish(), "nfs-server"),
+    ] {
+        let said = told(&facts, wish, name);
+        assert!(
+            said.starts_with("refused: exported, but in no file: /srv to 10.9.0.1;"),
+            "{said}"
+        );
+    }
+    assert!(teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
 }
 
 #[test]
@@ -431,6 +464,87 @@ fn bytes_are_the_same_after_every_shell() {
     }
 }
 
+/// Runs a script as a host's shell would, in a folder; its status, and what it says.
+fn run(shell: &[&str], folder: &std::path::Path, script: &str) -> (i32, String) {
+    let mut command = std::process::Command::new(shell[0]);
+    let output = command
+        .args(&shell[1..])
+        .current_dir(folder)
+        .arg("-c")
+        .arg(script)
+        .output()
+        .unwrap();
+    let said = [&output.stdout[..], &output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+fn entries(folder: &std::path::Path) -> BTreeSet<String> {
+    set(folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap()))
+}
+
+#[test]
+fn a_file_is_replaced_or_restored_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let new = b"new %s \\ line\n";
+    let path = here.join("d/exports");
+    let put = |checksum: &str, then: &str| {
+        let text = format!(
+            "{}put_file || exit 9\n{then}",
+            replace_file(path.to_str().unwrap(), checksum, new)
+        );
+        run(&["sh"], here, &text)
+    };
+    // A file that was not there, nor its directory, and neither is again after an undo.
+    assert_eq!(
+        put("", "cat d/exports; restore_file"),
+        (0, "new %s \\ line\n".to_owned())
+    );
+    assert_eq!(entries(here), set::<String>([""; 0]));
+    assert_eq!(put("", "").0, 0);
+    assert_eq!(std::fs::read(&path).unwrap(), new);
+    // Somebody else made or changed it meanwhile: it is theirs.
+    for checksum in ["", "1 2"] {
+        let (status, said) = put(checksum, "");
+        assert!(status == 9 && said.contains("changed by somebody else"), "{said}");
+    }
+    std::fs::write(&path, "old").unwrap();
+    let (_, checksum) = run(&["sh"], here, "cksum <d/exports");
+    let stamp = "touch -d '2001-02-03 04:05:06' d/exports; chmod 640 d/exports";
+    run(&["sh"], here, stamp);
+    assert_eq!(put(checksum.trim(), "restore_file").0, 0);
+    let (_, state) = run(&["sh"], here, "stat -c '%a %y' d/exports | cut -c -23; cat d/exports");
+    assert_eq!(state, "640 2001-02-03 04:05:06\nold");
+    assert_eq!(put(checksum.trim(), "").0, 0);
+    assert_eq!(run(&["sh"], here, "stat -c %a d/exports").1, "640\n");
+    assert_eq!(entries(&here.join("d")), set(["exports"]), "nothing else is left");
+}
+
+#[test]
+fn one_step_at_a_time_changes_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock");
+    let exclusive = |seconds: u64, script: &str| exclusive_by(lock.to_str().unwrap(), seconds, script);
+    let nested = |shell: &str| format!("{shell} -c {} 2>&1", quote(&exclusive(0, "echo second")));
+    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+        let (status, said) = run(shell, folder.path(), &exclusive(0, &nested(&shell.join(" "))));
+        assert!(
+            status == i32::from(TAKEN_BACK) && said.contains("another nfsprov"),
+            "{shell:?}: {said}"
+        );
+        // What the first started, and which goes on after it, holds no lock.
+        let daemon = "sleep 1000 >/dev/null 2>&1 & echo $!";
+        let (status, first) = run(shell, folder.path(), &exclusive(0, daemon));
+        assert_eq!(status, 0, "{first}");
+        let second = run(shell, folder.path(), &exclusive(0, "echo second; exit 3"));
+        run(shell, folder.path(), &format!("kill {}", first.trim()));
+        assert_eq!(second, (3, "second\n".to_owned()), "{shell:?}");
+    }
+}
+
 #[test]
 fn what_fails_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -471,6 +585,7 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
         })
     };
     facts.exports = Some(ours(line).unwrap().into_bytes());
+    facts.listing = facts.listing.map(|listing| listing.lines().next().unwrap().to_owned());
     facts.nfs_conf = Some(b"[nfsd]\nvers3=n\n".to_vec());
     let plan = share(&facts, "/nfsdata", &["10.0.0.9".to_owned(), "10.0.0.5".to_owned()], NOW);
     let names: Vec<&str> = plan.steps.iter().map(|step| step.name).collect();

@@ -1,0 +1,90 @@
+//! Exports in force that stand in no file, such as those that `exportfs -o` makes for Pacemaker (PURE).
+
+use super::client::Client;
+use super::lexer::{self, Entry};
+use super::{Listed, plain};
+
+/// The entries of `listing` that no line of `files` can have made: `exportfs -ra`, or a restart of the NFS server, would
+/// drop them. An entry is missed here rather than named wrongly: exportfs lists a host by its canonical name, and a
+/// directory by its path without links, neither of which the files show.
+pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [Listed]) -> Vec<&'a Listed> {
+    let mut written: Vec<Entry> = files.iter().flat_map(|(_, text)| lexer::read(text).entries).collect();
+    let is_at = |entry: &Entry, listed: &Listed| plain(&entry.path) == listed.path.as_bytes();
+    let is_for = |entry: &Entry, listed: &Listed| Client::of(&entry.client) == Client::of(&listed.client);
+    let is_name = |client: &str| matches!(Client::of(client), Client::Name(_));
+    let mut left: Vec<&Listed> = listing.iter().collect();
+    let mut take = |fits: &dyn Fn(&Entry, &Listed) -> bool| {
+        left.retain(|listed| match written.iter().position(|entry| fits(entry, listed)) {
+            Some(at) => {
+                written.remove(at);
+                false
+            }
+            None => true,
+        });
+    };
+    take(&|entry, listed| is_at(entry, listed) && is_for(entry, listed));
+    take(&|entry, listed| is_at(entry, listed) && is_name(&entry.client) && is_name(&listed.client));
+    let listed_paths: Vec<&[u8]> = listing.iter().map(|listed| listed.path.as_bytes()).collect();
+    take(&|entry, listed| {
+        let may_be_a_link = !listed_paths.contains(&&plain(&entry.path)[..]);
+        may_be_a_link && (is_for(entry, listed) || (is_name(&entry.client) && is_name(&listed.client)))
+    });
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::exports_file::listing;
+
+    #[test]
+    fn exports_made_by_exportfs_alone_are_found() {
+        for (files, listed, found) in [
+            (&[""][..], "/srv  10.9.0.1(ro)\n", &["/srv 10.9.0.1"][..]),
+            (&["/srv 10.9.0.1(ro)\n"], "/srv  10.9.0.1(sync,ro)\n", &[]),
+            (
+                &["/srv/ 10.9.0.1(ro)\n"],
+                "/srv  10.9.0.1(ro)\n/srv  10.9.0.2(ro)\n",
+                &["/srv 10.9.0.2"],
+            ),
+            // In another file, as another word for the world, or a mask.
+            (
+                &["", "/srv *(ro)\n/b 10.0.0.0/255.255.255.0(rw)"],
+                "/srv  <world>(ro)\n/b  10.0.0.0/24(rw)\n",
+                &[],
+            ),
+            // A host by its canonical name; a second host is one too many.
+            (&["/srv nfs1(ro)\n"], "/srv  nfs1.example.org(ro)\n", &[]),
+            (
+                &["/srv nfs1(ro)\n"],
+                "/srv  nfs1.lab(ro)\n/srv  nfs2.lab(ro)\n",
+                &["/srv nfs2.lab"],
+            ),
+            // A directory by the path that its link leads to, for the same client only.
+            (&["/link 10.9.0.1(ro)\n"], "/srv  10.9.0.1(ro)\n", &[]),
+            (&["/link 10.9.0.1(ro)\n"], "/srv  10.9.0.2(ro)\n", &["/srv 10.9.0.2"]),
+            (
+                &["/srv 10.9.0.1(ro)\n"],
+                "/srv  10.9.0.1(ro)\n/b  10.9.0.1(ro)\n",
+                &["/b 10.9.0.1"],
+            ),
+            // What a file says after the place where exportfs stops reading it is not in force by that file.
+            (
+                &["/a 10.9.0.1(rw, sync)\n/srv 10.9.0.1(ro)\n"],
+                "/srv  10.9.0.1(ro)\n",
+                &["/srv 10.9.0.1"],
+            ),
+        ] {
+            let files: Vec<(String, Vec<u8>)> = files
+                .iter()
+                .map(|text| ("exports".to_owned(), text.as_bytes().to_vec()))
+                .collect();
+            let listed = listing(listed);
+            let names: Vec<String> = in_no_file(&files, &listed)
+                .iter()
+                .map(|listed| format!("{} {}", listed.path, listed.client))
+                .collect();
+            assert_eq!(names, found, "{files:?}");
+        }
+    }
+}
