@@ -67,7 +67,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l jump -d
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -99,7 +99,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l jump -d
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-client" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -127,7 +127,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l jump
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand teardown-server" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -433,7 +433,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l jump -d 'H
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -467,7 +467,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -515,7 +515,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l jump -d 'Host
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -541,7 +541,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l jump -d 'Hos
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -589,7 +589,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -618,7 +618,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -647,7 +647,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -678,7 +678,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
@@ -704,7 +704,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
 strict\t'Refuse'
 accept-new\t'Record the key and go on'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l host-fingerprint -d 'Fingerprint that the host\'s key must have' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F

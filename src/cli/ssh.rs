@@ -21,9 +21,9 @@ pub struct Ssh {
     /// What to do about a host whose key is not in known_hosts [default: ask]
     #[arg(long, value_enum)]
     pub host_key: Option<HostKey>,
-    /// Fingerprint that the host's key must have
+    /// Fingerprint that a host's key must have, hosts to go through too (repeatable: one of them)
     #[arg(long, value_parser = fingerprint, value_name = "SHA256:…")]
-    pub host_fingerprint: Option<String>,
+    pub host_fingerprint: Vec<String>,
     /// How long connecting may take, step by step [default: 10s]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub connect_timeout: Option<Duration>,

@@ -59,7 +59,7 @@ pub(super) fn access(ssh: &Ssh) -> Result<Access> {
             Some(HostKey::Strict) => HostKeys::Strict,
             Some(HostKey::AcceptNew) => HostKeys::AcceptNew,
         },
-        fingerprint: ssh.host_fingerprint.clone(),
+        fingerprints: ssh.host_fingerprint.clone(),
         connect_timeout: ssh.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         sudo,
         ask: Arc::new(Remembered::new(Terminal)),

@@ -42,6 +42,8 @@ pub struct Remembered {
     ask: Box<dyn Ask>,
     secrets: Mutex<HashMap<String, Secret>>,
     accepted: Mutex<HashSet<String>>,
+    /// Held from the look for an answer to its arrival, so that many who want the same one ask once.
+    asking: Mutex<()>,
 }
 
 impl fmt::Debug for Remembered {
@@ -57,10 +59,12 @@ impl Remembered {
             ask: Box::new(ask),
             secrets: Mutex::default(),
             accepted: Mutex::default(),
+            asking: Mutex::default(),
         }
     }
 
     pub(super) fn secret(&self, question: &str) -> Option<Secret> {
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
             return Some(secret.clone());
         }
@@ -69,17 +73,36 @@ impl Remembered {
         Some(secret)
     }
 
-    /// Forgets an answer that was wrong.
-    pub(super) fn forget(&self, question: &str) {
-        self.secrets().remove(question);
+    /// Asks for something that can be used once.
+    pub(super) fn one_time_secret(&self, question: &str) -> Option<Secret> {
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask.secret(question)
+    }
+
+    /// Forgets an answer that was wrong; a newer one stays.
+    pub(super) fn forget(&self, question: &str, wrong: &Secret) {
+        let mut secrets = self.secrets();
+        if secrets.get(question) == Some(wrong) {
+            secrets.remove(question);
+        }
     }
 
     pub(super) fn text(&self, question: &str) -> Option<String> {
         self.ask.text(question)
     }
 
-    pub(super) fn yes(&self, question: &str) -> Option<bool> {
-        self.ask.yes(question)
+    /// Whether a host's key, as one line, is accepted; asked once however many connections want to know. Nobody is
+    /// asked if `silent`.
+    pub(super) fn accepts(&self, line: &str, question: &str, silent: bool) -> Option<bool> {
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_accepted(line) {
+            return Some(true);
+        }
+        let answer = if silent { None } else { self.ask.yes(question) };
+        if answer == Some(true) {
+            self.accept(line);
+        }
+        answer
     }
 
     /// Whether a host's key, as one line, was accepted before.
@@ -98,5 +121,79 @@ impl Remembered {
 
     fn secrets(&self) -> MutexGuard<'_, HashMap<String, Secret>> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const HOSTS: usize = 8;
+
+    /// Somebody who answers when all hosts are about to ask.
+    #[derive(Clone, Default)]
+    struct Patient {
+        about_to_ask: Arc<AtomicUsize>,
+        questions: Arc<AtomicUsize>,
+    }
+
+    impl Patient {
+        fn wait(&self) {
+            self.questions.fetch_add(1, Ordering::SeqCst);
+            while self.about_to_ask.load(Ordering::SeqCst) < HOSTS {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    impl Ask for Patient {
+        fn secret(&self, _: &str) -> Option<Secret> {
+            self.wait();
+            Some(Secret::new("answer".to_owned()))
+        }
+
+        fn text(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn yes(&self, _: &str) -> Option<bool> {
+            self.wait();
+            Some(true)
+        }
+    }
+
+    #[test]
+    fn many_hosts_that_want_one_answer_ask_once() {
+        let asks: [fn(&Remembered) -> bool; 2] = [
+            |remembered| remembered.secret("Passphrase of key").is_some(),
+            |remembered| remembered.accepts("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true),
+        ];
+        for ask in asks {
+            let patient = Patient::default();
+            let remembered = Remembered::new(patient.clone());
+            std::thread::scope(|scope| {
+                for _ in 0..HOSTS {
+                    scope.spawn(|| {
+                        patient.about_to_ask.fetch_add(1, Ordering::SeqCst);
+                        assert!(ask(&remembered));
+                    });
+                }
+            });
+            assert_eq!(patient.questions.load(Ordering::SeqCst), 1);
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_does_not_take_a_newer_one_with_it() {
+        let remembered = Remembered::new(Patient::default());
+        let [wrong, right] = ["wrong", "right"].map(|text| Secret::new(text.to_owned()));
+        remembered.secrets().insert("question".to_owned(), right.clone());
+        remembered.forget("question", &wrong);
+        assert_eq!(remembered.secrets().get("question"), Some(&right));
+        remembered.forget("question", &right);
+        assert_eq!(remembered.secrets().get("question"), None);
     }
 }

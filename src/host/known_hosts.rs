@@ -35,6 +35,28 @@ impl PublicKey {
             .unwrap_or("unknown")
     }
 
+    /// Whether this is a certificate for that key: after its type and a random field, it holds what the key holds after
+    /// its own type.
+    pub fn certifies(&self, key: &Self) -> bool {
+        let of = |blob: &[u8], skipped: usize| {
+            let mut rest = blob.to_vec();
+            for _ in 0..skipped {
+                let (length, after) = rest.split_at_checked(4)?;
+                let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+                rest = after.get(length..)?.to_vec();
+            }
+            Some(rest)
+        };
+        let is_certificate = self.kind().ends_with("-cert-v01@openssh.com");
+        let (own, keys) = (of(&self.blob, 2), of(&key.blob, 1));
+        is_certificate && own.zip(keys).is_some_and(|(own, keys)| own.starts_with(&keys))
+    }
+
+    /// The key in base64, as files hold it.
+    pub fn encoded(&self) -> String {
+        STANDARD.encode(&self.blob)
+    }
+
     /// `SHA256:` and the digest, as ssh-keygen -l shows it.
     pub fn fingerprint(&self) -> String {
         let digest = digest::digest(&digest::SHA256, &self.blob);
@@ -151,7 +173,7 @@ pub fn judge(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict 
 
 /// The line that records a key for a host.
 pub fn line(host: &str, port: u16, key: &PublicKey) -> String {
-    format!("{} {} {}\n", name(host, port), key.kind(), STANDARD.encode(&key.blob))
+    format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ mod plan;
 mod proof;
 mod script;
 mod ssh;
-mod ssh_config;
+mod ssh_settings;
 mod target;
 
 pub use apply::{Done, GatherError, Outcome, Told, apply, gather};

@@ -1,7 +1,11 @@
 //! Connections: each is a thread of its own, for libssh2 blocks, and takes one script after the other.
 
+mod client;
 mod connect;
+mod keys;
 mod login;
+mod proxy;
+mod route;
 mod run;
 mod trust;
 mod tunnel;
@@ -17,7 +21,6 @@ use tokio::sync::oneshot;
 use self::connect::Connection;
 use self::run::Trouble;
 use super::ask::{Remembered, Secret};
-use super::ssh_config::ConfigError;
 use super::target::Target;
 
 /// How often an idle connection shows that it is in use: routers on the way forget those that are silent.
@@ -60,8 +63,8 @@ pub struct Access {
     pub jump: Vec<Target>,
     /// What is done about unknown hosts.
     pub host_keys: HostKeys,
-    /// The fingerprint that the last host's key must have.
-    pub fingerprint: Option<String>,
+    /// If there are any: the fingerprints that keys of hosts must have, one of them each.
+    pub fingerprints: Vec<String>,
     /// How long each step of connecting may take: an answer, a handshake, a try to log in.
     pub connect_timeout: Duration,
     /// How to become root.
@@ -78,8 +81,8 @@ pub enum ConnectError {
     Config {
         /// The host as given.
         host: String,
-        /// The line and what is wrong with it.
-        cause: ConfigError,
+        /// What is wrong with it, as ssh says.
+        cause: String,
     },
     /// Nothing answers, or not as sshd does.
     #[error("cannot reach {host}: {cause}")]
@@ -230,7 +233,8 @@ impl Host {
 /// The names and addresses that a host may be known under to others: the one that its configuration connects to, then
 /// the one that was written.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
-    let mut names = connect::destination(target, access).into_iter().collect::<Vec<_>>();
+    let last = route::route(target, access).ok().and_then(|mut hops| hops.pop());
+    let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();
     if !names.contains(&target.host) {
         names.push(target.host.clone());
     }

@@ -97,7 +97,8 @@ exit $status
 END
 chmod 755 /usr/local/lib/stand-in
 for name in apt-get chmod mv systemctl exportfs; do ln -s ../lib/stand-in /usr/local/sbin/$name; done
-mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a /etc/exports /root/exports"#;
+mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a /etc/exports /root/exports
+[ ! -x /usr/sbin/exportfs ] || /usr/sbin/exportfs -ra"#;
 
 /// Back to a host that has the packages, and nothing else of nfsprov's.
 const RESET: &str = "systemctl stop nfs-server rpcbind.socket rpcbind.service

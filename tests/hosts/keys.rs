@@ -112,7 +112,7 @@ async fn a_changed_key_stops_under_every_policy(stage: Arc<Stage>) -> Result<()>
             for fingerprint in [None, Some(shown.clone())] {
                 let mut access = stage.access()?;
                 let answers = Answers::some(&["yes", "yes"]);
-                (access.host_keys, access.fingerprint) = (policy, fingerprint);
+                (access.host_keys, access.fingerprints) = (policy, fingerprint.into_iter().collect());
                 access.ask = answers.clone().into();
                 let file = access.home.clone().context("no home")?.join(".ssh/known_hosts");
                 std::fs::write(&file, &recorded)?;
@@ -206,15 +206,15 @@ async fn a_fingerprint_decides_about_the_last_host(stage: Arc<Stage>) -> Result<
     let right = shown.split(' ').nth(1).context("no fingerprint")?.to_owned();
     let mut access = stage.access()?;
     access.host_keys = HostKeys::Strict;
-    access.fingerprint = Some(format!("SHA256:{}", "A".repeat(43)));
+    access.fingerprints = vec![format!("SHA256:{}", "A".repeat(43))];
     let error = refused(connect("root", &stage.guest, port, &access).await)?;
     ensure!(
         error.contains(&right) && error.contains("--host-fingerprint says SHA256:AAAA"),
         "{error}"
     );
-    access.fingerprint = Some(right);
+    access.fingerprints.push(right);
     connect("root", &stage.guest, port, &access).await?;
-    access.fingerprint = None;
+    access.fingerprints.clear();
     connect("root", &stage.guest, port, &access)
         .await
         .context("it is recorded now")?;

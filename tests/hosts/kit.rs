@@ -136,7 +136,7 @@ impl Stage {
             identities: vec![self.guest.ssh_key()],
             jump: Vec::new(),
             host_keys: HostKeys::AcceptNew,
-            fingerprint: None,
+            fingerprints: Vec::new(),
             // Guests that are being set up meanwhile make others slow to answer.
             connect_timeout: 4 * PATIENCE,
             sudo: Sudo::No,

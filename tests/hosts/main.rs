@@ -13,6 +13,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
+mod configuration;
 mod each_step;
 mod exports;
 mod faults;
@@ -20,6 +21,7 @@ mod keys;
 mod kit;
 mod live;
 mod login;
+mod login_steps;
 mod many;
 mod root;
 mod rpm_double;
@@ -65,12 +67,14 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut tests = [
+        configuration::TESTS,
         each_step::TESTS,
         exports::TESTS,
         faults::TESTS,
         keys::TESTS,
         live::TESTS,
         login::TESTS,
+        login_steps::TESTS,
         many::TESTS,
         root::TESTS,
         rpm_double::TESTS,

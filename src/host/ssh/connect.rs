@@ -3,23 +3,20 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use ssh2::{ErrorCode, MethodType, Session};
 
 use super::login::{self, Attempts, Step};
+use super::proxy::{self, Proxy};
+use super::route::{Hop, route};
 use super::run::{Live, Shell, Trouble, milliseconds};
 use super::trust::Trust;
 use super::{Access, ConnectError, KEEPALIVE, Output, Sudo, tunnel};
 use crate::host::ask::Secret;
-use crate::host::known_hosts::{self, PublicKey};
-use crate::host::ssh_config::{Config, Hop, Me};
+use crate::host::known_hosts::PublicKey;
 use crate::host::target::Target;
-
-/// The configuration for all users of this machine.
-const GLOBAL: &str = "/etc/ssh/ssh_config";
 
 /// How often sudo's password is asked for.
 const PASSWORDS: usize = 3;
@@ -78,51 +75,10 @@ pub(super) fn connect(
     let (Some(last), host) = (hops.last(), target.to_string()) else {
         return Err(unreachable(&target.to_string(), "no host was named"));
     };
-    let name = format!("{}@{}", last.user, address(last));
+    let name = format!("{}@{}", last.user, last.address());
     let shell = privileges(&live, last, access, cancelled)?;
     tracing::debug!(host, name, "connected over SSH");
     Ok(Connection { live, name, shell })
-}
-
-/// The name or address that is connected to, whatever it was called; None where the configuration is of no use.
-pub(super) fn destination(target: &Target, access: &Access) -> Option<String> {
-    Some(route(target, access).ok()?.pop()?.host)
-}
-
-fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, crate::host::ssh_config::ConfigError> {
-    let me = Me {
-        home: access.home.clone(),
-        user: access.user.clone(),
-    };
-    let own = access.home.as_ref().map(|home| home.join(".ssh/config"));
-    let mut config = Config::default();
-    for path in own.into_iter().chain([PathBuf::from(GLOBAL)]) {
-        // One that isn't there or isn't ours to read says nothing, as for ssh.
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            let parsed = Config::parse(&path.display().to_string(), &text, &me, &included)?;
-            config = config.then(parsed);
-        }
-    }
-    config.route(target, &access.jump, &me)
-}
-
-/// The files that an Include's pattern names, in their order. Wildcards are understood in the last part.
-fn included(pattern: &Path) -> Vec<(String, String)> {
-    let (Some(directory), Some(last)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let mut paths = vec![pattern.to_owned()];
-    if last.contains(['*', '?']) {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        let fits = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            known_hosts::matches(last, name) && name.starts_with('.') == last.starts_with('.')
-        };
-        paths = entries.map(|entry| entry.path()).filter(fits).collect();
-        paths.sort();
-    }
-    let read = |path: PathBuf| Some((path.display().to_string(), std::fs::read_to_string(&path).ok()?));
-    paths.into_iter().filter_map(read).collect()
 }
 
 /// Goes the whole way once.
@@ -135,39 +91,47 @@ fn travel(
     let mut so_far: Option<(Live, &Hop)> = None;
     for (place, hop) in hops.iter().enumerate() {
         let progress = &mut progress[place];
-        let last = place + 1 == hops.len();
-        let socket = match so_far.take() {
-            None => dial(hop, access.connect_timeout)?,
-            Some((live, through)) => {
+        let (socket, proxy) = match (so_far.take(), &hop.proxy_command) {
+            (None, None) => (dial(hop, access.connect_timeout)?, None),
+            (None, Some(command)) => {
+                let opened = proxy::open(command).map_err(|cause| unreachable(&hop.address(), &cause))?;
+                (opened.0, Some(opened.1))
+            }
+            (Some((live, through)), _) => {
                 let opened = tunnel::open(live, &hop.host, hop.port, access.connect_timeout);
-                opened.map_err(|cause| {
+                let opened = opened.map_err(|cause| {
                     unreachable(
-                        &address(hop),
-                        &format!("{} can't connect to it: {cause}", address(through)),
+                        &hop.address(),
+                        &format!("{} can't connect to it: {cause}", through.address()),
                     )
-                })?
+                })?;
+                (opened, None)
             }
         };
-        let trust = Trust::read(access);
-        let recorded = trust.recorded(hop).filter(|_| !progress.any_kind);
-        let live = match handshake(socket, recorded.as_deref(), access.connect_timeout) {
+        let trust = Trust::read(access, hop)?;
+        let recorded = trust.recorded().filter(|_| !progress.any_kind);
+        let live = match handshake(socket, proxy, recorded.as_deref(), access.connect_timeout) {
             Ok(live) => live,
-            Err(error) if recorded.is_some() && is_disagreement(&error) => {
+            Err((error, _)) if recorded.is_some() && is_disagreement(&error) => {
                 progress.any_kind = true;
                 return Ok(Way::Again);
             }
-            Err(error) => return Err(unreachable(&address(hop), error.message())),
+            Err((error, proxy)) => {
+                let said = proxy.map(|proxy| proxy.said()).filter(|said| !said.is_empty());
+                let said = said.map_or_else(String::new, |said| format!("; its ProxyCommand says: {said}"));
+                return Err(unreachable(&hop.address(), &format!("{}{said}", error.message())));
+            }
         };
         let Some(key) = live.session.host_key().map(|(blob, _)| PublicKey::new(blob)) else {
-            return Err(unreachable(&address(hop), "it shows no host key"));
+            return Err(unreachable(&hop.address(), "it shows no host key"));
         };
-        trust.check(hop, &key, last)?;
+        trust.check(&key)?;
         match login::login(&live.session, hop, access, &mut progress.attempts)? {
             Step::In => so_far = Some((live, hop)),
             Step::Again => return Ok(Way::Again),
         }
         if cancelled() {
-            return Err(unreachable(&address(hop), "nobody waits any more"));
+            return Err(unreachable(&hop.address(), "nobody waits any more"));
         }
     }
     match so_far {
@@ -183,17 +147,9 @@ fn unreachable(host: &str, cause: &str) -> ConnectError {
     }
 }
 
-/// Host and port, for messages.
-pub(super) fn address(hop: &Hop) -> String {
-    match hop.host.contains(':') {
-        true => format!("[{}]:{}", hop.host, hop.port),
-        false => format!("{}:{}", hop.host, hop.port),
-    }
-}
-
 /// A TCP connection to the first of the host's addresses that takes one.
 fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
-    let failed = |cause: &str| unreachable(&address(hop), cause);
+    let failed = |cause: &str| unreachable(&hop.address(), cause);
     let addresses = resolve(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
     let mut first = None;
     for address in addresses {
@@ -225,7 +181,23 @@ fn resolve(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAdd
         .unwrap_or_else(|_| Err(io::Error::other("no answer from the resolver")))
 }
 
-fn handshake(socket: OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Live, ssh2::Error> {
+fn handshake(
+    socket: OwnedFd,
+    proxy: Option<Proxy>,
+    recorded: Option<&str>,
+    timeout: Duration,
+) -> Result<Live, (ssh2::Error, Option<Proxy>)> {
+    match shake_hands(&socket, recorded, timeout) {
+        Ok(session) => Ok(Live {
+            session,
+            socket,
+            _proxy: proxy,
+        }),
+        Err(error) => Err((error, proxy)),
+    }
+}
+
+fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
     session.set_timeout(milliseconds(timeout));
     session.method_pref(MethodType::HostKey, recorded.unwrap_or(&Trust::any()))?;
@@ -234,7 +206,7 @@ fn handshake(socket: OwnedFd, recorded: Option<&str>, timeout: Duration) -> Resu
     session.handshake()?;
     // On every host of the way. No reply is asked for: libssh2 would keep each for ever.
     session.set_keepalive(false, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
-    Ok(Live { session, socket })
+    Ok(session)
 }
 
 /// Whether client and server have no algorithm in common (`LIBSSH2_ERROR_KEX_FAILURE`,
@@ -245,7 +217,7 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
 
 /// What reads the scripts: root's shell, if we are to be root.
 fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> bool) -> Result<Shell, ConnectError> {
-    let host = address(hop);
+    let host = hop.address();
     let no = |why: String| ConnectError::Sudo {
         host: host.clone(),
         why,
@@ -287,11 +259,11 @@ fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> b
                 no("sudo wants a password, and there is no terminal to ask on; pass --sudo-password-file".to_owned())
             })?,
         };
-        let shell = Shell::SudoWith(password);
+        let shell = Shell::SudoWith(password.clone());
         if becomes_root(&shell)? {
             return Ok(shell);
         }
-        access.ask.forget(&question);
+        access.ask.forget(&question, &password);
         if given.is_some() {
             return Err(no("sudo does not take the password that it was given".to_owned()));
         }

@@ -1,16 +1,16 @@
 //! Logging in: keys of the agent, key files, passwords, as far as the server's patience goes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 
-use super::connect::address;
+use super::keys::{HARDWARE_KEY, Key, certificate, is_hardware_key, keys, public_key};
+use super::route::Hop;
 use super::{Access, ConnectError};
 use crate::host::ask::{Remembered, Secret};
 use crate::host::key_file::{self, KeyFile};
 use crate::host::known_hosts::PublicKey;
-use crate::host::ssh_config::Hop;
 
 /// What may fail on one connection before it is made anew: sshd ends one at its MaxAuthTries, 6 unless it is told
 /// otherwise, and logs a warning at half of that.
@@ -22,8 +22,8 @@ const CONNECTIONS: usize = 20;
 /// How often a passphrase or password is asked for.
 const QUESTIONS: usize = 3;
 
-/// Keys that ssh tries when none is named, in `~/.ssh`.
-const DEFAULTS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+/// How many methods a server may ask for one after the other.
+const MAX_STEPS: usize = 5;
 
 /// What has been tried on a host so far, over all connections.
 #[derive(Debug)]
@@ -59,26 +59,38 @@ pub(super) enum Step {
     Again,
 }
 
-/// A key to try.
-enum Key {
-    /// The agent's.
-    Agent(ssh2::PublicKey),
-    File {
-        path: PathBuf,
-        /// Somebody named it, so it is news that it can't be used.
-        named: bool,
-    },
-}
-
 /// How a try ended.
 enum Tried {
     In,
     /// The server does not take it.
     Refused,
+    /// The server takes the key, but not the login with it: it may want more.
+    Accepted,
     /// It never got to the server.
     Unusable(String),
     /// The connection is at its end.
     Ended(String),
+}
+
+/// How a step of a login ended: servers may want several, such as a key and then a one-time code.
+enum Ended {
+    In,
+    /// See [`Step::Again`].
+    Again,
+    /// It was a step, and these methods are asked for now.
+    Next(String),
+}
+
+/// A login on one connection.
+struct Login<'a> {
+    session: &'a Session,
+    hop: &'a Hop,
+    access: &'a Access,
+    attempts: &'a mut Attempts,
+    /// What has failed on this connection.
+    failures: usize,
+    /// Places of keys that were a step of this login.
+    passed: Vec<usize>,
 }
 
 /// Logs in on a new session, going on where earlier connections had to stop.
@@ -89,28 +101,109 @@ pub(super) fn login(
     attempts: &mut Attempts,
 ) -> Result<Step, ConnectError> {
     let failed = |why: String| ConnectError::Login {
-        host: address(hop),
+        host: hop.address(),
         user: hop.user.clone(),
         why,
     };
     attempts.connections += 1;
     // Asking what there is counts as a try only if it is let in.
-    let methods = match session.auth_methods(&hop.user) {
+    let mut methods = match session.auth_methods(&hop.user) {
         Ok(methods) => methods.to_owned(),
         Err(_) if session.authenticated() => return Ok(Step::In),
         Err(error) => return Err(failed(error.message().to_owned())),
     };
-    let takes = |method: &str| methods.split(',').any(|found| found == method);
-    let mut failures = 0;
-    if takes("publickey") {
-        let mut agent = access
-            .agent
-            .as_deref()
-            .and_then(|socket| Agent::connect(session, socket));
+    let mut login = Login {
+        session,
+        hop,
+        access,
+        attempts,
+        failures: 0,
+        passed: Vec::new(),
+    };
+    for _ in 0..MAX_STEPS {
+        match login.step(&methods).map_err(failed)? {
+            Ended::In => return Ok(Step::In),
+            Ended::Again => return again(login.attempts, &methods).map_err(failed),
+            Ended::Next(next) => methods = next,
+        }
+    }
+    Err(failed(format!(
+        "the server asks for more than {MAX_STEPS} methods, one after the other"
+    )))
+}
+
+impl Login<'_> {
+    /// Tries all that there is for one of `methods`.
+    fn step(&mut self, methods: &str) -> Result<Ended, String> {
+        let refused = &self.hop.refused_methods;
+        let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
+        if takes("publickey")
+            && let Some(ended) = self.by_keys(methods)
+        {
+            return Ok(ended);
+        }
+        for method in ["password", "keyboard-interactive"] {
+            for _ in 0..QUESTIONS {
+                if !takes(method) {
+                    break;
+                }
+                if self.failures >= self.attempts.failures {
+                    return Ok(Ended::Again);
+                }
+                let end = match method {
+                    "password" => self.by_password(),
+                    _ => self.by_questions(),
+                };
+                match end {
+                    Some(Tried::In) => return Ok(Ended::In),
+                    Some(Tried::Ended(why)) => {
+                        note(&mut self.attempts.tried, method);
+                        let why = format!("the connection ended before it answered: {why}");
+                        note(&mut self.attempts.notes, &why);
+                        return Err(sentence(self.attempts, methods));
+                    }
+                    Some(_) => {
+                        // Where a key would do instead, a password is no step.
+                        let may_be_a_step = !methods.contains("publickey");
+                        if let Some(next) = may_be_a_step.then(|| self.next_methods(methods)).flatten() {
+                            return Ok(Ended::Next(next));
+                        }
+                        self.failures += 1;
+                        note(&mut self.attempts.tried, method);
+                    }
+                    None => {
+                        note(
+                            &mut self.attempts.notes,
+                            "there is no terminal to ask for a password on",
+                        );
+                        break;
+                    }
+                }
+            }
+        }
+        for setting in &self.hop.unsupported {
+            note(
+                &mut self.attempts.notes,
+                &format!("{setting} of ssh's configuration is not supported"),
+            );
+        }
+        Err(sentence(self.attempts, methods))
+    }
+
+    /// Tries the keys; None when there is none left.
+    fn by_keys(&mut self, methods: &str) -> Option<Ended> {
+        let (session, hop, access) = (self.session, self.hop, self.access);
+        let socket = hop.agent.as_deref();
+        let mut agent = socket.and_then(|socket| Agent::connect(session, socket));
         let keys = keys(hop, access, agent.as_ref());
-        while let Some(key) = keys.get(attempts.next) {
-            if failures >= attempts.failures {
-                return again(attempts, &methods).map_err(failed);
+        // After a step, every key but those that made it may be the next.
+        let first = if self.passed.is_empty() { self.attempts.next } else { 0 };
+        for (place, key) in keys.iter().enumerate().skip(first) {
+            if self.passed.contains(&place) {
+                continue;
+            }
+            if self.failures >= self.attempts.failures {
+                return Some(Ended::Again);
             }
             let (what, end) = match (key, &mut agent) {
                 (Key::Agent(key), Some(agent)) => (
@@ -124,63 +217,77 @@ pub(super) fn login(
                 }
             };
             match end {
-                Tried::In => return Ok(Step::In),
+                Tried::In => return Some(Ended::In),
+                Tried::Accepted => {
+                    if let Some(next) = self.next_methods(methods) {
+                        self.passed.push(place);
+                        return Some(Ended::Next(next));
+                    }
+                    self.failures += 2;
+                    self.attempts.tried.push(what);
+                }
                 Tried::Refused => {
-                    failures += 1;
-                    attempts.tried.push(what);
+                    self.failures += 1;
+                    self.attempts.tried.push(what);
                 }
                 Tried::Unusable(why) if why.is_empty() => {}
-                Tried::Unusable(why) => attempts.notes.push(why),
+                Tried::Unusable(why) => note(&mut self.attempts.notes, &why),
                 Tried::Ended(_) => {
                     // The server is less patient than most: stop before that next time. A key that ends even a
                     // fresh connection has had its chance.
-                    attempts.failures = failures.max(1);
-                    if failures == 0 {
-                        attempts.tried.push(what);
-                        attempts.next += 1;
+                    self.attempts.failures = self.failures.max(1);
+                    if self.failures == 0 {
+                        self.attempts.tried.push(what);
+                        self.attempts.next += 1;
                     }
-                    return again(attempts, &methods).map_err(failed);
+                    return Some(Ended::Again);
                 }
             }
-            attempts.next += 1;
-        }
-    }
-    for (method, ask) in [
-        (
-            "password",
-            by_password as fn(&Session, &Hop, &Remembered) -> Option<Tried>,
-        ),
-        ("keyboard-interactive", by_questions),
-    ] {
-        for _ in 0..QUESTIONS {
-            if !takes(method) {
-                break;
-            }
-            if failures >= attempts.failures {
-                return again(attempts, &methods).map_err(failed);
-            }
-            match ask(session, hop, &access.ask) {
-                Some(Tried::In) => return Ok(Step::In),
-                Some(Tried::Ended(why)) => {
-                    note(&mut attempts.tried, method);
-                    note(
-                        &mut attempts.notes,
-                        &format!("the connection ended before it answered: {why}"),
-                    );
-                    return Err(failed(sentence(attempts, &methods)));
-                }
-                Some(_) => {
-                    failures += 1;
-                    note(&mut attempts.tried, method);
-                }
-                None => {
-                    note(&mut attempts.notes, "there is no terminal to ask for a password on");
-                    break;
-                }
+            if self.passed.is_empty() {
+                self.attempts.next = place + 1;
             }
         }
+        None
     }
-    Err(failed(sentence(attempts, &methods)))
+
+    /// The methods that the server asks for after a try that was a step, but not the last one: libssh2 tells it from a
+    /// refusal in no other way. Asking costs one of the tries that the server allows.
+    fn next_methods(&self, methods: &str) -> Option<String> {
+        let next = self.session.auth_methods(&self.hop.user).ok()?.to_owned();
+        (next != methods).then_some(next)
+    }
+
+    fn by_password(&self) -> Option<Tried> {
+        let (hop, ask) = (self.hop, &self.access.ask);
+        let question = format!("Password of {} on {}", hop.user, hop.address());
+        let password = if hop.batch { None } else { ask.secret(&question) }?;
+        let end = self.session.userauth_password(&hop.user, password.reveal());
+        let end = tried(self.session, end, "the password can't be used");
+        if !matches!(end, Tried::In) {
+            ask.forget(&question, &password);
+        }
+        Some(end)
+    }
+
+    fn by_questions(&self) -> Option<Tried> {
+        let (hop, ask) = (self.hop, &self.access.ask);
+        let mut answers = Answers {
+            host: hop.address(),
+            ask,
+            given: Vec::new(),
+            silent: hop.batch,
+            unanswered: false,
+        };
+        let end = self.session.userauth_keyboard_interactive(&hop.user, &mut answers);
+        let end = tried(self.session, end, "the answers can't be used");
+        if !matches!(end, Tried::In) {
+            answers
+                .given
+                .iter()
+                .for_each(|(question, answer)| ask.forget(question, answer));
+        }
+        (!answers.unanswered).then_some(end)
+    }
 }
 
 /// Another connection, unless there were too many.
@@ -216,49 +323,8 @@ fn sentence(attempts: &Attempts, methods: &str) -> String {
     format!("the server asks for {methods}, and {tried}{notes}; name a key with -i")
 }
 
-/// The keys in the order of their tries: named ones first, with the agent's help where it has them, then the agent's
-/// others, then those that ssh looks for by itself.
-fn keys(hop: &Hop, access: &Access, agent: Option<&Agent>) -> Vec<Key> {
-    let mut files: Vec<(PathBuf, bool)> = access.identities.iter().map(|path| (path.clone(), true)).collect();
-    files.extend(hop.identities.iter().map(|path| (path.clone(), true)));
-    let mut defaults = Vec::new();
-    if let (true, Some(home)) = (files.is_empty(), &access.home) {
-        defaults.extend(DEFAULTS.map(|name| (home.join(".ssh").join(name), false)));
-    }
-    let mut kept = Vec::new();
-    for key in agent.map(Agent::keys).unwrap_or_default() {
-        kept.push(Some(key));
-    }
-    let mut keys = Vec::new();
-    for (path, named) in files {
-        let public = public_key(&path);
-        let held = kept.iter_mut().find(|slot| {
-            let blob = slot.as_ref().map(|key| PublicKey::new(key.blob()));
-            blob.is_some() && blob == public
-        });
-        match held.and_then(Option::take) {
-            Some(key) => keys.push(Key::Agent(key)),
-            None => keys.push(Key::File { path, named }),
-        }
-    }
-    if !hop.identities_only {
-        keys.extend(kept.into_iter().flatten().map(Key::Agent));
-    }
-    keys.extend(defaults.into_iter().map(|(path, named)| Key::File { path, named }));
-    keys
-}
-
-/// The public half of a key file, from the file itself or from the one beside it.
-fn public_key(path: &Path) -> Option<PublicKey> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".pub");
-    let read = |path: &Path| fs::read_to_string(path).ok();
-    let own = read(path).and_then(|text| key_file::public(&text));
-    own.or_else(|| key_file::public(&read(Path::new(&beside))?))
-}
-
 /// A connection to ssh-agent.
-struct Agent(ssh2::Agent);
+pub(super) struct Agent(ssh2::Agent);
 
 impl Agent {
     fn connect(session: &Session, socket: &Path) -> Option<Self> {
@@ -269,11 +335,14 @@ impl Agent {
         Some(Self(agent))
     }
 
-    fn keys(&self) -> Vec<ssh2::PublicKey> {
+    pub(super) fn keys(&self) -> Vec<ssh2::PublicKey> {
         self.0.identities().unwrap_or_default()
     }
 
     fn offer(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> Tried {
+        if is_hardware_key(&PublicKey::new(key.blob())) {
+            return Tried::Unusable(format!("the agent's key {:?} {HARDWARE_KEY}", key.comment()));
+        }
         tried(
             session,
             self.0.userauth(user, key),
@@ -296,6 +365,8 @@ fn tried(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tri
                 Tried::Ended(error.message().to_owned())
             }
             ErrorCode::Session(-19) if error.message().starts_with("Callback") => Tried::Unusable(unusable.to_owned()),
+            // The key was accepted before it signed; another signature would be no better.
+            ErrorCode::Session(-19) if error.message().starts_with("Invalid signature") => Tried::Accepted,
             ErrorCode::Session(-18 | -19) => Tried::Refused,
             ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => Tried::Ended(error.message().to_owned()),
             _ => Tried::Unusable(format!("{unusable}: {}", error.message())),
@@ -310,7 +381,20 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         Err(_) if !named => return Tried::Unusable(String::new()),
         Err(error) => return Tried::Unusable(format!("{name} can't be read: {error}")),
     };
-    let offer = |passphrase: &str| session.userauth_pubkey_memory(&hop.user, None, &text, Some(passphrase));
+    let public = public_key(path);
+    if public.as_ref().is_some_and(is_hardware_key) {
+        return Tried::Unusable(format!("{name} {HARDWARE_KEY}"));
+    }
+    let certificate = certificate(hop, path, public.as_ref());
+    let offer = |passphrase: &str| {
+        if let Some(certificate) = &certificate {
+            let offered = session.userauth_pubkey_memory(&hop.user, Some(certificate), &text, Some(passphrase));
+            if offered.is_ok() || session.authenticated() {
+                return Ok(());
+            }
+        }
+        session.userauth_pubkey_memory(&hop.user, None, &text, Some(passphrase))
+    };
     match key_file::look(&text) {
         KeyFile::Plain => tried(session, offer(""), &format!("{name} can't be used")),
         KeyFile::Public => Tried::Unusable(format!("{name} is the public half; the private one is wanted")),
@@ -318,13 +402,14 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         KeyFile::Encrypted => {
             let question = format!("Passphrase of {name}");
             for _ in 0..QUESTIONS {
-                let Some(passphrase) = access.ask.secret(&question) else {
+                let answer = if hop.batch { None } else { access.ask.secret(&question) };
+                let Some(passphrase) = answer else {
                     let why = "needs a passphrase, and there is no terminal to ask on: add it to an agent";
                     return Tried::Unusable(format!("{name} {why}"));
                 };
                 match tried(session, offer(passphrase.reveal()), "") {
                     // What is wrong was found on this side, and a key that needs a passphrase has one.
-                    Tried::Unusable(_) => access.ask.forget(&question),
+                    Tried::Unusable(_) => access.ask.forget(&question, &passphrase),
                     end => return end,
                 }
             }
@@ -333,43 +418,23 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
     }
 }
 
-fn by_password(session: &Session, hop: &Hop, ask: &Remembered) -> Option<Tried> {
-    let question = format!("Password of {} on {}", hop.user, address(hop));
-    let password = ask.secret(&question)?;
-    let end = tried(
-        session,
-        session.userauth_password(&hop.user, password.reveal()),
-        "the password can't be used",
-    );
-    if !matches!(end, Tried::In) {
-        ask.forget(&question);
-    }
-    Some(end)
-}
-
-fn by_questions(session: &Session, hop: &Hop, ask: &Remembered) -> Option<Tried> {
-    let mut answers = Answers {
-        host: address(hop),
-        ask,
-        asked: Vec::new(),
-        unanswered: false,
-    };
-    let end = tried(
-        session,
-        session.userauth_keyboard_interactive(&hop.user, &mut answers),
-        "the answers can't be used",
-    );
-    if !matches!(end, Tried::In) {
-        answers.asked.iter().for_each(|question| ask.forget(question));
-    }
-    (!answers.unanswered).then_some(end)
+/// Whether the answer to a server's question holds for the next login, too: a one-time code must not be given twice.
+fn is_lasting(question: &str) -> bool {
+    let question = question.trim().trim_end_matches(':').to_lowercase();
+    let once = ["one-time", "one time", "otp", "token", "code"]
+        .iter()
+        .any(|word| question.contains(word));
+    question.ends_with("password") && !once
 }
 
 /// Passes the server's questions on.
 struct Answers<'a> {
     host: String,
     ask: &'a Remembered,
-    asked: Vec<String>,
+    /// Answers that are remembered, with their questions.
+    given: Vec<(String, Secret)>,
+    /// Whether nobody is to be asked.
+    silent: bool,
     unanswered: bool,
 }
 
@@ -382,11 +447,16 @@ impl KeyboardInteractivePrompt for Answers<'_> {
             let about: String = instructions.chars().filter(|c| !c.is_control()).collect();
             let question = format!("{} {about} {}", self.host, text.trim().trim_end_matches(':'));
             let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
-            let answer = match prompt.echo {
-                true => self.ask.text(&question),
-                false => {
-                    let secret = self.ask.secret(&question);
-                    self.asked.push(question);
+            let answer = match (self.silent, prompt.echo, is_lasting(&text)) {
+                (true, ..) => None,
+                (false, true, _) => self.ask.text(&question),
+                (false, false, true) => self.ask.secret(&question).map(|secret| {
+                    let answer = secret.reveal().to_owned();
+                    self.given.push((question, secret));
+                    answer
+                }),
+                (false, false, false) => {
+                    let secret = self.ask.one_time_secret(&question);
                     secret.as_ref().map(Secret::reveal).map(str::to_owned)
                 }
             };
@@ -394,5 +464,27 @@ impl KeyboardInteractivePrompt for Answers<'_> {
             answers.push(answer.unwrap_or_default());
         }
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_time_codes_are_asked_for_each_time() {
+        for (question, lasting) in [
+            ("Password: ", true),
+            ("(ops@nfs) Password:", true),
+            ("UNIX password: ", true),
+            ("Verification code: ", false),
+            ("One-time password (OATH) for `ops': ", false),
+            ("Password 123: ", false),
+            ("Enter OTP Token Value password: ", false),
+            ("Passcode or option (1-3): ", false),
+            ("", false),
+        ] {
+            assert_eq!(is_lasting(question), lasting, "{question}");
+        }
     }
 }

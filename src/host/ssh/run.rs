@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 
+use super::proxy::Proxy;
 use super::{Output, RunError, nonce};
 use crate::host::ask::Secret;
 use crate::host::script::{Frame, position};
@@ -28,6 +29,8 @@ const TIMEOUT: ErrorCode = ErrorCode::Session(-9);
 pub(in crate::host) struct Live {
     pub(in crate::host) session: Session,
     pub(in crate::host) socket: OwnedFd,
+    /// What the socket leads to, if it is no host; ended after the session.
+    pub(in crate::host) _proxy: Option<Proxy>,
 }
 
 /// What reads the script.

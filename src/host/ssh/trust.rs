@@ -4,13 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use super::{Access, ConnectError, HostKeys};
+use super::route::Hop;
+use super::{Access, ConnectError, HostKeys, client};
 use crate::host::known_hosts::{self, File, PublicKey, Verdict, judge, recorded_kinds};
-use crate::host::ssh_config::Hop;
-
-/// Files that hold for all users of this machine.
-const GLOBAL: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+use crate::host::ssh_settings::StrictHostKeys;
 
 /// Types of host keys, with the algorithms that use them; the best first. Certificates are left out, for nothing here
 /// can check them, and so are DSA and SHA-1.
@@ -22,37 +22,53 @@ const KINDS: [(&str, &str); 5] = [
     ("ssh-rsa", "rsa-sha2-512,rsa-sha2-256"),
 ];
 
-/// What is recorded about hosts.
+/// What is recorded about a host.
 pub(super) struct Trust<'a> {
     access: &'a Access,
+    hop: &'a Hop,
     files: Vec<File>,
 }
 
 impl<'a> Trust<'a> {
     /// Reads the files anew: what was recorded a moment ago counts.
-    pub(super) fn read(access: &'a Access) -> Self {
-        let own = access.home.iter().flat_map(|home| {
-            let directory = home.join(".ssh");
-            [directory.join("known_hosts"), directory.join("known_hosts2")]
-        });
-        let paths = own.chain(GLOBAL.iter().map(Into::into));
+    ///
+    /// # Errors
+    /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run.
+    pub(super) fn read(access: &'a Access, hop: &'a Hop) -> Result<Self, ConnectError> {
+        let paths = hop.known_hosts.iter().chain(&hop.global_known_hosts);
         let files = paths.filter_map(|path| {
-            let bytes = fs::read(&path).ok()?;
+            let bytes = fs::read(path).ok()?;
             Some(File {
                 name: path.display().to_string(),
                 text: String::from_utf8_lossy(&bytes).into_owned(),
             })
         });
-        Self {
-            access,
-            files: files.collect(),
+        let mut files: Vec<File> = files.collect();
+        if let Some((program, arguments)) = hop.known_hosts_command.split_first() {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            let printed = client::run(command, "", access.connect_timeout);
+            let printed = printed.and_then(|printed| match printed.success {
+                true => Ok(printed.stdout),
+                false => Err(printed.stderr),
+            });
+            let text = printed.map_err(|error| ConnectError::HostKey {
+                host: hop.name(),
+                why: format!("KnownHostsCommand failed: {error}"),
+            })?;
+            files.push(File {
+                name: format!("KnownHostsCommand {program}"),
+                text: String::from_utf8_lossy(&text).into_owned(),
+            });
         }
+        Ok(Self { access, hop, files })
     }
 
     /// The algorithms to ask for, so that a host with keys of several types shows one that is recorded. None when
     /// nothing usable is.
-    pub(super) fn recorded(&self, hop: &Hop) -> Option<String> {
-        let recorded = recorded_kinds(&self.files, &hop.host, hop.port);
+    pub(super) fn recorded(&self) -> Option<String> {
+        let (name, port) = &self.hop.recorded_as;
+        let recorded = recorded_kinds(&self.files, name, *port);
         let usable = KINDS
             .iter()
             .filter(|(kind, _)| recorded.iter().any(|found| found == kind));
@@ -65,22 +81,36 @@ impl<'a> Trust<'a> {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
 
-    /// Decides about the key that a host showed; `last` if it is where the way ends.
-    pub(super) fn check(&self, hop: &Hop, key: &PublicKey, last: bool) -> Result<(), ConnectError> {
-        let name = known_hosts::name(&hop.host, hop.port);
+    /// Decides about the key that the host showed.
+    pub(super) fn check(&self, key: &PublicKey) -> Result<(), ConnectError> {
+        let name = self.hop.name();
         let no = |why: String| {
             Err(ConnectError::HostKey {
                 host: name.clone(),
                 why,
             })
         };
-        let pinned = self.access.fingerprint.as_ref().filter(|_| last);
-        if let Some(fingerprint) = pinned
-            && *fingerprint != key.fingerprint()
-        {
-            return no(format!("its key is {key}, and --host-fingerprint says {fingerprint}"));
+        let pinned = &self.access.fingerprints;
+        if !pinned.is_empty() && !pinned.contains(&key.fingerprint()) {
+            return no(format!(
+                "its key is {key}, and --host-fingerprint says {}",
+                pinned.join(" or ")
+            ));
         }
-        let authority = match judge(&self.files, &hop.host, hop.port, key) {
+        if let Some(file) = &self.hop.revoked_host_keys {
+            match is_revoked(file, key, self.access.connect_timeout) {
+                Ok(false) => {}
+                Ok(true) => {
+                    return no(format!(
+                        "its key {key} is revoked by RevokedHostKeys, {}",
+                        file.display()
+                    ));
+                }
+                Err(why) => return no(format!("RevokedHostKeys can't be asked about its key: {why}")),
+            }
+        }
+        let (recorded_name, port) = &self.hop.recorded_as;
+        let authority = match judge(&self.files, recorded_name, *port, key) {
             Verdict::Known => return Ok(()),
             Verdict::Revoked { place } => return no(format!("its key {key} is marked @revoked in {place}")),
             Verdict::Changed { place, recorded } => {
@@ -91,8 +121,8 @@ impl<'a> Trust<'a> {
             }
             Verdict::Unknown { authority } => authority,
         };
-        let line = known_hosts::line(&hop.host, hop.port, key);
-        if pinned.is_some() {
+        let line = known_hosts::line(recorded_name, *port, key);
+        if !pinned.is_empty() {
             self.record(&name, &line);
             return Ok(());
         }
@@ -105,7 +135,7 @@ impl<'a> Trust<'a> {
             }
             None => String::new(),
         };
-        match self.access.host_keys {
+        match self.policy() {
             HostKeys::AcceptNew if authority.is_none() => {
                 tracing::info!(host = name, key = %key, "a new host: its key is recorded");
             }
@@ -117,7 +147,7 @@ impl<'a> Trust<'a> {
             }
             HostKeys::Ask => {
                 let question = format!("{name} is not known yet{note}; its key is {key}. Trust it?");
-                match self.access.ask.yes(&question) {
+                match self.access.ask.accepts(&line, &question, self.hop.batch) {
                     Some(true) => {}
                     Some(false) => return no(format!("its key {key} was not accepted")),
                     None => {
@@ -134,22 +164,55 @@ impl<'a> Trust<'a> {
         Ok(())
     }
 
+    /// What is done about a key that is not recorded: what the command line says, but for a configuration that is
+    /// stricter; where it leaves that to us, the configuration's.
+    fn policy(&self) -> HostKeys {
+        match (self.access.host_keys, self.hop.strict_host_keys) {
+            (HostKeys::Strict, _) | (_, StrictHostKeys::Yes) => HostKeys::Strict,
+            (HostKeys::AcceptNew, _) | (_, StrictHostKeys::AcceptNew) => HostKeys::AcceptNew,
+            (HostKeys::Ask, StrictHostKeys::Ask) => HostKeys::Ask,
+        }
+    }
+
     /// Keeps a key for later connections: in known_hosts, or where that can't be written, in memory.
     fn record(&self, name: &str, line: &str) {
         self.access.ask.accept(line);
-        let Some(home) = &self.access.home else { return };
-        if let Err(error) = append(&home.join(".ssh"), line) {
-            tracing::warn!(host = name, "its key can't be recorded in ~/.ssh/known_hosts: {error}");
+        let Some(file) = self.hop.known_hosts.first() else {
+            return;
+        };
+        if let Err(error) = append(file, line) {
+            tracing::warn!(host = name, "its key can't be recorded in {}: {error}", file.display());
         }
     }
 }
 
-/// Adds a line at the end of known_hosts, under a lock, unless it is there by now. Nothing in the file is changed.
-fn append(directory: &Path, line: &str) -> std::io::Result<()> {
+/// Whether a file of RevokedHostKeys has a key: it is a list of public keys, or a KRL, which ssh-keygen reads.
+fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, String> {
+    const KRL: &[u8] = b"SSHKRL\n\0";
+    let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    if !bytes.starts_with(KRL) {
+        let text = String::from_utf8_lossy(&bytes);
+        let is_the_key = |word: &str| word == key.encoded();
+        return Ok(text.split_whitespace().any(is_the_key));
+    }
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-Q", "-f"]).arg(file).arg("/dev/stdin");
+    let printed = client::run(command, &format!("{} {}\n", key.kind(), key.encoded()), timeout)?;
+    let said = String::from_utf8_lossy(&printed.stdout).into_owned();
+    match (printed.success, said.trim_end().ends_with("REVOKED")) {
+        (true, false) => Ok(false),
+        (false, true) => Ok(true),
+        _ => Err(format!("{}: {}", file.display(), printed.stderr)),
+    }
+}
+
+/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing in the file is changed.
+fn append(file: &Path, line: &str) -> std::io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
-    let mut file = options.open(directory.join("known_hosts"))?;
+    let mut file = options.open(file)?;
     file.lock()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -177,13 +240,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join(".ssh");
         let file = directory.join("known_hosts");
-        append(&directory, "a ssh-ed25519 AAAA\n").unwrap();
+        append(&file, "a ssh-ed25519 AAAA\n").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
         let before = b"# mine\nnonsense \xff\na ssh-ed25519 AAAA # note";
         fs::write(&file, before).unwrap();
-        append(&directory, "b ssh-ed25519 BBBB\n").unwrap();
-        append(&directory, "b ssh-ed25519 BBBB\n").unwrap();
+        append(&file, "b ssh-ed25519 BBBB\n").unwrap();
+        append(&file, "b ssh-ed25519 BBBB\n").unwrap();
         let after = [&before[..], b"\nb ssh-ed25519 BBBB\n"].concat();
         assert_eq!(fs::read(&file).unwrap(), after);
     }
@@ -195,8 +258,8 @@ mod tests {
         fs::create_dir(&directory).unwrap();
         std::thread::scope(|scope| {
             for number in 0..16 {
-                let directory = &directory;
-                scope.spawn(move || append(directory, &format!("host{number} ssh-ed25519 AAAA\n")).unwrap());
+                let file = directory.join("known_hosts");
+                scope.spawn(move || append(&file, &format!("host{number} ssh-ed25519 AAAA\n")).unwrap());
             }
         });
         let text = fs::read_to_string(directory.join("known_hosts")).unwrap();

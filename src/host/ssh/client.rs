@@ -1,0 +1,201 @@
+//! The machine's own ssh client: what it makes of the configuration, asked with `ssh -G`.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::Access;
+use crate::host::ssh_settings::{ClientDefaults, Settings, expanded, expansion_arguments, needs_expansion};
+use crate::host::target::Target;
+
+/// How much a program may print.
+const MAX_OUTPUT: u64 = 1 << 20;
+
+/// What a program printed, and whether it ended well.
+pub(super) struct Printed {
+    pub(super) success: bool,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: String,
+}
+
+/// The settings for `target`, and those of its paths that ssh leaves as they were written, expanded.
+pub(super) struct Asked {
+    pub(super) settings: Settings,
+    pub(super) identities: Vec<PathBuf>,
+    pub(super) certificates: Vec<PathBuf>,
+    pub(super) revoked_host_keys: Option<PathBuf>,
+}
+
+/// Asks for a host's settings. Without an OpenSSH client on this machine, nothing is configured.
+pub(super) fn ask(target: &Target, access: &Access) -> Result<Asked, String> {
+    let Some(defaults) = defaults(access.connect_timeout) else {
+        let settings = Settings::unconfigured(target, &access.user);
+        return Ok(Asked {
+            settings,
+            identities: Vec::new(),
+            certificates: Vec::new(),
+            revoked_host_keys: None,
+        });
+    };
+    // ssh knows no other home directory than that of the passwd file.
+    let other_home = access.home.as_deref().filter(|home| *home != defaults.home);
+    let mut command = Command::new("ssh");
+    command.arg("-G");
+    let configuration = other_home.map(OtherConfiguration::new).transpose()?;
+    if let Some(configuration) = &configuration {
+        command.arg("-F").arg(&configuration.0);
+    }
+    if let Some(user) = &target.user {
+        command.args(["-l", user]);
+    }
+    if let Some(port) = target.port {
+        command.args(["-p", &port.to_string()]);
+    }
+    command.args(["--", &target.host]);
+    let printed = run(command, "", access.connect_timeout).map_err(|error| format!("ssh -G: {error}"))?;
+    if !printed.success {
+        return Err(printed.stderr);
+    }
+    let settings = Settings::parse(&printed.stdout, target, defaults).map_err(|error| error.to_string())?;
+    let expand = |path: &OsStr| match needs_expansion(path) {
+        false => Ok(PathBuf::from(path)),
+        true => expand(path, &settings, target, access, other_home),
+    };
+    let all = |paths: &[std::ffi::OsString]| paths.iter().map(|path| expand(path)).collect::<Result<Vec<_>, _>>();
+    Ok(Asked {
+        identities: all(&settings.identities)?,
+        certificates: all(&settings.certificates)?,
+        revoked_host_keys: settings.revoked_host_keys.as_deref().map(expand).transpose()?,
+        settings,
+    })
+}
+
+fn expand(
+    path: &OsStr,
+    settings: &Settings,
+    target: &Target,
+    access: &Access,
+    other_home: Option<&Path>,
+) -> Result<PathBuf, String> {
+    if let (Some(home), Ok(rest)) = (other_home, Path::new(path).strip_prefix("~"))
+        && !needs_expansion(rest.as_os_str())
+    {
+        return Ok(home.join(rest));
+    }
+    let mut command = Command::new("ssh");
+    command.args(expansion_arguments(path, settings, target));
+    let named = |why: &str| format!("{}: {why}", path.display());
+    let printed = run(command, "", access.connect_timeout).map_err(|error| named(&error))?;
+    match expanded(&printed.stdout).filter(|_| printed.success) {
+        Some(path) => Ok(path),
+        None => Err(named(&printed.stderr)),
+    }
+}
+
+/// A file that leads ssh to the configuration of another home directory than it knows. ssh may read it twice.
+struct OtherConfiguration(PathBuf);
+
+impl OtherConfiguration {
+    fn new(home: &Path) -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::nonce()?));
+        let own = home.join(".ssh/config");
+        let text = format!(
+            "Include \"{}\"\nMatch all\nInclude /etc/ssh/ssh_config\n",
+            own.display()
+        );
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for OtherConfiguration {
+    fn drop(&mut self) {
+        // It says nothing of anybody.
+        _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What this machine's ssh client does by itself; None without a client of OpenSSH, which is said once.
+fn defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
+    static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();
+    let ask = || {
+        let mut command = Command::new("ssh");
+        command.args(ClientDefaults::ARGUMENTS);
+        let found = run(command, "", timeout).ok();
+        let defaults = found.and_then(|printed| ClientDefaults::parse(&printed.stdout));
+        if defaults.is_none() {
+            tracing::warn!("no OpenSSH client (ssh) on this machine: ssh's configuration files are not read");
+        }
+        defaults
+    };
+    DEFAULTS.get_or_init(ask).as_ref()
+}
+
+/// Runs a program to its end, or kills it.
+pub(super) fn run(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
+    let name = command.get_program().display().to_string();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that reads nothing may have ended by now.
+        _ = stdin.write_all(input.as_bytes());
+    }
+    let (tell, told) = channel();
+    let streams = [
+        child
+            .stdout
+            .take()
+            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+        child
+            .stderr
+            .take()
+            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+    ];
+    for (at, stream) in streams.into_iter().enumerate() {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(stream) = stream {
+                // What can't be read any more is at its end.
+                _ = stream.take(MAX_OUTPUT).read_to_end(&mut bytes);
+            }
+            // Nobody may wait any more.
+            _ = tell.send((at, bytes));
+        });
+    }
+    let mut read = [Vec::new(), Vec::new()];
+    for _ in 0..2 {
+        match told.recv_timeout(timeout) {
+            Ok((at, bytes)) => read[at] = bytes,
+            Err(_) => {
+                // It may have ended in this moment.
+                _ = child.kill();
+                _ = child.wait();
+                return Err(format!("{name} has not ended within {} s", timeout.as_secs_f32()));
+            }
+        }
+    }
+    let status = child.wait().map_err(|error| format!("{name}: {error}"))?;
+    let [stdout, stderr] = read;
+    let stderr = String::from_utf8_lossy(&stderr)
+        .trim()
+        .replace('\n', "; ")
+        .replace('\r', "");
+    Ok(Printed {
+        success: status.success(),
+        stdout,
+        stderr,
+    })
+}

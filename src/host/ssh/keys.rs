@@ -1,0 +1,88 @@
+//! The keys that a login may try: an agent's, those that are named, and those that ssh looks for by itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Access;
+use super::login::Agent;
+use super::route::Hop;
+use crate::host::key_file;
+use crate::host::known_hosts::PublicKey;
+
+/// Keys that ssh tries when none is named, in `~/.ssh`; the last two can't be used, which is said.
+const DEFAULTS: [&str; 5] = ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"];
+
+/// A key to try.
+pub(super) enum Key {
+    /// The agent's.
+    Agent(ssh2::PublicKey),
+    File {
+        path: PathBuf,
+        /// Somebody named it, so it is news that it can't be used.
+        named: bool,
+    },
+}
+
+/// The keys in the order of their tries: named ones first, with the agent's help where it has them, then the agent's
+/// others, then those that ssh looks for by itself.
+pub(super) fn keys(hop: &Hop, access: &Access, agent: Option<&Agent>) -> Vec<Key> {
+    let mut files: Vec<(PathBuf, bool)> = access.identities.iter().map(|path| (path.clone(), true)).collect();
+    files.extend(hop.identities.iter().map(|path| (path.clone(), true)));
+    let mut defaults = Vec::new();
+    if let (true, Some(home)) = (files.is_empty(), &access.home) {
+        defaults.extend(DEFAULTS.map(|name| (home.join(".ssh").join(name), false)));
+    }
+    let mut kept = Vec::new();
+    for key in agent.map(Agent::keys).unwrap_or_default() {
+        kept.push(Some(key));
+    }
+    let mut keys = Vec::new();
+    for (path, named) in files {
+        let public = public_key(&path);
+        let held = kept.iter_mut().find(|slot| {
+            let blob = slot.as_ref().map(|key| PublicKey::new(key.blob()));
+            blob.is_some() && blob == public
+        });
+        match held.and_then(Option::take) {
+            Some(key) => keys.push(Key::Agent(key)),
+            None => keys.push(Key::File { path, named }),
+        }
+    }
+    if !hop.identities_only {
+        keys.extend(kept.into_iter().flatten().map(Key::Agent));
+    }
+    keys.extend(defaults.into_iter().map(|(path, named)| Key::File { path, named }));
+    keys
+}
+
+/// The public half of a key file, from the file itself or from the one beside it.
+pub(super) fn public_key(path: &Path) -> Option<PublicKey> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    let read = |path: &Path| fs::read_to_string(path).ok();
+    let own = read(path).and_then(|text| key_file::public(&text));
+    own.or_else(|| key_file::public(&read(Path::new(&beside))?))
+}
+
+/// The certificate for a key, as its file's text: of those that are configured, or the one beside the key.
+pub(super) fn certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) -> Option<String> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-cert.pub");
+    let files = hop
+        .certificates
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([Path::new(&beside)]);
+    let mut texts = files.filter_map(|file| fs::read_to_string(file).ok());
+    texts.find(|text| match (key_file::public(text), public) {
+        (Some(certificate), Some(public)) => certificate.certifies(public),
+        _ => false,
+    })
+}
+
+/// What is said of a key in a FIDO token: libssh2 drops a part of its signature.
+pub(super) const HARDWARE_KEY: &str = "is a FIDO key, which nfsprov can't use: name another key with -i";
+
+pub(super) fn is_hardware_key(key: &PublicKey) -> bool {
+    key.kind().starts_with("sk-")
+}

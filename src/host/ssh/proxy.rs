@@ -1,0 +1,74 @@
+//! A ProxyCommand: a program whose input and output are the connection.
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How much of what it says is kept.
+const MAX_SAID: usize = 1 << 10;
+
+/// How long its last words are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// The running program, which ends with the connection.
+#[derive(Debug)]
+pub(in crate::host) struct Proxy {
+    child: Child,
+    said: Arc<Mutex<Vec<u8>>>,
+    /// Closed when it says nothing more.
+    silent: Receiver<()>,
+}
+
+/// Starts it as ssh does, by the user's shell; the socket leads to the host.
+pub(super) fn open(command: &str) -> Result<(OwnedFd, Proxy), String> {
+    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let shell = shell.unwrap_or_else(|| "/bin/sh".into());
+    let failed = |error: std::io::Error| format!("cannot run the ProxyCommand {command}: {error}");
+    let (near, far) = UnixStream::pair().map_err(failed)?;
+    let mut program = Command::new(shell);
+    program.arg("-c").arg(format!("exec {command}"));
+    program.stdin(OwnedFd::from(far.try_clone().map_err(failed)?));
+    program.stdout(OwnedFd::from(far)).stderr(Stdio::piped());
+    let mut child = program.spawn().map_err(failed)?;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (open, silent) = channel();
+    if let Some(mut stderr) = child.stderr.take() {
+        let kept = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let _open = open;
+            let mut buffer = [0; MAX_SAID];
+            while let Ok(count @ 1..) = stderr.read(&mut buffer) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&buffer[..count]);
+                let excess = kept.len().saturating_sub(MAX_SAID);
+                kept.drain(..excess);
+            }
+        });
+    }
+    Ok((near.into(), Proxy { child, said, silent }))
+}
+
+impl Proxy {
+    /// What it has said, on one line; one that is ending has a moment for its last words.
+    pub(super) fn said(&self) -> String {
+        // Either way, what has come by then counts.
+        _ = self.silent.recv_timeout(LAST_WORDS);
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&said)
+            .trim()
+            .replace('\n', "; ")
+            .replace('\r', "")
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}

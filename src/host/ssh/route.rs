@@ -1,0 +1,161 @@
+//! The hosts on the way to a target, each with its settings.
+
+use std::path::PathBuf;
+
+use super::{Access, client};
+use crate::host::known_hosts;
+use crate::host::ssh_settings::{ClientDefaults, IdentityAgent, Proxy, StrictHostKeys};
+use crate::host::target::{DEFAULT_PORT, Target};
+
+/// How many jump hosts lead to one host at most.
+const MAX_HOPS: usize = 8;
+
+/// One host on the way.
+#[derive(Clone, Debug)]
+pub(super) struct Hop {
+    /// The name or address to connect to.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) user: String,
+    /// Under which name and port its key is recorded.
+    pub(super) recorded_as: (String, u16),
+    /// The key files that the configuration names, in its order.
+    pub(super) identities: Vec<PathBuf>,
+    pub(super) certificates: Vec<PathBuf>,
+    /// Whether an agent's other keys are left alone.
+    pub(super) identities_only: bool,
+    /// The agent's socket.
+    pub(super) agent: Option<PathBuf>,
+    /// The user's known_hosts files; new keys are recorded in the first.
+    pub(super) known_hosts: Vec<PathBuf>,
+    pub(super) global_known_hosts: Vec<PathBuf>,
+    /// A command that prints further lines of known_hosts, as words.
+    pub(super) known_hosts_command: Vec<String>,
+    pub(super) revoked_host_keys: Option<PathBuf>,
+    pub(super) strict_host_keys: StrictHostKeys,
+    /// What connects to it, where it is the first on the way.
+    pub(super) proxy_command: Option<String>,
+    pub(super) refused_methods: Vec<&'static str>,
+    /// Whether nobody is to be asked anything about it.
+    pub(super) batch: bool,
+    pub(super) unsupported: Vec<&'static str>,
+}
+
+impl Hop {
+    /// The name under which its key is recorded, for messages.
+    pub(super) fn name(&self) -> String {
+        known_hosts::name(&self.recorded_as.0, self.recorded_as.1)
+    }
+
+    /// Host and port, for messages.
+    pub(super) fn address(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// The hosts on the way to `target`, the first to connect to first and the target itself last.
+///
+/// `--jump` comes before what the configuration says. Only the first jump host's own jump hosts count, as for ssh: the
+/// others are reached through those before them.
+pub(super) fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, String> {
+    let mut hops = Vec::new();
+    let mut next = target.clone();
+    let mut given = (!access.jump.is_empty()).then(|| access.jump.clone());
+    // Built from the end: a host, the hosts before it, and again for the first of those.
+    loop {
+        let (mut hop, proxy) = hop(&next, access)?;
+        let mut before = match (given.take(), proxy) {
+            (Some(jumps), _) | (None, Proxy::Jump(jumps)) => jumps,
+            (None, Proxy::Command(command)) => {
+                hop.proxy_command = Some(command);
+                Vec::new()
+            }
+            (None, Proxy::None) => Vec::new(),
+        };
+        hops.push(hop);
+        let Some(first) = (!before.is_empty()).then(|| before.remove(0)) else {
+            break;
+        };
+        for target in before.iter().rev() {
+            hops.push(self::hop(target, access)?.0);
+        }
+        if hops.len() > MAX_HOPS {
+            return Err(format!(
+                "more than {MAX_HOPS} hosts are on the way: do they jump through each other?"
+            ));
+        }
+        next = first;
+    }
+    hops.reverse();
+    Ok(hops)
+}
+
+/// A host with its settings, and what the configuration has for the way to it.
+fn hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
+    let asked = client::ask(target, access)?;
+    let settings = asked.settings;
+    let agent = match settings.agent {
+        IdentityAgent::Environment => access.agent.clone(),
+        IdentityAgent::Variable(name) => std::env::var_os(name).map(PathBuf::from),
+        IdentityAgent::Socket(path) => Some(path),
+        IdentityAgent::None => None,
+    };
+    let known_hosts = settings.known_hosts.unwrap_or_else(|| {
+        let home = access.home.as_deref();
+        home.map(ClientDefaults::known_hosts).unwrap_or_default()
+    });
+    let recorded_as = match &settings.host_key_alias {
+        Some(alias) => (alias.clone(), DEFAULT_PORT),
+        None => (settings.host.clone(), settings.port),
+    };
+    let mut hop = Hop {
+        recorded_as,
+        identities: asked.identities,
+        certificates: asked.certificates,
+        identities_only: settings.identities_only,
+        agent,
+        known_hosts,
+        global_known_hosts: settings.global_known_hosts,
+        known_hosts_command: Vec::new(),
+        revoked_host_keys: asked.revoked_host_keys,
+        strict_host_keys: settings.strict_host_keys,
+        proxy_command: None,
+        refused_methods: settings.refused_methods,
+        batch: settings.batch,
+        unsupported: settings.unsupported,
+        host: settings.host,
+        port: settings.port,
+        user: settings.user,
+    };
+    if let Some(command) = &settings.known_hosts_command {
+        hop.known_hosts_command = known_hosts_command(command, &hop, target)?;
+    }
+    Ok((hop, settings.proxy))
+}
+
+/// The words of a KnownHostsCommand with their tokens expanded, as for a host whose key is not known yet.
+fn known_hosts_command(command: &str, hop: &Hop, target: &Target) -> Result<Vec<String>, String> {
+    if command.contains(['"', '\'', '\\']) {
+        return Err(format!(
+            "KnownHostsCommand {command}: quotation marks in it are not supported"
+        ));
+    }
+    let (name, port) = (hop.name(), hop.port.to_string());
+    let value = |token| match token {
+        'H' => Some(name.as_str()),
+        'h' => Some(hop.host.as_str()),
+        'n' => Some(target.host.as_str()),
+        'p' => Some(port.as_str()),
+        'r' => Some(hop.user.as_str()),
+        'k' => Some(hop.recorded_as.0.as_str()),
+        'I' => Some("HOSTNAME"),
+        'f' | 'K' | 't' => Some("NONE"),
+        _ => None,
+    };
+    let word = |word| crate::host::ssh_settings::expand_tokens(word, &value);
+    let words: Result<Vec<String>, char> = command.split_whitespace().map(word).collect();
+    words.map_err(|token| format!("KnownHostsCommand {command}: the token %{token} is not supported"))
+}

@@ -1,0 +1,336 @@
+//! What `ssh -G` prints about a host: its configuration is ssh's own business, with all files, conditions and tokens
+//! (PURE).
+//!
+//! ssh prints a line `keyword value` for each setting. It expands some values and leaves others as they were written;
+//! [`needs_expansion`] tells which, and [`expansion_arguments`] has ssh expand them.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::target::{DEFAULT_PORT, Target};
+
+/// What an ssh client does where nobody has configured anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDefaults {
+    /// The home directory by the passwd file, which `~` stands for.
+    pub home: PathBuf,
+    /// Its `identityfile` lines.
+    pub identities: Vec<OsString>,
+}
+
+impl ClientDefaults {
+    /// The arguments with which `ssh` prints them.
+    pub const ARGUMENTS: [&str; 7] = ["-G", "-F", "none", "-o", "UserKnownHostsFile=%d", "--", "defaults"];
+
+    /// Reads what `ssh` prints then; None if that is no output of `ssh -G`.
+    pub fn parse(output: &[u8]) -> Option<Self> {
+        let values = |keyword: &'static str| {
+            lines(output)
+                .filter(move |(word, _)| *word == keyword)
+                .map(|(_, value)| value)
+        };
+        Some(Self {
+            home: Path::new(values("userknownhostsfile").next()?).to_owned(),
+            identities: values("identityfile").map(OsStr::to_owned).collect(),
+        })
+    }
+
+    /// The known_hosts files of a user whose home directory this is.
+    pub fn known_hosts(home: &Path) -> Vec<PathBuf> {
+        ["known_hosts", "known_hosts2"]
+            .map(|name| home.join(".ssh").join(name))
+            .to_vec()
+    }
+}
+
+/// Known_hosts files for all users of this machine, unless configured otherwise.
+pub const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+
+/// Which host keys are accepted that are not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StrictHostKeys {
+    /// None.
+    Yes,
+    /// Those that somebody accepts.
+    #[default]
+    Ask,
+    /// All. ssh would even accept a changed key with `no`, which nothing here does.
+    AcceptNew,
+}
+
+/// Which agent is asked for keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IdentityAgent {
+    /// That of `SSH_AUTH_SOCK`.
+    #[default]
+    Environment,
+    /// That of another variable.
+    Variable(String),
+    /// That of this socket.
+    Socket(PathBuf),
+    /// None.
+    None,
+}
+
+/// How the first connection on the way is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// To the host itself.
+    #[default]
+    None,
+    /// Through these hosts.
+    Jump(Vec<Target>),
+    /// By this command line of a shell, whose input and output are the connection; its tokens are expanded.
+    Command(String),
+}
+
+/// The settings for one host that matter here. Paths of `identities`, `certificates` and `revoked_host_keys` are as they
+/// were written: see [`needs_expansion`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The name or address to connect to.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// The name under which the host's key is recorded, if it is another.
+    pub host_key_alias: Option<String>,
+    /// The key files that the configuration names; none if ssh would try its defaults.
+    pub identities: Vec<OsString>,
+    /// Certificates for keys.
+    pub certificates: Vec<OsString>,
+    /// Whether an agent's other keys are left alone.
+    pub identities_only: bool,
+    /// The agent.
+    pub agent: IdentityAgent,
+    /// The user's known_hosts files, the one that new keys are recorded in first; None stands for the defaults.
+    pub known_hosts: Option<Vec<PathBuf>>,
+    /// Those for all users.
+    pub global_known_hosts: Vec<PathBuf>,
+    /// A command that prints further lines of known_hosts.
+    pub known_hosts_command: Option<String>,
+    /// Host keys that must not be accepted: a list of public keys, or a KRL.
+    pub revoked_host_keys: Option<OsString>,
+    /// What is done about host keys that are not recorded.
+    pub strict_host_keys: StrictHostKeys,
+    /// The way.
+    pub proxy: Proxy,
+    /// The login methods that are not allowed, by their names in the protocol.
+    pub refused_methods: Vec<&'static str>,
+    /// Whether nobody is to be asked anything.
+    pub batch: bool,
+    /// What ssh would do and nothing here can, to be told when a login fails.
+    pub unsupported: Vec<&'static str>,
+}
+
+/// What can't be used of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("ssh's configuration for {host} has {what}")]
+pub struct SettingsError {
+    host: String,
+    what: String,
+}
+
+impl Settings {
+    /// Those for a host that nobody has configured.
+    pub fn unconfigured(target: &Target, local_user: &str) -> Self {
+        Self {
+            host: target.host.clone(),
+            port: target.port.unwrap_or(DEFAULT_PORT),
+            user: target.user.clone().unwrap_or_else(|| local_user.to_owned()),
+            host_key_alias: None,
+            identities: Vec::new(),
+            certificates: Vec::new(),
+            identities_only: false,
+            agent: IdentityAgent::default(),
+            known_hosts: None,
+            global_known_hosts: GLOBAL_KNOWN_HOSTS.map(PathBuf::from).to_vec(),
+            known_hosts_command: None,
+            revoked_host_keys: None,
+            strict_host_keys: StrictHostKeys::default(),
+            proxy: Proxy::default(),
+            refused_methods: Vec::new(),
+            batch: false,
+            unsupported: Vec::new(),
+        }
+    }
+
+    /// Reads what `ssh -G` printed about `target`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when a value has to be used and can't be.
+    pub fn parse(output: &[u8], target: &Target, defaults: &ClientDefaults) -> Result<Self, SettingsError> {
+        let mut settings = Self::unconfigured(target, "");
+        let mut jumps: Option<String> = None;
+        let mut command: Option<String> = None;
+        let wrong = |what: String| SettingsError {
+            host: target.to_string(),
+            what,
+        };
+        for (keyword, value) in lines(output) {
+            let text = value.to_string_lossy().into_owned();
+            let is_yes = matches!(text.as_str(), "yes" | "true");
+            match keyword {
+                "hostname" => settings.host = text,
+                "port" => settings.port = text.parse().map_err(|_| wrong(format!("the port {text:?}")))?,
+                "user" => settings.user = text,
+                "hostkeyalias" => settings.host_key_alias = Some(text),
+                "identityfile" => settings.identities.push(value.to_owned()),
+                "certificatefile" => settings.certificates.push(value.to_owned()),
+                "identitiesonly" => settings.identities_only = is_yes,
+                "identityagent" => settings.agent = IdentityAgent::parse(value),
+                "userknownhostsfile" => settings.known_hosts = Some(paths(value)),
+                "globalknownhostsfile" => settings.global_known_hosts = paths(value),
+                "knownhostscommand" if text != "none" => settings.known_hosts_command = Some(text),
+                "revokedhostkeys" if text != "none" => settings.revoked_host_keys = Some(value.to_owned()),
+                "stricthostkeychecking" => {
+                    settings.strict_host_keys = match text.as_str() {
+                        "yes" | "true" => StrictHostKeys::Yes,
+                        "accept-new" | "no" | "false" | "off" => StrictHostKeys::AcceptNew,
+                        _ => StrictHostKeys::Ask,
+                    }
+                }
+                "proxyjump" if text != "none" => jumps = Some(text),
+                "proxycommand" if text != "none" => command = Some(text),
+                "batchmode" => settings.batch = is_yes,
+                "pubkeyauthentication" if is_no(&text) => settings.refused_methods.push("publickey"),
+                "passwordauthentication" if is_no(&text) => settings.refused_methods.push("password"),
+                "kbdinteractiveauthentication" | "challengeresponseauthentication" if is_no(&text) => {
+                    settings.refused_methods.push("keyboard-interactive");
+                }
+                "preferredauthentications" => {
+                    let preferred: Vec<&str> = text.split(',').collect();
+                    let methods = ["publickey", "password", "keyboard-interactive"];
+                    let others = methods.into_iter().filter(|method| !preferred.contains(method));
+                    settings.refused_methods.extend(others);
+                }
+                "pkcs11provider" if text != "none" => settings.unsupported.push("PKCS11Provider"),
+                "hostbasedauthentication" if is_yes => settings.unsupported.push("HostbasedAuthentication"),
+                _ => {}
+            }
+        }
+        if settings.identities == defaults.identities {
+            settings.identities.clear();
+        }
+        settings.identities.retain(|path| path != "none");
+        if settings.known_hosts.as_ref() == Some(&ClientDefaults::known_hosts(&defaults.home)) {
+            settings.known_hosts = None;
+        }
+        settings.proxy = match (jumps, command) {
+            (Some(jumps), _) => {
+                let parsed: Result<Vec<Target>, _> = jumps.split(',').map(|jump| jump.trim().parse()).collect();
+                let mut jumps = parsed.map_err(|error| wrong(format!("a ProxyJump that can't be used: {error}")))?;
+                // `Host *` with a ProxyJump is meant for all hosts but the jump host.
+                if matches!(&jumps[..], [jump] if jump.host == target.host) {
+                    jumps.clear();
+                }
+                Proxy::Jump(jumps)
+            }
+            (None, Some(command)) => Proxy::Command(settings.proxy_command(&command, &target.host).map_err(wrong)?),
+            (None, None) => Proxy::None,
+        };
+        Ok(settings)
+    }
+
+    /// A ProxyCommand with its tokens expanded.
+    fn proxy_command(&self, command: &str, original: &str) -> Result<String, String> {
+        let port = self.port.to_string();
+        let alias = self.host_key_alias.as_deref().unwrap_or(original);
+        let value = |token| match token {
+            'h' => Some(self.host.as_str()),
+            'n' => Some(original),
+            'p' => Some(port.as_str()),
+            'r' => Some(self.user.as_str()),
+            'k' => Some(alias),
+            _ => None,
+        };
+        let unknown = |token| format!("the token %{token} in ProxyCommand, which is not supported");
+        expand_tokens(command, &value).map_err(unknown)
+    }
+}
+
+impl IdentityAgent {
+    fn parse(value: &OsStr) -> Self {
+        match value.to_str() {
+            Some("none") => Self::None,
+            Some("SSH_AUTH_SOCK") => Self::Environment,
+            Some(text) if text.starts_with('$') && !text.starts_with("${") => Self::Variable(text[1..].to_owned()),
+            _ => Self::Socket(PathBuf::from(value)),
+        }
+    }
+}
+
+fn is_no(text: &str) -> bool {
+    matches!(text, "no" | "false")
+}
+
+/// A text with each `%` and letter replaced by the letter's value; the letter that has none is the error.
+pub fn expand_tokens<'a>(text: &str, value: &dyn Fn(char) -> Option<&'a str>) -> Result<String, char> {
+    let mut expanded = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '%' => match letters.next() {
+                Some('%') => expanded.push('%'),
+                Some(token) => expanded.push_str(value(token).ok_or(token)?),
+                None => expanded.push('%'),
+            },
+            letter => expanded.push(letter),
+        }
+    }
+    Ok(expanded)
+}
+
+/// The lines `keyword value`, keywords in lower case. A value may hold any bytes but a newline.
+fn lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
+    output.split(|byte| *byte == b'\n').filter_map(|line| {
+        let at = line.iter().position(|byte| *byte == b' ')?;
+        Some((
+            std::str::from_utf8(&line[..at]).ok()?,
+            OsStr::from_bytes(&line[at + 1..]),
+        ))
+    })
+}
+
+/// Files on one line; ssh prints them without quotation, so none has a blank in its name.
+fn paths(value: &OsStr) -> Vec<PathBuf> {
+    let words = value.as_bytes().split(|byte| *byte == b' ');
+    let paths = words.filter(|word| !word.is_empty() && *word != b"none");
+    paths.map(|word| PathBuf::from(OsStr::from_bytes(word))).collect()
+}
+
+/// Whether a path as ssh printed it stands for another: `~`, tokens, environment variables.
+pub fn needs_expansion(path: &OsStr) -> bool {
+    let bytes = path.as_bytes();
+    bytes.starts_with(b"~") || bytes.contains(&b'%') || bytes.windows(2).any(|pair| pair == b"${")
+}
+
+/// The arguments with which `ssh` prints, as its `userknownhostsfile`, what a path of these settings stands for. That
+/// option has all tokens that the paths may have; no file is read once more.
+pub fn expansion_arguments(path: &OsStr, settings: &Settings, original: &Target) -> Vec<OsString> {
+    let mut option = OsString::from("UserKnownHostsFile=\"");
+    option.push(path);
+    option.push("\"");
+    let mut arguments: Vec<OsString> = ["-G", "-F", "none", "-o"].map(OsString::from).to_vec();
+    arguments.push(option);
+    let mut add = |text: String| arguments.extend([OsString::from("-o"), OsString::from(text)]);
+    add(format!("HostName={}", settings.host));
+    add(format!("Port={}", settings.port));
+    add(format!("User={}", settings.user));
+    if let Some(alias) = &settings.host_key_alias {
+        add(format!("HostKeyAlias={alias}"));
+    }
+    arguments.extend(["--".into(), OsString::from(&original.host)]);
+    arguments
+}
+
+/// What `ssh` printed then.
+pub fn expanded(output: &[u8]) -> Option<PathBuf> {
+    let found = lines(output).find(|(keyword, _)| *keyword == "userknownhostsfile");
+    found.map(|(_, value)| PathBuf::from(value))
+}
+
+#[cfg(test)]
+mod tests;
