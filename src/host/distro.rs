@@ -148,30 +148,90 @@ static DISTROS: [Distro; 8] = [
     ),
 ];
 
-/// A distribution and the package manager that is there.
+/// A distribution and what installs packages there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// What things are called.
     pub distro: &'static Distro,
     /// What installs packages.
-    pub manager: Manager,
+    pub installer: Installer,
     /// Why this is a guess, if it is one: a sentence.
     pub guessed: Option<String>,
 }
 
-/// Nothing known fits.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{system} has no package manager that nfsprov knows ({}); install the NFS packages there yourself",
-    known()
-)]
-pub struct UnknownDistro {
-    system: String,
+/// What installs packages on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installer {
+    /// A package manager.
+    Manager(Manager),
+    /// Nothing that nfsprov runs: a system that is changed as a whole, and takes a restart, or one that nobody knows.
+    Nothing {
+        /// What the system is.
+        system: String,
+        /// What its administrator does instead, `{}` standing for the packages.
+        instead: &'static str,
+    },
 }
 
-fn known() -> String {
-    Manager::ALL.map(Manager::name).join(", ")
+impl Installer {
+    /// Why it does not install packages, and what to do instead.
+    pub fn refusal(&self, packages: &[&str]) -> Option<String> {
+        match self {
+            Self::Manager(_) => None,
+            Self::Nothing { system, instead } => {
+                Some(format!("{system} {}", instead.replace("{}", &packages.join(" "))))
+            }
+        }
+    }
 }
+
+/// Systems whose packages are not installed one by one: by their `ID`s, or by a program that they have.
+const IMMUTABLE: [(&[&str], &str, &str); 6] = [
+    (
+        &[
+            "opensuse-microos",
+            "opensuse-leap-micro",
+            "sle-micro",
+            "sl-micro",
+            "suse-microos",
+        ],
+        "transactional-update",
+        "has a read-only root: run transactional-update --non-interactive pkg install {}, then reboot it",
+    ),
+    (
+        &["rhcos"],
+        "rpm-ostree",
+        "is updated as a whole: run rpm-ostree install --idempotent {}, then systemctl reboot",
+    ),
+    (
+        &["flatcar"],
+        "",
+        "has no packages: its image has the NFS client; for {}, use a system extension (systemd-sysext), or another host",
+    ),
+    (
+        &["nixos"],
+        "nixos-rebuild",
+        "is configured as a whole: set services.nfs.server.enable = true (a server) or boot.supportedFilesystems = [ \"nfs\" ] \
+         (a client) in its configuration instead of {}, then run nixos-rebuild switch",
+    ),
+    (
+        &["bottlerocket"],
+        "",
+        "takes no packages such as {}: choose another image for the host",
+    ),
+    (
+        &["talos"],
+        "",
+        "takes no packages such as {}: its image has the NFS client; use another host as the server",
+    ),
+];
+
+/// What is said of a system that nobody knows.
+const UNKNOWN: &str =
+    "has no package manager that nfsprov knows (dnf, yum, apt, zypper, apk, pacman); install {} there yourself";
+
+/// How things are called where nothing tells: as most have them.
+static GENERIC: Distro = systemd("an unknown distribution", &[], &[], "nfs-utils", "nfs-utils");
 
 /// What a host's os-release says of it. Where there is no such file, that of an empty text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,51 +287,73 @@ fn unquoted(value: &str) -> String {
     plain
 }
 
-/// What a host is, by its os-release and the package managers it has: its own row, that of a distribution it says it is
-/// like, or the one whose package manager it has.
-///
-/// # Errors
-/// [`UnknownDistro`] if it has none of the package managers.
-pub fn of(os_release: &OsRelease, managers: &[Manager]) -> Result<Choice, UnknownDistro> {
-    let by_id = |id: &str| {
-        let rows = DISTROS
-            .iter()
-            .filter(|row| row.ids.iter().any(|known| known.eq_ignore_ascii_case(id)));
-        rows.filter_map(|row| Some((row, row.managers.iter().find(|manager| managers.contains(manager))?)))
-            .next()
+/// What a host is, by its os-release and the programs that it has: its own row, that of a distribution it says it is like,
+/// or the one whose package manager it has.
+pub fn of(os_release: &OsRelease, programs: &[String]) -> Choice {
+    let has = |program: &str| programs.iter().any(|found| found == program);
+    let managers: Vec<Manager> = Manager::ALL
+        .into_iter()
+        .filter(|manager| has(manager.program()))
+        .collect();
+    let rows_of = |id: &str| {
+        let is_row = move |row: &&'static Distro, id: &str| row.ids.iter().any(|known| known.eq_ignore_ascii_case(id));
+        let id = id.to_owned();
+        DISTROS.iter().filter(move |row| is_row(row, &id))
     };
+    let by_id = |id: &str| {
+        let managed =
+            |row: &'static Distro| Some((row, row.managers.iter().find(|manager| managers.contains(manager))?));
+        rows_of(id).find_map(managed)
+    };
+    let OsRelease { id, name, like, .. } = os_release;
+    let system = format!("{name} ({id})");
+    let ids = || std::iter::once(id).chain(like);
+    let immutable = IMMUTABLE.iter().find(|(ids, tool, _)| {
+        ids.iter().any(|known| known.eq_ignore_ascii_case(id)) || (!tool.is_empty() && has(tool))
+    });
+    if let Some((_, _, instead)) = immutable {
+        let installer = Installer::Nothing { system, instead };
+        return Choice {
+            distro: ids().find_map(|id| rows_of(id).next()).unwrap_or(&GENERIC),
+            installer,
+            guessed: None,
+        };
+    }
     let choice = |(distro, manager): (&'static Distro, &Manager), guessed| Choice {
         distro,
-        manager: *manager,
+        installer: Installer::Manager(*manager),
         guessed,
     };
-    let OsRelease { id, name, .. } = os_release;
     if let Some(row) = by_id(id) {
-        return Ok(choice(row, None));
+        return choice(row, None);
     }
-    if let Some((like, row)) = os_release.like.iter().find_map(|like| Some((like, by_id(like)?))) {
+    if let Some((like, row)) = like.iter().find_map(|like| Some((like, by_id(like)?))) {
         let why = format!(
-            "{name} ({id}) is not known by that name; it says that it is like {like}, so it is taken for {}",
+            "{system} is not known by that name; it says that it is like {like}, so it is taken for {}",
             row.0.name
         );
-        return Ok(choice(row, Some(why)));
+        return choice(row, Some(why));
     }
-    let found = Manager::ALL.into_iter().filter(|manager| managers.contains(manager));
-    let mut rows =
-        found.filter_map(|manager| Some((DISTROS.iter().find(|row| row.managers.contains(&manager))?, manager)));
+    let mut rows = managers
+        .iter()
+        .filter_map(|manager| Some((DISTROS.iter().find(|row| row.managers.contains(manager))?, manager)));
     match rows.next() {
-        Some((distro, manager)) => Ok(Choice {
-            distro,
-            manager,
-            guessed: Some(format!(
-                "{name} ({id}) is not known; it has {}, so it is taken for {}",
+        Some((distro, manager)) => {
+            let why = format!(
+                "{system} is not known; it has {}, so it is taken for {}",
                 manager.name(),
                 distro.name
-            )),
-        }),
-        None => Err(UnknownDistro {
-            system: format!("{name} ({id})"),
-        }),
+            );
+            choice((distro, manager), Some(why))
+        }
+        None => Choice {
+            distro: ids().find_map(|id| rows_of(id).next()).unwrap_or(&GENERIC),
+            installer: Installer::Nothing {
+                system,
+                instead: UNKNOWN,
+            },
+            guessed: None,
+        },
     }
 }
 

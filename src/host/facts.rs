@@ -33,8 +33,8 @@ pub struct Facts {
     pub kernel: String,
     /// `/etc/os-release`.
     pub os_release: String,
-    /// The package managers that it has, as commands.
-    pub managers: Vec<String>,
+    /// The programs that it has, of package managers and of those that NFS needs.
+    pub programs: Vec<String>,
     /// Of the packages that NFS comes in, those that are installed.
     pub packages: BTreeSet<String>,
     /// What starts its services.
@@ -236,6 +236,11 @@ impl Facts {
         matches!(ours, Ok(Some(_)))
     }
 
+    /// Whether it has a program.
+    pub fn has_program(&self, name: &str) -> bool {
+        self.programs.iter().any(|program| program == name)
+    }
+
     fn take(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();
@@ -245,7 +250,7 @@ impl Facts {
             "hostname" => text.clone_into(&mut self.hostname),
             "kernel" => text.clone_into(&mut self.kernel),
             "os-release" => text.clone_into(&mut self.os_release),
-            "managers" => self.managers = words().map(str::to_owned).collect(),
+            "programs" => self.programs = words().map(str::to_owned).collect(),
             "packages" => self.packages = set(),
             "init" => {
                 self.init = match text {
@@ -414,7 +419,7 @@ mod tests {
     fn facts_are_read_from_their_lines() {
         let facts = Facts::parse(&said(&[
             ("uid", "0"),
-            ("managers", " apt-get"),
+            ("programs", " apt-get"),
             ("packages", "nfs-common\nrpcbind"),
             ("init", "systemd"),
             ("unit", "rpcbind LoadState=loaded ActiveState=active UnitFileState=enabled"),
@@ -440,7 +445,7 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(facts.uid, Some(0));
-        assert_eq!(facts.managers, ["apt-get"]);
+        assert_eq!(facts.programs, ["apt-get"]);
         assert!(facts.packages.contains("nfs-common") && facts.packages.len() == 2);
         let all = Unit {
             exists: true,

@@ -6,7 +6,11 @@
 mod client;
 mod exports;
 mod nfs_server;
+#[cfg(test)]
+mod script_tests;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod services;
 mod share;
 mod teardown;
@@ -15,7 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
-use super::distro::{self, Choice, Manager, OsRelease};
+use super::distro::{self, Choice, Installer, OsRelease};
 use super::exports_file::{Listed, Wanted};
 use super::facts::{Facts, Support};
 use super::script::quote;
@@ -286,12 +290,7 @@ fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
         return (Step::refused(NAME, why), None);
     }
     let release = OsRelease::parse(&facts.os_release);
-    let has = |manager: &Manager| facts.managers.iter().any(|name| name == manager.program());
-    let managers: Vec<Manager> = Manager::ALL.into_iter().filter(has).collect();
-    let choice = match distro::of(&release, &managers) {
-        Ok(choice) => choice,
-        Err(error) => return (Step::refused(NAME, error.to_string()), None),
-    };
+    let choice = distro::of(&release, &facts.programs);
     let mut step = Step::ok(NAME, release.name);
     if let Some(guess) = &choice.guessed {
         step = step.warning(guess.clone());
@@ -306,25 +305,27 @@ fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     (step, Some(choice))
 }
 
-/// The packages that a host needs.
-fn packages(facts: &Facts, choice: &Choice, wanted: &[&str]) -> Step {
-    let missing: Vec<&str> = wanted
-        .iter()
-        .copied()
-        .filter(|name| !facts.packages.contains(*name))
-        .collect();
-    if missing.is_empty() {
-        return Step::ok(PACKAGES, format!("{} installed", wanted.join(", ")));
+/// The package that a host needs. It is there if its program is, whatever the package is called that brought that.
+fn packages(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Step {
+    if facts.packages.contains(package) {
+        return Step::ok(PACKAGES, format!("{package} installed"));
     }
-    let install = format!("(set +e\n{}\n)", choice.manager.install(&missing, WAIT_FOR_PACKAGES));
-    let verify: String = missing.iter().map(|name| choice.manager.query(name) + "\n").collect();
+    if facts.has_program(program) {
+        return Step::ok(PACKAGES, format!("{program} is there"));
+    }
+    let manager = match &choice.installer {
+        Installer::Manager(manager) => manager,
+        nothing => return Step::refused(PACKAGES, nothing.refusal(&[package]).unwrap_or_default()),
+    };
+    let install = format!("(set +e\n{}\n)", manager.install(&[package], WAIT_FOR_PACKAGES));
+    let verify = manager.query(package) + "\n";
     // What was installed stays when something after it fails: the next run goes on from there.
     let text = guarded(&install, &verify, ":");
     let action = Action::Script {
         text,
         patience: PATIENCE_WITH_PACKAGES,
     };
-    let why = format!("install {}", missing.join(", "));
+    let why = format!("install {package}");
     Step::new(PACKAGES, State::Change { why, action })
 }
 

@@ -8,7 +8,7 @@ use crate::doctor::fix::{Change, Cure, Remedy};
 use crate::doctor::names::{some, word};
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
-use crate::host::distro::{self, Manager, OsRelease};
+use crate::host::distro::{self, Installer, OsRelease};
 use crate::host::exports_file::{Wanted, listing};
 
 /// What has to be readable to be listed, and passable to be entered.
@@ -85,11 +85,11 @@ fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
 
 fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
-    let has = |manager: &Manager| host.facts.managers.iter().any(|name| name == manager.program());
-    let managers: Vec<Manager> = Manager::ALL.into_iter().filter(has).collect();
+    let choice = distro::of(&release, &host.facts.programs);
+    let package = choice.distro.client;
     // What is not known there is not judged.
-    let package = distro::of(&release, &managers).ok()?.distro.client;
-    if host.facts.packages.contains(package) {
+    let is_known = matches!(choice.installer, Installer::Manager(_));
+    if !is_known || host.facts.packages.contains(package) || host.facts.has_program("mount.nfs") {
         return None;
     }
     let command = format!("nfsprov setup-client {}", word(&host.target));

@@ -156,15 +156,15 @@ fn distributions_are_known_by_their_os_release() {
             Init::Systemd,
         ),
     ] {
-        let choice = of(&OsRelease::parse(text), managers).unwrap();
+        let choice = of(&OsRelease::parse(text), &programs(managers));
         assert_eq!(choice.guessed, None, "{text}");
         let found = (
-            choice.manager,
+            choice.installer,
             choice.distro.server,
             choice.distro.client,
             choice.distro.init,
         );
-        assert_eq!(found, (manager, server, client, init), "{text}");
+        assert_eq!(found, (Installer::Manager(manager), server, client, init), "{text}");
         assert_eq!(choice.distro.rpcbind, ["rpcbind"], "{text}");
     }
 }
@@ -198,16 +198,70 @@ fn a_guess_is_said_to_be_one() {
             "Linux (debian) is not known; it has apk, so it is taken for Alpine",
         ),
     ] {
-        let choice = of(&OsRelease::parse(text), managers).unwrap();
+        let choice = of(&OsRelease::parse(text), &programs(managers));
         assert_eq!((choice.distro.server, choice.guessed.as_deref()), (server, Some(guess)));
     }
-    let error = of(&OsRelease::parse("ID=nixos\nPRETTY_NAME=NixOS"), &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("NixOS (nixos) has no package manager that nfsprov knows (dnf, yum, apt,"),
-        "{error}"
-    );
+}
+
+/// The programs of package managers.
+fn programs(managers: &[Manager]) -> Vec<String> {
+    managers.iter().map(|manager| manager.program().to_owned()).collect()
+}
+
+#[test]
+fn where_nothing_installs_packages_the_system_says_what_does() {
+    for (text, programs, client, words) in [
+        (
+            "ID=\"opensuse-microos\"\nID_LIKE=\"suse opensuse opensuse-tumbleweed\"\nNAME=\"openSUSE MicroOS\"\n",
+            &["zypper", "transactional-update"][..],
+            "nfs-client",
+            "openSUSE MicroOS (opensuse-microos) has a read-only root: run transactional-update --non-interactive pkg install P, then reboot",
+        ),
+        (
+            "ID=\"sl-micro\"\nID_LIKE=\"suse\"\n",
+            &["zypper"],
+            "nfs-client",
+            "Linux (sl-micro) has a read-only root: run transactional-update",
+        ),
+        (
+            "ID=fedora\nVARIANT_ID=coreos\nPRETTY_NAME=\"Fedora CoreOS 39.20231101.3.0\"\n",
+            &["rpm-ostree"],
+            "nfs-utils",
+            "Fedora CoreOS 39.20231101.3.0 (fedora) is updated as a whole: run rpm-ostree install --idempotent P,",
+        ),
+        (
+            "ID=flatcar\nID_LIKE=coreos\n",
+            &[],
+            "nfs-utils",
+            "Linux (flatcar) has no packages",
+        ),
+        (
+            "ID=nixos\nPRETTY_NAME=NixOS\n",
+            &["nixos-rebuild"],
+            "nfs-utils",
+            "NixOS (nixos) is configured as a whole",
+        ),
+        ("ID=talos\n", &[], "nfs-utils", "Linux (talos) takes no packages"),
+        (
+            "ID=gentoo\nPRETTY_NAME=Gentoo\n",
+            &[],
+            "nfs-utils",
+            "Gentoo (gentoo) has no package manager that nfsprov knows (dnf, yum, apt, zypper, apk, pacman); install P there yourself",
+        ),
+        // Its name tells how things are called, even where nothing installs them.
+        (
+            "ID=debian\n",
+            &[],
+            "nfs-common",
+            "Linux (debian) has no package manager",
+        ),
+    ] {
+        let programs: Vec<String> = programs.iter().map(|program| (*program).to_owned()).collect();
+        let choice = of(&OsRelease::parse(text), &programs);
+        let refusal = choice.installer.refusal(&["P"]).unwrap();
+        assert!(refusal.starts_with(words), "{refusal}");
+        assert_eq!(choice.distro.client, client, "{text}");
+    }
 }
 
 #[test]

@@ -32,13 +32,14 @@ fact hostname "${names%% *}"
 fact kernel "${names#* }"
 if [ -f /etc/os-release ]; then file os-release /etc/os-release; else file os-release /usr/lib/os-release; fi
 
-managers=
-for name in apt-get dnf yum zypper apk pacman; do
-    if has "$name"; then managers="$managers $name"; fi
+# Of package managers, of systems that are changed as a whole, and of NFS.
+programs=
+for name in apt-get dnf yum zypper apk pacman transactional-update rpm-ostree nixos-rebuild exportfs mount.nfs nfsconf; do
+    if has "$name"; then programs="$programs $name"; fi
 done
-fact managers "$managers"
+fact programs "$programs"
 names='nfs-kernel-server nfs-common nfs-utils nfs-client rpcbind'
-case $managers in
+case $programs in
 *apt-get*) packages=$(dpkg-query --show --showformat '${Package} ${db:Status-Status}\n' $names 2>/dev/null | sed -n 's/ installed$//p') ;;
 *dnf* | *yum* | *zypper*) packages=$(rpm --query --queryformat '%{NAME}\n' $names 2>/dev/null | grep -v ' ') ;;
 *apk*) packages=$(apk info --installed $names 2>/dev/null) ;;

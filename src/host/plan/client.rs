@@ -3,6 +3,9 @@
 use super::{Plan, kernel, packages, selinux, system};
 use crate::host::facts::Facts;
 
+/// What mounts NFS there.
+const MOUNT: &str = "mount.nfs";
+
 /// What makes a host a client, at the time `now`, in seconds since 1970.
 pub fn client(facts: &Facts, now: i64) -> Plan {
     let (system, choice) = system(facts, now);
@@ -11,7 +14,7 @@ pub fn client(facts: &Facts, now: i64) -> Plan {
     };
     let steps = vec![
         system,
-        packages(facts, &choice, &[choice.distro.client]),
+        packages(facts, &choice, choice.distro.client, MOUNT),
         kernel(facts, facts.nfs, "client"),
         // Containers are confined as virtual machines are.
         selinux(facts, "virt_use_nfs"),

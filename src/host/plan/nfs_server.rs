@@ -1,7 +1,7 @@
 //! The NFS server with its configuration: one step, since a start or restart is what verifies it.
 
 use super::exports::unwritten;
-use super::server::{Server, Versions};
+use super::server::{Server, Versions, is_installed};
 use super::services::{SERVES, Service, service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
@@ -80,7 +80,9 @@ fn configuration(
         Versions::Three => settings.push(("nfsd", "vers4", "n")),
         Versions::Four => settings.push(("nfsd", "vers3", "n")),
     }
-    if pins(facts, server) {
+    // Without the file, mountd takes the port that /etc/services has for it, on some systems the very one.
+    let is_there = facts.nfs_conf.is_none() && facts.mountd.iter().any(|port| port.to_string() == PINNED_MOUNTD);
+    if pins(facts, server) && !is_there {
         settings.push(("mountd", "port", PINNED_MOUNTD));
     }
     let original = facts.nfs_conf.as_deref().unwrap_or_default();
@@ -116,12 +118,13 @@ fn configuration(
         }
     };
     if facts.nfs_conf.is_none() {
-        return match facts.packages.contains(distro.server) {
-            true => Err(format!(
-                "this NFS server is too old for /etc/nfs.conf, and can't be told to {why}"
-            )),
-            false => Ok(Some((why, None))),
-        };
+        // An NFS server that is still to be installed may bring the file.
+        if !is_installed(facts, distro) {
+            return Ok(Some((why, None)));
+        }
+        if !facts.has_program("nfsconf") {
+            return Err(too_old(&settings));
+        }
     }
     let file = FileChange {
         path: nfs_conf::PATH.to_owned(),
@@ -129,6 +132,24 @@ fn configuration(
         after,
     };
     Ok(Some((why, Some(file))))
+}
+
+/// Why an NFS server can't be configured that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
+/// administrator does instead.
+fn too_old(settings: &[Setting]) -> String {
+    let line = |(_, key, _): &Setting| match *key {
+        "port" => format!("RPCMOUNTDOPTS=\"--port {PINNED_MOUNTD}\""),
+        version => {
+            let option = format!("--no-nfs-version {}", version.trim_start_matches("vers"));
+            format!("RPCNFSDARGS=\"{option}\" (on Debian and Ubuntu RPCNFSDCOUNT=\"8 {option}\")")
+        }
+    };
+    format!(
+        "this NFS server does not read {}; write {} to /etc/sysconfig/nfs, or on Debian and Ubuntu to \
+         /etc/default/nfs-kernel-server, restart it, and run this again",
+        nfs_conf::PATH,
+        settings.iter().map(line).collect::<Vec<_>>().join(" and "),
+    )
 }
 
 /// Whether mountd must have a port that can be let in.

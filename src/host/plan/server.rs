@@ -6,6 +6,7 @@ use super::exports::exports;
 use super::nfs_server::nfs_server;
 use super::services::{Service, service};
 use super::{Plan, Step, guarded, kernel, packages, selinux, system};
+use crate::host::distro::Distro;
 use crate::host::exports_file::Wanted;
 use crate::host::facts::{Directory, Facts, Firewall, Support};
 use crate::host::nfs_conf::PINNED_MOUNTD;
@@ -35,6 +36,14 @@ pub enum Versions {
     Four,
 }
 
+/// What exports directories there.
+const EXPORTFS: &str = "exportfs";
+
+/// Whether the NFS server is installed, by whatever package.
+pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
+    facts.packages.contains(distro.server) || facts.has_program(EXPORTFS)
+}
+
 /// A new directory's mode, where none is wanted: pods run as anybody.
 const OPEN: u32 = 0o777;
 
@@ -46,9 +55,9 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
     };
     let steps = vec![
         system,
-        packages(facts, &choice, &[choice.distro.server]),
+        packages(facts, &choice, choice.distro.server, EXPORTFS),
         // Its package may bring the module, so only what is installed already can be asked.
-        match facts.packages.contains(choice.distro.server) {
+        match is_installed(facts, choice.distro) {
             false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
             _ => kernel(facts, facts.nfsd, "server"),
         },

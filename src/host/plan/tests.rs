@@ -6,9 +6,9 @@ use super::*;
 use crate::host::exports_file;
 use crate::host::facts::{Directory, Firewall, Init, Unit};
 
-const NOW: i64 = 1_800_000_000;
+pub(super) const NOW: i64 = 1_800_000_000;
 
-fn wish() -> Server {
+pub(super) fn wish() -> Server {
     Server {
         wanted: Wanted {
             path: "/nfsdata".into(),
@@ -21,19 +21,19 @@ fn wish() -> Server {
     }
 }
 
-fn set<T: Ord>(items: impl IntoIterator<Item = impl Into<T>>) -> BTreeSet<T> {
+pub(super) fn set<T: Ord>(items: impl IntoIterator<Item = impl Into<T>>) -> BTreeSet<T> {
     items.into_iter().map(Into::into).collect()
 }
 
 /// A Debian on which nothing was done yet.
-fn fresh() -> Facts {
+pub(super) fn fresh() -> Facts {
     Facts {
         uid: Some(0),
         clock: Some(NOW),
         hostname: "nfs".into(),
         kernel: "6.1.0".into(),
         os_release: "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n".into(),
-        managers: vec!["apt-get".into()],
+        programs: vec!["apt-get".into()],
         init: Init::Systemd,
         nfsd: Support::Module,
         nfs: Support::Module,
@@ -45,7 +45,7 @@ fn fresh() -> Facts {
 }
 
 /// The same after `wish` was granted.
-fn served() -> Facts {
+pub(super) fn served() -> Facts {
     let running = Unit {
         exists: true,
         masked: false,
@@ -69,12 +69,12 @@ fn served() -> Facts {
     }
 }
 
-fn step<'a>(plan: &'a Plan, name: &str) -> &'a Step {
+pub(super) fn step<'a>(plan: &'a Plan, name: &str) -> &'a Step {
     plan.steps.iter().find(|step| step.name == name).unwrap()
 }
 
 /// What a step says, with a word before it for its state.
-fn says(step: &Step) -> String {
+pub(super) fn says(step: &Step) -> String {
     match &step.state {
         State::Ok(why) => format!("ok: {why}"),
         State::Skipped(why) => format!("skipped: {why}"),
@@ -84,7 +84,7 @@ fn says(step: &Step) -> String {
 }
 
 /// What the step `name` says for a server with these facts and this wish.
-fn told(facts: &Facts, wish: &Server, name: &str) -> String {
+pub(super) fn told(facts: &Facts, wish: &Server, name: &str) -> String {
     says(step(&server(facts, wish, NOW), name))
 }
 
@@ -230,66 +230,6 @@ fn a_directory_that_is_there_is_left_as_it_is_unless_told() {
 }
 
 #[test]
-fn services_are_those_that_the_host_has() {
-    let unit = |active, enabled| Unit {
-        exists: true,
-        masked: false,
-        active,
-        enabled,
-    };
-    for (units, said) in [
-        (
-            vec![("nfs-server", unit(false, false))],
-            "change: start and enable nfs-server",
-        ),
-        (vec![("nfs-server", unit(true, false))], "change: enable nfs-server"),
-        (vec![("nfs-server", unit(false, true))], "change: start nfs-server"),
-        (
-            vec![("nfs-server", unit(true, true))],
-            "ok: nfs-server runs, and will after a restart of the host",
-        ),
-    ] {
-        let units = units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
-        assert_eq!(told(&Facts { units, ..served() }, &wish(), "nfs-server"), said);
-    }
-}
-
-#[test]
-fn versions_decide_over_rpcbind_and_nfs_conf() {
-    let only = |versions| Server { versions, ..wish() };
-    assert_eq!(
-        told(&served(), &only(Versions::Four), "rpcbind"),
-        "skipped: NFS 4 needs none"
-    );
-    assert_eq!(
-        told(&served(), &only(Versions::Four), "nfs-server"),
-        "change: set vers3=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
-    );
-    assert_eq!(
-        told(&served(), &only(Versions::Three), "nfs-server"),
-        "change: set vers4=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
-    );
-    let plan = server(&served(), &only(Versions::Four), NOW);
-    let restarted = step(&plan, "nfs-server");
-    assert!(restarted.warnings[0].contains("90 s"), "{restarted:?}");
-    assert_eq!(restarted.files[0].path, "/etc/nfs.conf");
-    let set = Facts {
-        nfs_conf: Some(b"[nfsd]\nvers3 = no\n".to_vec()),
-        ..served()
-    };
-    assert_eq!(
-        told(&set, &only(Versions::Four), "nfs-server"),
-        "change: restart nfs-server: it still serves NFS 3",
-        "a run that was killed between the two is finished"
-    );
-    let against = Facts {
-        nfs_conf: Some(b"[nfsd]\nvers3=y\n".to_vec()),
-        ..served()
-    };
-    assert!(told(&against, &only(Versions::Four), "nfs-server").starts_with("refused: "));
-}
-
-#[test]
 fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
     let firewalld = |names: &[&str]| Firewall::Firewalld {
         now: set(names.iter().copied()),
@@ -379,49 +319,6 @@ fn drift_is_told_by_name() {
 }
 
 #[test]
-fn exports_in_no_file_stop_what_would_drop_them() {
-    let with_pacemakers = |facts: Facts| Facts {
-        listing: Some(format!("{}/srv  10.9.0.1(sync,ro)\n", facts.listing.clone().unwrap())),
-        ..facts
-    };
-    // Nothing to do, nothing lost; and what reads no file may go on.
-    assert!(!server(&with_pacemakers(served()), &wish(), NOW).refused());
-    let mut unit = served().unit("nfs-server");
-    unit.enabled = false;
-    let only_enable = Facts {
-        units: BTreeMap::from([
-            ("rpcbind".to_owned(), served().unit("rpcbind")),
-            ("nfs-server".to_owned(), unit),
-        ]),
-        ..served()
-    };
-    let told = |facts: &Facts, wish: &Server, name: &str| told(&with_pacemakers(facts.clone()), wish, name);
-    assert_eq!(told(&only_enable, &wish(), "nfs-server"), "change: enable nfs-server");
-    let mut more = wish();
-    more.wanted.clients.push("10.0.0.7".into());
-    let four = Server {
-        versions: Versions::Four,
-        ..wish()
-    };
-    let stopped = Facts {
-        units: BTreeMap::new(),
-        ..served()
-    };
-    for (facts, wish, name) in [
-        (served(), &more, "exports"),
-        (served(), &four, "nfs-server"),
-        (stopped, &wish(), "nfs-server"),
-    ] {
-        let said = told(&facts, wish, name);
-        assert!(
-            said.starts_with("refused: exported, but in no file: /srv to 10.9.0.1;"),
-            "{said}"
-        );
-    }
-    assert!(teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
-}
-
-#[test]
 fn a_teardown_takes_the_line_and_nothing_else() {
     let plan = teardown(&served(), "/nfsdata", NOW);
     let exports = step(&plan, "exports");
@@ -451,122 +348,7 @@ fn clocks_that_differ_are_told() {
     );
 }
 
-#[test]
-fn bytes_are_the_same_after_every_shell() {
-    let all: Vec<u8> = (1..=255).chain(*b"%s \\n \\101 'it''s' $HOME `id` \"x\"\n\n").collect();
-    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-        let mut command = std::process::Command::new(shell[0]);
-        let Ok(output) = command.args(&shell[1..]).arg("-c").arg(bytes(&all)).output() else {
-            eprintln!("skipped: {shell:?} is not installed");
-            continue;
-        };
-        assert_eq!(output.stdout, all, "{shell:?}");
-    }
-}
-
 /// Runs a script as a host's shell would, in a folder; its status, and what it says.
-fn run(shell: &[&str], folder: &std::path::Path, script: &str) -> (i32, String) {
-    let mut command = std::process::Command::new(shell[0]);
-    let output = command
-        .args(&shell[1..])
-        .current_dir(folder)
-        .arg("-c")
-        .arg(script)
-        .output()
-        .unwrap();
-    let said = [&output.stdout[..], &output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
-}
-
-fn entries(folder: &std::path::Path) -> BTreeSet<String> {
-    set(folder
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap()))
-}
-
-#[test]
-fn a_file_is_replaced_or_restored_as_a_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    let new = b"new %s \\ line\n";
-    let path = here.join("d/exports");
-    let put = |checksum: &str, then: &str| {
-        let text = format!(
-            "{}put_file || exit 9\n{then}",
-            replace_file(path.to_str().unwrap(), checksum, new)
-        );
-        run(&["sh"], here, &text)
-    };
-    // A file that was not there, nor its directory, and neither is again after an undo.
-    assert_eq!(
-        put("", "cat d/exports; restore_file"),
-        (0, "new %s \\ line\n".to_owned())
-    );
-    assert_eq!(entries(here), set::<String>([""; 0]));
-    assert_eq!(put("", "").0, 0);
-    assert_eq!(std::fs::read(&path).unwrap(), new);
-    // Somebody else made or changed it meanwhile: it is theirs.
-    for checksum in ["", "1 2"] {
-        let (status, said) = put(checksum, "");
-        assert!(status == 9 && said.contains("changed by somebody else"), "{said}");
-    }
-    std::fs::write(&path, "old").unwrap();
-    let (_, checksum) = run(&["sh"], here, "cksum <d/exports");
-    let stamp = "touch -d '2001-02-03 04:05:06' d/exports; chmod 640 d/exports";
-    run(&["sh"], here, stamp);
-    assert_eq!(put(checksum.trim(), "restore_file").0, 0);
-    let (_, state) = run(&["sh"], here, "stat -c '%a %y' d/exports | cut -c -23; cat d/exports");
-    assert_eq!(state, "640 2001-02-03 04:05:06\nold");
-    assert_eq!(put(checksum.trim(), "").0, 0);
-    assert_eq!(run(&["sh"], here, "stat -c %a d/exports").1, "640\n");
-    assert_eq!(entries(&here.join("d")), set(["exports"]), "nothing else is left");
-}
-
-#[test]
-fn one_step_at_a_time_changes_a_host() {
-    let folder = tempfile::tempdir().unwrap();
-    let lock = folder.path().join("lock");
-    let exclusive = |seconds: u64, script: &str| exclusive_by(lock.to_str().unwrap(), seconds, script);
-    let nested = |shell: &str| format!("{shell} -c {} 2>&1", quote(&exclusive(0, "echo second")));
-    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-        let (status, said) = run(shell, folder.path(), &exclusive(0, &nested(&shell.join(" "))));
-        assert!(
-            status == i32::from(TAKEN_BACK) && said.contains("another nfsprov"),
-            "{shell:?}: {said}"
-        );
-        // What the first started, and which goes on after it, holds no lock.
-        let daemon = "sleep 1000 >/dev/null 2>&1 & echo $!";
-        let (status, first) = run(shell, folder.path(), &exclusive(0, daemon));
-        assert_eq!(status, 0, "{first}");
-        let second = run(shell, folder.path(), &exclusive(0, "echo second; exit 3"));
-        run(shell, folder.path(), &format!("kill {}", first.trim()));
-        assert_eq!(second, (3, "second\n".to_owned()), "{shell:?}");
-    }
-}
-
-#[test]
-fn what_fails_is_taken_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = |change: &str, verify: &str, undo: &str| {
-        let mut command = std::process::Command::new("sh");
-        command
-            .current_dir(folder.path())
-            .arg("-c")
-            .arg(guarded(change, verify, undo));
-        command.status().unwrap().code().unwrap()
-    };
-    assert_eq!(run("touch a", "[ -e a ]", "rm a"), 0);
-    assert_eq!(run("touch b\nfalse\ntouch c", ":", "rm b"), i32::from(TAKEN_BACK));
-    assert_eq!(run("touch d", "[ -e e ]", "rm d"), i32::from(TAKEN_BACK));
-    assert_eq!(run("touch f", "false", "rm no-such-file"), i32::from(LEFT_HALF_DONE));
-    let left: BTreeSet<String> = set(folder
-        .path()
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap()));
-    assert_eq!(left, set(["a", "f"]));
-}
 
 #[test]
 fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {

@@ -16,7 +16,7 @@ fn client(packages: &[&str]) -> HostSeen {
         facts: host::Facts {
             hostname: "node1".to_owned(),
             os_release: DEBIAN.to_owned(),
-            managers: vec!["apt-get".to_owned()],
+            programs: vec!["apt-get".to_owned()],
             packages: packages.iter().map(|name| (*name).to_owned()).collect(),
             addresses: vec!["10.0.0.1".parse().unwrap()],
             ..host::Facts::default()
@@ -185,7 +185,7 @@ fn what_a_server_shows() {
 fn what_a_node_shows() {
     let unknown = |mut host: HostSeen| {
         host.facts.os_release = "ID=plan9\n".to_owned();
-        host.facts.managers.clear();
+        host.facts.programs.clear();
         host
     };
     let asked = |mut host: HostSeen, servers: &[&str], reach: &[(&str, bool)]| {

@@ -1,0 +1,188 @@
+//! The NFS server, its configuration and its packages: facts and what is made of them.
+
+use std::collections::BTreeMap;
+
+use super::tests::{NOW, fresh, says, served, set, step, told, wish};
+use super::*;
+use crate::host::facts::{Firewall, Unit};
+
+#[test]
+fn services_are_those_that_the_host_has() {
+    let unit = |active, enabled| Unit {
+        exists: true,
+        masked: false,
+        active,
+        enabled,
+    };
+    for (units, said) in [
+        (
+            vec![("nfs-server", unit(false, false))],
+            "change: start and enable nfs-server",
+        ),
+        (vec![("nfs-server", unit(true, false))], "change: enable nfs-server"),
+        (vec![("nfs-server", unit(false, true))], "change: start nfs-server"),
+        (
+            vec![("nfs-server", unit(true, true))],
+            "ok: nfs-server runs, and will after a restart of the host",
+        ),
+    ] {
+        let units = units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
+        assert_eq!(told(&Facts { units, ..served() }, &wish(), "nfs-server"), said);
+    }
+}
+
+#[test]
+fn versions_decide_over_rpcbind_and_nfs_conf() {
+    let only = |versions| Server { versions, ..wish() };
+    assert_eq!(
+        told(&served(), &only(Versions::Four), "rpcbind"),
+        "skipped: NFS 4 needs none"
+    );
+    assert_eq!(
+        told(&served(), &only(Versions::Four), "nfs-server"),
+        "change: set vers3=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
+    );
+    assert_eq!(
+        told(&served(), &only(Versions::Three), "nfs-server"),
+        "change: set vers4=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
+    );
+    let plan = server(&served(), &only(Versions::Four), NOW);
+    let restarted = step(&plan, "nfs-server");
+    assert!(restarted.warnings[0].contains("90 s"), "{restarted:?}");
+    assert_eq!(restarted.files[0].path, "/etc/nfs.conf");
+    let set = Facts {
+        nfs_conf: Some(b"[nfsd]\nvers3 = no\n".to_vec()),
+        ..served()
+    };
+    assert_eq!(
+        told(&set, &only(Versions::Four), "nfs-server"),
+        "change: restart nfs-server: it still serves NFS 3",
+        "a run that was killed between the two is finished"
+    );
+    let against = Facts {
+        nfs_conf: Some(b"[nfsd]\nvers3=y\n".to_vec()),
+        ..served()
+    };
+    assert!(told(&against, &only(Versions::Four), "nfs-server").starts_with("refused: "));
+}
+
+#[test]
+fn a_program_counts_whatever_its_package_is_called() {
+    let with_programs = |os_release: &str, programs: &[&str]| Facts {
+        os_release: os_release.into(),
+        programs: programs.iter().map(|program| (*program).to_owned()).collect(),
+        ..fresh()
+    };
+    let coreos = "ID=fedora\nVARIANT_ID=coreos\nPRETTY_NAME=\"Fedora CoreOS 39\"\n";
+    let plan = client(&with_programs(coreos, &["rpm-ostree", "mount.nfs"]), NOW);
+    assert_eq!(says(step(&plan, "packages")), "ok: mount.nfs is there");
+    assert!(!plan.refused());
+    // Nothing that nfsprov could install, and nothing done.
+    let micro = "ID=\"opensuse-microos\"\nID_LIKE=\"suse opensuse\"\nPRETTY_NAME=\"openSUSE MicroOS\"\n";
+    for (facts, words) in [
+        (
+            with_programs(coreos, &["dnf", "rpm-ostree"]),
+            "rpm-ostree install --idempotent nfs-utils",
+        ),
+        (
+            with_programs(micro, &["zypper", "transactional-update"]),
+            "transactional-update --non-interactive pkg install nfs-client",
+        ),
+        (
+            with_programs("ID=gentoo\nPRETTY_NAME=Gentoo\n", &[]),
+            "install nfs-utils there yourself",
+        ),
+    ] {
+        let plan = client(&facts, NOW);
+        let said = says(step(&plan, "packages"));
+        assert!(said.starts_with("refused: ") && said.contains(words), "{said}");
+    }
+    // What changes no package needs no package manager.
+    let unmanaged = Facts {
+        programs: Vec::new(),
+        ..served()
+    };
+    assert!(!teardown(&unmanaged, "/nfsdata", NOW).refused());
+    assert!(!share(&unmanaged, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+}
+
+#[test]
+fn an_nfs_server_without_its_configuration_file() {
+    let without_file = |programs: &[&str], mountd: &[u16]| Facts {
+        nfs_conf: None,
+        programs: programs.iter().map(|program| (*program).to_owned()).collect(),
+        mountd: set(mountd.iter().copied()),
+        firewall: Firewall::Rules("nftables".into()),
+        ..served()
+    };
+    let four = Server {
+        versions: Versions::Four,
+        ..wish()
+    };
+    for (facts, wish, said) in [
+        // mountd is where the firewall wants it, by /etc/services.
+        (without_file(&[], &[20048]), &wish(), "ok: nfs-server runs"),
+        (
+            without_file(&[], &[34567]),
+            &wish(),
+            "refused: this NFS server does not read /etc/nfs.conf; write RPCMOUNTDOPTS=",
+        ),
+        (
+            without_file(&[], &[20048]),
+            &four,
+            "refused: this NFS server does not read /etc/nfs.conf; write RPCNFSDARGS=",
+        ),
+        // One that reads the file gets it.
+        (
+            without_file(&["nfsconf"], &[34567]),
+            &wish(),
+            "change: set port=20048 in [mountd] of /etc/nfs.conf; restart",
+        ),
+    ] {
+        let told = told(&facts, wish, "nfs-server");
+        assert!(told.starts_with(said), "{told}");
+    }
+}
+
+#[test]
+fn exports_in_no_file_stop_what_would_drop_them() {
+    let with_pacemakers = |facts: Facts| Facts {
+        listing: Some(format!("{}/srv  10.9.0.1(sync,ro)\n", facts.listing.clone().unwrap())),
+        ..facts
+    };
+    // Nothing to do, nothing lost; and what reads no file may go on.
+    assert!(!server(&with_pacemakers(served()), &wish(), NOW).refused());
+    let mut unit = served().unit("nfs-server");
+    unit.enabled = false;
+    let only_enable = Facts {
+        units: BTreeMap::from([
+            ("rpcbind".to_owned(), served().unit("rpcbind")),
+            ("nfs-server".to_owned(), unit),
+        ]),
+        ..served()
+    };
+    let told = |facts: &Facts, wish: &Server, name: &str| told(&with_pacemakers(facts.clone()), wish, name);
+    assert_eq!(told(&only_enable, &wish(), "nfs-server"), "change: enable nfs-server");
+    let mut more = wish();
+    more.wanted.clients.push("10.0.0.7".into());
+    let four = Server {
+        versions: Versions::Four,
+        ..wish()
+    };
+    let stopped = Facts {
+        units: BTreeMap::new(),
+        ..served()
+    };
+    for (facts, wish, name) in [
+        (served(), &more, "exports"),
+        (served(), &four, "nfs-server"),
+        (stopped, &wish(), "nfs-server"),
+    ] {
+        let said = told(&facts, wish, name);
+        assert!(
+            said.starts_with("refused: exported, but in no file: /srv to 10.9.0.1;"),
+            "{said}"
+        );
+    }
+    assert!(teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
+}
