@@ -5,7 +5,8 @@ use super::facts::{self, Facts, FactsError, Subject};
 use super::plan::{
     Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK, exclusive,
 };
-use super::ssh::{Host, Output, RunError};
+use super::script::last_part;
+use super::ssh::{Host, MAX_REPEATED, Output, RunError};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -216,7 +217,7 @@ pub(super) fn last_words(output: &Output) -> String {
     };
     let said = both.iter().map(|text| lines(text)).find(|lines| !lines.is_empty());
     let said = said.unwrap_or_else(|| vec!["it said nothing".to_owned()]);
-    said[said.len().saturating_sub(LINES)..].join("; ")
+    last_part(&said[said.len().saturating_sub(LINES)..].join("; "), MAX_REPEATED)
 }
 
 #[cfg(test)]
@@ -269,5 +270,7 @@ mod tests {
         assert_eq!(last_words(&output("a", "\n x \n\n")), "x");
         assert_eq!(last_words(&output("", "1\n2\n3\n4\n5\n6\n7")), "2; 3; 4; 5; 6; 7");
         assert_eq!(last_words(&output("", "")), "it said nothing");
+        let long = last_words(&output("", &"x".repeat(1 << 20)));
+        assert!(long.len() < 2 * MAX_REPEATED, "{}", long.len());
     }
 }

@@ -64,6 +64,11 @@ impl Frame {
         format!("{}-ready", self.nonce)
     }
 
+    /// Whether the script has begun, by what came over standard output.
+    pub fn has_begun(&self, stdout: &[u8]) -> bool {
+        position(stdout, format!("{}\n", self.nonce).as_bytes()).is_some()
+    }
+
     /// Finds the frame in what came over standard output; None if the script has not ended by itself.
     pub fn find<'a>(&self, stdout: &'a [u8]) -> Option<Framed<'a>> {
         let begin = format!("{}\n", self.nonce);
@@ -78,6 +83,24 @@ impl Frame {
             stdout: &rest[..stop],
             status,
         })
+    }
+}
+
+/// Takes away what is before the last `limit` bytes.
+pub(super) fn keep_last(bytes: &mut Vec<u8>, limit: usize) {
+    let excess = bytes.len().saturating_sub(limit);
+    bytes.drain(..excess);
+}
+
+/// The end of a text, at most so many bytes of it.
+pub(super) fn last_part(text: &str, limit: usize) -> String {
+    let mut start = text.len().saturating_sub(limit);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    match start {
+        0 => text.to_owned(),
+        _ => format!("…{}", &text[start..]),
     }
 }
 
@@ -155,6 +178,18 @@ mod tests {
         }
         sh(&whole);
         assert_eq!(std::fs::read(file.path()).unwrap(), b"x\n");
+    }
+
+    #[test]
+    fn what_is_kept_has_an_end() {
+        for (text, limit, kept) in [("", 3, ""), ("abc", 3, "abc"), ("abcd", 3, "…bcd"), ("aäb", 2, "…b")] {
+            assert_eq!(last_part(text, limit), kept);
+        }
+        let mut bytes = b"abcd".to_vec();
+        keep_last(&mut bytes, 5);
+        assert_eq!(bytes, b"abcd");
+        keep_last(&mut bytes, 3);
+        assert_eq!(bytes, b"bcd");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
 use self::connect::Connection;
+pub(super) use self::run::MAX_REPEATED;
 use self::run::Trouble;
 use super::ask::{Remembered, Secret};
 use super::target::Target;
@@ -127,7 +128,7 @@ pub struct Output {
     pub status: u8,
     /// What it wrote to standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error.
+    /// What it wrote to standard error, the last MiB.
     pub stderr: Vec<u8>,
 }
 

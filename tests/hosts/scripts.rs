@@ -83,6 +83,15 @@ async fn a_dropped_connection_is_no_success(stage: Arc<Stage>) -> Result<()> {
 async fn a_login_without_a_shell_is_no_success(stage: Arc<Stage>) -> Result<()> {
     let error = refused(connect("nologin", &stage.guest, 22, &stage.access()?).await)?;
     ensure!(error.contains("currently not available"), "{error}");
+    // However much it says instead, and whatever that does to terminals.
+    let chatty = "ForceCommand head -c 9000000 /dev/zero | tr '\\0' x; printf '\\033]52;c;x\\007last words'; exit 1";
+    let port = stage.sshd(&stage.guest, &["ed25519"], chatty).await?;
+    let error = refused(connect("root", &stage.guest, port, &stage.access()?).await)?;
+    ensure!(
+        error.ends_with("last words") && error.len() < 2000,
+        "{} bytes",
+        error.len()
+    );
     Ok(())
 }
 
@@ -97,7 +106,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
     ] {
         let output = run(&host, &script).await?;
         ensure!(
-            (output.status, output.stdout.len(), output.stderr.len()) == (0, size, size),
+            (output.status, output.stdout.len(), output.stderr.len()) == (0, size, 1 << 20),
             "{script}: {} {} {}",
             output.status,
             output.stdout.len(),

@@ -11,10 +11,19 @@ use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 use super::proxy::Proxy;
 use super::{Output, RunError, nonce};
 use crate::host::ask::Secret;
-use crate::host::script::{Frame, position};
+use crate::host::script::{Frame, keep_last, last_part, position};
 
 /// How much a script may write.
 const MAX_OUTPUT: usize = 64 << 20;
+
+/// How much is kept of what a login says before the script begins.
+const MAX_GREETING: usize = 4 << 10;
+
+/// How much is kept of what a script writes to its standard error.
+const MAX_STDERR: usize = 1 << 20;
+
+/// How much of what a host says is repeated, in bytes.
+pub(in crate::host) const MAX_REPEATED: usize = 1 << 10;
 
 /// How soon it is noticed that nobody waits any more.
 const TICK: Duration = Duration::from_millis(100);
@@ -99,6 +108,8 @@ struct Talk<'a> {
     /// sudo's password while it has not been asked for; afterwards nothing.
     password: Option<&'a Secret>,
     asked: bool,
+    /// The script has begun to run.
+    begun: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
@@ -132,6 +143,7 @@ impl Live {
             closed: false,
             password: None,
             asked: false,
+            begun: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
         };
@@ -209,7 +221,12 @@ impl Talk<'_> {
     fn read(&mut self) -> Result<bool, Trouble> {
         let stdout = drain(&mut self.channel, &mut self.stdout)?;
         let stderr = drain(&mut self.channel.stderr(), &mut self.stderr)?;
-        if self.stdout.len() + self.stderr.len() > MAX_OUTPUT {
+        self.begun = self.begun || self.frame.has_begun(&self.stdout);
+        if !self.begun {
+            keep_last(&mut self.stdout, MAX_GREETING);
+        }
+        keep_last(&mut self.stderr, MAX_STDERR);
+        if self.stdout.len() > MAX_OUTPUT {
             let limit = MAX_OUTPUT >> 20;
             return Err(Trouble::Lost(format!("the script wrote more than {limit} MiB")));
         }
@@ -294,7 +311,7 @@ impl Talk<'_> {
             // A shell that ends well has written the last line; so this one's end never came.
             (0, _) => Err(Trouble::Lost("it ended in the middle of a script".to_owned())),
             (status, true) => Err(Trouble::NoShell(format!("exit status {status}"))),
-            (_, false) => Err(Trouble::NoShell(said.join("; "))),
+            (_, false) => Err(Trouble::NoShell(last_part(&said.join("; "), MAX_REPEATED))),
         }
     }
 }
