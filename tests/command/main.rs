@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod completions;
 mod confinement;
+mod doctor;
 mod invalid_inputs;
 mod templates;
 mod terminal;

@@ -1,0 +1,379 @@
+//! The doctor on whole clusters: each file of `doctor/cases/` holds the objects of one cluster, and what the report on
+//! it has to say. The clusters follow public reports of NFS faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use regex::RegexBuilder;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Cases whose reports are not right yet. A case that passes has to be removed from this list.
+const NOT_YET: &[&str] = &[
+    "block-volume",
+    "busybox-mount",
+    "copy-of-apiserver",
+    "csi-controller-crashes",
+    "csi-deadline",
+    "csi-kubelet-root",
+    "csi-mount-timeout",
+    "csi-released",
+    "double-slash",
+    "ebs-fails",
+    "enlarged-claim",
+    "export-mounted-elsewhere",
+    "failure-then-provisioning",
+    "fast-clock",
+    "fsgroup-squashed",
+    "ganesha-crashes",
+    "ganesha-statefulset-down",
+    "image-is-no-provisioner",
+    "ipv6-old-kubelet",
+    "named-verbs",
+    "no-client-microos",
+    "no-nfs-in-kernel",
+    "nodename-and-late-binding",
+    "only-released-fits",
+    "portmap-fails",
+    "rebuilt-image-works",
+    "restricted-no-class",
+    "selflink-other-make",
+    "selinux-csi",
+    "silent-provisioner",
+    "statd-talos",
+    "subpath-squashed",
+    "typo-and-outage",
+    "unknown-mount-text",
+];
+
+/// The files that `kubectl get -o json` would write, and the kinds in them.
+const FILES: [(&str, &str); 15] = [
+    ("csidriver", "CSIDriver"),
+    ("csinode", "CSINode"),
+    ("deploy", "Deployment"),
+    ("ds", "DaemonSet"),
+    ("ev", "Event"),
+    ("lease", "Lease"),
+    ("limits", "LimitRange"),
+    ("no", "Node"),
+    ("ns", "Namespace"),
+    ("po", "Pod"),
+    ("pv", "PersistentVolume"),
+    ("pvc", "PersistentVolumeClaim"),
+    ("sc", "StorageClass"),
+    ("sts", "StatefulSet"),
+    ("subjectaccessreviews", "SubjectAccessReview"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    about: String,
+    #[serde(default)]
+    args: Vec<String>,
+    version: String,
+    /// The time of the dump; none for output of kubectl, which has no time of its own.
+    at: Option<String>,
+    want: Want,
+    /// Objects that wait: each must be named by a finding.
+    #[serde(default)]
+    waiting: Vec<String>,
+    /// Those of them that may be left out.
+    #[serde(default)]
+    may_wait: Vec<String>,
+    /// Files that are missing, as for a user who may not read these kinds.
+    #[serde(default)]
+    not_read: Vec<String>,
+    #[serde(default)]
+    logs: BTreeMap<String, String>,
+    /// Objects of `common.json`.
+    common: Vec<String>,
+    objects: Vec<Value>,
+}
+
+/// What the report has to say. Patterns ignore case; objects are written `Kind/namespace/name` or `Kind/name`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Want {
+    exit: Option<i32>,
+    first: Option<Wanted>,
+    #[serde(default)]
+    some: Vec<Wanted>,
+    #[serde(default)]
+    none_of: Vec<String>,
+    /// No finding's text may match.
+    #[serde(default)]
+    never: Vec<String>,
+    #[serde(default)]
+    no_errors: bool,
+    #[serde(default)]
+    not_automatic: Vec<String>,
+    max_findings: Option<usize>,
+    /// No output of any format holds a control character.
+    #[serde(default)]
+    no_escapes: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    codes: Vec<String>,
+    object: Option<String>,
+    /// The finding's object, or one that it explains.
+    about: Option<String>,
+    #[serde(default)]
+    severity: Vec<String>,
+    /// Patterns that the cause, the fix or its note must match.
+    #[serde(default)]
+    says: Vec<String>,
+    #[serde(default)]
+    not_says: Vec<String>,
+    /// Patterns that these or the evidence must match.
+    #[serde(default)]
+    shows: Vec<String>,
+}
+
+struct Finding {
+    code: String,
+    severity: String,
+    object: String,
+    explains: Vec<String>,
+    text: String,
+    evidence: String,
+    automatic: bool,
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let regex = RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .dot_matches_new_line(true)
+        .build();
+    regex.unwrap().is_match(text)
+}
+
+fn is_named_by(pattern: &str, object: &str) -> bool {
+    matches(&format!("^(?:{pattern})$"), object)
+}
+
+fn title(object: &Value) -> String {
+    let part = |key: &str| object[key].as_str().map(str::to_owned);
+    let parts = [part("kind"), part("namespace"), part("name")];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+}
+
+impl Finding {
+    fn read(finding: &Value) -> Self {
+        let text = |path: &str| finding.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let evidence = finding["evidence"].as_array().into_iter().flatten();
+        Self {
+            code: text("/code").to_owned(),
+            severity: text("/severity").to_owned(),
+            object: title(&finding["object"]),
+            explains: finding["explains"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(title)
+                .collect(),
+            text: [text("/cause"), text("/fix/command"), text("/fix/note")].join("\n"),
+            evidence: evidence.map(Value::to_string).collect(),
+            automatic: finding.pointer("/fix/automatic") == Some(&json!(true)),
+        }
+    }
+
+    fn names(&self, object: &str) -> bool {
+        self.object == object || self.explains.iter().any(|other| other == object)
+    }
+
+    fn fits(&self, wanted: &Wanted) -> Result<(), String> {
+        let wrong = |what: &str, pattern: &str| Err(format!("{what} {pattern:?}: {} {}", self.code, self.object));
+        if !wanted.codes.is_empty() && !wanted.codes.contains(&self.code) {
+            return wrong("code is none of", &wanted.codes.join(" "));
+        }
+        if !wanted.severity.is_empty() && !wanted.severity.contains(&self.severity) {
+            return wrong("severity is none of", &wanted.severity.join(" "));
+        }
+        if let Some(pattern) = wanted
+            .object
+            .as_ref()
+            .filter(|pattern| !is_named_by(pattern, &self.object))
+        {
+            return wrong("object is not", pattern);
+        }
+        let about = |pattern: &&String| {
+            let mut all = self.explains.iter().chain([&self.object]);
+            all.any(|object| is_named_by(pattern, object))
+        };
+        if let Some(pattern) = wanted.about.as_ref().filter(|pattern| !about(pattern)) {
+            return wrong("is not about", pattern);
+        }
+        if let Some(pattern) = wanted.says.iter().find(|pattern| !matches(pattern, &self.text)) {
+            return wrong("does not say", pattern);
+        }
+        if let Some(pattern) = wanted.not_says.iter().find(|pattern| matches(pattern, &self.text)) {
+            return wrong("says", pattern);
+        }
+        let all = format!("{}\n{}", self.text, self.evidence);
+        match wanted.shows.iter().find(|pattern| !matches(pattern, &all)) {
+            Some(pattern) => wrong("does not show", pattern),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes the case as a dump.
+fn write_dump(case: &Case, common: &BTreeMap<String, Value>, folder: &Path) {
+    let mut about = json!({"serverVersion": {"gitVersion": case.version}});
+    if let Some(at) = &case.at {
+        about["at"] = json!(at);
+    }
+    fs::write(folder.join("dump.json"), about.to_string()).unwrap();
+    let shared = case.common.iter().map(|name| &common[name]);
+    let objects: Vec<&Value> = shared.chain(&case.objects).collect();
+    for object in &objects {
+        assert!(FILES.iter().any(|(_, kind)| object["kind"] == *kind), "{object}");
+    }
+    for (file, kind) in FILES
+        .iter()
+        .filter(|(file, _)| !case.not_read.iter().any(|other| other == file))
+    {
+        let items: Vec<_> = objects.iter().filter(|object| object["kind"] == *kind).collect();
+        // What only some clusters have is in no file then.
+        if !items.is_empty() || *file != "subjectaccessreviews" {
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+            fs::write(folder.join(format!("{file}.json")), list.to_string()).unwrap();
+        }
+    }
+    fs::create_dir(folder.join("logs")).unwrap();
+    for (name, text) in &case.logs {
+        fs::write(folder.join(format!("logs/{name}.log")), text).unwrap();
+    }
+}
+
+fn doctor(folder: &Path, args: &[String], format: &str) -> (String, i32) {
+    let output = Command::new(env!("CARGO_BIN_EXE_nfsprov"))
+        .env("HOME", "/nonexistent")
+        .env_remove("KUBECONFIG")
+        .env_remove("RUST_LOG")
+        .args(["doctor", "-o", format, "--from-dump"])
+        .arg(folder)
+        .args(args)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (text, output.status.code().unwrap())
+}
+
+/// What is wrong with the report on a case.
+fn faults(case: &Case, common: &BTreeMap<String, Value>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    write_dump(case, common, folder.path());
+    let (text, status) = doctor(folder.path(), &case.args, "json");
+    let report: Value = match serde_json::from_str(&text) {
+        Ok(report) => report,
+        Err(_) => return vec![format!("no report: {text}")],
+    };
+    let findings: Vec<Finding> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Finding::read)
+        .collect();
+    let want = &case.want;
+    let mut faults = Vec::new();
+    let mut fault = |text: String| faults.push(text);
+    if let Some(exit) = want.exit.filter(|exit| *exit != status) {
+        fault(format!("exit status {status}, not {exit}"));
+    }
+    let mut found = findings.iter().filter(|finding| finding.code != "NFS003");
+    match (&want.first, found.next()) {
+        (Some(_), None) => fault("no finding".to_owned()),
+        (Some(wanted), Some(first)) => {
+            if let Err(why) = first.fits(wanted) {
+                fault(format!("the first finding: {why}"));
+            }
+        }
+        (None, _) => {}
+    }
+    for wanted in &want.some {
+        let each: Vec<_> = findings
+            .iter()
+            .filter_map(|finding| finding.fits(wanted).err())
+            .collect();
+        if each.len() == findings.len() {
+            fault(format!("no finding as wanted: {}", each.join("; ")));
+        }
+    }
+    for finding in &findings {
+        let title = format!("{} {}", finding.code, finding.object);
+        if want.none_of.contains(&finding.code) {
+            fault(format!("{title} must not be there"));
+        }
+        if let Some(pattern) = want.never.iter().find(|pattern| matches(pattern, &finding.text)) {
+            fault(format!("{title} says {pattern:?}"));
+        }
+        if want.no_errors && finding.severity == "error" {
+            fault(format!("{title} is an error"));
+        }
+        if want.not_automatic.contains(&finding.code) && finding.automatic {
+            fault(format!("{title} is automatic"));
+        }
+    }
+    if want.max_findings.is_some_and(|most| findings.len() > most) {
+        fault(format!("{} findings", findings.len()));
+    }
+    let waits = |object: &&String| !case.may_wait.contains(object);
+    let waiting: BTreeSet<&String> = case.waiting.iter().filter(waits).collect();
+    for object in &waiting {
+        if !findings.iter().any(|finding| finding.names(object)) {
+            fault(format!("{object} waits, and no finding names it"));
+        }
+    }
+    let (table, _) = doctor(folder.path(), &case.args, "table");
+    if !waiting.is_empty() && matches("nothing is wrong|no problems found", &table) {
+        fault("the report says that nothing is wrong".to_owned());
+    }
+    for format in ["table", "json", "junit", "sarif"].iter().filter(|_| want.no_escapes) {
+        let (text, _) = doctor(folder.path(), &case.args, format);
+        let hidden = |c: char| match *format {
+            "table" => {
+                matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            }
+            _ => false,
+        };
+        let escapes = |c: char| (c.is_ascii_control() && !matches!(c, '\n' | '\t')) || hidden(c);
+        if let Some(c) = text.chars().find(|c| escapes(*c)) {
+            fault(format!("the format {format} holds {c:?}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_doctor_finds_the_causes_of_reported_faults() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/doctor");
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let common: BTreeMap<String, Value> = serde_json::from_str(&read(&folder.join("common.json"))).unwrap();
+    let mut wrong = Vec::new();
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder.join("cases")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let case: Case = serde_json::from_str(&read(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let faults = faults(&case, &common);
+        match (faults.is_empty(), NOT_YET.contains(&name.as_str())) {
+            (true, true) => wrong.push(format!("{name} passes now: remove it from NOT_YET")),
+            (false, false) => wrong.push(format!("{name} ({}):\n  {}", case.about, faults.join("\n  "))),
+            _ => {}
+        }
+        names.insert(name);
+    }
+    for name in NOT_YET {
+        assert!(names.contains(*name), "{name} is no case");
+    }
+    wrong.sort();
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
