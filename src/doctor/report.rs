@@ -197,7 +197,7 @@ fn coverage(facts: &Facts, ignored: &[&'static str]) -> (Vec<&'static str>, Vec<
         .map(|unread| (unread.what.as_str(), unread.why.as_str()))
         .collect();
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
-    for entry in CATALOGUE {
+    for entry in CATALOGUE.iter() {
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));
         let reason = match (ignored.contains(&entry.code), missing) {
             (true, _) => Some("--ignore".to_owned()),

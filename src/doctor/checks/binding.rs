@@ -3,8 +3,28 @@
 use super::Case;
 use super::commands::{create_lost_volume, to_replace};
 use crate::doctor::Finding;
+use crate::doctor::Severity::{Error, Info};
+use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent;
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry(
+        "NFS115",
+        Info,
+        &[CLAIMS, CLASSES],
+        "waiting for its first pod",
+        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are made when a pod that uses the claim is scheduled. This is no fault.",
+    ),
+    entry(
+        "NFS117",
+        Error,
+        &[CLAIMS, VOLUMES],
+        "claim is Lost",
+        "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.",
+    ),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let claims = &case.facts.claims;

@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use super::Case;
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
+use crate::doctor::Severity::{Error, Warning};
+use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::names::{closest, some, word};
 use crate::doctor::provisioners;
@@ -15,6 +17,38 @@ const RETROACTIVE: u32 = 26;
 
 /// The provisioner of classes whose PVs are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry(
+        "NFS101",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "no class, and no default class",
+        "The claim names no class, the cluster has no default class, and no PV without a class fits. Mark a class as the default. Up to Kubernetes 1.25 a claim gets the default class only when it is created, so it has to be deleted and created again; from 1.26 on it gets it later, too.",
+    ),
+    entry(
+        "NFS103",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "class doesn't exist",
+        "The claim names a class that no StorageClass describes and that no PV has. Either the name has a slip, or the class was never made.",
+    ),
+    entry(
+        "NFS104",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the class' provisioner makes no volumes",
+        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS and can't make volumes on it. kubernetes.io/no-provisioner is for PVs made by hand, of local storage as often as of NFS, and there are none. A class' provisioner can't be edited: the class has to be deleted and created again, which touches no volume.",
+    ),
+    entry(
+        "NFS105",
+        Warning,
+        &[CLASSES],
+        "two default classes",
+        "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.",
+    ),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = defaults(case).into_iter().collect();

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
+use crate::doctor::Severity::{Error, Info};
+use crate::doctor::explain::{CLAIMS, EVENTS, Entry, LEASES, entry};
 use crate::doctor::facts::Facts;
 use crate::doctor::{Confidence, Finding, Object};
 
@@ -13,6 +15,31 @@ const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How old the controller manager's Lease may be; it renews every two seconds.
 const STALE: SignedDuration = SignedDuration::from_mins(1);
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry(
+        "NFS001",
+        Error,
+        &[],
+        "API unreachable",
+        "The API server did not answer, so nothing was checked. Look at the URL in the message: is it the right context (kubectl config get-contexts), is the server up, is there a proxy in between?",
+    ),
+    entry(
+        "NFS003",
+        Info,
+        &[],
+        "distribution and version",
+        "Which Kubernetes this is. It decides which fixes apply: selfLink can be brought back on 1.20 to 1.23 only; claims get a new default class by themselves from 1.26 on.",
+    ),
+    entry(
+        "NFS004",
+        Error,
+        &[CLAIMS, EVENTS, LEASES],
+        "controller manager not working",
+        "Claims are matched and handed to provisioners by the kube-controller-manager. It looks at every Pending claim each 15 seconds and writes an event. A claim that waits for ten minutes without a word, or a Lease kube-system/kube-controller-manager that nobody renews, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.",
+    ),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found = vec![about(case.facts)];

@@ -5,6 +5,8 @@ use serde_json::json;
 use super::classes::makes_nothing;
 use super::commands::{create_new_volume, label_volume, patch_volume, recreate_claim};
 use super::{Case, Evidence};
+use crate::doctor::Severity::{Error, Warning};
+use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::matching::{self, Mismatch, Near};
 use crate::doctor::names::{closest, word};
@@ -15,6 +17,20 @@ const SHOWN: usize = 3;
 
 /// The fix where the PV, or every PV of the class, is of other storage.
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS102", Error, &[CLAIMS, VOLUMES, CLASSES], "no PV fits", "The claim can only have a PV made by hand: it wants the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence ranks those that come near. The event, if there is any, speaks of a missing StorageClass, which misleads: static PVs need none."),
+    entry("NFS106", Error, &[CLAIMS, VOLUMES, CLASSES], "claim and PV differ in class", "A claim that names no class gets the default class when it is created, and then no longer fits the PV that it was made for. A claim for a PV without class has to say storageClassName: \"\"."),
+    entry("NFS107", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is too small", "A claim gets a PV of at least its size. NFS does not enforce sizes: the PV's capacity is a promise, and can be raised if the export has the room."),
+    entry("NFS108", Error, &[CLAIMS, VOLUMES, CLASSES], "access modes don't fit", "A PV must list every access mode that the claim asks for. On NFS all modes work, so the PV's list can be extended."),
+    entry("NFS109", Error, &[CLAIMS, VOLUMES, CLASSES], "selector doesn't match", "The claim has a selector, and the PV lacks the labels. Provisioners that make volumes on demand refuse selectors altogether.").automatic(),
+    entry("NFS110", Error, &[CLAIMS, VOLUMES, CLASSES], "volumeMode differs", "NFS holds files, not blocks: a claim with volumeMode: Block can't be served by it."),
+    entry("NFS111", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is being deleted", "A PV that is being deleted is not given away, even if something still holds it. Create another one, with a directory of its own; one for the same directory shows the same data, so see first who still uses it."),
+    entry("NFS112", Error, &[CLAIMS, VOLUMES, CLASSES], "the claim names a PV that doesn't exist", "spec.volumeName ties a claim to one PV. While there is none of that name, the claim waits without an event."),
+    entry("NFS113", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is another claim's", "A PV's claimRef says whose it is. It is another claim, or an earlier claim of the same name: after that was deleted and created again it has another uid."),
+    entry("NFS114", Warning, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until somebody decides what becomes of its data. nfsprov release makes it Available again."),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {

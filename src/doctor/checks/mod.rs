@@ -1,10 +1,9 @@
 //! The checks (PURE): facts and a time in, findings out. A file a group of findings.
 
-mod commands;
-
 mod binding;
 mod classes;
 mod cluster;
+mod commands;
 mod finalizers;
 mod hosts;
 mod matches;
@@ -23,9 +22,47 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::explain::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Near};
 use super::{Evidence, Finding, Object, policy};
+
+/// Findings of a kind: their rows in the catalogue, and the function that makes them.
+pub struct Check {
+    /// Their rows.
+    pub entries: &'static [Entry],
+    /// All of them that a cluster has.
+    pub find: fn(&Case<'_>) -> Vec<Finding>,
+}
+
+/// The check of a module.
+macro_rules! check {
+    ($name:ident) => {
+        Check {
+            entries: $name::ENTRIES,
+            find: $name::check,
+        }
+    };
+}
+
+/// The checks, a file each. Of two that find the same the first one counts.
+pub static CHECKS: &[Check] = &[
+    check!(cluster),
+    check!(reading),
+    check!(classes),
+    check!(matches),
+    check!(binding),
+    check!(sets),
+    check!(serving),
+    check!(workloads),
+    check!(rights),
+    check!(selflink),
+    check!(pods),
+    check!(hosts),
+    check!(mounts),
+    check!(volumes),
+    check!(servers),
+];
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
@@ -177,26 +214,7 @@ pub fn said(event: &Event) -> Evidence {
 /// Everything that is wrong, in no order.
 pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let case = Case::new(facts, now);
-    let groups = [
-        cluster::check,
-        reading::check,
-        classes::check,
-        matches::check,
-        binding::check,
-        sets::check,
-        serving::check,
-        workloads::check,
-        rights::check,
-        selflink::check,
-        pods::check,
-        // What a host shows is surer than what is said of it.
-        hosts::check,
-        mounts::check,
-        volumes::check,
-        // After those that events tell of.
-        servers::check,
-    ];
-    let mut found: Vec<Finding> = groups.iter().flat_map(|group| group(&case)).collect();
+    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find)(&case)).collect();
     found.extend(cluster::silence(&case, &found));
     let mut found = weed(found);
     policy::restrict(facts, &mut found);

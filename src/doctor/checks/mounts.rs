@@ -5,11 +5,26 @@ use std::collections::BTreeMap;
 use super::hosts::on_node;
 use super::pods::nfs_volumes;
 use super::{Case, said};
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
 use crate::doctor::facts::Pod;
 use crate::doctor::fix::{Cure, Remedy};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
 use crate::doctor::{Evidence, Finding, Object};
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
+    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
+    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
+    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
+    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
+    entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
+    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").automatic(),
+    entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
+    entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();

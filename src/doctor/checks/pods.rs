@@ -4,6 +4,8 @@ use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{Case, said};
+use crate::doctor::Severity::{Error, Info, Warning};
+use crate::doctor::explain::{CLAIMS, EVENTS, Entry, HOSTS, NODES, PODS, VOLUMES, entry};
 use crate::doctor::facts::{Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{closest, word};
@@ -14,6 +16,17 @@ const STUCK: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a claim that a pod names may take to be made.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. NFS is the same on every node, so that an NFS PV needs no node affinity; it can't be edited, and the PV has to be made again."),
+    entry("NFS118", Info, &[PODS, EVENTS], "pod waits for unbound claims", "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.").symptom(),
+    entry("NFS119", Error, &[PODS, CLAIMS], "the pod's claim doesn't exist", "The pod names a claim that is not there, or that is being deleted."),
+    entry("NFS120", Error, &[PODS, EVENTS], "ReadWriteOncePod already in use", "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it."),
+    entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Look for the cause beside it.").symptom(),
+    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The directory's owner, group and mode on the server count; a directory without x (chmod 666) can be entered by root only.").automatic(),
+    entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its node is not Ready, or while its NFS server does not answer. Both end by themselves: start the node or its kubelet, or bring the server back. Forcing (kubectl delete pod --grace-period=0 --force) only makes the cluster forget the pod. Its processes may go on and write to the volume, and a StatefulSet starts a second pod beside them; so it is a last resort, once nothing of the pod runs on the node any more."),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let alive = case.facts.pods.iter().filter(|pod| !pod.over());

@@ -9,6 +9,8 @@ use super::Case;
 use super::commands::{apply, unlock};
 use super::workloads::waiting;
 use crate::doctor::Finding;
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::images;
 use crate::doctor::messages;
@@ -16,6 +18,12 @@ use crate::doctor::provisioners::{self, Provisioner};
 
 /// How long after its last renewal nobody believes in a lock.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks rights", "The provisioner's service account may not do what it has to. The fix grants what is missing, and nothing else. --fix never grants it: who may create volumes can reach the files of every node, so look first who can change the workload."),
+    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's lock is stale", "Replicas agree by a lock who serves. Here the lock names a holder that has not renewed it for long, so that nobody serves.").automatic(),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let all = provisioners::all(case.facts);

@@ -4,6 +4,8 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::commands::{create_provisioner, provision, set_env, to_replace};
 use super::{Case, said};
+use crate::doctor::Severity::{Error, Warning};
+use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, DRIVERS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{closest, some, word};
@@ -12,6 +14,45 @@ use crate::doctor::{Confidence, Finding, Object};
 
 /// How long a claim may wait before its provisioner is missed.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry(
+        "NFS201",
+        Error,
+        &[CLAIMS, CLASSES, DEPLOYMENTS, EVENTS],
+        "nobody serves the provisioner's name",
+        "The class names a provisioner, and nothing in the cluster answers to that name: no workload has it as PROVISIONER_NAME, there is no CSIDriver and no event by it. nfsprov provision serves any name, once or with --watch; create provisioner runs it in the cluster.",
+    ),
+    entry(
+        "NFS202",
+        Error,
+        &[CLAIMS, CLASSES, DEPLOYMENTS],
+        "class and provisioner differ in name",
+        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. Which of the two is the wrong one is for people to say.",
+    ),
+    entry(
+        "NFS209",
+        Error,
+        &[CLAIMS, EVENTS],
+        "the provisioner fails to make the volume",
+        "The provisioner tried and failed; the evidence is its own message. Permission denied means that the server squashes root, or that the export is read-only.",
+    ),
+    entry(
+        "NFS211",
+        Error,
+        &[CLASSES, DRIVERS],
+        "the NFS CSI driver is missing",
+        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.",
+    ),
+    entry(
+        "NFS212",
+        Warning,
+        &[DEPLOYMENTS],
+        "two provisioners under one name",
+        "Two workloads serve the same name. Their locks don't exclude each other, so a claim may be worked on twice.",
+    ),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;

@@ -2,10 +2,18 @@
 
 use super::commands::forget_claim;
 use super::{Case, said};
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{CLAIMS, EVENTS, Entry, SETS, entry};
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::messages::{self, Place, QuotaItem};
 use crate::doctor::names::word;
 use crate::doctor::{Finding, Object, quantity};
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
+    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").automatic(),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::commands::{create_class, patch_volume, provision};
 use super::{Case, finalizers, said};
+use crate::doctor::Severity::{Error, Warning};
+use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
 use crate::doctor::facts::Volume;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
@@ -19,6 +21,17 @@ const ALIVE: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS501", Warning, &[VOLUMES], "Released, and stays so", "With the reclaim policy Retain a PV is kept when its claim goes, with its data and unusable. nfsprov release makes it Available again; the next claim then sees the data that is in it."),
+    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "Recycle empties a volume with a pod of its own (recycler-for-…). It is deprecated, works for NFS and hostPath only, and leaves the PV unusable when that pod fails.").automatic(),
+    entry("NFS503", Error, &[VOLUMES], "Delete on a PV made by hand", "Kubernetes has no deleter for NFS. When the claim goes, such a PV ends as Failed. Its policy has to be Retain.").automatic(),
+    entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Claims that pods use, and PVs that claims use, are kept until these are gone. That is what protects the data."),
+    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer whose owner is gone", "An object that is being deleted waits until each of its finalizers is removed by whoever added it; the part before the slash is the owner's domain. A command that removes one is printed only for owners that are known to be gone: a provisioner that does not run any more, or a CSI driver that is not installed. Of others the finding names the owner: see whether it runs. While a snapshot or a backup is being made this is no fault."),
+    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its deleter is gone", "The PV is to be deleted by the provisioner that made it, and nobody serves that name any more."),
+    entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov records what it needs on the PV."),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

@@ -4,6 +4,8 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::commands::{set_env, set_image, start};
 use super::{Case, said};
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Cure;
 use crate::doctor::images;
@@ -16,6 +18,15 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 
 /// What nfs-subdir-external-provisioner can't do without.
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to nothing, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").automatic(),
+    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry is out of reach. A frequent slip: the Helm chart's version (v4.0.17) is no image's tag; the images are v4.0.0 to v4.0.2. Everything else depends on the registry, whose own words are in the finding.").automatic(),
+    entry("NFS205", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "image for another processor", "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.").automatic(),
+    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. Upstream's provisioner mounts NFS by itself; the restricted profile forbids nfs volumes."),
+    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "Upstream's provisioner makes directories in a mounted copy of the export. While its node can't mount that, its pod does not start. nfsprov speaks NFS itself and mounts nothing."),
+];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let all = provisioners::all(case.facts);
