@@ -20,7 +20,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::fix::gate::script::Order;
 use crate::doctor::fix::gate::{Wish, allowed};
 use crate::doctor::fix::plan::{plan, restarts};
-use crate::doctor::gather::gather;
+use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
 use crate::exit::{Exit, UsageError};
@@ -72,7 +72,7 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         true => (read(&cluster, namespace, &[]).await, Vec::new()),
         false => first_read(args, &cluster, namespace).await?,
     };
-    let report = match diagnose(args, &facts, Timestamp::now()) {
+    let report = match diagnose(args, &facts, now(&cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
@@ -97,6 +97,11 @@ async fn first_read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>) -
     let mut facts = read(cluster, namespace, &reached).await;
     facts.unread.extend(missed.unread);
     Ok((facts, reached))
+}
+
+/// The time by the API server's clock, else by this machine's.
+async fn now(cluster: &Cluster) -> Timestamp {
+    server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
 /// Everything that is wrong with what was asked about.
@@ -166,7 +171,7 @@ async fn mend(
         output::say("nothing was changed");
     }
     let facts = read(cluster, facts.namespace.as_deref(), reached).await;
-    let report = match diagnose(args, &facts, Timestamp::now()) {
+    let report = match diagnose(args, &facts, now(cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
@@ -271,7 +276,7 @@ async fn write(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> 
     let dump = Mutex::new(Dump::default());
     let facts = gather(cluster, namespace, Some(&dump)).await;
     let dump = dump.into_inner().map_err(|_| anyhow!("the dump is incomplete"))?;
-    let written = dump.write(directory, &cluster.version, Timestamp::now())?;
+    let written = dump.write(directory, &cluster.version, now(cluster).await)?;
     for path in written {
         output::print(&format!("{}\n", path.display()))?;
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1 as core;
@@ -23,13 +23,14 @@ use super::facts::{Claim, Class, Event, Facts, Limit, Lock, Log, Node, Pod, Righ
 use super::provisioners;
 
 /// The resources of a dump: plural, kind, and what kubectl calls it in short.
-const RESOURCES: [(&str, &str, &str); 15] = [
+const RESOURCES: [(&str, &str, &str); 16] = [
     ("persistentvolumeclaims", "PersistentVolumeClaim", "pvc"),
     ("persistentvolumes", "PersistentVolume", "pv"),
     ("storageclasses", "StorageClass", "sc"),
     ("pods", "Pod", "po"),
     ("deployments", "Deployment", "deploy"),
     ("statefulsets", "StatefulSet", "sts"),
+    ("daemonsets", "DaemonSet", "ds"),
     ("nodes", "Node", "no"),
     ("events", "Event", "ev"),
     ("csidrivers", "CSIDriver", "csidriver"),
@@ -295,11 +296,13 @@ fn fill(facts: &mut Facts, mut lists: BTreeMap<&str, Vec<Value>>, namespace: Opt
         .retain(|pod| here(&pod.namespace) || !pod.containers.is_empty());
     let deployments = each(of("deployments"), |one: Deployment| [Workload::from(one)])?;
     let sets = each(of("statefulsets"), |one: StatefulSet| [Workload::from(one)])?;
-    facts.workloads = deployments
-        .into_iter()
-        .chain(sets)
+    let daemons = each(of("daemonsets"), |one: DaemonSet| [Workload::from(one)])?;
+    let workloads = deployments.into_iter().chain(sets).chain(daemons);
+    facts.workloads = workloads
+        .map(|workload| workload.without_foreign_templates(namespace))
         .filter(provisioners::is_of_interest)
         .collect();
+    facts.add_bare_provisioners();
     facts.nodes = each(of("nodes"), |node: core::Node| [Node::from(node)])?;
     facts.events = each(of("events"), |event: core::Event| [Event::from(event)])?;
     facts.events.sort_by_key(|event| event.last);
@@ -349,14 +352,29 @@ fn right(review: SubjectAccessReview) -> Option<Right> {
     })
 }
 
-/// The latest time that anything speaks of: the dump can't be much younger, since claims that wait are spoken of
-/// every few seconds.
+/// The latest time that the API server or the control plane wrote: the dump can't be much younger, since claims that
+/// wait are spoken of every few seconds. Other components write times by their nodes' clocks, which may be wrong.
 fn newest(facts: &Facts) -> Option<Timestamp> {
-    let events = facts.events.iter().filter_map(|event| event.last);
-    let locks = facts.locks.iter().filter_map(|lock| lock.renewed);
+    const COMPONENTS: [&str; 5] = [
+        "persistentvolume-controller",
+        "default-scheduler",
+        "statefulset-controller",
+        "replicaset-controller",
+        "node-controller",
+    ];
+    let events = facts
+        .events
+        .iter()
+        .filter(|event| COMPONENTS.contains(&event.component.as_str()));
+    let locks = facts.locks.iter().filter(|lock| lock.namespace == "kube-system");
+    let written = events
+        .filter_map(|event| event.last)
+        .chain(locks.filter_map(|lock| lock.renewed));
     let claims = facts.claims.iter().filter_map(|claim| claim.created);
+    let volumes = facts.volumes.iter().filter_map(|volume| volume.created);
     let pods = facts.pods.iter().filter_map(|pod| pod.created);
-    events.chain(locks).chain(claims).chain(pods).max()
+    let any = || facts.events.iter().filter_map(|event| event.last).max();
+    written.chain(claims).chain(volumes).chain(pods).max().or_else(any)
 }
 
 #[cfg(test)]

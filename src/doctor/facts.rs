@@ -3,6 +3,7 @@
 
 mod hosts;
 mod read;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -10,9 +11,10 @@ use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::jiff::Timestamp;
 
 pub use self::hosts::{ExportSeen, HostSeen};
+pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
 use super::Object;
 use super::matching::Wish;
-use super::provisioners::NFS_CSI;
+use super::provisioners::sounds_like_nfs;
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +127,12 @@ pub struct Claim {
     pub handover: Option<String>,
     /// Whether the scheduler has chosen a node for its first pod.
     pub node_selected: bool,
+    /// The size of its volume in thousandths of a byte, once it has one.
+    pub capacity: Option<i128>,
+    /// Kind and name of what its volume is to be filled from.
+    pub data_source: Option<(String, String)>,
+    /// Its VolumeAttributesClass.
+    pub attributes_class: Option<String>,
 }
 
 /// A PV.
@@ -164,6 +172,8 @@ pub struct Volume {
     pub nfs: Option<(String, String)>,
     /// Its CSI driver, if it has one.
     pub csi_driver: Option<String>,
+    /// The NFS server and path that its CSI attributes name.
+    pub csi_export: Option<(String, String)>,
     /// The nodes it can be used on.
     pub affinity: Option<Box<NodeSelector>>,
 }
@@ -192,117 +202,10 @@ pub struct Class {
     pub default: bool,
     /// Whether it waits for the first pod.
     pub waits: bool,
+    /// Whether claims of it may be enlarged.
+    pub is_expandable: bool,
     /// Its parameters.
     pub parameters: BTreeMap<String, String>,
-}
-
-/// A container as it was asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Container {
-    /// Its name.
-    pub name: String,
-    /// Its image.
-    pub image: String,
-    /// Its literal environment; no value where it comes from elsewhere.
-    pub env: BTreeMap<String, Option<String>>,
-    /// Whether a ConfigMap or Secret sets more of it (`envFrom`), which is not read.
-    pub env_from: bool,
-    /// Command and arguments.
-    pub args: Vec<String>,
-}
-
-/// A container that isn't running.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stopped {
-    /// Its name.
-    pub container: String,
-    /// Its image.
-    pub image: String,
-    /// `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating`, `Error` …
-    pub reason: String,
-    /// More about it.
-    pub message: String,
-}
-
-/// A pod.
-#[derive(Clone, Debug, Default)]
-pub struct Pod {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// When it is to be gone.
-    pub deleting: Option<Timestamp>,
-    /// `Pending`, `Running`, `Succeeded` or `Failed`.
-    pub phase: String,
-    /// Whether all its containers are ready.
-    pub ready: bool,
-    /// Its node, once it has one.
-    pub node: String,
-    /// The claims it uses.
-    pub claims: Vec<String>,
-    /// NFS servers and paths that it mounts without a claim.
-    pub nfs: Vec<(String, String)>,
-    /// Why it isn't scheduled.
-    pub unschedulable: String,
-    /// Its containers that don't run.
-    pub stopped: Vec<Stopped>,
-    /// Whether it asks for a group on its volumes.
-    pub fs_group: bool,
-    /// Its labels, if it belongs to a provisioner or the control plane.
-    pub labels: BTreeMap<String, String>,
-    /// Its containers, under the same condition.
-    pub containers: Vec<Container>,
-}
-
-/// A Deployment, StatefulSet or DaemonSet.
-#[derive(Clone, Debug, Default)]
-pub struct Workload {
-    /// `Deployment`, `StatefulSet` or `DaemonSet`.
-    pub kind: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// How many pods are wanted.
-    pub replicas: i32,
-    /// How many are ready.
-    pub ready: i32,
-    /// The labels of its pods.
-    pub labels: BTreeMap<String, String>,
-    /// Its service account.
-    pub service_account: String,
-    /// Its containers.
-    pub containers: Vec<Container>,
-    /// NFS volumes of its pods.
-    pub nfs: Vec<(String, String)>,
-    /// Its claim templates: name, class, size.
-    pub templates: Vec<(String, Option<String>, String)>,
-    /// Who writes it, and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
-    pub managed_by: Option<String>,
-}
-
-/// A node.
-#[derive(Clone, Debug, Default)]
-pub struct Node {
-    /// Its name.
-    pub name: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Whether it is ready.
-    pub ready: bool,
-    /// `k3s.io/node-args` and `rke2.io/node-args`.
-    pub server_args: Vec<(String, String)>,
-    /// Whether kubeadm made it.
-    pub kubeadm: bool,
-    /// The operating system's own name.
-    pub os: String,
-    /// Its addresses inside the cluster's network.
-    pub addresses: Vec<String>,
 }
 
 /// An event.
@@ -402,9 +305,14 @@ impl Volume {
         Object::cluster("PersistentVolume", &self.name)
     }
 
-    /// Whether it is an NFS volume, in-tree or of the NFS CSI driver.
+    /// Whether it is an NFS volume, in-tree or of an NFS CSI driver.
     pub fn is_nfs(&self) -> bool {
-        self.nfs.is_some() || self.csi_driver.as_deref() == Some(NFS_CSI)
+        self.nfs.is_some() || self.csi_driver.as_deref().is_some_and(sounds_like_nfs)
+    }
+
+    /// The NFS server and path that nodes mount.
+    pub fn export(&self) -> Option<&(String, String)> {
+        self.nfs.as_ref().or(self.csi_export.as_ref())
     }
 }
 
@@ -412,35 +320,6 @@ impl Class {
     /// The class as an object.
     pub fn object(&self) -> Object {
         Object::cluster("StorageClass", &self.name)
-    }
-}
-
-impl Pod {
-    /// The pod as an object.
-    pub fn object(&self) -> Object {
-        Object::of("Pod", &self.namespace, &self.name)
-    }
-
-    /// Whether it has ended by itself.
-    pub fn over(&self) -> bool {
-        matches!(self.phase.as_str(), "Succeeded" | "Failed")
-    }
-}
-
-impl Workload {
-    /// The workload as an object.
-    pub fn object(&self) -> Object {
-        Object::of(&self.kind, &self.namespace, &self.name)
-    }
-
-    /// Whether a pod is one of its own.
-    pub fn owns(&self, pod: &Pod) -> bool {
-        !self.labels.is_empty()
-            && pod.namespace == self.namespace
-            && self
-                .labels
-                .iter()
-                .all(|(key, value)| pod.labels.get(key) == Some(value))
     }
 }
 
@@ -452,6 +331,15 @@ impl Facts {
         let minor = numbers.next()?;
         let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());
         (major == 1).then(|| minor[..digits].parse().ok())?
+    }
+
+    /// Adds the provisioners that run as pods without a workload.
+    pub fn add_bare_provisioners(&mut self) {
+        let is_owned = |pod: &Pod| pod.is_owned || self.workloads.iter().any(|workload| workload.owns(pod));
+        let bare = |pod: &&Pod| !pod.over() && !pod.containers.is_empty() && !is_owned(pod);
+        let found: Vec<Workload> = self.pods.iter().filter(bare).map(Pod::workload).collect();
+        self.workloads
+            .extend(found.into_iter().filter(super::provisioners::is_of_interest));
     }
 
     /// Whether `what` was read.

@@ -6,12 +6,15 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 
 use futures::future::join_all;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
+use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::fmt::rfc2822;
 use kube::api::{ListParams, LogParams};
+use kube::client::Body;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,12 +52,26 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
         dump,
     };
     let mut facts = reader.lists().await;
+    facts.add_bare_provisioners();
     facts.version.clone_from(&cluster.version);
     facts.namespace = namespace.map(str::to_owned);
     reader.about_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
     facts.unread = reader.unread.into_inner().unwrap_or_default();
     facts
+}
+
+/// The API server's clock, which stamps what ages are taken of: this machine's may be wrong.
+pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
+    let request = kube::core::Request::new("/version").list(&ListParams::default()).ok()?;
+    let response = cluster.client.send(request.map(Body::from)).await.ok()?;
+    http_date(response.headers().get("date")?.to_str().ok()?)
+}
+
+/// A time as HTTP writes it: `Thu, 01 Jan 2026 12:00:00 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let time = rfc2822::parse(text).ok()?;
+    Some(time.timestamp())
 }
 
 impl Reader<'_> {
@@ -123,8 +140,10 @@ impl Reader<'_> {
 
     async fn lists(&self) -> Facts {
         let all = ListParams::default;
-        let some = |object: Workload| Some(object).filter(provisioners::is_of_interest);
-        let (claims, volumes, classes, pods, deployments, sets, nodes, events, drivers, csi_nodes) = tokio::join!(
+        let some = |object: Workload| {
+            Some(object.without_foreign_templates(self.namespace)).filter(provisioners::is_of_interest)
+        };
+        let (claims, volumes, classes, pods, deployments, sets, daemons, nodes, events, drivers, csi_nodes) = tokio::join!(
             self.read(
                 "persistentvolumeclaims",
                 self.here::<core::PersistentVolumeClaim>(),
@@ -141,12 +160,9 @@ impl Reader<'_> {
                 Class::from(object)
             ]),
             self.read("pods", self.here::<core::Pod>(), all(), Pod::read),
-            self.read("deployments", self.everywhere::<Deployment>(), all(), |object| some(
-                object.into()
-            )),
-            self.read("statefulsets", self.here::<StatefulSet>(), all(), |object| some(
-                object.into()
-            )),
+            self.workloads("deployments", |object: Deployment| some(object.into())),
+            self.workloads("statefulsets", |object: StatefulSet| some(object.into())),
+            self.workloads("daemonsets", |object: DaemonSet| some(object.into())),
             self.read("nodes", self.everywhere::<core::Node>(), all(), |object| [Node::from(
                 object
             )]),
@@ -193,7 +209,7 @@ impl Reader<'_> {
             volumes,
             classes,
             pods: pods.into_iter().chain(control).collect(),
-            workloads: deployments.into_iter().chain(sets).collect(),
+            workloads: deployments.into_iter().chain(sets).chain(daemons).collect(),
             nodes,
             events: events.into_iter().chain(volume_events).collect(),
             csi_drivers: drivers,
@@ -202,6 +218,29 @@ impl Reader<'_> {
             locks: leases,
             self_link,
             ..Facts::default()
+        }
+    }
+
+    /// Reads workloads everywhere, else at least in the namespace looked at.
+    async fn workloads<K, T, I>(&self, what: &str, each: impl Fn(K) -> I) -> Vec<T>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+        K: Clone + DeserializeOwned + Debug + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        let found = self
+            .read(what, self.everywhere::<K>(), ListParams::default(), &each)
+            .await;
+        let refused = self
+            .unread
+            .lock()
+            .is_ok_and(|unread| unread.iter().any(|one| one.what == what));
+        match refused && self.namespace.is_some() {
+            true => {
+                self.more(what, None, self.here::<K>(), ListParams::default(), each)
+                    .await
+            }
+            false => found,
         }
     }
 
@@ -408,4 +447,19 @@ fn telling(event: core::Event) -> Option<Event> {
         kind => KINDS.contains(&kind) && OF_PODS.contains(&reason),
     };
     wanted.then(|| Event::from(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_read_as_http_writes_it() {
+        let read = |text| http_date(text).map(|time| time.to_string());
+        assert_eq!(
+            read("Thu, 01 Jan 2026 12:00:00 GMT").as_deref(),
+            Some("2026-01-01T12:00:00Z")
+        );
+        assert_eq!(read("yesterday"), None);
+    }
 }

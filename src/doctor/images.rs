@@ -32,6 +32,27 @@ pub fn makes_directories(image: &str) -> bool {
     needs_self_link(image) || base(image).starts_with("nfs-subdir-external-provisioner")
 }
 
+/// Whether it is the provisioner with an NFS server of its own inside.
+pub fn is_ganesha(image: &str) -> bool {
+    let base = base(image);
+    let prefixes = [
+        "nfs-provisioner",
+        "nfs-server-provisioner",
+        "nfs-ganesha-server-and-external-provisioner",
+    ];
+    prefixes.iter().any(|prefix| base.starts_with(prefix))
+}
+
+/// Whether it makes volumes for a CSI driver of any kind: the sidecar of the driver's controller.
+pub fn is_csi_provisioner(image: &str) -> bool {
+    base(image).starts_with("csi-provisioner")
+}
+
+/// Whether it is the NFS CSI driver.
+pub fn is_nfs_csi_driver(image: &str) -> bool {
+    base(image).starts_with("nfsplugin")
+}
+
 /// Whether it is nfsprov's own.
 pub fn is_nfsprov(image: &str) -> bool {
     base(image).starts_with("nfsprov")

@@ -66,7 +66,19 @@ pub fn class(claim: &Claim) -> &str {
 pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let wish = &claim.wish;
-    if volume.class != class(claim) {
+    let same = |reference: &super::facts::ClaimRef| {
+        (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
+    };
+    // A PV that names the claim is given to it before classes and labels are compared; if the claim names the PV too,
+    // nothing is compared.
+    let is_reserved = volume
+        .claim
+        .as_ref()
+        .is_some_and(|reference| same(reference) && (reference.uid.is_empty() || reference.uid == claim.uid));
+    if is_reserved && !claim.volume.is_empty() {
+        return found;
+    }
+    if volume.class != class(claim) && !is_reserved {
         found.push(Mismatch::Class);
     }
     if volume.capacity.unwrap_or_default() < wish.bytes {
@@ -82,7 +94,7 @@ pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
         found.push(Mismatch::Modes(lacking));
     }
     // A claim that names its PV is bound to it whatever its labels.
-    let unmet = match claim.volume.is_empty() {
+    let unmet = match claim.volume.is_empty() && !is_reserved {
         true => unmet(wish.selector.as_ref(), &volume.labels),
         false => Vec::new(),
     };
@@ -95,11 +107,8 @@ pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     if volume.deleting.is_some() {
         found.push(Mismatch::Terminating);
     }
-    let same = |reference: &super::facts::ClaimRef| {
-        (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
-    };
     match &volume.claim {
-        Some(reference) if same(reference) && (reference.uid.is_empty() || reference.uid == claim.uid) => {}
+        Some(_) if is_reserved => {}
         Some(reference) if same(reference) => found.push(Mismatch::OtherUid),
         Some(_) if matches!(volume.phase.as_str(), "Released" | "Failed") => found.push(Mismatch::Released),
         Some(_) => found.push(Mismatch::Claimed),

@@ -2,9 +2,13 @@
 //!
 //! Patterns match parts of messages, never whole ones: these differ between versions.
 
+mod patterns;
+
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+use self::patterns::ROWS;
 
 /// Where a pattern is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum Place {
     Provisioning,
     /// Events about StatefulSets and ReplicaSets.
     Creation,
+    /// Events of the controller manager about claims.
+    Binding,
     /// Events about PVs.
     Volume,
     /// Logs of provisioners.
@@ -30,138 +36,13 @@ struct Pattern {
     regex: Regex,
 }
 
-/// Order matters where one text holds two: the cause stands above what follows from it.
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    use Place::{Creation, Log, Mount, Provisioning, Scheduling, Volume};
-    let rows = [
-        (
-            "NFS117",
-            Scheduling,
-            r#"pvc\(s\) bound to non-existent pv\(s\)|persistentvolumeclaim "[^"]+" bound to non-existent persistentvolume "[^"]*""#,
-        ),
-        (
-            "NFS120",
-            Scheduling,
-            r"node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode|PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod",
-        ),
-        (
-            "NFS116",
-            Scheduling,
-            r"node\(s\) had volume node affinity conflict|node\(s\) didn't match PersistentVolume's node affinity",
-        ),
-        (
-            "NFS119",
-            Scheduling,
-            r#"persistentvolumeclaim "([^"]+)" (not found|is being deleted)"#,
-        ),
-        (
-            "NFS118",
-            Scheduling,
-            r"pod has unbound immediate PersistentVolumeClaims",
-        ),
-        (
-            "NFS407",
-            Mount,
-            r"rpc\.statd is not running but is required for remote locking",
-        ),
-        (
-            "NFS401",
-            Mount,
-            r"/sbin/mount\.<type> helper program|Required binary /sbin/mount\.nfs4? is missing",
-        ),
-        ("NFS402", Mount, r"access denied by server while mounting (\S+)"),
-        (
-            "NFS403",
-            Mount,
-            r"mounting (\S+) failed, reason given by server: No such file or directory",
-        ),
-        (
-            "NFS408",
-            Mount,
-            r"Failed to resolve server ([^\s:]+)|DNS resolution failed for ([^\s:]+)",
-        ),
-        (
-            "NFS404",
-            Mount,
-            r"mount\.nfs4?: (?:mount system call failed.*: )?(Connection timed out|Connection refused|No route to host|Network is unreachable)",
-        ),
-        (
-            "NFS405",
-            Mount,
-            r"Protocol not supported|requested NFS version or transport protocol is not supported|NFS version \d+ is not supported",
-        ),
-        // The kubelet and container runtimes write it small.
-        ("NFS406", Mount, r"(?i)stale (?:NFS )?file handle"),
-        (
-            "NFS409",
-            Mount,
-            r"an incorrect mount option was specified|Unsupported nfs4? mount option",
-        ),
-        (
-            "NFS410",
-            Mount,
-            r"Unable to attach or mount volumes: unmounted volumes=\[([^\]]*)\]|error processing PVC (\S+): (?:PVC is being deleted|PVC is not bound)",
-        ),
-        (
-            "NFS109",
-            Provisioning,
-            r"claim Selector is not supported|the claim has a selector",
-        ),
-        (
-            "NFS209",
-            Provisioning,
-            r"unable to create directory to provision new pv: (.*)",
-        ),
-        (
-            "NFS121",
-            Creation,
-            r"exceeded quota: (\S+), requested: (.*), used: (.*), limited: (.*)",
-        ),
-        (
-            "NFS121",
-            Creation,
-            r"(minimum|maximum) \S+ usage per PersistentVolumeClaim is ",
-        ),
-        ("NFS105", Creation, r"\d+ default StorageClasses were found"),
-        (
-            "NFS207",
-            Creation,
-            r#"violates PodSecurity|admission webhook "[^"]+" denied|unable to validate against any pod security policy|is forbidden"#,
-        ),
-        (
-            "NFS502",
-            Volume,
-            r"Recycle failed: (.*)|No recycler plugin found for the volume!|Volume is used by pods: (.*)|Recycler pod: (.*)",
-        ),
-        (
-            "NFS503",
-            Volume,
-            r#"(?i)error getting deleter volume plugin for volume "([^"]+)": no deletable volume plugin matched"#,
-        ),
-        (
-            "NFS507",
-            Volume,
-            r#"storageclass\.storage\.k8s\.io "([^"]+)" not found"#,
-        ),
-        ("NFS302", Log, r"selfLink was empty, can't make reference"),
-        (
-            "NFS203",
-            Log,
-            r"(?:NFS_SERVER|NFS_PATH) not set|environment variable PROVISIONER_NAME is not set! Please set it\.",
-        ),
-        (
-            "NFS206",
-            Log,
-            r"error retrieving resource lock \S+: .* is forbidden|forbidden: User",
-        ),
-        ("NFS205", Log, r"exec format error"),
-    ];
-    let compile = |(code, place, text): (&'static str, Place, &str)| Pattern {
+    let compile = |(code, place, text, _): &(&'static str, Place, &str, _)| Pattern {
         code,
-        place,
+        place: *place,
         regex: Regex::new(text).expect("the patterns are constants, and a test compiles them"),
     };
-    rows.into_iter().map(compile).collect()
+    ROWS.iter().map(compile).collect()
 });
 
 /// What a message is a sign of, and the first thing that it names.

@@ -135,6 +135,9 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The objects that wait or fail because of it.
     pub explains: Vec<Object>,
+    /// What tells findings of the same code and cause from others; none if each is on its own.
+    #[serde(skip)]
+    pub same_cause: Option<String>,
 }
 
 impl Finding {
@@ -149,6 +152,7 @@ impl Finding {
             confidence: Confidence::Certain,
             fix: None,
             explains: Vec::new(),
+            same_cause: None,
         }
     }
 
@@ -207,6 +211,13 @@ impl Finding {
             note: note.into(),
             changes: Vec::new(),
         });
+        self
+    }
+
+    /// Whose cause is the same as that of other findings of its code with this key.
+    #[must_use]
+    pub fn alike(mut self, key: &str) -> Self {
+        self.same_cause = Some(key.to_owned());
         self
     }
 

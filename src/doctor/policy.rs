@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::facts::{Facts, Workload};
 use super::fix::Change;
-use super::{Confidence, Finding, Object, provisioners};
+use super::provisioners::{self, Make};
+use super::{Confidence, Finding, Object};
 
 /// Takes `automatic` from the fixes that people have to make, and adds the reason to their notes.
 pub fn restrict(facts: &Facts, findings: &mut [Finding]) {
@@ -64,6 +65,9 @@ fn out_of_scope(facts: &Facts, object: &Object) -> Option<String> {
 fn unfit(facts: &Facts, object: &Object) -> Option<String> {
     let workload = |workload: &&Workload| workload.object() == *object;
     let workload = facts.workloads.iter().find(workload)?;
+    if workload.kind == "Pod" {
+        return Some("no workload makes this pod, so that it has to be made again by whoever made it".to_owned());
+    }
     if let Some(manager) = &workload.managed_by {
         return Some(format!(
             "{manager} manages it, so change it there; an edit here would be undone"
@@ -72,6 +76,13 @@ fn unfit(facts: &Facts, object: &Object) -> Option<String> {
     let served = provisioners::all(facts)
         .into_iter()
         .find(|one| one.workload.object() == *object);
+    // Whose image or arguments only sound like the class' provisioner may be anybody's.
+    let is_other = |one: &provisioners::Provisioner<'_>| {
+        one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME")
+    };
+    if served.as_ref().is_some_and(is_other) {
+        return Some("it is not certain that this is the class' provisioner".to_owned());
+    }
     let waiting = served
         .and_then(|one| one.name)
         .map(|name| provisioners::waiting(facts, name));

@@ -1,5 +1,7 @@
 //! Who serves which provisioner's name (PURE).
 
+use std::collections::HashSet;
+
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Claim, Container, Event, Facts, Pod, Workload};
@@ -32,9 +34,26 @@ const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// How fresh a lock is that somebody renews.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
+/// Known provisioners, by what tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// nfs-subdir-external-provisioner, and nfs-client-provisioner before it.
+    Subdir,
+    /// nfsprov itself.
+    Nfsprov,
+    /// nfs-ganesha-server-and-external-provisioner, which runs an NFS server in its pod.
+    Ganesha,
+    /// The controller of csi-driver-nfs.
+    CsiController,
+    /// Another one: it has a provisioner's environment, or a class names it by its image or arguments.
+    Other,
+}
+
 /// A workload that makes NFS volumes.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioner<'a> {
+    /// Which one it is.
+    pub make: Make,
     /// The workload.
     pub workload: &'a Workload,
     /// Its container.
@@ -59,6 +78,7 @@ pub enum Serving<'a> {
 /// Whether a container may be a provisioner that makes NFS volumes.
 pub fn may_provision(container: &Container) -> bool {
     images::makes_directories(&container.image)
+        || images::is_ganesha(&container.image)
         || container.env.contains_key("PROVISIONER_NAME")
         || (images::is_nfsprov(&container.image) && container.args.iter().any(|arg| arg == "provision"))
 }
@@ -75,24 +95,114 @@ pub fn sounds_like_nfs(name: &str) -> bool {
 
 /// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
 pub fn candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
-    let find = |workload| {
-        let workload: &Workload = workload;
-        let container = workload.containers.iter().find(|container| may_provision(container))?;
-        Some(Provisioner {
-            workload,
-            container,
-            name: name(container),
-        })
-    };
+    let find = |workload| csi_controller(workload).or_else(|| candidate(workload));
     facts.workloads.iter().filter_map(find).collect()
+}
+
+fn candidate(workload: &Workload) -> Option<Provisioner<'_>> {
+    let container = workload.containers.iter().find(|container| may_provision(container))?;
+    let image = &container.image;
+    let make = match () {
+        () if images::makes_directories(image) => Make::Subdir,
+        () if images::is_nfsprov(image) => Make::Nfsprov,
+        () if images::is_ganesha(image) => Make::Ganesha,
+        () => Make::Other,
+    };
+    Some(Provisioner {
+        make,
+        workload,
+        container,
+        name: name(container),
+    })
+}
+
+fn csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
+    let driver = workload
+        .containers
+        .iter()
+        .find(|one| images::is_nfs_csi_driver(&one.image))?;
+    let container = workload
+        .containers
+        .iter()
+        .find(|one| images::is_csi_provisioner(&one.image))?;
+    let name = driver
+        .args
+        .iter()
+        .find_map(|arg| arg.trim_start_matches('-').strip_prefix("drivername="));
+    Some(Provisioner {
+        make: Make::CsiController,
+        workload,
+        container,
+        name: Some(name.unwrap_or(NFS_CSI)),
+    })
 }
 
 /// The provisioners of the cluster: of the candidates those whose names a class or a volume has, for only
 /// administrators write these.
 pub fn all(facts: &Facts) -> Vec<Provisioner<'_>> {
+    let made = facts
+        .volumes
+        .iter()
+        .filter_map(|volume| volume.provisioned_by.as_deref());
+    let classes = facts.classes.iter().map(|class| class.provisioner.as_str());
+    let used: HashSet<&str> = made.chain(classes).collect();
     let mut found = candidates(facts);
-    found.retain(|one| one.name.is_some_and(|name| is_named(facts, name)));
+    found.retain(|one| one.name.is_some_and(|name| used.contains(name)));
+    let known: Vec<&str> = found.iter().filter_map(|one| one.name).collect();
+    let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !known.contains(name) && !is_other_storage(name) && !name.starts_with("kubernetes.io/"));
+    for name in names {
+        let theirs = facts.workloads.iter().filter(|workload| candidate(workload).is_none());
+        found.extend(theirs.filter_map(|workload| mentioning(workload, name)));
+    }
     found
+}
+
+/// A workload as a provisioner of another make, if it looks as if it served this name.
+fn mentioning<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
+    let container = workload.containers.iter().find(|container| mentions(container, name))?;
+    Some(Provisioner {
+        make: Make::Other,
+        workload,
+        container,
+        name: Some(name),
+    })
+}
+
+/// Whether a name is a provisioner of other storage than NFS.
+pub fn is_other_storage(name: &str) -> bool {
+    const OTHERS: [&str; 14] = [
+        "ceph.com/rbd",
+        "ceph.com/cephfs",
+        "docker.io/hostpath",
+        "driver.longhorn.io",
+        "hostpath.csi.k8s.io",
+        "k8s.io/minikube-hostpath",
+        "kubernetes.io/host-path",
+        "microk8s.io/hostpath",
+        "openebs.io/local",
+        "openebs.io/provisioner-iscsi",
+        "rancher.io/local-path",
+        "topolvm.io",
+        "topolvm.cybozu.com",
+        "linstor.csi.linbit.com",
+    ];
+    let csi = name.split(['.', '/']).any(|label| label == "csi");
+    !sounds_like_nfs(name) && (is_in_tree(name) || OTHERS.contains(&name) || csi)
+}
+
+/// Whether a provisioner has shown since `since` that it works: by a volume, or by an event about one that it makes.
+pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
+    let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
+    let made = |volume: &super::facts::Volume| volume.provisioned_by.as_deref() == Some(name) && after(volume.created);
+    let spoke = |event: &Event| {
+        matches!(event.reason.as_str(), "Provisioning" | "ProvisioningSucceeded")
+            && wrote(event, name)
+            && after(event.last)
+    };
+    facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
 
 /// Whether a class or a volume names this provisioner.
@@ -112,9 +222,23 @@ fn name(container: &Container) -> Option<&str> {
         Some(rest) => rest.strip_prefix('='),
         None => None,
     });
+    let ganesha = args
+        .iter()
+        .zip(args.iter().skip(1).map(Some).chain([None]))
+        .find_map(
+            |(arg, next)| match arg.trim_start_matches('-').strip_prefix("provisioner")? {
+                "" => next.map(String::as_str),
+                rest => rest.strip_prefix('='),
+            },
+        );
+    let ganesha = ganesha.filter(|_| images::is_ganesha(&container.image));
     let variable = container.env.get("PROVISIONER_NAME").and_then(Option::as_deref);
     let built_in = images::is_nfsprov(&container.image).then_some(DEFAULT_NAME);
-    flag.last().or(variable).or(built_in).filter(|name| !name.is_empty())
+    flag.last()
+        .or(ganesha)
+        .or(variable)
+        .or(built_in)
+        .filter(|name| !name.is_empty())
 }
 
 impl Provisioner<'_> {
@@ -136,7 +260,14 @@ impl Provisioner<'_> {
 
     /// Whether it has a provisioner's image, rather than only the environment of one.
     pub fn has_known_image(&self) -> bool {
-        images::makes_directories(&self.container.image) || images::is_nfsprov(&self.container.image)
+        self.make != Make::Other
+    }
+
+    /// Since when its pods with this image run.
+    pub fn since(&self, facts: &Facts) -> Option<Timestamp> {
+        let pods = self.pods(facts);
+        let runs = |pod: &&&Pod| pod.containers.iter().any(|one| one.image == self.container.image);
+        pods.iter().filter(runs).filter_map(|pod| pod.created).min()
     }
 
     /// Whether its name comes from a ConfigMap or the like, which is not read.
@@ -223,7 +354,8 @@ pub fn serving<'a>(facts: &'a Facts, name: &str, since: Option<Timestamp>, now: 
     if let Some(volume) = facts.volumes.iter().find(made) {
         return Serving::Somebody(format!("PV {}, made since", volume.name));
     }
-    if let Some(workload) = facts.workloads.iter().find(|workload| mentions(workload, name)) {
+    let mentioning = |workload: &&Workload| workload.containers.iter().any(|container| mentions(container, name));
+    if let Some(workload) = facts.workloads.iter().find(mentioning) {
         return Serving::Somebody(format!("{} {}/{}", workload.kind, workload.namespace, workload.name));
     }
     // It may be this name that its ConfigMap holds.
@@ -240,26 +372,33 @@ pub fn serving<'a>(facts: &'a Facts, name: &str, since: Option<Timestamp>, now: 
     }
 }
 
-/// Whether a workload looks as if it served a name that it doesn't take from the environment.
-fn mentions(workload: &Workload, name: &str) -> bool {
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let in_container = |container: &Container| {
-        container.args.iter().any(|arg| arg.contains(name))
-            || container.env.values().flatten().any(|value| value == name)
-            || (last.len() > 4 && images::base(&container.image).contains(last))
-    };
-    workload.containers.iter().any(in_container)
+/// Whether a container looks as if it served a name that it doesn't take from the environment.
+fn mentions(container: &Container, name: &str) -> bool {
+    let (domain, last) = name.split_once('/').unwrap_or(("", name));
+    let owner = domain.split('.').next().unwrap_or_default();
+    let base = images::base(&container.image);
+    let in_image = |part: &str| part.len() > 4 && base.contains(part);
+    container.args.iter().any(|arg| arg.contains(name))
+        || container.env.values().flatten().any(|value| value == name)
+        || in_image(last)
+        || (in_image(owner) && base.contains("provisioner"))
 }
 
 /// Whether any check asks about a workload.
 pub fn is_of_interest(workload: &Workload) -> bool {
-    let provides = |container: &Container| {
-        may_provision(container)
-            || container.image.contains("provisioner")
-            || container.image.contains("csi")
-            || container.args.iter().any(|arg| arg.contains("provisioner"))
-    };
-    !workload.templates.is_empty() || workload.containers.iter().any(provides)
+    !workload.templates.is_empty() || workload.containers.iter().any(is_relevant)
+}
+
+/// Whether a container may serve storage: a provisioner of any make, or a part of an NFS CSI driver.
+pub fn is_relevant(container: &Container) -> bool {
+    may_provision(container)
+        || container.image.contains("provisioner")
+        || container.image.contains("csi")
+        || images::base(&container.image).contains("nfs")
+        || container
+            .args
+            .iter()
+            .any(|arg| arg.contains("provisioner") || arg.contains("nfs"))
 }
 
 /// An export that is known in the cluster, for command lines: of the provisioner of this name, of the class that

@@ -1,5 +1,6 @@
 //! Findings in order, causes above symptoms, and what was and wasn't checked (PURE).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
@@ -96,8 +97,16 @@ impl Report {
         let theirs: HashSet<Object> = theirs.map(|finding| finding.object.clone()).collect();
         let later = |finding: &Finding| finding.code == "NFS206" && theirs.contains(&finding.object);
         findings.sort_by_cached_key(|finding| {
-            let (symptom, severity, code, object) = order(finding);
-            (symptom, severity, later(finding), code.to_owned(), object.clone())
+            let blocked = Reverse(finding.explains.len());
+            let (code, object) = (finding.code, finding.object.clone());
+            (
+                is_symptom(finding),
+                finding.severity,
+                later(finding),
+                blocked,
+                code,
+                object,
+            )
         });
         let (checked, skipped) = coverage(facts, ignored);
         Self {
@@ -123,10 +132,6 @@ impl Report {
 
 fn is_symptom(finding: &Finding) -> bool {
     explain::find(finding.code).is_some_and(|entry| entry.symptom)
-}
-
-fn order(finding: &Finding) -> (bool, Severity, &str, &Object) {
-    (is_symptom(finding), finding.severity, finding.code, &finding.object)
 }
 
 /// Puts the pods that show symptoms under the causes of their claims.

@@ -78,14 +78,14 @@ fn causes_stand_above_symptoms_and_errors_above_warnings() {
     assert_eq!(
         titles(&report),
         [
-            "NFS103 pvc default/b",
             "NFS201 storageclass nfs",
+            "NFS103 pvc default/b",
             "NFS501 pv v",
             "NFS118 pod default/p",
             "NFS118 pod default/q",
         ]
     );
-    let explains: Vec<_> = report.findings[1].explains.iter().map(Object::title).collect();
+    let explains: Vec<_> = report.findings[0].explains.iter().map(Object::title).collect();
     assert_eq!(
         explains,
         ["pvc default/a", "pod default/p"],

@@ -55,7 +55,7 @@ fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
     let stuck = stuck(facts);
     for volume in &facts.volumes {
-        let Some(place) = volume.nfs.clone().filter(|_| in_use(volume)) else {
+        let Some(place) = volume.export().cloned().filter(|_| in_use(volume)) else {
             continue;
         };
         let claim = volume

@@ -4,49 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use nfsprov::doctor::explain::CATALOGUE;
+use nfsprov::doctor::report::Report;
+use nfsprov::doctor::{Severity, checks, dump, formats};
 use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Cases whose reports are not right yet. A case that passes has to be removed from this list.
-const NOT_YET: &[&str] = &[
-    "block-volume",
-    "busybox-mount",
-    "copy-of-apiserver",
-    "csi-controller-crashes",
-    "csi-deadline",
-    "csi-kubelet-root",
-    "csi-mount-timeout",
-    "csi-released",
-    "double-slash",
-    "ebs-fails",
-    "enlarged-claim",
-    "export-mounted-elsewhere",
-    "failure-then-provisioning",
-    "fast-clock",
-    "fsgroup-squashed",
-    "ganesha-crashes",
-    "ganesha-statefulset-down",
-    "image-is-no-provisioner",
-    "ipv6-old-kubelet",
-    "named-verbs",
-    "no-client-microos",
-    "no-nfs-in-kernel",
-    "nodename-and-late-binding",
-    "only-released-fits",
-    "portmap-fails",
-    "rebuilt-image-works",
-    "restricted-no-class",
-    "selflink-other-make",
-    "selinux-csi",
-    "silent-provisioner",
-    "statd-talos",
-    "subpath-squashed",
-    "typo-and-outage",
-    "unknown-mount-text",
-];
+const NOT_YET: &[&str] = &[];
 
 /// The files that `kubectl get -o json` would write, and the kinds in them.
 const FILES: [(&str, &str); 15] = [
@@ -97,6 +64,7 @@ struct Case {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Want {
+    /// The exit status, which follows from the errors.
     exit: Option<i32>,
     first: Option<Wanted>,
     #[serde(default)]
@@ -253,29 +221,33 @@ fn write_dump(case: &Case, common: &BTreeMap<String, Value>, folder: &Path) {
     }
 }
 
-fn doctor(folder: &Path, args: &[String], format: &str) -> (String, i32) {
-    let output = Command::new(env!("CARGO_BIN_EXE_nfsprov"))
-        .env("HOME", "/nonexistent")
-        .env_remove("KUBECONFIG")
-        .env_remove("RUST_LOG")
-        .args(["doctor", "-o", format, "--from-dump"])
-        .arg(folder)
-        .args(args)
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    (text, output.status.code().unwrap())
+/// The report on a dump.
+fn diagnose(folder: &Path, args: &[String]) -> Report {
+    let namespace = match args {
+        [] => None,
+        [option, namespace] if option == "-n" => Some(namespace.as_str()),
+        others => panic!("{others:?}"),
+    };
+    let (facts, at) = dump::read(folder, namespace).unwrap();
+    Report::new(&facts, checks::all(&facts, at), &[], &[])
+}
+
+fn written(report: &Report, format: &str) -> String {
+    match format {
+        "table" => formats::text(report, 100, false),
+        "json" => formats::json(report).unwrap(),
+        "junit" => formats::junit(report, |finding| finding.severity == Severity::Error),
+        _ => formats::sarif(report).unwrap(),
+    }
 }
 
 /// What is wrong with the report on a case.
 fn faults(case: &Case, common: &BTreeMap<String, Value>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     write_dump(case, common, folder.path());
-    let (text, status) = doctor(folder.path(), &case.args, "json");
-    let report: Value = match serde_json::from_str(&text) {
-        Ok(report) => report,
-        Err(_) => return vec![format!("no report: {text}")],
-    };
+    let whole = diagnose(folder.path(), &case.args);
+    let status = i32::from(whole.count(Severity::Error) > 0);
+    let report: Value = serde_json::from_str(&written(&whole, "json")).unwrap();
     let findings: Vec<Finding> = report["findings"]
         .as_array()
         .unwrap()
@@ -332,12 +304,12 @@ fn faults(case: &Case, common: &BTreeMap<String, Value>) -> Vec<String> {
             fault(format!("{object} waits, and no finding names it"));
         }
     }
-    let (table, _) = doctor(folder.path(), &case.args, "table");
+    let table = written(&whole, "table");
     if !waiting.is_empty() && matches("nothing is wrong|no problems found", &table) {
         fault("the report says that nothing is wrong".to_owned());
     }
     for format in ["table", "json", "junit", "sarif"].iter().filter(|_| want.no_escapes) {
-        let (text, _) = doctor(folder.path(), &case.args, format);
+        let text = written(&whole, format);
         let hidden = |c: char| match *format {
             "table" => {
                 matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -376,4 +348,39 @@ fn the_doctor_finds_the_causes_of_reported_faults() {
     }
     wrong.sort();
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The catalogue as the table of docs/doctor.md.
+fn table_of_findings() -> String {
+    let rows = CATALOGUE.iter().map(|entry| {
+        let severity = format!("{:?}", entry.severity).to_lowercase();
+        let automatic = if entry.automatic { "automatic" } else { "" };
+        format!(
+            "| {} | {severity} | {} | {automatic} |\n",
+            entry.code,
+            entry.title.replace('|', "\\|")
+        )
+    });
+    format!(
+        "\n| code | severity | finding | fix |\n|---|---|---|---|\n{}\n",
+        rows.collect::<String>()
+    )
+}
+
+#[test]
+fn the_documentation_lists_every_finding() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/doctor.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("<!-- The table is generated").unwrap();
+    let (mark, rest) = rest.split_once("-->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of the table -->").unwrap();
+    let wanted = format!(
+        "{before}<!-- The table is generated{mark}-->\n{}<!-- end of the table -->{after}",
+        table_of_findings()
+    );
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert!(text == wanted, "run UPDATE=1 cargo test --test command -- doctor");
 }

@@ -1,58 +1,26 @@
-//! Claims that wait for a pod, and claims that lost their PV: NFS115, NFS117 (PURE).
+//! Claims that lost their PV: NFS117 (PURE).
 
 use super::Case;
 use super::commands::{create_lost_volume, to_replace};
 use crate::doctor::Finding;
-use crate::doctor::Severity::{Error, Info};
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{CLAIMS, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent;
 
 /// What these checks find.
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS115",
-        Info,
-        &[CLAIMS, CLASSES],
-        "waiting for its first pod",
-        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are made when a pod that uses the claim is scheduled. This is no fault.",
-    ),
-    entry(
-        "NFS117",
-        Error,
-        &[CLAIMS, VOLUMES],
-        "claim is Lost",
-        "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.",
-    ),
-];
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS117",
+    Error,
+    &[CLAIMS, VOLUMES],
+    "claim is Lost",
+    "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.",
+)];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let claims = &case.facts.claims;
-    let waiting = claims.iter().filter(|claim| claim.pending() && claim.volume.is_empty());
-    let mut found: Vec<Finding> = waiting.filter_map(|claim| unused(case, claim)).collect();
     let lost = claims.iter().filter(|claim| claim.phase == "Lost");
-    found.extend(lost.map(|claim| lost_volume(case, claim)));
-    found
-}
-
-fn unused(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let class = case.facts.class(claim.class.as_deref()?)?;
-    if !class.waits || claim.node_selected {
-        return None;
-    }
-    let users = case.users(claim);
-    let cause = match users.first() {
-        Some(pod) => format!("the claim waits until its pod {} is scheduled", pod.name),
-        None => "the claim waits for its first pod, as its class says".to_owned(),
-    };
-    Some(
-        Finding::new("NFS115", claim.object(), cause)
-            .seen(
-                format!("volumeBindingMode of {}", class.object().title()),
-                "WaitForFirstConsumer",
-            )
-            .all_seen(case.last_word(&claim.object())),
-    )
+    lost.map(|claim| lost_volume(case, claim)).collect()
 }
 
 fn lost_volume(case: &Case<'_>, claim: &Claim) -> Finding {

@@ -75,7 +75,7 @@ fn claim_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Some(name) if name.is_empty() || case.facts.class(name).is_some() || case.has_volumes(name) => None,
         Some(name) => {
             // With no class and no provisioner at all, volumes are made by hand here.
-            let by_hand = case.facts.classes.is_empty() && provisioners::all(case.facts).is_empty();
+            let by_hand = case.facts.classes.is_empty() && case.provisioners.is_empty();
             (!by_hand).then(|| missing(case, claim, name))
         }
     }
@@ -94,6 +94,7 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let again = recreate_claim(claim, &Value::Null);
     let finding = |cause: String| {
         Finding::new("NFS101", claim.object(), cause)
+            .alike("")
             .seen(
                 format!("spec.storageClassName of {}", claim.object().title()),
                 "not set",
@@ -148,7 +149,8 @@ fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     )
     .seen(format!("spec.storageClassName of {}", claim.object().title()), name)
     .seen("StorageClasses", some(&known))
-    .all_seen(case.last_word(&claim.object()));
+    .all_seen(case.last_word(&claim.object()))
+    .alike(name);
     if known.is_empty() {
         let command = format!("nfsprov create storageclass {} --apply", word(name));
         return finding.mended_by(command, "makes the class, for nfsprov's own provisioner");

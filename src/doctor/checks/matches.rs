@@ -5,12 +5,12 @@ use serde_json::json;
 use super::classes::makes_nothing;
 use super::commands::{create_new_volume, label_volume, patch_volume, recreate_claim};
 use super::{Case, Evidence};
-use crate::doctor::Severity::{Error, Warning};
+use crate::doctor::Finding;
+use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::matching::{self, Mismatch, Near};
 use crate::doctor::names::{closest, word};
-use crate::doctor::{Finding, provisioners};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -29,7 +29,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("NFS111", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is being deleted", "A PV that is being deleted is not given away, even if something still holds it. Create another one, with a directory of its own; one for the same directory shows the same data, so see first who still uses it."),
     entry("NFS112", Error, &[CLAIMS, VOLUMES, CLASSES], "the claim names a PV that doesn't exist", "spec.volumeName ties a claim to one PV. While there is none of that name, the claim waits without an event."),
     entry("NFS113", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is another claim's", "A PV's claimRef says whose it is. It is another claim, or an earlier claim of the same name: after that was deleted and created again it has another uid."),
-    entry("NFS114", Warning, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until somebody decides what becomes of its data. nfsprov release makes it Available again."),
+    entry("NFS114", Error, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until somebody decides what becomes of its data. nfsprov release makes it Available again."),
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -46,7 +46,7 @@ fn judge(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     let name = claim.class.as_deref()?;
     let Some(class) = case.facts.class(name) else {
-        let by_hand = case.facts.classes.is_empty() && provisioners::all(case.facts).is_empty();
+        let by_hand = case.facts.classes.is_empty() && case.provisioners.is_empty();
         // A class that nothing has is a matter of its own.
         return (name.is_empty() || by_hand || case.has_volumes(name)).then(|| by_hand_only(case, claim))?;
     };

@@ -1,10 +1,16 @@
 //! The checks (PURE): facts and a time in, findings out. A file a group of findings.
 
 mod binding;
+mod claim_events;
 mod classes;
 mod cluster;
 mod commands;
+mod csi;
+mod environment;
+mod expansion;
+mod failures;
 mod finalizers;
+mod first_pod;
 mod hosts;
 mod matches;
 mod mounts;
@@ -15,7 +21,9 @@ mod selflink;
 mod servers;
 mod serving;
 mod sets;
+mod unsupported;
 mod volumes;
+mod waiting;
 mod workloads;
 
 use std::collections::{HashMap, HashSet};
@@ -25,6 +33,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::explain::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Near};
+use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
 /// Findings of a kind: their rows in the catalogue, and the function that makes them.
@@ -51,17 +60,33 @@ pub static CHECKS: &[Check] = &[
     check!(reading),
     check!(classes),
     check!(matches),
+    check!(claim_events),
+    check!(unsupported),
+    check!(expansion),
+    check!(first_pod),
     check!(binding),
     check!(sets),
     check!(serving),
+    check!(csi),
+    check!(environment),
+    check!(failures),
     check!(workloads),
     check!(rights),
     check!(selflink),
     check!(pods),
     check!(hosts),
     check!(mounts),
+    Check {
+        entries: mounts::OF_NODES,
+        find: |_| Vec::new(),
+    },
+    Check {
+        entries: mounts::OF_SERVERS,
+        find: |_| Vec::new(),
+    },
     check!(volumes),
     check!(servers),
+    check!(waiting),
 ];
 
 pub use self::cluster::distribution;
@@ -73,6 +98,8 @@ pub struct Case<'a> {
     pub facts: &'a Facts,
     /// When.
     pub now: Timestamp,
+    /// The cluster's provisioners.
+    pub provisioners: Vec<Provisioner<'a>>,
     /// By namespace and name.
     claims: HashMap<&'a str, HashMap<&'a str, &'a Claim>>,
     volumes: HashMap<&'a str, &'a Volume>,
@@ -125,6 +152,7 @@ impl<'a> Case<'a> {
         Self {
             facts,
             now,
+            provisioners: provisioners::all(facts),
             alike: matching::alike(&loose),
             reserved,
             claims,
@@ -148,6 +176,19 @@ impl<'a> Case<'a> {
     /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.
     pub fn may_be_nfs(&self, class: &str) -> bool {
         self.volume_classes.get(class).is_none_or(|nfs| *nfs)
+    }
+
+    /// Whether a claim is for storage of another kind than NFS, as far as its volume or its class tells.
+    pub fn is_other_storage(&self, claim: &Claim) -> bool {
+        if let Some(volume) = self.volume(&claim.volume) {
+            return !volume.is_nfs();
+        }
+        let name = matching::class(claim);
+        match self.facts.class(name) {
+            Some(class) if provisioners::is_other_storage(&class.provisioner) => true,
+            Some(class) if class.provisioner != "kubernetes.io/no-provisioner" => false,
+            _ => !name.is_empty() && !self.may_be_nfs(name),
+        }
     }
 
     /// The claim of this name.
@@ -217,6 +258,8 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find)(&case)).collect();
     found.extend(cluster::silence(&case, &found));
     let mut found = weed(found);
+    waiting::complete(&case, &mut found);
+    let mut found = merge(found);
     policy::restrict(facts, &mut found);
     found
 }
@@ -235,13 +278,47 @@ fn weed(found: Vec<Finding>) -> Vec<Finding> {
     };
     let mut told: HashSet<(&str, Object)> = HashSet::new();
     let again = |finding: &Finding| {
-        matches!(finding.code, "NFS401" | "NFS403" | "NFS404" | "NFS408")
+        matches!(finding.code, "NFS211" | "NFS401" | "NFS403" | "NFS404" | "NFS408")
             && !told.insert((finding.code, finding.object.clone()))
     };
     let mut found: Vec<Finding> = found.into_iter().filter(|finding| !beside(finding)).collect();
     let mut again = again;
     found.retain(|finding| !again(finding));
     found
+}
+
+/// Makes one finding of those that have the same cause: the objects of the others stand under the first.
+fn merge(found: Vec<Finding>) -> Vec<Finding> {
+    let mut merged: Vec<Finding> = Vec::with_capacity(found.len());
+    let mut places: HashMap<(&str, String), usize> = HashMap::new();
+    for finding in found {
+        let Some(cause) = finding.same_cause.clone() else {
+            merged.push(finding);
+            continue;
+        };
+        match places.get(&(finding.code, cause.clone())) {
+            Some(place) => {
+                let others = finding.explains.into_iter().chain([finding.object]);
+                let first = &mut merged[*place];
+                first.explains.extend(others);
+                if let Some(fix) = first.fix.as_mut().filter(|fix| fix.command.is_some()) {
+                    const EACH: &str = "the same for each of the others";
+                    if !fix.note.ends_with(EACH) {
+                        fix.note = format!("{}; {EACH}", fix.note);
+                    }
+                }
+            }
+            None => {
+                places.insert((finding.code, cause), merged.len());
+                merged.push(finding);
+            }
+        }
+    }
+    for finding in merged.iter_mut().filter(|finding| finding.same_cause.is_some()) {
+        let mut told = HashSet::from([finding.object.clone()]);
+        finding.explains.retain(|object| told.insert(object.clone()));
+    }
+    merged
 }
 
 fn of<'a>(found: &'a [Finding], codes: &'a [&str]) -> impl Iterator<Item = &'a Finding> {

@@ -1,30 +1,134 @@
-//! NFS volumes that a node can't mount: NFS401 to NFS409 (PURE).
+//! NFS volumes that a node can't mount: NFS401 to NFS409, NFS413 to NFS419 (PURE).
+//!
+//! The kubelet's newest words about a pod's volumes say which cause it is; [`node`] describes those that lie on the node,
+//! [`server`] those that lie on the server or in the volume. [`Failure`] is also what a CSI driver's controller met.
+
+mod node;
+mod server;
 
 use std::collections::BTreeMap;
 
-use super::hosts::on_node;
 use super::pods::nfs_volumes;
 use super::{Case, said};
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
-use crate::doctor::facts::Pod;
-use crate::doctor::fix::{Cure, Remedy};
+use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
+use crate::doctor::facts::{Event, Pod, Volume};
+use crate::doctor::fix::Cure;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::names::word;
-use crate::doctor::{Evidence, Finding, Object};
+use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 /// What these checks find.
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
-    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
-    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
-    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
-    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
-    entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").automatic(),
-    entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
-    entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
-];
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS413",
+    Error,
+    &[PODS, EVENTS],
+    "the mount fails, cause unknown",
+    "The kubelet could not mount the pod's NFS volume, and its words match no known cause. The finding quotes them. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
+)];
+
+pub use node::{ENTRIES as OF_NODES, not_registered};
+pub use server::ENTRIES as OF_SERVERS;
+
+/// A mount that failed.
+pub struct Failure<'a> {
+    /// What its words are a sign of.
+    pub code: &'static str,
+    /// What these name.
+    pub named: Option<String>,
+    /// The node; empty where it is not known.
+    pub node: &'a str,
+    /// The NFS server and path; none where they are not known.
+    pub export: Option<(String, String)>,
+}
+
+/// A cause in words, how sure it is, and what fixes it.
+pub struct Description {
+    cause: String,
+    confidence: Confidence,
+    fix: Cure,
+    note: String,
+}
+
+impl Description {
+    fn new(cause: impl Into<String>, note: impl Into<String>) -> Self {
+        Self {
+            cause: cause.into(),
+            confidence: Confidence::Certain,
+            fix: Cure::from(""),
+            note: note.into(),
+        }
+    }
+
+    fn with_command(mut self, fix: Cure) -> Self {
+        self.fix = fix;
+        self
+    }
+
+    fn only(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// As a finding about `object`.
+    pub fn finding(self, code: &'static str, object: Object, evidence: Evidence) -> Finding {
+        let finding = Finding::new(code, object, self.cause)
+            .only(self.confidence)
+            .all_seen([evidence]);
+        match self.fix.command.is_empty() {
+            true => finding.mended_by_hand(self.note),
+            false => finding.mended_by(self.fix, self.note),
+        }
+    }
+}
+
+impl Failure<'_> {
+    fn server(&self) -> &str {
+        self.export.as_ref().map_or("(not known)", |(server, _)| server)
+    }
+
+    /// `SERVER:PATH`.
+    fn place(&self) -> String {
+        match &self.export {
+            Some((server, path)) if server.contains(':') => format!("[{server}]:{path}"),
+            Some((server, path)) => format!("{server}:{path}"),
+            None => "the export".to_owned(),
+        }
+    }
+
+    /// `node n1`, or the node that is not known.
+    fn node(&self) -> String {
+        match self.node {
+            "" => "the provisioner's node".to_owned(),
+            node => format!("node {node}"),
+        }
+    }
+
+    /// The cause and its fix.
+    pub fn describe(&self, case: &Case<'_>) -> Option<Description> {
+        node::describe(case, self).or_else(|| server::describe(case, self))
+    }
+}
+
+/// What a failed mount's words are a sign of: some causes show only beside the objects.
+pub fn classify(
+    case: &Case<'_>,
+    text: &str,
+    node: &str,
+    server: Option<&str>,
+) -> Option<(&'static str, Option<String>)> {
+    let (code, named) = messages::classify(Place::Mount, text)?;
+    let code = match code {
+        "NFS408"
+            if server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok())
+                && node::is_old(case, node) =>
+        {
+            "NFS417"
+        }
+        "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => return None,
+        code => code,
+    };
+    Some((code, named))
+}
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
@@ -33,172 +137,97 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
             continue;
         }
         // A pod that runs has mounted what it needs, whatever was said before.
-        let sign = match pod.phase.as_str() {
-            "Pending" => unmounted(case, pod),
-            _ => stale(pod),
+        let failed = match pod.phase.as_str() {
+            "Pending" => unmounted(case, pod).or_else(|| stopped(case, pod)),
+            _ => stopped(case, pod).filter(|(failure, ..)| failure.code == "NFS406"),
         };
-        let Some(sign) = sign else { continue };
-        let about = subject(case, pod, &sign);
-        let finding = found
-            .remove(&(sign.code, about.clone()))
-            .unwrap_or_else(|| explain(case, pod, &sign, &about));
-        found.insert((sign.code, about), finding.explaining([pod.object()]));
+        let Some((failure, evidence, volume)) = failed else {
+            continue;
+        };
+        let about = subject(&failure, pod, volume);
+        let key = (failure.code, about.clone());
+        let finding = found.remove(&key).or_else(|| {
+            let description = failure.describe(case)?;
+            Some(description.finding(failure.code, about, evidence))
+        });
+        if let Some(finding) = finding {
+            found.insert(key, finding.explaining([pod.object()]));
+        }
     }
     found.into_values().collect()
 }
 
-/// What a message is a sign of.
-struct Sign<'a> {
-    code: &'static str,
-    /// What it names, if it does.
-    named: Option<String>,
-    text: &'a str,
-    /// The node that it comes from.
-    node: &'a str,
-    evidence: Evidence,
-}
+/// A failure, the words that tell of it, and the volume.
+type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The kubelet's newest word on why a volume is not mounted.
-fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Sign<'a>> {
-    case.events(&pod.object()).iter().find_map(|event| {
-        let (code, named) = messages::classify(Place::Mount, &event.message)?;
-        let node = match event.host.is_empty() {
-            true => &pod.node,
-            false => &event.host,
-        };
-        (code != "NFS410").then(|| Sign {
-            code,
-            named,
-            text: &event.message,
-            node,
-            evidence: said(event),
-        })
-    })
+fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+    let events = case.events(&pod.object()).iter();
+    let found = events.filter_map(|event| Some((failure(case, pod, event)?, said(event))));
+    let mut found = found.filter(|((failure, _), _)| failure.code != "NFS410");
+    let ((failure, volume), evidence) = found.next()?;
+    Some((failure, evidence, volume))
 }
 
-/// That a container can't be started again, because its volume became stale while it was mounted.
-fn stale(pod: &Pod) -> Option<Sign<'_>> {
+fn failure<'a>(case: &'a Case<'_>, pod: &'a Pod, event: &'a Event) -> Option<(Failure<'a>, Option<&'a Volume>)> {
+    let node = match event.host.is_empty() {
+        true => &pod.node,
+        false => &event.host,
+    };
+    of_text(case, pod, &event.message, node)
+}
+
+fn of_text<'a>(
+    case: &'a Case<'_>,
+    pod: &'a Pod,
+    text: &'a str,
+    node: &'a str,
+) -> Option<(Failure<'a>, Option<&'a Volume>)> {
+    let (volume, export) = mounted(case, pod, text);
+    let server = export.as_ref().map(|(server, _)| server.as_str());
+    let (code, named) = classify(case, text, node, server)?;
+    let failure = Failure {
+        code,
+        named,
+        node,
+        export,
+    };
+    Some((failure, volume))
+}
+
+/// The volume that a text is about, and its export.
+fn mounted<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> (Option<&'a Volume>, Option<(String, String)>) {
+    // By the kubelet's words, or by the directory in which it mounts.
+    let named = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"]
+        .iter()
+        .find_map(|before| {
+            let (_, rest) = text.split_once(before)?;
+            rest.split(['"', '/', ':', ' ']).next()
+        });
+    let volume = named
+        .and_then(|name| case.volume(name))
+        .or_else(|| nfs_volumes(case, pod).next());
+    let export = volume.and_then(|volume| volume.export().cloned());
+    (volume, export.or_else(|| pod.nfs.first().cloned()))
+}
+
+/// That a container can't be started because of its volume.
+fn stopped<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     pod.stopped.iter().find_map(|stopped| {
-        let (code, named) = messages::classify(Place::Mount, &stopped.message)?;
-        (code == "NFS406").then(|| Sign {
-            code,
-            named,
-            text: &stopped.message,
-            node: &pod.node,
-            evidence: Evidence {
-                source: format!("container {} of {}", stopped.container, pod.object().title()),
-                text: format!("{} {}", stopped.reason, stopped.message),
-            },
-        })
+        let (failure, volume) = of_text(case, pod, &stopped.message, &pod.node)?;
+        let evidence = Evidence {
+            source: format!("container {} of {}", stopped.container, pod.object().title()),
+            text: format!("{} {}", stopped.reason, stopped.message),
+        };
+        matches!(failure.code, "NFS406" | "NFS418" | "NFS419").then_some((failure, evidence, volume))
     })
 }
 
 /// What is at fault: the node where it lacks something, else the volume.
-fn subject(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>) -> Object {
-    if matches!(sign.code, "NFS401" | "NFS407" | "NFS408") {
-        return Object::cluster("Node", sign.node);
-    }
-    // By the kubelet's words, or by the directory in which it mounts.
-    let named = ["volume \"", "kubernetes.io~nfs/"].iter().find_map(|before| {
-        let (_, rest) = sign.text.split_once(before)?;
-        rest.split(['"', '/', ':', ' ']).next()
-    });
-    let volume = named
-        .and_then(|name| case.volume(name))
-        .or_else(|| nfs_volumes(case, pod).next());
-    match volume {
-        Some(volume) => volume.object(),
-        None => pod.object(),
-    }
-}
-
-fn explain(case: &Case<'_>, pod: &Pod, sign: &Sign<'_>, about: &Object) -> Finding {
-    let code = sign.code;
-    let place = case
-        .volume(&about.name)
-        .and_then(|volume| volume.nfs.clone())
-        .or_else(|| nfs_volumes(case, pod).find_map(|volume| volume.nfs.clone()))
-        .or_else(|| pod.nfs.first().cloned());
-    let export = place
-        .as_ref()
-        .map(|(server, path)| format!("{server}:{path}"))
-        .unwrap_or_default();
-    let server = place.map(|(server, _)| server).unwrap_or_default();
-    let named = sign.named.as_deref().unwrap_or(&export);
-    let node = &pod.node;
-    let cause = match code {
-        "NFS401" => format!("node {} has no NFS client", about.name),
-        "NFS402" => format!("the server refuses node {node} the export {named}"),
-        "NFS403" => format!("{named} doesn't exist on the server, or not under that name"),
-        "NFS404" => format!("node {node} does not reach the NFS server {server}: {named}"),
-        "NFS405" => format!("the server of {export} does not offer the NFS version that is asked for"),
-        "NFS406" => format!("{export} was removed or replaced on the server while it was mounted"),
-        "NFS407" => format!("rpc.statd does not run on node {}, and NFSv3 locks need it", about.name),
-        "NFS408" => format!("node {} can't resolve the server's name {named}", about.name),
-        _ => "mount.nfs does not know a mount option of the volume".to_owned(),
-    };
-    let finding = Finding::new(code, about.clone(), cause).all_seen([sign.evidence.clone()]);
-    let patch = |finding: Finding, note: &str| finding.mended_by_hand(note);
-    match code {
-        "NFS401" => finding.mended_by(
-            Cure::new(
-                format!("ssh {} {}", word(&about.name), install(case, &about.name)),
-                on_node(case, &about.name, Remedy::Client),
-            ),
-            "on every node; as root or with sudo",
-        ),
-        "NFS402" => finding.mended_by_hand(format!(
-            "on the server, compare exportfs -v with node {node}'s address, and allow it"
-        )),
-        "NFS403" => patch(
-            finding,
-            "make the directory on the server, or name the one that is there (showmount -e)",
-        ),
-        "NFS404" => finding.mended_by_hand(format!(
-            "is the NFS server on {server} up, and does its firewall let TCP 2049 in from node {node}?"
-        )),
-        "NFS405" => patch(
-            finding,
-            "take nfsvers=… out of the mount options of PV and class, or have the server offer it",
-        ),
-        "NFS406" => patch(finding, "delete the pod, so that the volume is mounted anew"),
-        "NFS407" => finding.mended_by(
-            Cure::new(
-                format!(
-                    "ssh {} sudo systemctl enable --now rpcbind rpc-statd",
-                    word(&about.name)
-                ),
-                on_node(case, &about.name, Remedy::Statd),
-            ),
-            "or mount NFSv4; not nolock, with which two nodes may write one file at once",
-        ),
-        "NFS408" => patch(
-            finding,
-            "use the server's address, or a name that the node itself resolves",
-        ),
-        _ => patch(finding, "see mountOptions of the PV and its class"),
-    }
-}
-
-/// How an NFS client is installed on a node, by its operating system.
-fn install(case: &Case<'_>, node: &str) -> &'static str {
-    let os = case
-        .facts
-        .nodes
-        .iter()
-        .find(|one| one.name == node)
-        .map(|one| one.os.to_lowercase());
-    let os = os.unwrap_or_default();
-    let is = |names: &[&str]| names.iter().any(|name| os.contains(name));
-    if is(&["suse", "sles"]) {
-        "sudo zypper -n install nfs-client"
-    } else if is(&["alpine"]) {
-        "sudo apk add nfs-utils"
-    } else if is(&[
-        "red hat", "centos", "rocky", "alma", "fedora", "oracle", "amazon", "euler", "kylin", "anolis",
-    ]) {
-        "sudo yum -y install nfs-utils"
-    } else {
-        "sudo apt-get -y install nfs-common"
+fn subject(failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
+    match (node::is_at_fault(failure.code), volume) {
+        (true, _) => Object::cluster("Node", failure.node),
+        (false, Some(volume)) => volume.object(),
+        (false, None) => pod.object(),
     }
 }

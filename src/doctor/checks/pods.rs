@@ -248,7 +248,7 @@ pub fn nfs_volumes<'a>(case: &'a Case<'_>, pod: &'a Pod) -> impl Iterator<Item =
         let claim = case.claim(&pod.namespace, name)?;
         case.volume(&claim.volume)
     });
-    bound.filter(|volume| volume.nfs.is_some())
+    bound.filter(|volume| volume.is_nfs())
 }
 
 fn no_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
@@ -256,7 +256,8 @@ fn no_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
         .stopped
         .iter()
         .find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
-    let volume = nfs_volumes(case, pod).next()?;
+    // A CSI driver may apply the group.
+    let volume = nfs_volumes(case, pod).find(|volume| volume.nfs.is_some())?;
     pod.fs_group.then(|| {
         Finding::new(
             "NFS411",
@@ -281,9 +282,7 @@ fn no_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 
 fn stuck(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let volume = nfs_volumes(case, pod).next();
-    let place = volume
-        .and_then(|volume| volume.nfs.as_ref())
-        .or_else(|| pod.nfs.first())?;
+    let place = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;
     if pod.node.is_empty() || !case.older(pod.deleting, STUCK) {
         return None;
     }

@@ -81,7 +81,7 @@ fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
     const READ: &[&str] = &["get", "list"];
     let group = match what {
         "storageclasses" | "csidrivers" | "csinodes" => "storage.k8s.io",
-        "deployments" | "statefulsets" => "apps",
+        "deployments" | "statefulsets" | "daemonsets" => "apps",
         "leases" => "coordination.k8s.io",
         "subjectaccessreviews" => "authorization.k8s.io",
         _ => "",
@@ -98,10 +98,11 @@ fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
     let provisioners = provisioners::all(facts);
     let namespaces: BTreeSet<&str> = provisioners.iter().map(|one| one.workload.namespace.as_str()).collect();
     match what {
-        "persistentvolumeclaims" | "pods" | "statefulsets" | "events" | "limitranges" => {
+        "persistentvolumeclaims" | "pods" | "events" | "limitranges" => {
             vec![grant(facts.namespace.clone(), READ)]
         }
-        "persistentvolumes" | "storageclasses" | "nodes" | "csidrivers" | "csinodes" | "deployments" | "leases" => {
+        "persistentvolumes" | "storageclasses" | "nodes" | "csidrivers" | "csinodes" | "deployments"
+        | "statefulsets" | "daemonsets" | "leases" => {
             vec![grant(None, READ)]
         }
         // Others' rights are asked about by creating a question, which the API server answers and does not keep.

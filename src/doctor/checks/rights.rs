@@ -14,7 +14,7 @@ use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::images;
 use crate::doctor::messages;
-use crate::doctor::provisioners::{self, Provisioner};
+use crate::doctor::provisioners::{self, Make, Provisioner};
 
 /// How long after its last renewal nobody believes in a lock.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
@@ -26,8 +26,8 @@ pub const ENTRIES: &[Entry] = &[
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let all = provisioners::all(case.facts);
-    let one = |one: &Provisioner<'_>| [denied(case, one, &all), stale(case, one)];
+    let all = &case.provisioners;
+    let one = |one: &Provisioner<'_>| [denied(case, one, all), stale(case, one)];
     all.iter().flat_map(one).flatten().collect()
 }
 
@@ -84,7 +84,11 @@ pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
 /// All questions about the provisioners of the cluster, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for right in provisioners::all(facts).iter().flat_map(needed) {
+    for right in provisioners::all(facts)
+        .iter()
+        .filter(|one| is_known(one))
+        .flat_map(needed)
+    {
         if !all.contains(&right) {
             all.push(right);
         }
@@ -92,7 +96,15 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
     all
 }
 
+/// Whether it is known what this provisioner needs.
+fn is_known(one: &Provisioner<'_>) -> bool {
+    matches!(one.make, Make::Subdir | Make::Nfsprov) || one.container.env.contains_key("PROVISIONER_NAME")
+}
+
 fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Option<Finding> {
+    if !is_known(one) {
+        return None;
+    }
     let object = one.workload.object();
     let denied = |right: &&Right| case.facts.rights.contains(right);
     // A workload that only calls itself as the one that serves gets no rights.
@@ -101,6 +113,12 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
         same && other.workload.ready > 0 && !needed(other).iter().any(|right| denied(&right))
     };
     if one.stopped() || all.iter().any(serves) {
+        return None;
+    }
+    // What works may do what it has to: a right may be given for objects of some names only.
+    let works =
+        |name: &str| one.workload.ready > 0 && provisioners::has_worked(case.facts, name, one.since(case.facts));
+    if one.name.is_some_and(works) {
         return None;
     }
     let needed = needed(one);

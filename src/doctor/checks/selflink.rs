@@ -5,7 +5,7 @@ use super::commands::set_image;
 use super::workloads::waiting;
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
-use crate::doctor::facts::{Facts, Pod};
+use crate::doctor::facts::Facts;
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
@@ -31,9 +31,9 @@ pub const ENTRIES: &[Entry] = &[
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = gate(case).into_iter().collect();
-    for one in provisioners::all(case.facts) {
-        found.extend(image(case, &one).or_else(|| log(case, &one)));
-        found.extend(frozen(&one));
+    for one in &case.provisioners {
+        found.extend(image(case, one).or_else(|| log(case, one)));
+        found.extend(frozen(one));
     }
     found
 }
@@ -49,7 +49,7 @@ fn places(case: &Case<'_>) -> Vec<Evidence> {
         .facts
         .pods
         .iter()
-        .filter(|pod| pod.labels.get("component").map(String::as_str) == Some("kube-apiserver"));
+        .filter(|pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver"));
     let in_pods = pods.flat_map(|pod| {
         let args = pod.containers.iter().flat_map(|container| &container.args);
         args.filter(|arg| arg.contains(GATE)).map(|arg| Evidence {
@@ -184,18 +184,8 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         );
     }
     // Who writes events can refer to objects; what another image wrote before does not count.
-    let pods = one.pods(case.facts);
-    let runs = |pod: &&&Pod| pod.containers.iter().any(|container| container.image == *image);
-    let since = pods.iter().filter(runs).filter_map(|pod| pod.created).min();
-    let speaks = |name: &str| {
-        let mut events = case.facts.events.iter();
-        events.any(|event| {
-            event.reason == "Provisioning"
-                && provisioners::wrote(event, name)
-                && since.is_none_or(|since| event.last.is_some_and(|last| last >= since))
-        })
-    };
-    if case.facts.self_link == Some(true) || one.name.is_some_and(speaks) {
+    let works = |name: &str| provisioners::has_worked(case.facts, name, one.since(case.facts));
+    if case.facts.self_link == Some(true) || one.name.is_some_and(works) {
         return None;
     }
     let sent = match case.facts.self_link {

@@ -1,16 +1,15 @@
-//! Who serves a class: NFS201, NFS202, NFS209, NFS211, NFS212 (PURE).
+//! Who serves a class: NFS201, NFS202, NFS212 (PURE).
 
 use k8s_openapi::jiff::SignedDuration;
 
+use super::Case;
 use super::commands::{create_provisioner, provision, set_env, to_replace};
-use super::{Case, said};
 use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, DRIVERS, EVENTS, Entry, entry};
+use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{closest, some, word};
 use crate::doctor::provisioners::{self, NFS_CSI, Provisioner, Serving, sounds_like_nfs};
-use crate::doctor::{Confidence, Finding, Object};
+use crate::doctor::{Confidence, Finding};
 
 /// How long a claim may wait before its provisioner is missed.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
@@ -32,20 +31,6 @@ pub const ENTRIES: &[Entry] = &[
         "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. Which of the two is the wrong one is for people to say.",
     ),
     entry(
-        "NFS209",
-        Error,
-        &[CLAIMS, EVENTS],
-        "the provisioner fails to make the volume",
-        "The provisioner tried and failed; the evidence is its own message. Permission denied means that the server squashes root, or that the export is read-only.",
-    ),
-    entry(
-        "NFS211",
-        Error,
-        &[CLASSES, DRIVERS],
-        "the NFS CSI driver is missing",
-        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.",
-    ),
-    entry(
         "NFS212",
         Warning,
         &[DEPLOYMENTS],
@@ -63,13 +48,14 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
                 .into_iter()
                 .filter(|claim| claim.class.as_deref() == Some(&class.name))
                 .collect();
-            found.extend(csi(case, class, &claims));
-            if facts.knows("deployments") && class.provisioner != NFS_CSI {
+            if facts.knows("deployments")
+                && class.provisioner != NFS_CSI
+                && !provisioners::is_other_storage(&class.provisioner)
+            {
                 found.extend(unserved(case, class, &claims));
             }
         }
     }
-    found.extend(facts.claims.iter().filter_map(|claim| failed(case, claim)));
     found.extend(twice(case));
     found
 }
@@ -85,7 +71,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     ) {
         return None;
     }
-    let all = provisioners::all(case.facts);
+    let all = &case.provisioners;
     let names: Vec<&str> = all.iter().filter_map(|one| one.name).collect();
     let explained = claims.iter().map(|claim| claim.object());
     let word_of = case.last_word(&newest.object());
@@ -162,7 +148,7 @@ fn renamed<'a>(
 ) -> Option<(&'a Provisioner<'a>, &'a str)> {
     let idle = |one: &&Provisioner<'_>| {
         let named = one.name.is_some_and(|other| provisioners::is_named(case.facts, other));
-        !named && !one.stopped() && one.has_known_image()
+        !named && !one.stopped() && one.has_known_image() && one.workload.kind != "Pod"
     };
     let idle: Vec<_> = candidates
         .iter()
@@ -179,114 +165,32 @@ fn renamed<'a>(
     meant.next().is_none().then_some(first)
 }
 
-/// The NFS CSI driver has to be there, and on the nodes.
-fn csi(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding> {
-    if class.provisioner != NFS_CSI || !case.facts.knows("csidrivers") {
-        return None;
-    }
-    if !case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
-        return Some(
-            Finding::new(
-                "NFS211",
-                class.object(),
-                format!("the CSI driver {NFS_CSI} is not installed"),
-            )
-            .seen(format!("provisioner of {}", class.object().title()), NFS_CSI)
-            .seen("CSIDrivers", format!("none called {NFS_CSI}"))
-            .explaining(claims.iter().map(|claim| claim.object()))
-            .mended_by_hand("install csi-driver-nfs as its documentation says, or use a class of nfsprov's"),
-        );
-    }
-    let has = |node: &str| {
-        let mut nodes = case.facts.csi_nodes.iter();
-        nodes.any(|(name, drivers)| name == node && drivers.iter().any(|driver| driver == NFS_CSI))
-    };
-    let stuck: Vec<_> = case
-        .facts
-        .pods
-        .iter()
-        .filter(|pod| pod.phase == "Pending" && !pod.node.is_empty() && !has(&pod.node))
-        .filter(|pod| {
-            let claims = pod.claims.iter().filter_map(|name| case.claim(&pod.namespace, name));
-            let mut volumes = claims.filter_map(|claim| case.volume(&claim.volume));
-            volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
-        })
-        .collect();
-    let first = stuck.first().filter(|_| case.facts.knows("csinodes"))?;
-    Some(
-        Finding::new(
-            "NFS211",
-            Object::cluster("Node", &first.node),
-            format!("the CSI driver {NFS_CSI} is not on node {}", first.node),
-        )
-        .seen(format!("CSINode {}", first.node), format!("no driver {NFS_CSI}"))
-        .explaining(stuck.iter().map(|pod| pod.object()))
-        .mended_by_hand("see why the driver's DaemonSet has no running pod on the node"),
-    )
-}
-
-/// A provisioner's own word that it failed.
-fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    if !claim.pending() {
-        return None;
-    }
-    let object = claim.object();
-    let theirs =
-        |event: &&&super::Event| !event.component.is_empty() && event.component != "persistentvolume-controller";
-    let event = case.events(&object).iter().find(theirs)?;
-    let refused = matches!(
-        messages::classify(Place::Provisioning, &event.message),
-        Some(("NFS109", _))
-    );
-    if event.reason != "ProvisioningFailed" || (refused && claim.wish.selector.is_some()) {
-        return None;
-    }
-    let known = messages::classify(Place::Provisioning, &event.message);
-    let (confidence, cause) = match known {
-        Some((_, Some(why))) => (
-            Confidence::Certain,
-            format!("the provisioner can't make the directory: {}", why.trim()),
-        ),
-        _ => (
-            Confidence::Likely,
-            "the provisioner can't make the volume, and says why".to_owned(),
-        ),
-    };
-    Some(
-        Finding::new("NFS209", object.clone(), cause)
-            .only(confidence)
-            .all_seen([said(event)])
-            .explaining(case.users(claim).iter().map(|pod| pod.object()))
-            .mended_by_hand(
-                "if it is permission: the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
-            ),
-    )
-}
-
 fn twice(case: &Case<'_>) -> Vec<Finding> {
-    let mut all = provisioners::all(case.facts);
+    let mut all = case.provisioners.clone();
     // A stopped one disturbs nobody.
     all.retain(|one| !one.stopped());
     let pair = |(index, one): (usize, &Provisioner<'_>)| {
         let name = one.name?;
         let other = all[..index].iter().find(|other| other.name == Some(name))?;
-        Some(
-            Finding::new(
-                "NFS212",
-                one.workload.object(),
-                format!("{} serves {name} too", other.workload.object().title()),
-            )
-            .seen(format!("PROVISIONER_NAME of {}", one.workload.object().title()), name)
-            .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name)
-            .mended_by(
+        let finding = Finding::new(
+            "NFS212",
+            one.workload.object(),
+            format!("{} serves {name} too", other.workload.object().title()),
+        )
+        .seen(format!("PROVISIONER_NAME of {}", one.workload.object().title()), name)
+        .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name);
+        let note = "stops the one; or give it another PROVISIONER_NAME and a class of its own";
+        Some(match one.workload.kind.as_str() {
+            "Deployment" | "StatefulSet" => finding.mended_by(
                 format!(
                     "kubectl -n {} scale {} --replicas=0",
                     word(&one.workload.namespace),
                     one.argument()
                 ),
-                "stops the one; or give it another PROVISIONER_NAME and a class of its own",
+                note,
             ),
-        )
+            _ => finding.mended_by_hand("stop one of them, or give it another PROVISIONER_NAME and a class of its own"),
+        })
     };
     all.iter().enumerate().filter_map(pair).collect()
 }

@@ -132,7 +132,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let of = volume.claim.clone().unwrap_or_default();
     if volume.reclaim == "Retain" {
-        return Some(
+        return Some(release(
             Finding::new(
                 "NFS501",
                 object.clone(),
@@ -142,12 +142,9 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 ),
             )
             .seen(format!("status.phase of {}", object.title()), "Released")
-            .seen(format!("spec.claimRef.uid of {}", object.title()), of.uid)
-            .mended_by(
-                format!("nfsprov release {} --keep-data", word(&volume.name)),
-                "its data becomes visible to the next claim that gets it; --scrub empties it first",
-            ),
-        );
+            .seen(format!("spec.claimRef.uid of {}", object.title()), of.uid),
+            volume,
+        ));
     }
     let name = volume
         .provisioned_by
@@ -192,6 +189,24 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             "serves that name, and deletes or archives its directories as their classes said; Ctrl-C ends it",
         ),
     )
+}
+
+/// How a released volume becomes available: `nfsprov release` does so for volumes of Kubernetes' own kind.
+fn release(finding: Finding, volume: &Volume) -> Finding {
+    let data = "its data becomes visible to the next claim that gets it";
+    match &volume.csi_driver {
+        None => finding.mended_by(
+            format!("nfsprov release {} --keep-data", word(&volume.name)),
+            format!("{data}; --scrub empties it first"),
+        ),
+        Some(_) => finding.mended_by(
+            format!(
+                "kubectl patch pv {} --type merge -p '{{\"spec\":{{\"claimRef\":null}}}}'",
+                word(&volume.name)
+            ),
+            data,
+        ),
+    }
 }
 
 fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {

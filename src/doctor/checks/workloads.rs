@@ -10,7 +10,7 @@ use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Cure;
 use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::provisioners::{self, Provisioner, sounds_like_nfs};
+use crate::doctor::provisioners::{self, Make, Provisioner, sounds_like_nfs};
 use crate::doctor::{Confidence, Finding, Object, Severity};
 
 /// How long a pod may take to be ready.
@@ -29,7 +29,7 @@ pub const ENTRIES: &[Entry] = &[
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let all = provisioners::all(case.facts);
+    let all = &case.provisioners;
     let candidates = provisioners::candidates(case.facts);
     let unnamed = candidates.iter().filter_map(|one| unnamed(case, one));
     let judged = all.iter().filter_map(|one| {
@@ -55,6 +55,10 @@ fn judge(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let finding = incomplete(case, one)
         .or_else(|| stopped(one).filter(|_| used))
         .or_else(|| down(case, one).filter(|_| used))?;
+    let finding = match one.make {
+        Make::CsiController => of_csi_controller(finding),
+        _ => finding,
+    };
     // What nobody waits for is not broken yet.
     let idle = waiting.is_empty() && one.workload.replicas == 0;
     let finding = if idle {
@@ -63,6 +67,20 @@ fn judge(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         finding
     };
     Some(finding.explaining(waiting))
+}
+
+/// The same fault of the NFS CSI driver's controller.
+fn of_csi_controller(mut finding: Finding) -> Finding {
+    if finding.code == "NFS203" {
+        finding.code = "NFS215";
+    }
+    finding.cause = finding
+        .cause
+        .replace("the provisioner", "the NFS CSI driver's controller");
+    if let Some(fix) = &mut finding.fix {
+        (fix.automatic, fix.changes) = (false, Vec::new());
+    }
+    finding
 }
 
 /// A provisioner's image without a name. No class can name it, so it is looked at only where people asked.
@@ -108,19 +126,20 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         false => Cure::from(cure.command),
     };
     let (all, object) = (missing.join(", "), one.workload.object());
-    Some(
-        Finding::new("NFS203", object.clone(), format!("the provisioner lacks {all}"))
-            .seen(
-                format!("env of container {} of {}", one.container.name, object.title()),
-                format!("{all} not set"),
-            )
-            .mended_by(cure, "starts the provisioner again; see that the values are yours"),
-    )
+    let finding = Finding::new("NFS203", object.clone(), format!("the provisioner lacks {all}")).seen(
+        format!("env of container {} of {}", one.container.name, object.title()),
+        format!("{all} not set"),
+    );
+    Some(match one.workload.kind.as_str() {
+        // The environment of a pod can't be edited.
+        "Pod" => finding.mended_by_hand("make the pod again with these variables"),
+        _ => finding.mended_by(cure, "starts the provisioner again; see that the values are yours"),
+    })
 }
 
 /// The name that a provisioner without one is meant to have, if only one name is served by nobody.
 fn unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
-    let all = provisioners::all(case.facts);
+    let all = &case.provisioners;
     let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());
     let mut unserved: Vec<&str> = names
         .filter(|name| sounds_like_nfs(name) && all.iter().all(|one| one.name != Some(name)))

@@ -56,6 +56,16 @@ impl From<core::PersistentVolumeClaim> for Claim {
             annotated: annotation(&meta, CLASS).is_some(),
             // The annotation from before the field is still the stronger one.
             class: annotation(&meta, CLASS).or(spec.storage_class_name),
+            capacity: status
+                .capacity
+                .as_ref()
+                .map(|all| storage(Some(all)))
+                .and_then(|size| quantity::parse(&size)),
+            data_source: spec
+                .data_source_ref
+                .map(|source| (source.kind, source.name))
+                .or(spec.data_source.map(|source| (source.kind, source.name))),
+            attributes_class: spec.volume_attributes_class_name.filter(|name| !name.is_empty()),
             node_selected: annotation(&meta, "volume.kubernetes.io/selected-node").is_some_and(|node| !node.is_empty()),
             handover,
             namespace: meta.namespace.unwrap_or_default(),
@@ -103,10 +113,27 @@ impl From<core::PersistentVolume> for Volume {
             reclaim: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
             claim: spec.claim_ref.map(claim),
             nfs: spec.nfs.map(|nfs| (nfs.server, nfs.path)),
+            csi_export: spec.csi.as_ref().and_then(csi_export),
             csi_driver: spec.csi.map(|csi| csi.driver),
             affinity: spec.node_affinity.and_then(|affinity| affinity.required).map(Box::new),
         }
     }
+}
+
+/// The export of an NFS CSI driver's volume: drivers call server and path alike.
+fn csi_export(csi: &core::CSIPersistentVolumeSource) -> Option<(String, String)> {
+    let attributes = csi.volume_attributes.as_ref()?;
+    let of = |keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| attributes.get(*key))
+            .filter(|value| !value.is_empty())
+    };
+    let (server, share) = (of(&["server", "nfsServer"])?, of(&["share", "path", "nfsPath"])?);
+    let path = match of(&["subdir", "subDir"]) {
+        Some(below) => format!("{}/{}", share.trim_end_matches('/'), below.trim_start_matches('/')),
+        None => share.clone(),
+    };
+    Some((server.clone(), path))
 }
 
 impl From<storage::StorageClass> for Class {
@@ -119,14 +146,23 @@ impl From<storage::StorageClass> for Class {
                 || marked("storageclass.beta.kubernetes.io/is-default-class"),
             provisioner: class.provisioner,
             waits: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
+            is_expandable: class.allow_volume_expansion == Some(true),
             parameters: class.parameters.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
         }
     }
 }
 
-impl From<core::Container> for Container {
-    fn from(container: core::Container) -> Self {
+impl Container {
+    fn read(container: core::Container, volumes: &[core::Volume]) -> Self {
+        let export = |name: &str| {
+            let volume = volumes.iter().find(|volume| volume.name == name)?;
+            volume.nfs.as_ref().map(|nfs| (nfs.server.clone(), nfs.path.clone()))
+        };
+        let mounts = container.volume_mounts.iter().flatten();
+        let mounts = mounts
+            .map(|mount| (mount.mount_path.clone(), export(&mount.name)))
+            .collect();
         let value = |variable: core::EnvVar| {
             let value = match variable.value_from {
                 Some(_) => None,
@@ -140,6 +176,7 @@ impl From<core::Container> for Container {
             env: container.env.into_iter().flatten().map(value).collect(),
             env_from: container.env_from.is_some_and(|sources| !sources.is_empty()),
             args: [strings(container.command), strings(container.args)].concat(),
+            mounts,
         }
     }
 }
@@ -157,16 +194,25 @@ impl Pod {
         let spec = pod.spec.unwrap_or_default();
         let status = pod.status.unwrap_or_default();
         let volumes = spec.volumes.unwrap_or_default();
-        let claims: Vec<String> = volumes
-            .iter()
-            .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()))
-            .collect();
-        let nfs = nfs(&volumes);
-        let containers: Vec<Container> = spec.containers.into_iter().map(Container::from).collect();
         let name = meta.name.clone().unwrap_or_default();
+        let claim = |volume: &core::Volume| match &volume.ephemeral {
+            // Its claim is called so.
+            Some(_) => Some(format!("{name}-{}", volume.name)),
+            None => Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()),
+        };
+        let claims: Vec<String> = volumes.iter().filter_map(claim).collect();
+        let nfs = nfs(&volumes);
+        let read = |container| Container::read(container, &volumes);
+        let containers: Vec<Container> = spec.containers.into_iter().map(read).collect();
+        let owner = meta
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.controller == Some(true));
+        let is_static = owner.is_some_and(|owner| owner.kind == "Node");
         let labels = meta.labels.clone().unwrap_or_default();
         let control = meta.namespace.as_deref() == Some("kube-system") && labels.contains_key("component");
-        let provisioner = containers.iter().any(provisioners::may_provision);
+        let provisioner = containers.iter().any(provisioners::is_relevant);
         if claims.is_empty() && nfs.is_empty() && !control && !provisioner && !name.starts_with("recycler-for-") {
             return None;
         }
@@ -191,6 +237,8 @@ impl Pod {
             claims,
             nfs,
             stopped,
+            is_static,
+            is_owned: owner.is_some(),
             fs_group: spec.security_context.is_some_and(|context| context.fs_group.is_some()),
             labels: if control || provisioner {
                 labels
@@ -254,6 +302,8 @@ fn manager(meta: &ObjectMeta) -> Option<String> {
 impl Workload {
     fn new(kind: &str, meta: ObjectMeta, labels: LabelSelector, template: core::PodTemplateSpec) -> Self {
         let spec = template.spec.unwrap_or_default();
+        let volumes = spec.volumes.unwrap_or_default();
+        let read = |container| Container::read(container, &volumes);
         Self {
             kind: kind.to_owned(),
             created: made(&meta),
@@ -262,8 +312,8 @@ impl Workload {
             name: meta.name.unwrap_or_default(),
             labels: labels.match_labels.unwrap_or_default(),
             service_account: spec.service_account_name.unwrap_or_else(|| "default".to_owned()),
-            nfs: nfs(&spec.volumes.unwrap_or_default()),
-            containers: spec.containers.into_iter().map(Container::from).collect(),
+            containers: spec.containers.into_iter().map(read).collect(),
+            nfs: nfs(&volumes),
             ..Self::default()
         }
     }
@@ -332,6 +382,11 @@ impl From<core::Node> for Node {
                 .filter(|address| address.type_ == "InternalIP")
                 .map(|address| address.address)
                 .collect(),
+            kubelet: status
+                .node_info
+                .as_ref()
+                .map(|info| info.kubelet_version.clone())
+                .unwrap_or_default(),
             os: status.node_info.map(|info| info.os_image).unwrap_or_default(),
             labels: node.metadata.labels.unwrap_or_default(),
             name: node.metadata.name.unwrap_or_default(),

@@ -274,7 +274,7 @@ fn a_claim_that_names_its_volume() {
                     &["NFS113 pvc default/a"],
                 ),
                 (
-                    "reserved, and of the default class",
+                    "reserved, and of the default class: it is given without regard to that",
                     vec![
                         handed_over("a", "managed", SERVED),
                         default(class("managed", SERVED)),
@@ -283,7 +283,7 @@ fn a_claim_that_names_its_volume() {
                             json!({"spec": {"claimRef": {"namespace": "default", "name": "a"}}}),
                         ),
                     ],
-                    &["NFS106 pvc default/a", "NFS201 storageclass managed"],
+                    &["NFS201 storageclass managed"],
                 ),
             ],
         );

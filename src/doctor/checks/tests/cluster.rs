@@ -133,12 +133,12 @@ fn rights_to_read_are_asked_for_one_by_one() {
             ],
         ),
         (
-            "what the namespace has",
+            "what the namespace has, and workloads, which may serve it from another one",
             here,
             &["pods", "persistentvolumeclaims", "statefulsets"],
             vec![
+                "ClusterRole -: get,list statefulsets.apps ".to_owned(),
                 format!("Role default: get,list {} ", of("persistentvolumeclaims,pods")),
-                "Role default: get,list statefulsets.apps ".to_owned(),
             ],
         ),
         (

@@ -196,7 +196,7 @@ fn what_the_kubelet_says() {
                     waiting(
                         "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition",
                     ),
-                    &["NFS410 pod default/p"],
+                    &["NFS410 pod default/p", "NFS413 pv v"],
                 ),
             ],
         );

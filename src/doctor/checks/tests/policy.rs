@@ -109,6 +109,20 @@ fn an_image_is_changed_where_a_claim_waits_and_nobody_else_manages_it() {
 }
 
 #[test]
+fn a_pod_that_no_workload_makes_is_left_alone() {
+    let mut objects = needs_self_link(json!({}));
+    objects.retain(|object| object["kind"] != "Deployment");
+    for pod in objects.iter_mut().filter(|object| object["kind"] == "Pod") {
+        pod["metadata"]["ownerReferences"] = Value::Null;
+    }
+    let fix = fix_of(scene(objects));
+    assert!(
+        !fix.automatic && fix.note.contains("no workload makes this pod"),
+        "{fix:?}"
+    );
+}
+
+#[test]
 fn with_all_namespaces_asked_for_a_provisioner_may_be_anywhere() {
     let elsewhere = needs_self_link(json!({"metadata": {"namespace": "nfs"}}));
     let mut facts = dump::assemble(scene(elsewhere), None).unwrap();

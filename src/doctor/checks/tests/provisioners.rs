@@ -110,13 +110,13 @@ fn somebody_serves_or_nobody() {
                     &["NFS211 storageclass c"],
                 ),
                 (
-                    "the NFS CSI driver",
+                    "the NFS CSI driver without its controller",
                     vec![
                         class("c", "nfs.csi.k8s.io"),
                         handed_over("a", "c", "nfs.csi.k8s.io"),
                         object("CSIDriver", "nfs.csi.k8s.io"),
                     ],
-                    &[],
+                    &["NFS215 storageclass c"],
                 ),
                 (
                     "two of a name",
@@ -410,9 +410,9 @@ fn a_provisioner_that_fails_says_why() {
                 &["NFS209 pvc default/a"],
             ),
             (
-                "it tries again",
+                "it tries again, which each attempt begins with",
                 scene(all([good(), vec![by(failed, "2026-01-01T11:58:00Z"), again]])),
-                &[],
+                &["NFS209 pvc default/a"],
             ),
             (
                 "the controller's word, not the provisioner's",

@@ -33,7 +33,8 @@ fn self_link() {
     );
     let gate = with(
         object("Pod", "kube-apiserver-m"),
-        json!({"metadata": {"namespace": "kube-system", "labels": {"component": "kube-apiserver"}},
+        json!({"metadata": {"namespace": "kube-system", "labels": {"component": "kube-apiserver"},
+                            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "m", "uid": "m", "controller": true}]},
                "spec": {"containers": [{"name": "a", "image": "b", "command": ["kube-apiserver", "--feature-gates=A=true,RemoveSelfLink=false"]}]}}),
     );
     let k3s = node(

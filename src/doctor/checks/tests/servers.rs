@@ -63,7 +63,7 @@ fn what_holds_for_everybody_is_found() {
             "not for us",
             mounting(Some(WAITS)),
             Reached::Unknown("access denied".to_owned()),
-            &["NFS410 pod default/p"],
+            &["NFS410 pod default/p", "NFS413 pv v"],
         ),
         ("nobody waits", mounting(None), refused(), &[]),
         ("nobody waits either", mounting(None), silent(), &[]),

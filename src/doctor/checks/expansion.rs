@@ -1,0 +1,64 @@
+//! Claims that were enlarged after their volume was made: NFS127 (PURE).
+
+use super::{Case, said};
+use crate::doctor::Severity::Warning;
+use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::facts::Claim;
+use crate::doctor::quantity;
+use crate::doctor::{Confidence, Finding};
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS127",
+    Warning,
+    &[CLAIMS, VOLUMES, CLASSES],
+    "a claim that was enlarged stays as it is",
+    "Nothing enlarges a volume that is a directory on an NFS server: it has the room of the whole export, whatever its capacity says. A class that sets allowVolumeExpansion promises what nobody does, and the claim says FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false; the pods have all the room of the export.",
+)];
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let enlarged = |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.wish.bytes);
+    let claims = case.facts.claims.iter().filter(enlarged);
+    claims.filter_map(|claim| waits(case, claim)).collect()
+}
+
+fn waits(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let volume = case.volume(&claim.volume).filter(|volume| volume.is_nfs())?;
+    // The volume may be larger than its claim knows yet.
+    if volume.capacity.is_some_and(|capacity| capacity >= claim.wish.bytes) && volume.csi_driver.is_some() {
+        return None;
+    }
+    let has = quantity::print(claim.capacity.unwrap_or_default());
+    let object = claim.object();
+    let words = case.events(&object).iter().find(|event| {
+        event.component == "volume_expand" || event.reason.contains("Expand") || event.reason.contains("Resize")
+    });
+    let finding = Finding::new(
+        "NFS127",
+        object.clone(),
+        format!(
+            "the claim was enlarged from {has} to {}, and nothing expands an NFS volume",
+            claim.size
+        ),
+    )
+    .only(if volume.nfs.is_some() {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    })
+    .seen(format!("status.capacity of {}", object.title()), has)
+    .all_seen(words.map(|event| said(event)))
+    .alike(&volume.class);
+    let promising = case.facts.class(&volume.class).filter(|class| class.is_expandable);
+    let room = "its pods can use all the room of the export already, unless the server has a quota for the directory";
+    Some(match promising {
+        Some(class) => finding.mended_by(
+            format!(
+                "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":false}}'",
+                crate::doctor::names::word(&class.name)
+            ),
+            format!("so that no claim is enlarged in vain; {room}"),
+        ),
+        None => finding.mended_by_hand(room),
+    })
+}

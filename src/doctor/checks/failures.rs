@@ -1,0 +1,138 @@
+//! What provisioners say of claims that they fail to make volumes for: NFS209, NFS216, NFS217, and causes that mounts
+//! have too (PURE).
+
+use super::mounts::{Failure, classify};
+use super::{Case, said};
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{CLAIMS, EVENTS, Entry, entry};
+use crate::doctor::facts::{Claim, Event};
+use crate::doctor::messages::{self, Place};
+use crate::doctor::provisioners;
+use crate::doctor::{Confidence, Finding};
+
+/// What these checks find.
+pub const ENTRIES: &[Entry] = &[
+    entry(
+        "NFS209",
+        Error,
+        &[CLAIMS, EVENTS],
+        "the provisioner fails to make the volume",
+        "The provisioner tried and failed; the evidence is its own message. Permission denied means that the server squashes root, or that the export is read-only.",
+    ),
+    entry(
+        "NFS216",
+        Error,
+        &[CLAIMS, EVENTS],
+        "the export is full, or over its quota",
+        "The server had no room for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Make room or raise the quota on the server; the provisioner then goes on by itself.",
+    ),
+    entry(
+        "NFS217",
+        Error,
+        &[CLAIMS, EVENTS],
+        "the export is read-only",
+        "The server exports the directory read-only (ro), or its file system is mounted so, perhaps after an error of the disk. Export it rw, or look at the server's kernel log.",
+    ),
+];
+
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    case.facts
+        .claims
+        .iter()
+        .filter_map(|claim| failed(case, claim))
+        .collect()
+}
+
+/// The newest failure. A newer `Provisioning` says nothing: each attempt begins with one, and after some attempts the API
+/// keeps only the first event of each.
+fn newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
+    let object = claim.object();
+    let by_provisioner = |event: &&&Event| {
+        !event.component.is_empty()
+            && !matches!(
+                event.component.as_str(),
+                "persistentvolume-controller" | "volume_expand"
+            )
+    };
+    let mut events = case.events(&object).iter().filter(by_provisioner);
+    let telling =
+        events.find(|event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded"))?;
+    (telling.reason == "ProvisioningFailed").then_some(telling)
+}
+
+/// A provisioner's own word that it failed.
+fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    if !claim.pending() || case.is_other_storage(claim) {
+        return None;
+    }
+    let event = newest_failure(case, claim)?;
+    let text = &event.message;
+    let users = case.users(claim).iter().map(|pod| pod.object());
+    let finding = |code, cause: String| {
+        Finding::new(code, claim.object(), cause)
+            .all_seen([said(event)])
+            .explaining(users.clone())
+            .alike(claim.class.as_deref().unwrap_or_default())
+    };
+    match messages::classify(Place::Provisioning, text) {
+        Some(("NFS109", _)) if claim.wish.selector.is_some() => return None,
+        // What the claim asks for is a matter of the claim.
+        Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
+        Some((code @ "NFS216", _)) => {
+            return Some(
+                finding(code, "the export is full, or over its quota".to_owned()).mended_by_hand(
+                    "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
+                ),
+            );
+        }
+        Some((code @ "NFS217", _)) => {
+            return Some(
+                finding(
+                    code,
+                    "the provisioner can't write to the export: it is read-only".to_owned(),
+                )
+                .mended_by_hand("export it rw on the server; if it is, the server's own file system became read-only"),
+            );
+        }
+        Some((code, Some(why))) if classify(case, text, "", None).is_none() => {
+            return Some(
+                finding(code, format!("the provisioner can't make the directory: {}", why.trim())).mended_by_hand(
+                    "if it is permission: the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
+                ),
+            );
+        }
+        _ => {}
+    }
+    if let Some(finding) = mount_failed(case, claim, event) {
+        return Some(
+            finding
+                .explaining(users)
+                .alike(claim.class.as_deref().unwrap_or_default()),
+        );
+    }
+    Some(
+        finding(
+            "NFS209",
+            "the provisioner can't make the volume, and says why".to_owned(),
+        )
+        .only(Confidence::Likely)
+        .mended_by_hand("the evidence has its words; it tries again by itself"),
+    )
+}
+
+/// A controller that mounts the export itself failed to do so, as a node would.
+fn mount_failed(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
+    let export = claim
+        .handover
+        .as_deref()
+        .and_then(|name| provisioners::served_export(case.facts, name));
+    let server = export.as_ref().map(|(server, _)| server.as_str());
+    let (code, named) = classify(case, &event.message, "", server)?;
+    let failure = Failure {
+        code,
+        named,
+        node: "",
+        export,
+    };
+    Some(failure.describe(case)?.finding(code, claim.object(), said(event)))
+}

@@ -1,0 +1,76 @@
+//! Mounts that fail for a reason on the server or in the volume: NFS402 to NFS406, NFS409, NFS418, NFS419 (PURE).
+
+use super::{Description, Failure};
+use crate::doctor::Confidence;
+use crate::doctor::Severity::Error;
+use crate::doctor::checks::Case;
+use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
+
+pub const ENTRIES: &[Entry] = &[
+    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
+    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
+    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
+    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
+    entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
+    entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
+    entry("NFS418", Error, &[PODS, EVENTS], "a subPath can't be prepared", "The kubelet makes and opens a subPath as root. On an export that squashes root it may do neither, unless the directory is there and everybody may enter it. Make the directory on the server with the right owner, or export with no_root_squash."),
+    entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. On an export that squashes root it may not. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
+];
+
+pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
+    let export = failure.place();
+    let named = failure.named.as_deref().unwrap_or(&export);
+    let (on, server) = (failure.node(), failure.server());
+    let slashes = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
+    Some(match failure.code {
+        "NFS402" | "NFS403" if slashes => Description::new(
+            format!("the path of {named} has a double slash, and the server exports no such path"),
+            "make the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
+        ),
+        "NFS402" => Description::new(
+            format!("the server refuses {on} the export {named}"),
+            format!("on the server, compare exportfs -v with the address of {on}, and allow it"),
+        ),
+        "NFS403" => Description::new(
+            format!("{named} doesn't exist on the server, or not under that name"),
+            "make the directory on the server, or name the one that is there (showmount -e)",
+        ),
+        "NFS404" => {
+            let (why, confidence) = match failure.named.as_deref() {
+                Some(why) if why.contains("eadline") || why.contains("already exists") || why.contains("imed out") => {
+                    ("no answer in time", Confidence::Likely)
+                }
+                Some(why) => (why, Confidence::Certain),
+                None => ("no answer", Confidence::Certain),
+            };
+            Description::new(
+                format!("{on} does not reach the NFS server {server}: {why}"),
+                format!("is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"),
+            )
+            .only(confidence)
+        }
+        "NFS405" => Description::new(
+            format!("the server of {export} does not offer the NFS version that is asked for"),
+            "take nfsvers=… out of the mount options of PV and class, or have the server offer it",
+        ),
+        "NFS406" => Description::new(
+            format!("{export} was removed or replaced on the server while it was mounted"),
+            "delete the pod, so that the volume is mounted anew",
+        ),
+        "NFS409" => Description::new(
+            "mount.nfs does not know a mount option of the volume",
+            "see mountOptions of the PV and its class",
+        ),
+        "NFS418" => Description::new(
+            format!(
+                "the kubelet can't prepare the pod's subPath on {export}: as root it may not, where the export squashes root"
+            ),
+            "make the directory of the subPath on the server, with x for everybody on the way to it; or export with no_root_squash",
+        ),
+        "NFS419" => Description::new(
+            format!("the pod's fsGroup can't be applied on {export}: it is done as root, and the export squashes root"),
+            "leave fsGroup out of the pod and set the group on the server; or fsGroupPolicy: None in the CSIDriver; or export with no_root_squash",
+        ),
+        _ => return None,
+    })
+}

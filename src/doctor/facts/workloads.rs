@@ -1,0 +1,179 @@
+//! Pods, what makes them, and the nodes that they run on.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::Object;
+
+/// A container as it was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Its literal environment; no value where it comes from elsewhere.
+    pub env: BTreeMap<String, Option<String>>,
+    /// Whether a ConfigMap or Secret sets more of it (`envFrom`), which is not read.
+    pub env_from: bool,
+    /// Command and arguments.
+    pub args: Vec<String>,
+    /// Where its volumes are mounted, each with the NFS server and path that it names itself.
+    pub mounts: Vec<(String, Option<(String, String)>)>,
+}
+
+/// A container that isn't running.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// Its name.
+    pub container: String,
+    /// Its image.
+    pub image: String,
+    /// `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating`, `Error` …
+    pub reason: String,
+    /// More about it.
+    pub message: String,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// When it is to be gone.
+    pub deleting: Option<Timestamp>,
+    /// `Pending`, `Running`, `Succeeded` or `Failed`.
+    pub phase: String,
+    /// Whether all its containers are ready.
+    pub ready: bool,
+    /// Its node, once it has one.
+    pub node: String,
+    /// The claims it uses.
+    pub claims: Vec<String>,
+    /// NFS servers and paths that it mounts without a claim.
+    pub nfs: Vec<(String, String)>,
+    /// Why it isn't scheduled.
+    pub unschedulable: String,
+    /// Its containers that don't run.
+    pub stopped: Vec<Stopped>,
+    /// Whether it asks for a group on its volumes.
+    pub fs_group: bool,
+    /// Whether a kubelet runs it from a file of its node: only such a pod can be a control plane's.
+    pub is_static: bool,
+    /// Whether a workload makes it again when it is deleted.
+    pub is_owned: bool,
+    /// Its labels, if it belongs to a provisioner or the control plane.
+    pub labels: BTreeMap<String, String>,
+    /// Its containers, under the same condition.
+    pub containers: Vec<Container>,
+}
+
+/// A Deployment, StatefulSet or DaemonSet, or a pod that none of them owns.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// `Deployment`, `StatefulSet`, `DaemonSet` or `Pod`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// How many pods are wanted.
+    pub replicas: i32,
+    /// How many are ready.
+    pub ready: i32,
+    /// The labels of its pods.
+    pub labels: BTreeMap<String, String>,
+    /// Its service account.
+    pub service_account: String,
+    /// Its containers.
+    pub containers: Vec<Container>,
+    /// NFS volumes of its pods.
+    pub nfs: Vec<(String, String)>,
+    /// Its claim templates: name, class, size.
+    pub templates: Vec<(String, Option<String>, String)>,
+    /// Who writes it, and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
+    pub managed_by: Option<String>,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// `k3s.io/node-args` and `rke2.io/node-args`.
+    pub server_args: Vec<(String, String)>,
+    /// Whether kubeadm made it.
+    pub kubeadm: bool,
+    /// The operating system's own name.
+    pub os: String,
+    /// The kubelet's version.
+    pub kubelet: String,
+    /// Its addresses inside the cluster's network.
+    pub addresses: Vec<String>,
+}
+
+impl Pod {
+    /// The pod as an object.
+    pub fn object(&self) -> Object {
+        Object::of("Pod", &self.namespace, &self.name)
+    }
+
+    /// The pod as a workload of its own.
+    pub fn workload(&self) -> Workload {
+        Workload {
+            kind: "Pod".to_owned(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            created: self.created,
+            replicas: 1,
+            ready: i32::from(self.ready),
+            containers: self.containers.clone(),
+            nfs: self.nfs.clone(),
+            ..Workload::default()
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub fn over(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+}
+
+impl Workload {
+    /// The workload as an object.
+    pub fn object(&self) -> Object {
+        Object::of(&self.kind, &self.namespace, &self.name)
+    }
+
+    /// Without what is asked about only in the namespace looked at.
+    pub fn without_foreign_templates(mut self, namespace: Option<&str>) -> Self {
+        if namespace.is_some_and(|namespace| namespace != self.namespace) {
+            self.templates.clear();
+        }
+        self
+    }
+
+    /// Whether a pod is one of its own.
+    pub fn owns(&self, pod: &Pod) -> bool {
+        if self.kind == "Pod" {
+            return pod.namespace == self.namespace && pod.name == self.name;
+        }
+        !self.labels.is_empty()
+            && pod.namespace == self.namespace
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| pod.labels.get(key) == Some(value))
+    }
+}
