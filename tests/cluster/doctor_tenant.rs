@@ -101,7 +101,10 @@ async fn nothing_happens(scene: &Scene, all: &[&str], wanted: &[String]) -> Resu
     }
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let diagnosis = crate::doctor::Diagnosis { report, code: 0 };
-    ensure!(diagnosis.findings() == wanted, "{:?}", diagnosis.findings());
+    let (mut found, mut wanted) = (diagnosis.findings(), wanted.to_vec());
+    found.sort();
+    wanted.sort();
+    ensure!(found == wanted, "{found:?}");
     Ok(())
 }
 

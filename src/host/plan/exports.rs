@@ -152,12 +152,12 @@ if [ -n "$new" ]; then
   printf '%s\n' "$new" >&2
   exit 1
 fi
-printf '%s\n' "${said#*"$mark"}"
+exported
 "#;
 
 /// Has exportfs read its files where nobody else sees what comes of it: a mount namespace with a table of exports of its
 /// own, and with the file replaced by the standard input if told so. What exportfs says comes before the mark, and what
-/// is exported then after it.
+/// is exported then after it, up to the last line: without that, the mark of a host that exports nothing would lose its end.
 pub(super) const IN_NAMESPACE: &str = r#"mark='
 @ what is exported
 '
@@ -169,7 +169,12 @@ in_namespace() {
     fi
     exportfs -ra || echo "exportfs: it failed with status $?"
     printf %s "$3"
-    exportfs -s 2>/dev/null' in-namespace "$1" "$2" "$mark" 2>&1
+    exportfs -s 2>/dev/null
+    echo "@ end"' in-namespace "$1" "$2" "$mark" 2>&1
+}
+exported() {
+  listed=${said#*"$mark"}
+  printf %s "${listed%@ end}"
 }
 seen() {
   case $said in *"$mark"*) return 0 ;; esac

@@ -187,7 +187,7 @@ fn script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -
 const UNCHANGED_BY_RESTART: &str = r#"said=$(in_namespace files /etc/exports </dev/null) || :
 seen
 live=$(listing)
-then=$(printf '%s\n' "${said#*"$mark"}" | sort)
+then=$(exported | sort)
 [ "$live" != "$then" ] || exit 0
 echo 'a restart would change what is exported, since exportfs reads its files then; have them agree first:' >&2
 printf '%s\n' "$live" | grep -vxF -e "$then" | sed 's/^/no longer exported: /' >&2

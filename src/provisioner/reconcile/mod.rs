@@ -26,6 +26,7 @@ use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
 use super::outcome::WorkError;
 use super::served::Exports;
+use crate::export::ExportError;
 use crate::export::MayContinue;
 
 /// What the provisioner was told at its start.
@@ -142,8 +143,13 @@ impl Work {
             if self.settings.dry_run || self.still_serving().is_err() {
                 return;
             }
-            if let Err(error) = served.export.remove_progress_records(class_uids).await {
-                tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
+            match served.export.remove_progress_records(class_uids).await {
+                Ok(()) => {}
+                Err(error @ ExportError::Failed { .. }) => {
+                    tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
+                }
+                // This is also the first look at each export.
+                Err(error) => tracing::warn!("{error}; its claims wait"),
             }
         });
         futures::future::join_all(cleaned).await;
