@@ -118,7 +118,7 @@ pub async fn one_of_each(scene: &Scene) -> Result<()> {
 }
 
 /// Where Debian's libfaketime has the library that gives a process a clock of its own.
-pub const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// A replica whose wall clock is ahead as `clock` says, a file that may change; its monotonic clock is the machine's.
 fn replica_with(scene: &Scene, clock: &Path) -> Result<Provisioner> {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
 use nfsprov_lab::namespace::{Entry, enter_with_nodes};
+use nfsprov_lab::trial;
 
 use stage::{Running, Stage};
 
@@ -54,7 +55,15 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut failed = false;
     // One after the other: a mount of a server that is gone holds a node's kubelet up, and the doctor of any namespace
     // looks at all provisioners.
-    for tests in [mounts::TESTS, waits::TESTS, ends::TESTS, waits::ALONE, image::TESTS] {
+    let groups = [
+        mounts::TESTS,
+        waits::TESTS,
+        // Takes more than five minutes; the table of the doctor's check of pods proves what it says.
+        if trial::is_thorough() { ends::TESTS } else { &[] },
+        waits::ALONE,
+        image::TESTS,
+    ];
+    for tests in groups {
         let trials = tests.iter().map(|&(name, test): &Test| {
             let here = stage.clone();
             let trial = Trial::test(name, move || match &here {

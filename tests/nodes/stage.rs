@@ -23,8 +23,8 @@ use tokio::time::{Instant, sleep, timeout};
 pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// How long anything that must happen may take: a kubelet that failed to mount tries again after two minutes at the
-/// latest, and mount.nfs itself gives up after two.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+/// latest, mount.nfs itself gives up after two, and the doctor calls a pod stuck after five.
+pub const PATIENCE: Duration = Duration::from_secs(450);
 
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
