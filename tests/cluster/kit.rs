@@ -118,6 +118,17 @@ impl Scene {
         Ok(self.volumes().get(&volume).await?)
     }
 
+    /// Waits until a claim has its volume, which the controller manager may take 15 s longer to bind.
+    pub async fn provisioned(&self, name: &str) -> Result<()> {
+        let uid = self.claims().get(name).await?.metadata.uid.context("no uid")?;
+        let made = |volume: Option<&PersistentVolume>| volume.is_some();
+        let volume = format!("pvc-{uid}");
+        match timeout(PATIENCE, await_condition(self.volumes(), &volume, made)).await {
+            Ok(made) => made.map(drop).context("cannot watch volumes"),
+            Err(_) => bail!("claim {name} has no volume; events: {:?}", self.events(name).await?),
+        }
+    }
+
     /// The phase of a claim now.
     pub async fn phase(&self, name: &str) -> Result<String> {
         Ok(phase(Some(&self.claims().get(name).await?)).to_owned())
