@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::{Host, HostKeys};
-use nfsprov_lab::process::Process;
 use tokio::process::Command;
 
 use crate::kit::{Stage, refused, says, tool};
+use crate::login::agent;
 
 crate::tests! {
     every_configuration_is_treated_as_ssh_treats_it,
@@ -306,25 +306,11 @@ async fn every_configuration_is_treated_as_ssh_treats_it(stage: Arc<Stage>) -> R
     certificates(&stage).await
 }
 
-/// An agent with the lab's key.
-async fn agent(stage: &Stage, home: &Path) -> Result<(PathBuf, Process)> {
-    let socket = home.join("agent");
-    let mut command = Command::new("ssh-agent");
-    command.arg("-D").arg("-a").arg(&socket);
-    let process = Process::spawn("ssh-agent", home.join("agent.log"), command)?;
-    while !socket.exists() {
-        process.expect_running()?;
-        tokio::task::yield_now().await;
-    }
-    let mut add = Command::new("ssh-add");
-    add.arg("-q").arg(stage.guest.ssh_key()).env("SSH_AUTH_SOCK", &socket);
-    ensure!(add.status().await?.success());
-    Ok((socket, process))
-}
-
 async fn agents(stage: &Stage, port: u16) -> Result<()> {
     let home = Home::new(stage, port).await?;
-    let (socket, _process) = agent(stage, &home.path).await?;
+    let with_key = agent(&home.path).await?;
+    with_key.add(&stage.guest.ssh_key()).await?;
+    let socket = &with_key.socket;
     home.write(stage, ".ssh/known_hosts", "{name} {key}\n")?;
     let host = "Host nfs\n HostName {ip}\n Port {port}\n User root\n BatchMode yes\n";
     let here = format!("IdentityAgent {}\n", socket.display());
@@ -339,12 +325,12 @@ async fn agents(stage: &Stage, port: u16) -> Result<()> {
         ("IdentitiesOnly yes\nIdentityFile {home}/nothing\n", true, false),
     ] {
         home.write(stage, ".ssh/config", &format!("{lines}{host}"))?;
-        let agent = environment.then_some(socket.as_path());
+        let given = environment.then_some(socket.as_path());
         let mut access = stage.access_of(&home.path)?;
         access.identities.clear();
-        access.agent = agent.map(Path::to_owned);
+        access.agent = given.map(Path::to_owned);
         let ours = Host::connect(&"nfs".parse()?, &access).await.map(drop);
-        let judged = home.judge("nfs", agent).await?;
+        let judged = home.judge("nfs", given).await?;
         ensure!(
             ours.is_ok() == lets_in && judged.is_ok() == lets_in,
             "{lines}: {judged:?}, {ours:?}"

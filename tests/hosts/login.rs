@@ -20,12 +20,12 @@ crate::tests! {
 }
 
 /// An agent of the test's own.
-struct Agent {
-    socket: PathBuf,
+pub struct Agent {
+    pub socket: PathBuf,
     _process: Process,
 }
 
-async fn agent(home: &Path) -> Result<Agent> {
+pub async fn agent(home: &Path) -> Result<Agent> {
     let socket = home.join("agent");
     let mut command = Command::new("ssh-agent");
     command.arg("-D").arg("-a").arg(&socket);
@@ -41,7 +41,7 @@ async fn agent(home: &Path) -> Result<Agent> {
 }
 
 impl Agent {
-    async fn add(&self, key: &Path) -> Result<()> {
+    pub async fn add(&self, key: &Path) -> Result<()> {
         let output = Command::new("ssh-add")
             .arg("-q")
             .arg(key)

@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::runtime::wait::await_condition;
 use nfsprov_lab::container;
-use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Test;
@@ -68,7 +67,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
         claim(&scene, name).await?;
     }
     // That it can't be pulled, and would need other rights, is true here as well.
-    let findings = scene.findings(Command::new(NFSPROV)).await?;
+    let findings = scene.findings().await?;
     let finding = findings
         .iter()
         .find(|one| title(one) == "NFS301 Deployment/nfsprov")

@@ -179,11 +179,7 @@ impl Scene {
 
     /// Runs the tool to its end in the namespace.
     pub async fn nfsprov(&self, args: &[&str]) -> Result<Output> {
-        self.nfsprov_by(Command::new(NFSPROV), args).await
-    }
-
-    /// The same by a command that ends in the tool's path.
-    pub async fn nfsprov_by(&self, mut command: Command, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(NFSPROV);
         command.args(["-n", &self.namespace]).args(args);
         command.env("KUBECONFIG", self.stage.plane.kubeconfig());
         command.stdin(Stdio::null()).kill_on_drop(true);
@@ -229,8 +225,8 @@ impl Scene {
     }
 
     /// The doctor's errors and warnings, in its order.
-    pub async fn findings(&self, by: Command) -> Result<Vec<Value>> {
-        let output = self.nfsprov_by(by, &["doctor", "-o", "json"]).await?;
+    pub async fn findings(&self) -> Result<Vec<Value>> {
+        let output = self.nfsprov(&["doctor", "-o", "json"]).await?;
         let said = String::from_utf8_lossy(&output.stderr);
         let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("doctor says {said}"))?;
         let all = report["findings"].as_array().cloned().unwrap_or_default();
@@ -242,14 +238,9 @@ impl Scene {
 
     /// Waits until the doctor names `wanted` (`CODE Kind/name`) first, and gives that finding.
     pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
-        self.diagnosed_by(|| Command::new(NFSPROV), wanted).await
-    }
-
-    /// The same by a command that ends in the tool's path.
-    pub async fn diagnosed_by(&self, by: impl Fn() -> Command, wanted: &str) -> Result<Value> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let findings = self.findings(by()).await?;
+            let findings = self.findings().await?;
             if let Some(first) = findings.first().filter(|first| title(first) == wanted) {
                 return Ok(first.clone());
             }
@@ -270,7 +261,7 @@ impl Scene {
     pub async fn healthy(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let findings = self.findings(Command::new(NFSPROV)).await?;
+            let findings = self.findings().await?;
             if findings.is_empty() {
                 return Ok(());
             }

@@ -52,10 +52,7 @@ pub fn download(packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf
         command.args(absent).current_dir(dir);
         with_update(log, || step::run(&title, log, &mut command))?;
     }
-    let found = packages.iter().map(|package| {
-        deb(package, dir).with_context(|| format!("apt-get download left no {package}_*.deb in {}", dir.display()))
-    });
-    found.collect()
+    downloaded(packages, dir)
 }
 
 /// Unpacks the files of the package file `deb` into `dir`, running none of its scripts.
@@ -98,10 +95,7 @@ pub(crate) fn download_of(suite: &str, packages: &[&str], dir: &Path, log: &Path
     step::run(&title, log, &mut apt.command(&["update"]))?;
     let title = format!("downloading {} of Debian {suite}", packages.join(", "));
     step::run(&title, log, apt.command(&["download"]).args(packages))?;
-    let found = packages.iter().map(|package| {
-        deb(package, dir).with_context(|| format!("apt-get download left no {package}_*.deb in {}", dir.display()))
-    });
-    found.collect()
+    downloaded(packages, dir)
 }
 
 /// Where this machine's apt has its Debian from, as in its sources: `[signed-by=FILE] URI`.
@@ -250,6 +244,14 @@ pub(crate) fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> R
         Ok(()) => error,
         Err(earlier) => error.context(format!("{earlier:#}")),
     })
+}
+
+/// The downloaded file of each package in `dir`.
+fn downloaded(packages: &[&str], dir: &Path) -> Result<Vec<PathBuf>> {
+    let found = packages.iter().map(|package| {
+        deb(package, dir).with_context(|| format!("apt-get download left no {package}_*.deb in {}", dir.display()))
+    });
+    found.collect()
 }
 
 /// The downloaded file of `package` in `dir`.
