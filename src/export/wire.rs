@@ -25,9 +25,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, Trouble, bounded};
-use self::errors::{Fate, is_stale, lacks_privileged_port, plain, refusal, silence};
+use self::errors::{Fate, is_session_lost, is_stale, lacks_privileged_port, plain, refusal, silence};
 pub(crate) use self::options::MountOptions;
 use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, named};
+
+/// Over how many sessions a call is tried. A server with Linux 6.14 or later raises the limit of a session that is used
+/// much; nfs-rs then gives the session up after 64 calls, which all callers share.
+const SESSIONS: u8 = 16;
 
 /// How long an address, or a version of NFS, goes without an answer before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_secs(2);
@@ -202,7 +206,8 @@ impl Wire {
         .await
     }
 
-    /// Runs `work` on the connection, once more on a new one if the old one turns out to be dead.
+    /// Runs `work` on the connection, once more on a new one if the old one turns out to be dead, and over up to
+    /// [`SESSIONS`] if sessions are lost.
     ///
     /// Everything done here may be repeated: making what exists and removing what is gone are successes.
     async fn attempt<'a, T>(
@@ -246,8 +251,12 @@ impl Wire {
             if fate != Fate::Answered {
                 self.forget(&connection).await;
             }
+            let allowed = match attempts {
+                2.. if is_session_lost(&error) => SESSIONS,
+                attempts => attempts,
+            };
             match fate {
-                Fate::Lost if attempt < attempts => attempt += 1,
+                Fate::Lost if attempt < allowed => attempt += 1,
                 Fate::Lost if is_stale(&error) => return Err(self.failed(action, object, &error)),
                 Fate::Answered | Fate::Garbled => return Err(self.failed(action, object, &error)),
                 Fate::Lost | Fate::Silent => return Err(self.unreachable(&error)),

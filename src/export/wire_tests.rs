@@ -86,6 +86,22 @@ async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
     assert!(matches!(error, ExportError::Interrupted), "{error}");
 }
 
+/// Many callers share a session, so that one of them may lose several in a row.
+#[tokio::test]
+async fn a_call_is_tried_over_several_sessions() {
+    for (lost, is_made) in [(SESSIONS - 1, true), (SESSIONS, false)] {
+        let answers = (0..=lost).map(|number| match number {
+            // The last is used first.
+            0 => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+            _ => Answer::SessionLost,
+        });
+        let connections = answers.map(|answer| Double::new(move |_, _, _| answer).connection().0);
+        let wire = Wire::over(connections.collect(), location());
+        let made = wire.make(&path("v"), Attributes::mode(0o777)).await;
+        assert_eq!(made.is_ok(), is_made, "{lost} sessions lost: {made:?}");
+    }
+}
+
 #[test]
 fn errors_tell_what_they_say_about_the_connection() {
     for (error, fate) in [

@@ -30,14 +30,20 @@ impl Fate {
             _ if is_stale(error) || error.is_connection_lost() => Self::Lost,
             // NFSv4.1 wraps what it can't be sure of.
             NfsError::OperationOutcome(details) => Self::of(&details.source),
-            NfsError::Rpc(text) | NfsError::Xdr(text) if SESSION_LOST.iter().any(|lost| text.contains(lost)) => {
-                Self::Lost
-            }
+            _ if is_session_lost(error) => Self::Lost,
             NfsError::Nfs3(_) | NfsError::Nfs4(_) | NfsError::Mount(_) => Self::Answered,
             NfsError::InvalidInput(_) | NfsError::Unsupported(_) | NfsError::ServerBusy(_) => Self::Answered,
             NfsError::Xdr(_) | NfsError::RdattrError(_) => Self::Garbled,
             _ => Self::Silent,
         }
+    }
+}
+
+/// Whether the client library gave the session up while the server went on answering.
+pub(super) fn is_session_lost(error: &NfsError) -> bool {
+    match plain(error) {
+        NfsError::Rpc(text) | NfsError::Xdr(text) => SESSION_LOST.iter().any(|lost| text.contains(lost)),
+        _ => false,
     }
 }
 
