@@ -65,7 +65,10 @@ impl Stage {
     pub fn new(lab: &Lab) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (guest, second) = runtime.block_on(async {
-            let guests = tokio::try_join!(lab.guest("first", Template::Bare), lab.guest("second", Template::Bare))?;
+            let guests = tokio::try_join!(
+                lab.guest("first", Template::Login),
+                lab.guest("second", Template::Login)
+            )?;
             let settings = format!("set -- {PASSWORD}\n{SETTINGS}");
             tokio::try_join!(guests.0.ssh(&settings), guests.1.ssh(&settings))?;
             anyhow::Ok(guests)

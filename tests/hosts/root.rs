@@ -71,7 +71,7 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
         }
     }
     // sudo that has been told to trust a login for a while asks nothing: the password must not become a command.
-    let guest = stage.lab.guest("trusting", Template::Bare).await?;
+    let guest = stage.lab.guest("trusting", Template::Login).await?;
     guest
         .ssh(
             "useradd -m -s /bin/bash -G sudo admin; echo \"admin:correct\" | chpasswd -c SHA512 -s 1000

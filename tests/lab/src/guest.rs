@@ -5,6 +5,7 @@
 //! one that is free, and all guests of a lab find each other by name.
 
 pub(crate) mod boot;
+mod container;
 mod slot;
 
 use std::io::Write;
@@ -49,6 +50,9 @@ pub enum Template {
     /// Debian with containerd, the kubelet and kube-proxy, which lack a cluster; [`Lab::node`] gives them one. It has
     /// no NFS client, and the apt source of [`Template::Bare`].
     Node,
+    /// A bare guest as a container: it has an SSH server and a journal, but neither a kernel nor systemd of its own, and
+    /// starts programs as fast as this machine does. It can't hang, nor be started again.
+    Login,
     /// A double of a Rocky Linux 9 host, without NFS: Debian's userland under that name, with real dnf and rpm instead
     /// of apt and dpkg, and a repository that has nfs-utils and rpcbind, made from Debian's packages.
     RpmDouble,
@@ -57,16 +61,16 @@ pub enum Template {
 impl Template {
     fn kernel(self, image: &Image) -> Kernel {
         match self {
-            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => image.kernel(),
             Template::Node => image.kernel_with_iptables(),
+            _ => image.kernel(),
         }
     }
 
     /// The size of its memory in MiB.
     fn megabytes(self) -> u16 {
         match self {
-            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => 512,
             Template::Node => 1024,
+            _ => 512,
         }
     }
 }
@@ -77,7 +81,8 @@ pub struct Guest {
     // Dropped in this order: the connection and the process first, its place last.
     connection: Mutex<Option<Process>>,
     process: Option<Process>,
-    _tap: Tap,
+    /// Its interface, once it has one.
+    tap: Option<Tap>,
     disk: Disk,
     name: String,
     template: Template,
@@ -113,11 +118,11 @@ impl Lab {
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
         let beneath = match template {
-            Template::Bare | Template::NfsClient | Template::NfsServer | Template::RpmDouble => image.disk(),
             Template::Node => node::find().context("the nodes' disk is not built yet: run nfsprov-lab build")?,
+            _ => image.disk(),
         };
         let frozen = match template {
-            Template::Bare | Template::Node => None,
+            Template::Bare | Template::Login | Template::Node => None,
             Template::NfsClient => Some(image.nfs_client_disk()),
             Template::NfsServer => Some(image.nfs_server_disk()),
             Template::RpmDouble => {
@@ -135,7 +140,7 @@ impl Lab {
         let mut guest = Guest {
             connection: Mutex::default(),
             process: None,
-            _tap: Tap::add(slot.number()).with_context(|| format!("cannot connect the guest {name}"))?,
+            tap: None,
             disk: Disk {
                 file: memory.join(format!("{}.cow", slot.number())),
                 memory,
@@ -345,20 +350,10 @@ impl Guest {
         self.kill().await?;
         let peers = self.slot.peers()?;
         let hosts: Vec<_> = peers.iter().map(|peer| (peer.name.clone(), peer.address)).collect();
-        let boot = Boot {
-            number: self.slot.number(),
-            name: &self.name,
-            kernel: self.template.kernel(&self.image),
-            disk: &self.disk.file,
-            beneath: Some(&self.beneath),
-            megabytes: self.template.megabytes(),
-            memory: &self.disk.memory,
-            hosts: &hosts,
-        };
-        let arguments = boot.command()?;
-        let mut command = Command::new(&arguments[0]);
-        command.args(&arguments[1..]).env("TMPDIR", &self.disk.memory);
-        self.process = Some(Process::spawn(format!("the guest {}", self.name), self.log(), command)?);
+        match self.template {
+            Template::Login => self.start_container(&hosts).await?,
+            _ => self.start_kernel(&hosts)?,
+        }
         let others = peers.iter().filter(|peer| peer.ready && peer.name != self.name);
         let itself = [(self.name.clone(), self.address)];
         let tellings = others.map(|other| self.tell(other.address, &itself));
@@ -376,16 +371,50 @@ impl Guest {
         Ok(())
     }
 
+    fn start_kernel(&mut self, hosts: &[(String, Ipv4Addr)]) -> Result<()> {
+        if self.tap.is_none() {
+            let tap = Tap::add(self.slot.number());
+            self.tap = Some(tap.with_context(|| format!("cannot connect the guest {}", self.name))?);
+        }
+        let boot = Boot {
+            number: self.slot.number(),
+            name: &self.name,
+            kernel: self.template.kernel(&self.image),
+            disk: &self.disk.file,
+            beneath: Some(&self.beneath),
+            megabytes: self.template.megabytes(),
+            memory: &self.disk.memory,
+            hosts,
+        };
+        let arguments = boot.command()?;
+        let mut command = Command::new(&arguments[0]);
+        command.args(&arguments[1..]).env("TMPDIR", &self.disk.memory);
+        self.process = Some(Process::spawn(format!("the guest {}", self.name), self.log(), command)?);
+        Ok(())
+    }
+
+    async fn start_container(&mut self, hosts: &[(String, Ipv4Addr)]) -> Result<()> {
+        let memory = self.disk.file.with_extension("container");
+        let number = self.slot.number();
+        let command = container::command(&self.beneath, &memory, &self.name, number, hosts);
+        let process = Process::spawn(format!("the guest {}", self.name), self.log(), command)?;
+        container::wait_until_apart(process.pid(), START_WITHIN).await?;
+        let pair = Tap::pair(number, process.pid());
+        self.tap = Some(pair.with_context(|| format!("cannot connect the guest {}", self.name))?);
+        self.process = Some(process);
+        Ok(())
+    }
+
     /// Waits until it can be used.
     async fn started(&self) -> Result<()> {
         let deadline = Instant::now() + START_WITHIN;
         self.answers(SSH_PORT, deadline).await?;
         let check = match self.template {
-            Template::Bare | Template::NfsClient | Template::Node | Template::RpmDouble => "true",
             Template::NfsServer => {
                 self.answers(NFS_PORT, deadline).await?;
                 "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"
             }
+            _ => "true",
         };
         loop {
             let Err(error) = self.ssh(check).await else {

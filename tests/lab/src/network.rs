@@ -76,6 +76,21 @@ impl Tap {
     }
 }
 
+impl Tap {
+    /// Makes the interface of guest `number` that is a container: its other end is `eth0` in the network namespace of
+    /// the process `pid`.
+    pub(crate) fn pair(number: u8, pid: u32) -> Result<Self> {
+        let name = tap_name(number);
+        let (mac, pid) = (mac(number), pid.to_string());
+        ip(&[
+            "link", "add", &name, "type", "veth", "peer", "name", "eth0", "address", &mac, "netns", &pid,
+        ])?;
+        let tap = Self(name);
+        ip(&["link", "set", &tap.0, "master", BRIDGE, "up"])?;
+        Ok(tap)
+    }
+}
+
 impl Drop for Tap {
     fn drop(&mut self) {
         // When even this fails, it goes with the namespace.
