@@ -244,7 +244,7 @@ async fn a_removal_of_many_files_ends_when_the_provisioner_stops() {
     let export = export_with_data(0);
     let directory = trashed(export.path());
     std::fs::create_dir_all(&directory).unwrap();
-    for number in 0..50_000 {
+    for number in 0..10_000 {
         std::fs::write(directory.join(number.to_string()), "").unwrap();
     }
     let (client, _server) = mock();
@@ -253,7 +253,7 @@ async fn a_removal_of_many_files_ends_when_the_provisioner_stops() {
         let work = work.clone();
         async move { work.empty_trash_once(work.exports.iter().next().unwrap()).await }
     });
-    while std::fs::read_dir(&directory).unwrap().count() == 50_000 {
+    while std::fs::read_dir(&directory).unwrap().count() == 10_000 {
         tokio::task::yield_now().await;
     }
     work.stop(true);
