@@ -51,8 +51,12 @@ impl Stage {
         };
         let (plane, nfs, node, bare) = runtime.block_on(async {
             let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
-            let (node, bare) = tokio::try_join!(lab.node("node", &plane), lab.node("bare", &plane))?;
-            node.ssh("apt-get -qq -y install nfs-common").await?;
+            let with_client = async {
+                let node = lab.node("node", &plane).await?;
+                node.ssh("apt-get -qq -y install nfs-common").await?;
+                anyhow::Ok(node)
+            };
+            let (node, bare) = tokio::try_join!(with_client, lab.node("bare", &plane))?;
             anyhow::Ok((plane, nfs, node, bare))
         })?;
         Ok(Self {

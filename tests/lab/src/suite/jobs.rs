@@ -57,7 +57,8 @@ const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work:
     Job { name, needs, set, work }
 }
 
-/// All jobs. Those of a lane that can run are started in this order, the longest first.
+/// All jobs. Those of a lane that can run are started in this order: the longest first, with one that waits for kubelets more
+/// than it works beside it.
 pub(super) const JOBS: [Job; 16] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
@@ -78,16 +79,16 @@ pub(super) const JOBS: [Job; 16] = [
         Work::Tests(&["tests/cluster/main.rs"]),
     ),
     job(
-        "hosts",
-        &["compile", "rpm-double"],
-        Set::Test,
-        Work::Tests(&["tests/hosts/main.rs"]),
-    ),
-    job(
         "nodes",
         &["compile", "node-disk"],
         Set::Test,
         Work::Tests(&["tests/nodes/main.rs"]),
+    ),
+    job(
+        "hosts",
+        &["compile", "rpm-double"],
+        Set::Test,
+        Work::Tests(&["tests/hosts/main.rs"]),
     ),
     job(
         "crash",
