@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use nfsprov::export::{Attributes, Export, Location, Mounted, Owner, VolumePath, uninterrupted};
+use nfsprov::export::{Attributes, Export, Location, Mounted, Owner, VolumePath, never_interrupt};
 use nfsprov::provisioner::{pattern, volume};
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -87,17 +87,23 @@ impl Venue {
         let before = self.outside();
         self.runtime.block_on(async {
             let export = &self.export;
-            if export.own(&directory, &Owner::with_uid(UID)).await.is_ok() {
-                if export.make(&directory, Attributes::mode(0o777)).await.is_ok() {
+            if export.take_ownership(&directory, &Owner::with_uid(UID)).await.is_ok() {
+                if export
+                    .create_directory(&directory, Attributes::with_mode(0o777))
+                    .await
+                    .is_ok()
+                {
                     _ = match &archive {
-                        Ok(archive) if words.label.len().is_multiple_of(2) => export.archive(&directory, archive).await,
-                        _ => export.remove(&directory, &uninterrupted()).await,
+                        Ok(archive) if words.label.len().is_multiple_of(2) => {
+                            export.archive_directory(&directory, archive).await
+                        }
+                        _ => export.remove_directory(&directory, &never_interrupt()).await,
                     };
                     if let Ok(archive) = &archive {
-                        _ = export.remove(archive, &uninterrupted()).await;
+                        _ = export.remove_directory(archive, &never_interrupt()).await;
                     }
                 }
-                _ = export.disown(&directory, UID).await;
+                _ = export.release_ownership(&directory, UID).await;
             }
         });
         meanwhile();

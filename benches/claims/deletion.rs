@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, uninterrupted};
+use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, never_interrupt};
 
 use super::measure::{CLIENTS, LIMIT, round};
 
@@ -89,21 +89,21 @@ pub async fn raw_mkdirs(server: &str, count: usize) -> Result<f64> {
         server: server.to_owned(),
         path: "/nfsdata".to_owned(),
     }));
-    export.probe().await?;
+    export.probe_root().await?;
     let paths: Result<Vec<_>, _> = (0..count)
         .map(|number| VolumePath::parse(&format!("raw-{number}")))
         .collect();
     let paths = paths?;
     let begun = Instant::now();
     stream::iter(&paths)
-        .map(|path| export.make(path, Attributes::mode(0o777)))
+        .map(|path| export.create_directory(path, Attributes::with_mode(0o777)))
         .buffer_unordered(CLIENTS)
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;
     let took = begun.elapsed();
-    let may_continue = uninterrupted();
+    let may_continue = never_interrupt();
     stream::iter(&paths)
-        .map(|path| export.remove(path, &may_continue))
+        .map(|path| export.remove_directory(path, &may_continue))
         .buffer_unordered(CLIENTS)
         .try_for_each(|_| std::future::ready(Ok(())))
         .await?;

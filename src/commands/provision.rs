@@ -51,7 +51,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
-            match export.probe().await {
+            match export.probe_root().await {
                 // Claims wait for it, as they do for one that goes down later.
                 Err(error @ (ExportError::Unreachable { .. } | ExportError::Unresolved { .. })) if args.watch => {
                     tracing::warn!("{error}; waiting for it");

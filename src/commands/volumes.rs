@@ -13,7 +13,7 @@ use super::{cluster_options, colour, for_machines};
 use crate::cli::{AccessMode, Directories, Expire, ExportAt, Format, Global, Restore, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, uninterrupted};
+use crate::export::{Export, Location, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired, plan_return};
 use crate::inventory::directories::{Row, State, rows};
 use crate::inventory::restore::{self, NewClaim};
@@ -68,7 +68,7 @@ impl Place {
         // Neither waits for the other, so that what is wrong is known soonest.
         let (cluster, ()) = tokio::try_join!(
             async { connect(&options, Use::OneShot).await.map_err(anyhow::Error::from) },
-            async { export.probe().await.map_err(anyhow::Error::from) },
+            async { export.probe_root().await.map_err(anyhow::Error::from) },
         )?;
         Ok(Self {
             location,
@@ -305,8 +305,8 @@ async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit>
             continue;
         };
         // In two steps, since what is large takes longer than one call may.
-        let removed = match place.export.empty(Some(path)).await {
-            Ok(()) => place.export.remove(path, &uninterrupted()).await,
+        let removed = match place.export.empty_directory(Some(path)).await {
+            Ok(()) => place.export.remove_directory(path, &never_interrupt()).await,
             Err(error) => Err(error),
         };
         match removed {

@@ -1,14 +1,14 @@
-//! What is in a directory, and how much a whole one holds.
+//! The entries of a directory, and the size of a directory tree.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::{Export, ExportError, VolumePath};
 
-/// How many directories are read at once while one is measured.
+/// How many directories are read concurrently while a tree is measured.
 const AT_ONCE: usize = 16;
 
-/// What an entry of a directory is.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
@@ -22,60 +22,60 @@ pub enum Kind {
 /// One entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name as the server has it, which may hold anything but `/`; bytes that are no UTF-8 are U+FFFD.
+    /// Its name, which may hold anything but `/`; bytes that are no UTF-8 become U+FFFD.
     pub name: String,
-    /// What it is.
+    /// Its type.
     pub kind: Kind,
-    /// The bytes that it takes by itself.
+    /// The bytes that it takes on the server; of a directory, without its entries.
     pub bytes: u64,
-    /// When it was last written to, renamed or given another mode, in seconds since 1970.
+    /// The later of modification and status change, in seconds since 1970.
     pub changed: i64,
 }
 
-/// What a directory holds, all in it counted.
+/// The size of a directory tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes taken on the server.
     pub bytes: u64,
     /// Files, links and the like; directories not counted.
     pub files: u64,
-    /// Whether a part of it could not be looked into, because its name is none that can be asked for.
+    /// Whether a directory in it was left out because its name can't be asked for.
     pub partly: bool,
 }
 
 impl Export {
-    /// Reads a whole directory and adds up what is in it; None if it isn't there.
+    /// Reads a whole directory tree and adds up its sizes; `None` if it doesn't exist.
     ///
     /// # Errors
-    /// As [`Export::list`].
-    pub async fn usage(&self, directory: Option<&VolumePath>) -> Result<Option<Usage>, ExportError> {
-        let Some(top) = self.list(directory).await? else {
+    /// As [`Export::list_directory`].
+    pub async fn measure_usage(&self, directory: Option<&VolumePath>) -> Result<Option<Usage>, ExportError> {
+        let Some(top) = self.list_directory(directory).await? else {
             return Ok(None);
         };
         let mut usage = Usage::default();
-        let mut waiting = usage.count(directory, top);
+        let mut waiting = usage.add_entries(directory, top);
         let mut reading = FuturesUnordered::new();
         loop {
             while reading.len() < AT_ONCE
                 && let Some(next) = waiting.pop()
             {
                 reading.push(async move {
-                    let found = self.list(Some(&next)).await;
+                    let found = self.list_directory(Some(&next)).await;
                     (next, found)
                 });
             }
             let Some((path, found)) = reading.next().await else {
                 return Ok(Some(usage));
             };
-            // One that went meanwhile holds nothing.
-            waiting.extend(usage.count(Some(&path), found?.unwrap_or_default()));
+            // A directory that was removed meanwhile is empty.
+            waiting.extend(usage.add_entries(Some(&path), found?.unwrap_or_default()));
         }
     }
 }
 
 impl Usage {
-    /// Adds the entries of a directory, and gives the directories among them.
-    fn count(&mut self, directory: Option<&VolumePath>, entries: Vec<Entry>) -> Vec<VolumePath> {
+    /// Adds the entries of a directory, and returns the paths of the directories among them.
+    fn add_entries(&mut self, directory: Option<&VolumePath>, entries: Vec<Entry>) -> Vec<VolumePath> {
         let mut below = Vec::new();
         for entry in entries {
             self.bytes += entry.bytes;
@@ -119,18 +119,18 @@ mod tests {
         fs::create_dir_all(root.path().join("data/deep/deeper")).unwrap();
         fs::write(root.path().join("data/deep/deeper/file"), vec![1; 10_000]).unwrap();
         symlink(outside.path(), root.path().join("data/link")).unwrap();
-        let mut listed = export.list(Some(&path("data"))).await.unwrap().unwrap();
+        let mut listed = export.list_directory(Some(&path("data"))).await.unwrap().unwrap();
         listed.sort_by(|a, b| a.name.cmp(&b.name));
         let kinds: Vec<_> = listed.iter().map(|entry| (entry.name.as_str(), entry.kind)).collect();
         assert_eq!(kinds, [("deep", Kind::Directory), ("link", Kind::Link)]);
-        let root_kinds: Vec<_> = export.list(None).await.unwrap().unwrap();
+        let root_kinds: Vec<_> = export.list_directory(None).await.unwrap().unwrap();
         assert_eq!(root_kinds.len(), 1);
-        let usage = export.usage(Some(&path("data"))).await.unwrap().unwrap();
+        let usage = export.measure_usage(Some(&path("data"))).await.unwrap().unwrap();
         assert_eq!(usage.files, 2);
         assert!((10_000..1 << 20).contains(&usage.bytes), "{usage:?}");
-        assert_eq!(export.usage(None).await.unwrap().unwrap().files, 2);
-        assert_eq!(export.usage(Some(&path("nothing"))).await.unwrap(), None);
-        assert!(export.list(Some(&path("data/link"))).await.is_err());
+        assert_eq!(export.measure_usage(None).await.unwrap().unwrap().files, 2);
+        assert_eq!(export.measure_usage(Some(&path("nothing"))).await.unwrap(), None);
+        assert!(export.list_directory(Some(&path("data/link"))).await.is_err());
     }
 
     #[tokio::test]
@@ -145,13 +145,13 @@ mod tests {
         symlink(outside.path(), root.path().join("data/link")).unwrap();
         symlink(outside.path(), root.path().join("planted")).unwrap();
         for _ in 0..2 {
-            export.empty(Some(&path("data"))).await.unwrap();
+            export.empty_directory(Some(&path("data"))).await.unwrap();
             assert_eq!(fs::read_dir(root.path().join("data")).unwrap().count(), 0);
         }
-        assert!(export.empty(Some(&path("planted"))).await.is_err());
-        assert!(export.empty(Some(&path("nothing"))).await.is_err());
+        assert!(export.empty_directory(Some(&path("planted"))).await.is_err());
+        assert!(export.empty_directory(Some(&path("nothing"))).await.is_err());
         assert!(root.path().join("other/deep/a\nb").exists());
-        export.empty(None).await.unwrap();
+        export.empty_directory(None).await.unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
         assert!(outside.path().join("precious").exists());
     }
@@ -165,7 +165,7 @@ mod tests {
         for name in [&b"\x1b[2J"[..], b"a\nb", b"\xff\xfe"] {
             fs::create_dir_all(root.path().join("data").join(OsStr::from_bytes(name)).join("in")).unwrap();
         }
-        let usage = export.usage(Some(&path("data"))).await.unwrap().unwrap();
+        let usage = export.measure_usage(Some(&path("data"))).await.unwrap().unwrap();
         assert!(usage.partly);
     }
 }

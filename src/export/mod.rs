@@ -1,9 +1,7 @@
-//! Directories on an NFS export: made, removed, archived, listed, and never anything outside it.
+//! Creates, removes, archives and lists directories on an NFS export, and nothing outside it.
 //!
-//! [`Export`] is one of a few ways to reach the same directories. Whatever the
-//! way, a [`VolumePath`] is walked from the export's root one component at a
-//! time and a symbolic link on the way is refused, so what lies elsewhere can't
-//! be reached by planting one.
+//! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and refuses
+//! symbolic links on the way, so a planted link leads nowhere.
 
 mod listing;
 mod mounted;
@@ -28,20 +26,20 @@ pub use path::{PathError, VolumePath};
 pub use ssh::Ssh;
 #[cfg(test)]
 pub(crate) use wire::double;
-pub use wire::{Wire, exported_by};
+pub use wire::{Wire, list_exports};
 
 /// How long one operation on an export may take before its server counts as not answering.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Asked before each entry that a removal removes, over SSH a few times a second: whether the removal may go on.
+/// Whether a removal may continue; asked before each entry, over SSH a few times a second.
 pub type MayContinue = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Lets a removal run to its end.
-pub fn uninterrupted() -> MayContinue {
+/// Never interrupts a removal.
+pub fn never_interrupt() -> MayContinue {
     Arc::new(|| true)
 }
 
-/// The mode of the directories that lead to a volume's: nodes must pass, and nobody need write there.
+/// The mode of the parents of a volume's directory: pods must pass through, and none writes there.
 const PARENT_MODE: u32 = 0o755;
 
 /// An NFS export as the cluster's nodes mount it.
@@ -54,7 +52,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Whether a directory of one is a directory of the other too, as far as their names tell.
+    /// Whether one export contains the other, by their names.
     pub fn overlaps(&self, other: &Self) -> bool {
         let inside = |inner: &Self, outer: &Self| {
             let root = outer.path.trim_end_matches('/');
@@ -74,20 +72,20 @@ impl fmt::Display for Location {
     }
 }
 
-/// What a new directory is to be like.
+/// Mode and owner of a new directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// Permission bits, set-user-id, set-group-id and sticky among them.
     pub mode: u32,
-    /// The owner; else it is whoever made it.
+    /// The owner; `None` keeps the creator.
     pub uid: Option<u32>,
-    /// The group, likewise.
+    /// The group; `None` keeps the creator's.
     pub gid: Option<u32>,
 }
 
 impl Attributes {
-    /// Nothing but a mode.
-    pub fn mode(mode: u32) -> Self {
+    /// A mode, and no owner or group.
+    pub fn with_mode(mode: u32) -> Self {
         Self {
             mode,
             uid: None,
@@ -96,14 +94,14 @@ impl Attributes {
     }
 }
 
-/// A way to an export's directories.
+/// A backend that reaches an export's directories.
 #[derive(Debug)]
 pub enum Export {
-    /// The NFS protocol itself, spoken from this process: no mount, no root.
+    /// The NFS protocol, spoken by this process: without a mount, without root.
     Wire(Wire),
-    /// The server's own directory, by its shell over SSH.
+    /// Shell scripts on the server, over SSH.
     Ssh(Ssh),
-    /// The export, or a mount of it, as a directory of this machine.
+    /// A directory of this machine: the export itself, or a mount of it.
     Mounted(Mounted),
 }
 
@@ -116,16 +114,16 @@ pub enum Made {
     Existed,
 }
 
-/// What removing or archiving a directory found.
+/// The outcome of removing or renaming a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// It was there and is gone, or moved, now.
+    /// It was removed or renamed.
     Done,
-    /// It was not there: an earlier try got this far.
+    /// It didn't exist: an earlier attempt got this far.
     AlreadyGone,
 }
 
-/// What went wrong on an export. The text names the export or the directory.
+/// An error on an export. The text names the export or the directory.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ExportError {
     /// The server's name has no address.
@@ -133,64 +131,64 @@ pub enum ExportError {
     Unresolved {
         /// The name as given.
         server: String,
-        /// The resolver's words.
+        /// The resolver's message.
         cause: String,
     },
     /// No connection, or no answer within [`CALL_TIMEOUT`].
     #[error("NFS server of {location} does not answer: {cause}")]
     Unreachable {
-        /// The export that was tried.
+        /// The export.
         location: Location,
-        /// What the connection attempt said.
+        /// The error of the connection.
         cause: String,
     },
-    /// The server answers but won't let us use the export.
+    /// The server refuses access to the export.
     #[error("NFS server refuses {location}: {cause}")]
     Refused {
-        /// The export that was tried.
+        /// The export.
         location: Location,
-        /// The refusal, with what usually causes it.
+        /// The refusal and its usual cause.
         cause: String,
     },
-    /// The server answers, and has no such directory for anybody.
+    /// The server exports no such directory.
     #[error("NFS server refuses {location}: no such directory is exported{hint}")]
     Missing {
-        /// The export that was tried.
+        /// The export.
         location: Location,
-        /// The end of the message: a path that may be meant, or nothing.
+        /// The end of the message: a path that may be meant, or empty.
         hint: String,
     },
-    /// Something other than a directory is in the way.
+    /// Something on the path is no directory.
     #[error("{path} on the export is {what}, not a directory; nothing was changed")]
     NotADirectory {
         /// The path up to the obstacle.
         path: String,
-        /// What was found there.
+        /// What it is.
         what: &'static str,
     },
-    /// An archive of that name is there already, and is never overwritten.
+    /// The new name of a rename is taken. It is never overwritten.
     #[error("{0} exists on the export already; it is left as it is")]
     Exists(String),
-    /// A marker says that the directory, one above it or one below it belongs to another claim.
+    /// The directory, one above it or one below it belongs to another claim.
     #[error("{0}")]
     Conflict(Box<Conflict>),
-    /// The directory can't be the claim's, and no marker says whose it is.
+    /// The directory can't be given to the claim, for another reason.
     #[error("directory {path} can't be this claim's: {why}")]
     Owned {
         /// The directory.
         path: String,
-        /// Whose it is.
+        /// The reason.
         why: String,
     },
-    /// A directory can't be renamed to where it is to go: that is on another file system, or the server can't rename.
+    /// The new name is on another file system, or the server can't rename directories.
     #[error("cannot rename {path} on the export: {cause}")]
     CannotRename {
         /// The directory.
         path: String,
-        /// The server's or the system's words.
+        /// The message of the server or the system.
         cause: String,
     },
-    /// A removal was told not to go on.
+    /// [`MayContinue`] ended a removal.
     #[error("the removal was interrupted; what is left is removed by the next attempt")]
     Interrupted,
     /// The server refused an operation on a directory.
@@ -200,26 +198,26 @@ pub enum ExportError {
         action: &'static str,
         /// The directory.
         path: String,
-        /// The server's or the system's words.
+        /// The message of the server or the system.
         cause: String,
     },
 }
 
-/// How messages call a directory, the root if none is named.
-fn named(directory: Option<&VolumePath>) -> String {
+/// The name of a directory in messages.
+fn name_or_root(directory: Option<&VolumePath>) -> String {
     directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }
 
 impl Export {
-    /// Sees whether the export's root can be reached and is a directory.
+    /// Fails unless the export's root can be reached and is a directory.
     ///
     /// # Errors
-    /// Says what stands in the way.
-    pub async fn probe(&self) -> Result<(), ExportError> {
+    /// Why it can't be used.
+    pub async fn probe_root(&self) -> Result<(), ExportError> {
         match self {
-            Self::Wire(wire) => wire.probe().await,
-            Self::Ssh(ssh) => ssh.probe().await,
-            Self::Mounted(mounted) => mounted.probe().await,
+            Self::Wire(wire) => wire.probe_root().await,
+            Self::Ssh(ssh) => ssh.probe_root().await,
+            Self::Mounted(mounted) => mounted.probe_root().await,
         }
     }
 
@@ -230,10 +228,10 @@ impl Export {
         }
     }
 
-    /// How many bytes the export has left for its users.
+    /// The number of bytes that are free for users of the export.
     ///
     /// # Errors
-    /// As [`Export::probe`]; [`ExportError::Failed`] when the server answers, but not with a number.
+    /// As [`Export::probe_root`]; [`ExportError::Failed`] when the server answers, but not with a number.
     pub async fn free_bytes(&self) -> Result<u64, ExportError> {
         match self {
             Self::Wire(wire) => wire.free_bytes().await,
@@ -242,97 +240,100 @@ impl Export {
         }
     }
 
-    /// Makes a directory with the mode as given, whatever the umask, and the parents that it lacks with 0755.
+    /// Creates a directory with exactly these attributes, whatever the umask, and missing parents with 0755.
     ///
-    /// Mode, owner and group are set on a directory that is there already, too: an attempt that ended early may have
-    /// made it and not set them. So its caller must know that the directory is the claim's. May be repeated.
+    /// An existing directory gets the attributes, too, because an interrupted attempt may have created it without them. So
+    /// the caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
-    /// When a part of the path is no directory, or the server does not answer or refuses, as one that squashes
-    /// root refuses to give a directory away.
-    pub async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+    /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root refuses
+    /// to change an owner.
+    pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
         match self {
-            Self::Wire(wire) => wire.make(path, wanted).await,
-            Self::Ssh(ssh) => ssh.make(path, wanted).await,
-            Self::Mounted(mounted) => mounted.make(path, wanted).await,
+            Self::Wire(wire) => wire.create_directory(path, wanted).await,
+            Self::Ssh(ssh) => ssh.create_directory(path, wanted).await,
+            Self::Mounted(mounted) => mounted.create_directory(path, wanted).await,
         }
     }
 
-    /// Removes a directory and all in it; symbolic links in it are removed, not followed.
+    /// Removes a directory tree; symbolic links in it are removed, not followed.
     ///
-    /// The path is looked up once: when its handle becomes stale meanwhile, another directory may have the path.
+    /// The path is looked up once. A stale handle is an error, because another directory may have the path by then.
     ///
     /// # Errors
-    /// As [`Export::make`], and [`ExportError::Interrupted`]; what was removed by then stays removed and a next call goes
-    /// on.
-    pub async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
+    /// As [`Export::create_directory`], and [`ExportError::Interrupted`]. The next call removes the rest.
+    pub async fn remove_directory(
+        &self,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, ExportError> {
         match self {
-            Self::Wire(wire) => wire.remove(path, may_continue).await,
-            Self::Ssh(ssh) => ssh.remove(path, may_continue).await,
-            Self::Mounted(mounted) => mounted.remove(path, may_continue).await,
+            Self::Wire(wire) => wire.remove_directory(path, may_continue).await,
+            Self::Ssh(ssh) => ssh.remove_directory(path, may_continue).await,
+            Self::Mounted(mounted) => mounted.remove_directory(path, may_continue).await,
         }
     }
 
-    /// Renames a directory to the free name `archive` in the export's root.
+    /// Renames a directory to `archive`, which must not exist.
     ///
     /// # Errors
-    /// [`ExportError::Exists`] when both are there, [`ExportError::CannotRename`]; otherwise as [`Export::make`].
-    pub async fn archive(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
+    /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as [`Export::create_directory`].
+    pub async fn archive_directory(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
         match self {
-            Self::Wire(wire) => wire.rename(path, archive).await,
-            Self::Ssh(ssh) => ssh.rename(path, archive).await,
-            Self::Mounted(mounted) => mounted.rename(path, archive).await,
+            Self::Wire(wire) => wire.rename_directory(path, archive).await,
+            Self::Ssh(ssh) => ssh.rename_directory(path, archive).await,
+            Self::Mounted(mounted) => mounted.rename_directory(path, archive).await,
         }
     }
 
-    /// Whether anything is at `path`.
+    /// Whether anything exists at `path`; links are not followed.
     ///
     /// # Errors
-    /// As [`Export::make`].
-    pub async fn has(&self, path: &VolumePath) -> Result<bool, ExportError> {
+    /// As [`Export::create_directory`].
+    pub async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         match self {
-            Self::Wire(wire) => wire.exists(path).await,
-            Self::Ssh(ssh) => ssh.exists(path).await,
-            Self::Mounted(mounted) => mounted.exists(path).await,
+            Self::Wire(wire) => wire.path_exists(path).await,
+            Self::Ssh(ssh) => ssh.path_exists(path).await,
+            Self::Mounted(mounted) => mounted.path_exists(path).await,
         }
     }
 
-    /// What a directory holds, the export's root if none is named; None if it isn't there. Nothing below it is read.
+    /// Lists a directory, or the export's root if none is named; not recursively. `None` if it doesn't exist.
     ///
     /// # Errors
-    /// As [`Export::make`].
-    pub async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+    /// As [`Export::create_directory`].
+    pub async fn list_directory(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
         match self {
-            Self::Wire(wire) => wire.list(directory).await,
-            Self::Ssh(ssh) => ssh.list(directory).await,
-            Self::Mounted(mounted) => mounted.list(directory).await,
+            Self::Wire(wire) => wire.list_directory(directory).await,
+            Self::Ssh(ssh) => ssh.list_directory(directory).await,
+            Self::Mounted(mounted) => mounted.list_directory(directory).await,
         }
     }
 
-    /// Removes all that a directory holds, the export's root if none is named, and leaves the directory itself.
+    /// Removes everything in a directory, or in the export's root if none is named, and keeps the directory itself.
     ///
     /// Symbolic links in it are removed, not followed. May be repeated.
     ///
     /// # Errors
-    /// As [`Export::remove`]; when the directory isn't there.
-    pub async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+    /// As [`Export::remove_directory`]; when the directory doesn't exist.
+    pub async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         match self {
-            Self::Wire(wire) => wire.empty(directory).await,
-            Self::Ssh(ssh) => ssh.empty(directory).await,
-            Self::Mounted(mounted) => mounted.empty(directory).await,
+            Self::Wire(wire) => wire.empty_directory(directory).await,
+            Self::Ssh(ssh) => ssh.empty_directory(directory).await,
+            Self::Mounted(mounted) => mounted.empty_directory(directory).await,
         }
     }
 
-    /// Makes a symbolic link in an existing directory; false if the name is taken.
-    async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+    /// Creates a symbolic link in an existing directory; false if the name is taken.
+    async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         match self {
-            Self::Wire(wire) => wire.link(path, target).await,
-            Self::Ssh(ssh) => ssh.link(path, target).await,
-            Self::Mounted(mounted) => mounted.link(path, target).await,
+            Self::Wire(wire) => wire.create_link(path, target).await,
+            Self::Ssh(ssh) => ssh.create_link(path, target).await,
+            Self::Mounted(mounted) => mounted.create_link(path, target).await,
         }
     }
 
-    /// What a symbolic link holds; None if it isn't there.
+    /// The target of a symbolic link; `None` if it doesn't exist.
     async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         match self {
             Self::Wire(wire) => wire.read_link(path).await,
@@ -341,24 +342,24 @@ impl Export {
         }
     }
 
-    /// Removes a link or file, if it is there.
-    async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
+    /// Removes a link or file if it exists.
+    async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
         match self {
-            Self::Wire(wire) => wire.unlink(path).await,
-            Self::Ssh(ssh) => ssh.unlink(path).await,
-            Self::Mounted(mounted) => mounted.unlink(path).await,
+            Self::Wire(wire) => wire.remove_link(path).await,
+            Self::Ssh(ssh) => ssh.remove_link(path).await,
+            Self::Mounted(mounted) => mounted.remove_link(path).await,
         }
     }
 
-    /// Removes a directory if it is empty; whether it is gone.
+    /// Removes a directory if it is empty or missing; false if something is in it.
     ///
     /// # Errors
-    /// As [`Export::make`].
-    pub async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+    /// As [`Export::create_directory`].
+    pub async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         match self {
-            Self::Wire(wire) => wire.remove_empty(path).await,
-            Self::Ssh(ssh) => ssh.remove_empty(path).await,
-            Self::Mounted(mounted) => mounted.remove_empty(path).await,
+            Self::Wire(wire) => wire.remove_empty_directory(path).await,
+            Self::Ssh(ssh) => ssh.remove_empty_directory(path).await,
+            Self::Mounted(mounted) => mounted.remove_empty_directory(path).await,
         }
     }
 }

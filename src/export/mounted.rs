@@ -1,7 +1,7 @@
-//! An export that is a directory of this machine: the exported directory itself, or a mount of it.
+//! The backend for a directory of this machine: the exported directory itself, or a mount of it.
 //!
-//! Every step opens one component below an open directory and refuses symbolic
-//! links, so what another client does to the tree meanwhile can't lead outside.
+//! Each step opens one component below an open directory and refuses symbolic links, so other clients that change the tree
+//! meanwhile can't lead it outside.
 
 mod tree;
 
@@ -14,10 +14,10 @@ use rustix::io::Errno;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
-use self::tree::Pace;
+use self::tree::RemovalProgress;
 use super::{
     Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, MayContinue, PARENT_MODE, Removed, VolumePath,
-    named, uninterrupted,
+    name_or_root, never_interrupt,
 };
 
 /// An export reached through the local file system.
@@ -25,14 +25,14 @@ use super::{
 pub struct Mounted {
     location: Location,
     root: Arc<PathBuf>,
-    /// Held by a question about free space that the file system hasn't answered yet.
-    asking: Arc<Mutex<()>>,
+    /// Locked while a call for the free space is unanswered.
+    statfs_lock: Arc<Mutex<()>>,
     calls: Arc<Semaphore>,
 }
 
-/// How many calls may be under way on one mount. Each has a thread, and on a mount whose server is gone it keeps that
-/// thread: more of them would leave none to other exports and to the API client.
-const CALLS: usize = 32;
+/// The limit of concurrent calls on one mount. Each occupies a thread, for good if the server is gone; without a limit, other
+/// exports and the API client would get none.
+const MAX_CALLS: usize = 32;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -40,60 +40,66 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl Mounted {
-    /// The export that nodes mount from `location` and this machine has at `root`.
+    /// The export at `location`, which is the directory `root` of this machine.
     pub fn new(location: Location, root: &Path) -> Self {
         Self {
             location,
             root: Arc::new(root.to_owned()),
-            asking: Arc::default(),
-            calls: Arc::new(Semaphore::new(CALLS)),
+            statfs_lock: Arc::default(),
+            calls: Arc::new(Semaphore::new(MAX_CALLS)),
         }
     }
 
-    pub(super) async fn probe(&self) -> Result<(), ExportError> {
-        self.blocking(|root| open_root(root).map(|_| ())).await
+    pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
+        self.run_blocking(|root| open_root(root).map(|_| ())).await
     }
 
-    /// On a mount whose server is gone a call never ends. This one is made again and again, so
-    /// while one is stuck no other follows it, each into a thread of its own.
+    /// Called periodically, so it fails while an earlier call is stuck in its thread.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
-        let Ok(turn) = self.asking.clone().try_lock_owned() else {
+        let Ok(lock) = self.statfs_lock.clone().try_lock_owned() else {
             return Err(ExportError::Unreachable {
                 location: self.location.clone(),
                 cause: format!("{} hasn't answered an earlier call yet", self.root.display()),
             });
         };
-        self.blocking(move |root| {
-            let _turn = turn;
+        self.run_blocking(move |root| {
+            let _lock = lock;
             let found = rustix::fs::fstatvfs(open_root(root)?);
-            let found =
-                found.map_err(|errno| failed("ask for the free space of", &root.display().to_string(), errno))?;
+            let found = found
+                .map_err(|errno| operation_error("ask for the free space of", &root.display().to_string(), errno))?;
             Ok(found.f_bavail.saturating_mul(found.f_frsize))
         })
         .await
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| make(root, &path, wanted)).await
+        self.run_blocking(move |root| create_directory_at(root, &path, wanted))
+            .await
     }
 
-    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
+    pub(super) async fn remove_directory(
+        &self,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, ExportError> {
         let path = path.clone();
-        let pace = Arc::new(Pace::new(may_continue.clone()));
-        let own = pace.clone();
-        self.blocking_at(&pace, move |root| remove(root, &path, &own)).await
+        let progress = Arc::new(RemovalProgress::new(may_continue.clone()));
+        let counted = progress.clone();
+        self.run_blocking_with_progress(&progress, move |root| remove_directory_at(root, &path, &counted))
+            .await
     }
 
-    pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+    pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let (from, to) = (from.clone(), to.clone());
-        self.blocking(move |root| rename(root, &from, &to)).await
+        self.run_blocking(move |root| rename_directory_at(root, &from, &to))
+            .await
     }
 
-    pub(super) async fn exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
+    pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| {
-            at(root, &path, |parent, name| {
+        self.run_blocking(move |root| {
+            act_in_parent(root, &path, |parent, name| {
                 rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map(|_| ())
             })
             .map(|found| found.is_some())
@@ -101,48 +107,52 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
+    pub(super) async fn list_directory(
+        &self,
+        directory: Option<&VolumePath>,
+    ) -> Result<Option<Vec<Entry>>, ExportError> {
         let path = directory.cloned();
-        self.blocking(move |root| {
-            let Some(directory) = open(root, path.as_ref())? else {
+        self.run_blocking(move |root| {
+            let Some(directory) = open_directory(root, path.as_ref())? else {
                 return Ok(None);
             };
-            let found = list(&directory).map_err(|errno| failed("list", &named(path.as_ref()), errno))?;
+            let found = read_entries(&directory)
+                .map_err(|errno| operation_error("list", &name_or_root(path.as_ref()), errno))?;
             Ok(Some(found))
         })
         .await
     }
 
-    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+    pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let path = directory.cloned();
-        let pace = Arc::new(Pace::new(uninterrupted()));
-        let own = pace.clone();
-        self.blocking_at(&pace, move |root| {
-            let refused = |errno| failed("empty", &named(path.as_ref()), errno);
-            let directory = open(root, path.as_ref())?.ok_or_else(|| refused(Errno::NOENT))?;
-            tree::empty(&directory, &own).map_err(refused)
+        let progress = Arc::new(RemovalProgress::new(never_interrupt()));
+        let counted = progress.clone();
+        self.run_blocking_with_progress(&progress, move |root| {
+            let refused = |errno| operation_error("empty", &name_or_root(path.as_ref()), errno);
+            let directory = open_directory(root, path.as_ref())?.ok_or_else(|| refused(Errno::NOENT))?;
+            tree::empty_tree(&directory, &counted).map_err(refused)
         })
         .await
     }
 
-    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+    pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let (path, target) = (path.clone(), target.to_owned());
-        self.blocking(move |root| {
-            let made = at(root, &path, |parent, name| {
+        self.run_blocking(move |root| {
+            let made = act_in_parent(root, &path, |parent, name| {
                 match rustix::fs::symlinkat(target.as_str(), parent, name) {
                     Err(Errno::EXIST) => Ok(false),
                     made => made.map(|()| true),
                 }
             })?;
-            made.ok_or_else(|| failed("mark", &path.to_string(), Errno::NOENT))
+            made.ok_or_else(|| operation_error("mark", &path.to_string(), Errno::NOENT))
         })
         .await
     }
 
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| {
-            let target = at(root, &path, |parent, name| {
+        self.run_blocking(move |root| {
+            let target = act_in_parent(root, &path, |parent, name| {
                 rustix::fs::readlinkat(parent, name, Vec::new())
             })?;
             Ok(target.map(|target| target.to_string_lossy().into_owned()))
@@ -150,10 +160,10 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
+    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
         let path = path.clone();
-        self.blocking(move |root| {
-            at(root, &path, |parent, name| {
+        self.run_blocking(move |root| {
+            act_in_parent(root, &path, |parent, name| {
                 rustix::fs::unlinkat(parent, name, AtFlags::empty())
             })
             .map(|_| ())
@@ -161,10 +171,10 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
+    pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let path = path.clone();
-        self.blocking(move |root| {
-            let gone = at(root, &path, |parent, name| {
+        self.run_blocking(move |root| {
+            let gone = act_in_parent(root, &path, |parent, name| {
                 match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
                     Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
                     removed => removed.map(|()| true),
@@ -175,18 +185,19 @@ impl Mounted {
         .await
     }
 
-    /// File system calls block, and on a mount whose server is gone they block for good.
-    async fn blocking<T: Send + 'static>(
+    /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return.
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
-        self.blocking_at(&Pace::new(uninterrupted()), work).await
+        self.run_blocking_with_progress(&RemovalProgress::new(never_interrupt()), work)
+            .await
     }
 
-    /// The same for work of many steps, which is waited for as long as it takes some.
-    async fn blocking_at<T: Send + 'static>(
+    /// The same for many calls; the timeout restarts with each step of `progress`.
+    async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
-        pace: &Pace,
+        progress: &RemovalProgress,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
         let root = self.root.clone();
@@ -198,24 +209,26 @@ impl Mounted {
             Ok(Ok(permit)) => permit,
             _ => {
                 let root = self.root.display();
-                return Err(unreachable(format!("{root} hasn't answered {CALLS} earlier calls yet")));
+                return Err(unreachable(format!(
+                    "{root} hasn't answered {MAX_CALLS} earlier calls yet"
+                )));
             }
         };
-        // The call owns the permit: whoever waits for it may give up, and the thread is still taken.
+        // The thread owns the permit, since it stays occupied after a timeout.
         let mut working = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work(&root)
         });
         loop {
-            let steps = pace.steps();
+            let steps = progress.step_count();
             match timeout(CALL_TIMEOUT, &mut working).await {
                 Ok(Ok(done)) => return done,
                 Ok(Err(panicked)) => return Err(unreachable(panicked.to_string())),
-                Err(_) if pace.steps() > steps => {}
+                Err(_) if progress.step_count() > steps => {}
                 Err(_) => break,
             }
         }
-        pace.give_up();
+        progress.give_up();
         Err(unreachable(format!(
             "{} gave no answer within {} s",
             self.root.display(),
@@ -225,13 +238,13 @@ impl Mounted {
 }
 
 fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
-    // The root itself may be reached through links: it is the administrator's choice.
+    // The root itself may be reached through links, which the administrator chose.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, root, flags, Mode::empty())
-        .map_err(|errno| failed("open", &root.display().to_string(), errno))
+        .map_err(|errno| operation_error("open", &root.display().to_string(), errno))
 }
 
-fn make(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
     let mut directory = open_root(root)?;
     let mut made = Made::Existed;
     let last = path.components().len() - 1;
@@ -240,14 +253,14 @@ fn make(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, Expo
         made = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
             Ok(()) => Made::Created,
             Err(Errno::EXIST) => Made::Existed,
-            Err(errno) => return Err(failed("make directory", &path.to_string(), errno)),
+            Err(errno) => return Err(operation_error("make directory", &path.to_string(), errno)),
         };
-        directory = enter(&directory, name, path, depth)?
-            .ok_or_else(|| failed("make directory", &path.to_string(), Errno::NOENT))?;
-        let refused = |errno| failed("set owner and mode of", &path.to_string(), errno);
+        directory = open_child(&directory, name, path, depth)?
+            .ok_or_else(|| operation_error("make directory", &path.to_string(), Errno::NOENT))?;
+        let refused = |errno| operation_error("set owner and mode of", &path.to_string(), errno);
         if depth == last && (wanted.uid.is_some() || wanted.gid.is_some()) {
             let (uid, gid) = (wanted.uid.map(Uid::from_raw), wanted.gid.map(Gid::from_raw));
-            // Before the mode: it takes special bits away.
+            // Before the mode, because chown clears special bits.
             rustix::fs::fchown(&directory, uid, gid).map_err(refused)?;
         }
         if depth == last || made == Made::Created {
@@ -258,19 +271,19 @@ fn make(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, Expo
     Ok(made)
 }
 
-fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, ExportError> {
+fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
     let gone = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
-        errno => failed("remove", &path.to_string(), errno),
+        errno => operation_error("remove", &path.to_string(), errno),
     };
     let (parents, name) = path.split();
-    let Some(parent) = walk(root, parents, path)? else {
+    let Some(parent) = open_parents(root, parents, path)? else {
         return Ok(Removed::AlreadyGone);
     };
-    let Some(directory) = enter(&parent, name, path, parents.len())? else {
+    let Some(directory) = open_child(&parent, name, path, parents.len())? else {
         return Ok(Removed::AlreadyGone);
     };
-    tree::empty(&directory, pace).map_err(gone)?;
+    tree::empty_tree(&directory, progress).map_err(gone)?;
     match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
         // Another process removed it first.
         Err(Errno::NOENT) => {}
@@ -279,27 +292,27 @@ fn remove(root: &Path, path: &VolumePath, pace: &Pace) -> Result<Removed, Export
     Ok(Removed::Done)
 }
 
-fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
     let refused = |errno| match errno {
         Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {
             path: from.to_string(),
             cause: std::io::Error::from(errno).to_string(),
         },
-        errno => failed("rename", &from.to_string(), errno),
+        errno => operation_error("rename", &from.to_string(), errno),
     };
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
-    let Some(source) = walk(root, parents, from)? else {
+    let Some(source) = open_parents(root, parents, from)? else {
         return Ok(Removed::AlreadyGone);
     };
-    if enter(&source, name, from, parents.len())?.is_none() {
+    if open_child(&source, name, from, parents.len())?.is_none() {
         return Ok(Removed::AlreadyGone);
     }
-    let target = walk(root, new_parents, to)?.ok_or_else(|| refused(Errno::NOENT))?;
+    let target = open_parents(root, new_parents, to)?.ok_or_else(|| refused(Errno::NOENT))?;
     match rustix::fs::renameat_with(&source, name, &target, new_name, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(Removed::Done),
         Err(Errno::EXIST) => Err(ExportError::Exists(to.to_string())),
-        // An NFS mount knows no NOREPLACE: look first, then rename.
+        // NFS mounts don't support NOREPLACE: check first, then rename.
         Err(Errno::INVAL) => match rustix::fs::statat(&target, new_name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Err(ExportError::Exists(to.to_string())),
             Err(Errno::NOENT) => rustix::fs::renameat(&source, name, &target, new_name)
@@ -311,27 +324,27 @@ fn rename(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, Ex
     }
 }
 
-/// Does something to the entry `path` in its directory; None if one of the two isn't there.
-fn at<T>(
+/// Calls `work` with the parent of `path` and its last name; `None` if either doesn't exist.
+fn act_in_parent<T>(
     root: &Path,
     path: &VolumePath,
     work: impl FnOnce(&OwnedFd, &str) -> rustix::io::Result<T>,
 ) -> Result<Option<T>, ExportError> {
     let (parents, name) = path.split();
-    let Some(parent) = walk(root, parents, path)? else {
+    let Some(parent) = open_parents(root, parents, path)? else {
         return Ok(None);
     };
     match work(&parent, name) {
         Ok(done) => Ok(Some(done)),
         Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(failed("use", &path.to_string(), errno)),
+        Err(errno) => Err(operation_error("use", &path.to_string(), errno)),
     }
 }
 
-fn walk(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
+fn open_parents(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
     let mut directory = open_root(root)?;
     for (depth, name) in parents.iter().enumerate() {
-        match enter(&directory, name, path, depth)? {
+        match open_child(&directory, name, path, depth)? {
             Some(next) => directory = next,
             None => return Ok(None),
         }
@@ -339,12 +352,12 @@ fn walk(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<Own
     Ok(Some(directory))
 }
 
-/// Opens the directory `name` in `parent`, or says that it isn't there.
-fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Result<Option<OwnedFd>, ExportError> {
+/// Opens the directory `name` in `parent`, component number `depth` of `path`; `None` if it doesn't exist.
+fn open_child(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Result<Option<OwnedFd>, ExportError> {
     match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
         Ok(directory) => Ok(Some(directory)),
         Err(Errno::NOENT) => Ok(None),
-        // NOFOLLOW with DIRECTORY gives ENOTDIR for a link too, so look which of the two it is.
+        // NOFOLLOW with DIRECTORY gives ENOTDIR for a link, too.
         Err(Errno::NOTDIR | Errno::LOOP) => {
             let link = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
                 .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
@@ -353,25 +366,25 @@ fn enter(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Resul
                 what: if link { "a symbolic link" } else { "a file" },
             })
         }
-        Err(errno) => Err(failed("open", &path.to_string(), errno)),
+        Err(errno) => Err(operation_error("open", &path.to_string(), errno)),
     }
 }
 
-/// The directory at `path`, or the root; None if it isn't there.
-fn open(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, ExportError> {
+/// Opens the directory at `path`, or the root; `None` if it doesn't exist.
+fn open_directory(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, ExportError> {
     match path {
-        Some(path) => walk(root, path.components(), path),
+        Some(path) => open_parents(root, path.components(), path),
         None => open_root(root).map(Some),
     }
 }
 
-/// What a directory holds, with what can be told of each without opening it.
-fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
+/// Reads the entries of a directory without opening them.
+fn read_entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
     let mut found = Vec::new();
-    for (name, _) in tree::entries(directory, usize::MAX)? {
+    for (name, _) in tree::read_names(directory, usize::MAX)? {
         let stat = match rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            // It went meanwhile.
+            // Removed meanwhile.
             Err(Errno::NOENT) => continue,
             Err(errno) => return Err(errno),
         };
@@ -390,7 +403,7 @@ fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
     Ok(found)
 }
 
-fn failed(action: &'static str, path: &str, errno: Errno) -> ExportError {
+fn operation_error(action: &'static str, path: &str, errno: Errno) -> ExportError {
     ExportError::Failed {
         action,
         path: path.to_owned(),
@@ -425,7 +438,7 @@ mod tests {
             let (mounted, started) = (mounted.clone(), started.clone());
             calls.push(tokio::spawn(async move {
                 mounted
-                    .blocking(move |_| {
+                    .run_blocking(move |_| {
                         started.fetch_add(1, Ordering::Relaxed);
                         // An error is the end of the test.
                         _ = released.recv();
@@ -434,12 +447,12 @@ mod tests {
                     .await
             }));
         }
-        while started.load(Ordering::Relaxed) < CALLS {
+        while started.load(Ordering::Relaxed) < MAX_CALLS {
             tokio::task::yield_now().await;
         }
         let resolved = timeout(Duration::from_secs(5), tokio::net::lookup_host(("localhost", 0))).await;
         assert!(resolved.is_ok(), "no thread is left to resolve a name");
-        assert_eq!(started.load(Ordering::Relaxed), CALLS);
+        assert_eq!(started.load(Ordering::Relaxed), MAX_CALLS);
         drop(hung);
         for call in calls {
             call.await.unwrap().unwrap();

@@ -30,25 +30,32 @@ fn owner(uid: &str) -> Owner {
 }
 
 async fn uid_at(export: &Export, directory: &str) -> Option<String> {
-    export.owner(&path(directory)).await.unwrap().map(|owner| owner.uid)
+    export
+        .read_owner(&path(directory))
+        .await
+        .unwrap()
+        .map(|owner| owner.uid)
 }
 
 #[tokio::test]
 async fn a_directory_has_one_owner() {
     let root = tempfile::tempdir().unwrap();
     let export = export(root.path());
-    export.own(&path("team/data"), &owner("one")).await.unwrap();
-    export.own(&path("team/data"), &owner("one")).await.unwrap();
-    export.make(&path("team/data"), Attributes::mode(0o777)).await.unwrap();
-    export.own(&path("team/data"), &owner("one")).await.unwrap();
-    export.own(&path("team/other"), &owner("two")).await.unwrap();
+    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    export
+        .create_directory(&path("team/data"), Attributes::with_mode(0o777))
+        .await
+        .unwrap();
+    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    export.take_ownership(&path("team/other"), &owner("two")).await.unwrap();
     for (wanted, marked, uid) in [
         ("team/data", "team/data", "one"),
         ("team", "team/other", "two"),
         ("team/data/inner", "team/data", "one"),
         ("team/data/inner/deep", "team/data", "one"),
     ] {
-        let error = export.own(&path(wanted), &owner("three")).await.unwrap_err();
+        let error = export.take_ownership(&path(wanted), &owner("three")).await.unwrap_err();
         let ExportError::Conflict(found) = &error else {
             panic!("{wanted}: {error}");
         };
@@ -56,11 +63,11 @@ async fn a_directory_has_one_owner() {
         let is_expected = (found.marked == path(marked) && found.owner == owner(uid)) || wanted == "team";
         assert!(is_expected && found.wanted == path(wanted), "{found:?}");
     }
-    assert_eq!(export.owner(&path("team/data")).await.unwrap(), Some(owner("one")));
-    assert_eq!(export.owner(&path("team")).await.unwrap(), None);
+    assert_eq!(export.read_owner(&path("team/data")).await.unwrap(), Some(owner("one")));
+    assert_eq!(export.read_owner(&path("team")).await.unwrap(), None);
     let markers = [("team/data", "one"), ("team/other", "two")];
     let markers = markers.map(|(directory, uid)| (path(directory), owner(uid)));
-    assert_eq!(export.markers().await.unwrap(), markers);
+    assert_eq!(export.list_markers().await.unwrap(), markers);
 }
 
 /// What writes to the export may write markers, too; only names go into requests to the API server.
@@ -78,10 +85,10 @@ fn a_marker_of_any_format_is_read() {
         ("c1a5/default//u-1", None, "c1a5/default//u-1"),
         ("/default/c/u-1", None, "/default/c/u-1"),
     ] {
-        let read = Owner::parse(target);
+        let read = Owner::from_target(target);
         let found = read.claim.as_ref().map(|claim| claim.namespace.as_str());
         assert_eq!((found, read.uid.as_str()), (namespace, uid), "{target}");
-        assert_eq!(read.target(), target);
+        assert_eq!(read.to_target(), target);
     }
 }
 
@@ -94,10 +101,13 @@ async fn a_marker_of_the_first_format_is_the_same_claims() {
     std::fs::create_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("one", folder.join("@owner")).unwrap();
     std::fs::create_dir_all(root.path().join("team/data")).unwrap();
-    export.own(&path("team/data"), &owner("one")).await.unwrap();
-    let error = export.own(&path("team/data"), &owner("two")).await.unwrap_err();
+    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    let error = export
+        .take_ownership(&path("team/data"), &owner("two"))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("the claim with uid one"), "{error}");
-    export.disown(&path("team/data"), "one").await.unwrap();
+    export.release_ownership(&path("team/data"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/team").exists());
 }
 
@@ -115,23 +125,23 @@ async fn what_is_there_and_nobodys_is_left_alone() {
         ".nfsprov/owners/x".to_owned(),
         "a/@owner".to_owned(),
     ] {
-        let error = export.own(&path(&refused), &owner(uid)).await.unwrap_err();
+        let error = export.take_ownership(&path(&refused), &owner(uid)).await.unwrap_err();
         assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
     }
-    export.own(&path("by-hand/new"), &owner(uid)).await.unwrap();
+    export.take_ownership(&path("by-hand/new"), &owner(uid)).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_was_disowned_leaves_no_trace() {
     let root = tempfile::tempdir().unwrap();
     let export = export(root.path());
-    export.own(&path("a/b/c"), &owner("one")).await.unwrap();
-    export.disown(&path("a/b/c"), "another").await.unwrap();
+    export.take_ownership(&path("a/b/c"), &owner("one")).await.unwrap();
+    export.release_ownership(&path("a/b/c"), "another").await.unwrap();
     assert_eq!(uid_at(&export, "a/b/c").await.as_deref(), Some("one"));
-    export.disown(&path("a/b/c"), "one").await.unwrap();
-    export.disown(&path("a/b/c"), "one").await.unwrap();
+    export.release_ownership(&path("a/b/c"), "one").await.unwrap();
+    export.release_ownership(&path("a/b/c"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a").exists());
-    export.own(&path("a/b"), &owner("two")).await.unwrap();
+    export.take_ownership(&path("a/b"), &owner("two")).await.unwrap();
     assert_eq!(uid_at(&export, "a/b").await.as_deref(), Some("two"));
 }
 
@@ -142,9 +152,9 @@ async fn folders_without_a_marker_hold_no_path() {
     let export = export(root.path());
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/b/c")).unwrap();
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/d")).unwrap();
-    export.own(&path("a"), &owner("one")).await.unwrap();
+    export.take_ownership(&path("a"), &owner("one")).await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a/b").exists());
-    export.prune(&path("a")).await.unwrap();
+    export.prune_registry(&path("a")).await.unwrap();
     assert_eq!(uid_at(&export, "a").await.as_deref(), Some("one"));
 }
 
@@ -158,7 +168,7 @@ async fn only_an_empty_directory_of_the_claims_own_is_removed_as_unused() {
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     for (directory, uid) in [("mine", UID), ("full", UID), ("theirs", "another")] {
-        export.own(&path(directory), &owner(uid)).await.unwrap();
+        export.take_ownership(&path(directory), &owner(uid)).await.unwrap();
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     std::fs::write(root.path().join("full/file"), "data").unwrap();
@@ -170,7 +180,7 @@ async fn only_an_empty_directory_of_the_claims_own_is_removed_as_unused() {
         ("by-hand", true, true),
         ("never-made", true, false),
     ] {
-        let removed = export.remove_unused(&path(directory), UID).await.unwrap();
+        let removed = export.remove_unused_directory(&path(directory), UID).await.unwrap();
         assert_eq!(removed, gone, "{directory}");
         assert_eq!(root.path().join(directory).exists(), stays, "{directory}");
     }

@@ -1,8 +1,8 @@
-//! Where a volume may live: a relative path that can't leave its export (PURE).
+//! The path of a volume's directory: relative to its export and unable to leave it (PURE).
 
 use std::fmt;
 
-/// The longest name that one directory entry may have, in bytes (NFSv3's and Linux' common limit).
+/// The longest name of a directory entry, in bytes: the common limit of NFSv3 and Linux.
 pub const MAX_NAME: usize = 255;
 
 /// The longest path below an export, in bytes (Linux' `PATH_MAX` less the terminator).
@@ -59,7 +59,7 @@ impl VolumePath {
         if path.chars().any(char::is_control) {
             return Err(PathError::Control(path.to_owned()));
         }
-        let components = path.split('/').map(|name| check(path, name));
+        let components = path.split('/').map(|name| check_component(path, name));
         Ok(Self {
             components: components.collect::<Result<_, _>>()?,
         })
@@ -123,7 +123,7 @@ impl fmt::Display for VolumePath {
     }
 }
 
-fn check(path: &str, name: &str) -> Result<String, PathError> {
+fn check_component(path: &str, name: &str) -> Result<String, PathError> {
     match name {
         "" | "." | ".." => Err(PathError::Component(path.to_owned(), name.to_owned())),
         _ if name.len() > MAX_NAME => Err(PathError::NameTooLong(name.to_owned(), name.len())),

@@ -1,12 +1,12 @@
-//! When a removal is given up (PURE): a server may list entries that can't be removed, or hide some, for ever.
+//! When a removal without progress ends (PURE): a server may list entries that can't be removed, or hide some, for ever.
 
-/// How many rounds in a row may remove nothing.
+/// The limit of consecutive rounds that remove nothing.
 const LIMIT: u8 = 3;
 
-/// What the error says.
+/// The message of the error.
 pub(super) const STILL_NOT_EMPTY: &str = "it is still not empty after 3 rounds that removed nothing";
 
-/// The rounds of listing and removing that one directory took.
+/// Counts the rounds of listing and removing for one directory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rounds {
     removed_before: Option<u64>,
@@ -14,9 +14,9 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    /// Begins a round, given how many entries the whole removal has removed so far; false if there were enough rounds
-    /// without progress.
-    pub(super) fn begin(&mut self, removed: u64) -> bool {
+    /// Begins a round, given how many entries the whole removal has removed so far. False if the last rounds made no
+    /// progress.
+    pub(super) fn begin_round(&mut self, removed: u64) -> bool {
         match self.removed_before.replace(removed) {
             Some(before) if before == removed => self.without_progress += 1,
             _ => self.without_progress = 0,
@@ -41,7 +41,7 @@ mod tests {
             (&[0, 1, 2, 3, 4, 5, 6, 7], true),
         ] {
             let mut rounds = Rounds::default();
-            let last = removed.iter().map(|removed| rounds.begin(*removed)).last();
+            let last = removed.iter().map(|removed| rounds.begin_round(*removed)).last();
             assert_eq!(last, Some(goes_on), "{removed:?}");
         }
     }

@@ -1,7 +1,6 @@
-//! An export on its server, reached over SSH: for exports that let no root in, or only privileged ports.
+//! The backend that runs shell scripts on the server over SSH: for exports that squash root or want privileged ports.
 //!
-//! A few connections are kept, each of which does one thing after another; a
-//! lost one is made again. What is done there are the scripts of [`script`].
+//! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the scripts.
 
 mod script;
 
@@ -14,17 +13,17 @@ use tokio::time::{Instant, sleep};
 use super::{Attributes, Entry, ExportError, Kind, Location, Made, MayContinue, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
-/// How many connections there are at most: sshd lets some ten in at once before it begins to drop them.
+/// The limit of connections; sshd drops new ones beyond about ten unauthenticated ones.
 const CONNECTIONS: usize = 4;
 
-/// How many of them removals may use, so that large directories don't hold claims up.
+/// How many of them removals may use, so that large directories don't delay claims.
 const REMOVAL_CONNECTIONS: usize = CONNECTIONS - 1;
 
-/// How long a script may be silent. It starts a shell and programs, often through sudo, so it gets more time than a call
-/// over NFS.
+/// The timeout of a script without output. It starts a shell and programs, often through sudo, so it is longer than that of
+/// an NFS call.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often a removal is asked whether it may go on.
+/// How often a removal checks whether it may continue.
 const CHECK: Duration = Duration::from_millis(200);
 
 /// An export reached over SSH on the server itself.
@@ -57,27 +56,27 @@ impl Permits {
         }
     }
 
-    async fn for_script(&self) -> Permit<'_> {
+    async fn acquire_for_script(&self) -> Permit<'_> {
         Permit {
             _removal: None,
             _script: self.scripts.acquire().await,
         }
     }
 
-    async fn for_removal(&self) -> Permit<'_> {
+    async fn acquire_for_removal(&self) -> Permit<'_> {
         let removal = self.removals.acquire().await;
         Permit {
             _removal: Some(removal),
-            ..self.for_script().await
+            ..self.acquire_for_script().await
         }
     }
 }
 
-/// What runs the scripts.
+/// The shells that run the scripts.
 #[derive(Debug)]
 enum Shells {
     Remote(Box<Remote>),
-    /// A shell of this machine: what the scripts do is the same.
+    /// A shell of this machine, for tests.
     #[cfg(test)]
     Local(super::tests::Shell),
 }
@@ -88,12 +87,12 @@ struct Remote {
     target: Target,
     access: Access,
     idle: Mutex<Vec<Host>>,
-    /// How the last try to connect ended, if it failed. Held while one is under way.
+    /// The last failed connection attempt. Locked during an attempt.
     failure: AsyncMutex<Option<(Instant, ExportError)>>,
 }
 
 impl Ssh {
-    /// The export that nodes mount from `location`, in the same directory of `target`; nothing is connected yet.
+    /// The export at `location`, which is the same directory on the host `target`. Connects on first use.
     pub fn new(location: Location, target: Target, access: Access) -> Self {
         Self {
             location,
@@ -108,7 +107,7 @@ impl Ssh {
     }
 
     #[cfg(test)]
-    pub(super) fn local(location: Location, shell: super::tests::Shell) -> Self {
+    pub(super) fn with_local_shell(location: Location, shell: super::tests::Shell) -> Self {
         Self {
             location,
             shells: Shells::Local(shell),
@@ -116,39 +115,49 @@ impl Ssh {
         }
     }
 
-    fn root(&self) -> &str {
+    fn root_path(&self) -> &str {
         &self.location.path
     }
 
-    pub(super) async fn probe(&self) -> Result<(), ExportError> {
-        let output = self.run(&script::probe(self.root())).await?;
-        self.done("open", self.root(), output).map(|_| ())
+    pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
+        let output = self.run_script(&script::enter_root(self.root_path())).await?;
+        self.require_success("open", self.root_path(), output).map(|_| ())
     }
 
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         let action = "ask for the free space of";
-        let output = self.run(&script::free(self.root())).await?;
-        let said = text(&self.done(action, self.root(), output)?.stdout);
+        let output = self.run_script(&script::free_space(self.root_path())).await?;
+        let said = lossy_text(&self.require_success(action, self.root_path(), output)?.stdout);
         let numbers: Option<Vec<u64>> = said.split_whitespace().map(|word| word.parse().ok()).collect();
         match numbers.as_deref() {
             Some([blocks, size]) => Ok(blocks.saturating_mul(*size)),
-            _ => Err(failed(action, self.root(), format!("stat said {:?}", said.trim()))),
+            _ => Err(operation_error(
+                action,
+                self.root_path(),
+                format!("stat said {:?}", said.trim()),
+            )),
         }
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
-        let output = self.run(&script::make(self.root(), path, wanted)).await?;
-        let output = self.checked("make directory", path, output)?;
-        match text(&output.stdout).trim() {
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+        let output = self
+            .run_script(&script::create_directory(self.root_path(), path, wanted))
+            .await?;
+        let output = self.check_output("make directory", path, output)?;
+        match lossy_text(&output.stdout).trim() {
             "made" => Ok(Made::Created),
             _ => Ok(Made::Existed),
         }
     }
 
-    /// Removes for some seconds at a time, so that no removal keeps a connection from others, and none goes on for long
-    /// when it is interrupted.
-    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
-        let script = script::remove(self.root(), path);
+    /// Removes in slices of some seconds, so that a removal releases its connection to others, and ends soon after an
+    /// interruption.
+    pub(super) async fn remove_directory(
+        &self,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, ExportError> {
+        let script = script::remove_directory(self.root_path(), path);
         let interrupted = async {
             while may_continue() {
                 sleep(CHECK).await;
@@ -161,7 +170,7 @@ impl Ssh {
                 match output.status {
                     script::UNFINISHED => removed = Removed::Done,
                     script::MISSING => return Ok(removed),
-                    _ => return self.checked("remove", path, output).map(|_| Removed::Done),
+                    _ => return self.check_output("remove", path, output).map(|_| Removed::Done),
                 }
             }
         };
@@ -172,10 +181,12 @@ impl Ssh {
         }
     }
 
-    pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        let output = self.run(&script::rename(self.root(), from, to)).await?;
+    pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        let output = self
+            .run_script(&script::rename_directory(self.root_path(), from, to))
+            .await?;
         match output.status {
-            script::OBSTACLE => return Err(obstacle(from, to, &output)),
+            script::OBSTACLE => return Err(obstacle_error(from, to, &output)),
             script::OTHER_DEVICE => {
                 return Err(ExportError::CannotRename {
                     path: from.to_string(),
@@ -184,116 +195,126 @@ impl Ssh {
             }
             _ => {}
         }
-        let output = self.checked("rename", from, output)?;
+        let output = self.check_output("rename", from, output)?;
         match output.status {
             script::EXISTS => Err(ExportError::Exists(to.to_string())),
-            _ => Ok(removed(&output)),
+            _ => Ok(removal_outcome(&output)),
         }
     }
 
-    pub(super) async fn exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        let output = self.run(&script::exists(self.root(), path)).await?;
-        Ok(self.checked("look for", path, output)?.status != script::MISSING)
+    pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        let output = self.run_script(&script::path_exists(self.root_path(), path)).await?;
+        Ok(self.check_output("look for", path, output)?.status != script::MISSING)
     }
 
-    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
-        let output = self.run(&script::list(self.root(), directory)).await?;
-        let output = self.checked_at("list", directory, output)?;
-        Ok((output.status != script::MISSING).then(|| listed(&text(&output.stdout))))
+    pub(super) async fn list_directory(
+        &self,
+        directory: Option<&VolumePath>,
+    ) -> Result<Option<Vec<Entry>>, ExportError> {
+        let output = self
+            .run_script(&script::list_directory(self.root_path(), directory))
+            .await?;
+        let output = self.check_output_at("list", directory, output)?;
+        Ok((output.status != script::MISSING).then(|| parse_listing(&lossy_text(&output.stdout))))
     }
 
-    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
-        let output = self.run_removal(&script::empty(self.root(), directory)).await?;
-        match self.checked_at("empty", directory, output)?.status {
-            script::MISSING => Err(failed(
+    pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        let output = self
+            .run_removal(&script::empty_directory(self.root_path(), directory))
+            .await?;
+        match self.check_output_at("empty", directory, output)?.status {
+            script::MISSING => Err(operation_error(
                 "empty",
-                &self.named(directory),
+                &self.name_or_root(directory),
                 "No such file or directory".to_owned(),
             )),
             _ => Ok(()),
         }
     }
 
-    /// As [`Ssh::checked`], of the root if no directory is named.
-    fn checked_at(
+    /// As [`Ssh::check_output`], of the root if no directory is named.
+    fn check_output_at(
         &self,
         action: &'static str,
         directory: Option<&VolumePath>,
         output: Output,
     ) -> Result<Output, ExportError> {
         match directory {
-            Some(path) => self.checked(action, path, output),
-            None => self.done(action, self.root(), output),
+            Some(path) => self.check_output(action, path, output),
+            None => self.require_success(action, self.root_path(), output),
         }
     }
 
-    fn named(&self, directory: Option<&VolumePath>) -> String {
-        directory.map_or_else(|| self.root().to_owned(), VolumePath::to_string)
+    fn name_or_root(&self, directory: Option<&VolumePath>) -> String {
+        directory.map_or_else(|| self.root_path().to_owned(), VolumePath::to_string)
     }
 
-    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
-        let output = self.run(&script::link(self.root(), path, target)).await?;
-        match self.checked("mark", path, output)?.status {
+    pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+        let output = self
+            .run_script(&script::create_link(self.root_path(), path, target))
+            .await?;
+        match self.check_output("mark", path, output)?.status {
             script::EXISTS => Ok(false),
-            script::MISSING => Err(missing("mark", path)),
+            script::MISSING => Err(missing_error("mark", path)),
             _ => Ok(true),
         }
     }
 
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        let output = self.run(&script::read_link(self.root(), path)).await?;
-        let output = self.checked("read", path, output)?;
+        let output = self.run_script(&script::read_link(self.root_path(), path)).await?;
+        let output = self.check_output("read", path, output)?;
         let target = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
-        Ok((output.status != script::MISSING).then(|| text(target)))
+        Ok((output.status != script::MISSING).then(|| lossy_text(target)))
     }
 
-    pub(super) async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
-        let output = self.run(&script::unlink(self.root(), path)).await?;
-        self.checked("remove", path, output).map(|_| ())
+    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
+        let output = self.run_script(&script::remove_link(self.root_path(), path)).await?;
+        self.check_output("remove", path, output).map(|_| ())
     }
 
-    pub(super) async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        let output = self.run(&script::remove_empty(self.root(), path)).await?;
-        Ok(self.checked("remove", path, output)?.status != script::EXISTS)
+    pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        let output = self
+            .run_script(&script::remove_empty_directory(self.root_path(), path))
+            .await?;
+        Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
     }
 
-    /// What a script came to, if that is not a failure: statuses that mean something are left to the caller, but for
-    /// an obstacle, which is one for all.
-    fn checked(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
+    /// The output, unless the script failed. Statuses with a meaning are left to the caller, except for obstacles.
+    fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
         match output.status {
-            script::OBSTACLE => Err(obstacle(path, path, &output)),
+            script::OBSTACLE => Err(obstacle_error(path, path, &output)),
             script::EXISTS | script::MISSING => Ok(output),
-            _ => self.done(action, &path.to_string(), output),
+            _ => self.require_success(action, &path.to_string(), output),
         }
     }
 
-    /// The output of a script that did what it should.
-    fn done(&self, action: &'static str, object: &str, output: Output) -> Result<Output, ExportError> {
+    /// The output if the status is 0; else the error that standard error explains.
+    fn require_success(&self, action: &'static str, object: &str, output: Output) -> Result<Output, ExportError> {
         if output.status == 0 {
             return Ok(output);
         }
-        let said = text(&output.stderr);
+        let said = lossy_text(&output.stderr);
         // `tool: cannot do it to 'name': Reason`
         let reason = said.lines().map(str::trim).rfind(|line| !line.is_empty());
         let reason = reason.map(|line| line.rsplit_once(": ").map_or(line, |(_, reason)| reason));
         let reason = reason.map_or_else(|| format!("exit status {}", output.status), str::to_owned);
-        Err(failed(action, object, reason))
+        Err(operation_error(action, object, reason))
     }
 
-    async fn run(&self, script: &str) -> Result<Output, ExportError> {
-        let _permit = self.permits.for_script().await;
+    async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
+        let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await
     }
 
     /// Runs a script that removes a directory tree.
     async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
-        let _permit = self.permits.for_removal().await;
+        let _permit = self.permits.acquire_for_removal().await;
         self.run_permitted(script).await
     }
 
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &self.shells {
-            Shells::Remote(remote) => remote.run(script, &self.location).await,
+            Shells::Remote(remote) => remote.run_script(script, &self.location).await,
             #[cfg(test)]
             Shells::Local(shell) => Ok(shell.run(script)),
         }
@@ -304,23 +325,23 @@ impl Remote {
     /// Runs a script on one of the connections, once more on a new one if the old one turns out to be lost.
     ///
     /// Everything done here may be repeated: making what exists and removing what is gone are successes.
-    async fn run(&self, script: &str, location: &Location) -> Result<Output, ExportError> {
+    async fn run_script(&self, script: &str, location: &Location) -> Result<Output, ExportError> {
         let unreachable = |error: RunError| ExportError::Unreachable {
             location: location.clone(),
             cause: error.to_string(),
         };
         let mut again = true;
         loop {
-            let host = self.connection(location).await?;
+            let host = self.take_connection(location).await?;
             match host.run(script, SCRIPT_TIMEOUT).await {
                 Ok(output) => {
-                    self.idle().push(host);
+                    self.idle_connections().push(host);
                     return Ok(output);
                 }
-                // The others have the same age and the same server.
-                Err(RunError::Lost { .. }) if again => self.idle().clear(),
+                // The other connections are as old, and to the same server.
+                Err(RunError::Lost { .. }) if again => self.idle_connections().clear(),
                 Err(error @ (RunError::Lost { .. } | RunError::Silent { .. })) => {
-                    self.idle().clear();
+                    self.idle_connections().clear();
                     return Err(unreachable(error));
                 }
                 Err(error) => {
@@ -334,14 +355,14 @@ impl Remote {
         }
     }
 
-    /// An idle connection, or a new one. Callers that waited for the same failed try share its error.
-    async fn connection(&self, location: &Location) -> Result<Host, ExportError> {
-        if let Some(host) = self.idle().pop() {
+    /// An idle connection, or a new one. Callers that waited during a failed attempt share its error.
+    async fn take_connection(&self, location: &Location) -> Result<Host, ExportError> {
+        if let Some(host) = self.idle_connections().pop() {
             return Ok(host);
         }
         let asked = Instant::now();
         let mut failure = self.failure.lock().await;
-        if let Some(host) = self.idle().pop() {
+        if let Some(host) = self.idle_connections().pop() {
             return Ok(host);
         }
         if let Some((when, error)) = &*failure
@@ -363,14 +384,14 @@ impl Remote {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Host>> {
+    fn idle_connections(&self) -> MutexGuard<'_, Vec<Host>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a script found in the way, on the way to the first or the second path.
-fn obstacle(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportError {
-    let said = text(&output.stdout);
+/// The error for what a script printed about an obstacle on the first or second path.
+fn obstacle_error(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportError {
+    let said = lossy_text(&output.stdout);
     let words: Vec<_> = said.split_whitespace().collect();
     let path = match words.get(2) {
         Some(&"second") => second,
@@ -387,9 +408,9 @@ fn obstacle(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportE
     }
 }
 
-/// The entries that [`script::list`] tells of: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and no
+/// Parses the output of [`script::list_directory`]: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and no
 /// slash, so a slash after a line break begins the next entry.
-fn listed(said: &str) -> Vec<Entry> {
+fn parse_listing(said: &str) -> Vec<Entry> {
     let said = said.trim_start_matches('\n');
     let said = said.strip_suffix('\n').unwrap_or(said);
     let entry = |line: &str| {
@@ -399,7 +420,7 @@ fn listed(said: &str) -> Vec<Entry> {
         let (written, changed): (i64, i64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         Some(Entry {
             name: fields.next()?.strip_prefix("./")?.to_owned(),
-            // The bits of `st_mode` that say what it is, the same on all systems.
+            // The type bits of `st_mode`, the same on all systems.
             kind: match mode & 0o170_000 {
                 0o040_000 => Kind::Directory,
                 0o120_000 => Kind::Link,
@@ -413,18 +434,18 @@ fn listed(said: &str) -> Vec<Entry> {
     said.split("\n/").filter_map(entry).collect()
 }
 
-fn removed(output: &Output) -> Removed {
+fn removal_outcome(output: &Output) -> Removed {
     match output.status {
         script::MISSING => Removed::AlreadyGone,
         _ => Removed::Done,
     }
 }
 
-fn missing(action: &'static str, path: &VolumePath) -> ExportError {
-    failed(action, &path.to_string(), "No such file or directory".to_owned())
+fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
+    operation_error(action, &path.to_string(), "No such file or directory".to_owned())
 }
 
-fn failed(action: &'static str, object: &str, cause: String) -> ExportError {
+fn operation_error(action: &'static str, object: &str, cause: String) -> ExportError {
     ExportError::Failed {
         action,
         path: object.to_owned(),
@@ -432,7 +453,7 @@ fn failed(action: &'static str, object: &str, cause: String) -> ExportError {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+fn lossy_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -445,9 +466,11 @@ mod tests {
     #[test]
     fn removals_leave_a_connection_for_claims() {
         let permits = Permits::new();
-        let removals: Vec<_> = (0..CONNECTIONS).map(|_| permits.for_removal().now_or_never()).collect();
+        let removals: Vec<_> = (0..CONNECTIONS)
+            .map(|_| permits.acquire_for_removal().now_or_never())
+            .collect();
         let running = removals.iter().flatten().count();
         assert_eq!(running, REMOVAL_CONNECTIONS);
-        assert!(permits.for_script().now_or_never().is_some());
+        assert!(permits.acquire_for_script().now_or_never().is_some());
     }
 }

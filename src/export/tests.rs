@@ -92,7 +92,7 @@ fn ways() -> Ways {
         let mut command = vec![program];
         command.extend(arguments.iter().map(|word| (*word).to_owned()));
         let root = tempfile::tempdir().unwrap();
-        let ssh = Ssh::local(location(root.path().to_str().unwrap()), Shell { command, tools });
+        let ssh = Ssh::with_local_shell(location(root.path().to_str().unwrap()), Shell { command, tools });
         found
             .ways
             .push((format!("{name} {arguments:?}"), root, Export::Ssh(ssh)));
@@ -113,7 +113,7 @@ fn path(text: &str) -> VolumePath {
 
 /// The names in a directory, if it is there.
 async fn names(export: &Export, directory: &str) -> Option<Vec<String>> {
-    let entries = export.list(Some(&path(directory))).await.unwrap()?;
+    let entries = export.list_directory(Some(&path(directory))).await.unwrap()?;
     Some(entries.into_iter().map(|entry| entry.name).collect())
 }
 
@@ -136,22 +136,34 @@ const ODD: [&str; 8] = [
 #[tokio::test]
 async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
     for (way, root, export) in &ways().ways {
-        let made = export.make(&path("a/b"), Attributes::mode(0o777)).await.unwrap();
+        let made = export
+            .create_directory(&path("a/b"), Attributes::with_mode(0o777))
+            .await
+            .unwrap();
         assert_eq!(made, Made::Created, "{way}");
         assert_eq!(mode(&root.path().join("a")), PARENT_MODE, "{way}");
         // An attempt that ended early has made it, and not set its mode; a parent may be somebody else's.
         for (directory, early) in [("a", 0o750), ("a/b", 0o700)] {
             fs::set_permissions(root.path().join(directory), fs::Permissions::from_mode(early)).unwrap();
         }
-        let made = export.make(&path("a/b"), Attributes::mode(0o777)).await.unwrap();
+        let made = export
+            .create_directory(&path("a/b"), Attributes::with_mode(0o777))
+            .await
+            .unwrap();
         assert_eq!(made, Made::Existed, "{way}");
         assert_eq!(mode(&root.path().join("a/b")), 0o777, "{way}");
         assert_eq!(mode(&root.path().join("a")), 0o750, "{way}");
         // What a directory passes on to those in it is not asked for here.
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o2755)).unwrap();
-        export.make(&path("c"), Attributes::mode(0o750)).await.unwrap();
+        export
+            .create_directory(&path("c"), Attributes::with_mode(0o750))
+            .await
+            .unwrap();
         assert_eq!(mode(&root.path().join("c")), 0o750, "{way}");
-        export.make(&path("d"), Attributes::mode(0o3770)).await.unwrap();
+        export
+            .create_directory(&path("d"), Attributes::with_mode(0o3770))
+            .await
+            .unwrap();
         assert_eq!(mode(&root.path().join("d")), 0o3770, "{way}");
     }
 }
@@ -168,7 +180,7 @@ async fn a_directory_is_given_to_its_owner() {
             ("c", None, Some(4321)),
         ] {
             let wanted = Attributes { mode: 0o2770, uid, gid };
-            export.make(&path(name), wanted).await.unwrap();
+            export.create_directory(&path(name), wanted).await.unwrap();
             let found = fs::metadata(root.path().join(name)).unwrap();
             assert_eq!(
                 (found.uid(), found.gid(), found.mode() & 0o7777),
@@ -188,37 +200,64 @@ async fn a_symbolic_link_is_neither_followed_nor_replaced() {
         fs::create_dir(root.path().join("v")).unwrap();
         symlink(outside.path(), root.path().join("link")).unwrap();
         symlink(outside.path(), root.path().join("v/link")).unwrap();
-        let plain = Attributes::mode(0o777);
+        let plain = Attributes::with_mode(0o777);
         for (at, refused) in [
-            ("link", export.make(&path("link"), plain).await.map(|_| ())),
-            ("link", export.make(&path("link/new"), plain).await.map(|_| ())),
-            ("v/link", export.make(&path("v/link/new/er"), plain).await.map(|_| ())),
+            ("link", export.create_directory(&path("link"), plain).await.map(|_| ())),
             (
                 "link",
-                export.make(&path("link"), Attributes::mode(0o3700)).await.map(|_| ()),
+                export.create_directory(&path("link/new"), plain).await.map(|_| ()),
             ),
-            ("link", export.remove(&path("link"), &uninterrupted()).await.map(|_| ())),
             (
-                "link",
-                export.remove(&path("link/full"), &uninterrupted()).await.map(|_| ()),
+                "v/link",
+                export.create_directory(&path("v/link/new/er"), plain).await.map(|_| ()),
             ),
             (
                 "link",
-                export.archive(&path("link"), &path("archived")).await.map(|_| ()),
+                export
+                    .create_directory(&path("link"), Attributes::with_mode(0o3700))
+                    .await
+                    .map(|_| ()),
+            ),
+            (
+                "link",
+                export
+                    .remove_directory(&path("link"), &never_interrupt())
+                    .await
+                    .map(|_| ()),
+            ),
+            (
+                "link",
+                export
+                    .remove_directory(&path("link/full"), &never_interrupt())
+                    .await
+                    .map(|_| ()),
+            ),
+            (
+                "link",
+                export
+                    .archive_directory(&path("link"), &path("archived"))
+                    .await
+                    .map(|_| ()),
             ),
             (
                 "v/link",
                 export
-                    .archive(&path("v/link/full"), &path("archived"))
+                    .archive_directory(&path("v/link/full"), &path("archived"))
                     .await
                     .map(|_| ()),
             ),
-            ("link", export.archive(&path("v"), &path("link/v")).await.map(|_| ())),
-            ("link", export.list(Some(&path("link"))).await.map(|_| ())),
-            ("link", export.has(&path("link/precious")).await.map(|_| ())),
-            ("link", export.link(&path("link/new"), "x").await.map(|_| ())),
-            ("link", export.unlink(&path("link/precious")).await),
-            ("link", export.remove_empty(&path("link/full")).await.map(|_| ())),
+            (
+                "link",
+                export.archive_directory(&path("v"), &path("link/v")).await.map(|_| ()),
+            ),
+            ("link", export.list_directory(Some(&path("link"))).await.map(|_| ())),
+            ("link", export.path_exists(&path("link/precious")).await.map(|_| ())),
+            ("link", export.create_link(&path("link/new"), "x").await.map(|_| ())),
+            ("link", export.remove_link(&path("link/precious")).await),
+            (
+                "link",
+                export.remove_empty_directory(&path("link/full")).await.map(|_| ()),
+            ),
         ] {
             let error = refused.unwrap_err();
             let ExportError::NotADirectory { path, what } = &error else {
@@ -246,11 +285,14 @@ async fn a_file_in_the_way_is_named() {
         fs::write(root.path().join("v/file"), "").unwrap();
         for refused in [
             export
-                .make(&path("v/file/deep/er"), Attributes::mode(0o777))
+                .create_directory(&path("v/file/deep/er"), Attributes::with_mode(0o777))
                 .await
                 .map(|_| ()),
-            export.remove(&path("v/file"), &uninterrupted()).await.map(|_| ()),
-            export.list(Some(&path("v/file/deep"))).await.map(|_| ()),
+            export
+                .remove_directory(&path("v/file"), &never_interrupt())
+                .await
+                .map(|_| ()),
+            export.list_directory(Some(&path("v/file/deep"))).await.map(|_| ()),
         ] {
             let error = refused.unwrap_err().to_string();
             assert!(error.starts_with("v/file on the export is a file"), "{way}: {error}");
@@ -295,13 +337,22 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
                 while done < 5 || refused < 5 {
                     for result in [
                         export
-                            .make(&path("real/new"), Attributes::mode(0o1777))
+                            .create_directory(&path("real/new"), Attributes::with_mode(0o1777))
                             .await
                             .map(|_| ()),
-                        export.remove(&path("real/new"), &uninterrupted()).await.map(|_| ()),
-                        export.remove(&path("real/v"), &uninterrupted()).await.map(|_| ()),
-                        export.unlink(&path("real/precious")).await,
-                        export.archive(&path("real/v"), &path("real/w")).await.map(|_| ()),
+                        export
+                            .remove_directory(&path("real/new"), &never_interrupt())
+                            .await
+                            .map(|_| ()),
+                        export
+                            .remove_directory(&path("real/v"), &never_interrupt())
+                            .await
+                            .map(|_| ()),
+                        export.remove_link(&path("real/precious")).await,
+                        export
+                            .archive_directory(&path("real/v"), &path("real/w"))
+                            .await
+                            .map(|_| ()),
                     ] {
                         match result {
                             Ok(()) => done += 1,
@@ -328,22 +379,28 @@ async fn names_are_only_names() {
         for name in ODD {
             let deep = path(&format!("{name}/{name}"));
             let archive = path(&format!("archived{name}"));
-            export.make(&deep, Attributes::mode(0o777)).await.unwrap();
+            export
+                .create_directory(&deep, Attributes::with_mode(0o777))
+                .await
+                .unwrap();
             assert!(root.path().join(name).join(name).is_dir(), "{way}: {name}");
-            assert!(export.has(&deep).await.unwrap(), "{way}: {name}");
+            assert!(export.path_exists(&deep).await.unwrap(), "{way}: {name}");
             assert_eq!(names(export, name).await.unwrap(), [name], "{way}");
             assert_eq!(
-                export.archive(&deep, &archive).await.unwrap(),
+                export.archive_directory(&deep, &archive).await.unwrap(),
                 Removed::Done,
                 "{way}: {name}"
             );
             let link = path(&format!("{name}/@{name}"));
-            assert!(export.link(&link, name).await.unwrap(), "{way}: {name}");
+            assert!(export.create_link(&link, name).await.unwrap(), "{way}: {name}");
             assert_eq!(export.read_link(&link).await.unwrap().as_deref(), Some(name), "{way}");
-            export.unlink(&link).await.unwrap();
-            assert!(export.remove_empty(&path(name)).await.unwrap(), "{way}: {name}");
+            export.remove_link(&link).await.unwrap();
+            assert!(
+                export.remove_empty_directory(&path(name)).await.unwrap(),
+                "{way}: {name}"
+            );
             assert_eq!(
-                export.remove(&archive, &uninterrupted()).await.unwrap(),
+                export.remove_directory(&archive, &never_interrupt()).await.unwrap(),
                 Removed::Done,
                 "{way}: {name}"
             );
@@ -369,9 +426,9 @@ async fn all_entries_are_listed_whatever_they_are() {
         names.sort();
         wanted.sort_unstable();
         assert_eq!(names, wanted, "{way}");
-        assert!(export.has(&path("v/dangling")).await.unwrap(), "{way}");
-        assert!(!export.has(&path("v/no")).await.unwrap(), "{way}");
-        assert!(!export.has(&path("no/no")).await.unwrap(), "{way}");
+        assert!(export.path_exists(&path("v/dangling")).await.unwrap(), "{way}");
+        assert!(!export.path_exists(&path("v/no")).await.unwrap(), "{way}");
+        assert!(!export.path_exists(&path("no/no")).await.unwrap(), "{way}");
     }
 }
 
@@ -380,9 +437,9 @@ async fn links_are_made_read_and_removed() {
     for (way, root, export) in &ways().ways {
         let (link, no) = (path("l"), path("no/l"));
         assert_eq!(export.read_link(&link).await.unwrap(), None, "{way}");
-        assert!(export.link(&link, "a b'c").await.unwrap(), "{way}");
+        assert!(export.create_link(&link, "a b'c").await.unwrap(), "{way}");
         assert!(
-            !export.link(&link, "other").await.unwrap(),
+            !export.create_link(&link, "other").await.unwrap(),
             "{way}: the first one stays"
         );
         assert_eq!(
@@ -393,19 +450,19 @@ async fn links_are_made_read_and_removed() {
         // A link to a directory is no directory to make links in.
         fs::create_dir(root.path().join("d")).unwrap();
         symlink("d", root.path().join("ld")).unwrap();
-        assert!(!export.link(&path("ld"), "x").await.unwrap(), "{way}");
+        assert!(!export.create_link(&path("ld"), "x").await.unwrap(), "{way}");
         assert_eq!(fs::read_dir(root.path().join("d")).unwrap().count(), 0, "{way}");
-        export.link(&no, "x").await.unwrap_err();
-        export.unlink(&link).await.unwrap();
-        export.unlink(&link).await.unwrap();
-        export.unlink(&no).await.unwrap();
+        export.create_link(&no, "x").await.unwrap_err();
+        export.remove_link(&link).await.unwrap();
+        export.remove_link(&link).await.unwrap();
+        export.remove_link(&no).await.unwrap();
         assert!(!root.path().join("l").is_symlink(), "{way}");
         fs::write(root.path().join("d/file"), "").unwrap();
-        assert!(!export.remove_empty(&path("d")).await.unwrap(), "{way}");
+        assert!(!export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");
         fs::remove_file(root.path().join("d/file")).unwrap();
-        assert!(export.remove_empty(&path("d")).await.unwrap(), "{way}");
-        assert!(export.remove_empty(&path("d")).await.unwrap(), "{way}");
-        assert!(export.remove_empty(&no).await.unwrap(), "{way}");
+        assert!(export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");
+        assert!(export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");
+        assert!(export.remove_empty_directory(&no).await.unwrap(), "{way}");
     }
 }
 
@@ -417,7 +474,7 @@ async fn free_space_is_that_of_the_file_system() {
         // Other processes write meanwhile.
         let (now, slack) = (stat.f_bavail * stat.f_frsize, 1 << 30);
         assert!(found.abs_diff(now) < slack, "{way}: {found} and {now}");
-        export.probe().await.unwrap();
+        export.probe_root().await.unwrap();
     }
 }
 
@@ -431,9 +488,11 @@ async fn a_refusal_has_the_systems_words() {
     };
     for export in [
         Export::Mounted(Mounted::new(location(root), Path::new(root))),
-        Export::Ssh(Ssh::local(location(root), shell)),
+        Export::Ssh(Ssh::with_local_shell(location(root), shell)),
     ] {
-        let refused = export.make(&path("volume"), Attributes::mode(0o777)).await;
+        let refused = export
+            .create_directory(&path("volume"), Attributes::with_mode(0o777))
+            .await;
         let error = refused.unwrap_err().to_string();
         assert!(
             error.starts_with("cannot make directory volume on the export: "),
@@ -455,9 +514,9 @@ async fn a_missing_root_is_named() {
         command: vec!["sh".to_owned()],
         tools: "/usr/bin:/bin".to_owned(),
     };
-    let ssh = Ssh::local(location("/no/such/export"), shell);
+    let ssh = Ssh::with_local_shell(location("/no/such/export"), shell);
     for export in [Export::Mounted(mounted), Export::Ssh(ssh)] {
-        let error = export.probe().await.unwrap_err().to_string();
+        let error = export.probe_root().await.unwrap_err().to_string();
         assert!(error.contains("/no/such/export"), "{error}");
     }
 }

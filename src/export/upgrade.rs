@@ -1,4 +1,4 @@
-//! What earlier versions wrote on an export and this one removes.
+//! Removes from an export what earlier versions wrote there.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ impl Export {
     /// of other classes may be another cluster's.
     ///
     /// # Errors
-    /// When the records can't be listed; one that can't be removed stays.
+    /// When the records can't be listed. One that can't be removed stays.
     pub async fn remove_progress_records(&self, class_uids: &HashSet<String>) -> Result<(), ExportError> {
         let Ok(folder) = VolumePath::parse(&format!("{}/making", REGISTRY[0])) else {
             return Ok(());
         };
-        let Some(entries) = self.list(Some(&folder)).await? else {
+        let Some(entries) = self.list_directory(Some(&folder)).await? else {
             return Ok(());
         };
         for entry in entries {
@@ -28,10 +28,10 @@ impl Export {
                 .split_once('/')
                 .is_some_and(|(class_uid, _)| class_uids.contains(class_uid))
             {
-                _ = self.unlink(&record).await;
+                _ = self.remove_link(&record).await;
             }
         }
-        self.remove_empty(&folder).await.map(drop)
+        self.remove_empty_directory(&folder).await.map(drop)
     }
 }
 

@@ -1,8 +1,7 @@
-//! An export over the NFS protocol, spoken from this process: no mount, no root here.
+//! The backend that speaks NFS itself: without a mount, without root.
 //!
-//! One connection carries many calls at once. File handles are walked one
-//! component at a time, so the server never sees a path to interpret and no
-//! symbolic link is ever followed.
+//! One connection carries many calls at once. Paths are looked up one component at a time, so the server never interprets a
+//! path and no symbolic link is followed.
 
 mod connection;
 #[cfg(test)]
@@ -24,19 +23,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use self::connection::{Connection, Trouble, bounded};
-use self::errors::{Fate, is_session_lost, is_stale, lacks_privileged_port, plain, refusal, silence};
+use self::connection::{CallError, Connection, with_timeout};
+use self::errors::{
+    ErrorClass, describe_refusal, innermost_error, is_session_lost, is_stale, lacks_privileged_port, timeout_error,
+};
 pub(crate) use self::options::MountOptions;
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, named};
+use super::{
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, name_or_root,
+};
 
-/// Over how many sessions a call is tried. A server with Linux 6.14 or later raises the limit of a session that is used
-/// much; nfs-rs then gives the session up after 64 calls, which all callers share.
-const SESSIONS: u8 = 16;
+/// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session that
+/// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
+const MAX_SESSIONS: u8 = 16;
 
-/// How long an address, or a version of NFS, goes without an answer before the next is tried beside it.
+/// How long a candidate (an address or a version of NFS) may take before the next is tried concurrently.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// Everything but what an URL path may hold unquoted.
+/// The characters that are quoted in a URL path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -50,12 +53,12 @@ pub struct Wire {
     location: Location,
     slot: Mutex<Slot>,
     options: SyncMutex<MountOptions>,
-    /// Used instead of new connections, the last first.
+    /// For tests: used instead of new connections, the last first.
     #[cfg(test)]
     doubles: SyncMutex<Vec<Connection>>,
 }
 
-/// The one connection, or how the last try to make it ended.
+/// The connection, or the last failed attempt to open it.
 #[derive(Debug, Default)]
 struct Slot {
     connection: Option<Arc<Connection>>,
@@ -63,7 +66,7 @@ struct Slot {
 }
 
 impl Wire {
-    /// The export at `location`; nothing is connected yet.
+    /// The export at `location`. Connects on first use.
     pub fn new(location: Location) -> Self {
         Self {
             location,
@@ -76,7 +79,7 @@ impl Wire {
 
     /// An export whose connections are these, the last first.
     #[cfg(test)]
-    pub(crate) fn over(doubles: Vec<Connection>, location: Location) -> Self {
+    pub(crate) fn with_connections(doubles: Vec<Connection>, location: Location) -> Self {
         Self {
             doubles: SyncMutex::new(doubles),
             ..Self::new(location)
@@ -87,7 +90,7 @@ impl Wire {
     /// nothing.
     pub(super) async fn use_mount_options(&self, options: &[String]) {
         let wanted = MountOptions::parse(options);
-        if wanted == MountOptions::default() || wanted == self.options() {
+        if wanted == MountOptions::default() || wanted == self.current_options() {
             return;
         }
         let mut slot = self.slot.lock().await;
@@ -95,14 +98,14 @@ impl Wire {
         *slot = Slot::default();
     }
 
-    fn options(&self) -> MountOptions {
+    fn current_options(&self) -> MountOptions {
         self.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) async fn probe(&self) -> Result<(), ExportError> {
-        self.attempt("read", "its root", |connection| {
+    pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
+        self.run_with_retry("read", "its root", |connection| {
             async move {
-                bounded(connection.mount.getattr(connection.root.clone())).await?;
+                with_timeout(connection.mount.getattr(connection.root.clone())).await?;
                 Ok(())
             }
             .boxed()
@@ -111,25 +114,29 @@ impl Wire {
     }
 
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
-        self.attempt("ask for the free space of", "the root", |connection| {
-            async move { Ok(bounded(connection.mount.fsstat()).await?.abytes) }.boxed()
+        self.run_with_retry("ask for the free space of", "the root", |connection| {
+            async move { Ok(with_timeout(connection.mount.fsstat()).await?.abytes) }.boxed()
         })
         .await
     }
 
-    pub(super) async fn make(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
-        self.attempt("make directory", &path.to_string(), |connection| {
-            connection.make(path, wanted).boxed()
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+        self.run_with_retry("make directory", &path.to_string(), |connection| {
+            connection.create_directory(path, wanted).boxed()
         })
         .await
     }
 
-    /// Removes a directory and all in it. The path is looked up once; a removal that made progress when its connection was
-    /// lost goes on with the same handles on a new one.
-    pub(super) async fn remove(&self, path: &VolumePath, may_continue: &MayContinue) -> Result<Removed, ExportError> {
+    /// Removes a directory tree. The path is looked up once. If the connection is lost after some progress, the removal
+    /// continues with the same handles over a new one.
+    pub(super) async fn remove_directory(
+        &self,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, ExportError> {
         let object = path.to_string();
         let find = |connection: Arc<Connection>| connection.find_directory(path).boxed();
-        let Some(directory) = self.attempt("remove", &object, find).await? else {
+        let Some(directory) = self.run_with_retry("remove", &object, find).await? else {
             return Ok(Removed::AlreadyGone);
         };
         let removed = AtomicU64::new(0);
@@ -137,7 +144,7 @@ impl Wire {
             let before = removed.load(Ordering::Relaxed);
             let remove =
                 |connection: Arc<Connection>| connection.remove_found(&directory, may_continue, &removed).boxed();
-            match self.attempt_up_to(1, "remove", &object, remove).await {
+            match self.run_up_to(1, "remove", &object, remove).await {
                 Err(ExportError::Unreachable { .. }) if removed.load(Ordering::Relaxed) > before => {
                     if !may_continue() {
                         return Err(ExportError::Interrupted);
@@ -148,124 +155,129 @@ impl Wire {
         }
     }
 
-    pub(super) async fn rename(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        self.attempt_once("rename", &from.to_string(), |connection| {
-            connection.rename(from, to).boxed()
+    pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        self.run_once("rename", &from.to_string(), |connection| {
+            connection.rename_directory(from, to).boxed()
         })
         .await
     }
 
-    pub(super) async fn exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        self.attempt("look for", &path.to_string(), |connection| {
-            async move { Ok(connection.entry(path).await?.is_some()) }.boxed()
+    pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        self.run_with_retry("look for", &path.to_string(), |connection| {
+            async move { Ok(connection.find_entry(path).await?.is_some()) }.boxed()
         })
         .await
     }
 
-    pub(super) async fn list(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
-        self.attempt("list", &named(directory), |connection| {
-            connection.list(directory).boxed()
+    pub(super) async fn list_directory(
+        &self,
+        directory: Option<&VolumePath>,
+    ) -> Result<Option<Vec<Entry>>, ExportError> {
+        self.run_with_retry("list", &name_or_root(directory), |connection| {
+            connection.list_directory(directory).boxed()
         })
         .await
     }
 
-    pub(super) async fn empty(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
-        self.attempt("empty", &named(directory), |connection| {
-            connection.empty_at(directory).boxed()
+    pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
+        self.run_with_retry("empty", &name_or_root(directory), |connection| {
+            connection.empty_directory(directory).boxed()
         })
         .await
     }
 
-    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
+    pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let target = target.to_owned();
-        self.attempt("mark", &path.to_string(), |connection| {
+        self.run_with_retry("mark", &path.to_string(), |connection| {
             let target = target.clone();
-            async move { connection.link(path, &target).await }.boxed()
+            async move { connection.create_link(path, &target).await }.boxed()
         })
         .await
     }
 
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        self.attempt("read", &path.to_string(), |connection| {
+        self.run_with_retry("read", &path.to_string(), |connection| {
             connection.read_link(path).boxed()
         })
         .await
     }
 
-    pub(super) async fn unlink(&self, path: &VolumePath) -> Result<(), ExportError> {
-        self.attempt("remove", &path.to_string(), |connection| {
-            connection.unlink(path).boxed()
+    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
+        self.run_with_retry("remove", &path.to_string(), |connection| {
+            connection.remove_link(path).boxed()
         })
         .await
     }
 
-    pub(super) async fn remove_empty(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        self.attempt("remove", &path.to_string(), |connection| {
-            connection.remove_empty(path).boxed()
+    pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        self.run_with_retry("remove", &path.to_string(), |connection| {
+            connection.remove_empty_directory(path).boxed()
         })
         .await
     }
 
-    /// Runs `work` on the connection, once more on a new one if the old one turns out to be dead, and over up to
-    /// [`SESSIONS`] if sessions are lost.
-    ///
-    /// Everything done here may be repeated: making what exists and removing what is gone are successes.
-    async fn attempt<'a, T>(
+    /// Runs `work` on the connection, and once more on a new one if the first is lost, or on up to [`MAX_SESSIONS`] if
+    /// sessions are lost. `work` must be repeatable.
+    async fn run_with_retry<'a, T>(
         &self,
         action: &'static str,
         object: &str,
-        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
+        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
-        self.attempt_up_to(2, action, object, work).await
+        self.run_up_to(2, action, object, work).await
     }
 
-    /// Runs `work` once, on a connection that answers: what was looked up by name must not be looked up once more, since
-    /// the name may be that of another directory by then.
-    async fn attempt_once<'a, T>(
+    /// Runs `work` once, on a connection that was probed before: a name must not be looked up again, because it may be that of
+    /// another directory by then.
+    async fn run_once<'a, T>(
         &self,
         action: &'static str,
         object: &str,
-        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
+        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
-        self.probe().await?;
-        self.attempt_up_to(1, action, object, work).await
+        self.probe_root().await?;
+        self.run_up_to(1, action, object, work).await
     }
 
-    async fn attempt_up_to<'a, T>(
+    async fn run_up_to<'a, T>(
         &self,
         attempts: u8,
         action: &'static str,
         object: &str,
-        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, Trouble>>,
+        work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
         let mut attempt = 1;
         loop {
-            let connection = self.connection().await?;
+            let connection = self.get_connection().await?;
             let (action, error) = match work(connection.clone()).await {
                 Ok(done) => return Ok(done),
-                Err(Trouble::Export(error)) => return Err(error),
-                Err(Trouble::Call(error)) => (action, error),
-                Err(Trouble::Attributes(error)) => ("set owner and mode of", error),
+                Err(CallError::Export(error)) => return Err(error),
+                Err(CallError::Nfs(error)) => (action, error),
+                Err(CallError::Attributes(error)) => ("set owner and mode of", error),
             };
-            let fate = Fate::of(&error);
-            if fate != Fate::Answered {
-                self.forget(&connection).await;
+            let class = ErrorClass::classify(&error);
+            if class != ErrorClass::Answered {
+                self.drop_connection(&connection).await;
             }
-            let allowed = match attempts {
-                2.. if is_session_lost(&error) => SESSIONS,
+            let max_attempts = match attempts {
+                2.. if is_session_lost(&error) => MAX_SESSIONS,
                 attempts => attempts,
             };
-            match fate {
-                Fate::Lost if attempt < allowed => attempt += 1,
-                Fate::Lost if is_stale(&error) => return Err(self.failed(action, object, &error)),
-                Fate::Answered | Fate::Garbled => return Err(self.failed(action, object, &error)),
-                Fate::Lost | Fate::Silent => return Err(self.unreachable(&error)),
+            match class {
+                ErrorClass::ConnectionLost if attempt < max_attempts => attempt += 1,
+                ErrorClass::ConnectionLost if is_stale(&error) => {
+                    return Err(self.operation_error(action, object, &error));
+                }
+                ErrorClass::Answered | ErrorClass::Unreadable => {
+                    return Err(self.operation_error(action, object, &error));
+                }
+                ErrorClass::ConnectionLost | ErrorClass::NoAnswer => return Err(self.unreachable_error(&error)),
             }
         }
     }
 
-    /// The live connection, or a new one. Callers that waited for the same failed try share its error.
-    async fn connection(&self) -> Result<Arc<Connection>, ExportError> {
+    /// The connection, or a new one. Callers that waited during a failed attempt share its error.
+    async fn get_connection(&self) -> Result<Arc<Connection>, ExportError> {
         let asked = Instant::now();
         let mut slot = self.slot.lock().await;
         if let Some(connection) = &slot.connection {
@@ -276,7 +288,7 @@ impl Wire {
         {
             return Err(error.clone());
         }
-        match timeout(CALL_TIMEOUT, self.connect()).await {
+        match timeout(CALL_TIMEOUT, self.open_connection()).await {
             Ok(Ok(connection)) => {
                 let connection = Arc::new(connection);
                 slot.connection = Some(connection.clone());
@@ -285,7 +297,7 @@ impl Wire {
             failed => {
                 let error = match failed {
                     Ok(Err(error)) => error,
-                    _ => self.unreachable(&silence()),
+                    _ => self.unreachable_error(&timeout_error()),
                 };
                 slot.failure = Some((Instant::now(), error.clone()));
                 Err(error)
@@ -293,7 +305,7 @@ impl Wire {
         }
     }
 
-    async fn forget(&self, dead: &Arc<Connection>) {
+    async fn drop_connection(&self, dead: &Arc<Connection>) {
         let mut slot = self.slot.lock().await;
         if slot
             .connection
@@ -304,7 +316,7 @@ impl Wire {
         }
     }
 
-    async fn connect(&self) -> Result<Connection, ExportError> {
+    async fn open_connection(&self) -> Result<Connection, ExportError> {
         let server = &self.location.server;
         let unresolved = |cause: String| ExportError::Unresolved {
             server: server.clone(),
@@ -314,16 +326,18 @@ impl Wire {
         if let Some(double) = self.doubles.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(double);
         }
-        // The library resolves names with a blocking call, so it is given addresses.
+        // Resolved here, because the library would do so with a blocking call.
         let found = tokio::net::lookup_host((server.as_str(), 0)).await;
-        let addresses = by_family(found.map_err(|error| unresolved(error.to_string()))?);
+        let addresses = sort_by_family(found.map_err(|error| unresolved(error.to_string()))?);
         if addresses.is_empty() {
             return Err(unresolved("the name has no address".to_owned()));
         }
-        let options = self.options();
-        let (versions, ports) = (&options.versions(), &options.ports());
-        let answer = first_answer(&addresses, |address| {
-            first_answer(versions, move |version| self.mount(host_of(address), version, ports))
+        let options = self.current_options();
+        let (versions, ports) = (&options.versions_to_try(), &options.port_parameters());
+        let answer = first_success(&addresses, |address| {
+            first_success(versions, move |version| {
+                self.mount_version(url_host(address), version, ports)
+            })
         });
         let error = match answer.await {
             Ok(connection) => return Ok(connection),
@@ -334,38 +348,37 @@ impl Wire {
             NfsError::Mount(Nfs3MountErrorCode::MNT3ERR_NOENT) | NfsError::Nfs4(Nfs4ErrorCode::NFS4ERR_NOENT) => {
                 ExportError::Missing {
                     location: self.location.clone(),
-                    hint: self.similar_export(addresses[0]).await,
+                    hint: self.similar_export_hint(addresses[0]).await,
                 }
             }
             NfsError::Mount(_) | NfsError::Nfs3(_) | NfsError::Nfs4(_) => ExportError::Refused {
                 location: self.location.clone(),
-                cause: refusal(&error) + &self.similar_export(addresses[0]).await,
+                cause: describe_refusal(&error) + &self.similar_export_hint(addresses[0]).await,
             },
             NfsError::Unsupported(cause) => ExportError::Refused {
                 location: self.location.clone(),
                 cause,
             },
-            error => self.unreachable(&error),
+            error => self.unreachable_error(&error),
         })
     }
 
-    /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other.
-    async fn similar_export(&self, address: IpAddr) -> String {
-        let exported = timeout(HEAD_START, exported_by(&address.to_string())).await;
+    /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other; or empty.
+    async fn similar_export_hint(&self, address: IpAddr) -> String {
+        let exported = timeout(HEAD_START, list_exports(&address.to_string())).await;
         let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
-        match similar_export(&self.location.path, &exported) {
+        match find_similar_export(&self.location.path, &exported) {
             Some(other) => format!("; {other} is exported"),
             None => String::new(),
         }
     }
 
-    /// Mounts as root's uid: who may be root is decided by the export's squashing, not here.
-    async fn mount(&self, host: String, version: &str, ports: &str) -> Result<Connection, NfsError> {
+    /// Connects over one version of NFS as uid 0; whether that is root is up to the export's squashing.
+    async fn mount_version(&self, host: String, version: &str, ports: &str) -> Result<Connection, NfsError> {
         let path = utf8_percent_encode(&self.location.path, PATH);
         let url = format!("nfs://{host}{path}?version={version}&uid=0&gid=0{ports}");
         let mount = match nfs_rs::parse_url_and_mount(&url).await {
-            // Without root or CAP_NET_BIND_SERVICE there is no privileged source port; an
-            // export with the option `insecure` does without.
+            // Only root and CAP_NET_BIND_SERVICE get a privileged source port; exports with `insecure` need none.
             Err(error) if lacks_privileged_port(&error) => {
                 nfs_rs::parse_url_and_mount(&format!("{url}&noresvport=true")).await?
             }
@@ -375,30 +388,30 @@ impl Wire {
         Ok(Connection { mount, root })
     }
 
-    fn unreachable(&self, error: &NfsError) -> ExportError {
+    fn unreachable_error(&self, error: &NfsError) -> ExportError {
         ExportError::Unreachable {
             location: self.location.clone(),
-            cause: plain(error).to_string(),
+            cause: innermost_error(error).to_string(),
         }
     }
 
-    fn failed(&self, action: &'static str, object: &str, error: &NfsError) -> ExportError {
+    fn operation_error(&self, action: &'static str, object: &str, error: &NfsError) -> ExportError {
         ExportError::Failed {
             action,
             path: object.to_owned(),
-            cause: refusal(error),
+            cause: describe_refusal(error),
         }
     }
 }
 
-/// Tries all candidates, the addresses of a server or the versions of NFS, until one succeeds. Each goes first for
-/// [`HEAD_START`]; a slow answer is waited for beside the others. The caller limits the time that all of them take.
+/// Tries the candidates in order until one succeeds, each [`HEAD_START`] after the one before, concurrently with those that are
+/// slow. The caller limits the total time.
 ///
-/// A refusal of one is no refusal of all: NFSv3 may know no path that NFSv4 knows under its own root, or admit nobody.
+/// A refusal doesn't end it: NFSv3 may refuse a path that NFSv4 has under its own root.
 ///
 /// # Errors
-/// That of the first candidate that the server refused, or else of the first that failed; none without candidates.
-async fn first_answer<C: Copy, T, E, F>(candidates: &[C], attempt: impl Fn(C) -> F) -> Result<T, Option<NfsError>>
+/// The first refusal of the server, else the first error; `None` without candidates.
+async fn first_success<C: Copy, T, E, F>(candidates: &[C], attempt: impl Fn(C) -> F) -> Result<T, Option<NfsError>>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<Option<NfsError>>,
@@ -414,7 +427,7 @@ where
                 Ok(done) => return Ok(done),
                 Err(error) => error.into(),
             };
-            let is_answer = |error: &NfsError| Fate::of(error) == Fate::Answered;
+            let is_answer = |error: &NfsError| ErrorClass::classify(error) == ErrorClass::Answered;
             match (&first, error) {
                 (Some(known), Some(error)) if !is_answer(known) && is_answer(&error) => first = Some(error),
                 (None, error) => first = error,
@@ -425,8 +438,8 @@ where
     Err(first)
 }
 
-/// The addresses in the order they are tried: IPv4 first.
-fn by_family(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
+/// The distinct addresses in the order in which they are tried: IPv4 first.
+fn sort_by_family(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for address in found.map(|address| address.ip()) {
         if !addresses.contains(&address) {
@@ -438,15 +451,15 @@ fn by_family(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
 }
 
 /// An address as part of a URL.
-fn host_of(address: IpAddr) -> String {
+fn url_host(address: IpAddr) -> String {
     match address {
         IpAddr::V6(ip) => format!("[{ip}]"),
         IpAddr::V4(ip) => ip.to_string(),
     }
 }
 
-/// An exported path of which `path` may be another name: the one ends with the components of the other.
-fn similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> {
+/// An exported path that `path` may mean: one of the two ends with the components of the other.
+fn find_similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> {
     let ends_with = |long: &str, short: &str| short.len() > 1 && long.len() > short.len() && long.ends_with(short);
     let path = path.trim_end_matches('/');
     exported
@@ -454,11 +467,11 @@ fn similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> 
         .find(|other| ends_with(other.trim_end_matches('/'), path) || ends_with(path, other.trim_end_matches('/')))
 }
 
-/// The directories that a server says it exports; asks mountd, which servers of NFS 4 alone have not.
+/// Asks mountd for a server's exports; servers with NFSv4 only have no mountd.
 ///
 /// # Errors
-/// The words of what failed, within [`CALL_TIMEOUT`].
-pub async fn exported_by(server: &str) -> Result<Vec<String>, String> {
+/// The message of the failure, after [`CALL_TIMEOUT`] at the latest.
+pub async fn list_exports(server: &str) -> Result<Vec<String>, String> {
     let url = match server.contains(':') {
         true => format!("nfs://[{server}]/."),
         false => format!("nfs://{server}/."),
@@ -466,7 +479,7 @@ pub async fn exported_by(server: &str) -> Result<Vec<String>, String> {
     match timeout(CALL_TIMEOUT, nfs_rs::list_exports(&url)).await {
         Ok(Ok(exports)) => Ok(exports.into_iter().map(|export| export.path).collect()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(silence().to_string()),
+        Err(_) => Err(timeout_error().to_string()),
     }
 }
 

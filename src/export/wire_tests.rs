@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::connection::TYPE_DIRECTORY;
 use super::double::{Answer, Double, TYPE_FILE, session_lost};
 use super::*;
-use crate::export::uninterrupted;
+use crate::export::never_interrupt;
 
 fn location() -> Location {
     Location {
@@ -30,8 +30,8 @@ async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
         _ => Answer::Object("v", TYPE_DIRECTORY, 0o777),
     });
     let (connection, log) = double.connection();
-    let wire = Wire::over(vec![connection], location());
-    let error = wire.remove(&path("v"), &uninterrupted()).await.unwrap_err();
+    let wire = Wire::with_connections(vec![connection], location());
+    let error = wire.remove_directory(&path("v"), &never_interrupt()).await.unwrap_err();
     assert!(matches!(error, ExportError::Failed { .. }), "{error}");
     let log = log.lock().unwrap();
     assert_eq!(*log, ["lookup root v", "readdirplus v "]);
@@ -66,12 +66,12 @@ const FILES: [(&str, u32); 6] = [("a", TYPE_FILE); 6];
 /// NFSv4.1 loses its session every now and then.
 #[tokio::test]
 async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
-    let wire = Wire::over(losing_sessions(&FILES, 2, 4), location());
-    let removed = wire.remove(&path("v"), &uninterrupted()).await;
+    let wire = Wire::with_connections(losing_sessions(&FILES, 2, 4), location());
+    let removed = wire.remove_directory(&path("v"), &never_interrupt()).await;
     assert!(matches!(removed, Ok(Removed::Done)), "{removed:?}");
 
-    let wire = Wire::over(losing_sessions(&FILES, 0, 4), location());
-    let error = wire.remove(&path("v"), &uninterrupted()).await.unwrap_err();
+    let wire = Wire::with_connections(losing_sessions(&FILES, 0, 4), location());
+    let error = wire.remove_directory(&path("v"), &never_interrupt()).await.unwrap_err();
     assert!(matches!(error, ExportError::Unreachable { .. }), "{error}");
     assert_eq!(
         wire.doubles.lock().unwrap().len(),
@@ -79,17 +79,17 @@ async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
         "no progress is no reason to go on"
     );
 
-    let wire = Wire::over(losing_sessions(&FILES, 2, 4), location());
+    let wire = Wire::with_connections(losing_sessions(&FILES, 2, 4), location());
     let asked = AtomicU64::new(0);
     let few: MayContinue = Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) < 3);
-    let error = wire.remove(&path("v"), &few).await.unwrap_err();
+    let error = wire.remove_directory(&path("v"), &few).await.unwrap_err();
     assert!(matches!(error, ExportError::Interrupted), "{error}");
 }
 
 /// Many callers share a session, so that one of them may lose several in a row.
 #[tokio::test]
 async fn a_call_is_tried_over_several_sessions() {
-    for (lost, is_made) in [(SESSIONS - 1, true), (SESSIONS, false)] {
+    for (lost, is_made) in [(MAX_SESSIONS - 1, true), (MAX_SESSIONS, false)] {
         let answers = (0..=lost).map(|number| match number {
             // The last is used first.
             0 => Answer::Object("v", TYPE_DIRECTORY, 0o777),
@@ -104,18 +104,21 @@ async fn a_call_is_tried_over_several_sessions() {
 
 #[test]
 fn errors_tell_what_they_say_about_the_connection() {
-    for (error, fate) in [
-        (session_lost(), Fate::Lost),
-        (NfsError::Rpc("session slot table closed".into()), Fate::Lost),
-        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE), Fate::Lost),
-        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOSPC), Fate::Answered),
-        (NfsError::Mount(MNT3ERR_ACCES), Fate::Answered),
-        (NfsError::Unsupported("no such call".into()), Fate::Answered),
-        (NfsError::Xdr("short".into()), Fate::Garbled),
-        (NfsError::Rpc("no program".into()), Fate::Silent),
-        (silence(), Fate::Silent),
+    for (error, class) in [
+        (session_lost(), ErrorClass::ConnectionLost),
+        (
+            NfsError::Rpc("session slot table closed".into()),
+            ErrorClass::ConnectionLost,
+        ),
+        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_STALE), ErrorClass::ConnectionLost),
+        (NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOSPC), ErrorClass::Answered),
+        (NfsError::Mount(MNT3ERR_ACCES), ErrorClass::Answered),
+        (NfsError::Unsupported("no such call".into()), ErrorClass::Answered),
+        (NfsError::Xdr("short".into()), ErrorClass::Unreadable),
+        (NfsError::Rpc("no program".into()), ErrorClass::NoAnswer),
+        (timeout_error(), ErrorClass::NoAnswer),
     ] {
-        assert_eq!(Fate::of(&error), fate, "{error}");
+        assert_eq!(ErrorClass::classify(&error), class, "{error}");
     }
 }
 
@@ -128,9 +131,11 @@ async fn a_new_object_without_a_handle_is_looked_up() {
         _ => Answer::Done,
     });
     let (connection, log) = double.connection();
-    let wire = Wire::over(vec![connection], location());
-    wire.make(&path("v"), Attributes::mode(0o777)).await.unwrap();
-    assert!(wire.link(&path("v/l"), "target").await.unwrap());
+    let wire = Wire::with_connections(vec![connection], location());
+    wire.create_directory(&path("v"), Attributes::with_mode(0o777))
+        .await
+        .unwrap();
+    assert!(wire.create_link(&path("v/l"), "target").await.unwrap());
     assert_eq!(log.lock().unwrap()[..2], ["mkdir root v", "lookup root v"]);
 }
 
@@ -144,8 +149,8 @@ async fn a_listing_that_lost_its_place_is_begun_again() {
                 Err(_) => Answer::Entries(&FILES),
             }
         });
-        let wire = Wire::over(vec![double.connection().0], location());
-        assert_eq!(wire.list(None).await.is_ok(), is_listed, "{failures}");
+        let wire = Wire::with_connections(vec![double.connection().0], location());
+        assert_eq!(wire.list_directory(None).await.is_ok(), is_listed, "{failures}");
     }
 }
 
@@ -156,7 +161,7 @@ async fn mount_options_that_name_another_version_or_port_need_a_new_connection()
             .connection()
             .0
     };
-    let wire = Wire::over(vec![double(), double(), double(), double()], location());
+    let wire = Wire::with_connections(vec![double(), double(), double(), double()], location());
     for (options, connections_left) in [
         (&[][..], 3),
         (&["hard"], 3),
@@ -169,7 +174,7 @@ async fn mount_options_that_name_another_version_or_port_need_a_new_connection()
     ] {
         let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
         wire.use_mount_options(&options).await;
-        wire.probe().await.unwrap();
+        wire.probe_root().await.unwrap();
         assert_eq!(wire.doubles.lock().unwrap().len(), connections_left, "{options:?}");
     }
 }
@@ -178,7 +183,7 @@ async fn mount_options_that_name_another_version_or_port_need_a_new_connection()
 fn all_addresses_are_tried_and_ipv4_first() {
     let found = ["[2001:db8::1]:0", "192.0.2.1:0", "[2001:db8::1]:0", "192.0.2.2:0"];
     let found = found.iter().map(|address| address.parse().unwrap());
-    let hosts: Vec<String> = by_family(found).into_iter().map(host_of).collect();
+    let hosts: Vec<String> = sort_by_family(found).into_iter().map(url_host).collect();
     assert_eq!(hosts, ["192.0.2.1", "192.0.2.2", "[2001:db8::1]"]);
 }
 
@@ -193,7 +198,7 @@ fn an_export_of_another_name_is_named() {
         ("/", &["/data"], None),
     ] {
         let exported: Vec<String> = exported.iter().map(|path| (*path).to_owned()).collect();
-        let similar = similar_export(path, &exported).map(String::as_str);
+        let similar = find_similar_export(path, &exported).map(String::as_str);
         assert_eq!(similar, found, "{path}");
     }
 }
@@ -227,7 +232,7 @@ async fn tried(behaviours: &[Behaviour]) -> (Result<usize, String>, u64) {
         Ok(number)
     };
     let candidates: Vec<usize> = (0..behaviours.len()).collect();
-    let answer = first_answer(&candidates, mount).await;
+    let answer = first_success(&candidates, mount).await;
     let answer = answer.map_err(|error| error.map_or_else(|| "nothing to try".to_owned(), |error| error.to_string()));
     (answer, start.elapsed().as_secs())
 }
@@ -249,7 +254,7 @@ async fn a_slow_candidate_is_waited_for_and_a_silent_one_holds_none_up() {
         (&[Refuses(0), Mounts(0), Mounts(0)], Ok(1), 0),
         (&[Refuses(0), Refuses(0)], Err("access denied"), 0),
         (&[Refuses(0), Fails(1)], Err("access denied"), 1),
-        // A refusal says more than silence.
+        // A describe_refusal says more than timeout_error.
         (&[Fails(0), Refuses(0)], Err("no such file"), 0),
         (&[Never, Fails(0), Fails(0)], Err(""), 8),
         (&[], Err("nothing to try"), 0),

@@ -209,7 +209,7 @@ pub async fn holdings(
     let exports = &exports;
     let measured = stream::iter(places).map(|(name, place)| async move {
         let held = match exports.get(&place.location) {
-            Some(export) => match export.usage(place.directory.as_ref()).await {
+            Some(export) => match export.measure_usage(place.directory.as_ref()).await {
                 Ok(Some(usage)) => Holds::from(usage),
                 Ok(None) => Holds::Missing,
                 Err(error) => Holds::Unreadable(error.to_string()),

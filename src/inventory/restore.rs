@@ -138,9 +138,9 @@ impl Restore<'_> {
         };
         // While the name is free; afterwards nobody could tell whose it is.
         if self.back.needs_marker {
-            self.export.own(directory, &Owner::with_uid(uid)).await?;
+            self.export.take_ownership(directory, &Owner::with_uid(uid)).await?;
         }
-        match self.export.archive(archive, directory).await {
+        match self.export.archive_directory(archive, directory).await {
             Ok(Removed::Done) => Ok(()),
             Ok(Removed::AlreadyGone) => {
                 self.disown(uid).await?;
@@ -155,7 +155,7 @@ impl Restore<'_> {
 
     async fn take_back(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
-            self.export.archive(&self.back.directory, archive).await?;
+            self.export.archive_directory(&self.back.directory, archive).await?;
             self.disown(uid).await?;
         }
         Ok(())
@@ -163,7 +163,7 @@ impl Restore<'_> {
 
     async fn disown(&self, uid: &str) -> Result<(), ExportError> {
         match self.back.needs_marker {
-            true => self.export.disown(&self.back.directory, uid).await,
+            true => self.export.release_ownership(&self.back.directory, uid).await,
             false => Ok(()),
         }
     }

@@ -61,7 +61,7 @@ impl<'a> Scrub<'a> {
         }
         match &place.directory {
             None => {
-                if let Some((directory, _)) = export.markers().await?.first() {
+                if let Some((directory, _)) = export.list_markers().await?.first() {
                     return refuse(format!(
                         "{} is the root of an export on which nfsprov makes volumes, {directory} among them",
                         shown(&place)
@@ -72,9 +72,9 @@ impl<'a> Scrub<'a> {
                 return refuse(format!("{} is where nfsprov keeps its markers", shown(&place)));
             }
             Some(directory) => {
-                export.is_alone(directory).await?;
+                export.check_no_marker_around(directory).await?;
                 if let Some(owner) = export
-                    .owner(directory)
+                    .read_owner(directory)
                     .await?
                     .filter(|owner| !is_of(volume, &owner.uid))
                 {
@@ -82,7 +82,7 @@ impl<'a> Scrub<'a> {
                 }
             }
         }
-        match export.list(place.directory.as_ref()).await? {
+        match export.list_directory(place.directory.as_ref()).await? {
             Some(entries) => Ok(Self { export, place, entries }),
             None => refuse(format!(
                 "{} isn't on the export, so no pod can use PV {}; make it again, or delete the PV",
@@ -120,8 +120,8 @@ impl<'a> Scrub<'a> {
     /// Says what could not be removed; a next call goes on.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
-        self.export.empty(directory).await?;
-        match self.export.list(directory).await?.unwrap_or_default().len() {
+        self.export.empty_directory(directory).await?;
+        match self.export.list_directory(directory).await?.unwrap_or_default().len() {
             0 => Ok(()),
             left => Err(ScrubError::Left {
                 path: shown(&self.place),
@@ -247,8 +247,14 @@ mod tests {
         let (_, export) = export(root.path());
         let path = |text: &str| VolumePath::parse(text).unwrap();
         for (directory, uid) in [("team/mine", UID), ("team/theirs", "another")] {
-            export.own(&path(directory), &Owner::with_uid(uid)).await.unwrap();
-            export.make(&path(directory), Attributes::mode(0o777)).await.unwrap();
+            export
+                .take_ownership(&path(directory), &Owner::with_uid(uid))
+                .await
+                .unwrap();
+            export
+                .create_directory(&path(directory), Attributes::with_mode(0o777))
+                .await
+                .unwrap();
             fs::create_dir_all(root.path().join(directory).join("deep")).unwrap();
         }
         let made = format!("pvc-{UID}");

@@ -13,13 +13,13 @@ const AT_ONCE: usize = 8;
 /// What there is on an export: the directories in its root, and those beside volumes; none is walked.
 ///
 /// # Errors
-/// As [`Export::list`].
+/// As [`Export::list_directory`].
 pub async fn survey(
     export: &Export,
     location: &Location,
     volumes: Vec<PersistentVolume>,
 ) -> Result<Facts, ExportError> {
-    let markers = export.markers().await?;
+    let markers = export.list_markers().await?;
     let mut folders = vec![None];
     folders.extend(above(location, &volumes, &markers).into_iter().map(Some));
     let listings: Vec<Result<Vec<Found>, ExportError>> = stream::iter(folders)
@@ -40,7 +40,7 @@ pub async fn survey(
 }
 
 async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<Vec<Found>, ExportError> {
-    let entries = match export.list(folder.as_ref()).await {
+    let entries = match export.list_directory(folder.as_ref()).await {
         Ok(entries) => entries.unwrap_or_default(),
         // Below something else than a directory there is none.
         Err(ExportError::NotADirectory { .. }) => Vec::new(),
@@ -70,7 +70,7 @@ pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
             let path = row.path.clone();
             row.holds = match (&path, row.directory.as_str()) {
                 (None, shown) if shown != "." => Some(Holds::Unreadable("its name can't be asked for".to_owned())),
-                _ => Some(match export.usage(path.as_ref()).await {
+                _ => Some(match export.measure_usage(path.as_ref()).await {
                     Ok(Some(usage)) => Holds::from(usage),
                     Ok(None) => Holds::Missing,
                     Err(error) => Holds::Unreadable(error.to_string()),

@@ -165,7 +165,7 @@ async fn watch_exports(work: &Work) -> Infallible {
 async fn look(export: &Export) -> Probe {
     let found = match export.free_bytes().await {
         // The server answers, and has no number to give: it is reachable if its root is.
-        Err(ExportError::Failed { .. }) => export.probe().await.map(|()| None),
+        Err(ExportError::Failed { .. }) => export.probe_root().await.map(|()| None),
         found => found.map(Some),
     };
     found.map_err(|error| error.to_string())

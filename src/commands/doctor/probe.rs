@@ -45,7 +45,7 @@ async fn look((server, path): (String, String)) -> Probe {
         server: server.clone(),
         path: path.clone(),
     };
-    let reached = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe()).await {
+    let reached = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe_root()).await {
         Ok(Ok(())) => Reached::Fine,
         Ok(Err(ExportError::Missing { .. })) => Reached::Missing,
         Ok(Err(ExportError::Unreachable { .. })) | Err(_) => knock(&server).await,

@@ -10,7 +10,7 @@ use super::hosts::Met;
 use super::report::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
-use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, exported_by, uninterrupted};
+use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::Wanted;
 use crate::host::{Proof, Target, Versions, server_names};
 
@@ -129,7 +129,7 @@ async fn listed(location: &Location, versions: Versions) -> Vec<Row> {
     if versions == Versions::Four {
         return Vec::new();
     }
-    match exported_by(&location.server).await {
+    match list_exports(&location.server).await {
         Ok(paths) if paths.contains(&location.path) => {
             let why = format!("{} says that it exports {}", location.server, location.path);
             vec![Row::new("proof", Status::Ok, why)]
@@ -155,14 +155,14 @@ async fn make_and_remove_soon(location: &Location) -> Result<(), ExportError> {
 }
 
 async fn make_and_remove(export: &Export) -> Result<(), ExportError> {
-    export.probe().await?;
+    export.probe_root().await?;
     let name = format!(".nfsprov-proof-{}", std::process::id());
     // Made of letters, digits and dashes.
     let Ok(path) = VolumePath::parse(&name) else {
         return Ok(());
     };
-    export.make(&path, Attributes::mode(0o700)).await?;
-    export.remove(&path, &uninterrupted()).await.map(|_| ())
+    export.create_directory(&path, Attributes::with_mode(0o700)).await?;
+    export.remove_directory(&path, &never_interrupt()).await.map(|_| ())
 }
 
 /// The address that this machine has on its way to a server; nothing is sent.

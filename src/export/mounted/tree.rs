@@ -1,4 +1,4 @@
-//! Removing a tree of a local file system, however deep, wide or hostile.
+//! Removes a directory tree of a local file system, however deep, wide or hostile.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -11,22 +11,22 @@ use super::DIRECTORY;
 use crate::export::MayContinue;
 use crate::export::rounds::Rounds;
 
-/// How many directories are open in one another. A tree may be deeper than a process may have files open,
-/// so what lies deeper is moved up to the top and met again there.
+/// How many nested directories are opened. A tree may be deeper than the limit of open files, so directories below this depth
+/// are moved to the top and removed from there.
 const DEPTH: usize = 64;
 
 /// How many entries of one directory are read before they are removed.
 const CHUNK: usize = 4096;
 
-/// How a removal gets on, for those who wait for it.
-pub(super) struct Pace {
+/// The progress of a removal, for the task that waits for it.
+pub(super) struct RemovalProgress {
     may_continue: MayContinue,
     steps: AtomicU64,
     removed: AtomicU64,
     given_up: AtomicBool,
 }
 
-impl Pace {
+impl RemovalProgress {
     pub(super) fn new(may_continue: MayContinue) -> Self {
         Self {
             may_continue,
@@ -36,18 +36,18 @@ impl Pace {
         }
     }
 
-    /// How many steps were taken so far.
-    pub(super) fn steps(&self) -> u64 {
+    /// The number of steps so far.
+    pub(super) fn step_count(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 
-    /// Nobody waits any more: no further step is to be taken.
+    /// Ends the removal before its next step, after a timeout.
     pub(super) fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Counts an entry as removed; one that somebody else removed is gone, too.
-    fn gone(&self, removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    /// Counts an entry if it was removed; NOENT means that another process did so.
+    fn count_removed(&self, removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
         match removed {
             Ok(()) => _ = self.removed.fetch_add(1, Ordering::Relaxed),
             Err(Errno::NOENT) => {}
@@ -56,7 +56,7 @@ impl Pace {
         Ok(())
     }
 
-    fn step(&self) -> rustix::io::Result<()> {
+    fn begin_step(&self) -> rustix::io::Result<()> {
         self.steps.fetch_add(1, Ordering::Relaxed);
         match self.given_up.load(Ordering::Relaxed) || !(self.may_continue)() {
             true => Err(Errno::CANCELED),
@@ -65,30 +65,30 @@ impl Pace {
     }
 }
 
-/// Removes all that the directory `top` holds, links as links.
-pub(super) fn empty(top: &OwnedFd, pace: &Pace) -> rustix::io::Result<()> {
+/// Removes everything in the directory `top`; links are not followed.
+pub(super) fn empty_tree(top: &OwnedFd, progress: &RemovalProgress) -> rustix::io::Result<()> {
     let mut moved = 0;
-    empty_below(top, top, 0, &mut moved, pace)
+    empty_subtree(top, top, 0, &mut moved, progress)
 }
 
-fn empty_below(
+fn empty_subtree(
     top: &OwnedFd,
     directory: &OwnedFd,
     depth: usize,
     moved: &mut u64,
-    pace: &Pace,
+    progress: &RemovalProgress,
 ) -> rustix::io::Result<()> {
     let mut rounds = Rounds::default();
     loop {
-        let entries = entries(directory, CHUNK)?;
+        let entries = read_names(directory, CHUNK)?;
         if entries.is_empty() {
             return Ok(());
         }
-        if !rounds.begin(pace.removed.load(Ordering::Relaxed)) {
+        if !rounds.begin_round(progress.removed.load(Ordering::Relaxed)) {
             return Err(Errno::NOTEMPTY);
         }
         for (name, kind) in entries {
-            pace.step()?;
+            progress.begin_step()?;
             let is_directory = match kind {
                 FileType::Unknown => {
                     let stat = rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -97,25 +97,25 @@ fn empty_below(
                 kind => kind == FileType::Directory,
             };
             if !is_directory {
-                pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
+                progress.count_removed(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
             } else if depth < DEPTH {
                 let inner = match rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty()) {
                     // Another process removed it first.
                     Err(Errno::NOENT) => continue,
                     opened => opened?,
                 };
-                empty_below(top, &inner, depth + 1, moved, pace)?;
-                pace.gone(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
+                empty_subtree(top, &inner, depth + 1, moved, progress)?;
+                progress.count_removed(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
             } else {
-                move_up(directory, &name, top, moved)?;
-                pace.removed.fetch_add(1, Ordering::Relaxed);
+                move_to_top(directory, &name, top, moved)?;
+                progress.removed.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 }
 
-/// Gives a directory that lies too deep a name of its own in `top`.
-fn move_up(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> rustix::io::Result<()> {
+/// Renames a directory that is too deep to a free name in `top`.
+fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> rustix::io::Result<()> {
     loop {
         *moved += 1;
         let free = format!(".nfsprov-{moved}");
@@ -124,7 +124,8 @@ fn move_up(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) 
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),
         }
-        // Where NOREPLACE isn't known, as on an NFS mount, an empty directory of that name would be replaced; no loss.
+        // Without NOREPLACE, as on NFS mounts, this may replace an empty directory of that name, which is to be removed
+        // anyway.
         return match rustix::fs::renameat_with(directory, name, top, free.as_str(), RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) => continue,
             Err(Errno::INVAL) => rustix::fs::renameat(directory, name, top, free.as_str()),
@@ -133,8 +134,8 @@ fn move_up(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) 
     }
 }
 
-/// What a directory holds, `most` entries at the most.
-pub(super) fn entries(directory: &OwnedFd, most: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
+/// The names and types of the first `most` entries of a directory.
+pub(super) fn read_names(directory: &OwnedFd, most: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
@@ -155,8 +156,8 @@ mod tests {
 
     use super::*;
 
-    fn pace() -> Pace {
-        Pace::new(crate::export::uninterrupted())
+    fn progress() -> RemovalProgress {
+        RemovalProgress::new(crate::export::never_interrupt())
     }
 
     fn open(path: &std::path::Path) -> OwnedFd {
@@ -179,7 +180,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         dig(root.path(), 3000);
         std::fs::create_dir(root.path().join(".nfsprov-1")).unwrap();
-        empty(&open(root.path()), &pace()).unwrap();
+        empty_tree(&open(root.path()), &progress()).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
@@ -191,19 +192,19 @@ mod tests {
             std::fs::write(root.path().join(number.to_string()), "").unwrap();
         }
         std::fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"latin-1 \xe9\n")), "").unwrap();
-        let pace = pace();
-        empty(&open(root.path()), &pace).unwrap();
+        let progress = progress();
+        empty_tree(&open(root.path()), &progress).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
-        assert!(pace.steps() > u64::try_from(CHUNK).unwrap());
+        assert!(progress.step_count() > u64::try_from(CHUNK).unwrap());
     }
 
     #[test]
     fn nothing_more_is_done_once_nobody_waits() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("file"), "").unwrap();
-        let pace = pace();
-        pace.give_up();
-        assert_eq!(empty(&open(root.path()), &pace), Err(Errno::CANCELED));
+        let progress = progress();
+        progress.give_up();
+        assert_eq!(empty_tree(&open(root.path()), &progress), Err(Errno::CANCELED));
         assert!(root.path().join("file").exists());
     }
 }

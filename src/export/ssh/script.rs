@@ -1,43 +1,41 @@
 //! The shell scripts that do an export's operations on its server (PURE).
 //!
-//! A path is never handed to a tool. A script enters one directory after the
-//! other and makes sure where each step led, by asking for the path of the
-//! directory that it is in by then, which no symbolic link and no renaming
-//! can make look like another. Then it acts on one plain name in there.
-//! POSIX sh, and tools as coreutils and busybox both have them.
+//! No tool gets a path. A script enters one directory after the other and compares the kernel's path of the current
+//! directory with the expected one, so neither a symbolic link nor a rename can lead elsewhere. Then it acts on one
+//! plain name there. POSIX sh, with the tools that coreutils and busybox both have.
 
 use crate::export::{Attributes, PARENT_MODE, VolumePath};
 use crate::host::quote;
 
-/// The exit statuses that mean something; all others are failures, with words on standard error.
+/// Exit statuses with a meaning of their own. All others are failures that standard error explains.
 pub(super) const OBSTACLE: u8 = 3;
 pub(super) const EXISTS: u8 = 4;
 pub(super) const MISSING: u8 = 5;
 pub(super) const OTHER_DEVICE: u8 = 6;
 pub(super) const UNFINISHED: u8 = 7;
 
-/// How many seconds one run of a removal takes at the most.
+/// Seconds that one run of a removal may take.
 const SLICE: u8 = 10;
 
-/// How often a script that may take long says that it is alive.
+/// Seconds between the empty lines of a script that may take long.
 const HEARTBEAT: u8 = 2;
 
-/// Functions for all scripts. What `pwd` says inside the shell may be what the shell believes, so another process is
-/// asked, to which the kernel tells the truth.
+/// Functions for all scripts. The shell's own `pwd` may print a remembered path; `env pwd -P` is another process, which
+/// asks the kernel.
 const FUNCTIONS: &str = r#"
 set -u
 unset CDPATH
 depth=0
 whose=first
 
-# Where this process is, with a dot behind it that keeps a name's line breaks.
-place() { env pwd -P && echo .; }
+# The real path of the current directory, with a dot behind it that keeps a name's line breaks.
+current_path() { env pwd -P && echo .; }
 
-# Something else is where a directory should be: what, how deep, and on the way to which of two paths.
+# Ends the script because a directory on the way is something else: what it is, its depth, and on which of two paths.
 obstacle() { printf '%s %s %s\n' "$1" "$depth" "$whose"; exit 3; }
 
-# Whether ./$1 is there, be it a link to nowhere. That it can't be told is an error.
-there() {
+# Whether ./$1 exists, dangling links included. If that can't be read, the script fails.
+exists() {
     if [ -e "./$1" ] || [ -L "./$1" ]; then return 0; fi
     if listed=$(ls -d -- "./$1" 2>&1); then return 0; fi
     case $listed in
@@ -47,25 +45,25 @@ there() {
     exit 1
 }
 
-# Whether ./$1 is there, as a real directory.
+# Whether ./$1 exists; ends the script if it is no real directory.
 directory() {
-    there "$1" || return 1
+    exists "$1" || return 1
     if [ -L "./$1" ]; then obstacle link; fi
     if [ ! -d "./$1" ]; then obstacle file; fi
 }
 
-# Goes into ./$1, if it is there, and makes sure that this is where it led.
+# Enters ./$1 if it exists, and compares the real path with the expected one.
 enter() {
     directory "$1" || return 1
     cd -P "./$1" || exit 1
     here=${here%/}/$1
-    [ "$(place)" = "$here
+    [ "$(current_path)" = "$here
 ." ] || obstacle link
     depth=$((depth + 1))
 }
 
-# Says something from time to time while a command works, and nothing afterwards.
-patiently() {
+# Runs a command and prints an empty line every few seconds until it ends.
+with_heartbeat() {
     while :; do sleep "$beat" >/dev/null 2>&1; echo; done &
     heart=$!
     "$@"
@@ -77,63 +75,62 @@ patiently() {
 missing() { exit 5; }
 "#;
 
-/// A script that has the export's root as its directory, which may be reached through links: it is the
-/// administrator's choice.
+/// A script that runs in the export's root. The root itself may be reached through links, which the administrator chose.
 fn at_root(root: &str, rest: &str) -> String {
     format!(
-        "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(place) || exit 1\nhere=${{here%??}}\n{rest}",
-        root = quote(&absolute(root)),
+        "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(current_path) || exit 1\nhere=${{here%??}}\n{rest}",
+        root = quote(&absolute_path(root)),
     )
 }
 
-/// A path that no tool takes for an option.
-fn absolute(root: &str) -> String {
+/// The path with a leading slash, so that no tool takes it for an option.
+fn absolute_path(root: &str) -> String {
     format!("/{}", root.trim_start_matches('/'))
 }
 
-/// Goes into the directories in `names`; what is done if one isn't there is `otherwise`.
-fn walk(names: &[String], otherwise: &str) -> String {
+/// Enters the directories `names`, each in the one before, and runs the shell command `otherwise` if one is missing.
+fn enter_directories(names: &[String], otherwise: &str) -> String {
     let steps = names
         .iter()
         .map(|name| format!("enter {} || {otherwise}\n", quote(name)));
     steps.collect()
 }
 
-/// A script that acts on `$name`, in the directory that has it.
-fn on(root: &str, path: &VolumePath, act: &str) -> String {
+/// A script that enters the parents of `path` and runs `act` there, with the last name in `$name`.
+fn act_on_entry(root: &str, path: &VolumePath, act: &str) -> String {
     let (parents, name) = path.split();
-    let walk = walk(parents, "missing");
+    let walk = enter_directories(parents, "missing");
     at_root(root, &format!("{walk}name={}\n{act}", quote(name)))
 }
 
-/// Only goes to the root.
-pub(super) fn probe(root: &str) -> String {
+/// Enters the root and does nothing.
+pub(super) fn enter_root(root: &str) -> String {
     at_root(root, "")
 }
 
-/// Says how many blocks are free, and how large they are.
-pub(super) fn free(root: &str) -> String {
+/// Prints how many blocks are free, and a block's size in bytes.
+pub(super) fn free_space(root: &str) -> String {
     at_root(root, "stat -f -c '%a %S' .")
 }
 
-/// Makes a directory and its parents, and sets owner, group and mode of the last; says `made` or `existed` of it.
-pub(super) fn make(root: &str, path: &VolumePath, wanted: Attributes) -> String {
+/// Creates a directory and its parents, and sets owner, group and mode of the last one.
+pub(super) fn create_directory(root: &str, path: &VolumePath, wanted: Attributes) -> String {
     let mut steps = String::from(
         r#"
-# Makes ./$1 with mode $2 unless it is there, and goes into it. The mode is right from the start, for who dies here
-# never gets to the second line; and set again, for a default ACL has its say in the first.
+# Creates ./$1 with mode $2 unless it exists, and enters it. The umask makes the mode right from the start, so that a
+# crash before chmod leaves no wrong mode; chmod is needed besides, because a default ACL overrides the umask.
 make() {
     found=existed
-    if ! there "$1"; then
+    if ! exists "$1"; then
         umask "$3"
         if words=$(mkdir -- "./$1" 2>&1); then
             found=made
         else
-            # Somebody else may have been faster.
-            there "$1" || { printf '%s\n' "$words" >&2; exit 1; }
+            # Another process may have created it meanwhile.
+            exists "$1" || { printf '%s\n' "$words" >&2; exit 1; }
         fi
     fi
-    enter "$1" || { echo "it went away again" >&2; exit 1; }
+    enter "$1" || { echo "it was removed meanwhile" >&2; exit 1; }
     if [ "$found" = made ]; then chmod "$2" . || exit 1; fi
 }
 "#,
@@ -159,8 +156,8 @@ make() {
     at_root(root, &(steps + "echo \"$found\""))
 }
 
-/// Removes a directory and all in it for some seconds; rm follows no link.
-pub(super) fn remove(root: &str, path: &VolumePath) -> String {
+/// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link.
+pub(super) fn remove_directory(root: &str, path: &VolumePath) -> String {
     let act = format!(
         r#"directory "$name" || missing
 rm -rf -- "./$name" &
@@ -175,99 +172,99 @@ status=$?
 kill "$timer" 2>/dev/null
 if [ "$status" -gt 128 ]; then exit 7; fi
 [ "$status" = 0 ] || exit 1
-if there "$name"; then echo 'it is there again' >&2; exit 1; fi"#
+if exists "$name"; then echo 'it was created again' >&2; exit 1; fi"#
     );
-    on(root, path, &act)
+    act_on_entry(root, path, &act)
 }
 
-/// Moves a directory to a free name of the same file system; mv would copy it to another one. The directory that gets it is
-/// held open, so it is the one that was walked to.
-pub(super) fn rename(root: &str, from: &VolumePath, to: &VolumePath) -> String {
+/// Renames a directory to a free name on the same file system; mv would copy it to another one. The new parent is held
+/// open as a file descriptor, so it is the directory that was entered.
+pub(super) fn rename_directory(root: &str, from: &VolumePath, to: &VolumePath) -> String {
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
-    let there = walk(parents, "missing");
-    let target = walk(new_parents, "{ echo 'its new directory is not there' >&2; exit 1; }");
+    let enter_parents = enter_directories(parents, "missing");
+    let target = enter_directories(new_parents, "{ echo 'its new parent is missing' >&2; exit 1; }");
     let act = format!(
         r#"root=$here
 name={name}
 new={new_name}
-( {there}directory "$name" || missing ) || exit
+( {enter_parents}directory "$name" || missing ) || exit
 whose=second
 {target}exec 3<.
 whose=first
-if there "$new"; then exit 4; fi
+if exists "$new"; then exit 4; fi
 cd -P "$root" || exit 1
 here=$root
 depth=0
-[ "$(place)" = "$here
+[ "$(current_path)" = "$here
 ." ] || obstacle link
-{there}directory "$name" || missing
+{enter_parents}directory "$name" || missing
 here_device=$(stat -c %d "./$name") && there_device=$(stat -c %d /proc/self/fd/3/.) || exit 1
 [ "$here_device" = "$there_device" ] || exit 6
-patiently mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
+with_heartbeat mv -nT -- "./$name" "/proc/self/fd/3/$new" || exit 1
 # mv may be silent about what it did not do.
-if there "$name"; then exit 4; fi"#,
+if exists "$name"; then exit 4; fi"#,
         name = quote(name),
         new_name = quote(new_name),
     );
     at_root(root, &act)
 }
 
-/// Whether something is there.
-pub(super) fn exists(root: &str, path: &VolumePath) -> String {
-    on(root, path, "there \"$name\" || missing")
+/// Ends with [`MISSING`] if nothing is at `path`.
+pub(super) fn path_exists(root: &str, path: &VolumePath) -> String {
+    act_on_entry(root, path, "exists \"$name\" || missing")
 }
 
-/// Goes into a directory, or stays in the root if none is named.
-fn into(root: &str, directory: Option<&VolumePath>, act: &str) -> String {
+/// A script that runs `act` in a directory, or in the root if none is named.
+fn act_in_directory(root: &str, directory: Option<&VolumePath>, act: &str) -> String {
     let names = directory.map_or(&[][..], VolumePath::components);
-    at_root(root, &(walk(names, "missing") + act))
+    at_root(root, &(enter_directories(names, "missing") + act))
 }
 
-/// Tells of each entry of a directory what it is, its blocks, and when it was written to and changed, before its name.
-pub(super) fn list(root: &str, directory: Option<&VolumePath>) -> String {
+/// Prints for each entry its mode, blocks, modification and change time, and name.
+pub(super) fn list_directory(root: &str, directory: Option<&VolumePath>) -> String {
     let act = "[ -r . ] || { echo 'Permission denied' >&2; exit 1; }\n\
                find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} +";
-    into(root, directory, act)
+    act_in_directory(root, directory, act)
 }
 
-/// Removes all that a directory holds; rm follows no link.
-pub(super) fn empty(root: &str, directory: Option<&VolumePath>) -> String {
-    into(
+/// Removes everything in a directory; rm follows no link.
+pub(super) fn empty_directory(root: &str, directory: Option<&VolumePath>) -> String {
+    act_in_directory(
         root,
         directory,
-        "patiently find . ! -name . -prune -exec rm -rf -- {} +",
+        "with_heartbeat find . ! -name . -prune -exec rm -rf -- {} +",
     )
 }
 
-/// Makes a symbolic link.
-pub(super) fn link(root: &str, path: &VolumePath, target: &str) -> String {
+/// Creates a symbolic link; ends with [`EXISTS`] if the name is taken.
+pub(super) fn create_link(root: &str, path: &VolumePath, target: &str) -> String {
     let act = format!(
-        "if there \"$name\"; then exit 4; fi\nwords=$(ln -sT -- {} \"./$name\" 2>&1) && exit 0\n\
-         if there \"$name\"; then exit 4; fi\nprintf '%s\\n' \"$words\" >&2\nexit 1",
+        "if exists \"$name\"; then exit 4; fi\nwords=$(ln -sT -- {} \"./$name\" 2>&1) && exit 0\n\
+         if exists \"$name\"; then exit 4; fi\nprintf '%s\\n' \"$words\" >&2\nexit 1",
         quote(target)
     );
-    on(root, path, &act)
+    act_on_entry(root, path, &act)
 }
 
-/// What a symbolic link holds, and a line break.
+/// Prints the target of a symbolic link.
 pub(super) fn read_link(root: &str, path: &VolumePath) -> String {
-    on(
+    act_on_entry(
         root,
         path,
-        "there \"$name\" || missing\n[ -L \"./$name\" ] || { echo 'it is no symbolic link' >&2; exit 1; }\n\
+        "exists \"$name\" || missing\n[ -L \"./$name\" ] || { echo 'not a symbolic link' >&2; exit 1; }\n\
          readlink \"./$name\"",
     )
 }
 
-/// Removes a link or file.
-pub(super) fn unlink(root: &str, path: &VolumePath) -> String {
-    on(root, path, "rm -f -- \"./$name\"")
+/// Removes a link or file if it exists.
+pub(super) fn remove_link(root: &str, path: &VolumePath) -> String {
+    act_on_entry(root, path, "rm -f -- \"./$name\"")
 }
 
-/// Removes a directory if it is empty.
-pub(super) fn remove_empty(root: &str, path: &VolumePath) -> String {
-    on(
+/// Removes a directory if it is empty; else ends with [`EXISTS`].
+pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
+    act_on_entry(
         root,
         path,
         "words=$(rmdir -- \"./$name\" 2>&1) && exit 0\nthere \"$name\" || missing\n\

@@ -11,17 +11,20 @@ async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
         fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
         symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
         assert_eq!(
-            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
             Removed::Done,
             "{way}"
         );
         assert_eq!(
-            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
             Removed::AlreadyGone,
             "{way}"
         );
         assert_eq!(
-            export.remove(&path("no/v"), &uninterrupted()).await.unwrap(),
+            export
+                .remove_directory(&path("no/v"), &never_interrupt())
+                .await
+                .unwrap(),
             Removed::AlreadyGone,
             "{way}"
         );
@@ -38,11 +41,11 @@ async fn a_removal_is_interrupted_and_goes_on_with_the_next() {
             fs::write(root.path().join("v/deep").join(number.to_string()), "").unwrap();
         }
         let never: MayContinue = Arc::new(|| false);
-        let error = export.remove(&path("v"), &never).await.unwrap_err();
+        let error = export.remove_directory(&path("v"), &never).await.unwrap_err();
         assert!(matches!(error, ExportError::Interrupted), "{way}: {error}");
         assert!(root.path().join("v/deep").exists(), "{way}");
         assert_eq!(
-            export.remove(&path("v"), &uninterrupted()).await.unwrap(),
+            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
             Removed::Done,
             "{way}"
         );
@@ -56,19 +59,23 @@ async fn what_is_discarded_is_in_the_trash() {
         for volume in ["a", "b"] {
             fs::create_dir_all(root.path().join("team").join(volume)).unwrap();
             let from = path(&format!("team/{volume}"));
-            assert_eq!(export.discard(&from, volume).await.unwrap(), Removed::Done, "{way}");
+            assert_eq!(
+                export.move_to_trash(&from, volume).await.unwrap(),
+                Removed::Done,
+                "{way}"
+            );
             // An earlier attempt got this far.
             assert_eq!(
-                export.discard(&from, volume).await.unwrap(),
+                export.move_to_trash(&from, volume).await.unwrap(),
                 Removed::AlreadyGone,
                 "{way}"
             );
         }
         fs::create_dir(root.path().join("team/a")).unwrap();
-        let error = export.discard(&path("team/a"), "a").await.unwrap_err();
+        let error = export.move_to_trash(&path("team/a"), "a").await.unwrap_err();
         assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
         let mut names: Vec<_> = export
-            .trash()
+            .list_trash()
             .await
             .unwrap()
             .into_iter()
@@ -87,16 +94,19 @@ async fn an_archive_never_overwrites_an_archive() {
         fs::create_dir(root.path().join("archived-v")).unwrap();
         symlink("nowhere", root.path().join("archived-l")).unwrap();
         for taken in ["archived-v", "archived-l"] {
-            let error = export.archive(&path("deep/v"), &path(taken)).await.unwrap_err();
+            let error = export
+                .archive_directory(&path("deep/v"), &path(taken))
+                .await
+                .unwrap_err();
             assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
         }
-        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        let archived = export.archive_directory(&path("deep/v"), &path("archived-w")).await;
         assert_eq!(archived.unwrap(), Removed::Done, "{way}");
         assert!(root.path().join("archived-w").is_dir(), "{way}");
         // An earlier try got this far.
-        let archived = export.archive(&path("deep/v"), &path("archived-w")).await;
+        let archived = export.archive_directory(&path("deep/v"), &path("archived-w")).await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
-        let archived = export.archive(&path("no/v"), &path("archived-x")).await;
+        let archived = export.archive_directory(&path("no/v"), &path("archived-x")).await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is done over one NFS connection: file handles walked one component at a time.
+//! The operations over one NFS connection. Paths are looked up one component at a time.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
 use tokio::time::timeout;
 
-use super::errors::silence;
+use super::errors::timeout_error;
 use crate::export::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath, named,
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath,
+    name_or_root,
 };
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
@@ -20,15 +21,15 @@ const TYPE_LINK: u32 = 5;
 /// The mode's bits: permissions, set-user-id, set-group-id and sticky.
 const ALL_BITS: u32 = 0o7777;
 
-/// How many entries of one directory are looked at at a time.
+/// How many entries of one directory are looked up concurrently.
 const AT_ONCE: usize = 16;
 
-/// How often the listing of a directory that changes meanwhile is begun.
+/// How often a listing is restarted if the directory changes meanwhile.
 const LISTINGS: u8 = 3;
 
 pub(super) type Handle = bytes::Bytes;
 
-/// One mount, and what is done over it.
+/// One NFS mount and its root handle.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) mount: Box<dyn Mount>,
@@ -42,55 +43,59 @@ pub(super) struct FoundDirectory {
     pub(super) handle: Handle,
 }
 
-/// Why a piece of work on the export ended early.
-pub(super) enum Trouble {
-    Call(NfsError),
-    /// The directory is made, and its owner and mode are not set.
+/// The error of an operation.
+pub(super) enum CallError {
+    Nfs(NfsError),
+    /// The directory was created, but setting its mode and owner failed.
     Attributes(NfsError),
     Export(ExportError),
 }
 
-impl From<NfsError> for Trouble {
+impl From<NfsError> for CallError {
     fn from(error: NfsError) -> Self {
-        Self::Call(error)
+        Self::Nfs(error)
     }
 }
 
-impl From<ExportError> for Trouble {
+impl From<ExportError> for CallError {
     fn from(error: ExportError) -> Self {
         Self::Export(error)
     }
 }
 
 impl Connection {
-    pub(super) async fn make(self: Arc<Self>, path: &VolumePath, wanted: Attributes) -> Result<Made, Trouble> {
+    pub(super) async fn create_directory(
+        self: Arc<Self>,
+        path: &VolumePath,
+        wanted: Attributes,
+    ) -> Result<Made, CallError> {
         let mut directory = self.root.clone();
         let mut made = Made::Existed;
         let mut has_mode = false;
         let last = path.components().len() - 1;
         for (depth, name) in path.components().iter().enumerate() {
             let mode = if depth == last { wanted.mode } else { PARENT_MODE };
-            // Asking for the new directory first costs one call where there is nothing yet, the usual case.
-            match bounded(self.mount.mkdir(directory.clone(), name, mode)).await {
+            // MKDIR before LOOKUP: in the usual case, where nothing exists yet, this is the only call.
+            match with_timeout(self.mount.mkdir(directory.clone(), name, mode)).await {
                 Ok(new) => {
                     directory = new.fh;
                     made = Made::Created;
                     has_mode = new.attr.is_some_and(|found| found.file_mode & ALL_BITS == mode);
                 }
                 Err(error) if error.is_exist() || lacks_handle(&error) => {
-                    let found = bounded(self.mount.lookup(directory, name)).await?;
-                    directory = self.directory(found, path, depth).await?;
+                    let found = with_timeout(self.mount.lookup(directory, name)).await?;
+                    directory = self.require_directory(found, path, depth).await?;
                     made = Made::Existed;
                     has_mode = false;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        // Over NFSv4 the library makes a directory first and sets its mode second, and 4.1 hides that the second failed.
+        // Over NFSv4 the library sets the mode by a second call, and over 4.1 it hides the failure of that call.
         let is_atomic = self.mount.version() == NFSVersion::NFSv3;
         if !is_atomic || !has_mode || wanted.uid.is_some() || wanted.gid.is_some() {
             let set = self.set_attributes(directory, wanted).await;
-            set.map_err(Trouble::Attributes)?;
+            set.map_err(CallError::Attributes)?;
         }
         Ok(made)
     }
@@ -98,20 +103,23 @@ impl Connection {
     async fn set_attributes(&self, directory: Handle, wanted: Attributes) -> Result<(), NfsError> {
         let (mode, uid, gid) = (Some(wanted.mode), wanted.uid, wanted.gid);
         let set = self.mount.setattr(directory, None, mode, uid, gid, None, None, None);
-        bounded(set).await
+        with_timeout(set).await
     }
 
-    /// The directory at `path`, if it is there.
-    pub(super) async fn find_directory(self: Arc<Self>, path: &VolumePath) -> Result<Option<FoundDirectory>, Trouble> {
+    /// Looks up the directory at `path`; `None` if it doesn't exist.
+    pub(super) async fn find_directory(
+        self: Arc<Self>,
+        path: &VolumePath,
+    ) -> Result<Option<FoundDirectory>, CallError> {
         let (parents, name) = path.split();
-        let Some(parent) = self.walk(parents, path).await? else {
+        let Some(parent) = self.walk_directories(parents, path).await? else {
             return Ok(None);
         };
-        let Some(found) = self.find(&parent, name).await? else {
+        let Some(found) = self.look_up(&parent, name).await? else {
             return Ok(None);
         };
         Ok(Some(FoundDirectory {
-            handle: self.directory(found, path, path.components().len() - 1).await?,
+            handle: self.require_directory(found, path, path.components().len() - 1).await?,
             parent,
             name: name.to_owned(),
         }))
@@ -123,30 +131,34 @@ impl Connection {
         directory: &FoundDirectory,
         may_continue: &MayContinue,
         removed: &AtomicU64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         self.remove_tree(directory, may_continue, removed).await
     }
 
-    pub(super) async fn rename(self: Arc<Self>, from: &VolumePath, to: &VolumePath) -> Result<Removed, Trouble> {
+    pub(super) async fn rename_directory(
+        self: Arc<Self>,
+        from: &VolumePath,
+        to: &VolumePath,
+    ) -> Result<Removed, CallError> {
         let (parents, name) = from.split();
         let (new_parents, new_name) = to.split();
-        let source = self.walk(parents, from).await?;
+        let source = self.walk_directories(parents, from).await?;
         let found = match &source {
-            Some(parent) => self.find(parent, name).await?,
+            Some(parent) => self.look_up(parent, name).await?,
             None => None,
         };
         let (Some(source), Some(found)) = (source, found) else {
             return Ok(Removed::AlreadyGone);
         };
-        self.directory(found, from, from.components().len() - 1).await?;
-        let Some(target) = self.walk(new_parents, to).await? else {
+        self.require_directory(found, from, from.components().len() - 1).await?;
+        let Some(target) = self.walk_directories(new_parents, to).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
-        // RENAME replaces an empty directory without a word.
-        if self.find(&target, new_name).await?.is_some() {
+        // RENAME silently replaces an empty directory.
+        if self.look_up(&target, new_name).await?.is_some() {
             return Err(ExportError::Exists(to.to_string()).into());
         }
-        match bounded(self.mount.rename(source, name, target, new_name)).await {
+        match with_timeout(self.mount.rename(source, name, target, new_name)).await {
             Err(error) if cannot_rename(&error) => Err(ExportError::CannotRename {
                 path: from.to_string(),
                 cause: error.to_string(),
@@ -156,36 +168,39 @@ impl Connection {
         }
     }
 
-    pub(super) async fn entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, Trouble> {
+    pub(super) async fn find_entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, CallError> {
         let (parents, name) = path.split();
-        let Some(parent) = self.walk(parents, path).await? else {
+        let Some(parent) = self.walk_directories(parents, path).await? else {
             return Ok(None);
         };
-        let found = self.find(&parent, name).await?;
+        let found = self.look_up(&parent, name).await?;
         Ok(found.map(|found| (parent, found)))
     }
 
-    pub(super) async fn list(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, Trouble> {
-        let Some(handle) = self.handle(directory).await? else {
+    pub(super) async fn list_directory(
+        self: Arc<Self>,
+        directory: Option<&VolumePath>,
+    ) -> Result<Option<Vec<Entry>>, CallError> {
+        let Some(handle) = self.find_handle(directory).await? else {
             return Ok(None);
         };
-        let entries = self.entries(handle.clone()).await?;
-        let found: Vec<Option<Entry>> = stream::iter(entries.into_iter().map(Ok::<_, Trouble>))
-            .map_ok(|entry| self.look_at(&handle, entry))
+        let entries = self.read_entries(handle.clone()).await?;
+        let found: Vec<Option<Entry>> = stream::iter(entries.into_iter().map(Ok::<_, CallError>))
+            .map_ok(|entry| self.describe_entry(&handle, entry))
             .try_buffered(AT_ONCE)
             .try_collect()
             .await?;
         Ok(Some(found.into_iter().flatten().collect()))
     }
 
-    /// None if it went meanwhile.
-    async fn look_at(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Option<Entry>, Trouble> {
+    /// The entry with its attributes; `None` if it was removed meanwhile.
+    async fn describe_entry(&self, directory: &Handle, entry: ReaddirplusEntry) -> Result<Option<Entry>, CallError> {
         let attributes = match entry.attr {
             Some(attributes) => attributes,
-            // Not every server tells with the name.
-            None => match self.find(directory, &entry.file_name).await? {
+            // Not every server returns attributes with a listing.
+            None => match self.look_up(directory, &entry.file_name).await? {
                 Some(ObjRes { attr: Some(known), .. }) => known,
-                Some(found) => bounded(self.mount.getattr(found.fh)).await?,
+                Some(found) => with_timeout(self.mount.getattr(found.fh)).await?,
                 None => return Ok(None),
             },
         };
@@ -201,44 +216,44 @@ impl Connection {
         }))
     }
 
-    pub(super) async fn empty_at(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<(), Trouble> {
-        let Some(handle) = self.handle(directory).await? else {
+    pub(super) async fn empty_directory(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<(), CallError> {
+        let Some(handle) = self.find_handle(directory).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
-        self.empty_tree(handle, &named(directory)).await
+        self.empty_tree(handle, &name_or_root(directory)).await
     }
 
-    /// The handle of a directory, the root's if none is named.
-    async fn handle(&self, directory: Option<&VolumePath>) -> Result<Option<Handle>, Trouble> {
+    /// The handle of a directory, or of the root if none is named; `None` if it doesn't exist.
+    async fn find_handle(&self, directory: Option<&VolumePath>) -> Result<Option<Handle>, CallError> {
         match directory {
-            Some(path) => self.walk(path.components(), path).await,
+            Some(path) => self.walk_directories(path.components(), path).await,
             None => Ok(Some(self.root.clone())),
         }
     }
 
-    pub(super) async fn link(&self, path: &VolumePath, target: &str) -> Result<bool, Trouble> {
+    pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, CallError> {
         let (parents, name) = path.split();
-        let Some(parent) = self.walk(parents, path).await? else {
+        let Some(parent) = self.walk_directories(parents, path).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
-        match bounded(self.mount.symlink(target, parent, name)).await {
+        match with_timeout(self.mount.symlink(target, parent, name)).await {
             Err(error) if error.is_exist() => Ok(false),
             Err(error) if lacks_handle(&error) => Ok(true),
             made => Ok(made.map(|_| true)?),
         }
     }
 
-    pub(super) async fn read_link(self: Arc<Self>, path: &VolumePath) -> Result<Option<String>, Trouble> {
-        match self.entry(path).await? {
-            Some((_, found)) => Ok(Some(bounded(self.mount.readlink(found.fh)).await?)),
+    pub(super) async fn read_link(self: Arc<Self>, path: &VolumePath) -> Result<Option<String>, CallError> {
+        match self.find_entry(path).await? {
+            Some((_, found)) => Ok(Some(with_timeout(self.mount.readlink(found.fh)).await?)),
             None => Ok(None),
         }
     }
 
-    pub(super) async fn unlink(self: Arc<Self>, path: &VolumePath) -> Result<(), Trouble> {
+    pub(super) async fn remove_link(self: Arc<Self>, path: &VolumePath) -> Result<(), CallError> {
         let (parents, name) = path.split();
-        if let Some(parent) = self.walk(parents, path).await? {
-            match bounded(self.mount.remove(parent, name)).await {
+        if let Some(parent) = self.walk_directories(parents, path).await? {
+            match with_timeout(self.mount.remove(parent, name)).await {
                 Err(error) if !error.is_not_found() => return Err(error.into()),
                 _ => {}
             }
@@ -246,22 +261,22 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) async fn remove_empty(self: Arc<Self>, path: &VolumePath) -> Result<bool, Trouble> {
+    pub(super) async fn remove_empty_directory(self: Arc<Self>, path: &VolumePath) -> Result<bool, CallError> {
         let (parents, name) = path.split();
-        let Some(parent) = self.walk(parents, path).await? else {
+        let Some(parent) = self.walk_directories(parents, path).await? else {
             return Ok(true);
         };
-        match bounded(self.mount.rmdir(parent, name)).await {
+        match with_timeout(self.mount.rmdir(parent, name)).await {
             Err(error) if is_not_empty(&error) => Ok(false),
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(true),
         }
     }
 
-    async fn entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+    async fn read_entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut attempt = 1;
         loop {
-            match self.entries_once(directory.clone()).await {
+            match self.read_entries_once(directory.clone()).await {
                 // The directory changed so much that the server can't go on where it was.
                 Err(error) if attempt < LISTINGS && has_lost_its_place(&error) => attempt += 1,
                 listed => return listed,
@@ -269,10 +284,10 @@ impl Connection {
         }
     }
 
-    async fn entries_once(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+    async fn read_entries_once(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut listing = self.mount.readdirplus(directory).await;
         let mut entries = Vec::new();
-        while let Some(entry) = bounded(listing.try_next()).await? {
+        while let Some(entry) = with_timeout(listing.try_next()).await? {
             if entry.file_name != "." && entry.file_name != ".." {
                 entries.push(entry);
             }
@@ -280,31 +295,31 @@ impl Connection {
         Ok(entries)
     }
 
-    /// The handle of `parents` below the root, or None if one of them isn't there.
-    async fn walk(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, Trouble> {
+    /// The handle of the last of `parents`, which are looked up from the root; `None` if one doesn't exist.
+    async fn walk_directories(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, CallError> {
         let mut directory = self.root.clone();
         for (depth, name) in parents.iter().enumerate() {
-            match self.find(&directory, name).await? {
-                Some(found) => directory = self.directory(found, path, depth).await?,
+            match self.look_up(&directory, name).await? {
+                Some(found) => directory = self.require_directory(found, path, depth).await?,
                 None => return Ok(None),
             }
         }
         Ok(Some(directory))
     }
 
-    pub(super) async fn find(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
-        match bounded(self.mount.lookup(directory.clone(), name)).await {
+    pub(super) async fn look_up(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
+        match with_timeout(self.mount.lookup(directory.clone(), name)).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The handle of what was found at `path`'s component number `depth`, if it is a directory.
-    async fn directory(&self, found: ObjRes, path: &VolumePath, depth: usize) -> Result<Handle, Trouble> {
+    /// The handle of `found`, component number `depth` of `path`; an error if it is no directory.
+    async fn require_directory(&self, found: ObjRes, path: &VolumePath, depth: usize) -> Result<Handle, CallError> {
         let kind = match found.attr {
             Some(attributes) => attributes.type_,
-            None => bounded(self.mount.getattr(found.fh.clone())).await?.type_,
+            None => with_timeout(self.mount.getattr(found.fh.clone())).await?.type_,
         };
         let what = match kind {
             TYPE_DIRECTORY => return Ok(found.fh),
@@ -316,7 +331,7 @@ impl Connection {
     }
 }
 
-/// Whether the server did what was asked and only told no handle of the new object, as RFC 1813 allows.
+/// Whether the server created the object but returned no handle for it, as RFC 1813 allows.
 fn lacks_handle(error: &NfsError) -> bool {
     matches!(error, NfsError::Rpc(text) if text == "bad file handle")
 }
@@ -337,7 +352,7 @@ fn has_lost_its_place(error: &NfsError) -> bool {
     )
 }
 
-/// Whether a directory could not be removed because something is in it; some servers say EXIST.
+/// Whether a directory could not be removed because it is not empty; some servers return EXIST.
 pub(super) fn is_not_empty(error: &NfsError) -> bool {
     matches!(
         error,
@@ -346,9 +361,11 @@ pub(super) fn is_not_empty(error: &NfsError) -> bool {
     )
 }
 
-/// One call with an end: the library's own time-outs add up to more than a claim should wait.
-pub(super) async fn bounded<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
-    timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(silence()))
+/// Limits a call to [`CALL_TIMEOUT`]; the library's own timeouts add up to more than a claim should wait.
+pub(super) async fn with_timeout<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
+    timeout(CALL_TIMEOUT, call)
+        .await
+        .unwrap_or_else(|_| Err(timeout_error()))
 }
 
 #[cfg(test)]
@@ -359,7 +376,7 @@ mod tests {
     #[tokio::test]
     async fn a_mode_is_set_unless_the_server_says_that_it_is_right() {
         use NFSVersion::{NFSv3, NFSv4p0, NFSv4p1};
-        let plain = Attributes::mode(0o777);
+        let plain = Attributes::with_mode(0o777);
         let owned = Attributes {
             uid: Some(1000),
             ..plain
@@ -381,7 +398,7 @@ mod tests {
             let about = format!("{version:?}, there: {is_there}, {found_mode:o}, {wanted:?}");
             let (connection, log) = double.of_version(version).connection();
             let path = VolumePath::parse("v").unwrap();
-            let made = Arc::new(connection).make(&path, wanted).await;
+            let made = Arc::new(connection).create_directory(&path, wanted).await;
             assert!(made.is_ok(), "{about}");
             let set = log
                 .lock()
@@ -402,7 +419,9 @@ mod tests {
         });
         let (connection, _) = double.connection();
         let path = VolumePath::parse("v").unwrap();
-        let made = Arc::new(connection).make(&path, Attributes::mode(0o777)).await;
-        assert!(matches!(made, Err(Trouble::Attributes(_))));
+        let made = Arc::new(connection)
+            .create_directory(&path, Attributes::with_mode(0o777))
+            .await;
+        assert!(matches!(made, Err(CallError::Attributes(_))));
     }
 }

@@ -80,7 +80,7 @@ impl Double {
     /// An export over this one connection.
     pub(crate) fn export(self, location: Location) -> (Export, Log) {
         let (connection, log) = self.connection();
-        (Export::Wire(Wire::over(vec![connection], location)), log)
+        (Export::Wire(Wire::with_connections(vec![connection], location)), log)
     }
 
     fn ask(&self, call: &str, handle: &Bytes, name: &str) -> Result<Answer> {

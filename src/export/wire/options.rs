@@ -1,11 +1,11 @@
-//! What a class's mount options say of the NFS server (PURE).
+//! The mount options of a class that tell how to reach the NFS server (PURE).
 
-/// NFS versions in the order they are tried. NFSv3 needs no state on the server and is the fastest; NFSv4.0 is for
-/// servers that offer nothing older. NFSv4.1 and 4.2 come last: against kernels that grow their slot table the client
-/// library loses its session every twenty calls or so, and a new connection is needed.
+/// NFS versions in the order in which they are tried. NFSv3 is the fastest, since it needs no state on the server. NFSv4.1 and
+/// 4.2 come last: against kernels that grow their slot table the client library loses its session about every twenty calls
+/// and needs a new connection.
 const VERSIONS: [&str; 4] = ["3", "4.0", "4.1", "4.2"];
 
-/// How nodes mount an export, as far as that tells how to reach its server.
+/// Version and ports of the NFS server, as nodes mount it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MountOptions {
     version: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct MountOptions {
 }
 
 impl MountOptions {
-    /// Reads `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; anything else says nothing here.
+    /// Parses `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; other options are ignored.
     pub(crate) fn parse(options: &[String]) -> Self {
         let mut found = Self::default();
         for option in options.iter().flat_map(|options| options.split(',')) {
@@ -34,8 +34,8 @@ impl MountOptions {
         found
     }
 
-    /// The versions to try, in order. Version 4 without a minor version is any of 4.x, as for mount(8).
-    pub(super) fn versions(&self) -> Vec<&'static str> {
+    /// The versions in the order in which they are tried. 4 without a minor version is any of 4.x, as for mount(8).
+    pub(super) fn versions_to_try(&self) -> Vec<&'static str> {
         let wanted = match (self.version.as_deref(), &self.minor_version) {
             (None, _) => return VERSIONS.to_vec(),
             (Some("4"), Some(minor)) => format!("4.{minor}"),
@@ -45,8 +45,8 @@ impl MountOptions {
         VERSIONS.into_iter().filter(is_wanted).collect()
     }
 
-    /// The parameters that name the ports in the client library's URL.
-    pub(super) fn ports(&self) -> String {
+    /// The ports as parameters of the client library's URL.
+    pub(super) fn port_parameters(&self) -> String {
         let port = self.port.map(|port| format!("&nfsport={port}"));
         let mount_port = self.mount_port.map(|port| format!("&mountport={port}"));
         port.into_iter().chain(mount_port).collect()
@@ -80,7 +80,7 @@ mod tests {
             let words: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
             let read = MountOptions::parse(&words);
             assert_eq!(
-                (read.versions().as_slice(), read.ports().as_str()),
+                (read.versions_to_try().as_slice(), read.port_parameters().as_str()),
                 (versions, ports),
                 "{options:?}"
             );

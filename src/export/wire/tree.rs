@@ -1,49 +1,48 @@
-//! Removing a tree over NFS, however deep, wide or hostile: without recursion and without reading it whole.
+//! Removes a directory tree over NFS, however deep, wide or hostile: without recursion and without reading it whole.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{TryStreamExt, stream};
 use nfs_rs::{NfsError, ReaddirplusEntry};
 
-use super::connection::{Connection, FoundDirectory, Handle, TYPE_DIRECTORY, Trouble, bounded, is_not_empty};
+use super::connection::{CallError, Connection, FoundDirectory, Handle, TYPE_DIRECTORY, is_not_empty, with_timeout};
 use crate::export::rounds::{Rounds, STILL_NOT_EMPTY};
-use crate::export::{ExportError, MayContinue, uninterrupted};
+use crate::export::{ExportError, MayContinue, never_interrupt};
 
-/// How many entries of one directory are removed at a time.
+/// How many entries of one directory are removed concurrently.
 const REMOVALS: usize = 16;
 
-/// How many entries of one directory are read before they are removed.
+/// How many entries of one directory are read before these are removed.
 const CHUNK: usize = 1024;
 
-/// A directory that is to be emptied and removed.
+/// A directory to empty and remove.
 #[derive(Clone)]
 struct PendingDirectory {
-    /// Where it is to be removed from; None if it is to stay.
+    /// The directory to remove it from; `None` keeps it.
     parent: Option<Handle>,
     name: String,
     handle: Handle,
     rounds: Rounds,
 }
 
-/// What became of an entry.
+/// The outcome of removing an entry.
 enum Entry {
     Removed,
-    /// Somebody else removed it, or the server lists what isn't there.
+    /// Another client removed it, or the server lists what doesn't exist.
     NotFound,
     NotEmpty(PendingDirectory),
 }
 
 impl Connection {
-    /// Removes the directory `name` of `parent` with all in it; links are removed, not followed.
+    /// Removes a directory tree; links are removed, not followed. `removed` counts the entries.
     ///
-    /// A directory comes back to the top of the stack until it is empty, so whatever others put into it meanwhile
-    /// is met again. What was removed is counted and stays removed; a next call goes on.
+    /// A directory stays on the stack until it is empty, so entries that others add meanwhile are removed, too.
     pub(super) async fn remove_tree(
         &self,
         directory: &FoundDirectory,
         may_continue: &MayContinue,
         removed: &AtomicU64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         let first = PendingDirectory {
             parent: Some(directory.parent.clone()),
             name: directory.name.clone(),
@@ -53,15 +52,15 @@ impl Connection {
         self.remove_pending(first, may_continue, removed).await
     }
 
-    /// Removes all that a directory holds, which is called `name` in messages, and leaves the directory itself.
-    pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), Trouble> {
+    /// Removes everything in a directory, whose name in messages is `name`, and keeps the directory itself.
+    pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), CallError> {
         let first = PendingDirectory {
             parent: None,
             name: name.to_owned(),
             handle,
             rounds: Rounds::default(),
         };
-        self.remove_pending(first, &uninterrupted(), &AtomicU64::new(0)).await
+        self.remove_pending(first, &never_interrupt(), &AtomicU64::new(0)).await
     }
 
     async fn remove_pending(
@@ -69,10 +68,10 @@ impl Connection {
         first: PendingDirectory,
         may_continue: &MayContinue,
         removed: &AtomicU64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CallError> {
         let mut stack = vec![first];
         while let Some(top) = stack.last_mut() {
-            if !top.rounds.begin(removed.load(Ordering::Relaxed)) {
+            if !top.rounds.begin_round(removed.load(Ordering::Relaxed)) {
                 return Err(ExportError::Failed {
                     action: "remove",
                     path: top.name.clone(),
@@ -81,12 +80,12 @@ impl Connection {
                 .into());
             }
             let top = top.clone();
-            let entries = self.some_entries(&top.handle).await?;
+            let entries = self.read_some_entries(&top.handle).await?;
             if entries.is_empty() {
                 let Some(parent) = top.parent else {
                     return Ok(());
                 };
-                match bounded(self.mount.rmdir(parent, &top.name)).await {
+                match with_timeout(self.mount.rmdir(parent, &top.name)).await {
                     // Another client added an entry, or the server does not list all entries.
                     Err(error) if is_not_empty(&error) => continue,
                     Err(error) if error.is_not_found() => {}
@@ -100,7 +99,7 @@ impl Connection {
             }
             let unreadable = entries.iter().find(|entry| entry.file_name.contains('\u{fffd}'));
             let unreadable = unreadable.map(|entry| entry.file_name.clone());
-            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, Trouble>))
+            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, CallError>))
                 .map_ok(|entry| self.remove_entry(&top.handle, entry, may_continue, removed))
                 .try_buffer_unordered(REMOVALS)
                 .try_collect()
@@ -119,14 +118,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Removes an entry that is no directory, or an empty one.
+    /// Removes an entry unless it is a directory that is not empty.
     async fn remove_entry(
         &self,
         directory: &Handle,
         entry: ReaddirplusEntry,
         may_continue: &MayContinue,
         removed: &AtomicU64,
-    ) -> Result<Entry, Trouble> {
+    ) -> Result<Entry, CallError> {
         if !may_continue() {
             return Err(ExportError::Interrupted.into());
         }
@@ -134,16 +133,16 @@ impl Connection {
         let (kind, handle) = match entry.attr {
             Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
             _ => {
-                let Some(found) = self.find(directory, &name).await? else {
+                let Some(found) = self.look_up(directory, &name).await? else {
                     return Ok(Entry::NotFound);
                 };
-                let kind = bounded(self.mount.getattr(found.fh.clone())).await?.type_;
+                let kind = with_timeout(self.mount.getattr(found.fh.clone())).await?.type_;
                 (kind, found.fh)
             }
         };
         let gone = match kind {
-            TYPE_DIRECTORY => bounded(self.mount.rmdir(directory.clone(), &name)).await,
-            _ => bounded(self.mount.remove(directory.clone(), &name)).await,
+            TYPE_DIRECTORY => with_timeout(self.mount.rmdir(directory.clone(), &name)).await,
+            _ => with_timeout(self.mount.remove(directory.clone(), &name)).await,
         };
         match gone {
             Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Entry::NotEmpty(PendingDirectory {
@@ -161,12 +160,12 @@ impl Connection {
         }
     }
 
-    /// The first entries of a directory.
-    async fn some_entries(&self, directory: &Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+    /// Reads the first [`CHUNK`] entries of a directory.
+    async fn read_some_entries(&self, directory: &Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut listing = self.mount.readdirplus(directory.clone()).await;
         let mut entries = Vec::new();
         while entries.len() < CHUNK
-            && let Some(entry) = bounded(listing.try_next()).await?
+            && let Some(entry) = with_timeout(listing.try_next()).await?
         {
             if entry.file_name != "." && entry.file_name != ".." {
                 entries.push(entry);
@@ -175,15 +174,15 @@ impl Connection {
         Ok(entries)
     }
 
-    /// The client library gives names that are not UTF-8 with a substitute in them, and no such name is found.
-    async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), Trouble> {
-        let entries = self.some_entries(&directory.handle).await?;
+    /// Fails if all entries have names that are not UTF-8: the client library replaces bytes in them, so they can't be removed.
+    async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), CallError> {
+        let entries = self.read_some_entries(&directory.handle).await?;
         match entries.iter().all(|entry| entry.file_name.contains('\u{fffd}')) && !entries.is_empty() {
             true => Err(ExportError::Failed {
                 action: "remove",
                 path: directory.name.clone(),
                 cause: format!(
-                    "it holds {name:?}, whose name is not UTF-8 and can't be said over NFS from here; \
+                    "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS from here; \
                      remove it on the server, or use --via dir: or ssh://"
                 ),
             }
@@ -222,8 +221,8 @@ mod tests {
             };
             let (export, _) = double.export(location);
             let path = VolumePath::parse("v").unwrap();
-            let may_continue = uninterrupted();
-            let removal = export.remove(&path, &may_continue);
+            let may_continue = never_interrupt();
+            let removal = export.remove_directory(&path, &may_continue);
             let result = tokio::time::timeout(Duration::from_secs(1), removal).await;
             let Ok(Err(error)) = result else {
                 panic!("{listed:?}: no error within a second");

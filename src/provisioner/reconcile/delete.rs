@@ -151,19 +151,19 @@ impl Work {
         let removal = end.on_delete.removal();
         match &end.proof {
             Proof::Name => {}
-            Proof::Marker(uid) => match export.owner(directory).await? {
+            Proof::Marker(uid) => match export.read_owner(directory).await? {
                 Some(owner) if owner.uid == *uid => {}
                 // An earlier try got this far, and the path was given on.
                 Some(owner) => return Ok(Ok(format!("{directory} belongs to {owner} now"))),
-                None if removal.is_some() && export.has(directory).await? => {
+                None if removal.is_some() && export.path_exists(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
                 None => {
-                    export.prune(directory).await?;
+                    export.prune_registry(directory).await?;
                     return Ok(Ok(format!("{directory} was dealt with before")));
                 }
             },
-            Proof::NoMarker => match export.is_unmarked(directory).await {
+            Proof::NoMarker => match export.check_unmarked(directory).await {
                 Err(error @ ExportError::Conflict(_)) => return Ok(Err(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
@@ -190,7 +190,7 @@ impl Work {
         };
         self.still_leading()?;
         if let Proof::Marker(uid) = &end.proof {
-            export.disown(directory, uid).await?;
+            export.release_ownership(directory, uid).await?;
             if removal.is_some() {
                 self.remove_empty_parents(directory, volume, served).await;
             }
@@ -210,8 +210,8 @@ impl Work {
                 return;
             }
             // A claim has its marker before its directory, so this sees a directory that is about to be made.
-            let removed = match served.export.is_unmarked(above).await {
-                Ok(()) => served.export.remove_empty(above).await,
+            let removed = match served.export.check_unmarked(above).await {
+                Ok(()) => served.export.remove_empty_directory(above).await,
                 Err(error) => Err(error),
             };
             match removed {
@@ -228,18 +228,22 @@ impl Work {
     /// Renames a directory into the trash, or removes it in place where it can't be renamed.
     async fn delete(&self, directory: &VolumePath, volume: &str, served: &Served) -> Result<String, WorkError> {
         let export = &served.export;
-        let mut result = export.discard(directory, volume).await;
+        let mut result = export.move_to_trash(directory, volume).await;
         if let Err(ExportError::Exists(_)) = &result {
-            result = export.discard(directory, &format!("{volume}-{}", timestamp())).await;
+            result = export
+                .move_to_trash(directory, &format!("{volume}-{}", timestamp()))
+                .await;
         }
         let removed = match result {
-            Err(ExportError::CannotRename { .. }) => match export.remove(directory, &self.may_continue()).await {
-                Err(ExportError::Interrupted) => {
-                    self.still_serving()?;
-                    return Err(ExportError::Interrupted.into());
+            Err(ExportError::CannotRename { .. }) => {
+                match export.remove_directory(directory, &self.may_continue()).await {
+                    Err(ExportError::Interrupted) => {
+                        self.still_serving()?;
+                        return Err(ExportError::Interrupted.into());
+                    }
+                    removed => removed?,
                 }
-                removed => removed?,
-            },
+            }
             discarded => {
                 let discarded = discarded?;
                 served.trash_filled.notify_one();
@@ -286,13 +290,13 @@ async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Resul
         Err(why) => return Ok(Err(why)),
     };
     let mut archive = first.clone();
-    let mut result = export.archive(directory, &archive).await;
+    let mut result = export.archive_directory(directory, &archive).await;
     // Somebody has made a directory of that name, or brought an archive back and kept it: neither is written over.
     if let Err(ExportError::Exists(_)) = &result
         && let Ok(another) = VolumePath::parse(&format!("{first}-{}", timestamp()))
     {
         archive = another;
-        result = export.archive(directory, &archive).await;
+        result = export.archive_directory(directory, &archive).await;
     }
     Ok(Ok(match result? {
         Removed::Done => format!("{directory} is archived as {archive}"),

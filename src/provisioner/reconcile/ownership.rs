@@ -29,7 +29,7 @@ impl Work {
     pub(super) async fn own(&self, directory: &VolumePath, owner: &Owner, served: &Served) -> Result<(), WorkError> {
         let mut takeovers = 0;
         loop {
-            match served.export.own(directory, owner).await {
+            match served.export.take_ownership(directory, owner).await {
                 Err(ExportError::Conflict(conflict))
                     if takeovers < TAKEOVERS && self.remove_abandoned(&conflict, served).await =>
                 {
@@ -52,7 +52,7 @@ impl Work {
                 return Ok(false);
             }
             self.still_leading()?;
-            let is_removed = served.export.remove_unused(marked, &owner.uid).await?;
+            let is_removed = served.export.remove_unused_directory(marked, &owner.uid).await?;
             if is_removed {
                 let volume = claim::volume_for(&owner.uid);
                 self.remove_empty_parents(marked, &volume, served).await;
@@ -155,7 +155,7 @@ impl Work {
                 return Ok(());
             }
             self.still_leading()?;
-            match served.export.remove_unused(directory, claim_uid).await? {
+            match served.export.remove_unused_directory(directory, claim_uid).await? {
                 true => {
                     let volume = claim::volume_for(claim_uid);
                     self.remove_empty_parents(directory, &volume, served).await;

@@ -102,7 +102,10 @@ impl Work {
         }
         // Right before the effect: much may have happened since the claim was read.
         self.still_leading()?;
-        served.export.make(&plan.directory, settings.attributes).await?;
+        served
+            .export
+            .create_directory(&plan.directory, settings.attributes)
+            .await?;
         self.still_leading()?;
         let is_new = self.create(&plan.volume).await?;
         self.end_attempt(&uid);

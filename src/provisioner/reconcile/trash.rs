@@ -58,7 +58,7 @@ impl Work {
     }
 
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
-        match served.export.trash().await {
+        match served.export.list_trash().await {
             Ok(entries) => {
                 let trash = count(&entries, first_seen, Timestamp::now().as_second());
                 self.metrics.trash(&served.location.to_string(), trash);
@@ -68,7 +68,7 @@ impl Work {
     }
 
     pub(super) async fn empty_trash_once(&self, served: &Served) {
-        let entries = match served.export.trash().await {
+        let entries = match served.export.list_trash().await {
             Ok(entries) => entries,
             Err(error) => {
                 tracing::debug!(export = %served.location, "trash not read: {error}");
@@ -87,12 +87,12 @@ impl Work {
         }
         let started = Instant::now();
         let may_continue = logging_progress(self.may_continue(), served.location.to_string(), name.clone());
-        let removed = match served.export.trashed(&name) {
-            Ok(path) => match served.export.remove(&path, &may_continue).await {
+        let removed = match served.export.trash_entry_path(&name) {
+            Ok(path) => match served.export.remove_directory(&path, &may_continue).await {
                 // Another provisioner was faster.
                 Err(error)
                     if !matches!(error, ExportError::Interrupted)
-                        && matches!(served.export.has(&path).await, Ok(false)) =>
+                        && matches!(served.export.path_exists(&path).await, Ok(false)) =>
                 {
                     tracing::debug!(directory = %path, "removed by another provisioner: {error}");
                     return;

@@ -98,7 +98,7 @@ async fn a_parent_that_somebody_needs_stays() {
         let served = work.exports.iter().next().unwrap();
         let directory = VolumePath::parse("team/data").unwrap();
         std::fs::remove_dir_all(export.path().join("team/data")).unwrap();
-        served.export.disown(&directory, UID).await.unwrap();
+        served.export.release_ownership(&directory, UID).await.unwrap();
         work.remove_empty_parents(&directory, &format!("pvc-{UID}"), served)
             .await;
         assert!(export.path().join("team").exists(), "{about}");

@@ -115,7 +115,7 @@ pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, S
     {
         without_effect.push("allowedTopologies has no effect: volumes can be used on all nodes".to_owned());
     }
-    let mut attributes = Attributes::mode(DIRECTORY_MODE);
+    let mut attributes = Attributes::with_mode(DIRECTORY_MODE);
     let mut path_pattern = None;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {

@@ -18,7 +18,7 @@ fn settings(reclaim_policy: &str) -> Settings {
     Settings {
         on_delete: OnDelete::Archive,
         location: export(),
-        attributes: Attributes::mode(0o777),
+        attributes: Attributes::with_mode(0o777),
         path_pattern: None,
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],
