@@ -70,7 +70,7 @@ impl Venue {
             "labels": {"a": words.label}, "annotations": {"b/c": words.annotation},
         }}))
         .expect("a claim");
-        let Ok(directory) = pattern::directory(words.pattern, &claim) else {
+        let Ok(directory) = pattern::render_directory(words.pattern, &claim) else {
             return;
         };
         let full = directory.under("/export");
@@ -78,7 +78,7 @@ impl Venue {
         let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0') && name.len() <= 255;
         assert!(full["/export/".len()..].split('/').all(plain), "{full:?}");
         assert_eq!(VolumePath::below("/export", &full).as_ref(), Ok(&directory));
-        let archive = volume::archive_of(&directory, &format!("pvc-{UID}"));
+        let archive = volume::archive_path(&directory, &format!("pvc-{UID}"));
         if let Ok(archive) = &archive {
             let name = archive.to_string();
             assert!(name.starts_with("archived-") && !name.contains('/'), "{name:?}");

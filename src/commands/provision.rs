@@ -17,9 +17,9 @@ use crate::output;
 use crate::provisioner::events::Events;
 use crate::provisioner::http;
 use crate::provisioner::lease::{Candidate, watch_for_upstream};
-use crate::provisioner::outcome::Outcome;
-use crate::provisioner::pass::{Row, Waiting};
-use crate::provisioner::reconcile::{Settings, Work};
+use crate::provisioner::outcome::ProvisionOutcome;
+use crate::provisioner::pass::{PendingClaims, Row};
+use crate::provisioner::reconcile::{Reconciler, Settings};
 use crate::provisioner::served::Exports;
 use crate::provisioner::{controller, election};
 
@@ -43,7 +43,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         .into());
     }
     let listener = match args.metrics_addr {
-        Some(address) => Some(http::bind(address).await?),
+        Some(address) => Some(http::bind_listener(address).await?),
         None => None,
     };
     // Neither waits for the other, so that what is wrong is known soonest.
@@ -69,20 +69,20 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     };
     let exports = Exports::new((first, export), further, args.concurrency);
     let (events, publisher) = match settings.dry_run {
-        true => (Events::silent(), None),
+        true => (Events::without_publishing(), None),
         false => {
-            let (events, publisher) = Events::start(cluster.client.clone(), &settings.name);
+            let (events, publisher) = Events::start_publishing(cluster.client.clone(), &settings.name);
             (events, Some(publisher))
         }
     };
-    let mut work = Work::new(settings, cluster.client.clone(), exports, events);
+    let mut work = Reconciler::new(settings, cluster.client.clone(), exports, events);
     let namespace = args.lease_namespace.unwrap_or(cluster.namespace);
     let candidate = match (&lease, args.leader_elect) {
         (Some(name), true) => Some(Candidate::new(cluster.client.clone(), &namespace, name)),
         _ => None,
     };
     if let Some(candidate) = &candidate {
-        work = work.only_while(candidate.leading());
+        work = work.with_leadership(candidate.leadership());
     }
     let work = Arc::new(work);
     let stop = stop_signal()?;
@@ -91,18 +91,22 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         if let Some(name) = lease {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
         }
-        let serving = listener.map(|listener| tokio::spawn(http::serve(listener, work.clone())));
+        let serving = listener.map(|listener| tokio::spawn(http::serve_requests(listener, work.clone())));
         // Logs for machines have no line for people under them.
         let live = !global.quiet && args.log_format == LogFormat::Text && super::colour(global.color).on_stderr();
         let served = async {
             match candidate {
-                Some(candidate) => candidate.run(stop, |over| controller::watch(work.clone(), over)).await,
-                None => controller::watch(work.clone(), stop).await,
+                Some(candidate) => {
+                    candidate
+                        .run_while_leading(stop, |over| controller::serve_cluster(work.clone(), over))
+                        .await
+                }
+                None => controller::serve_cluster(work.clone(), stop).await,
             }
         };
         tokio::select! {
             () = served => {}
-            never = output::live_line(live, || work.counts().to_string()) => match never {},
+            never = output::live_line(live, || work.current_counts().to_string()) => match never {},
         }
         if let Some(serving) = serving {
             serving.abort();
@@ -117,7 +121,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     // With the work the last sender of events goes, which is what the publisher waits for.
     drop(work);
     if let Some(publisher) = publisher {
-        publisher.finish().await;
+        publisher.flush().await;
     }
     Ok(exit)
 }
@@ -148,17 +152,17 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
-async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Result<Exit> {
-    let waiting = Waiting::read(work)
+async fn pass(work: &Reconciler, format: Format, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let pending = PendingClaims::read_from_cluster(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
-    if waiting.is_empty() && matches!(format, Format::Table | Format::Wide | Format::Name) {
+    if pending.is_empty() && matches!(format, Format::Table | Format::Wide | Format::Name) {
         output::say(&format!("no claim waits for provisioner {}", work.settings.name));
         return Ok(Exit::Done);
     }
-    let total = waiting.len();
+    let total = pending.len();
     let bar = output::progress(total, "claims");
-    let rows = waiting.serve(work, stop, |_| bar.inc(1)).await;
+    let rows = pending.provision_all(work, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
@@ -177,7 +181,7 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
         ),
     };
     output::print(&text)?;
-    let failed = |row: &Row| matches!(row.result, Err(_) | Ok(Outcome::Refused(_)));
+    let failed = |row: &Row| matches!(row.result, Err(_) | Ok(ProvisionOutcome::Refused(_)));
     Ok(if rows.iter().any(failed) {
         Exit::Failed
     } else {
@@ -187,11 +191,13 @@ async fn pass(work: &Work, format: Format, stop: impl Future<Output = ()>) -> Re
 
 fn cells(row: &Row) -> [String; 4] {
     let (result, volume, detail) = match &row.result {
-        Ok(Outcome::Provisioned { volume, path, .. }) => ("provisioned", volume.clone(), path.clone()),
-        Ok(Outcome::WouldProvision { volume, path }) => ("would provision", volume.clone(), path.clone()),
-        Ok(Outcome::Waiting) => ("waiting", String::new(), "for its first pod to be scheduled".to_owned()),
-        Ok(Outcome::Left) => ("left", String::new(), "bound or deleted meanwhile".to_owned()),
-        Ok(Outcome::Refused(why)) => ("refused", String::new(), why.clone()),
+        Ok(ProvisionOutcome::Provisioned { volume, path, .. }) => ("provisioned", volume.clone(), path.clone()),
+        Ok(ProvisionOutcome::WouldProvision { volume, path }) => ("would provision", volume.clone(), path.clone()),
+        Ok(ProvisionOutcome::WaitingForConsumer) => {
+            ("waiting", String::new(), "for its first pod to be scheduled".to_owned())
+        }
+        Ok(ProvisionOutcome::NothingToDo) => ("left", String::new(), "bound or deleted meanwhile".to_owned()),
+        Ok(ProvisionOutcome::Refused(why)) => ("refused", String::new(), why.clone()),
         Err(error) => ("failed", String::new(), error.to_string()),
     };
     [row.claim.clone(), result.to_owned(), volume, detail]

@@ -254,7 +254,7 @@ async fn a_slow_candidate_is_waited_for_and_a_silent_one_holds_none_up() {
         (&[Refuses(0), Mounts(0), Mounts(0)], Ok(1), 0),
         (&[Refuses(0), Refuses(0)], Err("access denied"), 0),
         (&[Refuses(0), Fails(1)], Err("access denied"), 1),
-        // A describe_refusal says more than timeout_error.
+        // A refusal says more than a timeout.
         (&[Fails(0), Refuses(0)], Err("no such file"), 0),
         (&[Never, Fails(0), Fails(0)], Err(""), 8),
         (&[], Err("nothing to try"), 0),

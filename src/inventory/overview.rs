@@ -391,7 +391,7 @@ fn shown_classes(classes: &[&StorageClass]) -> Vec<Class> {
                 true => "WaitForFirstConsumer".to_owned(),
                 false => "Immediate".to_owned(),
             },
-            on_delete: class::on_delete(class).ok().map(|what| what.as_str().to_owned()),
+            on_delete: class::read_on_delete(class).ok().map(|what| what.as_str().to_owned()),
             path_pattern: class
                 .parameters
                 .as_ref()
@@ -422,7 +422,7 @@ fn provisioners(
         let Some(record) = lease
             .spec
             .as_ref()
-            .filter(|record| !election::holder(record).is_empty())
+            .filter(|record| !election::holder_of(record).is_empty())
         else {
             continue;
         };
@@ -435,7 +435,7 @@ fn provisioners(
                 Some(seconds) => format!(" (silent for {})", amount::ago(seconds)),
                 None => String::new(),
             };
-            held.insert(name, format!("{}{since}", election::holder(record)));
+            held.insert(name, format!("{}{since}", election::holder_of(record)));
         }
     }
     let mut rows: Vec<Provisioner> = running

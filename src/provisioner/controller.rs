@@ -1,8 +1,7 @@
-//! The loop: watches claims, volumes and classes, and has the work done on what changed.
+//! The loop: watches claims, volumes and classes, and calls the [`Reconciler`] for each that changes.
 //!
-//! Only what may need something is kept in memory: a claim leaves the store
-//! when it is bound, a volume enters it when it is released. A cluster with
-//! many thousand volumes costs no more here than one with ten.
+//! Only claims that are pending and volumes that are released stay in memory, so a cluster with many thousand volumes
+//! needs no more of it than one with ten. What an error means for the next attempt is decided here, too.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -25,19 +24,18 @@ use super::backoff;
 use super::claim;
 use super::election;
 use super::metrics::Watched;
-use super::outcome::{Disposed, Outcome, WorkError};
-use super::reconcile::{Work, facts, key};
+use super::outcome::{DeletionOutcome, ProvisionOutcome, ReconcileError};
+use super::reconcile::{Reconciler, claim_key, retry_key};
 use super::volume;
 
-/// What the reconcilers share.
 struct Context {
-    work: Arc<Work>,
+    work: Arc<Reconciler>,
     classes: Store<StorageClass>,
 }
 
 impl Context {
-    /// The class of a PV, if that exists now.
-    fn class_of(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
+    /// The class of a PV, if it still exists.
+    fn find_class(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
         let name = volume::class_name(volume)?;
         self.classes.get(&ObjectRef::new(name))
     }
@@ -45,8 +43,8 @@ impl Context {
 
 /// Serves claims and volumes until `stop` resolves, then finishes what is in flight.
 ///
-/// An API server that goes away is waited for; nothing ends this but `stop`.
-pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'static) {
+/// Watches are retried for as long as the API server is away; only `stop` ends them.
+pub async fn serve_cluster(work: Arc<Reconciler>, stop: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.shared();
     let client = work.client.clone();
     let (claims, claims_writer) = reflector::store();
@@ -58,7 +56,7 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
         classes: classes.clone(),
     });
 
-    work.metrics.watch(Some(Watched {
+    work.metrics.set_watched(Some(Watched {
         claims: claims.clone(),
         volumes: volumes.clone(),
         classes: classes.clone(),
@@ -86,123 +84,128 @@ pub async fn watch(work: Arc<Work>, stop: impl Future<Output = ()> + Send + 'sta
     };
     futures::future::select(Box::pin(ready), stop.clone()).await;
 
-    let (ours, leaving) = (work.clone(), work.clone());
+    let (filtering, forgetting) = (work.clone(), work.clone());
     let claim_api = match &work.settings.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    let waiting = only(watcher(claim_api, watcher::Config::default()), move |claim| {
-        claim::is_waiting_for(claim, &ours.settings.name)
+    let pending = keep_matching(watcher(claim_api, watcher::Config::default()), move |claim| {
+        claim::is_waiting_for(claim, &filtering.settings.name)
     })
     .inspect_ok({
         let mut listed = HashSet::new();
-        move |event| note_claim(event, &leaving, &mut listed)
+        move |event| record_claim_event(event, &forgetting, &mut listed)
     })
     .reflect(claims_writer);
-    let waiting = seen(waiting, claims.clone());
-    // The work itself takes turns, on each export by itself; here nothing waits for anything else.
+    let pending = emit_when_stored(pending, claims.clone());
+    // Unlimited here: the reconciler limits the concurrency for each export by itself.
     let config = controller::Config::default().concurrency(0);
-    let serve_claims = Controller::for_stream(waiting, claims.clone())
+    let serve_claims = Controller::for_stream(pending, claims.clone())
         .with_config(config.clone())
         .reconcile_on(triggered)
         .graceful_shutdown_on(stop.clone())
         .run(reconcile_claim, |_, _, _| Action::await_change(), context.clone())
-        .for_each(|result| async { report("claims", result) });
-    let serve_claims = until_stopped(serve_claims, stop.clone(), claims);
+        .for_each(|result| async { log_loop_error("claims", result) });
+    let serve_claims = run_until_stopped(serve_claims, stop.clone(), claims);
 
-    let (ours, noting) = (work.clone(), context.clone());
-    let all = watcher(Api::all(client), watcher::Config::default()).inspect_ok(move |event| note(event, &noting));
-    let leaving = work.clone();
-    let going = only(all, move |volume| {
-        volume::is_ours_to_do(volume, &ours.settings.name, ours.settings.namespace.as_deref())
+    let (filtering, recording) = (work.clone(), context.clone());
+    let all = watcher(Api::all(client), watcher::Config::default())
+        .inspect_ok(move |event| record_volume_event(event, &recording));
+    let forgetting = work.clone();
+    let released = keep_matching(all, move |volume| {
+        volume::may_need_deletion(
+            volume,
+            &filtering.settings.name,
+            filtering.settings.namespace.as_deref(),
+        )
     })
     .inspect_ok({
         let mut listed = HashSet::new();
-        move |event| note_released(event, &leaving, &mut listed)
+        move |event| record_released_event(event, &forgetting, &mut listed)
     })
     .reflect(volumes_writer);
-    let going = seen(going, volumes.clone());
-    let serve_volumes = Controller::for_stream(going, volumes.clone())
+    let released = emit_when_stored(released, volumes.clone());
+    let serve_volumes = Controller::for_stream(released, volumes.clone())
         .with_config(config)
         .graceful_shutdown_on(stop.clone())
         .run(reconcile_volume, |_, _, _| Action::await_change(), context)
-        .for_each(|result| async { report("volumes", result) });
-    let serve_volumes = until_stopped(serve_volumes, stop.clone(), volumes);
+        .for_each(|result| async { log_loop_error("volumes", result) });
+    let serve_volumes = run_until_stopped(serve_volumes, stop.clone(), volumes);
 
-    work.stop(false);
+    work.set_stopping(false);
     let stopped = async {
         stop.await;
-        // What waits for its turn ends when the turn comes.
-        work.stop(true);
+        // Reconciliations that wait for a permit end when they get it.
+        work.set_stopping(true);
         std::future::pending().await
     };
     tokio::select! {
         _ = join(serve_claims, serve_volumes) => {}
-        never = clean_up_after_upgrade(&work, &classes) => match never {},
-        never = work.empty_trash() => match never {},
+        never = remove_former_records(&work, &classes) => match never {},
+        never = work.keep_trash_empty() => match never {},
         never = stopped => match never {},
     }
-    // Removals in threads of their own end by this.
-    work.stop(true);
+    // Ends removals that run in threads of their own.
+    work.set_stopping(true);
     class_watch.abort();
-    work.metrics.watch(None);
+    work.metrics.set_watched(None);
 }
 
-/// Records where the PVs of the cluster lie.
-fn note(event: &Event<PersistentVolume>, context: &Context) {
+/// Records the directories of all PVs of the cluster.
+fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     let work = &context.work;
     match event {
-        Event::Init => work.neighbours().begin_list(),
+        Event::Init => work.lock_neighbours().begin_list(),
         Event::InitApply(volume) | Event::Apply(volume) => {
-            work.note_volume(volume, context.class_of(volume).as_deref());
+            work.record_volume(volume, context.find_class(volume).as_deref());
         }
-        Event::Delete(volume) => work.neighbours().forget(&volume.name_any()),
+        Event::Delete(volume) => work.lock_neighbours().forget_volume(&volume.name_any()),
         Event::InitDone => {
-            work.neighbours().end_list();
-            work.volumes_are_known();
+            work.lock_neighbours().end_list();
+            work.mark_volumes_listed();
         }
     }
 }
 
-/// Forgets what is known of claims that were bound or deleted. `listed` are those of a list that is being read.
-fn note_claim(event: &Event<PersistentVolumeClaim>, work: &Arc<Work>, listed: &mut HashSet<String>) {
+/// Forgets claims that were bound or deleted. `listed` collects the uids of a list while it is being read.
+fn record_claim_event(event: &Event<PersistentVolumeClaim>, work: &Arc<Reconciler>, listed: &mut HashSet<String>) {
     match event {
         Event::Init => listed.clear(),
         Event::InitApply(claim) => listed.extend(claim.uid()),
-        Event::InitDone => work.claims_listed(&std::mem::take(listed)),
+        Event::InitDone => work.clean_up_unlisted_claims(&std::mem::take(listed)),
         Event::Apply(_) => {}
         Event::Delete(claim) => {
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-            work.claim_retries().forget(uid);
+            work.lock_claim_retries().forget_object(uid);
             work.events.burst().left(uid);
-            work.claim_left(uid);
+            work.clean_up_after_claim(uid);
         }
     }
 }
 
-/// Forgets the failures of volumes that are gone, likewise.
-fn note_released(event: &Event<PersistentVolume>, work: &Work, listed: &mut HashSet<String>) {
+/// Forgets the failures of volumes that are gone; `listed` as for claims.
+fn record_released_event(event: &Event<PersistentVolume>, work: &Reconciler, listed: &mut HashSet<String>) {
     match event {
         Event::Init => listed.clear(),
         Event::InitApply(volume) => listed.extend(volume.uid()),
-        Event::InitDone => work.volume_retries().keep_only(&std::mem::take(listed)),
+        Event::InitDone => work.lock_volume_retries().keep_only(&std::mem::take(listed)),
         Event::Apply(_) => {}
         Event::Delete(volume) => work
-            .volume_retries()
-            .forget(volume.metadata.uid.as_deref().unwrap_or_default()),
+            .lock_volume_retries()
+            .forget_object(volume.metadata.uid.as_deref().unwrap_or_default()),
     }
 }
 
-/// Removes once what earlier versions left; ends when it is dropped.
-async fn clean_up_after_upgrade(work: &Work, classes: &Store<StorageClass>) -> Infallible {
+/// Removes once what earlier versions left; never returns.
+async fn remove_former_records(work: &Reconciler, classes: &Store<StorageClass>) -> Infallible {
     let classes = classes.state();
     let served = classes.iter().filter(|class| class.provisioner == work.settings.name);
-    work.clean_up_after_upgrade(&served.filter_map(|class| class.uid()).collect())
+    work.remove_former_records(&served.filter_map(|class| class.uid()).collect())
         .await;
     std::future::pending().await
 }
 
-/// Keeps the classes, and has every waiting claim of a class looked at again when the class changes.
+/// Stores the classes, and requeues the pending claims of a class when it changes.
 async fn watch_classes(
     events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
     writer: reflector::store::Writer<StorageClass>,
@@ -214,24 +217,24 @@ async fn watch_classes(
         .for_each(|event| {
             let changed = |claim: &PersistentVolumeClaim| match &event {
                 Ok(Event::Apply(class)) => claim::class_name(claim) == class.metadata.name.as_deref(),
-                // A new list: any class may be another.
+                // A new list: any class may have changed.
                 Ok(Event::InitDone) => true,
                 _ => false,
             };
             for claim in claims.state().iter().filter(|claim| changed(claim)) {
-                // The receiver ends with the controller; then nobody needs to know any more.
+                // Fails only when the controller has ended.
                 _ = trigger.unbounded_send(ObjectRef::from_obj(&**claim));
             }
             if let Err(error) = event {
-                tracing::warn!("watching classes: {}; trying again", watch_sentence(&error));
+                tracing::warn!("watching classes: {}; trying again", describe_watch_error(&error));
             }
             std::future::ready(())
         })
         .await;
 }
 
-/// The objects to look at, each when the store has it: of a list, which the store takes as a whole, at its end.
-fn seen<K>(
+/// Emits each object once the store has it. The store takes a list as a whole, so its objects come at its end.
+fn emit_when_stored<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     store: Store<K>,
 ) -> impl Stream<Item = Result<K, watcher::Error>> + Send
@@ -248,8 +251,8 @@ where
     })
 }
 
-/// Runs a controller; ends it at `stop` when it has never had its list, since it would go on waiting for that.
-async fn until_stopped<K>(serve: impl Future<Output = ()>, stop: impl Future<Output = ()>, store: Store<K>)
+/// Runs a controller, and ends it at `stop` if it has never had its first list: it would wait for that list.
+async fn run_until_stopped<K>(serve: impl Future<Output = ()>, stop: impl Future<Output = ()>, store: Store<K>)
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
@@ -265,8 +268,8 @@ where
     }
 }
 
-/// Lets through what `keep` wants; an object that it no longer wants counts as deleted.
-fn only<K>(
+/// Passes on the objects that `keep` accepts. One that it no longer accepts becomes a deletion.
+fn keep_matching<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     keep: impl Fn(&K) -> bool + Send,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
@@ -287,54 +290,58 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
     let class = class.as_deref();
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-    let facts = facts(&claim, class);
-    let name = key(&claim);
+    let versions = retry_key(&claim, class);
+    let name = claim_key(&claim);
     let failed = |cause: &str| {
         format!(
             "failed to provision volume with StorageClass \"{}\": {cause}",
             claim::class_name(&claim).unwrap_or_default()
         )
     };
-    let result = work.provision(&claim, class).await;
+    let result = work.provision_claim(&claim, class).await;
     work.metrics.count_claim(&claim, &result);
     Ok(match result {
-        Ok(Outcome::Provisioned { volume, path, took }) => {
-            work.claim_retries().forget(uid);
+        Ok(ProvisionOutcome::Provisioned { volume, path, took }) => {
+            work.lock_claim_retries().forget_object(uid);
             match took {
                 Some(took) => tracing::info!(claim = name, volume, path, ms = took.as_millis(), "provisioned"),
                 None => tracing::debug!(claim = name, volume, path, "provisioned before"),
             }
-            // Bound claims leave the store; one that is still in it then has lost its volume.
+            // Bound claims leave the store; one that is still in it by then has lost its volume.
             Action::requeue(backoff::LONGEST)
         }
-        Ok(Outcome::WouldProvision { volume, path }) => {
+        Ok(ProvisionOutcome::WouldProvision { volume, path }) => {
             tracing::info!(claim = name, volume, path, "would provision");
             Action::await_change()
         }
-        Ok(Outcome::Waiting) => {
-            tracing::debug!(claim = name, "waits for its first pod");
+        Ok(ProvisionOutcome::WaitingForConsumer) => {
+            tracing::debug!(claim = name, "waiting for the first pod");
             Action::await_change()
         }
-        Ok(Outcome::Left) => {
-            work.claim_retries().forget(uid);
+        Ok(ProvisionOutcome::NothingToDo) => {
+            work.lock_claim_retries().forget_object(uid);
             Action::await_change()
         }
-        Ok(Outcome::Refused(why)) => {
-            // It is looked at again when claim or class change, and every five minutes.
-            if work.claim_retries().refused(uid, &facts, work.uptime()) {
+        Ok(ProvisionOutcome::Refused(why)) => {
+            // Requeued when claim or class change, too.
+            if work
+                .lock_claim_retries()
+                .record_refusal(uid, &versions, work.time_since_start())
+            {
                 tracing::warn!(claim = name, "refused: {why}");
-                work.events.warning(&*claim, "ProvisioningFailed", failed(&why));
+                work.events.publish_warning(&*claim, "ProvisioningFailed", failed(&why));
             }
             Action::requeue(backoff::LONGEST)
         }
-        // Not a failure. If the term goes on after all, so does this.
-        Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
-        Err(WorkError::Stopping) => Action::await_change(),
+        // Not a failure. The lease may be renewed after all.
+        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
+        Err(ReconcileError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = work.claim_retries().failed(uid, &facts);
+            let wait = work.lock_claim_retries().record_failure(uid, &versions);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
             tracing::warn!(claim = name, "not provisioned: {next}");
-            work.events.warning(&*claim, "ProvisioningFailed", failed(&next));
+            work.events
+                .publish_warning(&*claim, "ProvisioningFailed", failed(&next));
             Action::requeue(wait)
         }
     })
@@ -345,45 +352,48 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
-    let class = context.class_of(&volume);
-    let result = work.dispose(&volume, class.as_deref()).await;
+    let class = context.find_class(&volume);
+    let result = work.delete_volume(&volume, class.as_deref()).await;
     work.metrics.count_volume(&volume, &result);
     Ok(match result {
-        Ok(Disposed::Left) => {
-            work.volume_retries().forget(uid);
+        Ok(DeletionOutcome::NothingToDo) => {
+            work.lock_volume_retries().forget_object(uid);
             Action::await_change()
         }
-        Ok(Disposed::Gone { fate, .. }) => {
-            work.volume_retries().forget(uid);
+        Ok(DeletionOutcome::Deleted { fate, .. }) => {
+            work.lock_volume_retries().forget_object(uid);
             tracing::info!(volume = name, "deleted: {fate}");
             Action::await_change()
         }
-        Ok(Disposed::WouldGo(fate)) => {
+        Ok(DeletionOutcome::WouldDelete(fate)) => {
             tracing::info!(volume = name, "would delete: {fate}");
             Action::await_change()
         }
-        Ok(Disposed::Refused(why)) => {
-            if work.volume_retries().refused(uid, &version, work.uptime()) {
+        Ok(DeletionOutcome::Refused(why)) => {
+            if work
+                .lock_volume_retries()
+                .record_refusal(uid, &version, work.time_since_start())
+            {
                 tracing::warn!(volume = name, "not deleted: {why}");
-                work.events.warning(&*volume, "VolumeFailedDelete", why);
+                work.events.publish_warning(&*volume, "VolumeFailedDelete", why);
             }
             Action::requeue(backoff::LONGEST)
         }
-        // Not a failure. If the term goes on after all, so does this.
-        Err(WorkError::NotLeading) => Action::requeue(election::RETRY),
-        Err(WorkError::Stopping) => Action::await_change(),
+        // Not a failure. The lease may be renewed after all.
+        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
+        Err(ReconcileError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = work.volume_retries().failed(uid, &version);
+            let wait = work.lock_volume_retries().record_failure(uid, &version);
             let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
             tracing::warn!(volume = name, "not deleted: {next}");
-            work.events.warning(&*volume, "VolumeFailedDelete", next);
+            work.events.publish_warning(&*volume, "VolumeFailedDelete", next);
             Action::requeue(wait)
         }
     })
 }
 
-/// Says what went wrong in the loop itself; what went wrong with an object was said by its reconciler.
-fn report<K: Resource>(
+/// Logs errors of the loop itself; those of an object are logged when it is reconciled.
+fn log_loop_error<K: Resource>(
     watched: &str,
     result: Result<(ObjectRef<K>, Action), controller::Error<Infallible, watcher::Error>>,
 ) where
@@ -391,15 +401,15 @@ fn report<K: Resource>(
 {
     match result {
         Err(controller::Error::QueueError(error)) => {
-            tracing::warn!("watching {watched}: {}; trying again", watch_sentence(&error));
+            tracing::warn!("watching {watched}: {}; trying again", describe_watch_error(&error));
         }
-        // It was bound or deleted before its turn came.
+        // Bound or deleted before it was reconciled.
         Err(controller::Error::ObjectNotFound(_)) | Ok(_) => {}
         Err(error) => tracing::error!("watching {watched}: {error}"),
     }
 }
 
-fn watch_sentence(error: &watcher::Error) -> String {
+fn describe_watch_error(error: &watcher::Error) -> String {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     match error {
         InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => crate::cluster::sentence(error),

@@ -22,16 +22,16 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
     let recorded = |change: &[(&str, Value)], is_listed: bool| {
         let volume = upstream_volume("b", "team/b", change);
         if is_listed {
-            note(&Event::Init, &context);
-            note(&Event::InitApply(volume), &context);
-            note(&Event::InitDone, &context);
+            record_volume_event(&Event::Init, &context);
+            record_volume_event(&Event::InitApply(volume), &context);
+            record_volume_event(&Event::InitDone, &context);
         } else {
-            note(&Event::Apply(volume), &context);
+            record_volume_event(&Event::Apply(volume), &context);
         }
         let location = context.work.exports.locations()[0].clone();
         let team = VolumePath::parse("team").unwrap();
-        let neighbours = context.work.neighbours();
-        neighbours.of(&location, &team, "pvc-a", None).is_some()
+        let neighbours = context.work.lock_neighbours();
+        neighbours.find_conflict(&location, &team, "pvc-a", None).is_some()
     };
     for (parameters, taken) in [
         (json!({"archiveOnDelete": "false"}), true),
@@ -63,22 +63,22 @@ async fn what_is_not_listed_any_more_is_forgotten() {
     let (claim, volume) = (waiting_claim(), upstream_volume("b", "team/b", &[]));
     let mut listed = HashSet::new();
     for (is_listed, is_known) in [(true, true), (false, false)] {
-        work.claim_retries().failed("u", "v1");
-        work.volume_retries().failed("volume-b", "v1");
-        note_claim(&Event::Init, &work, &mut listed);
-        note_released(&Event::Init, &work, &mut listed);
+        work.lock_claim_retries().record_failure("u", "v1");
+        work.lock_volume_retries().record_failure("volume-b", "v1");
+        record_claim_event(&Event::Init, &work, &mut listed);
+        record_released_event(&Event::Init, &work, &mut listed);
         if is_listed {
-            note_claim(&Event::InitApply(claim.clone()), &work, &mut listed);
+            record_claim_event(&Event::InitApply(claim.clone()), &work, &mut listed);
         }
-        note_claim(&Event::InitDone, &work, &mut listed);
+        record_claim_event(&Event::InitDone, &work, &mut listed);
         if is_listed {
-            note_released(&Event::InitApply(volume.clone()), &work, &mut listed);
+            record_released_event(&Event::InitApply(volume.clone()), &work, &mut listed);
         }
-        note_released(&Event::InitDone, &work, &mut listed);
-        assert_eq!(work.claim_retries().is_failing("u"), is_known);
-        assert_eq!(work.volume_retries().is_failing("volume-b"), is_known);
+        record_released_event(&Event::InitDone, &work, &mut listed);
+        assert_eq!(work.lock_claim_retries().is_failing("u"), is_known);
+        assert_eq!(work.lock_volume_retries().is_failing("volume-b"), is_known);
     }
-    work.volume_retries().failed("volume-b", "v1");
-    note_released(&Event::Delete(volume), &work, &mut listed);
-    assert!(!work.volume_retries().is_failing("volume-b"));
+    work.lock_volume_retries().record_failure("volume-b", "v1");
+    record_released_event(&Event::Delete(volume), &work, &mut listed);
+    assert!(!work.lock_volume_retries().is_failing("volume-b"));
 }

@@ -52,7 +52,7 @@ pub struct Publisher(JoinHandle<()>);
 
 impl Events {
     /// Starts publishing as `provisioner`.
-    pub fn start(client: Client, provisioner: &str) -> (Self, Publisher) {
+    pub fn start_publishing(client: Client, provisioner: &str) -> (Self, Publisher) {
         let (normal, normal_entries) = mpsc::channel(QUEUE);
         let (warnings, warning_entries) = mpsc::channel(QUEUE);
         let burst = Burst::default();
@@ -60,14 +60,14 @@ impl Events {
             controller: provisioner.to_owned(),
             instance: std::env::var("HOSTNAME").ok(),
         };
-        let press = Press { client, reporter };
-        let task = tokio::spawn(press.run(normal_entries, warning_entries, burst.waiter()));
+        let press = EventPublisher { client, reporter };
+        let task = tokio::spawn(press.publish_all(normal_entries, warning_entries, burst.waiter()));
         let queues = Some(Queues { normal, warnings });
         (Self { queues, burst }, Publisher(task))
     }
 
     /// Tells nobody.
-    pub fn silent() -> Self {
+    pub fn without_publishing() -> Self {
         Self {
             queues: None,
             burst: Burst::default(),
@@ -80,21 +80,21 @@ impl Events {
     }
 
     /// Tells something that went as it should.
-    pub fn normal<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
+    pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
-            tell(&queues.normal, EventType::Normal, about, reason, note);
+            enqueue(&queues.normal, EventType::Normal, about, reason, note);
         }
     }
 
     /// Tells something that somebody may have to look at.
-    pub fn warning<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
+    pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
-            tell(&queues.warnings, EventType::Warning, about, reason, note);
+            enqueue(&queues.warnings, EventType::Warning, about, reason, note);
         }
     }
 }
 
-fn tell<K: Resource<DynamicType = ()>>(
+fn enqueue<K: Resource<DynamicType = ()>>(
     queue: &mpsc::Sender<Entry>,
     type_: EventType,
     about: &K,
@@ -117,7 +117,7 @@ fn tell<K: Resource<DynamicType = ()>>(
 
 impl Publisher {
     /// Waits, for a while, until what is queued is published; every [`Events`] must be dropped before.
-    pub async fn finish(self) {
+    pub async fn flush(self) {
         if timeout(FLUSH, self.0).await.is_err() {
             tracing::debug!("events left unpublished");
         }
@@ -125,23 +125,28 @@ impl Publisher {
 }
 
 /// The publishing side.
-struct Press {
+struct EventPublisher {
     client: Client,
     reporter: Reporter,
 }
 
-impl Press {
+impl EventPublisher {
     /// Publishes one event at a time until both queues are closed and empty.
-    async fn run(self, mut normal: mpsc::Receiver<Entry>, mut warnings: mpsc::Receiver<Entry>, mut claims: Waiter) {
+    async fn publish_all(
+        self,
+        mut normal: mpsc::Receiver<Entry>,
+        mut warnings: mpsc::Receiver<Entry>,
+        mut claims: Waiter,
+    ) {
         let mut pending: Option<(Entry, Instant)> = None;
         loop {
             let latest = pending.as_ref().map_or_else(Instant::now, |(_, since)| *since + YIELD);
             tokio::select! {
                 biased;
-                Some(warning) = warnings.recv() => self.publish(warning).await,
+                Some(warning) = warnings.recv() => self.publish_entry(warning).await,
                 _ = timeout_at(latest, claims.calm()), if pending.is_some() => {
                     if let Some((entry, _)) = pending.take() {
-                        self.publish(entry).await;
+                        self.publish_entry(entry).await;
                     }
                 }
                 Some(entry) = normal.recv(), if pending.is_none() => pending = Some((entry, Instant::now())),
@@ -150,7 +155,7 @@ impl Press {
         }
     }
 
-    async fn publish(&self, Entry { event, mut about }: Entry) {
+    async fn publish_entry(&self, Entry { event, mut about }: Entry) {
         // An event lives in a namespace, and the API server wants the object's and the event's to agree.
         about.namespace.get_or_insert_with(|| "default".to_owned());
         // A recorder that remembers would count a second failure as the first one again, under its old text.

@@ -1,7 +1,6 @@
 //! `--metrics-addr`: `/metrics`, `/healthz` and `/readyz` over HTTP.
 //!
-//! An answer is made of what is known already. The exports are looked at by a task of their own, so a
-//! server that hangs makes no probe late.
+//! Requests are answered from memory. Another task probes the exports, so a server that hangs delays no answer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,26 +19,26 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::metrics::Probe;
-use super::reconcile::Work;
+use super::reconcile::Reconciler;
 use crate::export::{Export, ExportError};
 
-/// How long until a reachable export is looked at again.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often a reachable export is probed.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long until an unreachable one is: soon, so that readiness returns soon.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often an unreachable export is probed, so that readiness returns soon.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long one connection may take; readers that are slower have no share in the next ones.
+/// The timeout of one connection, so that slow clients don't use up [`CONNECTIONS`].
 const CONNECTION: Duration = Duration::from_secs(10);
 
-/// How many connections are served at once.
+/// The limit of concurrent connections.
 const CONNECTIONS: usize = 32;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Why nothing can be served.
+/// The address can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot serve metrics on {address}: {source}")]
 pub struct BindError {
@@ -47,29 +46,29 @@ pub struct BindError {
     source: std::io::Error,
 }
 
-/// Takes the address, so that one in use is known at the start.
+/// Binds the address, so that one in use is an error at the start.
 ///
 /// # Errors
-/// When it is in use, or not this machine's.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+/// When it is in use, or not an address of this machine.
+pub async fn bind_listener(address: SocketAddr) -> Result<TcpListener, BindError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| BindError { address, source })
 }
 
-/// Answers until it is dropped, and looks at the exports every now and then.
-pub async fn serve(listener: TcpListener, work: Arc<Work>) -> Infallible {
+/// Answers requests and probes the exports until it is dropped.
+pub async fn serve_requests(listener: TcpListener, work: Arc<Reconciler>) -> Infallible {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     }
     tokio::select! {
-        never = accept(listener, work.clone()) => never,
-        never = watch_exports(&work) => never,
+        never = accept_connections(listener, work.clone()) => never,
+        never = probe_exports(&work) => never,
     }
 }
 
-async fn accept(listener: TcpListener, work: Arc<Work>) -> Infallible {
+async fn accept_connections(listener: TcpListener, work: Arc<Reconciler>) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    // The connections end with this task.
+    // Dropped, and thereby ended, with this task.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let place = places.clone().acquire_owned().await;
@@ -77,7 +76,7 @@ async fn accept(listener: TcpListener, work: Arc<Work>) -> Infallible {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Usually that this process has too many files open; that passes.
+                // Usually too many open files, which passes.
                 tracing::debug!("accepting a connection: {error}");
                 sleep(Duration::from_millis(200)).await;
                 continue;
@@ -87,26 +86,26 @@ async fn accept(listener: TcpListener, work: Arc<Work>) -> Infallible {
         connections.spawn(async move {
             let _place = place;
             let service = service_fn(|request: Request<Incoming>| {
-                let answer = answer(request.method(), request.uri().path(), accepts(&request), &work);
+                let answer = answer_request(request.method(), request.uri().path(), accept_header(&request), &work);
                 std::future::ready(Ok::<_, Infallible>(answer))
             });
             let connection = http1::Builder::new()
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service);
-            // A reader that went away, or never asked, is its own business.
+            // Errors of the client, and of clients that send nothing.
             _ = timeout(CONNECTION, connection).await;
         });
     }
 }
 
-fn accepts(request: &Request<Incoming>) -> &str {
+fn accept_header(request: &Request<Incoming>) -> &str {
     let accept = request.headers().get(ACCEPT);
     accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn answer(method: &Method, path: &str, accept: &str, work: &Work) -> Response<Full<Bytes>> {
+fn answer_request(method: &Method, path: &str, accept: &str, work: &Reconciler) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut refusal = response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n".to_owned());
+        let mut refusal = build_response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n".to_owned());
         refusal
             .headers_mut()
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -114,31 +113,31 @@ fn answer(method: &Method, path: &str, accept: &str, work: &Work) -> Response<Fu
     }
     match path {
         "/metrics" => {
-            let text = work.metrics.render(&work.counts());
-            response(StatusCode::OK, format_for(accept), text)
+            let text = work.metrics.render_text(&work.current_counts());
+            build_response(StatusCode::OK, content_type_for(accept), text)
         }
-        "/healthz" => response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-        "/readyz" => match work.metrics.readiness(work.counts().leading) {
-            Ok(()) => response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-            Err(lacking) => response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, lacking + "\n"),
+        "/healthz" => build_response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
+        "/readyz" => match work.metrics.check_readiness(work.current_counts().leading) {
+            Ok(()) => build_response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
+            Err(lacking) => build_response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, lacking + "\n"),
         },
-        _ => response(
+        _ => build_response(
             StatusCode::NOT_FOUND,
             PLAIN,
-            "there are /metrics, /healthz and /readyz\n".to_owned(),
+            "not found; see /metrics, /healthz and /readyz\n".to_owned(),
         ),
     }
 }
 
-/// The text is the same in both formats; only a reader that knows the newer one is told that it is it.
-fn format_for(accept: &str) -> &'static str {
+/// The content type for an `Accept` header. The text is the same for both.
+fn content_type_for(accept: &str) -> &'static str {
     match accept.contains("application/openmetrics-text") {
         true => OPEN_METRICS,
         false => PROMETHEUS,
     }
 }
 
-fn response(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+fn build_response(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -146,14 +145,14 @@ fn response(status: StatusCode, kind: &'static str, text: String) -> Response<Fu
     response
 }
 
-/// Each by itself, so that one that hangs is told of late, and not the others.
-async fn watch_exports(work: &Work) -> Infallible {
+/// Probes each export concurrently, so that one that hangs delays no other.
+async fn probe_exports(work: &Reconciler) -> Infallible {
     let watches = work.exports.iter().map(|served| async {
         let name = served.location.to_string();
         loop {
-            let probe = look(&served.export).await;
-            let wait = if probe.is_ok() { LOOK } else { LOOK_AGAIN };
-            work.metrics.probed(&name, probe);
+            let probe = probe_export(&served.export).await;
+            let wait = if probe.is_ok() { PROBE_INTERVAL } else { RETRY_INTERVAL };
+            work.metrics.record_probe(&name, probe);
             sleep(wait).await;
         }
     });
@@ -161,10 +160,10 @@ async fn watch_exports(work: &Work) -> Infallible {
     std::future::pending().await
 }
 
-/// One look at an export; it ends in time even if the server doesn't answer.
-async fn look(export: &Export) -> Probe {
+/// Probes an export once, with a timeout.
+async fn probe_export(export: &Export) -> Probe {
     let found = match export.free_bytes().await {
-        // The server answers, and has no number to give: it is reachable if its root is.
+        // The server answers but knows no number: the export is reachable if its root is.
         Err(ExportError::Failed { .. }) => export.probe_root().await.map(|()| None),
         found => found.map(Some),
     };
@@ -184,18 +183,18 @@ mod tests {
             path: "/p".into(),
         };
         let export = Export::Mounted(Mounted::new(location, directory.path()));
-        assert!(matches!(look(&export).await, Ok(Some(bytes)) if bytes > 0));
+        assert!(matches!(probe_export(&export).await, Ok(Some(bytes)) if bytes > 0));
         let path = directory.path().display().to_string();
         directory.close().unwrap();
-        let why = look(&export).await.unwrap_err();
+        let why = probe_export(&export).await.unwrap_err();
         assert!(why.contains(&path), "{why}");
     }
 
     #[tokio::test]
     async fn an_address_in_use_is_one_sentence() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let first = bind_listener("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err().to_string();
+        let error = bind_listener(address).await.unwrap_err().to_string();
         let start = format!("cannot serve metrics on {address}: Address already in use");
         assert!(error.starts_with(&start), "{error}");
     }
@@ -211,7 +210,7 @@ mod tests {
                 OPEN_METRICS,
             ),
         ] {
-            assert_eq!(format_for(accept), kind, "{accept}");
+            assert_eq!(content_type_for(accept), kind, "{accept}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Standing for the lease: takes it, renews it, gives it back, and stands by again when it is lost.
+//! Acquires, renews and releases the Lease, and stands by when it is lost.
 //!
-//! What to do about a lease is decided in [`election`].
+//! [`election`] has the decisions.
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -20,83 +20,79 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::election::{self, RENEW_DEADLINE, RETRY, Seen, Verdict};
 use crate::cluster;
 
-/// How long one request about the lease may take: two of them fit into a term's last seconds.
+/// The timeout of one request for the Lease; two fit into [`RENEW_DEADLINE`].
 const REQUEST: Duration = Duration::from_secs(5);
 
-/// How often upstream's lock is looked at.
+/// How often the lock of nfs-subdir-external-provisioner is checked.
 const UPSTREAM: Duration = Duration::from_secs(60);
 
-/// How long a look takes: upstream renews every two seconds.
+/// The time between the two reads of a check; the lock is renewed every 2 s.
 const UPSTREAM_LOOK: Duration = Duration::from_secs(5);
 
-/// Where upstream keeps its lock.
+/// The annotation with the lock of nfs-subdir-external-provisioner.
 const UPSTREAM_LOCK: &str = "control-plane.alpha.kubernetes.io/leader";
 
-/// Whether this process leads: asked right before each effect.
+/// Whether this process holds the Lease: checked right before each effect.
 ///
-/// Work that was begun in time may still be under way when another process
-/// takes over: a request can't be called back, and no check is close enough to
-/// its effect. That is harmless. Names hold the claim's uid, so both make, or
-/// remove, the same directory and the same PV, and the second finds it done.
-/// The lease spares double work; it is not what data depends on.
+/// A request that was sent in time may still be in flight when another replica takes over. That is harmless: names hold
+/// the claim's uid, so both create, or remove, the same directory and PV, and the second finds it done. The Lease avoids
+/// double work; data does not depend on it.
 #[derive(Clone, Debug)]
-pub struct Leading {
+pub struct Leadership {
     until: Option<watch::Receiver<Option<Instant>>>,
 }
 
-impl Leading {
-    /// Leads for ever: there is nobody else.
-    pub fn always() -> Self {
+impl Leadership {
+    /// Without leader election: always held.
+    pub fn always_held() -> Self {
         Self { until: None }
     }
 
-    /// Leads until the time that is told, which may be put off.
-    pub fn until(told: watch::Receiver<Option<Instant>>) -> Self {
+    /// Held until the time in the channel, which each renewal extends.
+    pub fn held_until(told: watch::Receiver<Option<Instant>>) -> Self {
         Self { until: Some(told) }
     }
 
-    /// Whether it leads at `now`.
+    /// Whether it is held at `now`.
     ///
-    /// The answer comes from the clock, not from what the renewing task has
-    /// noticed: a process that was stopped (SIGSTOP) and goes on finds its time
-    /// run out, because `Instant` runs on meanwhile. It stands still only while
-    /// the whole machine is suspended; then the next renewal finds out.
-    pub fn still(&self, now: Instant) -> bool {
+    /// This compares clocks and needs no other task, so a process that continues after SIGSTOP knows at once that its time
+    /// is over. `Instant` stands still only while the whole machine is suspended; then the next renewal fails.
+    pub fn is_held_at(&self, now: Instant) -> bool {
         let until = self.until.as_ref().map(|until| *until.borrow());
         until.is_none_or(|until| until.is_some_and(|until| now < until))
     }
 }
 
-/// A candidate for a lease.
+/// A candidate for a Lease.
 pub struct Candidate {
     leases: Api<Lease>,
     name: String,
     me: String,
-    /// Where our clock begins.
+    /// The zero of the times passed to [`election`].
     epoch: Instant,
     seen: Option<Seen>,
-    /// The lease as we wrote it last, which spares reading it before it is renewed.
+    /// The Lease as last written, so that a renewal needn't read it.
     written: Option<Lease>,
     until: watch::Sender<Option<Instant>>,
 }
 
-/// What a round came to.
-enum Round {
-    /// The lease is ours.
-    Ours,
-    /// It is this one's.
+/// The result of one attempt to acquire or renew the Lease.
+enum HoldAttempt {
+    /// This candidate holds the Lease.
+    Acquired,
+    /// Another candidate, this one, holds it.
     Held(String),
-    /// Nobody knows: the API server's refusal or silence.
-    Unknown(String),
+    /// The API server refused or didn't answer.
+    Failed(String),
 }
 
 impl Candidate {
-    /// A candidate for the lease called `name`, of an identity that no other process has.
+    /// A candidate for the Lease `name`, with a new identity.
     pub fn new(client: Client, namespace: &str, name: &str) -> Self {
         Self {
             leases: Api::namespaced(client, namespace),
             name: name.to_owned(),
-            me: identity(),
+            me: new_identity(),
             epoch: Instant::now(),
             seen: None,
             written: None,
@@ -104,17 +100,16 @@ impl Candidate {
         }
     }
 
-    /// Whether it leads, for those who act.
-    pub fn leading(&self) -> Leading {
-        Leading::until(self.until.subscribe())
+    /// A handle for checking whether this candidate leads.
+    pub fn leadership(&self) -> Leadership {
+        Leadership::held_until(self.until.subscribe())
     }
 
-    /// Has `serve` run whenever it leads, until `stop` resolves; then gives the lease back.
+    /// Runs `serve` whenever this candidate leads, until `stop` resolves; then releases the Lease.
     ///
-    /// `serve` gets a future that resolves at the term's end. It must begin nothing from then on and
-    /// return when what is in flight is finished; until then the lease, if it is still ours, is renewed,
-    /// and nothing else is begun.
-    pub async fn run<S: Future<Output = ()>>(
+    /// `serve` gets a future that resolves when the Lease is lost. From then on it must begin nothing, and return once what is
+    /// in flight is finished. The candidate stands by only after that.
+    pub async fn run_while_leading<S: Future<Output = ()>>(
         mut self,
         stop: impl Future<Output = ()> + Send + 'static,
         mut serve: impl FnMut(BoxFuture<'static, ()>) -> S,
@@ -123,10 +118,10 @@ impl Candidate {
         tracing::info!(lease = self.name, identity = self.me, "standing by");
         loop {
             tokio::select! {
-                // First of all: nothing is asked for that would have to be given back.
+                // First, so that no Lease is acquired that would have to be released at once.
                 biased;
                 () = stop.clone() => break,
-                () = self.acquire() => {}
+                () = self.wait_until_acquired() => {}
             }
             tracing::info!(lease = self.name, identity = self.me, "leading");
             let (end, ended) = oneshot::channel::<()>();
@@ -135,57 +130,54 @@ impl Candidate {
             tokio::pin!(serving);
             let lost = tokio::select! {
                 () = &mut serving => None,
-                why = self.keep() => Some(why),
+                why = self.renew_until_lost() => Some(why),
             };
             if let Some(why) = lost {
                 self.until.send_replace(None);
-                tracing::warn!(
-                    lease = self.name,
-                    "not leading any more: {why}; finishing what is in flight"
-                );
-                // It has ended by itself if the other end is gone.
+                tracing::warn!(lease = self.name, "lease lost: {why}; finishing what is in flight");
+                // Fails if `serve` has returned already.
                 _ = end.send(());
                 serving.await;
                 tracing::info!(lease = self.name, identity = self.me, "standing by");
             }
         }
         self.until.send_replace(None);
-        // Even while standing by: the answer to a request that took the lease may have been cut off.
-        match timeout(REQUEST, self.release()).await {
+        // Also while standing by: a request that acquired the Lease may have been cut off before its answer.
+        match timeout(REQUEST, self.release_lease()).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => tracing::info!(lease = self.name, "released"),
-            Ok(Err(error)) => self.unreleased(&cluster::sentence(&error)),
-            Err(_) => self.unreleased("no answer from the API server"),
+            Ok(Err(error)) => self.warn_unreleased(&cluster::sentence(&error)),
+            Err(_) => self.warn_unreleased("no answer from the API server"),
         }
     }
 
-    fn unreleased(&self, why: &str) {
+    fn warn_unreleased(&self, why: &str) {
         tracing::warn!("cannot release lease {}: {why}; it expires by itself", self.name);
     }
 
-    /// Returns when the lease is ours.
-    async fn acquire(&mut self) {
+    /// Returns once this candidate holds the Lease.
+    async fn wait_until_acquired(&mut self) {
         let mut said = String::new();
         loop {
             let sent = Instant::now();
-            // Told once, not every two seconds.
-            let news = match self.round().await {
-                Round::Ours => {
-                    // Older than this the answer is no news: the process may have been stopped meanwhile.
-                    if self.extend(sent) {
+            // Logged when it changes, not at every attempt.
+            let news = match self.try_to_hold().await {
+                HoldAttempt::Acquired => {
+                    // False if the answer took too long, as after SIGSTOP.
+                    if self.extend_term(sent) {
                         return;
                     }
                     continue;
                 }
-                Round::Held(holder) => {
+                HoldAttempt::Held(holder) => {
                     if holder != said {
                         tracing::info!(lease = self.name, "{holder} leads");
                     }
                     holder
                 }
-                Round::Unknown(why) => {
+                HoldAttempt::Failed(why) => {
                     if why != said {
-                        tracing::warn!("cannot take lease {}: {why}; trying again", self.name);
+                        tracing::warn!("cannot acquire lease {}: {why}; retrying", self.name);
                     }
                     why
                 }
@@ -195,28 +187,30 @@ impl Candidate {
         }
     }
 
-    /// Renews the lease; returns, saying why, when it is lost.
-    async fn keep(&mut self) -> String {
+    /// Renews the Lease; returns the reason when it is lost.
+    async fn renew_until_lost(&mut self) -> String {
         let mut trouble = String::new();
         loop {
             let until = self.until.borrow().unwrap_or_else(Instant::now);
             let renewal = async {
                 sleep(RETRY).await;
                 let sent = Instant::now();
-                (sent, self.round().await)
+                (sent, self.try_to_hold().await)
             };
             let round = tokio::select! {
-                // The deadline first: after a SIGSTOP both are ready.
+                // The deadline first: after SIGSTOP both are ready.
                 biased;
                 () = sleep_until(until) => None,
                 round = renewal => Some(round),
             };
             match round {
-                None => return late(&trouble),
-                Some((_, Round::Held(holder))) => return format!("{holder} leads"),
-                Some((sent, Round::Ours)) if Instant::now() < until && self.extend(sent) => trouble.clear(),
-                Some((_, Round::Ours)) => return late(&trouble),
-                Some((_, Round::Unknown(why))) => {
+                None => return deadline_message(&trouble),
+                Some((_, HoldAttempt::Held(holder))) => return format!("{holder} leads"),
+                Some((sent, HoldAttempt::Acquired)) if Instant::now() < until && self.extend_term(sent) => {
+                    trouble.clear()
+                }
+                Some((_, HoldAttempt::Acquired)) => return deadline_message(&trouble),
+                Some((_, HoldAttempt::Failed(why))) => {
                     tracing::debug!(lease = self.name, "not renewed: {why}");
                     trouble = format!(": {why}");
                 }
@@ -224,9 +218,9 @@ impl Candidate {
         }
     }
 
-    /// Leads until [`RENEW_DEADLINE`] after `sent`, when the request that won the lease went out:
-    /// others can't have seen it earlier. Whether that is still to come.
-    fn extend(&self, sent: Instant) -> bool {
+    /// Extends the term to [`RENEW_DEADLINE`] after `sent`, the time when the request was sent: others can't have seen it
+    /// earlier. False if that is over already.
+    fn extend_term(&self, sent: Instant) -> bool {
         let until = sent + RENEW_DEADLINE;
         let good = Instant::now() < until;
         if good {
@@ -235,17 +229,17 @@ impl Candidate {
         good
     }
 
-    /// One try to take or renew the lease.
-    async fn round(&mut self) -> Round {
-        match timeout(REQUEST, self.take_or_renew()).await {
+    /// Acquires or renews the Lease, with a timeout.
+    async fn try_to_hold(&mut self) -> HoldAttempt {
+        match timeout(REQUEST, self.acquire_or_renew()).await {
             Ok(Ok(round)) => round,
-            Ok(Err(error)) => Round::Unknown(cluster::sentence(&error)),
-            Err(_) => Round::Unknown(format!("no answer from the API server within {} s", REQUEST.as_secs())),
+            Ok(Err(error)) => HoldAttempt::Failed(cluster::sentence(&error)),
+            Err(_) => HoldAttempt::Failed(format!("no answer from the API server within {} s", REQUEST.as_secs())),
         }
     }
 
-    async fn take_or_renew(&mut self) -> Result<Round, kube::Error> {
-        // Taken out, so that after a failure the lease is read.
+    async fn acquire_or_renew(&mut self) -> Result<HoldAttempt, kube::Error> {
+        // Taken out, so that the Lease is read after a failure.
         let known = self.written.take();
         let lease = match known {
             Some(lease) => Some(lease),
@@ -253,13 +247,15 @@ impl Candidate {
         };
         let now = self.epoch.elapsed();
         let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
-        self.seen = spec.as_ref().map(|spec| election::observe(self.seen.take(), spec, now));
-        if let Verdict::Held { by, .. } = election::evaluate(self.seen.as_ref(), &self.me, now) {
-            return Ok(Round::Held(by.to_owned()));
+        self.seen = spec
+            .as_ref()
+            .map(|spec| election::observe_record(self.seen.take(), spec, now));
+        if let Verdict::Held { by, .. } = election::evaluate_lease(self.seen.as_ref(), &self.me, now) {
+            return Ok(HoldAttempt::Held(by.to_owned()));
         }
-        let record = election::record(spec.as_ref(), &self.me, &time_of_day());
+        let record = election::renewed_record(spec.as_ref(), &self.me, &micro_time_now());
         let params = PostParams::default();
-        // With the version that was judged: of two who write, one is refused.
+        // With the resource version that was evaluated: of two writers one gets a conflict.
         let written = match lease {
             Some(lease) => {
                 let lease = Lease {
@@ -278,23 +274,23 @@ impl Candidate {
             }
         };
         self.written = Some(written);
-        Ok(Round::Ours)
+        Ok(HoldAttempt::Acquired)
     }
 
-    /// Gives the lease back if it is ours, and says whether it was.
-    async fn release(&mut self) -> Result<bool, kube::Error> {
+    /// Releases the Lease if this candidate holds it; false if it doesn't.
+    async fn release_lease(&mut self) -> Result<bool, kube::Error> {
         loop {
             let Some(lease) = self.leases.get_opt(&self.name).await? else {
                 return Ok(false);
             };
             let record = lease.spec.clone().unwrap_or_default();
-            if election::holder(&record) != self.me {
+            if election::holder_of(&record) != self.me {
                 return Ok(false);
             }
-            let spec = Some(election::released(&record, &time_of_day()));
+            let spec = Some(election::released_record(&record, &micro_time_now()));
             let lease = Lease { spec, ..lease };
             match self.leases.replace(&self.name, &PostParams::default(), &lease).await {
-                // A renewal that was under way came first.
+                // A renewal in flight came first.
                 Err(kube::Error::Api(status)) if status.is_conflict() => {}
                 answer => return answer.map(|_| true),
             }
@@ -302,14 +298,14 @@ impl Candidate {
     }
 }
 
-/// Warns when nfs-subdir-external-provisioner leads under the same name: it locks an Endpoints object
-/// and knows nothing of the Lease, so both would serve the same claims. Ends only if it may not look.
+/// Warns when nfs-subdir-external-provisioner runs under the same name. It locks an Endpoints object instead of the Lease, so
+/// both would serve the same claims. Returns only if it is forbidden to read the lock.
 pub async fn watch_for_upstream(client: Client, namespace: String, name: String) {
     let locks: Api<Endpoints> = Api::namespaced(client, &namespace);
     let look = async || match timeout(REQUEST, locks.get_metadata_opt(&name)).await {
         Ok(Ok(lock)) => Ok(lock.and_then(|lock| lock.annotations().get(UPSTREAM_LOCK).cloned())),
         Ok(Err(kube::Error::Api(status))) if status.is_forbidden() => Err(status.message),
-        // What can't be seen now is looked at again.
+        // Read again next time.
         Ok(Err(_)) | Err(_) => Ok(None),
     };
     let mut warned = false;
@@ -319,7 +315,7 @@ pub async fn watch_for_upstream(client: Client, namespace: String, name: String)
         let leader = match (before, look().await) {
             (Ok(before), Ok(after)) => election::upstream_leader(before.as_deref(), after.as_deref()),
             (Err(why), _) | (_, Err(why)) => {
-                tracing::debug!("cannot see whether nfs-subdir-external-provisioner runs too: {why}");
+                tracing::debug!("cannot check whether nfs-subdir-external-provisioner runs: {why}");
                 return;
             }
         };
@@ -334,25 +330,25 @@ pub async fn watch_for_upstream(client: Client, namespace: String, name: String)
     }
 }
 
-/// Why a term ended at its deadline.
-fn late(trouble: &str) -> String {
+/// Why a term ended at its deadline; `trouble` is empty or `: ` and the last error.
+fn deadline_message(trouble: &str) -> String {
     format!(
         "the lease was not renewed within {} s{trouble}",
         RENEW_DEADLINE.as_secs()
     )
 }
 
-/// The host's name, for people, and something that no other process has.
-fn identity() -> String {
+/// The host's name and a random number, so that no other process has this identity.
+fn new_identity() -> String {
     let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
     let host = host.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
     let host = host.as_deref().map_or("nfsprov", str::trim);
-    // Its keys are the operating system's random numbers.
+    // Its keys are random numbers of the operating system.
     let random = || RandomState::new().build_hasher().finish();
     format!("{host}_{:016x}", random())
 }
 
-fn time_of_day() -> MicroTime {
+fn micro_time_now() -> MicroTime {
     MicroTime(Timestamp::now())
 }
 

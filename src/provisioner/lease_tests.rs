@@ -33,22 +33,22 @@ async fn keep_lease(mut server: Server, answers: watch::Receiver<bool>) {
 #[test]
 fn leading_is_a_matter_of_time() {
     let now = Instant::now();
-    assert!(Leading::always().still(now));
+    assert!(Leadership::always_held().is_held_at(now));
     let (until, receiver) = watch::channel(None);
-    let leading = Leading::until(receiver);
+    let leading = Leadership::held_until(receiver);
     let second = Duration::from_secs(1);
-    assert!(!leading.still(now), "before the first term");
+    assert!(!leading.is_held_at(now), "before the first term");
     until.send_replace(Some(now + second));
-    assert!(leading.still(now));
+    assert!(leading.is_held_at(now));
     // The clock alone ends it: nobody had to notice.
-    assert!(!leading.still(now + second));
+    assert!(!leading.is_held_at(now + second));
     until.send_replace(None);
-    assert!(!leading.still(now));
+    assert!(!leading.is_held_at(now));
 }
 
 #[test]
 fn no_two_candidates_are_the_same() {
-    assert_ne!(identity(), identity());
+    assert_ne!(new_identity(), new_identity());
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,12 +57,12 @@ async fn a_term_that_cannot_be_renewed_ends_in_time_and_the_next_begins_after_th
     let (answers, answering) = watch::channel(true);
     tokio::spawn(keep_lease(server, answering));
     let candidate = Candidate::new(client, "default", "lease");
-    let leading = candidate.leading();
+    let leading = candidate.leadership();
     let (stop, stopped) = oneshot::channel::<()>();
     // What happened, in order: a term's beginning, its end as told, the end of its work.
     let story: Arc<Mutex<Vec<(&str, Instant)>>> = Arc::default();
     let told = story.clone();
-    let running = tokio::spawn(candidate.run(stopped.map(drop), move |over| {
+    let running = tokio::spawn(candidate.run_while_leading(stopped.map(drop), move |over| {
         let told = told.clone();
         async move {
             let tell = |what| told.lock().unwrap().push((what, Instant::now()));
@@ -75,27 +75,27 @@ async fn a_term_that_cannot_be_renewed_ends_in_time_and_the_next_begins_after_th
         }
     }));
     sleep(Duration::from_secs(60)).await;
-    assert!(leading.still(Instant::now()), "it renews");
+    assert!(leading.is_held_at(Instant::now()), "it renews");
     answers.send_replace(false);
     let silent = Instant::now();
     sleep(RENEW_DEADLINE + Duration::from_millis(1)).await;
-    assert!(!leading.still(Instant::now()), "it cannot renew");
+    assert!(!leading.is_held_at(Instant::now()), "it cannot renew");
     answers.send_replace(true);
     sleep(Duration::from_secs(25)).await;
     assert!(
-        !leading.still(Instant::now()),
+        !leading.is_held_at(Instant::now()),
         "a new term while work of the last is in flight"
     );
     sleep(Duration::from_secs(10)).await;
-    assert!(leading.still(Instant::now()), "it does not lead again");
+    assert!(leading.is_held_at(Instant::now()), "it does not lead again");
     stop.send(()).unwrap();
     sleep(Duration::from_secs(25)).await;
     assert!(
-        leading.still(Instant::now()),
+        leading.is_held_at(Instant::now()),
         "it gave up the lease before its work was done"
     );
     running.await.unwrap();
-    assert!(!leading.still(Instant::now()));
+    assert!(!leading.is_held_at(Instant::now()));
 
     let story = story.lock().unwrap();
     let words: Vec<&str> = story.iter().map(|(what, _)| *what).collect();
@@ -110,7 +110,7 @@ async fn a_lease_is_released_with_its_version_and_only_if_it_is_ours() {
         let (client, mut server) = mock();
         let mut candidate = Candidate::new(client, "default", "lease");
         let holder = holder.unwrap_or(&candidate.me).to_owned();
-        let releasing = tokio::spawn(async move { candidate.release().await.unwrap() });
+        let releasing = tokio::spawn(async move { candidate.release_lease().await.unwrap() });
         let stored = json!({"metadata": {"name": "lease", "resourceVersion": "7"}, "spec": {"holderIdentity": holder}});
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &stored);

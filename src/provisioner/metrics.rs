@@ -1,8 +1,7 @@
-//! What the provisioner did and has to do, in numbers: for Prometheus, for probes, for the line on the terminal.
+//! Metrics: for Prometheus, for probes and for the status line on the terminal.
 //!
-//! What is counted over time goes by the names of sig-storage-lib-external-provisioner, so that
-//! dashboards and alerts written for other provisioners work; what is so now starts with `nfsprov_`
-//! and is looked up when somebody asks.
+//! Counters have the names of sig-storage-lib-external-provisioner, so that dashboards and alerts for other provisioners
+//! work. Gauges begin with `nfsprov_` and are read when they are asked for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,9 +21,9 @@ use prometheus_client::registry::Registry;
 
 use super::backoff::Retries;
 use super::claim;
-use super::outcome::{Disposed, Outcome, WorkError};
+use super::outcome::{DeletionOutcome, ProvisionOutcome, ReconcileError};
 
-/// Upper bounds of the durations' buckets in seconds: the library's, which are the Go client's defaults.
+/// Upper bounds of the buckets in seconds: those of the library, which are the Go client's defaults.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -53,10 +52,10 @@ impl MetricConstructor<Histogram> for Seconds {
     }
 }
 
-/// What a look at an export found: its free bytes, where the server tells them, or why it can't be used.
+/// The result of probing an export: its free bytes, if the server tells them, or why it can't be used.
 pub type Probe = Result<Option<u64>, String>;
 
-/// The numbers of one provisioner.
+/// The metrics of one provisioner.
 #[derive(Default)]
 pub struct Metrics {
     provisioned: Family<OfClaim, Counter>,
@@ -76,9 +75,9 @@ pub struct Metrics {
 /// The trash of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trash {
-    /// How many directories wait for their removal.
+    /// The number of directories that are not removed yet.
     pub entries: usize,
-    /// For how long the oldest of them has waited.
+    /// The age of the oldest.
     pub oldest_seconds: u64,
 }
 
@@ -90,32 +89,32 @@ impl<L: Clone + std::hash::Hash + Eq> Default for Durations<L> {
     }
 }
 
-/// What the loop holds of the cluster: claims that wait and volumes that are to go.
+/// The stores of the loop.
 pub struct Watched {
-    /// Claims that wait for a volume.
+    /// Pending claims.
     pub claims: Store<PersistentVolumeClaim>,
-    /// Volumes that are to be deleted.
+    /// Volumes to delete.
     pub volumes: Store<PersistentVolume>,
     /// All classes.
     pub classes: Store<StorageClass>,
 }
 
-/// How much there is to do, and how much was done.
+/// How many claims and volumes there are, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Claims that wait for a volume, the next two among them.
+    /// Pending claims, including the next two.
     pub pending: usize,
-    /// Claims that are worked on at this moment.
+    /// Claims in flight.
     pub provisioning: usize,
-    /// Claims whose last try failed, and that will be tried again.
+    /// Claims whose last attempt failed.
     pub failed: usize,
-    /// Claims that got a volume since the start.
+    /// Claims provisioned since the start.
     pub bound: u64,
-    /// Volumes that are to be deleted.
-    pub going: usize,
-    /// Volumes that are worked on at this moment.
+    /// Volumes to delete, including the next.
+    pub released: usize,
+    /// Volumes in flight.
     pub deleting: usize,
-    /// Whether this replica serves; one alone always does.
+    /// Whether this replica leads.
     pub leading: bool,
 }
 
@@ -135,11 +134,11 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Counts as a claim or a volume in flight while it lives.
+/// Counts as a claim or a volume in flight until it is dropped.
 pub struct Flight<'a>(&'a AtomicUsize);
 
 impl<'a> Flight<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
+    fn count_up(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
@@ -152,39 +151,39 @@ impl Drop for Flight<'_> {
 }
 
 impl Metrics {
-    /// Marks a claim as worked on.
+    /// Counts a claim as in flight until the result is dropped.
     pub fn claim_in_flight(&self) -> Flight<'_> {
-        Flight::begin(&self.claims_in_flight)
+        Flight::count_up(&self.claims_in_flight)
     }
 
-    /// Marks a volume as worked on.
+    /// Counts a volume as in flight until the result is dropped.
     pub fn volume_in_flight(&self) -> Flight<'_> {
-        Flight::begin(&self.volumes_in_flight)
+        Flight::count_up(&self.volumes_in_flight)
     }
 
-    /// Counts what became of a claim; a refusal is a failed attempt, as it is for the library.
-    pub fn count_claim(&self, claim: &PersistentVolumeClaim, result: &Result<Outcome, WorkError>) {
+    /// Counts the outcome of a claim. A refusal is a failed attempt, as for the library.
+    pub fn count_claim(&self, claim: &PersistentVolumeClaim, result: &Result<ProvisionOutcome, ReconcileError>) {
         let source = claim.spec.as_ref().and_then(|spec| spec.data_source.as_ref());
         let labels = OfClaim {
             class: claim::class_name(claim).unwrap_or_default().to_owned(),
             source: source.map(|source| source.kind.clone()).unwrap_or_default(),
         };
         match result {
-            Ok(Outcome::Provisioned { took: Some(took), .. }) => {
+            Ok(ProvisionOutcome::Provisioned { took: Some(took), .. }) => {
                 self.bound.fetch_add(1, Ordering::Relaxed);
                 self.provisioned.get_or_create(&labels).inc();
                 let seconds = self.provision_seconds.0.get_or_create(&labels);
                 seconds.observe(took.as_secs_f64());
             }
-            // Nothing was tried.
-            Err(WorkError::NotLeading | WorkError::Stopping) => {}
-            Ok(Outcome::Refused(_)) | Err(_) => _ = self.provision_failed.get_or_create(&labels).inc(),
+            // No attempt was made.
+            Err(ReconcileError::NotLeading | ReconcileError::Stopping) => {}
+            Ok(ProvisionOutcome::Refused(_)) | Err(_) => _ = self.provision_failed.get_or_create(&labels).inc(),
             Ok(_) => {}
         }
     }
 
-    /// Counts what became of a volume.
-    pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<Disposed, WorkError>) {
+    /// Counts the outcome of a volume.
+    pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
         let spec = volume.spec.as_ref();
         let labels = OfVolume {
             class: spec
@@ -192,34 +191,34 @@ impl Metrics {
                 .unwrap_or_default(),
         };
         match result {
-            Ok(Disposed::Gone { took, .. }) => {
+            Ok(DeletionOutcome::Deleted { took, .. }) => {
                 self.deleted.get_or_create(&labels).inc();
                 self.delete_seconds.0.get_or_create(&labels).observe(took.as_secs_f64());
             }
-            Err(WorkError::NotLeading | WorkError::Stopping) => {}
-            Ok(Disposed::Refused(_)) | Err(_) => _ = self.delete_failed.get_or_create(&labels).inc(),
+            Err(ReconcileError::NotLeading | ReconcileError::Stopping) => {}
+            Ok(DeletionOutcome::Refused(_)) | Err(_) => _ = self.delete_failed.get_or_create(&labels).inc(),
             Ok(_) => {}
         }
     }
 
-    /// Tells what is watched from now on, or that nothing is.
-    pub fn watch(&self, watched: Option<Watched>) {
-        *lock(&self.watched) = watched;
+    /// Sets the stores that are watched from now on; `None` while standing by.
+    pub fn set_watched(&self, watched: Option<Watched>) {
+        *lock_unpoisoned(&self.watched) = watched;
     }
 
-    /// Tells what a look at an export found.
-    pub fn probed(&self, export: &str, probe: Probe) {
-        lock(&self.probes).insert(export.to_owned(), probe);
+    /// Records the result of probing an export.
+    pub fn record_probe(&self, export: &str, probe: Probe) {
+        lock_unpoisoned(&self.probes).insert(export.to_owned(), probe);
     }
 
-    /// Records the trash of an export as it was found.
-    pub fn trash(&self, export: &str, trash: Trash) {
-        lock(&self.trash).insert(export.to_owned(), trash);
+    /// Records the state of an export's trash.
+    pub fn record_trash(&self, export: &str, trash: Trash) {
+        lock_unpoisoned(&self.trash).insert(export.to_owned(), trash);
     }
 
-    /// The counts at this moment, of a replica that leads or stands by.
-    pub fn counts(&self, retries: &Retries, leading: bool) -> Counts {
-        let (claims, going) = match &*lock(&self.watched) {
+    /// The counts at this moment.
+    pub fn current_counts(&self, retries: &Retries, leading: bool) -> Counts {
+        let (claims, released) = match &*lock_unpoisoned(&self.watched) {
             Some(watched) => (watched.claims.state(), watched.volumes.len()),
             None => (Vec::new(), 0),
         };
@@ -232,35 +231,35 @@ impl Metrics {
             provisioning: self.claims_in_flight.load(Ordering::Relaxed),
             failed: claims.iter().filter(failed).count(),
             bound: self.bound.load(Ordering::Relaxed),
-            going,
+            released,
             deleting: self.volumes_in_flight.load(Ordering::Relaxed),
             leading,
         }
     }
 
-    /// Whether the provisioner can do its work, or what it lacks; one that stands by watches nothing yet.
+    /// Whether the provisioner can serve; a standby needs no watches for that.
     ///
     /// # Errors
-    /// A sentence for each thing that is lacking.
-    pub fn readiness(&self, leading: bool) -> Result<(), String> {
-        let watching = match &*lock(&self.watched) {
+    /// A sentence for each reason against it.
+    pub fn check_readiness(&self, leading: bool) -> Result<(), String> {
+        let watching = match &*lock_unpoisoned(&self.watched) {
             Some(watched) => watched.has_listed(),
             None => false,
         };
-        readiness(leading, watching, &lock(&self.probes))
+        judge_readiness(leading, watching, &lock_unpoisoned(&self.probes))
     }
 
-    /// All of it as OpenMetrics text, which a reader of Prometheus' older text format understands too.
-    pub fn render(&self, counts: &Counts) -> String {
+    /// All metrics as OpenMetrics text, which readers of Prometheus' older text format understand, too.
+    pub fn render_text(&self, counts: &Counts) -> String {
         let mut registry = Registry::default();
-        self.describe(&mut registry, counts);
+        self.register_all(&mut registry, counts);
         let mut text = String::new();
-        // A String takes all that is written to it.
+        // Writing to a String never fails.
         _ = text::encode(&mut text, &registry);
         text
     }
 
-    fn describe(&self, registry: &mut Registry, counts: &Counts) {
+    fn register_all(&self, registry: &mut Registry, counts: &Counts) {
         registry.register(
             "controller_persistentvolumeclaim_provision",
             "Persistent volumes provisioned, by storage class and source of the claim",
@@ -294,34 +293,26 @@ impl Metrics {
         for (name, help, value) in [
             (
                 "nfsprov_claims_waiting",
-                "Claims that wait for a volume now, those in flight among them",
+                "Pending claims, those in flight included",
                 counts.pending,
             ),
-            (
-                "nfsprov_claims_in_flight",
-                "Claims that are worked on now",
-                counts.provisioning,
-            ),
+            ("nfsprov_claims_in_flight", "Claims in flight", counts.provisioning),
             (
                 "nfsprov_claims_failing",
-                "Claims that wait and whose last try failed",
+                "Pending claims whose last attempt failed",
                 counts.failed,
             ),
             (
                 "nfsprov_volumes_waiting",
-                "Volumes that are to be deleted now, those in flight among them",
-                counts.going,
+                "Volumes to be deleted, those in flight included",
+                counts.released,
             ),
             (
                 "nfsprov_leader",
-                "Whether this replica serves: 1, or 0 while it stands by",
+                "Whether this replica leads: 1, or 0 for a standby",
                 usize::from(counts.leading),
             ),
-            (
-                "nfsprov_volumes_in_flight",
-                "Volumes that are worked on now",
-                counts.deleting,
-            ),
+            ("nfsprov_volumes_in_flight", "Volumes in flight", counts.deleting),
         ] {
             let gauge: Gauge = Gauge::default();
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -331,10 +322,10 @@ impl Metrics {
             Family::<OfExport, Gauge>::default(),
             Family::<OfExport, Gauge>::default(),
         );
-        for (export, probe) in &*lock(&self.probes) {
+        for (export, probe) in &*lock_unpoisoned(&self.probes) {
             let labels = OfExport { export: export.clone() };
             reachable.get_or_create(&labels).set(i64::from(probe.is_ok()));
-            // An old number would look like a new one: there is none while the export can't be asked.
+            // Absent while unknown: an old number would look like a new one.
             if let Ok(Some(bytes)) = probe {
                 free.get_or_create(&labels)
                     .set(i64::try_from(*bytes).unwrap_or(i64::MAX));
@@ -342,19 +333,19 @@ impl Metrics {
         }
         registry.register(
             "nfsprov_export_reachable",
-            "Whether the export could be reached at the last look: 1 or 0",
+            "Whether the last probe reached the export: 1 or 0",
             reachable,
         );
         registry.register(
             "nfsprov_export_free_bytes",
-            "Bytes that the export has left for volumes, at the last look",
+            "Bytes free for volumes on the export, by the last probe",
             free,
         );
         let (entries, oldest) = (
             Family::<OfExport, Gauge>::default(),
             Family::<OfExport, Gauge>::default(),
         );
-        for (export, trash) in &*lock(&self.trash) {
+        for (export, trash) in &*lock_unpoisoned(&self.trash) {
             let labels = OfExport { export: export.clone() };
             let gauge = |value| i64::try_from(value).unwrap_or(i64::MAX);
             entries.get_or_create(&labels).set(gauge(trash.entries as u64));
@@ -362,12 +353,12 @@ impl Metrics {
         }
         registry.register(
             "nfsprov_trash_entries",
-            "Deleted directories that are not removed from the export yet, at the last look",
+            "Deleted directories that are not removed from the export yet",
             entries,
         );
         registry.register(
             "nfsprov_trash_oldest_seconds",
-            "Seconds that the oldest of them has waited for its removal, at the last look",
+            "Age of the oldest deleted directory that is not removed yet",
             oldest,
         );
     }
@@ -383,16 +374,16 @@ impl Watched {
     }
 }
 
-/// What is lacking, given whether this replica leads, whether the cluster is watched, and what the last look at each export found.
-fn readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) -> Result<(), String> {
+/// The reasons against readiness, given whether this replica leads, whether its watches have listed, and the last probes.
+fn judge_readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) -> Result<(), String> {
     let mut lacking = Vec::new();
     if leading && !watching {
         lacking.push("claims, volumes and classes are not watched yet".to_owned());
     }
     if probes.is_empty() {
-        lacking.push("no export was looked at yet".to_owned());
+        lacking.push("no export was probed yet".to_owned());
     }
-    // One that does not answer holds up its own claims, and not a replica that can serve the others.
+    // An export that is down delays its own claims; the replica still serves the others.
     if probes.values().all(Result::is_err) {
         lacking.extend(probes.values().filter_map(|probe| probe.clone().err()));
     }
@@ -402,8 +393,8 @@ fn readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) ->
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // The numbers are good whatever happened to a thread that held them.
+fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The numbers stay valid if a thread panicked while it held the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -22,8 +22,8 @@ fn volume() -> PersistentVolume {
     serde_json::from_value(json!({"metadata": {"name": "v"}, "spec": {"storageClassName": "nfs"}})).unwrap()
 }
 
-fn provisioned(milliseconds: u64) -> Result<Outcome, WorkError> {
-    Ok(Outcome::Provisioned {
+fn provisioned(milliseconds: u64) -> Result<ProvisionOutcome, ReconcileError> {
+    Ok(ProvisionOutcome::Provisioned {
         volume: "v".into(),
         path: "/p".into(),
         took: Some(Duration::from_millis(milliseconds)),
@@ -36,38 +36,38 @@ fn everything() -> String {
     metrics.count_claim(&claim(Value::Null), &provisioned(20));
     metrics.count_claim(&claim(Value::Null), &provisioned(7000));
     // An earlier attempt created the PV: it was counted then.
-    let before = Outcome::Provisioned {
+    let before = ProvisionOutcome::Provisioned {
         volume: "v".into(),
         path: "/p".into(),
         took: None,
     };
     metrics.count_claim(&claim(Value::Null), &Ok(before));
-    metrics.count_claim(&claim(Value::Null), &Ok(Outcome::Waiting));
-    metrics.count_claim(&claim(Value::Null), &Ok(Outcome::Left));
-    metrics.count_claim(&claim(Value::Null), &Err(WorkError::NoClass("nfs".into())));
-    metrics.count_claim(&claim(Value::Null), &Err(WorkError::NotLeading));
+    metrics.count_claim(&claim(Value::Null), &Ok(ProvisionOutcome::WaitingForConsumer));
+    metrics.count_claim(&claim(Value::Null), &Ok(ProvisionOutcome::NothingToDo));
+    metrics.count_claim(&claim(Value::Null), &Err(ReconcileError::ClassNotFound("nfs".into())));
+    metrics.count_claim(&claim(Value::Null), &Err(ReconcileError::NotLeading));
     let copy = claim(json!({"kind": "VolumeSnapshot", "name": "s"}));
-    metrics.count_claim(&copy, &Ok(Outcome::Refused("why".into())));
-    let gone = Disposed::Gone {
+    metrics.count_claim(&copy, &Ok(ProvisionOutcome::Refused("why".into())));
+    let gone = DeletionOutcome::Deleted {
         fate: "fate".into(),
         took: Duration::from_secs(1),
     };
     metrics.count_volume(&volume(), &Ok(gone));
-    metrics.count_volume(&volume(), &Ok(Disposed::Left));
-    metrics.count_volume(&volume(), &Ok(Disposed::WouldGo("fate".into())));
-    metrics.count_volume(&volume(), &Ok(Disposed::Refused("why".into())));
-    metrics.count_volume(&volume(), &Err(WorkError::NoClass("nfs".into())));
-    metrics.count_volume(&volume(), &Err(WorkError::NotLeading));
-    metrics.probed("s:/p", Ok(Some(4096)));
-    metrics.probed("s:/silent", Ok(Some(1)));
-    metrics.probed("s:/silent", Err("no answer".into()));
+    metrics.count_volume(&volume(), &Ok(DeletionOutcome::NothingToDo));
+    metrics.count_volume(&volume(), &Ok(DeletionOutcome::WouldDelete("fate".into())));
+    metrics.count_volume(&volume(), &Ok(DeletionOutcome::Refused("why".into())));
+    metrics.count_volume(&volume(), &Err(ReconcileError::ClassNotFound("nfs".into())));
+    metrics.count_volume(&volume(), &Err(ReconcileError::NotLeading));
+    metrics.record_probe("s:/p", Ok(Some(4096)));
+    metrics.record_probe("s:/silent", Ok(Some(1)));
+    metrics.record_probe("s:/silent", Err("no answer".into()));
     let _flight = metrics.claim_in_flight();
-    metrics.render(&Counts {
+    metrics.render_text(&Counts {
         pending: 5,
         failed: 2,
-        going: 4,
+        released: 4,
         deleting: 3,
-        ..metrics.counts(&Retries::default(), true)
+        ..metrics.current_counts(&Retries::default(), true)
     })
 }
 
@@ -119,10 +119,10 @@ fn what_happened_is_counted_under_the_librarys_names() {
 fn what_is_in_flight_is_no_longer_when_it_ends() {
     let metrics = Metrics::default();
     let flights = (metrics.claim_in_flight(), metrics.volume_in_flight());
-    let during = metrics.counts(&Retries::default(), true);
+    let during = metrics.current_counts(&Retries::default(), true);
     assert_eq!((during.provisioning, during.deleting), (1, 1));
     drop(flights);
-    assert_eq!(metrics.counts(&Retries::default(), false), Counts::default());
+    assert_eq!(metrics.current_counts(&Retries::default(), false), Counts::default());
 }
 
 #[test]
@@ -131,13 +131,13 @@ fn pending_and_failed_are_what_the_loop_holds() {
     let (claims, mut writer) = kube::runtime::reflector::store();
     let (volumes, mut going) = kube::runtime::reflector::store();
     let (classes, mut all) = kube::runtime::reflector::store();
-    metrics.watch(Some(Watched {
+    metrics.set_watched(Some(Watched {
         claims,
         volumes,
         classes,
     }));
-    metrics.probed("s:/p", Ok(None));
-    assert!(metrics.readiness(true).unwrap_err().contains("not watched yet"));
+    metrics.record_probe("s:/p", Ok(None));
+    assert!(metrics.check_readiness(true).unwrap_err().contains("not watched yet"));
     use kube::runtime::watcher::Event;
     for (name, uid) in [("a", "1"), ("b", "2")] {
         let mut claim = claim(Value::Null);
@@ -147,18 +147,18 @@ fn pending_and_failed_are_what_the_loop_holds() {
     }
     writer.apply_watcher_event(&Event::InitDone);
     going.apply_watcher_event(&Event::InitDone);
-    assert!(metrics.readiness(true).is_err(), "the classes are still to come");
+    assert!(metrics.check_readiness(true).is_err(), "the classes are still to come");
     all.apply_watcher_event(&Event::InitDone);
-    assert_eq!(metrics.readiness(true), Ok(()));
+    assert_eq!(metrics.check_readiness(true), Ok(()));
     let mut retries = Retries::default();
     // A volume's failures are no claim's.
     for uid in ["2", "volume"] {
-        retries.failed(uid, "facts");
+        retries.record_failure(uid, "facts");
     }
-    let counts = metrics.counts(&retries, true);
-    assert_eq!((counts.pending, counts.failed, counts.going), (2, 1, 0));
-    metrics.watch(None);
-    assert!(metrics.readiness(true).is_err());
+    let counts = metrics.current_counts(&retries, true);
+    assert_eq!((counts.pending, counts.failed, counts.released), (2, 1, 0));
+    metrics.set_watched(None);
+    assert!(metrics.check_readiness(true).is_err());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn readiness_is_a_watch_and_an_export_that_answers() {
     ] {
         let probes = probes.into_iter().cloned().enumerate();
         let probes = probes.map(|(number, probe)| (number.to_string(), probe)).collect();
-        let found = readiness(leading, watching, &probes);
+        let found = judge_readiness(leading, watching, &probes);
         assert_eq!(found.is_ok(), lacking.is_empty(), "{probes:?}");
         let why = found.err().unwrap_or_default();
         assert!(lacking.iter().all(|words| why.contains(words)), "{why}");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tower_test::mock::{Handle, SendResponse, pair};
 
 use super::events::Events;
-use super::reconcile::{Settings, Work};
+use super::reconcile::{Reconciler, Settings};
 use super::served::Exports;
 use crate::export::{Export, Location, Mounted};
 
@@ -40,8 +40,8 @@ pub fn refusal(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// Work on a directory of this machine, as an export of the server `server`.
-pub fn work(client: Client, export: &Path) -> Work {
+/// A reconciler on a directory of this machine, as an export of the server `server`.
+pub fn work(client: Client, export: &Path) -> Reconciler {
     work_on(client, Export::Mounted(Mounted::new(location(), export)))
 }
 
@@ -53,8 +53,8 @@ pub fn location() -> Location {
     }
 }
 
-/// Work on an export of the server `server`.
-pub fn work_on(client: Client, export: Export) -> Work {
+/// A reconciler on an export of the server `server`.
+pub fn work_on(client: Client, export: Export) -> Reconciler {
     let settings = Settings {
         name: "nfsprov/nfs".into(),
         namespace: None,
@@ -62,8 +62,8 @@ pub fn work_on(client: Client, export: Export) -> Work {
         request_timeout: Duration::from_secs(5),
     };
     let exports = Exports::new((location(), export), Vec::new(), 1);
-    let work = Work::new(settings, client, exports, Events::silent());
-    work.volumes_are_known();
+    let work = Reconciler::new(settings, client, exports, Events::without_publishing());
+    work.mark_volumes_listed();
     work
 }
 

@@ -1,7 +1,7 @@
-//! The dynamic provisioner: a directory and a PV for every claim that was handed over to it.
+//! The dynamic provisioner: creates a directory and a PV for each claim that is handed over to it.
 //!
-//! A claim goes from `controller` (the watches) to `reconcile/provision` (one claim) to [`rules`] (what to do) to
-//! `export` (its directory) and the API server (its PV). A volume goes the same way through `reconcile/delete`.
+//! A claim goes from [`controller`] (watches) to `reconcile/provision` (one claim) to [`rules`] (decisions), to `export`
+//! (its directory) and to the API server (its PV). A released volume goes the same way through `reconcile/delete`.
 
 mod burst;
 pub mod controller;
@@ -19,5 +19,5 @@ pub mod served;
 
 pub use rules::{backoff, claim, class, election, neighbours, pattern, volume};
 
-/// The provisioner's name unless told otherwise, the same wherever a name is needed.
+/// The default name of the provisioner.
 pub const DEFAULT_NAME: &str = "nfsprov/nfs";

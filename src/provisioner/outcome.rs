@@ -1,29 +1,29 @@
-//! What became of a claim or a volume, and why it must be tried again.
+//! The outcomes of reconciling a claim or a volume, and the errors after which it is retried.
 
 use std::time::Duration;
 
 use crate::cluster;
 use crate::export::ExportError;
 
-/// What became of a claim.
+/// The outcome of provisioning a claim.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// There was nothing to do.
-    Left,
-    /// It waits for its first pod.
-    Waiting,
-    /// It can't be served; the sentence says why.
+pub enum ProvisionOutcome {
+    /// It is bound, deleted or another provisioner's by now.
+    NothingToDo,
+    /// Its class binds when the first pod is scheduled, and none is.
+    WaitingForConsumer,
+    /// It can't be served, for the reason given. Retried rarely.
     Refused(String),
-    /// It has a volume now.
+    /// It has a volume.
     Provisioned {
         /// The PV's name.
         volume: String,
         /// The PV's path on the server.
         path: String,
-        /// From the first look to the PV; none if an earlier attempt created it.
+        /// The time that this attempt took; `None` if an earlier attempt created the PV.
         took: Option<Duration>,
     },
-    /// It would have got a volume if this weren't a dry run.
+    /// In a dry run: it would get a volume.
     WouldProvision {
         /// The PV's name.
         volume: String,
@@ -32,64 +32,64 @@ pub enum Outcome {
     },
 }
 
-/// What became of a volume.
+/// The outcome of deleting a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Disposed {
-    /// There was nothing to do.
-    Left,
-    /// It should go and can't; the sentence says why.
+pub enum DeletionOutcome {
+    /// It is in use, retained, gone or another provisioner's.
+    NothingToDo,
+    /// It should be deleted and can't be, for the reason given. Retried rarely.
     Refused(String),
-    /// It would go if this weren't a dry run; the words say what would become of its directory.
-    WouldGo(String),
-    /// It is gone.
-    Gone {
+    /// In a dry run: it would be deleted; with what would become of its directory.
+    WouldDelete(String),
+    /// Its PV is deleted.
+    Deleted {
         /// What became of its directory.
         fate: String,
-        /// From its turn to its end.
+        /// The time that this attempt took.
         took: Duration,
     },
 }
 
-/// Why a claim or a volume must be tried again.
+/// Why an attempt on a claim or a volume is repeated later.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkError {
+pub enum ReconcileError {
     /// The claim's class doesn't exist.
     #[error("storageclass.storage.k8s.io \"{0}\" not found")]
-    NoClass(String),
-    /// Somebody else may lead by now; nothing was begun.
+    ClassNotFound(String),
+    /// Another replica may lead by now; nothing was changed since the last check.
     #[error("this provisioner does not lead any more")]
     NotLeading,
-    /// The provisioner is being stopped; nothing was begun.
+    /// The provisioner is shutting down.
     #[error("this provisioner is being stopped")]
     Stopping,
-    /// A PV of the claim's name is being deleted, or is another.
+    /// The PV for the claim exists, and is terminating, on another directory or for another claim.
     #[error("PV {0} is there already, and being deleted, on another directory or for another claim")]
-    InTheWay(String),
-    /// Another PV lies where a directory is to be removed or archived.
+    VolumeConflict(String),
+    /// Another PV's directory is at, above or below the one that is to be removed or archived.
     #[error("PV {other} lies at, above or below {directory}, which waits for that to go")]
-    Shared {
+    DirectoryShared {
         /// The directory.
         directory: String,
         /// The other PV.
         other: String,
     },
-    /// The export's side.
+    /// An operation on the export failed.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The API server's side.
+    /// The API server answered with an error.
     #[error("cannot {action}: {}", cluster::sentence(source))]
     Api {
-        /// What was asked of it.
+        /// The request, as a verb and its object.
         action: String,
-        /// Its answer.
+        /// The answer.
         source: kube::Error,
     },
-    /// The API server's silence.
+    /// The API server didn't answer in time.
     #[error("cannot {action}: no answer from the API server within {} s", after.as_secs())]
-    Silent {
-        /// What was asked of it.
+    ApiTimeout {
+        /// The request, as a verb and its object.
         action: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
 }

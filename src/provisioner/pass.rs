@@ -1,4 +1,4 @@
-//! One pass over every claim that waits now.
+//! `provision` without `--watch`: one pass over the claims that are pending now.
 
 use std::collections::HashMap;
 
@@ -9,32 +9,32 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, ResourceExt};
 
 use super::claim;
-use super::outcome::{Outcome, WorkError};
-use super::reconcile::{Work, key};
+use super::outcome::{ProvisionOutcome, ReconcileError};
+use super::reconcile::{Reconciler, claim_key};
 use super::volume;
 use crate::cluster;
 
-/// One claim and what became of it.
+/// A claim and the outcome of provisioning it.
 #[derive(Debug)]
 pub struct Row {
     /// `namespace/name`.
     pub claim: String,
     /// The outcome, or why there is none.
-    pub result: Result<Outcome, WorkError>,
+    pub result: Result<ProvisionOutcome, ReconcileError>,
 }
 
-/// Claims that wait, and the classes that exist.
-pub struct Waiting {
+/// The pending claims, and all classes.
+pub struct PendingClaims {
     claims: Vec<PersistentVolumeClaim>,
     classes: HashMap<String, StorageClass>,
 }
 
-impl Waiting {
-    /// Reads what waits for the provisioner now.
+impl PendingClaims {
+    /// Lists the claims that are pending for this provisioner; records the PVs if a class of theirs has a `pathPattern`.
     ///
     /// # Errors
-    /// When the API server won't list claims or classes, or volumes where a class has a `pathPattern`.
-    pub async fn read(work: &Work) -> Result<Self, kube::Error> {
+    /// When claims, classes or, where they are needed, PVs can't be listed.
+    pub async fn read_from_cluster(work: &Reconciler) -> Result<Self, kube::Error> {
         let claims: Api<PersistentVolumeClaim> = match &work.settings.namespace {
             Some(namespace) => Api::namespaced(work.client.clone(), namespace),
             None => Api::all(work.client.clone()),
@@ -51,46 +51,51 @@ impl Waiting {
         };
         if claims.iter().any(has_pattern) {
             let volumes: Api<PersistentVolume> = Api::all(work.client.clone());
-            // Only where they lie is kept.
+            // Only their directories are kept.
             cluster::list(&volumes, |seen| {
-                work.note_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
+                work.record_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
                 false
             })
             .await?;
-            work.volumes_are_known();
+            work.mark_volumes_listed();
         }
         Ok(Self { claims, classes })
     }
 
-    /// How many claims wait.
+    /// The number of pending claims.
     pub fn len(&self) -> usize {
         self.claims.len()
     }
 
-    /// Whether none waits.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.claims.is_empty()
     }
 
-    /// Serves them, on each export some at a time; `done` is told of each. The rows come sorted by claim.
+    /// Provisions all claims and returns a row for each, sorted by claim; calls `done` with each row as it is known.
     ///
-    /// When `stop` resolves, what is in flight is finished and nothing else begun; that has no rows.
-    pub async fn serve(self, work: &Work, stop: impl Future<Output = ()>, mut done: impl FnMut(&Row)) -> Vec<Row> {
+    /// When `stop` resolves, claims in flight are finished; those not begun get no row.
+    pub async fn provision_all(
+        self,
+        work: &Reconciler,
+        stop: impl Future<Output = ()>,
+        mut done: impl FnMut(&Row),
+    ) -> Vec<Row> {
         let Self { claims, classes } = &self;
         let served = claims.iter().map(|claim| async move {
             let class = claim::class_name(claim).and_then(|name| classes.get(name));
-            let result = work.provision(claim, class).await;
-            let claim = key(claim);
+            let result = work.provision_claim(claim, class).await;
+            let claim = claim_key(claim);
             Row { claim, result }
         });
         let rows = served
             .collect::<FuturesUnordered<_>>()
-            .filter(|row| std::future::ready(!matches!(row.result, Err(WorkError::Stopping))))
+            .filter(|row| std::future::ready(!matches!(row.result, Err(ReconcileError::Stopping))))
             .inspect(|row| done(row))
             .collect();
         let stopped = async {
             stop.await;
-            work.stop(true);
+            work.set_stopping(true);
             std::future::pending().await
         };
         let mut rows: Vec<Row> = tokio::select! {

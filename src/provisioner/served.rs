@@ -1,10 +1,10 @@
-//! The exports that one provisioner serves, and whose turn it is on each.
+//! The exports that one provisioner serves, with the concurrency limits and volume locks of each.
 //!
-//! Turns are counted for each export by itself: claims on a server that hangs use up its turns and
-//! nobody else's. Volumes that go have turns of their own, so that a mass deletion holds up no claim.
+//! Each export has permits of its own, so claims on a server that hangs don't use up those of other exports. Deletions
+//! have their own permits, so that a mass deletion delays no claim.
 //!
-//! Provisioning, deletion and cleanup of one volume hold that volume's lock, so that a cleanup never comes between the look
-//! at the claim and the creation of its directory.
+//! Provisioning, deletion and cleanup of one volume hold that volume's lock. Otherwise a cleanup could remove a directory
+//! between the check that the claim is pending and the creation of its PV.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,25 +13,25 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, Semap
 
 use crate::export::{Export, Location};
 
-/// One export, and the turns on it.
+/// One export and its limits.
 pub struct Served {
     /// The export, as nodes mount it.
     pub location: Location,
-    /// The way to its directories.
+    /// How its directories are reached.
     pub export: Export,
-    /// Told when something was put into the export's trash.
+    /// Notified when a directory was moved to the export's trash.
     pub trash_filled: Notify,
     claims: Semaphore,
     volumes: Semaphore,
     volume_locks: VolumeLocks,
 }
 
-/// One lock per volume, by the PV's name. A lock that nobody holds or waits for takes no memory for long.
+/// A lock per volume, by the PV's name. Locks that are neither held nor awaited are dropped at the next call.
 #[derive(Default)]
 struct VolumeLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl VolumeLocks {
-    fn get(&self, volume: &str) -> Arc<AsyncMutex<()>> {
+    fn lock_for(&self, volume: &str) -> Arc<AsyncMutex<()>> {
         // A map of weak references stays usable whatever happened to a thread that held it.
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| lock.strong_count() > 0);
@@ -41,46 +41,46 @@ impl VolumeLocks {
     }
 }
 
-/// All that are served. The first is for classes that name none.
+/// All exports that are served. Classes without `server` and `path` use the first.
 pub struct Exports {
     served: Vec<Served>,
     locations: Vec<Location>,
 }
 
 impl Served {
-    /// Waits until one more claim may be worked on. None comes never, since turns are never closed.
-    pub async fn turn_for_claim(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a permit to provision. Always `Some`: the semaphore is never closed.
+    pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.claims.acquire().await.ok()
     }
 
-    /// Waits until one more volume may be worked on; as above.
-    pub async fn turn_for_volume(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a permit to delete; as above.
+    pub async fn acquire_volume_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.volumes.acquire().await.ok()
     }
 
-    /// Locks the PV of this name. Permits are taken before, so that no permit is held while another is waited for.
+    /// Locks the PV of this name. Callers take their permit first, so that two of them can't wait for each other.
     pub async fn lock_volume(&self, volume: &str) -> OwnedMutexGuard<()> {
-        self.volume_locks.get(volume).lock_owned().await
+        self.volume_locks.lock_for(volume).lock_owned().await
     }
 
-    /// Locks the PV of this name, unless it is locked.
+    /// Locks the PV of this name; `None` if it is locked already.
     pub fn try_lock_volume(&self, volume: &str) -> Option<OwnedMutexGuard<()>> {
-        self.volume_locks.get(volume).try_lock_owned().ok()
+        self.volume_locks.lock_for(volume).try_lock_owned().ok()
     }
 }
 
 impl Exports {
-    /// `first`, `further`, and how many claims, and how many volumes, are worked on at once on each.
+    /// Serves `first` and `further`; `concurrency` limits claims, and volumes, in flight on each.
     pub fn new(first: (Location, Export), further: Vec<(Location, Export)>, concurrency: u16) -> Self {
-        let turns = || Semaphore::new(usize::from(concurrency));
+        let permits = || Semaphore::new(usize::from(concurrency));
         let served: Vec<Served> = std::iter::once(first)
             .chain(further)
             .map(|(location, export)| Served {
                 location,
                 export,
                 trash_filled: Notify::new(),
-                claims: turns(),
-                volumes: turns(),
+                claims: permits(),
+                volumes: permits(),
                 volume_locks: VolumeLocks::default(),
             })
             .collect();
@@ -88,17 +88,17 @@ impl Exports {
         Self { served, locations }
     }
 
-    /// Where they are, the first first.
+    /// The locations of all exports, in order.
     pub fn locations(&self) -> &[Location] {
         &self.locations
     }
 
-    /// The one at `location`, if it is served.
-    pub fn at(&self, location: &Location) -> Option<&Served> {
+    /// The export at `location`, if it is served.
+    pub fn find_export(&self, location: &Location) -> Option<&Served> {
         self.served.iter().find(|served| served.location == *location)
     }
 
-    /// Each of them, the first first.
+    /// All exports, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Served> {
         self.served.iter()
     }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_locked_volume_holds_up_no_other_volume() {
         let locks = VolumeLocks::default();
-        let lock = |name: &str| locks.get(name).lock_owned().now_or_never();
+        let lock = |name: &str| locks.lock_for(name).lock_owned().now_or_never();
         let held = lock("pvc-a");
         assert!(held.is_some());
         assert!(lock("pvc-a").is_none());

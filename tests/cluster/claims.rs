@@ -118,7 +118,7 @@ async fn a_claim_waits_for_its_first_pod(stage: Arc<Stage>) -> Result<()> {
     };
     // Handed over, but without a node: only the class holds the claim back now.
     annotate(json!({"volume.beta.kubernetes.io/storage-provisioner": scene.provisioner})).await?;
-    provisioner.says("waits for its first pod").await?;
+    provisioner.says("waiting for the first pod").await?;
     ensure!(scene.phase("late").await? == "Pending" && scene.directories().await?.is_empty());
     annotate(json!({"volume.kubernetes.io/selected-node": "node1"})).await?;
     let volume = scene.bound("late").await?;

@@ -142,7 +142,7 @@ async fn an_export_that_is_missing_holds_up_its_own_claims_only(stage: Arc<Stage
     let missing = format!("/srv/missing-{}", scene.namespace);
     name_export(&scene, json!({"server": server, "path": missing})).await?;
     let mut provisioner = scene.watch(&["--allow-export", &format!("{server}:{missing}")]).await?;
-    provisioner.says("its claims wait").await?;
+    provisioner.says("its claims stay Pending").await?;
     scene.claim("lost", json!({})).await?;
     let event = scene
         .event("lost", "ProvisioningFailed: failed to provision volume")

@@ -64,7 +64,7 @@ async fn the_api_server_may_be_away_under_load(stage: Arc<Stage>) -> Result<()> 
     provisioner.says("/c").await?;
     plane.kill_api_server().await?;
     let back = Instant::now() + away();
-    provisioner.says("not leading any more").await?;
+    provisioner.says("lease lost").await?;
     sleep_until(back).await;
     plane.start_api_server().await?;
     claims(&scene, "after", 5).await?;

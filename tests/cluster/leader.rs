@@ -242,7 +242,7 @@ async fn a_leader_stopped_past_its_lease_stands_by(stage: Arc<Stage>) -> Result<
     one_of_each(&scene).await?;
 
     leader.signal("CONT")?;
-    leader.says("not leading any more").await?;
+    leader.says("lease lost").await?;
     leader.says(&format!("{} leads", identity(&other)?)).await?;
     let before = provisioned(&leader);
     claims(&scene, (0..5).map(|number| format!("after{number}"))).await?;
@@ -285,7 +285,7 @@ async fn a_leader_whose_lease_was_taken_stands_by_and_leads_again(stage: Arc<Sta
     let patch = json!({"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 5}});
     let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
     leases(&scene).patch(&lease_name(&scene), &params, &patch).await?;
-    leader.says("not leading any more: somebody leads").await?;
+    leader.says("lease lost: somebody leads").await?;
     held_by(&scene, &identity(&leader)?).await?;
     claims(&scene, ["a".to_owned()]).await?;
     one_of_each(&scene).await?;

@@ -138,7 +138,7 @@ fn path_pattern(text: &str) -> Result<String, String> {
     claim.metadata.namespace = Some("namespace".to_owned());
     claim.metadata.labels = Some(keys("labels."));
     claim.metadata.annotations = Some(keys("annotations."));
-    match pattern::directory(text, &claim) {
+    match pattern::render_directory(text, &claim) {
         Ok(_) => Ok(text.to_owned()),
         Err(why) => Err(format!(
             "{why}; it is made of ${{.PVC.name}}, ${{.PVC.namespace}}, ${{.PVC.labels.KEY}} and ${{.PVC.annotations.KEY}}"

@@ -1,4 +1,4 @@
-//! From a volume that its claim has left to what becomes of its data.
+//! Deletes one volume: its directory as `onDelete` says, then the PV, then the finalizer.
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -8,120 +8,126 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Work;
+use super::Reconciler;
 use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
-use crate::provisioner::outcome::{Disposed, WorkError};
+use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
-use crate::provisioner::volume::{self, Disposal, FINALIZER, FORMER_FINALIZER, Proof};
+use crate::provisioner::volume::{self, DeletionPlan, FINALIZER, FORMER_FINALIZER, Proof};
 
-/// What is to become of a PV's directory.
-struct End<'a> {
+/// The directory of a PV that is being deleted, and what is to be done with it.
+struct DirectoryDeletion<'a> {
     volume: &'a str,
     directory: &'a VolumePath,
     on_delete: OnDelete,
     proof: Proof,
 }
 
-impl Work {
-    /// Deals with a volume that its claim has left: the directory first, then the PV, then its finalizer.
+impl Reconciler {
+    /// Deletes a volume if it is Released or terminating: the directory first, then the PV, then its finalizer.
     ///
     /// # Errors
-    /// What to try again for; each step finds out whether it was done already.
-    pub async fn dispose(&self, seen: &PersistentVolume, class: Option<&StorageClass>) -> Result<Disposed, WorkError> {
+    /// The attempt is to be repeated later; each step checks whether it was done before.
+    pub async fn delete_volume(
+        &self,
+        seen: &PersistentVolume,
+        class: Option<&StorageClass>,
+    ) -> Result<DeletionOutcome, ReconcileError> {
         let name = seen.name_any();
-        if !self.settings.dry_run && volume::is_held(seen, &self.settings.name, FORMER_FINALIZER) {
-            self.still_serving()?;
+        if !self.settings.dry_run && volume::has_own_finalizer(seen, &self.settings.name, FORMER_FINALIZER) {
+            self.require_serving()?;
             self.remove_finalizer(&name, seen.metadata.uid.as_deref(), FORMER_FINALIZER)
                 .await?;
-            // The watch tells of the PV again.
-            return Ok(Disposed::Left);
+            // The change of the PV requeues it.
+            return Ok(DeletionOutcome::NothingToDo);
         }
-        // Which export's turn this takes; a volume whose directory stays out of it takes none.
-        let served = match self.disposal(seen, class) {
-            Disposal::Directory { location, .. } => self.exports.at(&location),
+        // A volume whose directory isn't touched needs no permit.
+        let served = match self.plan_deletion(seen, class) {
+            DeletionPlan::Directory { location, .. } => self.exports.find_export(&location),
             _ => None,
         };
-        let _turn = match served {
+        let _permit = match served {
             Some(served) => {
-                self.until_volumes_are_known().await?;
-                served.turn_for_volume().await
+                self.wait_until_volumes_listed().await?;
+                served.acquire_volume_permit().await
             }
             None => None,
         };
-        // Boxed, since thousands may wait for their turn and only some have one: waiting takes little memory.
-        Box::pin(self.dispose_in_turn(seen, class, served)).await
+        // Boxed: thousands of volumes may wait for a permit, and the future of those that have one is large.
+        Box::pin(self.delete_with_permit(seen, class, served)).await
     }
 
-    fn disposal(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> Disposal {
-        volume::disposal(volume, self.exports.locations(), class, &self.settings.name)
+    fn plan_deletion(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> DeletionPlan {
+        volume::plan_deletion(volume, self.exports.locations(), class, &self.settings.name)
     }
 
-    /// Records where a PV lies, so that no directory is made or removed there unless the PV's own is removed, too.
-    pub(in crate::provisioner) fn note_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
-        let removal = self.disposal(volume, class).removal();
-        self.neighbours().note(volume, removal);
+    /// Records a PV's directory as one that others must not create, remove or archive, unless the PV's own deletion does.
+    pub(in crate::provisioner) fn record_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
+        let removal = self.plan_deletion(volume, class).directory_removal();
+        self.lock_neighbours().record_volume(volume, removal);
     }
 
-    async fn dispose_in_turn(
+    async fn delete_with_permit(
         &self,
         seen: &PersistentVolume,
         class: Option<&StorageClass>,
         served: Option<&Served>,
-    ) -> Result<Disposed, WorkError> {
+    ) -> Result<DeletionOutcome, ReconcileError> {
         let name = seen.name_any();
         let _lock = match served {
             Some(served) => Some(served.lock_volume(&name).await),
             None => None,
         };
-        self.still_serving()?;
+        self.require_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.volume_in_flight();
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        // Data is at stake: decide on what is stored now, not on what was seen.
-        let live = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+        // The decision is about data, so it is made on the stored PV, not on the watched one.
+        let live = self
+            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
+            .await?;
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
-            return Ok(Disposed::Left);
+            return Ok(DeletionOutcome::NothingToDo);
         };
-        self.still_leading()?;
-        let fate = match self.disposal(&live, class) {
-            Disposal::Leave => return Ok(Disposed::Left),
-            Disposal::Refuse(why) => return Ok(Disposed::Refused(why)),
+        self.require_leadership()?;
+        let fate = match self.plan_deletion(&live, class) {
+            DeletionPlan::NothingToDo => return Ok(DeletionOutcome::NothingToDo),
+            DeletionPlan::Refuse(why) => return Ok(DeletionOutcome::Refused(why)),
             fate if self.settings.dry_run => {
-                return Ok(Disposed::WouldGo(match fate {
-                    Disposal::Directory {
+                return Ok(DeletionOutcome::WouldDelete(match fate {
+                    DeletionPlan::Directory {
                         directory, on_delete, ..
                     } => format!("{} {directory}", on_delete.as_str()),
                     _ => "its directory would stay".to_owned(),
                 }));
             }
-            Disposal::RemoveFinalizer => "its directory stays".to_owned(),
-            Disposal::Directory {
+            DeletionPlan::RemoveFinalizer => "its directory stays".to_owned(),
+            DeletionPlan::Directory {
                 directory,
                 location,
                 on_delete,
                 proof,
             } => {
-                let end = End {
+                let end = DirectoryDeletion {
                     volume: &name,
                     directory: &directory,
                     on_delete,
                     proof,
                 };
-                // A PV's server and path don't change once it is made, so it is the export whose turn was taken.
+                // Server and path of a PV are immutable, so this is the export of the permit.
                 let Some(served) = served.filter(|served| served.location == location) else {
-                    return Ok(Disposed::Left);
+                    return Ok(DeletionOutcome::NothingToDo);
                 };
                 let options = live.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
                 served.export.use_mount_options(options.unwrap_or_default()).await;
-                match self.bring_about(&end, served).await? {
+                match self.apply_on_delete(&end, served).await? {
                     Ok(fate) => fate,
-                    Err(why) => return Ok(Disposed::Refused(why)),
+                    Err(why) => return Ok(DeletionOutcome::Refused(why)),
                 }
             }
         };
         if live.metadata.deletion_timestamp.is_none() {
-            self.still_leading()?;
+            self.require_leadership()?;
             let params = DeleteParams {
                 preconditions: Some(Preconditions {
                     uid: live.metadata.uid.clone(),
@@ -130,37 +136,41 @@ impl Work {
                 ..DeleteParams::default()
             };
             match self
-                .ask(&format!("delete PV {name}"), volumes.delete(&name, &params))
+                .call_api(&format!("delete PV {name}"), volumes.delete(&name, &params))
                 .await
             {
-                Err(WorkError::Api { source, .. }) if is_not_found(&source) => {}
+                Err(ReconcileError::Api { source, .. }) if is_not_found(&source) => {}
                 deleted => _ = deleted?,
             }
         }
         self.remove_finalizer(&name, live.metadata.uid.as_deref(), FINALIZER)
             .await?;
-        Ok(Disposed::Gone {
+        Ok(DeletionOutcome::Deleted {
             fate,
             took: started.elapsed(),
         })
     }
 
-    /// Removes, archives or leaves a directory, and says which; or says why it may not.
-    async fn bring_about(&self, end: &End<'_>, served: &Served) -> Result<Result<String, String>, WorkError> {
+    /// Removes, archives or leaves a directory. Returns what was done, or as inner error why it must not be.
+    async fn apply_on_delete(
+        &self,
+        end: &DirectoryDeletion<'_>,
+        served: &Served,
+    ) -> Result<Result<String, String>, ReconcileError> {
         let (directory, volume, export) = (end.directory, end.volume, &served.export);
-        let removal = end.on_delete.removal();
+        let removal = end.on_delete.directory_removal();
         match &end.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.read_owner(directory).await? {
                 Some(owner) if owner.uid == *uid => {}
-                // An earlier try got this far, and the path was given on.
+                // An earlier attempt released the path, and another claim has it.
                 Some(owner) => return Ok(Ok(format!("{directory} belongs to {owner} now"))),
                 None if removal.is_some() && export.path_exists(directory).await? => {
                     return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
                 }
                 None => {
                     export.prune_registry(directory).await?;
-                    return Ok(Ok(format!("{directory} was dealt with before")));
+                    return Ok(Ok(format!("{directory} was removed or archived before")));
                 }
             },
             Proof::NoMarker => match export.check_unmarked(directory).await {
@@ -169,26 +179,25 @@ impl Work {
             },
         }
         let neighbour = self
-            .neighbours()
-            .of(&served.location, directory, volume, removal)
+            .lock_neighbours()
+            .find_conflict(&served.location, directory, volume, removal)
             .map(str::to_owned);
         if let Some(other) = neighbour.filter(|_| removal.is_some()) {
-            return Err(WorkError::Shared {
+            return Err(ReconcileError::DirectoryShared {
                 directory: directory.to_string(),
                 other,
             });
         }
-        // Right before the effect: much may have happened since the owner was read.
-        self.still_leading()?;
+        self.require_leadership()?;
         let fate = match end.on_delete {
             OnDelete::Retain => format!("{directory} stays"),
-            OnDelete::Archive => match archive(directory, volume, export).await? {
+            OnDelete::Archive => match archive_directory(directory, volume, export).await? {
                 Ok(fate) => fate,
                 Err(why) => return Ok(Err(why)),
             },
-            OnDelete::Delete => self.delete(directory, volume, served).await?,
+            OnDelete::Delete => self.delete_directory(directory, volume, served).await?,
         };
-        self.still_leading()?;
+        self.require_leadership()?;
         if let Proof::Marker(uid) = &end.proof {
             export.release_ownership(directory, uid).await?;
             if removal.is_some() {
@@ -198,18 +207,18 @@ impl Work {
         Ok(Ok(fate))
     }
 
-    /// Removes the directories above one that is gone, as far as they are empty and nobody's: a `pathPattern` that names one
-    /// of them is refused while it is there. What can't be removed stays, and holds up no deletion.
+    /// Removes the empty parents of a removed directory, up to the first that is in use: a `pathPattern` that names one of
+    /// them would be refused. Errors are logged only.
     pub(super) async fn remove_empty_parents(&self, directory: &VolumePath, volume: &str, served: &Served) {
         for above in directory.ancestors().iter().rev() {
             let is_in_use = self
-                .neighbours()
-                .of(&served.location, above, volume, Some(OnDelete::Delete))
+                .lock_neighbours()
+                .find_conflict(&served.location, above, volume, Some(OnDelete::Delete))
                 .is_some();
-            if is_in_use || self.still_leading().is_err() {
+            if is_in_use || self.require_leadership().is_err() {
                 return;
             }
-            // A claim has its marker before its directory, so this sees a directory that is about to be made.
+            // The marker of a claim is written before its directory, so a directory that is being created is seen, too.
             let removed = match served.export.check_unmarked(above).await {
                 Ok(()) => served.export.remove_empty_directory(above).await,
                 Err(error) => Err(error),
@@ -225,20 +234,25 @@ impl Work {
         }
     }
 
-    /// Renames a directory into the trash, or removes it in place where it can't be renamed.
-    async fn delete(&self, directory: &VolumePath, volume: &str, served: &Served) -> Result<String, WorkError> {
+    /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done.
+    async fn delete_directory(
+        &self,
+        directory: &VolumePath,
+        volume: &str,
+        served: &Served,
+    ) -> Result<String, ReconcileError> {
         let export = &served.export;
         let mut result = export.move_to_trash(directory, volume).await;
         if let Err(ExportError::Exists(_)) = &result {
             result = export
-                .move_to_trash(directory, &format!("{volume}-{}", timestamp()))
+                .move_to_trash(directory, &format!("{volume}-{}", timestamp_suffix()))
                 .await;
         }
         let removed = match result {
             Err(ExportError::CannotRename { .. }) => {
                 match export.remove_directory(directory, &self.may_continue()).await {
                     Err(ExportError::Interrupted) => {
-                        self.still_serving()?;
+                        self.require_serving()?;
                         return Err(ExportError::Interrupted.into());
                     }
                     removed => removed?,
@@ -256,23 +270,23 @@ impl Work {
         })
     }
 
-    /// Takes a `finalizer` of ours off a PV, and only that: other finalizers are others' business.
-    async fn remove_finalizer(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), WorkError> {
+    /// Removes `finalizer` from the PV with this name and uid, and no other finalizer.
+    async fn remove_finalizer(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        let action = format!("take the finalizer off PV {name}");
-        // Says what goes, not what stays: so that a finalizer added meanwhile isn't lost, and nothing is to be read
-        // before. The uid is a condition.
+        let action = format!("remove the finalizer of PV {name}");
+        // Names the finalizer to remove, not those to keep: one that was added meanwhile isn't lost. The uid is a
+        // precondition.
         let patch = json!({"metadata": {
             "uid": uid, "$deleteFromPrimitiveList/finalizers": [finalizer],
         }});
         loop {
-            self.still_leading()?;
+            self.require_leadership()?;
             let (params, patch) = (PatchParams::default(), Patch::Strategic(&patch));
-            match self.ask(&action, volumes.patch(name, &params, &patch)).await {
-                Err(WorkError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
-                // Another PV has the name, or others change this one all the time.
-                Err(WorkError::Api { source, .. }) if is_conflict(&source) => {
-                    let live = self.ask(&format!("read PV {name}"), volumes.get_opt(name)).await?;
+            match self.call_api(&action, volumes.patch(name, &params, &patch)).await {
+                Err(ReconcileError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
+                // Another PV has the name by now, or the PV was changed meanwhile.
+                Err(ReconcileError::Api { source, .. }) if is_conflict(&source) => {
+                    let live = self.call_api(&format!("read PV {name}"), volumes.get_opt(name)).await?;
                     if live.is_none_or(|live| live.metadata.uid.as_deref() != uid) {
                         return Ok(());
                     }
@@ -283,17 +297,21 @@ impl Work {
     }
 }
 
-/// Archives a directory, and says as what; or says why it can't be.
-async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Result<Result<String, String>, ExportError> {
-    let first = match volume::archive_of(directory, volume) {
+/// Archives a directory. Returns what was done, or as inner error why it can't be.
+async fn archive_directory(
+    directory: &VolumePath,
+    volume: &str,
+    export: &Export,
+) -> Result<Result<String, String>, ExportError> {
+    let first = match volume::archive_path(directory, volume) {
         Ok(archive) => archive,
         Err(why) => return Ok(Err(why)),
     };
     let mut archive = first.clone();
     let mut result = export.archive_directory(directory, &archive).await;
-    // Somebody has made a directory of that name, or brought an archive back and kept it: neither is written over.
+    // The name is taken, by an archive or by a directory made by hand. Neither is overwritten.
     if let Err(ExportError::Exists(_)) = &result
-        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", timestamp()))
+        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", timestamp_suffix()))
     {
         archive = another;
         result = export.archive_directory(directory, &archive).await;
@@ -304,8 +322,8 @@ async fn archive(directory: &VolumePath, volume: &str, export: &Export) -> Resul
     }))
 }
 
-/// The time, as part of a name.
-fn timestamp() -> impl std::fmt::Display {
+/// The time in UTC, as part of a name.
+fn timestamp_suffix() -> impl std::fmt::Display {
     Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 

@@ -17,13 +17,13 @@ async fn delete_beside(
     neighbour_parameters: &Value,
     parameters: &Value,
     export: &Path,
-) -> Result<Disposed, WorkError> {
+) -> Result<DeletionOutcome, ReconcileError> {
     let (client, mut server) = mock();
     let work = work(client, export);
-    work.note_volume(neighbour, Some(&class(neighbour_parameters.clone())));
+    work.record_volume(neighbour, Some(&class(neighbour_parameters.clone())));
     let (volume, class) = (upstream_volume("a", "team", &[]), class(parameters.clone()));
     let stored = serde_json::to_value(&volume).unwrap();
-    let disposing = tokio::spawn(async move { work.dispose(&volume, Some(&class)).await });
+    let disposing = tokio::spawn(async move { work.delete_volume(&volume, Some(&class)).await });
     let agreeing = tokio::spawn(async move {
         loop {
             let (_, _, to) = next(&mut server).await;
@@ -68,7 +68,7 @@ async fn data_of_a_volume_that_is_kept_is_not_taken_with_its_neighbours() {
             let result = delete_beside(&volume, &parameters, &parameters, export.path()).await;
             let about = format!("{neighbour:?} at {place}, {parameters}: {result:?}");
             assert!(
-                matches!(&result, Err(WorkError::Shared { directory, other }) if directory == "team" && other == "pvc-b"),
+                matches!(&result, Err(ReconcileError::DirectoryShared { directory, other }) if directory == "team" && other == "pvc-b"),
                 "{about}"
             );
             assert!(export.path().join(place).join("file").exists(), "{about}");
@@ -83,7 +83,7 @@ async fn volumes_that_are_all_taken_do_not_wait_for_each_other() {
         let volume = upstream_volume("b", place, &[]);
         let result = delete_beside(&volume, &parameters, &parameters, export.path()).await;
         let about = format!("{place}, {parameters}: {result:?}");
-        assert!(matches!(result, Ok(Disposed::Gone { .. })), "{about}");
+        assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{about}");
         assert!(!export.path().join("team").exists(), "{about}");
         let archived = export.path().join("archived-team-pvc-a").exists();
         assert_eq!(archived, parameters == json!({}), "{about}");
@@ -100,7 +100,11 @@ async fn a_directory_is_not_deleted_before_those_in_it_are_archived() {
             let volume = upstream_volume("b", place, &[]);
             let result = delete_beside(&volume, neighbour_parameters, parameters, export.path()).await;
             let about = format!("{place}, {parameters}: {result:?}");
-            assert_eq!(matches!(result, Err(WorkError::Shared { .. })), waits, "{about}");
+            assert_eq!(
+                matches!(result, Err(ReconcileError::DirectoryShared { .. })),
+                waits,
+                "{about}"
+            );
             assert_eq!(export.path().join(place).join("file").exists(), waits, "{about}");
         }
     }
@@ -151,7 +155,7 @@ async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays(
         }
         let volume = upstream_volume("b", "d-c-pvc-b", &change);
         let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
+        let disposing = tokio::spawn(async move { work.delete_volume(&seen, None).await });
         let (what, request, to) = next(&mut server).await;
         assert_eq!(what, "PATCH pvc-b");
         let body = request.into_body().collect_bytes().await.unwrap();
@@ -159,7 +163,7 @@ async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays(
         let expected = json!({"uid": "volume-b", "$deleteFromPrimitiveList/finalizers": [FORMER_FINALIZER]});
         assert_eq!(patch["metadata"], expected);
         answer(to, 200, &serde_json::to_value(&volume).unwrap());
-        assert_eq!(disposing.await.unwrap().unwrap(), Disposed::Left);
+        assert_eq!(disposing.await.unwrap().unwrap(), DeletionOutcome::NothingToDo);
         assert!(export.path().join("d-c-pvc-b/file").exists());
     }
 }

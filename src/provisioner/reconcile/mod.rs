@@ -1,6 +1,7 @@
-//! The effects of the rules on one claim or one volume.
+//! Reconciles one claim or one volume: asks the rules, then changes the export and the cluster.
 //!
-//! [`Work`] is what all of them share; provisioning, deletion, ownership of directories and the trash have a file each.
+//! [`Reconciler`] is the state that all of it shares. Provisioning, deletion, ownership of directories and the trash have a
+//! file each.
 
 mod delete;
 mod ownership;
@@ -21,32 +22,32 @@ use tokio::time::Instant;
 
 use super::backoff::Retries;
 use super::events::Events;
-use super::lease::Leading;
+use super::lease::Leadership;
 use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
-use super::outcome::WorkError;
+use super::outcome::ReconcileError;
 use super::served::Exports;
 use crate::export::ExportError;
 use crate::export::MayContinue;
 
-/// What the provisioner was told at its start.
+/// The provisioner's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The provisioner's name, as in the classes.
     pub name: String,
-    /// Only claims of this namespace, if given.
+    /// The only namespace to serve, if given.
     pub namespace: Option<String>,
-    /// Say what would be made, and make nothing.
+    /// Change nothing, and log what would be done.
     pub dry_run: bool,
-    /// How long one request to the API server may take.
+    /// The timeout of one request to the API server.
     pub request_timeout: Duration,
 }
 
-/// The provisioner at work: everything that acts on claims and volumes.
-pub struct Work {
-    /// What it was told.
+/// Everything that acts on claims and volumes.
+pub struct Reconciler {
+    /// The settings.
     pub settings: Settings,
-    /// What it did and has to do, in numbers.
+    /// The metrics.
     pub metrics: Metrics,
     pub(super) client: Client,
     pub(super) events: Events,
@@ -54,19 +55,19 @@ pub struct Work {
     claim_retries: Mutex<Retries>,
     volume_retries: Mutex<Retries>,
     neighbours: Mutex<Neighbours>,
-    /// Whether all PVs have been listed, so that no neighbour is overlooked.
+    /// Whether all PVs have been recorded in `neighbours`.
     volumes_known: watch::Sender<bool>,
-    /// The directories of claims without a PV, by the claim's uid.
+    /// The directories chosen for claims that have no PV yet, by the claim's uid.
     attempts: Mutex<HashMap<String, ownership::Attempt>>,
-    /// The uids of classes of which it was told that some of what they say has no effect.
+    /// The uids of classes for which a `WithoutEffect` event was published.
     told_classes: Mutex<HashSet<String>>,
-    leading: Leading,
+    leading: Leadership,
     stopping: Arc<AtomicBool>,
     started: Instant,
 }
 
-impl Work {
-    /// The work of a provisioner with these settings on these exports.
+impl Reconciler {
+    /// Reconciles with these settings on these exports.
     pub fn new(settings: Settings, client: Client, exports: Exports, events: Events) -> Self {
         let neighbours = Neighbours::new(exports.locations());
         Self {
@@ -81,66 +82,66 @@ impl Work {
             volumes_known: watch::Sender::new(false),
             attempts: Mutex::default(),
             told_classes: Mutex::default(),
-            leading: Leading::always(),
+            leading: Leadership::always_held(),
             stopping: Arc::default(),
             started: Instant::now(),
         }
     }
 
-    /// The same, with nothing begun unless `leading`.
-    pub fn only_while(self, leading: Leading) -> Self {
+    /// Changes nothing unless `leading` holds.
+    pub fn with_leadership(self, leading: Leadership) -> Self {
         Self { leading, ..self }
     }
 
-    /// To be asked right before an effect: much may have happened since the work was begun.
-    fn still_leading(&self) -> Result<(), WorkError> {
-        match self.leading.still(Instant::now()) {
+    /// Called right before each effect, since the lease may have been lost during a slow request.
+    fn require_leadership(&self) -> Result<(), ReconcileError> {
+        match self.leading.is_held_at(Instant::now()) {
             true => Ok(()),
-            false => Err(WorkError::NotLeading),
+            false => Err(ReconcileError::NotLeading),
         }
     }
 
-    /// From now on nothing new is begun, or things are begun again.
-    pub fn stop(&self, stop: bool) {
+    /// With true, no further claim or volume is begun; with false they are again.
+    pub fn set_stopping(&self, stop: bool) {
         self.stopping.store(stop, Ordering::Relaxed);
     }
 
-    /// To be asked when one's turn has come: it may have come because everything ends.
-    fn still_serving(&self) -> Result<(), WorkError> {
+    /// Called once a permit is there: the provisioner may have been stopped meanwhile.
+    fn require_serving(&self) -> Result<(), ReconcileError> {
         match self.stopping.load(Ordering::Relaxed) {
-            true => Err(WorkError::Stopping),
-            false => self.still_leading(),
+            true => Err(ReconcileError::Stopping),
+            false => self.require_leadership(),
         }
     }
 
-    /// What a removal asks before each entry: it ends when the provisioner is stopped or no longer leads.
+    /// For removals, which ask it before each entry: false once the provisioner is stopped or no longer leads.
     fn may_continue(&self) -> MayContinue {
         let (stopping, leading) = (self.stopping.clone(), self.leading.clone());
-        Arc::new(move || !stopping.load(Ordering::Relaxed) && leading.still(Instant::now()))
+        Arc::new(move || !stopping.load(Ordering::Relaxed) && leading.is_held_at(Instant::now()))
     }
 
-    /// Tells that all PVs have been noted as neighbours.
-    pub(super) fn volumes_are_known(&self) {
+    /// All PVs have been recorded.
+    pub(super) fn mark_volumes_listed(&self) {
         self.volumes_known.send_replace(true);
     }
 
-    /// Waits until all PVs have been noted, as long as the API server may take for an answer.
-    async fn until_volumes_are_known(&self) -> Result<(), WorkError> {
+    /// Waits until all PVs have been recorded, at most for the request timeout.
+    async fn wait_until_volumes_listed(&self) -> Result<(), ReconcileError> {
         let mut known = self.volumes_known.subscribe();
         let waited = tokio::time::timeout(self.settings.request_timeout, known.wait_for(|known| *known)).await;
         match waited {
             Ok(_) => Ok(()),
-            Err(_) => Err(WorkError::Silent {
+            Err(_) => Err(ReconcileError::ApiTimeout {
                 action: "list PVs".to_owned(),
                 after: self.settings.request_timeout,
             }),
         }
     }
 
-    /// Removes what earlier versions wrote on the exports for the classes with these uids, as far as that succeeds.
-    pub(super) async fn clean_up_after_upgrade(&self, class_uids: &HashSet<String>) {
+    /// Removes what earlier versions wrote on the exports for the classes with these uids. What fails stays.
+    pub(super) async fn remove_former_records(&self, class_uids: &HashSet<String>) {
         let cleaned = self.exports.iter().map(|served| async move {
-            if self.settings.dry_run || self.still_serving().is_err() {
+            if self.settings.dry_run || self.require_serving().is_err() {
                 return;
             }
             match served.export.remove_progress_records(class_uids).await {
@@ -148,72 +149,73 @@ impl Work {
                 Err(error @ ExportError::Failed { .. }) => {
                     tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
                 }
-                // This is also the first look at each export.
-                Err(error) => tracing::warn!("{error}; its claims wait"),
+                // This is also the first access to each export.
+                Err(error) => tracing::warn!("{error}; its claims stay Pending"),
             }
         });
         futures::future::join_all(cleaned).await;
     }
 
-    /// The PVs on the exports.
-    pub(super) fn neighbours(&self) -> MutexGuard<'_, Neighbours> {
+    /// The directories of other PVs on the exports.
+    pub(super) fn lock_neighbours(&self) -> MutexGuard<'_, Neighbours> {
         self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One request to the API server, with an end.
-    async fn ask<T>(
+    /// Sends one request to the API server, with the request timeout. `action` is for the error: a verb and its object.
+    async fn call_api<T>(
         &self,
         action: &str,
         request: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, WorkError> {
+    ) -> Result<T, ReconcileError> {
         let after = self.settings.request_timeout;
         match tokio::time::timeout(after, request).await {
-            Ok(answer) => answer.map_err(|source| WorkError::Api {
+            Ok(answer) => answer.map_err(|source| ReconcileError::Api {
                 action: action.to_owned(),
                 source,
             }),
-            Err(_) => Err(WorkError::Silent {
+            Err(_) => Err(ReconcileError::ApiTimeout {
                 action: action.to_owned(),
                 after,
             }),
         }
     }
 
-    /// How much there is to do, and how much was done.
-    pub fn counts(&self) -> Counts {
-        self.metrics.counts(&self.claim_retries(), self.still_leading().is_ok())
+    /// How many claims and volumes are pending, in flight and done.
+    pub fn current_counts(&self) -> Counts {
+        self.metrics
+            .current_counts(&self.lock_claim_retries(), self.require_leadership().is_ok())
     }
 
     /// The failures of claims.
-    pub(super) fn claim_retries(&self) -> MutexGuard<'_, Retries> {
-        // The counts are good whatever happened to a thread that held them.
+    pub(super) fn lock_claim_retries(&self) -> MutexGuard<'_, Retries> {
+        // The counts stay valid if a thread panicked while it held the lock.
         self.claim_retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The failures of volumes.
-    pub(super) fn volume_retries(&self) -> MutexGuard<'_, Retries> {
+    pub(super) fn lock_volume_retries(&self) -> MutexGuard<'_, Retries> {
         self.volume_retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the provisioner has run.
-    pub(super) fn uptime(&self) -> Duration {
+    /// The time since the provisioner started.
+    pub(super) fn time_since_start(&self) -> Duration {
         self.started.elapsed()
     }
 
-    fn has_failed(&self, claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> bool {
+    fn has_failed_before(&self, claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> bool {
         let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-        self.claim_retries().has_failed(uid, &facts(claim, class))
+        self.lock_claim_retries().has_failed(uid, &retry_key(claim, class))
     }
 }
 
-/// What a claim's outcome depends on: the versions of the claim and of its class.
-pub(super) fn facts(claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> String {
+/// The versions of a claim and of its class: while they stay the same, failures of the claim are counted up.
+pub(super) fn retry_key(claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> String {
     let class = class.and_then(ResourceExt::resource_version).unwrap_or_default();
     format!("{} {class}", claim.resource_version().unwrap_or_default())
 }
 
 /// `namespace/name`, as kubectl writes it.
-pub fn key(claim: &PersistentVolumeClaim) -> String {
+pub fn claim_key(claim: &PersistentVolumeClaim) -> String {
     format!("{}/{}", claim.namespace().unwrap_or_default(), claim.name_any())
 }
 

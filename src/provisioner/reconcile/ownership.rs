@@ -1,5 +1,6 @@
-//! Taking a `pathPattern` directory over from a claim that is gone, and removing the directories of attempts that led to
-//! no PV.
+//! Ownership of `pathPattern` directories, and the cleanup after attempts that led to no PV.
+//!
+//! A marker whose claim and PV are gone is removed when its path is wanted again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -8,13 +9,13 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, ResourceExt};
 
-use super::Work;
+use super::Reconciler;
 use crate::export::{Conflict, ExportError, Location, Owner, VolumePath};
 use crate::provisioner::claim;
-use crate::provisioner::outcome::WorkError;
+use crate::provisioner::outcome::ReconcileError;
 use crate::provisioner::served::Served;
 
-/// How many abandoned markers one attempt removes: a path may have several below it.
+/// How many abandoned markers one attempt removes; there may be several below a path.
 const TAKEOVERS: usize = 16;
 
 /// The directory that an attempt chose for a claim whose PV is not stored yet.
@@ -24,14 +25,19 @@ pub(super) struct Attempt {
     pub(super) directory: VolumePath,
 }
 
-impl Work {
-    /// Makes a claim the owner of a directory. Markers in the way are removed if their claim and PV are gone.
-    pub(super) async fn own(&self, directory: &VolumePath, owner: &Owner, served: &Served) -> Result<(), WorkError> {
+impl Reconciler {
+    /// Writes the marker that makes `owner` the owner of a directory. Abandoned markers in the way are removed.
+    pub(super) async fn take_ownership(
+        &self,
+        directory: &VolumePath,
+        owner: &Owner,
+        served: &Served,
+    ) -> Result<(), ReconcileError> {
         let mut takeovers = 0;
         loop {
             match served.export.take_ownership(directory, owner).await {
                 Err(ExportError::Conflict(conflict))
-                    if takeovers < TAKEOVERS && self.remove_abandoned(&conflict, served).await =>
+                    if takeovers < TAKEOVERS && self.remove_abandoned_marker(&conflict, served).await =>
                 {
                     takeovers += 1;
                 }
@@ -40,24 +46,25 @@ impl Work {
         }
     }
 
-    /// Removes a marker and its directory if the owner and its PV are gone and the directory is empty or missing.
-    async fn remove_abandoned(&self, conflict: &Conflict, served: &Served) -> bool {
+    /// Removes a marker and its directory if the owner and its PV are gone and the directory is empty or missing. False if
+    /// the marker stays.
+    async fn remove_abandoned_marker(&self, conflict: &Conflict, served: &Served) -> bool {
         let Conflict { marked, owner, .. } = conflict;
-        // Whoever has the lock works for this owner, or takes its directory over.
-        let Some(_lock) = served.try_lock_volume(&claim::volume_for(&owner.uid)) else {
+        // While the lock is held, the owner is being provisioned or deleted, or its directory is being taken over.
+        let Some(_lock) = served.try_lock_volume(&claim::volume_name_for(&owner.uid)) else {
             return false;
         };
         let removed = async {
-            if !self.is_gone(owner).await? {
+            if !self.is_owner_gone(owner).await? {
                 return Ok(false);
             }
-            self.still_leading()?;
+            self.require_leadership()?;
             let is_removed = served.export.remove_unused_directory(marked, &owner.uid).await?;
             if is_removed {
-                let volume = claim::volume_for(&owner.uid);
+                let volume = claim::volume_name_for(&owner.uid);
                 self.remove_empty_parents(marked, &volume, served).await;
             }
-            Ok::<_, WorkError>(is_removed)
+            Ok::<_, ReconcileError>(is_removed)
         };
         match removed.await {
             Ok(true) => {
@@ -72,13 +79,13 @@ impl Work {
         }
     }
 
-    /// Whether an owner is a claim of this provisioner, and neither the claim nor its PV exists.
-    async fn is_gone(&self, owner: &Owner) -> Result<bool, WorkError> {
+    /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists.
+    async fn is_owner_gone(&self, owner: &Owner) -> Result<bool, ReconcileError> {
         let Some(known) = &owner.claim else {
             return Ok(false);
         };
         let classes: Api<StorageClass> = Api::all(self.client.clone());
-        let classes = self.ask("list classes", classes.list(&Default::default())).await?;
+        let classes = self.call_api("list classes", classes.list(&Default::default())).await?;
         // The claims of other classes may be in another cluster.
         let is_served = |class: &StorageClass| {
             class.provisioner == self.settings.name && class.metadata.uid.as_ref() == Some(&known.class_uid)
@@ -88,7 +95,7 @@ impl Work {
         }
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &known.namespace);
         let action = format!("read claim {}", known.name);
-        let live = self.ask(&action, claims.get_opt(&known.name)).await?;
+        let live = self.call_api(&action, claims.get_opt(&known.name)).await?;
         if live.is_some_and(|live| live.uid().as_ref() == Some(&owner.uid)) {
             return Ok(false);
         }
@@ -96,88 +103,90 @@ impl Work {
         Ok(!self.volume_exists(&owner.uid).await?)
     }
 
-    /// Records the directory that an attempt chose, and removes that of an earlier one for another place.
+    /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one.
     pub(super) async fn begin_attempt(&self, claim_uid: &str, attempt: Attempt) {
-        let former = self.attempts().insert(claim_uid.to_owned(), attempt.clone());
+        let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt.clone());
         if let Some(former) = former.filter(|former| *former != attempt) {
             self.remove_attempt(claim_uid, &former).await;
         }
     }
 
-    /// The claim has its PV.
+    /// Forgets the attempt of a claim that has its PV now.
     pub(super) fn end_attempt(&self, claim_uid: &str) {
-        self.attempts().remove(claim_uid);
+        self.lock_attempts().remove(claim_uid);
     }
 
-    /// A claim was bound or deleted: if no attempt led to a PV, their directory is removed.
-    pub(in crate::provisioner) fn claim_left(self: &Arc<Self>, claim_uid: &str) {
-        let Some(attempt) = self.attempts().get(claim_uid).cloned() else {
+    /// Removes, in the background, the directory of a claim that was deleted before an attempt led to a PV.
+    pub(in crate::provisioner) fn clean_up_after_claim(self: &Arc<Self>, claim_uid: &str) {
+        let Some(attempt) = self.lock_attempts().get(claim_uid).cloned() else {
             return;
         };
         let (work, claim_uid) = (self.clone(), claim_uid.to_owned());
         tokio::spawn(async move {
-            let Some(served) = work.exports.at(&attempt.location) else {
+            let Some(served) = work.exports.find_export(&attempt.location) else {
                 return;
             };
-            // An attempt that is under way may still succeed.
-            let _lock = served.lock_volume(&claim::volume_for(&claim_uid)).await;
-            let left = work.attempts().remove(&claim_uid);
-            if let Some(left) = left.filter(|_| work.still_serving().is_ok()) {
+            // An attempt in flight may still succeed.
+            let _lock = served.lock_volume(&claim::volume_name_for(&claim_uid)).await;
+            let left = work.lock_attempts().remove(&claim_uid);
+            if let Some(left) = left.filter(|_| work.require_serving().is_ok()) {
                 work.remove_attempt(&claim_uid, &left).await;
             }
         });
     }
 
-    /// All claims that wait were listed: the others were bound or deleted.
-    pub(in crate::provisioner) fn claims_listed(self: &Arc<Self>, uids: &HashSet<String>) {
-        self.claim_retries().keep_only(uids);
+    /// Forgets all claims but the pending ones, `uids`: the others were bound or deleted while the watch was interrupted.
+    pub(in crate::provisioner) fn clean_up_unlisted_claims(self: &Arc<Self>, uids: &HashSet<String>) {
+        self.lock_claim_retries().keep_only(uids);
         let left: Vec<String> = self
-            .attempts()
+            .lock_attempts()
             .keys()
             .filter(|uid| !uids.contains(*uid))
             .cloned()
             .collect();
         for uid in left {
-            self.claim_left(&uid);
+            self.clean_up_after_claim(&uid);
         }
     }
 
-    /// Removes the directory of an attempt if it is empty and the claim has no PV. What fails here stays, and is listed by
-    /// `volumes orphans`.
+    /// Removes the directory of an attempt if it is empty and the claim has no PV. If that fails, the directory stays and
+    /// `volumes orphans` lists it.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { location, directory } = attempt;
         let removed = async {
-            let Some(served) = self.exports.at(location) else {
+            let Some(served) = self.exports.find_export(location) else {
                 return Ok(());
             };
-            // A request that failed here may have created it.
+            // A request that timed out may have created it.
             if self.volume_exists(claim_uid).await? {
                 return Ok(());
             }
-            self.still_leading()?;
+            self.require_leadership()?;
             match served.export.remove_unused_directory(directory, claim_uid).await? {
                 true => {
-                    let volume = claim::volume_for(claim_uid);
+                    let volume = claim::volume_name_for(claim_uid);
                     self.remove_empty_parents(directory, &volume, served).await;
                     tracing::info!(%directory, uid = claim_uid, "removed the directory of an attempt without a PV");
                 }
                 false => tracing::warn!(%directory, uid = claim_uid, "not removed: it has no PV and is not empty"),
             }
-            Ok::<_, WorkError>(())
+            Ok::<_, ReconcileError>(())
         };
         if let Err(error) = removed.await {
             tracing::warn!(%directory, uid = claim_uid, "not removed, though it has no PV: {error}");
         }
     }
 
-    async fn volume_exists(&self, claim_uid: &str) -> Result<bool, WorkError> {
+    async fn volume_exists(&self, claim_uid: &str) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        let name = claim::volume_for(claim_uid);
-        let found = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+        let name = claim::volume_name_for(claim_uid);
+        let found = self
+            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
+            .await?;
         Ok(found.is_some())
     }
 
-    fn attempts(&self) -> MutexGuard<'_, HashMap<String, Attempt>> {
+    fn lock_attempts(&self) -> MutexGuard<'_, HashMap<String, Attempt>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::provisioner::mock::{Server, answer, class, mock, next, refusal, waiting_claim, work};
-use crate::provisioner::outcome::Outcome;
+use crate::provisioner::outcome::ProvisionOutcome;
 
 const PATTERN: &str = "team/${.PVC.name}";
 
@@ -105,11 +105,15 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
                 .or_else(|| (what == "GET storageclasses").then(ours).flatten())
         });
         let result = work
-            .provision(&waiting_claim(), Some(&class(json!({"pathPattern": PATTERN}))))
+            .provision_claim(&waiting_claim(), Some(&class(json!({"pathPattern": PATTERN}))))
             .await;
         serving.abort();
         let about = format!("{about}: {result:?}");
-        assert_eq!(matches!(result, Ok(Outcome::Provisioned { .. })), is_taken, "{about}");
+        assert_eq!(
+            matches!(result, Ok(ProvisionOutcome::Provisioned { .. })),
+            is_taken,
+            "{about}"
+        );
         let new = marker(export.path(), "team/c").is_some_and(|target| target == "k/d/c/u");
         assert_eq!(new, is_taken, "{about}");
         assert_eq!(
@@ -143,9 +147,9 @@ async fn a_path_is_not_taken_over_while_its_owner_is_locked() {
         } else {
             None
         };
-        let result = work.provision(&waiting_claim(), Some(&class)).await;
+        let result = work.provision_claim(&waiting_claim(), Some(&class)).await;
         assert_eq!(
-            matches!(result, Ok(Outcome::Provisioned { .. })),
+            matches!(result, Ok(ProvisionOutcome::Provisioned { .. })),
             is_taken,
             "{result:?}"
         );
@@ -178,7 +182,9 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
         let served = work.exports.iter().next().unwrap();
         let owner = Owner::with_uid("u");
         work.begin_attempt("u", place("team/c")).await;
-        work.own(&place("team/c").directory, &owner, served).await.unwrap();
+        work.take_ownership(&place("team/c").directory, &owner, served)
+            .await
+            .unwrap();
         std::fs::create_dir_all(export.path().join("team/c")).unwrap();
         if let Some(file) = file {
             std::fs::write(export.path().join(file), "").unwrap();
@@ -187,12 +193,12 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
         work.begin_attempt("u", place("team/c")).await;
         assert!(export.path().join("team/c").exists(), "{about}");
         let class = class(json!({"pathPattern": "other/${.PVC.name}"}));
-        work.provision(&waiting_claim(), Some(&class)).await.unwrap();
+        work.provision_claim(&waiting_claim(), Some(&class)).await.unwrap();
         serving.abort();
         assert_eq!(export.path().join("team").exists(), stays, "{about}");
         assert_eq!(marker(export.path(), "team/c").is_some(), stays, "{about}");
         assert!(export.path().join("other/c").exists(), "{about}");
-        assert!(work.attempts().is_empty(), "{about}");
+        assert!(work.lock_attempts().is_empty(), "{about}");
     }
 }
 
@@ -213,10 +219,10 @@ async fn the_directory_of_a_claim_that_goes_without_a_volume_goes_too() {
         let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
         claim.metadata.uid = Some(uid.to_owned());
         // Bound or gone without an attempt: nothing is asked.
-        work.claim_left(uid);
+        work.clean_up_after_claim(uid);
         let provisioning = tokio::spawn({
             let (work, claim) = (work.clone(), claim.clone());
-            async move { work.provision(&claim, Some(&class(parameters))).await }
+            async move { work.provision_claim(&claim, Some(&class(parameters))).await }
         });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(&claim).unwrap());
@@ -224,7 +230,7 @@ async fn the_directory_of_a_claim_that_goes_without_a_volume_goes_too() {
         assert_eq!(what, "POST persistentvolumes");
         assert!(export.path().join(directory).exists(), "{about}");
         // It is deleted while the request is under way, which then fails.
-        work.claim_left(uid);
+        work.clean_up_after_claim(uid);
         answer(to, 403, &refusal(403, "Forbidden"));
         provisioning.await.unwrap().unwrap_err();
         let (what, _, to) = next(&mut server).await;

@@ -1,4 +1,4 @@
-//! From a claim to its volume.
+//! Provisions one claim: creates its directory, then its PV.
 
 use std::sync::PoisonError;
 
@@ -9,87 +9,89 @@ use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
 use super::ownership::Attempt;
-use super::{Work, key};
+use super::{Reconciler, claim_key};
 use crate::export::{ExportError, Owner, OwnerClaim};
 use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
-use crate::provisioner::outcome::{Outcome, WorkError};
+use crate::provisioner::outcome::{ProvisionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
-use crate::provisioner::volume::{self, Plan};
+use crate::provisioner::volume::{self, VolumePlan};
 
-impl Work {
-    /// Makes the volume of a claim, as its class, if that exists, says.
+impl Reconciler {
+    /// Creates the directory and the PV of a claim, as its class says. `found` is the class, if it exists.
     ///
-    /// May be repeated at any point: what is there already is used.
+    /// May be repeated after any interruption: a directory or PV of the claim that exists is used.
     ///
     /// # Errors
-    /// What to try again for; nothing that was made is taken back.
-    pub async fn provision(
+    /// The attempt is to be repeated later; what it created stays.
+    pub async fn provision_claim(
         &self,
         seen: &PersistentVolumeClaim,
         found: Option<&StorageClass>,
-    ) -> Result<Outcome, WorkError> {
-        let class = match claim::judge(seen, found, &self.settings.name) {
-            Verdict::Leave => return Ok(Outcome::Left),
-            Verdict::WaitForConsumer => return Ok(Outcome::Waiting),
-            Verdict::NoClass(name) => return Err(WorkError::NoClass(name)),
-            Verdict::Refuse(why) => return Ok(Outcome::Refused(why)),
+    ) -> Result<ProvisionOutcome, ReconcileError> {
+        let class = match claim::judge_claim(seen, found, &self.settings.name) {
+            Verdict::Ignore => return Ok(ProvisionOutcome::NothingToDo),
+            Verdict::WaitForConsumer => return Ok(ProvisionOutcome::WaitingForConsumer),
+            Verdict::NoClass(name) => return Err(ReconcileError::ClassNotFound(name)),
+            Verdict::Refuse(why) => return Ok(ProvisionOutcome::Refused(why)),
             Verdict::Provision(class) => class,
         };
-        let settings = match class::settings(class, self.exports.locations()) {
+        let settings = match class::read_settings(class, self.exports.locations()) {
             Ok(settings) => settings,
-            Err(why) => return Ok(Outcome::Refused(why)),
+            Err(why) => return Ok(ProvisionOutcome::Refused(why)),
         };
-        let Some(served) = self.exports.at(&settings.location) else {
-            return Ok(Outcome::Left);
+        let Some(served) = self.exports.find_export(&settings.location) else {
+            return Ok(ProvisionOutcome::NothingToDo);
         };
         if settings.path_pattern.is_some() {
-            self.until_volumes_are_known().await?;
+            self.wait_until_volumes_listed().await?;
         }
-        let _turn = served.turn_for_claim().await;
-        // Boxed, since thousands may wait for their turn and only some have one: waiting takes little memory.
-        Box::pin(self.provision_in_turn(seen, class, &settings, served)).await
+        let _permit = served.acquire_claim_permit().await;
+        // Boxed: thousands of claims may wait for a permit, and the future of those that have one is large.
+        Box::pin(self.provision_with_permit(seen, class, &settings, served)).await
     }
 
-    async fn provision_in_turn(
+    async fn provision_with_permit(
         &self,
         seen: &PersistentVolumeClaim,
         class: &StorageClass,
         settings: &class::Settings,
         served: &Served,
-    ) -> Result<Outcome, WorkError> {
+    ) -> Result<ProvisionOutcome, ReconcileError> {
         let _lock = served
-            .lock_volume(&claim::volume_for(&seen.uid().unwrap_or_default()))
+            .lock_volume(&claim::volume_name_for(&seen.uid().unwrap_or_default()))
             .await;
-        self.still_serving()?;
+        self.require_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.claim_in_flight();
         let _making = self.events.burst().making();
-        // The watch may lag behind: the claim may be bound, deleted or replaced by now.
+        // The watch may lag: the claim may be bound, deleted or replaced by now.
         let name = seen.name_any();
         let claims: Api<PersistentVolumeClaim> =
             Api::namespaced(self.client.clone(), &seen.namespace().unwrap_or_default());
-        let live = self.ask(&format!("read claim {name}"), claims.get_opt(&name)).await?;
+        let live = self
+            .call_api(&format!("read claim {name}"), claims.get_opt(&name))
+            .await?;
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
-            return Ok(Outcome::Left);
+            return Ok(ProvisionOutcome::NothingToDo);
         };
-        if claim::judge(&live, Some(class), &self.settings.name) != Verdict::Provision(class) {
-            return Ok(Outcome::Left);
+        if claim::judge_claim(&live, Some(class), &self.settings.name) != Verdict::Provision(class) {
+            return Ok(ProvisionOutcome::NothingToDo);
         }
-        let plan = match volume::plan(&live, settings, &self.settings.name) {
+        let plan = match volume::plan_volume(&live, settings, &self.settings.name) {
             Ok(plan) => plan,
-            Err(why) => return Ok(Outcome::Refused(why)),
+            Err(why) => return Ok(ProvisionOutcome::Refused(why)),
         };
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
-        self.free_for(&plan, served)?;
+        self.check_no_volume_conflict(&plan, served)?;
         if self.settings.dry_run {
-            return Ok(Outcome::WouldProvision { volume, path });
+            return Ok(ProvisionOutcome::WouldProvision { volume, path });
         }
-        if !self.has_failed(&live, Some(class)) {
-            self.announce(&live, settings, class);
+        if !self.has_failed_before(&live, Some(class)) {
+            self.publish_start_events(&live, settings, class);
         }
-        self.still_leading()?;
+        self.require_leadership()?;
         let uid = live.uid().unwrap_or_default();
         let attempt = Attempt {
             location: served.location.clone(),
@@ -98,36 +100,39 @@ impl Work {
         self.begin_attempt(&uid, attempt).await;
         served.export.use_mount_options(&settings.mount_options).await;
         if plan.needs_marker {
-            self.own(&plan.directory, &owner(&live, class), served).await?;
+            self.take_ownership(&plan.directory, &owner_for_claim(&live, class), served)
+                .await?;
         }
-        // Right before the effect: much may have happened since the claim was read.
-        self.still_leading()?;
+        self.require_leadership()?;
         served
             .export
             .create_directory(&plan.directory, settings.attributes)
             .await?;
-        self.still_leading()?;
-        let is_new = self.create(&plan.volume).await?;
+        self.require_leadership()?;
+        let is_new = self.create_volume(&plan.volume).await?;
         self.end_attempt(&uid);
         if is_new {
             self.events.burst().made(&uid);
             let note = format!("Successfully provisioned volume {volume}");
-            self.events.normal(&live, "ProvisioningSucceeded", note);
+            self.events.publish_normal(&live, "ProvisioningSucceeded", note);
         }
-        Ok(Outcome::Provisioned {
+        Ok(ProvisionOutcome::Provisioned {
             volume,
             path,
             took: is_new.then(|| started.elapsed()),
         })
     }
 
-    /// Sees that a `pathPattern` names no place where another PV lies; other directories have names of their own.
-    fn free_for(&self, plan: &Plan, served: &Served) -> Result<(), ExportError> {
+    /// Fails if another PV's directory is at, above or below one that a `pathPattern` named. Default names are unique.
+    fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
         let volume = plan.volume.name_any();
         if !plan.needs_marker {
             return Ok(());
         }
-        match self.neighbours().of(&served.location, &plan.directory, &volume, None) {
+        match self
+            .lock_neighbours()
+            .find_conflict(&served.location, &plan.directory, &volume, None)
+        {
             Some(other) => Err(ExportError::Owned {
                 path: plan.directory.to_string(),
                 why: format!("PV {other} lies at, above or below it"),
@@ -136,35 +141,37 @@ impl Work {
         }
     }
 
-    /// Creates the PV, or finds that an earlier attempt did: its name holds the claim's uid. Whether it is new.
-    async fn create(&self, volume: &PersistentVolume) -> Result<bool, WorkError> {
+    /// Creates the PV. False if an earlier attempt did so: the PV's name holds the claim's uid.
+    async fn create_volume(&self, volume: &PersistentVolume) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
         let params = PostParams::default();
         match self
-            .ask(&format!("create PV {name}"), volumes.create(&params, volume))
+            .call_api(&format!("create PV {name}"), volumes.create(&params, volume))
             .await
         {
-            Err(WorkError::Api { source, .. }) if is_already_exists(&source) => {}
+            Err(ReconcileError::Api { source, .. }) if is_already_exists(&source) => {}
             created => return created.map(|_| true),
         }
-        let found = self.ask(&format!("read PV {name}"), volumes.get_opt(&name)).await?;
+        let found = self
+            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
+            .await?;
         let is_ours = |found: &PersistentVolume| {
-            found.metadata.deletion_timestamp.is_none() && place_and_claim(found) == place_and_claim(volume)
+            found.metadata.deletion_timestamp.is_none() && location_and_claim(found) == location_and_claim(volume)
         };
         match found.is_some_and(|found| is_ours(&found)) {
             true => Ok(false),
-            false => Err(WorkError::InTheWay(name)),
+            false => Err(ReconcileError::VolumeConflict(name)),
         }
     }
 
-    fn announce(&self, claim: &PersistentVolumeClaim, settings: &class::Settings, class: &StorageClass) {
-        self.events.normal(
+    fn publish_start_events(&self, claim: &PersistentVolumeClaim, settings: &class::Settings, class: &StorageClass) {
+        self.events.publish_normal(
             claim,
             "Provisioning",
             format!(
                 "External provisioner is provisioning volume for claim \"{}\"",
-                key(claim)
+                claim_key(claim)
             ),
         );
         let class_uid = class.uid().unwrap_or_default();
@@ -176,7 +183,7 @@ impl Work {
                 settings.without_effect.join("; ")
             );
             tracing::warn!("{note}");
-            self.events.warning(claim, "WithoutEffect", note);
+            self.events.publish_warning(claim, "WithoutEffect", note);
         }
         if !settings.unknown.is_empty() {
             let note = format!(
@@ -185,13 +192,13 @@ impl Work {
                 self.settings.name,
                 settings.unknown.join(", ")
             );
-            self.events.warning(claim, "UnknownParameters", note);
+            self.events.publish_warning(claim, "UnknownParameters", note);
         }
     }
 }
 
-/// A claim as its directory's marker names it.
-fn owner(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner {
+/// The owner that is written into the marker of a claim's directory.
+fn owner_for_claim(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner {
     Owner {
         uid: claim.uid().unwrap_or_default(),
         claim: Some(OwnerClaim {
@@ -202,8 +209,8 @@ fn owner(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner {
     }
 }
 
-/// Where a PV lies, and the uid of its claim.
-fn place_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&str>)> {
+/// Server and path of a PV, and the uid of its claim.
+fn location_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&str>)> {
     let spec = volume.spec.as_ref()?;
     let (nfs, claim) = (spec.nfs.as_ref()?, spec.claim_ref.as_ref()?);
     Some((nfs.server.as_str(), nfs.path.as_str(), claim.uid.as_deref()))

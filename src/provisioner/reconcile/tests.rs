@@ -4,16 +4,16 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provisioner::lease::Leading;
+use crate::provisioner::lease::Leadership;
 use crate::provisioner::mock::{answer, class, mock, next, refusal, waiting_claim, work};
-use crate::provisioner::outcome::Outcome;
+use crate::provisioner::outcome::ProvisionOutcome;
 use crate::provisioner::volume::FINALIZER;
 
 /// The same, and the sender that says until when it leads.
-fn leading_work(client: Client, export: &std::path::Path) -> (Work, watch::Sender<Option<Instant>>) {
+fn leading_work(client: Client, export: &std::path::Path) -> (Reconciler, watch::Sender<Option<Instant>>) {
     let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
-    let leading = Leading::until(until.subscribe());
-    (work(client, export).only_while(leading), until)
+    let leading = Leadership::held_until(until.subscribe());
+    (work(client, export).with_leadership(leading), until)
 }
 
 /// The watch may lag behind: what counts is the claim as it is stored.
@@ -40,11 +40,16 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
         let work = work(client, directory.path());
-        let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class(json!({})))).await });
+        let provisioning =
+            tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         answer(to, status, &live);
-        assert_eq!(provisioning.await.unwrap().unwrap(), Outcome::Left, "{live}");
+        assert_eq!(
+            provisioning.await.unwrap().unwrap(),
+            ProvisionOutcome::NothingToDo,
+            "{live}"
+        );
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{live}");
     }
 }
@@ -57,7 +62,7 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let work = work(client, directory.path());
     let mut class = class(json!({}));
     class.reclaim_policy = Some("Retain".to_owned());
-    let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class)).await });
+    let provisioning = tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class)).await });
     let (_, _, to) = next(&mut server).await;
     answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
     let (what, request, to) = next(&mut server).await;
@@ -99,7 +104,8 @@ async fn a_volume_that_is_there_already_is_done() {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
         let work = work(client, directory.path());
-        let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class(json!({})))).await });
+        let provisioning =
+            tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
         let (what, _, to) = next(&mut server).await;
@@ -110,11 +116,14 @@ async fn a_volume_that_is_there_already_is_done() {
         answer(to, 200, &found);
         let result = provisioning.await.unwrap();
         assert_eq!(
-            matches!(result, Ok(Outcome::Provisioned { took: None, .. })),
+            matches!(result, Ok(ProvisionOutcome::Provisioned { took: None, .. })),
             done,
             "{found}: {result:?}"
         );
-        assert!(done || matches!(result, Err(WorkError::InTheWay(_))), "{result:?}");
+        assert!(
+            done || matches!(result, Err(ReconcileError::VolumeConflict(_))),
+            "{result:?}"
+        );
     }
 }
 
@@ -134,10 +143,11 @@ async fn a_volume_is_in_one_hand_at_a_time() {
         "status": {"phase": "Released"},
     });
     let (first, seen) = (work.clone(), serde_json::from_value(stored.clone()).unwrap());
-    let disposing = tokio::spawn(async move { first.dispose(&seen, None).await });
+    let disposing = tokio::spawn(async move { first.delete_volume(&seen, None).await });
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "GET pvc-u");
-    let provisioning = tokio::spawn(async move { work.provision(&waiting_claim(), Some(&class(json!({})))).await });
+    let provisioning =
+        tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
     answer(to, 200, &stored);
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "PATCH pvc-u");
@@ -146,7 +156,7 @@ async fn a_volume_is_in_one_hand_at_a_time() {
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "GET c");
     answer(to, 404, &refusal(404, "NotFound"));
-    assert_eq!(provisioning.await.unwrap().unwrap(), Outcome::Left);
+    assert_eq!(provisioning.await.unwrap().unwrap(), ProvisionOutcome::NothingToDo);
 }
 
 #[tokio::test]
@@ -158,12 +168,12 @@ async fn what_waits_for_its_turn_ends_when_everything_does() {
     for _ in 0..2 {
         let work = work.clone();
         tries.push(tokio::spawn(async move {
-            work.provision(&waiting_claim(), Some(&class(json!({})))).await
+            work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await
         }));
     }
     // There is one turn: the other try waits for it.
     let (_, _, to) = next(&mut server).await;
-    work.stop(true);
+    work.set_stopping(true);
     answer(to, 404, &refusal(404, "NotFound"));
     let mut results = Vec::new();
     for one in tries {
@@ -171,7 +181,7 @@ async fn what_waits_for_its_turn_ends_when_everything_does() {
     }
     let stopped = results
         .iter()
-        .filter(|result| matches!(result, Err(WorkError::Stopping)))
+        .filter(|result| matches!(result, Err(ReconcileError::Stopping)))
         .count();
     assert_eq!(stopped, 1, "{results:?}");
 }
@@ -184,7 +194,7 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
         let (client, mut server) = mock();
         let (work, until) = leading_work(client, directory.path());
         let (seen, class) = (claim.clone(), class.clone());
-        let provisioning = tokio::spawn(async move { work.provision(&seen, Some(&class)).await });
+        let provisioning = tokio::spawn(async move { work.provision_claim(&seen, Some(&class)).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         // Its time ran out while it waited for the answer.
@@ -199,7 +209,7 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
         }
         let result = provisioning.await.unwrap();
         assert_eq!(result.is_ok(), leads, "{result:?}");
-        assert!(leads || matches!(result, Err(WorkError::NotLeading)), "{result:?}");
+        assert!(leads || matches!(result, Err(ReconcileError::NotLeading)), "{result:?}");
         assert_eq!(directory.path().join("d-c-pvc-u").exists(), leads);
     }
 }
@@ -228,7 +238,7 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
         let (client, mut server) = mock();
         let (work, until) = leading_work(client, directory.path());
         let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.dispose(&seen, None).await });
+        let disposing = tokio::spawn(async move { work.delete_volume(&seen, None).await });
         let asked = &requests[..=last];
         for (number, expected) in asked.iter().enumerate() {
             let (what, _, to) = next(&mut server).await;
@@ -240,7 +250,10 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
         }
         let result = disposing.await.unwrap();
         assert_eq!(result.is_ok(), last == 2, "{last}: {result:?}");
-        assert!(last == 2 || matches!(result, Err(WorkError::NotLeading)), "{result:?}");
+        assert!(
+            last == 2 || matches!(result, Err(ReconcileError::NotLeading)),
+            "{result:?}"
+        );
         assert_eq!(directory.path().join(name).exists(), stays, "{last}");
     }
 }

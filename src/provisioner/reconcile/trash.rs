@@ -1,7 +1,7 @@
-//! Removing what deletions put into the trash of the exports.
+//! Empties the trash of the exports in the background.
 //!
-//! Several provisioners, of other clusters too, may empty the trash of one export at the same time: each of them takes
-//! what another has removed for removed.
+//! Several provisioners, also of other clusters, may empty the same trash at once; each accepts that another has removed an
+//! entry first.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,23 +14,23 @@ use futures::{StreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Work;
+use super::Reconciler;
 use crate::export::{Entry, ExportError, Kind, MayContinue, Removed};
 use crate::provisioner::metrics::Trash;
 use crate::provisioner::served::Served;
 
-/// How many directories of one trash are removed at a time.
+/// How many directories of one trash are removed concurrently.
 const AT_ONCE: usize = 2;
 
-/// How long until the trash is looked at again, if nothing is put into it before.
+/// How often the trash is listed if no deletion fills it.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// How often a long removal logs its progress.
 const PROGRESS: Duration = Duration::from_secs(60);
 
-impl Work {
-    /// Empties the trash of every export, until it is dropped; counts only in a dry run.
-    pub(in crate::provisioner) async fn empty_trash(&self) -> Infallible {
+impl Reconciler {
+    /// Empties the trash of every export again and again; in a dry run it is only counted.
+    pub(in crate::provisioner) async fn keep_trash_empty(&self) -> Infallible {
         let each = self.exports.iter().map(|served| async move {
             let counting = async {
                 let mut first_seen = HashMap::new();
@@ -42,7 +42,7 @@ impl Work {
             let emptying = async {
                 loop {
                     self.empty_trash_once(served).await;
-                    // Either way it is time.
+                    // A timeout is a reason to look, too.
                     _ = timeout(INTERVAL, served.trash_filled.notified()).await;
                 }
             };
@@ -60,8 +60,8 @@ impl Work {
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
         match served.export.list_trash().await {
             Ok(entries) => {
-                let trash = count(&entries, first_seen, Timestamp::now().as_second());
-                self.metrics.trash(&served.location.to_string(), trash);
+                let trash = summarize_trash(&entries, first_seen, Timestamp::now().as_second());
+                self.metrics.record_trash(&served.location.to_string(), trash);
             }
             Err(error) => tracing::debug!(export = %served.location, "trash not counted: {error}"),
         }
@@ -77,19 +77,19 @@ impl Work {
         };
         let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
         stream::iter(directories)
-            .for_each_concurrent(AT_ONCE, |entry| self.remove_trashed(served, entry.name))
+            .for_each_concurrent(AT_ONCE, |entry| self.remove_trash_entry(served, entry.name))
             .await;
     }
 
-    async fn remove_trashed(&self, served: &Served, name: String) {
-        if self.still_serving().is_err() {
+    async fn remove_trash_entry(&self, served: &Served, name: String) {
+        if self.require_serving().is_err() {
             return;
         }
         let started = Instant::now();
-        let may_continue = logging_progress(self.may_continue(), served.location.to_string(), name.clone());
+        let may_continue = with_progress_log(self.may_continue(), served.location.to_string(), name.clone());
         let removed = match served.export.trash_entry_path(&name) {
             Ok(path) => match served.export.remove_directory(&path, &may_continue).await {
-                // Another provisioner was faster.
+                // Another provisioner removed it first.
                 Err(error)
                     if !matches!(error, ExportError::Interrupted)
                         && matches!(served.export.path_exists(&path).await, Ok(false)) =>
@@ -114,9 +114,9 @@ impl Work {
     }
 }
 
-/// How many entries the trash has, and for how long it has had the oldest. Removing what a directory holds changes its
-/// times, so the time at which each was `first_seen` counts.
-fn count(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
+/// The number of entries and the age of the oldest. `first_seen` keeps the time of each entry as it was first listed, because
+/// a removal in progress changes it.
+fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
     first_seen.retain(|name, _| entries.iter().any(|entry| entry.name == *name));
     for entry in entries {
         first_seen.entry(entry.name.clone()).or_insert(entry.changed);
@@ -128,8 +128,8 @@ fn count(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> 
     }
 }
 
-/// Logs every now and then how many steps a removal has taken: entries, or over SSH parts of a second.
-fn logging_progress(may_continue: MayContinue, export: String, volume: String) -> MayContinue {
+/// Wraps `may_continue` so that it logs the progress once a minute. A step is an entry, or over SSH 200 ms.
+fn with_progress_log(may_continue: MayContinue, export: String, volume: String) -> MayContinue {
     let started = Instant::now();
     let (steps, logged) = (AtomicU64::new(0), AtomicU64::new(0));
     Arc::new(move || {

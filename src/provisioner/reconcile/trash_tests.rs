@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use super::*;
 use crate::export::double::{Answer, Double, Log};
 use crate::export::{Export, VolumePath};
-use crate::provisioner::lease::Leading;
+use crate::provisioner::lease::Leadership;
 use crate::provisioner::mock::{answer, location, mock, next, upstream_volume, work, work_on};
-use crate::provisioner::outcome::{Disposed, WorkError};
+use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::volume::FINALIZER;
 
 const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
@@ -53,7 +53,7 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
     let work = Arc::new(work(client, export.path()));
     let disposing = tokio::spawn({
         let work = work.clone();
-        async move { work.dispose(&volume(), None).await }
+        async move { work.delete_volume(&volume(), None).await }
     });
     for expected in ["GET", "DELETE", "PATCH"] {
         let (what, _, to) = next(&mut server).await;
@@ -66,7 +66,7 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
         answer(to, 200, &serde_json::to_value(volume()).unwrap());
     }
     let result = disposing.await.unwrap();
-    assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}");
+    assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{result:?}");
     work.empty_trash_once(work.exports.iter().next().unwrap()).await;
     assert!(!trashed(export.path()).exists());
 }
@@ -93,7 +93,7 @@ async fn a_parent_that_somebody_needs_stays() {
         let (client, _server) = mock();
         let work = work(client, export.path());
         if let Some(neighbour) = &neighbour {
-            work.note_volume(neighbour, None);
+            work.record_volume(neighbour, None);
         }
         let served = work.exports.iter().next().unwrap();
         let directory = VolumePath::parse("team/data").unwrap();
@@ -112,11 +112,11 @@ async fn a_directory_whose_rename_fails_stays() {
     std::fs::write(export.path().join(".nfsprov/trash"), "").unwrap();
     let (client, mut server) = mock();
     let work = work(client, export.path());
-    let disposing = tokio::spawn(async move { work.dispose(&volume(), None).await });
+    let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
     let (_, _, to) = next(&mut server).await;
     answer(to, 200, &serde_json::to_value(volume()).unwrap());
     let result = disposing.await.unwrap();
-    assert!(matches!(result, Err(WorkError::Export(_))), "{result:?}");
+    assert!(matches!(result, Err(ReconcileError::Export(_))), "{result:?}");
     assert_eq!(std::fs::read_dir(export.path().join("team/data")).unwrap().count(), 3);
 }
 
@@ -167,18 +167,18 @@ fn nfs_export(rename: Answer, on_rename: impl Fn() + Send + Sync + 'static) -> (
 async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
     for is_stopped in [false, true] {
         let (client, mut server) = mock();
-        let stop: Arc<std::sync::OnceLock<Arc<Work>>> = Arc::default();
+        let stop: Arc<std::sync::OnceLock<Arc<Reconciler>>> = Arc::default();
         let stopped = stop.clone();
         let (export, log) = nfs_export(Answer::CrossDevice, move || {
             if let Some(work) = stopped.get() {
-                work.stop(true);
+                work.set_stopping(true);
             }
         });
         let work = Arc::new(work_on(client, export));
         if is_stopped {
             _ = stop.set(work.clone());
         }
-        let disposing = tokio::spawn(async move { work.dispose(&volume(), None).await });
+        let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
         let expected: &[&str] = if is_stopped {
             &["GET"]
         } else {
@@ -191,8 +191,8 @@ async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
         }
         let result = disposing.await.unwrap();
         match is_stopped {
-            true => assert!(matches!(result, Err(WorkError::Stopping)), "{result:?}"),
-            false => assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}"),
+            true => assert!(matches!(result, Err(ReconcileError::Stopping)), "{result:?}"),
+            false => assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{result:?}"),
         }
         let log = log.lock().unwrap();
         let has = |call: &str| log.iter().any(|known| known == call);
@@ -210,12 +210,12 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
     let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
     let lost = until.clone();
     let (export, log) = nfs_export(Answer::Done, move || _ = lost.send_replace(Some(Instant::now())));
-    let leading = Leading::until(until.subscribe());
-    let work = Arc::new(work_on(client, export).only_while(leading));
+    let leading = Leadership::held_until(until.subscribe());
+    let work = Arc::new(work_on(client, export).with_leadership(leading));
     for leads in [false, true] {
         let disposing = tokio::spawn({
             let work = work.clone();
-            async move { work.dispose(&volume(), None).await }
+            async move { work.delete_volume(&volume(), None).await }
         });
         let expected: &[&str] = if leads { &["GET", "DELETE", "PATCH"] } else { &["GET"] };
         for expected in expected {
@@ -225,8 +225,8 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
         }
         let result = disposing.await.unwrap();
         match leads {
-            true => assert!(matches!(result, Ok(Disposed::Gone { .. })), "{result:?}"),
-            false => assert!(matches!(result, Err(WorkError::NotLeading)), "{result:?}"),
+            true => assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{result:?}"),
+            false => assert!(matches!(result, Err(ReconcileError::NotLeading)), "{result:?}"),
         }
         let log = log.lock().unwrap();
         assert_eq!(
@@ -256,13 +256,13 @@ async fn a_removal_of_many_files_ends_when_the_provisioner_stops() {
     while std::fs::read_dir(&directory).unwrap().count() == 10_000 {
         tokio::task::yield_now().await;
     }
-    work.stop(true);
+    work.set_stopping(true);
     timeout(Duration::from_secs(2), emptying)
         .await
         .expect("it goes on")
         .unwrap();
     assert!(std::fs::read_dir(&directory).unwrap().count() > 0, "it was over before");
-    work.stop(false);
+    work.set_stopping(false);
     work.empty_trash_once(work.exports.iter().next().unwrap()).await;
     assert!(!directory.exists());
 }
@@ -306,7 +306,7 @@ fn the_oldest_entry_is_as_old_as_it_was_first_seen() {
         (vec![entry("c", 300)], 290, (1, 0)),
         (vec![], 400, (0, 0)),
     ] {
-        let found = count(&entries, &mut first_seen, now);
+        let found = summarize_trash(&entries, &mut first_seen, now);
         assert_eq!((found.entries, found.oldest_seconds), expected, "{entries:?}");
     }
 }

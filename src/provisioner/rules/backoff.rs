@@ -1,24 +1,23 @@
-//! When to try again (PURE): 1 s doubling to 5 minutes, each wait spread by a jitter of its own.
+//! Retry delays (PURE): 1 s doubling to 5 minutes, with jitter.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// The first wait.
+/// The first delay.
 pub const FIRST: Duration = Duration::from_secs(1);
 
-/// The longest wait; it is never given up.
+/// The longest delay; retries never end.
 pub const LONGEST: Duration = Duration::from_secs(300);
 
-/// How long until a refusal that still holds is told once more: events expire after an hour.
+/// How often the event of a refusal is repeated while it holds, since events expire after an hour.
 pub const REPEAT: Duration = Duration::from_secs(30 * 60);
 
-/// The wait after failure number `failures` (1 is the first) of the object `uid`.
+/// The delay after failure number `failures` (1 is the first) of the object `uid`.
 ///
-/// The jitter takes up to a fifth off, decided by uid and count: claims that
-/// failed together, for a server that was down, don't all come back together,
-/// and the same failure always gives the same wait.
-pub fn after(failures: u32, uid: &str) -> Duration {
+/// The jitter takes up to a fifth off. It is a hash of uid and count, so that claims that failed together are retried at
+/// different times, and tests get the same delay each time.
+pub fn delay_after(failures: u32, uid: &str) -> Duration {
     let doublings = failures.saturating_sub(1).min(20);
     let wait = FIRST.saturating_mul(1 << doublings).min(LONGEST);
     let mut hasher = DefaultHasher::new();
@@ -27,7 +26,7 @@ pub fn after(failures: u32, uid: &str) -> Duration {
     wait.mul_f64(1.0 - fraction / 5.0)
 }
 
-/// How often each object has failed, counted while what it depends on stays the same.
+/// The failures of each object, by uid, counted while the versions that its outcome depends on stay the same.
 #[derive(Debug, Default)]
 pub struct Retries {
     failures: HashMap<String, Failures>,
@@ -35,63 +34,65 @@ pub struct Retries {
 
 #[derive(Debug)]
 struct Failures {
-    facts: String,
+    versions: String,
     count: u32,
-    /// When a refusal was told last, on the caller's clock.
-    told: Option<Duration>,
+    /// When the last event of a refusal was published, on the caller's clock.
+    event_at: Option<Duration>,
 }
 
 impl Retries {
-    /// Counts a failure of `uid` and gives the wait until the next try. `facts` stands for what the
-    /// outcome depends on, as the versions of claim and class: when it changes, the count starts anew.
-    pub fn failed(&mut self, uid: &str, facts: &str) -> Duration {
+    /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the versions of claim and
+    /// class, changes, the count restarts.
+    pub fn record_failure(&mut self, uid: &str, versions: &str) -> Duration {
         let failures = self.failures.entry(uid.to_owned()).or_insert_with(|| Failures {
-            facts: facts.to_owned(),
+            versions: versions.to_owned(),
             count: 0,
-            told: None,
+            event_at: None,
         });
-        if failures.facts != facts {
+        if failures.versions != versions {
             *failures = Failures {
-                facts: facts.to_owned(),
+                versions: versions.to_owned(),
                 count: 0,
-                told: None,
+                event_at: None,
             };
         }
         failures.count = failures.count.saturating_add(1);
-        after(failures.count, uid)
+        delay_after(failures.count, uid)
     }
 
-    /// Counts a refusal of `uid` at the time `now`, and says whether to tell it: the first time under these facts, and
-    /// again every [`REPEAT`].
-    pub fn refused(&mut self, uid: &str, facts: &str, now: Duration) -> bool {
-        self.failed(uid, facts);
+    /// Counts a refusal of `uid` at the time `now`. True if an event is due: at the first refusal with these versions, and
+    /// every [`REPEAT`].
+    pub fn record_refusal(&mut self, uid: &str, versions: &str, now: Duration) -> bool {
+        self.record_failure(uid, versions);
         let Some(failures) = self.failures.get_mut(uid) else {
             return true;
         };
-        let is_due = failures.told.is_none_or(|told| now.saturating_sub(told) >= REPEAT);
+        let is_due = failures.event_at.is_none_or(|last| now.saturating_sub(last) >= REPEAT);
         if is_due {
-            failures.told = Some(now);
+            failures.event_at = Some(now);
         }
         is_due
     }
 
-    /// Whether `uid` has failed before under the same facts.
-    pub fn has_failed(&self, uid: &str, facts: &str) -> bool {
-        self.failures.get(uid).is_some_and(|failures| failures.facts == facts)
+    /// Whether `uid` has failed before with the same versions.
+    pub fn has_failed(&self, uid: &str, versions: &str) -> bool {
+        self.failures
+            .get(uid)
+            .is_some_and(|failures| failures.versions == versions)
     }
 
-    /// Whether the last try of `uid` failed.
+    /// Whether the last attempt on `uid` failed.
     pub fn is_failing(&self, uid: &str) -> bool {
         self.failures.contains_key(uid)
     }
 
-    /// Forgets all objects but these: a watch that was interrupted does not tell of each that went.
+    /// Forgets all objects but `uids`: an interrupted watch misses deletions.
     pub fn keep_only(&mut self, uids: &HashSet<String>) {
         self.failures.retain(|uid, _| uids.contains(uid));
     }
 
-    /// Forgets an object that succeeded or went.
-    pub fn forget(&mut self, uid: &str) {
+    /// Forgets an object that succeeded or was deleted.
+    pub fn forget_object(&mut self, uid: &str) {
         self.failures.remove(uid);
     }
 }
@@ -112,7 +113,7 @@ mod tests {
             (500, 300),
             (u32::MAX, 300),
         ] {
-            let wait = after(failures, "uid");
+            let wait = delay_after(failures, "uid");
             let full = Duration::from_secs(full);
             assert!(wait <= full && wait >= full.mul_f64(0.8), "{failures}: {wait:?}");
         }
@@ -120,8 +121,8 @@ mod tests {
 
     #[test]
     fn two_claims_that_failed_together_do_not_return_together() {
-        assert_ne!(after(5, "one"), after(5, "another"));
-        assert_eq!(after(5, "one"), after(5, "one"));
+        assert_ne!(delay_after(5, "one"), delay_after(5, "another"));
+        assert_eq!(delay_after(5, "one"), delay_after(5, "one"));
     }
 
     #[test]
@@ -138,21 +139,25 @@ mod tests {
             (71, "v2", true),
         ] {
             let now = Duration::from_secs(minutes * 60);
-            assert_eq!(retries.refused("a", facts, now), is_told, "{facts} after {minutes} min");
+            assert_eq!(
+                retries.record_refusal("a", facts, now),
+                is_told,
+                "{facts} after {minutes} min"
+            );
         }
-        retries.forget("a");
-        assert!(retries.refused("a", "v2", Duration::from_secs(72 * 60)));
+        retries.forget_object("a");
+        assert!(retries.record_refusal("a", "v2", Duration::from_secs(72 * 60)));
     }
 
     #[test]
     fn the_count_starts_anew_when_the_facts_change() {
         let mut retries = Retries::default();
-        assert!(retries.failed("a", "v1") <= FIRST);
-        assert!(retries.failed("a", "v1") > FIRST);
+        assert!(retries.record_failure("a", "v1") <= FIRST);
+        assert!(retries.record_failure("a", "v1") > FIRST);
         assert!(retries.has_failed("a", "v1") && !retries.has_failed("a", "v2"));
-        assert!(retries.failed("a", "v2") <= FIRST);
+        assert!(retries.record_failure("a", "v2") <= FIRST);
         assert!(retries.is_failing("a") && !retries.is_failing("b"));
-        retries.forget("a");
+        retries.forget_object("a");
         assert!(!retries.is_failing("a"));
         assert!(!retries.has_failed("a", "v2"));
     }

@@ -1,54 +1,57 @@
-//! What to do with a claim (PURE): facts in, a verdict out.
+//! What to do with a claim (PURE).
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use super::class;
 
-/// Where the controller manager writes which provisioner a claim waits for (Kubernetes 1.22 and later).
+/// Where the controller manager names the provisioner of a claim (Kubernetes 1.22 and later).
 pub const HANDOVER: &str = "volume.kubernetes.io/storage-provisioner";
-/// The same in older versions; 1.20 writes only this one, current ones write both.
+/// The same for older versions: 1.20 writes only this one, current versions write both.
 pub const HANDOVER_BETA: &str = "volume.beta.kubernetes.io/storage-provisioner";
-/// The class of a claim as it was written before `spec.storageClassName`, and still stronger.
+/// The class of a claim, as it was written before `spec.storageClassName`, which it overrides.
 pub const CLASS_BETA: &str = "volume.beta.kubernetes.io/storage-class";
-/// Where the scheduler writes the node of a `WaitForFirstConsumer` claim's first pod.
+/// Where the scheduler writes the node of the first pod of a `WaitForFirstConsumer` claim.
 pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
-/// What is to be done about a claim.
+/// What to do with a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict<'a> {
-    /// Nothing: it is bound, or going, or somebody else's.
-    Leave,
-    /// Nothing yet: its class binds when the first pod is scheduled, and none is.
+    /// It is bound, terminating or another provisioner's.
+    Ignore,
+    /// Its class binds when the first pod is scheduled, and none is.
     WaitForConsumer,
-    /// Its class doesn't exist; it may come.
+    /// Its class doesn't exist yet.
     NoClass(String),
-    /// It asks for what can't be had here; the sentence says what.
+    /// It asks for something that NFS can't provide, as the sentence says.
     Refuse(String),
-    /// A volume is to be made by this class.
+    /// Provision a volume of this class.
     Provision(&'a StorageClass),
 }
 
-/// Whether a claim was handed over to `provisioner` and still lacks a volume.
-///
-/// This is the cheap test that every claim of the cluster goes through.
+/// Whether a claim is Pending, has no volume and was handed over to `provisioner`. Cheap: every claim of the cluster is
+/// checked.
 pub fn is_waiting_for(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
     let phase = claim.status.as_ref().and_then(|status| status.phase.as_deref());
     handed_over_to(claim) == Some(provisioner)
-        && volume_name(claim).is_empty()
+        && bound_volume_name(claim).is_empty()
         && claim.metadata.deletion_timestamp.is_none()
         && phase == Some("Pending")
 }
 
-/// The name of the class that a claim wants, if any.
+/// The name of a claim's class, if it has one.
 pub fn class_name(claim: &PersistentVolumeClaim) -> Option<&str> {
-    annotation(claim, CLASS_BETA).or_else(|| claim.spec.as_ref()?.storage_class_name.as_deref())
+    annotation_of(claim, CLASS_BETA).or_else(|| claim.spec.as_ref()?.storage_class_name.as_deref())
 }
 
-/// The verdict on a claim, given the class that it names if that exists.
-pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>, provisioner: &str) -> Verdict<'a> {
+/// Decides what to do with a claim. `found` is its class, if that exists.
+pub fn judge_claim<'a>(
+    claim: &PersistentVolumeClaim,
+    found: Option<&'a StorageClass>,
+    provisioner: &str,
+) -> Verdict<'a> {
     if !is_waiting_for(claim, provisioner) {
-        return Verdict::Leave;
+        return Verdict::Ignore;
     }
     let name = class_name(claim).unwrap_or_default();
     let Some(class) = found else {
@@ -60,13 +63,13 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
             class.provisioner
         ));
     }
-    if class::waits_for_consumer(class) && annotation(claim, SELECTED_NODE).unwrap_or_default().is_empty() {
+    if class::waits_for_consumer(class) && annotation_of(claim, SELECTED_NODE).unwrap_or_default().is_empty() {
         return Verdict::WaitForConsumer;
     }
     let Some(spec) = &claim.spec else {
-        return Verdict::Leave;
+        return Verdict::Ignore;
     };
-    // The API server keeps the two alike; a kind that only the newer field may have stands only there.
+    // The API server keeps the two fields equal, except for kinds that only the newer one may have.
     let reference = spec.data_source_ref.as_ref().map(|source| &source.kind);
     let source = reference.or(spec.data_source.as_ref().map(|source| &source.kind));
     if let Some(kind) = source {
@@ -74,8 +77,8 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
             "PersistentVolumeClaim" | "VolumeSnapshot" => Verdict::Refuse(format!(
                 "the claim asks for a copy of a {kind}, which NFS directories can't give; remove its data source"
             )),
-            // Another kind belongs to a volume populator, which makes the volume itself.
-            _ => Verdict::Leave,
+            // Another kind belongs to a volume populator, which creates the volume itself.
+            _ => Verdict::Ignore,
         };
     }
     if let Some(attributes) = spec
@@ -99,21 +102,21 @@ pub fn judge<'a>(claim: &PersistentVolumeClaim, found: Option<&'a StorageClass>,
     Verdict::Provision(class)
 }
 
-/// The name of the PV for a claim, the same at every try.
-pub fn volume_for(uid: &str) -> String {
+/// The name of the PV for the claim with this uid.
+pub fn volume_name_for(uid: &str) -> String {
     format!("pvc-{uid}")
 }
 
 fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
-    annotation(claim, HANDOVER).or_else(|| annotation(claim, HANDOVER_BETA))
+    annotation_of(claim, HANDOVER).or_else(|| annotation_of(claim, HANDOVER_BETA))
 }
 
-fn volume_name(claim: &PersistentVolumeClaim) -> &str {
+fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
 }
 
-fn annotation<'a>(claim: &'a PersistentVolumeClaim, key: &str) -> Option<&'a str> {
+fn annotation_of<'a>(claim: &'a PersistentVolumeClaim, key: &str) -> Option<&'a str> {
     claim.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
@@ -161,8 +164,8 @@ mod tests {
 
     /// A verdict in one word.
     fn word(change: Value, class: Option<&StorageClass>) -> &'static str {
-        match judge(&claim(change), class, OURS) {
-            Verdict::Leave => "leave",
+        match judge_claim(&claim(change), class, OURS) {
+            Verdict::Ignore => "leave",
             Verdict::WaitForConsumer => "wait",
             Verdict::NoClass(_) => "no class",
             Verdict::Refuse(_) => "refuse",

@@ -1,10 +1,10 @@
-//! What a StorageClass asks of its volumes (PURE).
+//! The settings of a StorageClass (PURE).
 
 use k8s_openapi::api::storage::v1::StorageClass;
 
 use crate::export::{Attributes, Location};
 
-/// The mode of a new volume's directory unless the class says otherwise: any pod's user may write.
+/// The default mode of a volume's directory: pods of any user may write.
 pub const DIRECTORY_MODE: u32 = 0o777;
 
 /// What becomes of a volume's directory when the volume is deleted.
@@ -28,15 +28,15 @@ impl OnDelete {
         }
     }
 
-    /// How the directory is taken from its path: `Delete` or `Archive`, or `None` if it stays there.
-    pub fn removal(self) -> Option<Self> {
+    /// `Delete` or `Archive`; `None` if the directory stays at its path.
+    pub fn directory_removal(self) -> Option<Self> {
         match self {
             Self::Delete | Self::Archive => Some(self),
             Self::Retain => None,
         }
     }
 
-    /// The policy that [`OnDelete::as_str`] wrote.
+    /// Parses what [`OnDelete::as_str`] wrote.
     pub fn from_record(word: &str) -> Option<Self> {
         [Self::Delete, Self::Retain, Self::Archive]
             .into_iter()
@@ -44,14 +44,14 @@ impl OnDelete {
     }
 }
 
-/// A class' settings, read and found usable.
+/// The valid settings of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What becomes of the directory.
     pub on_delete: OnDelete,
     /// The export that its volumes are on.
     pub location: Location,
-    /// What the new directory is to be like.
+    /// Mode and owner of a new directory.
     pub attributes: Attributes,
     /// The `pathPattern` that names the directory, if the class has one.
     pub path_pattern: Option<String>,
@@ -59,31 +59,30 @@ pub struct Settings {
     pub reclaim_policy: String,
     /// Mount options, for the PV.
     pub mount_options: Vec<String>,
-    /// Parameters that nobody knows; worth a warning, no reason to refuse.
+    /// Unknown parameters: ignored with a warning.
     pub unknown: Vec<String>,
-    /// Sentences about what the class says and what has no effect.
+    /// A sentence for each setting that has no effect.
     pub without_effect: Vec<String>,
 }
 
-/// Parameters of csi-driver-nfs, and what to write instead. Their defaults are not ours, so a class that has them is
-/// refused.
+/// Parameters of csi-driver-nfs, and ours to use instead. A class that has them is refused, since its defaults differ.
 const OF_CSI_DRIVER_NFS: [(&str, &str); 3] = [
     ("share", "path"),
     ("subDir", "pathPattern"),
     ("mountPermissions", "dirMode"),
 ];
 
-/// Whether volumes wait for a pod to be scheduled.
+/// Whether volumes are provisioned only when a pod is scheduled.
 pub fn waits_for_consumer(class: &StorageClass) -> bool {
     class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
 }
 
-/// Reads a class that volumes are to be made for on one of the exports that are `served`; on the first if it names none.
+/// Reads the settings of a class. Its export is one of those `served`, the first if the class names none.
 ///
 /// # Errors
-/// One sentence naming the parameter that can't be honoured. A bad value is refused now, at
-/// provisioning, and not discovered when the volume is deleted.
-pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
+/// One sentence naming the parameter that can't be honoured. Bad values are refused at provisioning, also those that only
+/// deletion needs.
+pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let has = |key: &str| {
         class
@@ -96,8 +95,8 @@ pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, S
             "StorageClass {name}: parameter {theirs} is csi-driver-nfs's; create the class again with {ours} instead"
         ));
     }
-    let location = location(class, served)?;
-    let on_delete = on_delete(class)?;
+    let location = find_location(class, served)?;
+    let on_delete = read_on_delete(class)?;
     let reclaim_policy = class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned());
     let mut without_effect = Vec::new();
     for key in ["onDelete", "archiveOnDelete"]
@@ -146,18 +145,18 @@ pub fn settings(class: &StorageClass, served: &[Location]) -> Result<Settings, S
     })
 }
 
-/// What becomes of the directories of a class' volumes.
+/// Reads what a class wants done with the directories of deleted volumes.
 ///
 /// # Errors
-/// One sentence naming the parameter whose value is none of those that there are.
-pub fn on_delete(class: &StorageClass) -> Result<OnDelete, String> {
+/// One sentence naming the parameter with an invalid value.
+pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let parameter = |key: &str| class.parameters.as_ref()?.get(key);
     let bad = |key: &str, value: &str, wanted: &str| {
         format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}")
     };
     let archive = match parameter("archiveOnDelete") {
-        Some(value) => go_bool(value).ok_or_else(|| bad("archiveOnDelete", value, "a boolean"))?,
+        Some(value) => parse_go_bool(value).ok_or_else(|| bad("archiveOnDelete", value, "a boolean"))?,
         None => true,
     };
     // onDelete comes first where both are given, as in nfs-subdir-external-provisioner.
@@ -171,8 +170,8 @@ pub fn on_delete(class: &StorageClass) -> Result<OnDelete, String> {
     }
 }
 
-/// The export that a class names by its parameters `server` and `path`, either of which may be left out.
-fn location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
+/// Finds the export that a class names with its parameters `server` and `path`; each defaults to that of the first export.
+fn find_location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let parameter = |key: &str| class.parameters.as_ref()?.get(key);
     let first = served.first().ok_or("no export is served")?;
@@ -197,7 +196,7 @@ fn location(class: &StorageClass, served: &[Location]) -> Result<Location, Strin
 }
 
 /// A boolean as Go's `strconv.ParseBool` reads it, since that is how existing classes were written.
-fn go_bool(word: &str) -> Option<bool> {
+fn parse_go_bool(word: &str) -> Option<bool> {
     match word {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
@@ -241,7 +240,7 @@ mod tests {
             (&[("path", "/fast/inner")], None),
             (&[("server", "")], None),
         ] {
-            let location = settings(&class(parameters), &export()).map(|settings| settings.location.to_string());
+            let location = read_settings(&class(parameters), &export()).map(|settings| settings.location.to_string());
             assert_eq!(location.as_deref().ok(), found, "{parameters:?}");
             assert!(found.is_some() || location.unwrap_err().contains("--allow-export"));
         }
@@ -258,7 +257,7 @@ mod tests {
             (&[("onDelete", "retain"), ("archiveOnDelete", "false")], Retain),
         ] {
             assert_eq!(
-                settings(&class(parameters), &export()).unwrap().on_delete,
+                read_settings(&class(parameters), &export()).unwrap().on_delete,
                 fate,
                 "{parameters:?}"
             );
@@ -270,7 +269,7 @@ mod tests {
         ] {
             for word in words {
                 let class = class(&[("archiveOnDelete", word)]);
-                assert_eq!(on_delete(&class), Ok(fate), "{word}");
+                assert_eq!(read_on_delete(&class), Ok(fate), "{word}");
             }
         }
     }
@@ -297,7 +296,7 @@ mod tests {
             ("subDir", "${pvc.metadata.name}"),
             ("mountPermissions", "0777"),
         ] {
-            let error = settings(&class(&[(key, value)]), &export()).unwrap_err();
+            let error = read_settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");
         }
     }
@@ -318,7 +317,7 @@ mod tests {
         ] {
             let mut class = class(parameters);
             class.reclaim_policy = policy.map(str::to_owned);
-            let said = settings(&class, &export()).unwrap().without_effect;
+            let said = read_settings(&class, &export()).unwrap().without_effect;
             assert_eq!(said.len(), words.len(), "{policy:?} {parameters:?}: {said:?}");
             assert!(
                 said.iter().zip(words).all(|(said, word)| said.contains(word)),
@@ -326,7 +325,7 @@ mod tests {
             );
             class.allowed_topologies = Some(vec![Default::default()]);
             assert_eq!(
-                settings(&class, &export()).unwrap().without_effect.len(),
+                read_settings(&class, &export()).unwrap().without_effect.len(),
                 words.len() + 1
             );
         }
@@ -343,7 +342,7 @@ mod tests {
         ]);
         class.mount_options = Some(vec!["nfsvers=4.1".into()]);
         class.reclaim_policy = Some("Retain".into());
-        let read = settings(&class, &export()).unwrap();
+        let read = read_settings(&class, &export()).unwrap();
         let wanted = Attributes {
             mode: 0o750,
             uid: Some(1000),

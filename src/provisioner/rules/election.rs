@@ -1,9 +1,8 @@
-//! Who leads (PURE): what a Lease says, judged by when we saw it change.
+//! Leader election (PURE): evaluates a Lease by when it was seen to change.
 //!
-//! The rules are client-go's, so any of its candidates could stand for the same
-//! lease. Times are durations on a clock of our own that never steps back; the
-//! times of day in the record are for readers and decide nothing. So neither a
-//! clock that jumps nor one that differs between hosts makes a leader.
+//! The rules are client-go's, so its candidates could compete for the same Lease. Times are durations on this process's
+//! monotonic clock. The times of day in the Lease are informative only, so a clock that jumps, or differs between hosts,
+//! makes no second leader.
 
 use std::time::Duration;
 
@@ -11,45 +10,45 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde::Deserialize;
 
-/// How long others wait for a leader that is silent before one of them takes over.
+/// How long a Lease that isn't renewed is respected by others.
 pub const DURATION: Duration = Duration::from_secs(15);
 
-/// How long a leader that could not renew goes on. What it began in the last moment
-/// has the difference to [`DURATION`] to arrive before anyone else begins.
+/// How long a leader that can't renew goes on. Its last request has the difference to [`DURATION`] to arrive before another
+/// leader begins.
 pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How often a leader renews, and others look.
+/// How often the leader renews, and standbys check.
 pub const RETRY: Duration = Duration::from_secs(2);
 
-/// A lease's record, and since when we know that it is so.
+/// The record of a Lease, and since when it has not changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// The record as it was last read.
+    /// The record as last read.
     pub record: LeaseSpec,
-    /// When it was first read so, on our own clock.
+    /// When it was first read with this content, on the monotonic clock.
     pub since: Duration,
 }
 
-/// What a candidate should do about a lease.
+/// What a Lease means for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// It is ours: renew it.
+    /// This candidate holds it and renews it.
     Ours,
-    /// Nobody leads, or the leader was silent for too long: take it.
+    /// Not held, or expired: to be acquired.
     Free,
-    /// Somebody leads, and may be taken to lead for at least so long.
+    /// Another candidate holds it.
     Held {
         /// The holder's identity.
         by: &'a str,
-        /// Until it counts as gone, unless it renews.
+        /// The time until it expires, unless it is renewed.
         remaining: Duration,
     },
 }
 
-/// Notes what was read at `now`; a record that has not changed keeps its age.
+/// Updates `before` with a record that was read at `now`. An unchanged record keeps its age.
 ///
-/// `now` is to be taken after the answer came: late makes a candidate wait longer, early would make it usurp.
-pub fn observe(before: Option<Seen>, record: &LeaseSpec, now: Duration) -> Seen {
+/// `now` is taken after the answer arrived: a late time makes a candidate wait longer, an early one would make it usurp.
+pub fn observe_record(before: Option<Seen>, record: &LeaseSpec, now: Duration) -> Seen {
     match before {
         Some(seen) if seen.record == *record => seen,
         _ => Seen {
@@ -59,16 +58,16 @@ pub fn observe(before: Option<Seen>, record: &LeaseSpec, now: Duration) -> Seen 
     }
 }
 
-/// What the candidate `me` should do at `now` about a lease; `None` is a lease that does not exist.
-pub fn evaluate<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict<'a> {
+/// Evaluates a Lease at `now` for the candidate `me`; `None` is a Lease that does not exist.
+pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict<'a> {
     let Some(seen) = lease else {
         return Verdict::Free;
     };
-    let by = holder(&seen.record);
+    let by = holder_of(&seen.record);
     if by == me {
         return Verdict::Ours;
     }
-    // The holder's own word on how long it may be silent counts.
+    // The duration is the one that the holder wrote.
     let duration = seen.record.lease_duration_seconds.map_or(DURATION, |seconds| {
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     });
@@ -79,9 +78,9 @@ pub fn evaluate<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict
     }
 }
 
-/// The record with which `me` takes or renews the lease; `at` is the time of day.
-pub fn record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
-    let ours = old.filter(|old| holder(old) == me);
+/// The record with which `me` acquires or renews the Lease; `at` is the time of day.
+pub fn renewed_record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
+    let ours = old.filter(|old| holder_of(old) == me);
     let transitions = old.and_then(|old| old.lease_transitions);
     LeaseSpec {
         holder_identity: Some(me.to_owned()),
@@ -99,8 +98,8 @@ pub fn record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
     }
 }
 
-/// The record with which a leader steps down, so that nobody has to wait for it to expire; as client-go's.
-pub fn released(old: &LeaseSpec, at: &MicroTime) -> LeaseSpec {
+/// The record with which a leader releases the Lease, as client-go does, so that standbys needn't wait for its expiry.
+pub fn released_record(old: &LeaseSpec, at: &MicroTime) -> LeaseSpec {
     LeaseSpec {
         holder_identity: Some(String::new()),
         lease_duration_seconds: Some(1),
@@ -110,20 +109,20 @@ pub fn released(old: &LeaseSpec, at: &MicroTime) -> LeaseSpec {
     }
 }
 
-/// Who holds a lease, empty if nobody does.
-pub fn holder(record: &LeaseSpec) -> &str {
+/// The holder of a Lease; empty if it is not held.
+pub fn holder_of(record: &LeaseSpec) -> &str {
     record.holder_identity.as_deref().unwrap_or_default()
 }
 
-/// The name of a provisioner's lease, and of upstream's lock; none if no object can be called so.
+/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner; `None` if no object can have it.
 pub fn lease_name(provisioner: &str) -> Option<String> {
     let name = provisioner.replace('/', "-");
-    // Spelled otherwise, two provisioners could come to share a lease, and one of them would never serve.
+    // Not replaced by other characters: two provisioners could then share a Lease, and one would never serve.
     (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
 }
 
-/// Who leads by upstream's lock (an annotation on an Endpoints object), given what it held at two
-/// looks, [`RETRY`] or more apart: a live leader has renewed between them, whatever its clock says.
+/// The holder of the lock of nfs-subdir-external-provisioner (an annotation on an Endpoints object), if it is alive: the
+/// annotation was read twice, at least [`RETRY`] apart, and was renewed in between.
 pub fn upstream_leader(before: Option<&str>, after: Option<&str>) -> Option<String> {
     /// What upstream writes, as far as it matters here.
     #[derive(Deserialize)]
@@ -194,22 +193,22 @@ mod tests {
                 record: spec(holder, duration),
                 since,
             };
-            assert_eq!(evaluate(Some(&seen), ME, since + seconds(age)), verdict, "{what}");
+            assert_eq!(evaluate_lease(Some(&seen), ME, since + seconds(age)), verdict, "{what}");
         }
-        assert_eq!(evaluate(None, ME, seconds(0)), Verdict::Free, "no lease");
+        assert_eq!(evaluate_lease(None, ME, seconds(0)), Verdict::Free, "no lease");
     }
 
     #[test]
     fn a_record_ages_from_when_it_was_first_seen_and_is_young_again_when_it_changes() {
-        let mut record = record(None, "other", &day(0));
-        let first = observe(None, &record, seconds(100));
+        let mut record = renewed_record(None, "other", &day(0));
+        let first = observe_record(None, &record, seconds(100));
         assert_eq!(first.since, seconds(100));
-        let again = observe(Some(first), &record, seconds(114));
+        let again = observe_record(Some(first), &record, seconds(114));
         assert_eq!(again.since, seconds(100));
         record.renew_time = Some(day(2));
-        let renewed = observe(Some(again), &record, seconds(114));
+        let renewed = observe_record(Some(again), &record, seconds(114));
         assert_eq!(renewed.since, seconds(114));
-        let Verdict::Held { remaining, .. } = evaluate(Some(&renewed), ME, seconds(120)) else {
+        let Verdict::Held { remaining, .. } = evaluate_lease(Some(&renewed), ME, seconds(120)) else {
             panic!("a renewed lease is held");
         };
         assert_eq!(remaining, seconds(9));
@@ -221,12 +220,12 @@ mod tests {
         for (first, second) in [(0, 2), (4_000_000_000, 4_000_000_002), (4_000_000_000, 0)] {
             let mut seen = None;
             for (time, at) in [(first, 50), (second, 52)] {
-                let read = observe(seen, &record(None, "other", &day(time)), seconds(at));
+                let read = observe_record(seen, &renewed_record(None, "other", &day(time)), seconds(at));
                 assert!(matches!(
-                    evaluate(Some(&read), ME, seconds(at + 14)),
+                    evaluate_lease(Some(&read), ME, seconds(at + 14)),
                     Verdict::Held { .. }
                 ));
-                assert_eq!(evaluate(Some(&read), ME, seconds(at + 15)), Verdict::Free);
+                assert_eq!(evaluate_lease(Some(&read), ME, seconds(at + 15)), Verdict::Free);
                 seen = Some(read);
             }
         }
@@ -235,9 +234,9 @@ mod tests {
     #[test]
     fn a_candidate_that_slept_starts_counting_when_it_reads_again() {
         // Stopped for an hour, it finds a record it has not seen: the holder gets its whole time.
-        let old = observe(None, &record(None, "other", &day(0)), seconds(10));
-        let new = observe(Some(old), &record(None, "third", &day(3000)), seconds(3610));
-        let verdict = evaluate(Some(&new), ME, seconds(3610));
+        let old = observe_record(None, &renewed_record(None, "other", &day(0)), seconds(10));
+        let new = observe_record(Some(old), &renewed_record(None, "third", &day(3000)), seconds(3610));
+        let verdict = evaluate_lease(Some(&new), ME, seconds(3610));
         assert_eq!(
             verdict,
             Verdict::Held {
@@ -249,33 +248,36 @@ mod tests {
 
     #[test]
     fn transitions_count_changes_of_the_holder() {
-        let taken = record(None, ME, &day(1));
+        let taken = renewed_record(None, ME, &day(1));
         assert_eq!(taken.lease_transitions, Some(0));
-        let renewed = record(Some(&taken), ME, &day(3));
+        let renewed = renewed_record(Some(&taken), ME, &day(3));
         assert_eq!(renewed.lease_transitions, Some(0));
         assert_eq!((renewed.acquire_time, renewed.renew_time), (Some(day(1)), Some(day(3))));
-        let usurped = record(Some(&taken), "other", &day(20));
+        let usurped = renewed_record(Some(&taken), "other", &day(20));
         assert_eq!(usurped.lease_transitions, Some(1));
         assert_eq!(usurped.acquire_time, Some(day(20)));
-        let free = released(&usurped, &day(30));
-        assert_eq!((holder(&free), free.lease_duration_seconds), ("", Some(1)));
+        let free = released_record(&usurped, &day(30));
+        assert_eq!((holder_of(&free), free.lease_duration_seconds), ("", Some(1)));
         assert_eq!(free.lease_transitions, Some(1));
-        let back = record(Some(&free), "other", &day(31));
+        let back = renewed_record(Some(&free), "other", &day(31));
         assert_eq!(back.lease_transitions, Some(2));
         assert_eq!(back.lease_duration_seconds, Some(15));
         // One that was made without counting.
-        assert_eq!(record(Some(&spec(None, None)), ME, &day(0)).lease_transitions, Some(1));
+        assert_eq!(
+            renewed_record(Some(&spec(None, None)), ME, &day(0)).lease_transitions,
+            Some(1)
+        );
     }
 
     #[test]
     fn what_others_wrote_into_a_lease_stays() {
         let old = LeaseSpec {
             strategy: Some("OldestEmulationVersion".into()),
-            ..record(None, "other", &day(0))
+            ..renewed_record(None, "other", &day(0))
         };
         let strategy = old.strategy.clone();
-        assert_eq!(record(Some(&old), ME, &day(1)).strategy, strategy);
-        assert_eq!(released(&old, &day(1)).strategy, strategy);
+        assert_eq!(renewed_record(Some(&old), ME, &day(1)).strategy, strategy);
+        assert_eq!(released_record(&old, &day(1)).strategy, strategy);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the provisioner decides (PURE): facts and a time in, decisions out.
+//! The provisioner's decisions (PURE): objects and a time in, decisions out.
 
 pub mod backoff;
 pub mod claim;

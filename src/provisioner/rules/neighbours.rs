@@ -1,8 +1,8 @@
-//! Which PVs lie where on the exports (PURE), so that no directory is made in, or taken from under, another PV.
+//! The directories of the PVs on the exports (PURE), so that no directory is created, removed or archived at, above or below
+//! another PV's.
 //!
-//! A directory in the export's root that is named after its PV can't be above or below anything that
-//! a claim is given, and the root itself is above everything. Neither is kept, so what is kept is
-//! little: volumes with a `pathPattern`, and those made by hand.
+//! Directories with default names are unique, and the export's root is above everything. Neither is recorded, which leaves
+//! volumes with a `pathPattern` and PVs made by hand.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,20 +16,20 @@ use crate::export::{Location, VolumePath, is_named_after};
 pub struct Neighbours {
     exports: Vec<Location>,
     known: Known,
-    /// What a list that is being read has brought so far.
+    /// The PVs of a list that is being read.
     listed: Option<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Number of the export, directory below it, PV; and whether the directory is about to be archived.
+    /// Index of the export, directory, PV; and whether the directory is about to be archived.
     places: BTreeMap<(usize, String, String), bool>,
-    /// The place of each PV.
+    /// Index of the export and directory of each PV.
     volumes: HashMap<String, (usize, String)>,
 }
 
 impl Neighbours {
-    /// Knows nothing yet of these exports.
+    /// Records nothing yet.
     pub fn new(exports: &[Location]) -> Self {
         Self {
             exports: exports.to_vec(),
@@ -38,33 +38,33 @@ impl Neighbours {
         }
     }
 
-    /// A list begins that will replace what is known.
+    /// Begins a list that will replace what is recorded.
     pub fn begin_list(&mut self) {
         self.listed = Some(Known::default());
     }
 
-    /// The list is complete.
+    /// Ends the list.
     pub fn end_list(&mut self) {
         if let Some(listed) = self.listed.take() {
             self.known = listed;
         }
     }
 
-    /// Records a PV as it is now.
+    /// Records a PV, or forgets it if its directory is about to be deleted.
     ///
-    /// `removal` says how the provisioner takes the PV's own directory, if it does. Volumes that share a directory and
-    /// are all deleted must not wait for each other: a PV whose directory is deleted is no neighbour, and one whose
-    /// directory is archived is a neighbour only for a PV whose directory is deleted, which waits for the archive. The
-    /// data of any other PV, Released or terminating ones among them, must be kept.
-    pub fn note(&mut self, volume: &PersistentVolume, removal: Option<OnDelete>) {
+    /// `removal` is what the PV's own deletion is about to do with the directory, if anything. Volumes that share a
+    /// directory and are all deleted must not wait for each other: one whose directory is deleted is no conflict, and one
+    /// whose directory is archived is a conflict only for a deletion, which waits for the archive. All other PVs, Released
+    /// and terminating ones included, protect their directories.
+    pub fn record_volume(&mut self, volume: &PersistentVolume, removal: Option<OnDelete>) {
         let name = volume.metadata.name.clone().unwrap_or_default();
         let place = match removal {
             Some(OnDelete::Delete) => None,
-            _ => self.place(volume, &name),
+            _ => self.locate_volume(volume, &name),
         };
         let is_archived = removal == Some(OnDelete::Archive);
         let known = self.listed.as_mut().unwrap_or(&mut self.known);
-        known.forget(&name);
+        known.forget_volume(&name);
         if let Some((export, directory)) = place {
             known
                 .places
@@ -73,14 +73,14 @@ impl Neighbours {
         }
     }
 
-    /// A PV is gone.
-    pub fn forget(&mut self, name: &str) {
-        self.listed.as_mut().unwrap_or(&mut self.known).forget(name);
+    /// Forgets a PV that is gone.
+    pub fn forget_volume(&mut self, name: &str) {
+        self.listed.as_mut().unwrap_or(&mut self.known).forget_volume(name);
     }
 
-    /// A PV other than `volume` that lies at `directory` of `export`, above it or below it; `removal` says how `directory`
-    /// is to be taken, if it is.
-    pub fn of(
+    /// A PV other than `volume` whose directory is at, above or below `directory` of `export`. `removal` is what is to be done
+    /// with `directory`; `None` creates it.
+    pub fn find_conflict(
         &self,
         export: &Location,
         directory: &VolumePath,
@@ -94,12 +94,16 @@ impl Neighbours {
         around.push(directory.clone());
         let at_or_above = around
             .iter()
-            .find_map(|place| self.known.within(export, &place.to_string(), false).find(counts));
-        let below = || self.known.within(export, &format!("{directory}/"), true).find(counts);
+            .find_map(|place| self.known.volumes_at(export, &place.to_string(), false).find(counts));
+        let below = || {
+            self.known
+                .volumes_at(export, &format!("{directory}/"), true)
+                .find(counts)
+        };
         at_or_above.or_else(below).map(|(name, _)| name)
     }
 
-    fn place(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
+    fn locate_volume(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
         let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
         self.exports.iter().enumerate().find_map(|(number, export)| {
             let directory = VolumePath::below(&export.path, nfs.path.trim_end_matches('/')).ok()?;
@@ -110,14 +114,14 @@ impl Neighbours {
 }
 
 impl Known {
-    fn forget(&mut self, name: &str) {
+    fn forget_volume(&mut self, name: &str) {
         if let Some((export, directory)) = self.volumes.remove(name) {
             self.places.remove(&(export, directory, name.to_owned()));
         }
     }
 
-    /// The PVs at `place`, or at all places that begin with it; and whether the directory of each is about to be archived.
-    fn within<'a>(
+    /// The PVs at `place`, or with `prefix` at all places that begin with it; and whether each is about to be archived.
+    fn volumes_at<'a>(
         &'a self,
         export: usize,
         place: &str,
@@ -166,7 +170,7 @@ mod tests {
                 "/nfsdata/d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
             ),
         ] {
-            known.note(&volume(name, path), None);
+            known.record_volume(&volume(name, path), None);
         }
         known.end_list();
         known
@@ -190,27 +194,33 @@ mod tests {
         ] {
             let directory = VolumePath::parse(directory).unwrap();
             assert_eq!(
-                known.of(&export("/nfsdata"), &directory, "me", None),
+                known.find_conflict(&export("/nfsdata"), &directory, "me", None),
                 found,
                 "{directory}"
             );
         }
         let team = VolumePath::parse("team").unwrap();
-        assert_eq!(known.of(&export("/other"), &team, "me", None), Some("second"));
-        assert_eq!(known.of(&export("/other"), &team, "second", None), None);
-        assert_eq!(known.of(&export("/unknown"), &team, "me", None), None);
+        assert_eq!(
+            known.find_conflict(&export("/other"), &team, "me", None),
+            Some("second")
+        );
+        assert_eq!(known.find_conflict(&export("/other"), &team, "second", None), None);
+        assert_eq!(known.find_conflict(&export("/unknown"), &team, "me", None), None);
     }
 
     #[test]
     fn a_volume_that_is_gone_or_loses_its_directory_is_no_neighbour() {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
-        known.note(&volume("team", "/nfsdata/team/data"), Some(OnDelete::Delete));
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
-        known.note(&volume("team", "/nfsdata/team/data"), None);
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), Some("team"));
-        known.forget("team");
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
+        known.record_volume(&volume("team", "/nfsdata/team/data"), Some(OnDelete::Delete));
+        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
+        known.record_volume(&volume("team", "/nfsdata/team/data"), None);
+        assert_eq!(
+            known.find_conflict(&export("/nfsdata"), &team, "me", None),
+            Some("team")
+        );
+        known.forget_volume("team");
+        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
     }
 
     #[test]
@@ -225,8 +235,8 @@ mod tests {
             (Some(OnDelete::Archive), None, true),
             (None, Some(OnDelete::Archive), false),
         ] {
-            known.note(&volume("team", "/nfsdata/team/data"), neighbour_removal);
-            let found = known.of(&export("/nfsdata"), &team, "me", removal);
+            known.record_volume(&volume("team", "/nfsdata/team/data"), neighbour_removal);
+            let found = known.find_conflict(&export("/nfsdata"), &team, "me", removal);
             assert_eq!(
                 found.is_some(),
                 is_neighbour,
@@ -240,11 +250,14 @@ mod tests {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
         known.begin_list();
-        known.note(&volume("new", "/nfsdata/new"), None);
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), Some("team"));
+        known.record_volume(&volume("new", "/nfsdata/new"), None);
+        assert_eq!(
+            known.find_conflict(&export("/nfsdata"), &team, "me", None),
+            Some("team")
+        );
         known.end_list();
-        assert_eq!(known.of(&export("/nfsdata"), &team, "me", None), None);
+        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
         let new = VolumePath::parse("new").unwrap();
-        assert_eq!(known.of(&export("/nfsdata"), &new, "me", None), Some("new"));
+        assert_eq!(known.find_conflict(&export("/nfsdata"), &new, "me", None), Some("new"));
     }
 }

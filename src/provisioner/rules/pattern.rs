@@ -1,45 +1,42 @@
-//! A class' `pathPattern` and a claim give a directory (PURE).
+//! Renders a class's `pathPattern` for a claim (PURE).
 //!
-//! The language is nfs-subdir-external-provisioner's: `${.PVC.name}`,
-//! `${.PVC.namespace}`, `${.PVC.labels.KEY}` and `${.PVC.annotations.KEY}`,
-//! where KEY may hold dots and slashes; and `${.PV.name}`. There an unknown or missing value is
-//! empty, which has put the directory of a whole namespace, or the export's
-//! root, into a pod; here it is an error.
+//! The syntax is nfs-subdir-external-provisioner's: `${.PVC.name}`, `${.PVC.namespace}`, `${.PVC.labels.KEY}` and
+//! `${.PVC.annotations.KEY}`, where KEY may hold dots and slashes; and `${.PV.name}`. There an unknown or missing value is
+//! empty, which has mounted the directory of a whole namespace, or the export's root, into a pod. Here it is an error.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::claim::volume_for;
+use super::claim::volume_name_for;
 use crate::export::VolumePath;
 
-/// The directory that `pattern` gives a claim.
+/// Renders `pattern` for a claim.
 ///
-/// Slashes that the pattern itself has at its ends, twice, or around a `.`, count as one or none, as
-/// they always did; what a value brings is taken as it is.
+/// Empty and `.` components of the pattern are dropped, as nfs-subdir-external-provisioner does; those of a value are errors.
 ///
 /// # Errors
-/// One sentence that names the pattern and the place: an unknown or missing value, an unfinished `${`,
-/// or a result that is no directory below the export.
-pub fn directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumePath, String> {
+/// One sentence that names the pattern and its fault: an unknown or missing value, an unclosed `${`, or a result that is no
+/// directory below the export.
+pub fn render_directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumePath, String> {
     let wrong = |why: String| format!("pathPattern {pattern:?}: {why}");
     let mut path = String::new();
-    let mut rest = tidy(pattern);
+    let mut rest = normalize_slashes(pattern);
     while let Some((literal, tail)) = rest.split_once("${") {
         path += literal;
         let Some((variable, tail)) = tail.split_once('}') else {
             return Err(wrong("a ${ has no }".to_owned()));
         };
-        path += &value(variable, claim).ok_or_else(|| wrong(format!("the claim has no {variable}")))?;
+        path += &variable_value(variable, claim).ok_or_else(|| wrong(format!("the claim has no {variable}")))?;
         rest = tail.to_owned();
     }
     path += &rest;
     VolumePath::parse(&path).map_err(|error| wrong(error.to_string()))
 }
 
-/// What a variable stands for; None where the claim has nothing, or only nothing, to put there.
-fn value(variable: &str, claim: &PersistentVolumeClaim) -> Option<String> {
+/// The value of a variable; `None` if it is unknown, missing or empty.
+fn variable_value(variable: &str, claim: &PersistentVolumeClaim) -> Option<String> {
     let meta = &claim.metadata;
     if variable == ".PV.name" {
-        return meta.uid.as_deref().filter(|uid| !uid.is_empty()).map(volume_for);
+        return meta.uid.as_deref().filter(|uid| !uid.is_empty()).map(volume_name_for);
     }
     let found = match variable.strip_prefix(".PVC.")? {
         "name" => meta.name.as_ref(),
@@ -53,8 +50,8 @@ fn value(variable: &str, claim: &PersistentVolumeClaim) -> Option<String> {
     found.filter(|text| !text.is_empty()).cloned()
 }
 
-/// The pattern without the slashes that mean nothing, outside its variables, whose keys hold slashes too.
-fn tidy(pattern: &str) -> String {
+/// The pattern without empty and `.` components. Slashes in the keys of variables separate nothing.
+fn normalize_slashes(pattern: &str) -> String {
     let mut components: Vec<String> = vec![String::new()];
     let mut inside = false;
     let mut characters = pattern.chars().peekable();
@@ -105,7 +102,11 @@ mod tests {
             ("$5/$/{x}", "$5/$/{x}"),
             ("${.PVC.namespace}/${.PV.name}", "team/pvc-0b51"),
         ] {
-            assert_eq!(directory(pattern, &claim()).unwrap().to_string(), path, "{pattern}");
+            assert_eq!(
+                render_directory(pattern, &claim()).unwrap().to_string(),
+                path,
+                "{pattern}"
+            );
         }
     }
 
@@ -135,7 +136,7 @@ mod tests {
             "${ .PVC.name }",
             "a\0b",
         ] {
-            let result = directory(pattern, &claim());
+            let result = render_directory(pattern, &claim());
             assert!(result.is_err(), "{pattern:?} gave {result:?}");
         }
     }
@@ -152,7 +153,7 @@ mod tests {
             let claim = serde_json::from_value(json!({"metadata": {
                 "name": name, "namespace": "n", "labels": {"a": label}, "annotations": {"b/c": annotation},
             }})).unwrap();
-            if let Ok(path) = directory(&pattern, &claim) {
+            if let Ok(path) = render_directory(&pattern, &claim) {
                 let full = path.under("/export");
                 proptest::prop_assert!(full.starts_with("/export/") && full.len() > "/export/".len(), "{full:?}");
                 let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');

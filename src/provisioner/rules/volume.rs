@@ -1,4 +1,4 @@
-//! What the PV of a claim is, and what its deletion takes (PURE).
+//! The PV for a claim, and what to do with a PV that is to be deleted (PURE).
 
 use std::collections::BTreeMap;
 
@@ -13,93 +13,97 @@ use super::class::{self, OnDelete, Settings};
 use super::{claim, pattern};
 use crate::export::{Location, VolumePath, is_named_after};
 
-/// Who made a PV, on the PV.
+/// The annotation that names a PV's provisioner.
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
-/// Holds a PV back until its directory is dealt with.
+/// The finalizer that delays the deletion of a PV until its directory is removed, archived or kept.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
-/// The finalizer that an earlier version put on new PVs with policy Retain; it is removed wherever it is found.
+/// A finalizer of earlier versions, on PVs with policy Retain. It is removed wherever it is found.
 pub const FORMER_FINALIZER: &str = "nfsprov/making";
-/// The directory below the export, recorded at creation.
+/// The annotation with the directory below the export, written at creation.
 pub const DIRECTORY: &str = "nfsprov/directory";
-/// What is to become of the directory, recorded at creation.
+/// The annotation with the class's `onDelete`, written at creation.
 pub const ON_DELETE: &str = "nfsprov/on-delete";
 
-/// A volume that is to be made.
+/// A volume to create.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct VolumePlan {
     /// Its directory.
     pub directory: VolumePath,
-    /// Whether the directory's name doesn't say whose it is, so that a marker must.
+    /// Whether the directory needs an owner marker, because its name doesn't hold the claim's uid.
     pub needs_marker: bool,
-    /// The PV that makes it known.
+    /// Its PV.
     pub volume: PersistentVolume,
 }
 
-/// What there is to do about a PV.
+/// What to do with a PV.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Disposal {
-    /// Nothing: it isn't ours, or is in use, or is to be retained.
-    Leave,
-    /// Deal with the directory, then delete the PV, then let it go.
+pub enum DeletionPlan {
+    /// It is another provisioner's, in use or retained.
+    NothingToDo,
+    /// Apply `on_delete` to the directory, then delete the PV, then remove its finalizer.
     Directory {
-        /// The directory to remove, archive or leave.
+        /// The PV's directory.
         directory: VolumePath,
-        /// The export that it is on.
+        /// Its export.
         location: Location,
-        /// Which of it.
+        /// Whether to delete, archive or keep it.
         on_delete: OnDelete,
-        /// What must be so besides, for the directory to be the volume's.
+        /// What proves that the directory is the PV's own.
         proof: Proof,
     },
-    /// Remove the PV's finalizer; its directory stays.
+    /// Remove the PV's finalizer and keep its directory.
     RemoveFinalizer,
-    /// It should be deleted, and can't; the sentence says why.
+    /// It should be deleted and can't be, as the sentence says.
     Refuse(String),
 }
 
-impl Disposal {
-    /// How the directory is taken from its path: `Delete` or `Archive`, or `None` if it stays there.
-    pub fn removal(&self) -> Option<OnDelete> {
+impl DeletionPlan {
+    /// `Delete` or `Archive`; `None` if the directory stays at its path.
+    pub fn directory_removal(&self) -> Option<OnDelete> {
         match self {
-            Self::Directory { on_delete, .. } => on_delete.removal(),
-            Self::Leave | Self::RemoveFinalizer | Self::Refuse(_) => None,
+            Self::Directory { on_delete, .. } => on_delete.directory_removal(),
+            Self::NothingToDo | Self::RemoveFinalizer | Self::Refuse(_) => None,
         }
     }
 }
 
-/// What shows that a directory was made for a PV and is nobody else's.
+/// What proves that a directory belongs to a PV and to no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Its name, which ends with the PV's.
+    /// Its name, which ends with the PV's name.
     Name,
-    /// A marker that holds this uid, the claim's.
+    /// A marker with this uid, the claim's.
     Marker(String),
-    /// That no marker is at it, above it or below it: nfs-subdir-external-provisioner made it from a
-    /// `pathPattern`, and keeps no record of its own.
+    /// No marker at it, above it or below it: nfs-subdir-external-provisioner, which writes none, made it from a
+    /// `pathPattern`.
     NoMarker,
 }
 
-/// The volume for a claim under the settings of its class.
+/// Plans the directory and the PV of a claim.
 ///
 /// # Errors
-/// One sentence, when the claim lacks what every stored claim has or its names make no directory name.
-pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &str) -> Result<Plan, String> {
+/// One sentence, when the claim lacks a required field or no directory can have its name.
+pub fn plan_volume(
+    claim: &PersistentVolumeClaim,
+    settings: &Settings,
+    provisioner: &str,
+) -> Result<VolumePlan, String> {
     let export = &settings.location;
     let meta = &claim.metadata;
     let (Some(name), Some(namespace), Some(uid), Some(spec)) = (&meta.name, &meta.namespace, &meta.uid, &claim.spec)
     else {
         return Err("the claim has no name, namespace, uid or spec".to_owned());
     };
-    let volume_name = claim::volume_for(uid);
+    let volume_name = claim::volume_name_for(uid);
     let directory = match &settings.path_pattern {
-        Some(pattern) => pattern::directory(pattern, claim)?,
+        Some(pattern) => pattern::render_directory(pattern, claim)?,
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
             .map_err(|error| format!("the claim's names make no directory: {error}"))?,
     };
     let needs_marker = settings.path_pattern.is_some();
-    // What can't be archived at the end is refused now.
+    // Refused now, because it would be discovered only at deletion.
     if settings.on_delete == OnDelete::Archive {
-        archive_of(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
+        archive_path(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
     }
     let requests = spec
         .resources
@@ -147,91 +151,91 @@ pub fn plan(claim: &PersistentVolumeClaim, settings: &Settings, provisioner: &st
         }),
         status: None,
     };
-    Ok(Plan {
+    Ok(VolumePlan {
         directory,
         needs_marker,
         volume,
     })
 }
 
-/// Whether a PV, of a claim in `namespace` if one is given, may need anything of us; every PV of the cluster goes
-/// through this.
-pub fn is_ours_to_do(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
+/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap: every PV
+/// of the cluster is checked.
+pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
-        && (is_released_or_terminating(volume, provisioner) || is_held(volume, provisioner, FORMER_FINALIZER))
+        && (is_released_or_terminating(volume, provisioner) || has_own_finalizer(volume, provisioner, FORMER_FINALIZER))
 }
 
-/// Whether a PV of this provisioner is Released or has a deletion timestamp. What becomes of its directory is decided by
-/// [`disposal`] alone: the directory may be retained, or pods may still write to it.
+/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory, which may
+/// be retained or still be used by pods.
 fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
-    annotation(volume, PROVISIONED_BY) == Some(provisioner)
-        && (phase(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
+    annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
+        && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
 
-/// Whether a PV is ours and has `finalizer`.
-pub fn is_held(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
+/// Whether a PV is this provisioner's and has `finalizer`.
+pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
-    annotation(volume, PROVISIONED_BY) == Some(provisioner) && finalizers.any(|name| name == finalizer)
+    annotation_of(volume, PROVISIONED_BY) == Some(provisioner) && finalizers.any(|name| name == finalizer)
 }
 
-/// What there is to do about a PV, given the exports that are `served` and the PV's class, if that still exists.
-pub fn disposal(
+/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists.
+pub fn plan_deletion(
     volume: &PersistentVolume,
     served: &[Location],
     class: Option<&StorageClass>,
     provisioner: &str,
-) -> Disposal {
+) -> DeletionPlan {
     let Some(spec) = &volume.spec else {
-        return Disposal::Leave;
+        return DeletionPlan::NothingToDo;
     };
     let deleting = volume.metadata.deletion_timestamp.is_some();
-    let held = is_held(volume, provisioner, FINALIZER);
-    // A PV deleted before its claim stays bound, and protected, until the claim goes.
-    let done_with = phase(volume) == "Released" || (deleting && phase(volume) != "Bound");
+    let held = has_own_finalizer(volume, provisioner, FINALIZER);
+    // A PV that is deleted before its claim stays Bound, and protected, until the claim is deleted.
+    let done_with = phase_of(volume) == "Released" || (deleting && phase_of(volume) != "Bound");
     if !is_released_or_terminating(volume, provisioner) || !done_with || (deleting && !held) {
-        return Disposal::Leave;
+        return DeletionPlan::NothingToDo;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
         return if deleting {
-            Disposal::RemoveFinalizer
+            DeletionPlan::RemoveFinalizer
         } else {
-            Disposal::Leave
+            DeletionPlan::NothingToDo
         };
     }
     let name = volume.metadata.name.as_deref().unwrap_or_default();
     let Some(nfs) = &spec.nfs else {
-        return Disposal::Refuse(format!("PV {name} is not an NFS volume"));
+        return DeletionPlan::Refuse(format!("PV {name} is not an NFS volume"));
     };
-    let (location, directory) = match place(nfs, served) {
+    let (location, directory) = match locate_directory(nfs, served) {
         Ok(place) => place,
-        Err(why) => return Disposal::Refuse(format!("PV {name} {why}")),
+        Err(why) => return DeletionPlan::Refuse(format!("PV {name} {why}")),
     };
     let claim_uid = spec.claim_ref.as_ref().and_then(|claim| claim.uid.as_deref());
-    // A directory made for this PV carries its name, or a marker if the PV has our record. Where neither is
-    // to be had, the PV must be one that a provisioner makes for its claim. Any other is somebody's data.
-    let recorded = annotation(volume, ON_DELETE);
+    // A directory of nfsprov has the PV's name, or a marker if the PV has our annotation. Without both, the PV must be
+    // one that nfs-subdir-external-provisioner made for its claim. Any other directory is data of unknown origin.
+    let recorded = annotation_of(volume, ON_DELETE);
     let proof = match (is_named_after(&directory, name), recorded, name.strip_prefix("pvc-")) {
         (true, _, _) => Proof::Name,
         (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
         (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
-        _ => return Disposal::Refuse(format!("PV {name} names {directory}, which was not made for it")),
+        _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not made for it")),
     };
     let on_delete = match recorded {
         Some(word) => OnDelete::from_record(word),
-        None => class.and_then(|class| class::on_delete(class).ok()),
+        None => class.and_then(|class| class::read_on_delete(class).ok()),
     };
-    Disposal::Directory {
+    DeletionPlan::Directory {
         directory,
         location,
-        // Where nobody knows any more, nothing is lost.
+        // Unknown, because the class is gone: keep the data.
         on_delete: on_delete.unwrap_or(OnDelete::Archive),
         proof,
     }
 }
 
-/// The served export that an NFS volume is on, and its directory there.
-fn place(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
+/// Finds the served export and the directory of an NFS volume. The error completes a sentence that begins with the PV.
+fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
     let mut wrong = None;
     for location in served.iter().filter(|location| location.server == nfs.server) {
         match VolumePath::below(&location.path, nfs.path.trim_end_matches('/')) {
@@ -250,13 +254,13 @@ fn place(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, Volume
     }))
 }
 
-/// Where an archived directory goes: `archived-<directory>` in the export's root, its slashes as dashes.
+/// The path of an archive: `archived-<directory>` in the export's root, with dashes for slashes.
 ///
-/// The name ends with that of the PV `volume`, so that no archive meets that of another PV.
+/// It ends with the name of the PV `volume`, so archives of two PVs never have the same path.
 ///
 /// # Errors
-/// When the longer name is too long for a directory.
-pub fn archive_of(directory: &VolumePath, volume: &str) -> Result<VolumePath, String> {
+/// When the name is too long for a directory.
+pub fn archive_path(directory: &VolumePath, volume: &str) -> Result<VolumePath, String> {
     let flat = directory.components().join("-");
     let name = match is_named_after(directory, volume) {
         true => format!("archived-{flat}"),
@@ -270,12 +274,12 @@ pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
 }
 
-fn phase(volume: &PersistentVolume) -> &str {
+fn phase_of(volume: &PersistentVolume) -> &str {
     let status = volume.status.as_ref();
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
 }
 
-fn annotation<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
+fn annotation_of<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
     volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 

@@ -38,7 +38,7 @@ fn claim(name: &str) -> PersistentVolumeClaim {
 
 #[test]
 fn the_volume_is_the_one_that_existing_provisioners_make() {
-    let plan = plan(&claim("www-web-0"), &settings("Delete"), OURS).unwrap();
+    let plan = plan_volume(&claim("www-web-0"), &settings("Delete"), OURS).unwrap();
     assert_eq!(
         plan.directory.to_string(),
         "default-www-web-0-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51"
@@ -73,7 +73,7 @@ fn the_volume_is_the_one_that_existing_provisioners_make() {
 
 #[test]
 fn a_retained_volume_has_no_finalizer_of_ours() {
-    let plan = plan(&claim("c"), &settings("Retain"), OURS).unwrap();
+    let plan = plan_volume(&claim("c"), &settings("Retain"), OURS).unwrap();
     assert_eq!(plan.volume.metadata.finalizers, None);
 }
 
@@ -87,7 +87,7 @@ fn only_a_claim_for_nothing_but_reading_gets_a_read_only_volume() {
     ] {
         let mut claim = claim("c");
         claim.spec.as_mut().unwrap().access_modes = Some(modes.iter().map(|mode| (*mode).to_owned()).collect());
-        let plan = plan(&claim, &settings("Delete"), OURS).unwrap();
+        let plan = plan_volume(&claim, &settings("Delete"), OURS).unwrap();
         let nfs = plan.volume.spec.unwrap().nfs.unwrap();
         assert_eq!(nfs.read_only, Some(is_read_only), "{modes:?}");
     }
@@ -104,15 +104,15 @@ fn a_volume_with_the_former_finalizer_is_ours_to_do_in_any_phase() {
     };
     for phase in ["Bound", "Available", "Released"] {
         let change = [former(), ("/status/phase", json!(phase))];
-        assert!(is_ours_to_do(&volume(&change), OURS, None), "{phase}");
+        assert!(may_need_deletion(&volume(&change), OURS, None), "{phase}");
         let theirs = [
             former(),
             ("/metadata/annotations", json!({PROVISIONED_BY: "other"})),
             ("/status/phase", json!(phase)),
         ];
-        assert!(!is_ours_to_do(&volume(&theirs), OURS, None), "{phase}");
+        assert!(!may_need_deletion(&volume(&theirs), OURS, None), "{phase}");
     }
-    assert!(!is_ours_to_do(
+    assert!(!may_need_deletion(
         &volume(&[("/status/phase", json!("Bound"))]),
         OURS,
         None
@@ -121,7 +121,7 @@ fn a_volume_with_the_former_finalizer_is_ours_to_do_in_any_phase() {
 
 #[test]
 fn a_claim_whose_names_make_no_directory_is_refused() {
-    let error = plan(&claim(&"n".repeat(253)), &settings("Delete"), OURS).unwrap_err();
+    let error = plan_volume(&claim(&"n".repeat(253)), &settings("Delete"), OURS).unwrap_err();
     assert!(error.contains("255"), "{error}");
 }
 
@@ -233,11 +233,11 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
             },
             export(),
         ];
-        let found = match disposal(&volume(&change), &served, None, OURS) {
-            Disposal::Leave => "leave".to_owned(),
-            Disposal::RemoveFinalizer => "remove the finalizer".to_owned(),
-            Disposal::Refuse(_) => "refuse".to_owned(),
-            Disposal::Directory {
+        let found = match plan_deletion(&volume(&change), &served, None, OURS) {
+            DeletionPlan::NothingToDo => "leave".to_owned(),
+            DeletionPlan::RemoveFinalizer => "remove the finalizer".to_owned(),
+            DeletionPlan::Refuse(_) => "refuse".to_owned(),
+            DeletionPlan::Directory {
                 directory,
                 location,
                 on_delete,
@@ -287,13 +287,13 @@ fn a_volume_without_a_record_goes_as_its_class_says_now() {
     ] {
         let mut change = vec![bare.clone(), claim.clone()];
         change.extend(path.map(|text| ("/spec/nfs/path", json!(text))));
-        let found = match disposal(&volume(&change), &[export()], class.as_ref(), OURS) {
-            Disposal::Directory { on_delete, proof, .. } => match proof {
+        let found = match plan_deletion(&volume(&change), &[export()], class.as_ref(), OURS) {
+            DeletionPlan::Directory { on_delete, proof, .. } => match proof {
                 Proof::Name => format!("{} by name", on_delete.as_str()),
                 Proof::NoMarker => format!("{} if unmarked", on_delete.as_str()),
                 Proof::Marker(_) => "marker".to_owned(),
             },
-            Disposal::Refuse(_) => "refuse".to_owned(),
+            DeletionPlan::Refuse(_) => "refuse".to_owned(),
             other => format!("{other:?}"),
         };
         assert_eq!(found, verdict, "{path:?} {class:?}");
@@ -304,8 +304,8 @@ fn a_volume_without_a_record_goes_as_its_class_says_now() {
         ("/spec/nfs/path", json!("/nfsdata/team/data")),
         ("/spec/claimRef", json!({"uid": "another"})),
     ];
-    let found = disposal(&volume(&forged), &[export()], None, OURS);
-    assert!(matches!(found, Disposal::Refuse(_)), "{found:?}");
+    let found = plan_deletion(&volume(&forged), &[export()], None, OURS);
+    assert!(matches!(found, DeletionPlan::Refuse(_)), "{found:?}");
 }
 
 /// Whatever else is true of a volume, its data must be kept until its own directory is deleted or archived.
@@ -363,7 +363,7 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
         }
         for (parameters, removal) in cases {
             let class = parameters.clone().map(class);
-            let found = disposal(&volume(&facts), &[export()], class.as_ref(), OURS).removal();
+            let found = plan_deletion(&volume(&facts), &[export()], class.as_ref(), OURS).directory_removal();
             assert_eq!(found, removal, "{change:?} {parameters:?}");
         }
     }
@@ -373,12 +373,12 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
 fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
     let mut settings = settings("Delete");
     settings.path_pattern = Some("${.PVC.namespace}/${.PVC.name}".into());
-    let named = plan(&claim("data"), &settings, OURS).unwrap();
+    let named = plan_volume(&claim("data"), &settings, OURS).unwrap();
     assert_eq!(named.directory.to_string(), "default/data");
     assert!(named.needs_marker);
     assert_eq!(named.volume.spec.unwrap().nfs.unwrap().path, "/nfsdata/default/data");
     settings.path_pattern = Some("${.PVC.labels.missing}".into());
-    assert!(plan(&claim("data"), &settings, OURS).is_err());
+    assert!(plan_volume(&claim("data"), &settings, OURS).is_err());
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn archives_lie_in_the_root_and_never_meet() {
     ] {
         let directory = VolumePath::parse(directory).unwrap();
         assert_eq!(
-            archive_of(&directory, "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")
+            archive_path(&directory, "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51")
                 .unwrap()
                 .to_string(),
             archive
