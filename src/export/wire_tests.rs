@@ -96,8 +96,8 @@ async fn a_call_is_tried_over_several_sessions() {
             _ => Answer::SessionLost,
         });
         let connections = answers.map(|answer| Double::new(move |_, _, _| answer).connection().0);
-        let wire = Wire::over(connections.collect(), location());
-        let made = wire.make(&path("v"), Attributes::mode(0o777)).await;
+        let wire = Wire::with_connections(connections.collect(), location());
+        let made = wire.create_directory(&path("v"), Attributes::with_mode(0o777)).await;
         assert_eq!(made.is_ok(), is_made, "{lost} sessions lost: {made:?}");
     }
 }
