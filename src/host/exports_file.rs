@@ -14,6 +14,7 @@ mod unwritten;
 mod values;
 
 pub use super::block::Damage;
+pub(super) use client::{Client, Network};
 pub use conflicts::{Conflict, Gravity, conflicts};
 pub use listing::{Listed, differences, drift, listing};
 pub use unwritten::in_no_file;
@@ -22,7 +23,6 @@ pub use values::{ValueError, check_client, check_file, check_options, check_path
 use std::net::IpAddr;
 
 use super::block;
-use client::Client;
 
 /// The options of an export, where no others are asked for.
 pub const OPTIONS: &str = "rw,sync,no_subtree_check,no_root_squash";
@@ -169,6 +169,22 @@ pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<Listed>>, ExportsE
         return Ok(None);
     }
     Ok(Some(listed(lexer::read(&own.concat()), path)))
+}
+
+/// The clients of nfsprov's exports in these files, but for those of the directory `path` in `own`. A damaged block has
+/// none.
+pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = &'a [u8]>, path: &str) -> Vec<String> {
+    let mut clients = Vec::new();
+    for (text, left_out) in std::iter::once((own, Some(path))).chain(others.map(|text| (text, None))) {
+        let Ok(Some(found)) = block::find(text) else { continue };
+        let lines = block::lines(&text[found.body]);
+        let kept = lines
+            .into_iter()
+            .filter(|line| left_out.is_none_or(|path| !is_for(line, path)));
+        let entries = lexer::read(&kept.collect::<Vec<_>>().concat()).entries;
+        clients.extend(entries.into_iter().map(|entry| entry.client));
+    }
+    clients
 }
 
 /// What was read of lines about the directory `path`.

@@ -11,6 +11,7 @@ mod block;
 pub mod distro;
 pub mod exports_file;
 mod facts;
+mod firewall;
 mod key_file;
 mod known_hosts;
 mod nfs_conf;

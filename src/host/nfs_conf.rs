@@ -7,8 +7,45 @@ use super::block::{self, Damage};
 /// Where it is.
 pub const PATH: &str = "/etc/nfs.conf";
 
-/// The port that mountd is given where a firewall must know it; the one that firewalld's service `mountd` means.
-pub const PINNED_MOUNTD: &str = "20048";
+/// A setting that gives a service a port which firewalls can know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinnedPort {
+    /// The service's section.
+    pub section: &'static str,
+    /// The setting's name.
+    pub key: &'static str,
+    /// The port.
+    pub port: u16,
+}
+
+/// mountd's port, the one that firewalld's service `mountd` means.
+pub const MOUNTD_PORT: PinnedPort = PinnedPort {
+    section: "mountd",
+    key: "port",
+    port: 20048,
+};
+
+/// The port of statd, which tells clients of NFS 3 of a restart, for the sake of their locks. It and lockd's lie below the
+/// ports that Linux gives to connections by itself.
+pub const STATD_PORT: PinnedPort = PinnedPort {
+    section: "statd",
+    key: "port",
+    port: 32765,
+};
+
+/// The port of lockd, which keeps the locks of NFS 3; statd sets it when it starts.
+pub const LOCKD_PORT: PinnedPort = PinnedPort {
+    section: "lockd",
+    key: "port",
+    port: 32766,
+};
+
+/// lockd's UDP port.
+pub const LOCKD_UDP_PORT: PinnedPort = PinnedPort {
+    section: "lockd",
+    key: "udp-port",
+    port: LOCKD_PORT.port,
+};
 
 /// A setting's value, as somebody wrote it.
 pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
@@ -49,7 +86,7 @@ pub fn without(text: &[u8]) -> Result<Vec<u8>, Damage> {
 }
 
 /// The text, which has no block, with one of these settings, each a section, a key and a value; none without settings.
-pub fn with(text: &[u8], settings: &[(&str, &str, &str)]) -> Vec<u8> {
+pub fn with(text: &[u8], settings: &[(&str, &str, String)]) -> Vec<u8> {
     if settings.is_empty() {
         return text.to_vec();
     }
@@ -76,7 +113,10 @@ mod tests {
 
     #[test]
     fn the_block_comes_and_goes_without_a_trace() {
-        let settings = [("nfsd", "vers3", "n"), ("mountd", "port", PINNED_MOUNTD)];
+        let settings = [
+            ("nfsd", "vers3", "n".to_owned()),
+            ("mountd", "port", "20048".to_owned()),
+        ];
         for original in [DEBIANS, b"", b"[nfsd]\n", b"\xff\n[a]\nb=c"] {
             let text = with(original, &settings);
             assert_eq!(get(&text, "nfsd", "vers3").as_deref(), Some("n"));

@@ -5,6 +5,7 @@
 
 mod client;
 mod exports;
+mod firewall;
 mod nfs_server;
 #[cfg(test)]
 mod script_tests;

@@ -1,4 +1,4 @@
-//! The proof that a client can use an export: it is mounted there, written to, and read from again (PURE).
+//! The proof that a client can use an export: it is mounted there, written to, locked, and read from again (PURE).
 
 use super::script::{arguments, quote};
 
@@ -24,7 +24,8 @@ pub struct Proved {
     pub failure: Option<(String, String)>,
 }
 
-/// Mounts, writes, syncs, mounts once more and reads what was written; all of it goes again. Set before: $path, $versions,
+/// Mounts, writes, syncs, takes a lock, mounts once more and reads what was written; all of it goes again. Locks of NFS 3
+/// take other ports than all else. A shell's redirection opens the file for writing, as the lock wants it. Set before: $path, $versions,
 /// and the server's names as positional parameters. What hangs is ended: a dead server must not hold the host.
 const PROVE: &str = r#"directory=$(mktemp -d /tmp/nfsprov.XXXXXX) || exit 1
 trap '' HUP PIPE
@@ -38,6 +39,11 @@ prove() {
     said=$(limited mount -t nfs -o "vers=$version,soft,timeo=100,retrans=2,retry=0" "$1" "$directory" 2>&1) || return 1
     what='write to'
     said=$( (printf 'nfsprov %s' "$name" | limited dd of="$directory/$name" conv=fsync status=none) 2>&1) || return 1
+    if command -v flock >/dev/null; then
+        what='lock a file on'
+        said=$( (limited flock -n 9 && echo locked) 2>&1 9<>"$directory/$name")
+        [ "$said" = locked ] || { said=${said:-it granted no lock within 60 s}; return 1; }
+    fi
     what=unmount
     said=$(limited umount "$directory" 2>&1) || return 1
     what='mount again'

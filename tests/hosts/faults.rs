@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use nfsprov_lab::guest::{Guest, Template};
+use nfsprov_lab::guest::Guest;
 
 use crate::each_step::STEP_WITHIN;
 use crate::kit::Stage;
-use crate::runs::{Ran, STATE, finish, lasting, nfsprov, start};
+use crate::runs::{Ran, STATE, finish, lasting, nfsprov, serving, start};
 
 crate::tests! {
     what_cannot_be_exported_is_taken_back,
@@ -17,22 +17,6 @@ crate::tests! {
     others_lines_that_complain_are_no_reason_to_stop,
     a_kernel_without_nfs_server_is_named;
     test_all: a_killed_run_is_finished_by_the_next, a_cut_connection_is_finished_by_the_next,
-}
-
-/// A server of this name with another's export, and how nfsprov is called for it.
-async fn server(stage: &Stage, name: &str) -> Result<(Guest, Vec<String>)> {
-    let guest = stage.lab.guest(name, Template::NfsServer).await?;
-    guest.ssh("mkdir -p /srv/k8s /etc/exports.d").await?;
-    let target = format!("root@{}", guest.address());
-    let arguments = [
-        "setup-server",
-        &target,
-        "--export",
-        "/srv/k8s",
-        "--allow",
-        "10.77.0.0/16",
-    ];
-    Ok((guest, arguments.iter().map(|word| (*word).to_owned()).collect()))
 }
 
 async fn run(stage: &Stage, arguments: &[String], more: &[&str]) -> Result<Ran> {
@@ -63,7 +47,7 @@ END
 chmod 755 /usr/local/sbin/exportfs"#;
 
 async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "refusing").await?;
+    let (guest, arguments) = serving(&stage, "refusing").await?;
     guest.ssh(STAND_IN).await?;
     let ours = "grep -q /srv/k8s /etc/exports";
     for (stand_in, words) in [
@@ -137,7 +121,7 @@ async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> 
 }
 
 async fn a_full_disk_leaves_what_was(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "full").await?;
+    let (guest, arguments) = serving(&stage, "full").await?;
     let fill = "mount -t tmpfs -o size=16k,nr_inodes=8 tmpfs /etc/exports.d
 printf '/srv 10.9.0.1(ro,no_subtree_check)\\n' >/etc/exports.d/k8s.exports; exportfs -ra
 dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
@@ -152,7 +136,7 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
         "No space left",
     )
     .await?;
-    // A directory that can't be made.
+    // A directory that can't be made; on its file system, an export needs a number.
     guest
         .ssh("mkdir -p /srv/small && mount -t tmpfs -o nr_inodes=2 tmpfs /srv/small && mkdir /srv/small/a; true")
         .await?;
@@ -164,6 +148,8 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
         "/srv/small/b/c",
         "--allow",
         "10.77.0.0/16",
+        "--options",
+        "rw,sync,no_subtree_check,no_root_squash,fsid=7",
     ]
     .map(str::to_owned);
     fails(&stage, &guest, &small, &[], "No space left on device").await?;
@@ -174,7 +160,7 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
 
 /// Hosts that serve already have lines that exportfs has something to say of, every time.
 async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "unwilling").await?;
+    let (guest, arguments) = serving(&stage, "unwilling").await?;
     for unit in ["rpcbind", "nfs-server"] {
         guest
             .ssh(&format!(
@@ -226,7 +212,7 @@ async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -
 }
 
 async fn others_lines_that_complain_are_no_reason_to_stop(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "complaining").await?;
+    let (guest, arguments) = serving(&stage, "complaining").await?;
     let theirs = "mkdir -p /srv/old
 printf '/srv/old 10.9.0.1(rw) gone.invalid(ro)\\n/srv/gone 10.9.0.2(rw,no_subtree_check)\\n' >>/etc/exports
 exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /root/exports";
@@ -285,7 +271,7 @@ const ROUNDS: u32 = 8;
 /// Ends runs at moments spread over all that one takes. After each, the exports file is one of the two that it may be,
 /// and the next run finishes what is left; what was there before comes back byte for byte.
 async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
-    let (guest, arguments) = server(stage, name).await?;
+    let (guest, arguments) = serving(stage, name).await?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let down = ["teardown-server", words[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
     // Another's last line has no end, which is to come back, too.
@@ -351,7 +337,7 @@ async fn a_cut_connection_is_finished_by_the_next(stage: Arc<Stage>) -> Result<(
 
 /// A kernel that serves no NFS, as in a container: unit files say nothing of it.
 async fn a_kernel_without_nfs_server_is_named(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "kernelless").await?;
+    let (guest, arguments) = serving(&stage, "kernelless").await?;
     let gone =
         "systemctl stop nfs-server; for i in 1 2 3 4 5; do umount /proc/fs/nfsd 2>/dev/null && break; sleep 0.2; done
 modprobe -r nfsd; ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in' >&2; exit 1; }";

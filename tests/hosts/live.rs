@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use nfsprov_lab::guest::{Guest, Template};
 use tokio::time::timeout;
 
 use crate::each_step::STEP_WITHIN;
 use crate::kit::Stage;
-use crate::runs::{STATE, finish, lasting, nfsprov, start};
+use crate::runs::{STATE, finish, lasting, nfsprov, serving, start};
 
 crate::tests! {
     exports_that_stand_in_no_file_are_named_and_survive,
@@ -29,22 +28,6 @@ exec /usr/sbin/exportfs "$@"
 END
 chmod 755 /usr/local/sbin/exportfs"#;
 
-/// A running NFS server with an export of another's, and `setup-server` for it.
-async fn server(stage: &Stage, name: &str) -> Result<(Guest, Vec<String>)> {
-    let guest = stage.lab.guest(name, Template::NfsServer).await?;
-    guest.ssh("mkdir -p /srv/k8s /srv/other /etc/exports.d").await?;
-    let target = format!("root@{}", guest.address());
-    let words = [
-        "setup-server",
-        &target,
-        "--export",
-        "/srv/k8s",
-        "--allow",
-        "10.77.0.0/16",
-    ];
-    Ok((guest, words.map(str::to_owned).to_vec()))
-}
-
 fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     arguments
         .iter()
@@ -57,7 +40,7 @@ fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
 const OTHERS: &str = "exportfs -s 2>/dev/null | grep /srv/other";
 
 async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "in-no-file").await?;
+    let (guest, arguments) = serving(&stage, "in-no-file").await?;
     let set_up = with(&arguments, &[]);
     nfsprov(&stage, &set_up).await?.ended(0)?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.1:/srv/other").await?;
@@ -98,7 +81,7 @@ fn with_dry_run<'a>(words: &[&'a str]) -> Vec<&'a str> {
 }
 
 async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "predicted").await?;
+    let (guest, arguments) = serving(&stage, "predicted").await?;
     guest.ssh(NOTE_CALLS).await?;
     // Another's line that exportfs has not read yet and says nothing of; a name that nobody has; and a file system that
     // can't be exported.
@@ -155,7 +138,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
 }
 
 async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "restarted").await?;
+    let (guest, arguments) = serving(&stage, "restarted").await?;
     nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
     let drop_in = "/run/systemd/system/nfs-server.service.d/fail.conf";
     for (fault, said) in [
@@ -206,7 +189,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
 const WAITING: &str = "until grep -q -e '-> FLOCK' /proc/locks; do sleep 0.2; done";
 
 async fn a_second_run_waits_for_the_first(stage: Arc<Stage>) -> Result<()> {
-    let (guest, arguments) = server(&stage, "one-by-one").await?;
+    let (guest, arguments) = serving(&stage, "one-by-one").await?;
     guest
         .ssh(
             "mkfifo /run/first; (flock 9; : >/run/locked; read end </run/first) 9>>/run/nfsprov.lock >/dev/null 2>&1 &

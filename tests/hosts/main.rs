@@ -17,6 +17,7 @@ mod configuration;
 mod each_step;
 mod exports;
 mod faults;
+mod firewall;
 mod keys;
 mod kit;
 mod live;
@@ -29,6 +30,7 @@ mod runs;
 mod scripts;
 mod secrets;
 mod setup;
+mod step_faults;
 mod way;
 mod words;
 
@@ -38,7 +40,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
-use nfsprov_lab::namespace::{Entry, enter_with_rpm_double};
+use nfsprov_lab::namespace::{Entry, enter_with_hosts};
 use nfsprov_lab::trial;
 
 use kit::Stage;
@@ -71,6 +73,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         each_step::TESTS,
         exports::TESTS,
         faults::TESTS,
+        firewall::TESTS,
         keys::TESTS,
         live::TESTS,
         login::TESTS,
@@ -81,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         scripts::TESTS,
         secrets::TESTS,
         setup::TESTS,
+        step_faults::TESTS,
         way::TESTS,
         words::TESTS,
     ]
@@ -93,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     // First of all: what follows runs inside the lab's namespaces, in a process of its own.
     let stage = match arguments.list || !tests.iter().any(|(name, ..)| wanted(name)) {
         true => None,
-        false => match enter_with_rpm_double()? {
+        false => match enter_with_hosts()? {
             Entry::Inside(lab) => Some(Arc::new(Stage::new(&lab)?)),
             Entry::Skip(why) => {
                 for (name, ..) in tests.iter().filter(|(name, ..)| wanted(name)) {

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nfsprov_lab::guest::{Guest, Template};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -90,6 +91,27 @@ pub async fn finish(child: Child, started: Instant) -> Result<Ran> {
         stderr: text(output.stderr),
         took: started.elapsed(),
     })
+}
+
+/// A running NFS server of this name with another's export, and `setup-server` for an export of its own there.
+pub async fn serving(stage: &Stage, name: &str) -> Result<(Guest, Vec<String>)> {
+    serving_on(stage, name, Template::NfsServer).await
+}
+
+/// The same in a guest of another template.
+pub async fn serving_on(stage: &Stage, name: &str, template: Template) -> Result<(Guest, Vec<String>)> {
+    let guest = stage.lab.guest(name, template).await?;
+    guest.ssh("mkdir -p /srv/k8s /srv/other /etc/exports.d").await?;
+    let target = format!("root@{}", guest.address());
+    let words = [
+        "setup-server",
+        &target,
+        "--export",
+        "/srv/k8s",
+        "--allow",
+        "10.77.0.0/16",
+    ];
+    Ok((guest, words.map(str::to_owned).to_vec()))
 }
 
 /// What must stay as it is where nothing is changed: files with their times, what is exported, and units. Lines that

@@ -20,6 +20,16 @@ pub enum Client {
     Netgroup(String),
 }
 
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::World => f.write_str("*"),
+            Self::Network(network) => network.fmt(f),
+            Self::Name(text) | Self::Pattern(text) | Self::Netgroup(text) => f.write_str(text),
+        }
+    }
+}
+
 /// A network: an address whose host bits are zero, and how many bits are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -50,12 +60,36 @@ impl Network {
         Some(Self { address, prefix })
     }
 
+    /// Reads `ADDRESS`, `ADDRESS/PREFIX` or `ADDRESS/MASK`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match Client::of(text) {
+            Client::Network(network) => Some(network),
+            _ => None,
+        }
+    }
+
     /// Its first address.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    fn contains(&self, other: &Self) -> bool {
+    /// How many bits its addresses have in common.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether it is one address.
+    pub fn is_host(&self) -> bool {
+        self.prefix == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
+    /// Whether both have an address in common.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+
+    /// Whether it has all addresses of the other.
+    pub fn contains(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && Self::new(other.address, self.prefix).as_ref() == Some(self)
     }
 }
@@ -96,7 +130,7 @@ impl Client {
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::World, _) | (_, Self::World) => true,
-            (Self::Network(one), Self::Network(two)) => one.contains(two) || two.contains(one),
+            (Self::Network(one), Self::Network(two)) => one.overlaps(two),
             (Self::Pattern(pattern), Self::Name(name)) | (Self::Name(name), Self::Pattern(pattern)) => {
                 known_hosts::matches(pattern, name)
             }

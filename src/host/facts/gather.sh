@@ -81,7 +81,6 @@ fact nfsd "$(kernel_has nfsd)"
 fact nfs "$(kernel_has nfs)"
 fact threads "$(cat /proc/fs/nfsd/threads 2>/dev/null)"
 fact versions "$(cat /proc/fs/nfsd/versions 2>/dev/null)"
-fact listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep ' 0A ')"
 if has rpcinfo; then fact rpc "$(soon rpcinfo -p)"; fi
 
 # An exports file that is a link stays one: what it leads to is edited.
@@ -125,15 +124,27 @@ if [ -n "$directory" ]; then
     fact filesystem "$(stat -f -c %T "$above" 2>/dev/null)"
 fi
 
-if has firewall-cmd && [ "$(soon firewall-cmd --state)" = running ]; then
-    fact firewalld "$(soon firewall-cmd --list-services)"
-    fact firewalld-permanent "$(soon firewall-cmd --permanent --list-services)"
+zones=
+if has firewall-cmd; then zones=$(soon firewall-cmd --list-all-zones); fi
+if [ -n "$zones" ]; then
+    fact firewalld "$zones"
+    fact firewalld-permanent "$(soon firewall-cmd --permanent --list-all-zones)"
+    fact firewalld-default "$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"
+    fact firewalld-routes "$(ip -o -4 route show 2>/dev/null; ip -o -6 route show 2>/dev/null)"
 elif has ufw && soon ufw status | grep -q '^Status: active'; then
-    fact ufw "$(soon ufw status)"
-elif has nft && soon nft list ruleset | grep 'hook input' | grep -q -e 'policy drop' -e 'policy reject'; then
-    fact filter nftables
-elif has iptables && soon iptables -S INPUT | grep -q -e '^-P INPUT DROP' -e '-j DROP' -e '-j REJECT'; then
-    fact filter iptables
+    fact ufw "$(soon ufw show added)"
+else
+    # Of all chains of nftables, those that every packet to the host passes.
+    if has nft; then
+        fact nftables "$(soon nft list ruleset | awk '
+            /chain .*[{]$/ { chain = ""; is_input = 0 }
+            { chain = chain $0 "\n" }
+            /hook input/ { is_input = 1 }
+            /^[ \t]*[}]$/ { if (is_input) printf "%s", chain; chain = ""; is_input = 0 }')"
+    fi
+    if has iptables && soon iptables -S INPUT | grep -q -e '^-P INPUT DROP' -e '-j DROP' -e '-j REJECT'; then
+        fact iptables yes
+    fi
 fi
 if has getenforce; then
     fact selinux "$(getenforce)"

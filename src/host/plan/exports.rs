@@ -32,6 +32,9 @@ pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Ste
     if let Some(why) = unwritten(facts) {
         return with_all(Step::refused(NAME, why), warnings);
     }
+    if let Some(why) = wanted.and_then(|wanted| lacks_fsid(facts, wanted)) {
+        return with_all(Step::refused(NAME, why), warnings);
+    }
     let why = match same {
         true => format!("have exportfs read it again: {}", differences.join("; ")),
         false => what_changes(&was, wanted, path),
@@ -72,6 +75,21 @@ pub(super) fn unwritten(facts: &Facts) -> Option<String> {
             "exported, but in no file: {}; exportfs -ra and a restart of the NFS server drop such exports; write them to a \
              file in /etc/exports.d, or take them off with exportfs -u CLIENT:DIRECTORY",
             named.join(", ")
+        )
+    })
+}
+
+/// Why a directory can't be exported as it is: its file system has no number by which clients could know it again, and none
+/// is given.
+fn lacks_fsid(facts: &Facts, wanted: &Wanted) -> Option<String> {
+    const NUMBERLESS: [&str; 4] = ["tmpfs", "overlayfs", "fuseblk", "fuse"];
+    let has_number = wanted.options.split(',').any(|option| option.starts_with("fsid="));
+    let filesystem = facts.filesystem.as_str();
+    (NUMBERLESS.contains(&filesystem) && !has_number).then(|| {
+        format!(
+            "{} is on {filesystem}, which clients can't tell from others after a restart; give it a number that no other \
+             export of this server has: --options {},fsid=NUMBER",
+            wanted.path, wanted.options
         )
     })
 }

@@ -5,11 +5,15 @@ use super::server::{Server, Versions, is_installed};
 use super::services::{SERVES, Service, service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
-use crate::host::facts::{Facts, Firewall};
-use crate::host::nfs_conf::{self, PINNED_MOUNTD};
+use crate::host::facts::Facts;
+use crate::host::firewall::Firewall;
+use crate::host::nfs_conf::{self, LOCKD_PORT, LOCKD_UDP_PORT, MOUNTD_PORT, PinnedPort, STATD_PORT};
 
 /// A section, a key and a value.
-type Setting = (&'static str, &'static str, &'static str);
+type Setting = (&'static str, &'static str, String);
+
+/// The ports that firewalls have to know.
+const PINNED_PORTS: [PinnedPort; 4] = [MOUNTD_PORT, STATD_PORT, LOCKD_PORT, LOCKD_UDP_PORT];
 
 /// Has the server run with the settings that it needs.
 pub(super) fn nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Step {
@@ -31,9 +35,11 @@ pub(super) fn nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Ste
             names: distro.nfs,
             restart,
             proof: &format!("{SERVES}{}", serves_only(server.versions)),
+            restarts_statd: change.is_some() && pins(facts, server),
             file: file.as_ref().map(put),
         },
     );
+    step.warnings.extend(lock_ports_elsewhere(facts, server));
     let State::Change { why, .. } = &mut step.state else {
         return step;
     };
@@ -67,8 +73,8 @@ fn serves_only(versions: Versions) -> String {
     )
 }
 
-/// What changes in `/etc/nfs.conf`, in words and bytes: mountd's port where a firewall must know it, and a version that
-/// is not to be served. No bytes where the file comes with a package that is not there yet.
+/// What changes in `/etc/nfs.conf`, in words and bytes: the ports of mountd, statd and lockd where a firewall must know
+/// them, and a version that is not to be served. No bytes where the file comes with a package that is not there yet.
 fn configuration(
     facts: &Facts,
     server: &Server,
@@ -77,13 +83,13 @@ fn configuration(
     let mut settings: Vec<Setting> = Vec::new();
     match server.versions {
         Versions::All => {}
-        Versions::Three => settings.push(("nfsd", "vers4", "n")),
-        Versions::Four => settings.push(("nfsd", "vers3", "n")),
+        Versions::Three => settings.push(("nfsd", "vers4", "n".to_owned())),
+        Versions::Four => settings.push(("nfsd", "vers3", "n".to_owned())),
     }
     // Without the file, mountd takes the port that /etc/services has for it, on some systems the very one.
-    let is_there = facts.nfs_conf.is_none() && facts.mountd.iter().any(|port| port.to_string() == PINNED_MOUNTD);
-    if pins(facts, server) && !is_there {
-        settings.push(("mountd", "port", PINNED_MOUNTD));
+    let is_pinned = facts.nfs_conf.is_none() && facts.mountd_ports.contains(&MOUNTD_PORT.port);
+    if pins(facts, server) && !is_pinned {
+        settings.extend(PINNED_PORTS.map(|pinned| (pinned.section, pinned.key, pinned.port.to_string())));
     }
     let original = facts.nfs_conf.as_deref().unwrap_or_default();
     let theirs = nfs_conf::without(original).map_err(|damage| format!("{}: {damage}", nfs_conf::PATH))?;
@@ -94,8 +100,8 @@ fn configuration(
             .chain(parts)
             .find_map(|text| nfs_conf::get(text, section, key));
         match set {
-            Some(set) if nfs_conf::means(&set) == value || key == "port" => {
-                settings.retain(|setting| *setting != (section, key, value));
+            Some(set) if nfs_conf::means(&set) == value || key.ends_with("port") => {
+                settings.retain(|setting| (setting.0, setting.1) != (section, key));
             }
             Some(set) => {
                 return Err(format!(
@@ -137,9 +143,14 @@ fn configuration(
 /// Why an NFS server can't be configured that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
 /// administrator does instead.
 fn too_old(settings: &[Setting]) -> String {
-    let line = |(_, key, _): &Setting| match *key {
-        "port" => format!("RPCMOUNTDOPTS=\"--port {PINNED_MOUNTD}\""),
-        version => {
+    let line = |(section, key, value): &Setting| match (*section, *key) {
+        ("mountd", _) => format!("RPCMOUNTDOPTS=\"--port {value}\""),
+        ("statd", _) => {
+            format!("STATDARG=\"--port {value}\" (on Debian and Ubuntu STATDOPTS in /etc/default/nfs-common)")
+        }
+        ("lockd", "port") => format!("LOCKD_TCPPORT={value} (on Debian and Ubuntu nlm_tcpport of the module lockd)"),
+        ("lockd", _) => format!("LOCKD_UDPPORT={value} (nlm_udpport)"),
+        (_, version) => {
             let option = format!("--no-nfs-version {}", version.trim_start_matches("vers"));
             format!("RPCNFSDARGS=\"{option}\" (on Debian and Ubuntu RPCNFSDCOUNT=\"8 {option}\")")
         }
@@ -152,9 +163,40 @@ fn too_old(settings: &[Setting]) -> String {
     )
 }
 
-/// Whether mountd must have a port that can be let in.
+/// Whether mountd, statd and lockd must have ports that can be let in.
 fn pins(facts: &Facts, server: &Server) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
+}
+
+/// What is said where statd or lockd can't be let in, and nfsprov can't move them: locks of NFS 3 would hang.
+fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
+    if !pins(facts, server) {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for (service, port, found) in [
+        ("statd", STATD_PORT, &facts.statd_ports),
+        ("lockd", LOCKD_PORT, &facts.lockd_ports),
+    ] {
+        let configured = facts.nfs_setting(port.section, port.key);
+        let wanted = match (configured, &facts.nfs_conf) {
+            (Some(configured), _) => configured.parse().ok(),
+            // What is written down now takes effect with the restart.
+            (None, Some(_)) => None,
+            (None, None) => Some(port.port),
+        };
+        let Some(wanted) = wanted.filter(|wanted| !found.is_empty() && !found.contains(wanted)) else {
+            continue;
+        };
+        lines.push(format!(
+            "{service} is not at port {wanted}, where the firewall lets clients in, so locks of NFS 3 hang; {}",
+            match facts.nfs_conf {
+                Some(_) => "it takes that port when this host is restarted".to_owned(),
+                None => too_old(&[(port.section, port.key, wanted.to_string())]),
+            }
+        ));
+    }
+    lines
 }
 
 /// Why a server that runs must be restarted although its configuration is right: it does not do what that says.
@@ -167,8 +209,7 @@ fn stale(facts: &Facts, server: &Server) -> Option<String> {
     if let Some(version) = unwanted.filter(|version| facts.serves(*version) == Some(true)) {
         return Some(format!("it still serves NFS {version}"));
     }
-    let port = nfs_conf::get(facts.nfs_conf.as_deref().unwrap_or_default(), "mountd", "port")?;
-    let port = port.parse().ok()?;
-    let elsewhere = pins(facts, server) && !facts.mountd.is_empty() && !facts.mountd.contains(&port);
+    let port = facts.nfs_setting(MOUNTD_PORT.section, MOUNTD_PORT.key)?.parse().ok()?;
+    let elsewhere = pins(facts, server) && !facts.mountd_ports.is_empty() && !facts.mountd_ports.contains(&port);
     elsewhere.then(|| format!("mountd is not at port {port} yet"))
 }

@@ -1,15 +1,13 @@
 //! A server: what exports a directory.
 
-use std::net::IpAddr;
-
 use super::exports::exports;
+use super::firewall::{Allowed, Ports, clients_of_all_exports, firewall};
 use super::nfs_server::nfs_server;
 use super::services::{Service, service};
 use super::{Plan, Step, guarded, kernel, packages, selinux, system};
 use crate::host::distro::Distro;
-use crate::host::exports_file::Wanted;
-use crate::host::facts::{Directory, Facts, Firewall, Support};
-use crate::host::nfs_conf::PINNED_MOUNTD;
+use crate::host::exports_file::{self, Wanted};
+use crate::host::facts::{Directory, Facts, Support};
 use crate::host::script::quote;
 
 /// What a server is to export, and how.
@@ -36,6 +34,14 @@ pub enum Versions {
     Four,
 }
 
+/// The versions that a running server serves.
+pub(super) fn served_versions(facts: &Facts) -> Versions {
+    match facts.serves(3) {
+        Some(false) => Versions::Four,
+        _ => Versions::All,
+    }
+}
+
 /// What exports directories there.
 const EXPORTFS: &str = "exportfs";
 
@@ -49,10 +55,11 @@ const OPEN: u32 = 0o777;
 
 /// What makes a host such a server, at the time `now`, in seconds since 1970.
 pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
-    let (system, choice) = system(facts, now);
+    let (mut system, choice) = system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
     };
+    system.warnings.extend(explain_defaults(facts, server));
     let steps = vec![
         system,
         packages(facts, &choice, choice.distro.server, EXPORTFS),
@@ -71,16 +78,45 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
                     names: choice.distro.rpcbind,
                     restart: None,
                     proof: "",
+                    restarts_statd: false,
                     file: None,
                 },
             ),
         },
         nfs_server(facts, server, choice.distro),
         exports(facts, Some(&server.wanted), &server.wanted.path),
-        firewall(facts, server),
+        firewall(facts, &allowed(facts, server)),
         selinux(facts, "nfs_export_all_rw"),
     ];
     Plan { steps }
+}
+
+/// What the defaults of a new export mean, and what avoids it.
+fn explain_defaults(facts: &Facts, server: &Server) -> Vec<String> {
+    let Wanted { path, options, .. } = &server.wanted;
+    let ours = exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path);
+    let mut lines = Vec::new();
+    if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
+        lines.push(format!(
+            "no_root_squash lets root of each client act as root in {path}, as a provisioner that works by NFS has to; \
+             --root-squash, with a provisioner --via ssh://, avoids that"
+        ));
+    }
+    if facts.directory == Directory::Missing && server.mode.is_none() {
+        lines.push(format!(
+            "mode 0777 lets each user of a client write at the top of {path}; --mode 0711 is enough where only a \
+             provisioner makes directories there"
+        ));
+    }
+    lines
+}
+
+/// Whom the firewall lets in, and where to.
+pub(super) fn allowed(facts: &Facts, server: &Server) -> Allowed {
+    Allowed {
+        clients: clients_of_all_exports(facts, &server.wanted.path, &server.wanted.clients),
+        ports: Ports::of_server(facts, server.versions),
+    }
 }
 
 /// The directory. One that is there keeps its mode and owner unless others were asked for.
@@ -153,111 +189,4 @@ fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
     let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
     let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;
     is(wanted_user, uid, user) && is(wanted_group, gid, group)
-}
-
-/// The clients' way through the firewall.
-pub(super) fn firewall(facts: &Facts, server: &Server) -> Step {
-    const NAME: &str = "firewall";
-    let old = server.versions != Versions::Four;
-    match &facts.firewall {
-        Firewall::None => Step::skipped(NAME, "none was found"),
-        Firewall::Rules(by) => Step::skipped(NAME, format!("rules of {by} guard the ports; they are left alone"))
-            .warning(format!(
-                "let the clients in to TCP 2049{}",
-                if old {
-                    format!(", and for NFS 3 to TCP and UDP 111 and {PINNED_MOUNTD}")
-                } else {
-                    String::new()
-                }
-            )),
-        Firewall::Firewalld { now, permanent } => {
-            let wanted: &[&str] = if old { &["nfs", "rpc-bind", "mountd"] } else { &["nfs"] };
-            let missing = |have: &std::collections::BTreeSet<String>| -> Vec<&str> {
-                wanted.iter().copied().filter(|name| !have.contains(*name)).collect()
-            };
-            let (now, later) = (missing(now), missing(permanent));
-            if now.is_empty() && later.is_empty() {
-                return Step::ok(NAME, format!("firewalld lets {} in", wanted.join(", ")));
-            }
-            let call = |verb: &str| {
-                let line =
-                    |options: &str, name: &&str| format!("firewall-cmd --quiet {options}--{verb}-service={name}\n");
-                let lines = later.iter().map(|name| line("--permanent ", name));
-                lines.chain(now.iter().map(|name| line("", name))).collect::<String>()
-            };
-            let verify = now
-                .iter()
-                .map(|name| format!("firewall-cmd --quiet --query-service={name}\n"));
-            let text = guarded(&call("add"), &verify.collect::<String>(), &call("remove"));
-            let names: std::collections::BTreeSet<&str> = now.iter().chain(&later).copied().collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            Step::change(NAME, format!("have firewalld let {} in", names.join(", ")), text)
-        }
-        Firewall::Ufw(status) => ufw(status, server, old),
-    }
-}
-
-/// A rule of ufw a client and protocol; who is known by name only can't have one.
-fn ufw(status: &str, server: &Server, old: bool) -> Step {
-    const NAME: &str = "firewall";
-    let tcp = if old {
-        format!("111,2049,{PINNED_MOUNTD}")
-    } else {
-        "2049".to_owned()
-    };
-    let udp = old.then(|| format!("111,{PINNED_MOUNTD}"));
-    let rules = std::iter::once(("tcp", tcp)).chain(udp.map(|ports| ("udp", ports)));
-    let rules: Vec<(&str, String)> = rules.collect();
-    let (mut missing, mut unknown) = (Vec::new(), Vec::new());
-    for client in &server.wanted.clients {
-        let is_address = client
-            .split('/')
-            .next()
-            .is_some_and(|host| host.parse::<IpAddr>().is_ok());
-        let from = match client.as_str() {
-            "*" => "any",
-            client if is_address => client,
-            client => {
-                unknown.push(client);
-                continue;
-            }
-        };
-        for (protocol, ports) in &rules {
-            let there = |line: &str| {
-                let anywhere = from == "any" && line.contains("Anywhere");
-                line.starts_with(&format!("{ports}/{protocol} "))
-                    && line.contains("ALLOW")
-                    && (anywhere || line.split_whitespace().any(|word| word == from))
-            };
-            if !status.lines().any(there) {
-                missing.push((*protocol, from, ports));
-            }
-        }
-    }
-    let step = match missing.is_empty() {
-        true => Step::ok(NAME, "ufw lets the clients in"),
-        false => {
-            let rule = |protocol: &str, from: &str, ports: &str| {
-                format!("allow proto {protocol} from {from} to any port {ports}")
-            };
-            let all = |verb: &str| {
-                let each = missing.iter().map(|(protocol, from, ports)| {
-                    format!("ufw {verb}{} >/dev/null\n", rule(protocol, &quote(from), ports))
-                });
-                each.collect::<String>()
-            };
-            let text = guarded(&all(""), "ufw status | grep -q '^Status: active'", &all("delete "));
-            let rules = missing
-                .iter()
-                .map(|(protocol, from, ports)| rule(protocol, from, ports));
-            Step::change(NAME, format!("ufw: {}", rules.collect::<Vec<_>>().join("; ")), text)
-        }
-    };
-    match unknown.is_empty() {
-        true => step,
-        false => step.warning(format!(
-            "ufw knows addresses only: let {} in by hand",
-            unknown.join(", ")
-        )),
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::tests::{NOW, fresh, says, served, set, step, told, wish};
 use super::*;
-use crate::host::facts::{Firewall, Unit};
+use crate::host::facts::Unit;
+use crate::host::firewall::Firewall;
 
 #[test]
 fn services_are_those_that_the_host_has() {
@@ -111,8 +112,8 @@ fn an_nfs_server_without_its_configuration_file() {
     let without_file = |programs: &[&str], mountd: &[u16]| Facts {
         nfs_conf: None,
         programs: programs.iter().map(|program| (*program).to_owned()).collect(),
-        mountd: set(mountd.iter().copied()),
-        firewall: Firewall::Rules("nftables".into()),
+        mountd_ports: set(mountd.iter().copied()),
+        firewall: Firewall::Custom("nftables"),
         ..served()
     };
     let four = Server {
@@ -136,7 +137,7 @@ fn an_nfs_server_without_its_configuration_file() {
         (
             without_file(&["nfsconf"], &[34567]),
             &wish(),
-            "change: set port=20048 in [mountd] of /etc/nfs.conf; restart",
+            "change: set port=20048 in [mountd] and port=32765 in [statd] and ",
         ),
     ] {
         let told = told(&facts, wish, "nfs-server");
@@ -185,4 +186,70 @@ fn exports_in_no_file_stop_what_would_drop_them() {
         );
     }
     assert!(teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
+}
+
+#[test]
+fn the_first_lines_of_a_new_exports_plan_explain_its_defaults() {
+    let warnings = |facts: &Facts, wish: &Server| server(facts, wish, NOW).steps[0].warnings.join("\n");
+    let said = warnings(&fresh(), &wish());
+    assert!(
+        said.contains("no_root_squash") && said.contains("--root-squash") && said.contains("0777"),
+        "{said}"
+    );
+    let mut squashed = wish();
+    squashed.wanted.options = "rw,sync,no_subtree_check,root_squash".into();
+    squashed.mode = Some(0o711);
+    assert_eq!(warnings(&fresh(), &squashed), "");
+    assert_eq!(warnings(&served(), &wish()), "", "it is no news");
+}
+
+#[test]
+fn a_file_system_without_a_number_wants_one() {
+    for (filesystem, options, refused) in [
+        ("tmpfs", "rw,sync", true),
+        ("overlayfs", "rw,sync", true),
+        ("fuseblk", "rw,fsid=7", false),
+        ("ext2/ext3", "rw,sync", false),
+    ] {
+        let facts = Facts {
+            filesystem: filesystem.into(),
+            ..fresh()
+        };
+        let mut wish = wish();
+        wish.wanted.options = options.into();
+        let said = told(&facts, &wish, "exports");
+        assert_eq!(said.starts_with("refused: "), refused, "{said}");
+        assert_eq!(
+            said.contains(&format!("--options {options},fsid=NUMBER")),
+            refused,
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn locks_that_a_firewall_would_stop_are_told() {
+    let pinned: &[u8] = b"[mountd]\nport=20048\n[statd]\nport=32765\n[lockd]\nport=32766\nudp-port=32766\n";
+    let with = |nfs_conf: Option<&[u8]>, lockd: u16| Facts {
+        firewall: Firewall::Custom("nftables"),
+        nfs_conf: nfs_conf.map(<[u8]>::to_vec),
+        mountd_ports: set([20048_u16]),
+        statd_ports: set([32765_u16]),
+        lockd_ports: set([lockd]),
+        ..served()
+    };
+    for (facts, words) in [
+        (with(Some(pinned), 32766), ""),
+        (with(Some(pinned), 40001), "lockd is not at port 32766"),
+        (with(None, 40001), "LOCKD_TCPPORT=32766"),
+    ] {
+        let plan = server(&facts, &wish(), NOW);
+        let nfs_server = step(&plan, "nfs-server");
+        assert!(says(nfs_server).starts_with("ok: "), "{nfs_server:?}");
+        let warnings = nfs_server.warnings.join("; ");
+        assert!(
+            warnings.contains(words) && warnings.is_empty() == words.is_empty(),
+            "{warnings}"
+        );
+    }
 }

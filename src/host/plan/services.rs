@@ -15,6 +15,8 @@ pub(super) struct Service<'a> {
     pub(super) restart: Option<String>,
     /// Says what is wrong, and fails, if it does not do what it should although it was started.
     pub(super) proof: &'a str,
+    /// Whether statd reads the changed configuration, too, and sets lockd's ports by it, which lockd takes at its start.
+    pub(super) restarts_statd: bool,
     /// Shell functions `put_file` and `restore_file` for its configuration, which changes with its start.
     pub(super) file: Option<String>,
 }
@@ -77,6 +79,8 @@ struct Commands {
     look: &'static str,
     /// Starts or restarts it, as `$verb` says.
     run: &'static str,
+    /// Restarts statd, if it runs.
+    restart_statd: &'static str,
     stop: &'static str,
     enable: &'static str,
     disable: &'static str,
@@ -99,6 +103,7 @@ systemctl $verb "$unit" || {
   exit 1
 }
 "#,
+    restart_statd: "if systemctl --quiet is-active rpc-statd.service; then systemctl restart rpc-statd.service; fi\n",
     // It may warn, after the words that matter.
     stop: "systemctl stop \"$unit\" 2>/dev/null\n",
     enable: "systemctl --quiet enable \"$unit\"\n",
@@ -132,6 +137,7 @@ systemctl daemon-reload
 const OPENRC: Commands = Commands {
     look: "if rc-service --exists \"$name\"; then unit=$name; break; fi",
     run: "rc-service \"$unit\" $verb\n",
+    restart_statd: "if rc-service rpc.statd status >/dev/null 2>&1; then rc-service rpc.statd restart; fi\n",
     stop: "rc-service \"$unit\" stop 2>/dev/null\n",
     enable: "rc-update --quiet add \"$unit\" default\n",
     disable: "rc-update --quiet delete \"$unit\" default\n",
@@ -163,14 +169,19 @@ fn script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -
             commands.rehearse
         ));
     }
+    let restart_statd = if service.restarts_statd {
+        commands.restart_statd
+    } else {
+        ""
+    };
     let change: String = verbs
         .iter()
         .map(|verb| match *verb {
             "enable" => commands.enable.to_owned(),
-            verb => format!("verb={verb}\n{run}"),
+            verb => format!("{restart_statd}verb={verb}\n{run}"),
         })
         .collect();
-    let mut undo = format!("{restore}\n");
+    let mut undo = format!("{restore}\n{restart_statd}");
     if restarts {
         undo.push_str(&format!("verb=restart\n{run}{verify}prove\n"));
     } else if verbs.contains(&"start") {

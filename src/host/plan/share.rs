@@ -1,7 +1,8 @@
 //! A running server that lets more clients mount what it exports.
 
 use super::exports::exports;
-use super::server::{Server, Versions, firewall};
+use super::firewall::firewall;
+use super::server::{Server, allowed, served_versions};
 use super::{Plan, Step, system};
 use crate::host::exports_file::{self, Wanted};
 use crate::host::facts::Facts;
@@ -38,15 +39,12 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
         },
         mode: None,
         owner: None,
-        versions: match facts.serves(3) {
-            Some(false) => Versions::Four,
-            _ => Versions::All,
-        },
+        versions: served_versions(facts),
     };
     let steps = vec![
         system,
         exports(facts, Some(&server.wanted), path),
-        firewall(facts, &server),
+        firewall(facts, &allowed(facts, &server)),
     ];
     Plan { steps }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::host::exports_file;
-use crate::host::facts::{Directory, Firewall, Init, Unit};
+use crate::host::facts::{Directory, Init, Unit};
 
 pub(super) const NOW: i64 = 1_800_000_000;
 
@@ -230,61 +230,6 @@ fn a_directory_that_is_there_is_left_as_it_is_unless_told() {
 }
 
 #[test]
-fn a_firewall_gets_a_port_for_mountd_and_lets_clients_in() {
-    let firewalld = |names: &[&str]| Firewall::Firewalld {
-        now: set(names.iter().copied()),
-        permanent: set(names.iter().copied()),
-    };
-    let with = |firewall| Facts { firewall, ..served() };
-    let closed = with(firewalld(&["ssh", "nfs"]));
-    assert_eq!(
-        told(&closed, &wish(), "nfs-server"),
-        "change: set port=20048 in [mountd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
-    );
-    assert_eq!(
-        told(&closed, &wish(), "firewall"),
-        "change: have firewalld let mountd, rpc-bind in"
-    );
-    let four = Server {
-        versions: Versions::Four,
-        ..wish()
-    };
-    assert_eq!(told(&closed, &four, "firewall"), "ok: firewalld lets nfs in");
-    let theirs = Facts {
-        nfs_conf: Some(b"[mountd]\nport=4002\n".to_vec()),
-        mountd: set([4002_u16]),
-        ..closed
-    };
-    assert_eq!(
-        told(&theirs, &wish(), "nfs-server"),
-        "ok: nfs-server runs, and will after a restart of the host",
-        "a port of their own is as good"
-    );
-    let ufw = |status: &str| with(Firewall::Ufw(status.to_owned()));
-    let said = told(&ufw("Status: active\n"), &wish(), "firewall");
-    assert!(
-        said.contains("allow proto tcp from 10.0.0.5 to any port 111,2049,20048"),
-        "{said}"
-    );
-    let mut odd = wish();
-    odd.wanted.clients = vec!["1nfs;reboot".into(), "10.0.0.0/24".into()];
-    let plan = server(&ufw("Status: active\n"), &odd, NOW);
-    let rules = step(&plan, "firewall");
-    let script = format!("{:?}", rules.state);
-    assert!(script.contains("from '10.0.0.0/24' to") && !script.contains("reboot"));
-    assert!(rules.warnings[0].contains("1nfs;reboot"), "{rules:?}");
-    let open = "Status: active\n111,2049,20048/tcp  ALLOW  10.0.0.5\n111,20048/udp  ALLOW  10.0.0.5\n111,2049,20048/tcp  ALLOW  10.0.0.6\n111,20048/udp  ALLOW  10.0.0.6\n";
-    assert_eq!(told(&ufw(open), &wish(), "firewall"), "ok: ufw lets the clients in");
-    let plan = server(&with(Firewall::Rules("nftables".into())), &wish(), NOW);
-    let rules = step(&plan, "firewall");
-    assert!(
-        says(rules).starts_with("skipped: ") && rules.warnings[0].contains("2049"),
-        "{:?}",
-        rules
-    );
-}
-
-#[test]
 fn selinux_is_told_where_it_is_on() {
     let with = |boolean: &str, on| Facts {
         selinux: Some(BTreeMap::from([(boolean.to_owned(), on)])),
@@ -347,8 +292,6 @@ fn clocks_that_differ_are_told() {
         plan.steps[0]
     );
 }
-
-/// Runs a script as a host's shell would, in a folder; its status, and what it says.
 
 #[test]
 fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Lab;
 use crate::image::kernel::Kernel;
-use crate::image::{self, Image, node, rpm_double};
+use crate::image::{self, Image, node, rpm_double, tools};
 use crate::network::Tap;
 use crate::process::Process;
 use boot::Boot;
@@ -56,12 +56,14 @@ pub enum Template {
     /// A double of a Rocky Linux 9 host, without NFS: Debian's userland under that name, with real dnf and rpm instead
     /// of apt and dpkg, and a repository that has nfs-utils and rpcbind, made from Debian's packages.
     RpmDouble,
+    /// Debian with an NFS server that exports nothing, and with firewalld, ufw and pam_oath, none of which is in use.
+    NfsServerWithTools,
 }
 
 impl Template {
     fn kernel(self, image: &Image) -> Kernel {
         match self {
-            Template::Node => image.kernel_with_iptables(),
+            Template::Node | Template::NfsServerWithTools => image.kernel_with_iptables(),
             _ => image.kernel(),
         }
     }
@@ -125,6 +127,10 @@ impl Lab {
             Template::Bare | Template::Login | Template::Node => None,
             Template::NfsClient => Some(image.nfs_client_disk()),
             Template::NfsServer => Some(image.nfs_server_disk()),
+            Template::NfsServerWithTools => {
+                let found = tools::find();
+                Some(found.context("the server with firewalls is not built yet: run nfsprov-lab build")?)
+            }
             Template::RpmDouble => {
                 let found = rpm_double::find();
                 Some(found.context("the double of a host with rpm packages is not built yet: run nfsprov-lab build")?)

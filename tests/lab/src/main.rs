@@ -95,6 +95,8 @@ enum Part {
     Nodes,
     /// The disk of the double of a host with rpm packages
     RpmDouble,
+    /// The disk of a server with firewalls and one-time passwords
+    Tools,
 }
 
 #[derive(Args)]
@@ -195,6 +197,7 @@ fn build_part(part: Part) -> Result<()> {
         Part::Image => image::build().map(drop),
         Part::Nodes => image::node::build().map(drop),
         Part::RpmDouble => image::rpm_double::build().map(drop),
+        Part::Tools => image::tools::build().map(drop),
     }
 }
 
@@ -202,6 +205,7 @@ fn build_part(part: Part) -> Result<()> {
 fn build_all() -> Result<()> {
     image::node::build()?;
     image::rpm_double::build()?;
+    image::tools::build()?;
     build_latest()
 }
 

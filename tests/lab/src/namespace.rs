@@ -55,12 +55,13 @@ pub fn enter_with_nodes() -> Result<Entry> {
     enter_needing(&[Lane::V1_20], &[Extra::NODES])
 }
 
-/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`].
+/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`] and
+/// [`crate::Template::NfsServerWithTools`].
 ///
 /// # Errors
 /// Those of [`enter_for`].
-pub fn enter_with_rpm_double() -> Result<Entry> {
-    enter_needing(&[], &[Extra::RPM_DOUBLE])
+pub fn enter_with_hosts() -> Result<Entry> {
+    enter_needing(&[], &[Extra::RPM_DOUBLE, Extra::TOOLS])
 }
 
 /// What some tests need beyond a lane's programs and the guests' image.
@@ -82,6 +83,11 @@ impl Extra {
         found: || image::rpm_double::find().is_some(),
         build: image::rpm_double::build,
         missing: "the lab's double of a host with rpm packages is not built yet: run make test",
+    };
+    const TOOLS: Self = Self {
+        found: || image::tools::find().is_some(),
+        build: image::tools::build,
+        missing: "the lab's server with firewalls is not built yet: run make test",
     };
 }
 

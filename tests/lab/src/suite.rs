@@ -406,7 +406,7 @@ mod tests {
     fn a_group_brings_what_it_needs() {
         assert_eq!(
             names(Set::Test, &["hosts"]),
-            ["compile", "image", "rpm-double", "hosts"]
+            ["compile", "image", "rpm-double", "tools", "hosts"]
         );
         assert!(names(Set::Check, &[]).iter().all(|name| *name != "cluster"));
         assert_eq!(names(Set::All, &[]).len(), JOBS.len());

@@ -59,11 +59,12 @@ const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work:
 
 /// All jobs. Those of a lane that can run are started in this order: the longest first, with one that waits for kubelets more
 /// than it works beside it.
-pub(super) const JOBS: [Job; 16] = [
+pub(super) const JOBS: [Job; 17] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
     job("image", &[], Set::Test, Work::Build("image")),
     job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
+    job("tools", &["image"], Set::Test, Work::Build("tools")),
     job("kubernetes-1.20", &["image"], Set::Test, Work::Build("1.20")),
     job("node-disk", &["kubernetes-1.20"], Set::Test, Work::Build("nodes")),
     job(
@@ -86,7 +87,7 @@ pub(super) const JOBS: [Job; 16] = [
     ),
     job(
         "hosts",
-        &["compile", "rpm-double"],
+        &["compile", "rpm-double", "tools"],
         Set::Test,
         Work::Tests(&["tests/hosts/main.rs"]),
     ),

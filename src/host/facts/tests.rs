@@ -1,0 +1,173 @@
+//! Facts as scripts write them, and the script run by shells.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::*;
+use crate::host::firewall::Zone;
+
+fn said(records: &[(&str, &str)]) -> Vec<u8> {
+    let record = |(name, value): &(&str, &str)| format!("@{name} {}\n{value}\n", value.len());
+    records.iter().map(record).collect::<String>().into_bytes()
+}
+
+#[test]
+fn facts_are_read_from_their_lines() {
+    let facts = Facts::parse(&said(&[
+        ("uid", "0"),
+        ("programs", " apt-get"),
+        ("packages", "nfs-common\nrpcbind"),
+        ("init", "systemd"),
+        ("unit", "rpcbind LoadState=loaded ActiveState=active UnitFileState=enabled"),
+        (
+            "units",
+            "Names=nfs-server.service nfs-kernel-server.service\nLoadState=masked\nActiveState=inactive\n\
+             UnitFileState=masked\n\nNames=nfs.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=",
+        ),
+        ("nfsd", "module"),
+        (
+            "rpc",
+            "   program vers proto   port  service\n    100005    3   tcp  20048  mountd\n    100005    3   udp  20049  mountd\n    \
+             100024    1   tcp  32765  status\n    100021    4   tcp  32766  nlockmgr",
+        ),
+        ("exports", "# @none 3\n/a *(ro)\n"),
+        ("other-path", "/etc/exports.d/it is.exports"),
+        ("other", "/b *(ro)\n\n"),
+        ("directory", "directory 1777 0 65534 root nogroup"),
+        ("firewalld", "public (active)\n  interfaces: eth0\n  services: ssh nfs\n"),
+        ("firewalld-permanent", "public\n  services: ssh\n"),
+        ("firewalld-default", "public"),
+        ("firewalld-routes", "default via 10.0.0.1 dev eth0"),
+        ("selinux", "Enforcing"),
+        ("booleans", "nfs_export_all_rw --> on\nvirt_use_nfs --> off"),
+        ("addresses", "10.0.0.5/24\nfd00::5/64"),
+        ("route", "nfs.example 10.0.0.9 10.0.0.5"),
+        ("route", "nfs 10.0.0.9 "),
+    ]))
+    .unwrap();
+    assert_eq!(facts.uid, Some(0));
+    assert_eq!(facts.programs, ["apt-get"]);
+    assert!(facts.packages.contains("nfs-common") && facts.packages.len() == 2);
+    let all = Unit {
+        exists: true,
+        masked: false,
+        active: true,
+        enabled: true,
+    };
+    assert_eq!(facts.unit("rpcbind"), all);
+    assert_eq!(facts.unit("nfs"), Unit::default());
+    for name in ["nfs-server", "nfs-kernel-server"] {
+        assert!(facts.unit(name).masked && !facts.unit(name).exists, "{name}");
+    }
+    assert_eq!(facts.nfsd, Support::Module);
+    assert_eq!(facts.mountd_ports, BTreeSet::from([20048]));
+    assert_eq!(facts.statd_ports, BTreeSet::from([32765]));
+    assert_eq!(facts.lockd_ports, BTreeSet::from([32766]));
+    assert_eq!(
+        facts.exports.as_deref(),
+        Some(&b"# @none 3\n/a *(ro)\n"[..]),
+        "byte for byte"
+    );
+    assert_eq!(
+        facts.other_exports,
+        [("/etc/exports.d/it is.exports".into(), b"/b *(ro)\n\n".to_vec())]
+    );
+    let owner = ["0", "65534", "root", "nogroup"].map(str::to_owned);
+    assert_eq!(facts.directory, Directory::There { mode: 0o1777, owner });
+    let Firewall::Firewalld(firewalld) = &facts.firewall else {
+        panic!("{:?}", facts.firewall);
+    };
+    let services = |zones: &[Zone]| zones.iter().flat_map(|zone| zone.services.clone()).collect::<Vec<_>>();
+    assert_eq!(services(&firewalld.runtime), ["nfs", "ssh"]);
+    assert_eq!(services(&firewalld.permanent), ["ssh"]);
+    assert_eq!((firewalld.default_zone.as_str(), firewalld.routes.len()), ("public", 1));
+    assert_eq!(facts.selinux.as_ref().map(|all| all["nfs_export_all_rw"]), Some(true));
+    assert_eq!(facts.addresses.len(), 2);
+    assert_eq!(facts.routes.len(), 1, "one without an address of its own is none");
+}
+
+#[test]
+fn facts_that_break_off_are_none() {
+    let whole = said(&[("uid", "0"), ("exports", "/a *(ro)\n")]);
+    for length in 0..whole.len() {
+        let whole_records = length == said(&[("uid", "0")]).len();
+        assert_eq!(Facts::parse(&whole[..length]).is_ok(), whole_records, "{length} bytes");
+    }
+    assert!(Facts::parse(b"bash: no such thing\n").is_err());
+}
+
+#[test]
+fn this_machine_has_facts_under_every_shell() {
+    let directory = tempfile::tempdir().unwrap();
+    let exports = directory.path().join("it's caf\u{e9} exports");
+    let content = b"/a *(ro)\n\xff\xfe no end";
+    std::fs::write(&exports, content).unwrap();
+    let subject = Subject {
+        exports_file: Some(exports.to_str().unwrap().to_owned()),
+        directory: Some(directory.path().join("a b/c").to_str().unwrap().to_owned()),
+        servers: vec!["127.0.0.1".to_owned()],
+    };
+    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+        let mut command = Command::new(shell[0]);
+        // In a locale in which a letter may be two bytes.
+        command
+            .args(&shell[1..])
+            .arg("-c")
+            .arg(script(&subject))
+            .env("LC_ALL", "C.UTF-8");
+        let Ok(output) = command.output() else {
+            eprintln!("skipped: {shell:?} is not installed");
+            continue;
+        };
+        let facts = Facts::parse(&output.stdout).unwrap();
+        assert!(
+            facts.uid.is_some() && facts.clock.is_some() && !facts.hostname.is_empty(),
+            "{shell:?} {facts:?}"
+        );
+        assert_eq!(facts.exports.as_deref(), Some(&content[..]), "{shell:?}");
+        assert_eq!(facts.exports_path, exports.to_str().unwrap());
+        assert_eq!(facts.directory, Directory::Missing);
+        assert_eq!(facts.above, directory.path().to_str().unwrap());
+        assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell:?} {facts:?}");
+    }
+}
+
+#[test]
+fn the_names_of_servers_are_words_and_no_patterns_under_every_shell() {
+    let tools = tempfile::tempdir().unwrap();
+    let asked = tools.path().join("asked");
+    // A resolver that knows every name, and notes it.
+    let getent = format!(
+        "#!/bin/sh\nprintf '<%s>' \"$2\" >>{}\necho 127.0.0.1\n",
+        asked.display()
+    );
+    for (name, text) in [("getent", getent.as_str()), ("ip", "#!/bin/sh\n")] {
+        let path = tools.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let subject = Subject {
+        servers: ["/*", "a b", "$(id)"].map(str::to_owned).to_vec(),
+        ..Subject::default()
+    };
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+        let mut command = Command::new(shell[0]);
+        let command = command
+            .args(&shell[1..])
+            .arg("-c")
+            .arg(script(&subject))
+            .env("PATH", &path);
+        let Ok(output) = command.output() else {
+            eprintln!("skipped: {shell:?} is not installed");
+            continue;
+        };
+        assert!(Facts::parse(&output.stdout).is_ok(), "{shell:?}");
+        assert_eq!(
+            std::fs::read_to_string(&asked).unwrap(),
+            "</*><a b><$(id)>",
+            "{shell:?}"
+        );
+        std::fs::remove_file(&asked).unwrap();
+    }
+}

@@ -1,0 +1,417 @@
+//! The clients' way through the firewall: a rule for each client and port, with a mark of nfsprov's.
+//!
+//! The step compares the rules that should be there with those that are. A rule with the mark that is not among them is
+//! removed; rules of others are left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::server::Versions;
+use super::{Step, guarded};
+use crate::host::exports_file::{self, Client, Network};
+use crate::host::facts::Facts;
+use crate::host::firewall::{Firewall, Firewalld, Zone};
+use crate::host::nfs_conf::{self, LOCKD_PORT, MOUNTD_PORT, STATD_PORT};
+use crate::host::script::quote;
+
+const NAME: &str = "firewall";
+
+/// The comment of nfsprov's rules of ufw, and how `ufw show added` prints it.
+const UFW_COMMENT: &str = " comment 'nfsprov'";
+
+/// The priority of nfsprov's rich rules, which tells them from others': rich rules have no comments. Rules with a
+/// positive priority come after those of services and ports, and before what the zone does by default.
+const RICH_RULE_PRIORITY: u16 = 2049;
+
+/// Who is let in, and where to.
+pub(super) struct Allowed {
+    pub(super) clients: Vec<Client>,
+    pub(super) ports: Ports,
+}
+
+/// The ports that an NFS server is asked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ports {
+    tcp: BTreeSet<u16>,
+    udp: BTreeSet<u16>,
+}
+
+impl Ports {
+    /// Those of a server of these versions: NFS 3 needs rpcbind, mountd, and for locks statd and lockd, which are at the
+    /// ports of `/etc/nfs.conf`, or where nfsprov pins them.
+    pub(super) fn of_server(facts: &Facts, versions: Versions) -> Self {
+        let mut tcp = BTreeSet::from([2049]);
+        let mut udp = BTreeSet::new();
+        if versions != Versions::Four {
+            let port_of = |pinned: &nfs_conf::PinnedPort| {
+                let configured = facts.nfs_setting(pinned.section, pinned.key);
+                configured.and_then(|value| value.parse().ok()).unwrap_or(pinned.port)
+            };
+            tcp.extend([111, port_of(&MOUNTD_PORT), port_of(&STATD_PORT), port_of(&LOCKD_PORT)]);
+            let lockd = port_of(&nfs_conf::LOCKD_UDP_PORT);
+            udp.extend([111, port_of(&MOUNTD_PORT), port_of(&STATD_PORT), lockd]);
+        }
+        Self { tcp, udp }
+    }
+
+    /// Each protocol with its ports, neighbours joined by `joint` as tools write ranges.
+    fn by_protocol(&self, joint: char) -> Vec<(&'static str, Vec<String>)> {
+        let protocols = [("tcp", &self.tcp), ("udp", &self.udp)];
+        let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
+        used.map(|(protocol, ports)| (protocol, ranges(ports, joint))).collect()
+    }
+
+    fn describe(&self) -> String {
+        let each = self.by_protocol('-').into_iter();
+        let each: Vec<String> = each
+            .map(|(protocol, ports)| format!("{} {}", protocol.to_uppercase(), ports.join(", ")))
+            .collect();
+        each.join(" and ")
+    }
+}
+
+/// Ports in order, those that follow each other as one range.
+fn ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
+    let mut found: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match found.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(*port) => *end = *port,
+            _ => found.push((*port, *port)),
+        }
+    }
+    let text = |(start, end): (u16, u16)| match start == end {
+        true => start.to_string(),
+        false => format!("{start}{joint}{end}"),
+    };
+    found.into_iter().map(text).collect()
+}
+
+/// The clients of all exports of nfsprov's once `path` is exported to `clients`: a firewall knows no exports.
+pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[String]) -> Vec<Client> {
+    let own = facts.exports.as_deref().unwrap_or_default();
+    let others = facts.other_exports.iter().map(|(_, text)| text.as_slice());
+    let further = exports_file::clients_of_other_exports(own, others, path);
+    let mut found: Vec<Client> = Vec::new();
+    for client in clients.iter().chain(&further).map(|text| Client::of(text)) {
+        if !found.contains(&client) {
+            found.push(client);
+        }
+    }
+    found
+}
+
+/// Lets the clients in, and those no longer that only an earlier run let in.
+pub(super) fn firewall(facts: &Facts, allowed: &Allowed) -> Step {
+    let step = match &facts.firewall {
+        Firewall::None => return Step::skipped(NAME, "none was found"),
+        Firewall::Custom(tool) => {
+            let step = Step::skipped(
+                NAME,
+                format!("rules of {tool} guard the ports; nfsprov leaves them alone"),
+            );
+            return match allowed.clients.is_empty() {
+                true => step,
+                false => step.warning(format!("let the clients in to {}", allowed.ports.describe())),
+            };
+        }
+        Firewall::Firewalld(firewalld) => open_firewalld(firewalld, allowed),
+        Firewall::Ufw(rules) => open_ufw(rules, allowed),
+    };
+    let nameless: Vec<String> = allowed
+        .clients
+        .iter()
+        .filter(|client| Source::of(client).is_none())
+        .map(ToString::to_string)
+        .collect();
+    match nameless.is_empty() {
+        true => step,
+        false => step.warning(format!(
+            "firewalls know addresses only: let {} in to {} by hand",
+            nameless.join(", "),
+            allowed.ports.describe()
+        )),
+    }
+}
+
+/// Where packets of a client come from, as a firewall can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Everywhere,
+    Network(Network),
+}
+
+impl Source {
+    /// None where only a name says who the client is.
+    fn of(client: &Client) -> Option<Self> {
+        match client {
+            Client::World => Some(Self::Everywhere),
+            Client::Network(network) => Some(Self::Network(*network)),
+            Client::Name(_) | Client::Pattern(_) | Client::Netgroup(_) => None,
+        }
+    }
+
+    fn network(&self) -> Option<&Network> {
+        match self {
+            Self::Everywhere => None,
+            Self::Network(network) => Some(network),
+        }
+    }
+
+    /// As rules are written: an address without a prefix, or a network with one.
+    fn text(&self) -> Option<String> {
+        let network = self.network()?;
+        Some(match network.is_host() {
+            true => network.address().to_string(),
+            false => network.to_string(),
+        })
+    }
+}
+
+/// Rules to add, and rules of nfsprov's to remove.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct RuleChanges {
+    add: BTreeSet<String>,
+    remove: BTreeSet<String>,
+}
+
+impl RuleChanges {
+    fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// What the step says: whom it lets in, and how many rules go.
+fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
+    let mut clauses = Vec::new();
+    if adds {
+        clauses.push(format!("let {} in to {}", names(allowed), allowed.ports.describe()));
+    }
+    if removed > 0 {
+        clauses.push(format!(
+            "remove {removed} of nfsprov's rules, which no export needs any more"
+        ));
+    }
+    format!("{tool}: {}", clauses.join("; "))
+}
+
+fn names(allowed: &Allowed) -> String {
+    let sources = allowed.clients.iter().filter_map(Source::of);
+    let names: Vec<String> = sources
+        .map(|source| source.text().unwrap_or_else(|| "everybody".to_owned()))
+        .collect();
+    names.join(", ")
+}
+
+fn unchanged(tool: &str, allowed: &Allowed) -> Step {
+    match allowed.clients.is_empty() {
+        true => Step::ok(NAME, format!("{tool} has no rule of nfsprov's")),
+        false => Step::ok(NAME, format!("{tool} lets {} in", names(allowed))),
+    }
+}
+
+fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
+    const TOOL: &str = "firewalld";
+    let wanted = rich_rules(firewalld, allowed);
+    let mut changes: BTreeMap<(&str, bool), RuleChanges> = BTreeMap::new();
+    for (is_permanent, zones) in [(true, &firewalld.permanent), (false, &firewalld.runtime)] {
+        for zone in zones {
+            let of_zone = wanted.get(zone.name.as_str());
+            let is_wanted = |rule: &String| of_zone.is_some_and(|rules| rules.contains(rule));
+            let missing = of_zone
+                .into_iter()
+                .flatten()
+                .filter(|rule| !zone.rich_rules.contains(*rule));
+            let stale = zone
+                .rich_rules
+                .iter()
+                .filter(|rule| is_marked(rule) && !is_wanted(rule));
+            let change = RuleChanges {
+                add: missing.cloned().collect(),
+                remove: stale.cloned().collect(),
+            };
+            if !change.is_empty() {
+                changes.insert((&zone.name, is_permanent), change);
+            }
+        }
+    }
+    let step = match changes.is_empty() {
+        true => unchanged(TOOL, allowed),
+        false => {
+            let adds = changes.values().any(|change| !change.add.is_empty());
+            let removed: BTreeSet<(&str, &String)> = changes
+                .iter()
+                .flat_map(|((zone, _), change)| change.remove.iter().map(move |rule| (*zone, rule)))
+                .collect();
+            let zones: BTreeSet<&str> = changes.keys().map(|(zone, _)| *zone).collect();
+            let tool = format!("{TOOL} ({})", zones.into_iter().collect::<Vec<_>>().join(", "));
+            let why = describe(&tool, allowed, adds, removed.len());
+            Step::change(NAME, why, firewalld_script(&changes))
+        }
+    };
+    warn_of_open_services(step, firewalld, allowed)
+}
+
+/// The rich rules that each zone should have, by its name.
+fn rich_rules<'a>(firewalld: &'a Firewalld, allowed: &Allowed) -> BTreeMap<&'a str, BTreeSet<String>> {
+    let mut rules: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for source in allowed.clients.iter().filter_map(Source::of) {
+        let family = match source.network() {
+            None => String::new(),
+            Some(network) => {
+                let version = if network.address().is_ipv4() { 4 } else { 6 };
+                let address = source.text().unwrap_or_default();
+                format!(" family=\"ipv{version}\" source address=\"{address}\"")
+            }
+        };
+        for name in firewalld.zones_of(source.network()) {
+            let zone = firewalld.runtime.iter().find(|zone| zone.name == name);
+            if zone.is_some_and(|zone| zone.target == "ACCEPT") {
+                continue;
+            }
+            let priority = match zone.is_some_and(|zone| zone.has_priorities) {
+                true => format!(" priority=\"{RICH_RULE_PRIORITY}\""),
+                false => String::new(),
+            };
+            for (protocol, ports) in allowed.ports.by_protocol('-') {
+                let of_port = |port: String| {
+                    format!("rule{priority}{family} port port=\"{port}\" protocol=\"{protocol}\" accept")
+                };
+                rules.entry(name).or_default().extend(ports.into_iter().map(of_port));
+            }
+        }
+    }
+    rules
+}
+
+fn is_marked(rich_rule: &str) -> bool {
+    rich_rule.contains(&format!(" priority=\"{RICH_RULE_PRIORITY}\""))
+}
+
+/// One call for each zone, and for what is in force and what is permanent: each takes a part of a second.
+fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
+    let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
+    for ((zone, is_permanent), RuleChanges { add, remove }) in changes {
+        let permanent = if *is_permanent { " --permanent" } else { "" };
+        let command = format!("firewall-cmd{permanent} --zone={}", quote(zone));
+        let call = |verb: &str, rules: &BTreeSet<String>, end: &str| {
+            let options = rules.iter().map(|rule| format!(" --{verb}-rich-rule={}", quote(rule)));
+            match rules.is_empty() {
+                true => String::new(),
+                false => format!("{command} --quiet{}{end}\n", options.collect::<String>()),
+            }
+        };
+        change.push_str(&(call("add", add, "") + &call("remove", remove, "")));
+        undo.push_str(&(call("add", remove, " || :") + &call("remove", add, " || :")));
+        // Its status is 0 where it took a part of the rules only.
+        let listed = format!("listed=$({command} --list-rich-rules)\n");
+        verify.push_str(&(listed.clone() + &verify_lines(add, remove)));
+        verify_undo.push_str(&(listed + &verify_lines(remove, add)));
+    }
+    guarded(&change, &verify, &(undo + &verify_undo))
+}
+
+/// Fails unless `$listed` has each line that was added, and none that was removed.
+fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
+    let has = |rule: &String| format!("printf '%s\\n' \"$listed\" | grep -qxF -e {}", quote(rule));
+    let missing = |rule: &String| {
+        let said = quote(&format!("it does not list the rule: {rule}"));
+        format!("{} || {{ echo {said} >&2; exit 1; }}\n", has(rule))
+    };
+    let left = |rule: &String| {
+        let said = quote(&format!("it still lists the rule: {rule}"));
+        format!("if {}; then echo {said} >&2; exit 1; fi\n", has(rule))
+    };
+    add.iter().map(missing).chain(remove.iter().map(left)).collect()
+}
+
+/// A service that a zone is open for lets everybody in, whatever the rules for clients say.
+fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
+    const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
+    if allowed.clients.contains(&Client::World) {
+        return step;
+    }
+    for Zone { name, services, .. } in &firewalld.runtime {
+        let is_used = firewalld.zones_of(None).contains(name.as_str());
+        for service in SERVICES
+            .into_iter()
+            .filter(|service| is_used && services.contains(*service))
+        {
+            step = step.warning(format!(
+                "zone {name} lets everybody in to {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
+                 and firewall-cmd --reload close it"
+            ));
+        }
+    }
+    step
+}
+
+fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
+    const TOOL: &str = "ufw";
+    let sources = allowed.clients.iter().filter_map(Source::of);
+    let wanted: BTreeSet<String> = sources.flat_map(|source| ufw_rules(source, &allowed.ports)).collect();
+    let is_present = |rule: &String| {
+        let marked = format!("{rule}{UFW_COMMENT}");
+        present.iter().any(|found| found == rule || *found == marked)
+    };
+    let marked = present.iter().filter_map(|rule| rule.strip_suffix(UFW_COMMENT));
+    let changes = RuleChanges {
+        add: wanted.iter().filter(|rule| !is_present(rule)).cloned().collect(),
+        remove: marked
+            .filter(|rule| is_simple(rule) && !wanted.contains(*rule))
+            .map(str::to_owned)
+            .collect(),
+    };
+    if changes.is_empty() {
+        return unchanged(TOOL, allowed);
+    }
+    let why = describe(TOOL, allowed, !changes.add.is_empty(), changes.remove.len());
+    Step::change(NAME, why, ufw_script(&changes))
+}
+
+fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
+    let calls = |added: &BTreeSet<String>, removed: &BTreeSet<String>, end: &str| {
+        let added = added
+            .iter()
+            .map(|rule| format!("ufw {rule}{UFW_COMMENT} >/dev/null{end}\n"));
+        let removed = removed
+            .iter()
+            .map(|rule| format!("ufw delete {rule} >/dev/null{end}\n"));
+        added.chain(removed).collect::<String>()
+    };
+    let listed = |rules: &BTreeSet<String>| {
+        let each = rules.iter().map(|rule| format!("ufw {rule}{UFW_COMMENT}"));
+        each.collect::<BTreeSet<String>>()
+    };
+    let (added, removed) = (listed(add), listed(remove));
+    let list = "ufw status | grep -q '^Status: active'\nlisted=$(ufw show added)\n";
+    guarded(
+        &calls(add, remove, ""),
+        &format!("{list}{}", verify_lines(&added, &removed)),
+        &format!(
+            "{}{list}{}",
+            calls(remove, add, " || :"),
+            verify_lines(&removed, &added)
+        ),
+    )
+}
+
+/// The rules of ufw for a client, one for each protocol, in the words of `ufw show added`.
+fn ufw_rules(source: Source, ports: &Ports) -> Vec<String> {
+    let rule = |(protocol, ports): (&str, Vec<String>)| {
+        let ports = ports.join(",");
+        match source.text() {
+            None => format!("allow {ports}/{protocol}"),
+            Some(source) => format!("allow from {source} to any port {ports} proto {protocol}"),
+        }
+    };
+    ports.by_protocol(':').into_iter().map(rule).collect()
+}
+
+/// Whether a rule that the host printed is safe as words of a shell: nfsprov's own are.
+fn is_simple(rule: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " .,:/".contains(c);
+    rule.starts_with("allow ") && rule.chars().all(plain)
+}
+
+#[cfg(test)]
+#[path = "firewall_tests.rs"]
+mod tests;

@@ -1,0 +1,319 @@
+//! Facts about firewalls, and the rules that come and go.
+
+use super::*;
+use crate::host::firewall::NetworkRoute;
+use crate::host::plan::State;
+use crate::host::plan::server::Server;
+use crate::host::plan::tests::{NOW, says, served, step, told, wish};
+use crate::host::plan::{Plan, server, teardown};
+
+fn with(firewall: Firewall) -> Facts {
+    Facts { firewall, ..served() }
+}
+
+fn ufw(rules: &[&str]) -> Firewall {
+    Firewall::Ufw(rules.iter().map(|rule| (*rule).to_owned()).collect())
+}
+
+fn zone(name: &str, interface: &str, rules: &[String]) -> Zone {
+    Zone {
+        name: name.into(),
+        target: "default".into(),
+        interfaces: [interface.to_owned()].into(),
+        rich_rules: rules.iter().cloned().collect(),
+        has_priorities: true,
+        ..Zone::default()
+    }
+}
+
+/// A firewalld with the nodes' network in a zone of its own, and these rules in it.
+fn firewalld(runtime: &[String], permanent: &[String]) -> Firewalld {
+    let routes = ["default via 192.0.2.1 dev eth0", "10.0.0.0/24 dev eth1"];
+    Firewalld {
+        default_zone: "public".into(),
+        runtime: vec![zone("public", "eth0", &[]), zone("internal", "eth1", runtime)],
+        permanent: vec![zone("public", "eth0", &[]), zone("internal", "eth1", permanent)],
+        routes: routes.into_iter().filter_map(NetworkRoute::parse).collect(),
+    }
+}
+
+/// nfsprov's rules for these clients of NFS 3 and 4.
+fn marked_rules(clients: &[&str]) -> Vec<String> {
+    let ports = [
+        ("tcp", ["111", "2049", "20048", "32765-32766"].as_slice()),
+        ("udp", &["111", "20048", "32765-32766"]),
+    ];
+    let of_client = |client: &&str| {
+        ports
+            .iter()
+            .flat_map(|(protocol, ports)| ports.iter().map(move |port| (protocol, port)))
+            .map(|(protocol, port)| {
+                format!(
+                    "rule priority=\"2049\" family=\"ipv4\" source address=\"{client}\" port port=\"{port}\" \
+                     protocol=\"{protocol}\" accept"
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    clients.iter().flat_map(of_client).collect()
+}
+
+fn script(plan: &Plan) -> String {
+    match &step(plan, NAME).state {
+        State::Change { action, .. } => format!("{action:?}"),
+        state => format!("no change: {state:?}"),
+    }
+}
+
+#[test]
+fn a_firewall_has_the_ports_of_nfs_3_pinned() {
+    let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
+    assert_eq!(
+        told(&closed, &wish(), "nfs-server"),
+        "change: set port=20048 in [mountd] and port=32765 in [statd] and port=32766 in [lockd] and udp-port=32766 in \
+         [lockd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
+    );
+    let plan = server(&closed, &wish(), NOW);
+    let restart = format!("{:?}", step(&plan, "nfs-server").state);
+    assert!(restart.contains("systemctl restart rpc-statd.service"), "{restart}");
+    // Ports of their own are as good, and are those that are opened.
+    let own: &[u8] = b"[mountd]\nport=4002\n[statd]\nport=4003\n[lockd]\nport=4004\nudp-port=4005\n";
+    let theirs = Facts {
+        nfs_conf: Some(own.to_vec()),
+        mountd_ports: [4002].into(),
+        ..closed.clone()
+    };
+    assert_eq!(
+        told(&theirs, &wish(), "nfs-server"),
+        "ok: nfs-server runs, and will after a restart of the host"
+    );
+    let said = told(&theirs, &wish(), NAME);
+    assert!(
+        said.ends_with("in to TCP 111, 2049, 4002-4004 and UDP 111, 4002-4003, 4005"),
+        "{said}"
+    );
+    // NFS 4 needs none of them.
+    let four = Server {
+        versions: Versions::Four,
+        ..wish()
+    };
+    let said = told(&closed, &four, NAME);
+    assert!(said.ends_with("let 10.0.0.5, 10.0.0.6 in to TCP 2049"), "{said}");
+}
+
+#[test]
+fn firewalld_lets_in_each_client_in_its_zone_and_nobody_else() {
+    let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
+    assert_eq!(
+        told(&closed, &wish(), NAME),
+        "change: firewalld (internal): let 10.0.0.5, 10.0.0.6 in to TCP 111, 2049, 20048, 32765-32766 and UDP 111, 20048, \
+         32765-32766"
+    );
+    let text = script(&server(&closed, &wish(), NOW));
+    for rule in marked_rules(&["10.0.0.5", "10.0.0.6"]) {
+        let quoted = format!("{:?}", format!("--add-rich-rule='{rule}'"));
+        assert!(text.contains(quoted.trim_matches('"')), "{rule}: {text}");
+    }
+    assert!(!text.contains("public") && !text.contains("service"), "{text}");
+    let rules = marked_rules(&["10.0.0.5", "10.0.0.6"]);
+    let open = with(Firewall::Firewalld(firewalld(&rules, &rules)));
+    assert_eq!(told(&open, &wish(), NAME), "ok: firewalld lets 10.0.0.5, 10.0.0.6 in");
+    // What is in force and what comes after a restart are looked at each.
+    let forgetful = with(Firewall::Firewalld(firewalld(&rules, &rules[1..])));
+    let text = script(&server(&forgetful, &wish(), NOW));
+    assert!(
+        text.contains("--permanent") && text.matches("--add-rich-rule").count() == 1,
+        "{text}"
+    );
+    // The whole world comes by every zone; a name by none.
+    let mut world = wish();
+    world.wanted.clients = vec!["*".into()];
+    let plan = server(&closed, &world, NOW);
+    let said = says(step(&plan, NAME));
+    assert!(
+        said.starts_with("change: firewalld (internal, public): let everybody in to TCP 111"),
+        "{said}"
+    );
+    assert!(!script(&plan).contains("source address"));
+    let mut named = wish();
+    named.wanted.clients = vec!["node1.example.org".into(), "10.0.0.0/24".into()];
+    let plan = server(&closed, &named, NOW);
+    assert!(script(&plan).contains("10.0.0.0/24"));
+    assert!(step(&plan, NAME).warnings[0].contains("node1.example.org"));
+}
+
+#[test]
+fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
+    let others = "rule family=\"ipv4\" source address=\"10.0.0.9\" service name=\"nfs\" accept".to_owned();
+    let mut rules = marked_rules(&["10.0.0.5", "10.0.0.6"]);
+    rules.push(others.clone());
+    let open = with(Firewall::Firewalld(firewalld(&rules, &rules)));
+    let mut fewer = wish();
+    fewer.wanted.clients = vec!["10.0.0.5".into()];
+    let plan = server(&open, &fewer, NOW);
+    let said = says(step(&plan, NAME));
+    assert_eq!(
+        said,
+        "change: firewalld (internal): remove 7 of nfsprov's rules, which no export needs any more"
+    );
+    let text = script(&plan);
+    assert!(
+        text.contains("10.0.0.6") && !text.contains("10.0.0.5") && !text.contains("10.0.0.9"),
+        "{text}"
+    );
+    let down = teardown(&open, "/nfsdata", NOW);
+    let text = script(&down);
+    assert!(
+        text.contains("10.0.0.5") && text.contains("10.0.0.6") && !text.contains("10.0.0.9"),
+        "{text}"
+    );
+    // Another export of nfsprov's needs some of them.
+    let both = crate::host::exports_file::Wanted {
+        path: "/more".into(),
+        clients: vec!["10.0.0.6".into()],
+        ..wish().wanted
+    };
+    let exports = open.exports.as_deref().unwrap();
+    let shared = Facts {
+        exports: Some(exports_file::with(exports, &both).unwrap()),
+        ..open
+    };
+    let text = script(&teardown(&shared, "/nfsdata", NOW));
+    assert!(text.contains("10.0.0.5") && !text.contains("10.0.0.6"), "{text}");
+    let clean = with(Firewall::Firewalld(firewalld(&[others.clone()], &[others])));
+    let said = says(step(&teardown(&clean, "/nfsdata", NOW), NAME));
+    assert_eq!(said, "ok: firewalld has no rule of nfsprov's");
+}
+
+#[test]
+fn a_service_that_is_open_to_everybody_is_named() {
+    let mut open = firewalld(&[], &[]);
+    open.runtime[0].services = ["ssh".to_owned(), "nfs".to_owned()].into();
+    let plan = server(&with(Firewall::Firewalld(open)), &wish(), NOW);
+    let warnings = &step(&plan, NAME).warnings;
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("zone public lets everybody in to nfs"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn ufw_has_a_rule_for_each_client_with_a_comment() {
+    let rules = |client: &str| {
+        [
+            format!("allow from {client} to any port 111,2049,20048,32765:32766 proto tcp comment 'nfsprov'"),
+            format!("allow from {client} to any port 111,20048,32765:32766 proto udp comment 'nfsprov'"),
+        ]
+    };
+    let plan = server(&with(ufw(&["allow 22/tcp"])), &wish(), NOW);
+    let text = script(&plan);
+    for rule in [rules("10.0.0.5"), rules("10.0.0.6")].concat() {
+        assert!(text.contains(&format!("ufw {rule} >/dev/null")), "{rule}: {text}");
+    }
+    let present = [rules("10.0.0.5"), rules("10.0.0.6")].concat();
+    // An administrator's own rule without the comment is as good.
+    let mut mixed: Vec<&str> = present.iter().map(String::as_str).collect();
+    mixed[0] = mixed[0].strip_suffix(" comment 'nfsprov'").unwrap();
+    assert_eq!(
+        told(&with(ufw(&mixed)), &wish(), NAME),
+        "ok: ufw lets 10.0.0.5, 10.0.0.6 in"
+    );
+    let down = teardown(&with(ufw(&mixed)), "/nfsdata", NOW);
+    let text = script(&down);
+    assert!(
+        text.matches("ufw delete").count() == 3 && !text.contains("delete allow from 10.0.0.5 to any port 111,2049"),
+        "{text}"
+    );
+    // What a host prints is no shell script.
+    let hostile = [
+        "allow from 10.0.0.9;reboot comment 'nfsprov'",
+        "allow $(reboot) comment 'nfsprov'",
+    ];
+    let said = says(step(&teardown(&with(ufw(&hostile)), "/nfsdata", NOW), NAME));
+    assert_eq!(said, "ok: ufw has no rule of nfsprov's");
+    let mut odd = wish();
+    odd.wanted.clients = vec!["1nfs;reboot".into(), "*".into()];
+    let plan = server(&with(ufw(&[])), &odd, NOW);
+    let text = script(&plan);
+    assert!(
+        text.contains("ufw allow 111,2049,20048,32765:32766/tcp comment") && !text.contains("reboot"),
+        "{text}"
+    );
+    assert!(step(&plan, NAME).warnings[0].contains("1nfs;reboot"));
+}
+
+#[test]
+fn rules_of_others_are_left_alone_and_the_ports_named() {
+    let plan = server(&with(Firewall::Custom("nftables")), &wish(), NOW);
+    let rules = step(&plan, NAME);
+    assert!(
+        says(rules).starts_with("skipped: ") && rules.warnings[0].contains("TCP 111, 2049, 20048, 32765-32766"),
+        "{rules:?}"
+    );
+    let down = teardown(&with(Firewall::Custom("nftables")), "/nfsdata", NOW);
+    assert!(step(&down, NAME).warnings.is_empty());
+}
+
+/// Stands in for a tool that keeps its rules in the file `rules`, and fails where it should fail.
+const UFW: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit
+case $1 in
+status) echo 'Status: active' ;;
+show) echo 'Added user rules:'; cat rules ;;
+delete) shift; grep -v -e "^ufw $* comment" rules >rules.new; mv rules.new rules ;;
+allow)
+    case $* in *"$(cat broken)"*) exit 1 ;; esac
+    rule="ufw $(echo "$*" | sed "s/nfsprov$/'nfsprov'/")"
+    grep -qxF -e "$rule" rules || echo "$rule" >>rules
+    ;;
+esac
+"#;
+
+#[test]
+fn rules_are_all_changed_or_as_before() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("ufw", UFW);
+    let tool = folder.path().join("ufw");
+    std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+    let rule = |client: &str| format!("allow from {client} to any port 2049 proto tcp");
+    let changes = RuleChanges {
+        add: [rule("10.0.0.1"), rule("10.0.0.2")].into(),
+        remove: [rule("10.0.0.3")].into(),
+    };
+    let listed = |clients: &[&str]| {
+        let lines = clients
+            .iter()
+            .map(|client| format!("ufw {} comment 'nfsprov'\n", rule(client)));
+        lines.collect::<String>()
+    };
+    let before = format!("ufw allow 22/tcp\n{}", listed(&["10.0.0.3"]));
+    for (broken, status, after) in [
+        (
+            "nothing",
+            0,
+            format!("ufw allow 22/tcp\n{}", listed(&["10.0.0.1", "10.0.0.2"])),
+        ),
+        ("10.0.0.1", 120, before.clone()),
+        ("10.0.0.2", 120, before.clone()),
+    ] {
+        write("rules", &before);
+        write("broken", broken);
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut shell = std::process::Command::new("sh");
+        let output = shell
+            .arg("-c")
+            .arg(ufw_script(&changes))
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{broken}: {said}");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("rules")).unwrap(),
+            after,
+            "{broken}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Servers with a real firewall: each client is let in by rules of its own, which go with it, and nobody else is.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use nfsprov_lab::guest::{Guest, Template};
+
+use crate::kit::Stage;
+use crate::runs::nfsprov;
+
+crate::tests! {
+    firewalld_lets_each_client_in_by_its_zone_while_it_is_a_client,
+    ufw_lets_each_client_in_while_it_is_a_client,
+}
+
+/// A firewall, as its administrator handles it.
+struct Tool {
+    /// Starts it, with ssh let in, and a rule of somebody else's for port 2049.
+    start: &'static str,
+    /// Prints all of its rules.
+    list: &'static str,
+    /// How many lines of that are nfsprov's for one client.
+    rules_of_client: usize,
+    /// What they have in common.
+    mark: &'static str,
+    /// Reads its configuration anew, as after a restart.
+    reload: &'static str,
+}
+
+const FIREWALLD: Tool = Tool {
+    start: r#"interface=$(ip -o -4 route show | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
+systemctl start firewalld
+firewall-cmd --quiet --permanent --zone=internal --add-interface="$interface"
+firewall-cmd --quiet --permanent --zone=internal --remove-service=samba-client --remove-service=mdns
+firewall-cmd --quiet --permanent --zone=internal \
+    --add-rich-rule='rule family="ipv4" source address="10.77.0.250" port port="2049" protocol="tcp" accept'
+firewall-cmd --quiet --reload
+firewall-cmd --get-zone-of-interface="$interface" | grep -qx internal"#,
+    list: "for zone in public internal; do for kind in '' --permanent; do
+    echo \"$zone $kind\"; firewall-cmd $kind --zone=$zone --list-rich-rules; firewall-cmd $kind --zone=$zone --list-services
+done; done",
+    // In force and permanent.
+    rules_of_client: 2 * 7,
+    mark: "priority=\"2049\"",
+    reload: "firewall-cmd --quiet --reload",
+};
+
+const UFW: Tool = Tool {
+    start: "ufw allow 22/tcp >/dev/null; ufw allow from 10.77.0.250 to any port 2049 proto tcp >/dev/null; ufw --force enable",
+    list: "ufw show added",
+    rules_of_client: 2,
+    mark: "comment 'nfsprov'",
+    reload: "ufw reload",
+};
+
+async fn firewalld_lets_each_client_in_by_its_zone_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
+    lets_clients_in(&stage, "firewalld", &FIREWALLD).await
+}
+
+async fn ufw_lets_each_client_in_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
+    lets_clients_in(&stage, "ufw", &UFW).await
+}
+
+async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
+    let name_of_client = format!("client-of-{name}");
+    let (server, client) = tokio::try_join!(
+        stage.lab.guest(name, Template::NfsServerWithTools),
+        stage.lab.guest(&name_of_client, Template::NfsClient)
+    )?;
+    server.ssh(tool.start).await?;
+    let before = server.ssh(tool.list).await?;
+    ensure!(!reaches(&client, &server).await?, "the firewall lets everybody in");
+    // This machine is a client, too: it proves that the export can be used from here.
+    let here = server.ssh("echo \"$SSH_CLIENT\" | cut -d' ' -f1").await?;
+    let (target, node) = (
+        format!("root@{}", server.address()),
+        format!("root@{}", client.address()),
+    );
+    let without_node = ["setup-server", &target, "--export", "/srv/k8s", "--allow", here.trim()];
+    let with_node = [&without_node[..], &["--node", &node]].concat();
+
+    // The proof mounts by NFS 4 and 3, and takes locks.
+    let first = nfsprov(stage, &with_node).await?.ended(0)?;
+    let rules = server.ssh(tool.list).await?;
+    let marked = |rules: &str| rules.lines().filter(|line| line.contains(tool.mark)).count();
+    ensure!(marked(&rules) == 2 * tool.rules_of_client, "{rules}\n{first:?}");
+    let address = client.address().to_string();
+    ensure!(rules.contains(&address), "{rules}");
+    ensure!(
+        !reaches(&stage.second, &server).await?,
+        "a host that is no client is let in\n{rules}"
+    );
+    let ports = server
+        .ssh("rpcinfo -p | awk '$3 == \"tcp\" { print $1, $4 }' | sort -u")
+        .await?;
+    for pinned in ["100005 20048", "100024 32765", "100021 32766"] {
+        ensure!(ports.lines().any(|line| line == pinned), "{pinned}: {ports}");
+    }
+    let second = nfsprov(stage, &with_node).await?.ended(0)?;
+    ensure!(second.stderr.contains("nothing had to be changed"), "{second:?}");
+    server.ssh(tool.reload).await?;
+    ensure!(reaches(&client, &server).await?, "the rules are forgotten at a restart");
+
+    // A client that goes.
+    nfsprov(stage, &without_node).await?.ended(0)?;
+    let rules = server.ssh(tool.list).await?;
+    ensure!(
+        marked(&rules) == tool.rules_of_client && !rules.contains(&address),
+        "{rules}"
+    );
+    ensure!(!reaches(&client, &server).await?, "a client that is gone is let in");
+    let teardown = ["teardown-server", &target, "--export", "/srv/k8s", "--yes"];
+    nfsprov(stage, &teardown).await?.ended(0)?;
+    let after = server.ssh(tool.list).await?;
+    ensure!(after == before, "it was\n{before}\nand is\n{after}");
+    Ok(())
+}
+
+/// Whether a host gets a connection to the NFS server.
+async fn reaches(from: &Guest, server: &Guest) -> Result<bool> {
+    let connect = format!(
+        "if timeout 3 bash -c '</dev/tcp/{}/2049' 2>/dev/null; then echo yes; else echo no; fi",
+        server.address()
+    );
+    let said = from.ssh(&connect).await.context("cannot try to connect")?;
+    Ok(said.trim() == "yes")
+}
