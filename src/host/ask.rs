@@ -110,9 +110,9 @@ impl Remembered {
         self.accepted().contains(line)
     }
 
-    /// Keeps an accepted key where known_hosts can't be written.
-    pub(super) fn accept(&self, line: &str) {
-        self.accepted().insert(line.to_owned());
+    /// Keeps an accepted key where known_hosts can't be written; whether it was not kept before.
+    pub(super) fn accept(&self, line: &str) -> bool {
+        self.accepted().insert(line.to_owned())
     }
 
     fn accepted(&self) -> MutexGuard<'_, HashSet<String>> {

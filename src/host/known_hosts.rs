@@ -176,6 +176,17 @@ pub fn line(host: &str, port: u16, key: &PublicKey) -> String {
     format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
 }
 
+/// The same line with a hash in the name's place, as HashKnownHosts has it.
+pub fn hashed_line(host: &str, port: u16, key: &PublicKey, salt: &[u8; SALT_LENGTH]) -> String {
+    let hash_key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
+    let hash = hmac::sign(&hash_key, name(host, port).as_bytes());
+    let (salt, hash) = (STANDARD.encode(salt), STANDARD.encode(hash));
+    format!("|1|{salt}|{hash} {} {}\n", key.kind(), key.encoded())
+}
+
+/// How many random bytes the hash of a host's name begins with.
+pub const SALT_LENGTH: usize = 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     None,
@@ -426,11 +437,12 @@ mod tests {
     fn a_line_that_was_written_is_found_again() {
         let key = key("ecdsa-sha2-nistp256", 3);
         for (host, port) in [("nfs", 22), ("Nfs", 2222), ("fd00::1", 22), ("fd00::1", 23)] {
-            assert_eq!(
-                judge(&file(&line(host, port, &key)), host, port, &key),
-                Verdict::Known,
-                "{host}:{port}"
-            );
+            let hashed = hashed_line(host, port, &key, &[9; SALT_LENGTH]);
+            assert!(!hashed.to_lowercase().contains(&host.to_lowercase()), "{hashed}");
+            for line in [line(host, port, &key), hashed] {
+                let verdict = judge(&file(&line), host, port, &key);
+                assert_eq!(verdict, Verdict::Known, "{host}:{port}: {line}");
+            }
         }
     }
 

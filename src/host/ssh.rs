@@ -287,11 +287,17 @@ impl Connection {
     }
 }
 
-/// A word that nobody can guess; the system's own generator has no way to fail once it has been seeded.
+/// A word that nobody can guess.
 fn nonce() -> Result<String, String> {
-    let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| "the system has no random numbers".to_owned())?;
+    let bytes: [u8; 16] = random_bytes()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Bytes of the system's own generator, which has no way to fail once it has been seeded.
+fn random_bytes<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+    let mut bytes = [0; LENGTH];
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err("the system has no random numbers".to_owned()),
+    }
 }

@@ -5,6 +5,7 @@
 //! [`needs_expansion`] tells which, and [`expansion_arguments`] has ssh expand them.
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,29 @@ pub enum StrictHostKeys {
     AcceptNew,
 }
 
+/// Which addresses of a host are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressFamily {
+    /// All.
+    #[default]
+    Any,
+    /// Those of IPv4.
+    Inet,
+    /// Those of IPv6.
+    Inet6,
+}
+
+impl AddressFamily {
+    /// Whether an address may be tried.
+    pub fn allows(self, address: &SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Inet => address.is_ipv4(),
+            Self::Inet6 => address.is_ipv6(),
+        }
+    }
+}
+
 /// Which agent is asked for keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum IdentityAgent {
@@ -95,6 +119,8 @@ pub struct Settings {
     pub port: u16,
     /// The user.
     pub user: String,
+    /// Which of its addresses are tried.
+    pub address_family: AddressFamily,
     /// The name under which the host's key is recorded, if it is another.
     pub host_key_alias: Option<String>,
     /// The key files that the configuration names; none if ssh would try its defaults.
@@ -109,6 +135,8 @@ pub struct Settings {
     pub known_hosts: Option<Vec<PathBuf>>,
     /// Those for all users.
     pub global_known_hosts: Vec<PathBuf>,
+    /// Whether the names of new hosts are recorded as hashes.
+    pub hash_known_hosts: bool,
     /// A command that prints further lines of known_hosts.
     pub known_hosts_command: Option<String>,
     /// Host keys that must not be accepted: a list of public keys, or a KRL.
@@ -140,6 +168,7 @@ impl Settings {
             host: target.host.clone(),
             port: target.port.unwrap_or(DEFAULT_PORT),
             user: target.user.clone().unwrap_or_else(|| local_user.to_owned()),
+            address_family: AddressFamily::default(),
             host_key_alias: None,
             identities: Vec::new(),
             certificates: Vec::new(),
@@ -147,6 +176,7 @@ impl Settings {
             agent: IdentityAgent::default(),
             known_hosts: None,
             global_known_hosts: GLOBAL_KNOWN_HOSTS.map(PathBuf::from).to_vec(),
+            hash_known_hosts: false,
             known_hosts_command: None,
             revoked_host_keys: None,
             strict_host_keys: StrictHostKeys::default(),
@@ -176,6 +206,17 @@ impl Settings {
                 "hostname" => settings.host = text,
                 "port" => settings.port = text.parse().map_err(|_| wrong(format!("the port {text:?}")))?,
                 "user" => settings.user = text,
+                "addressfamily" => {
+                    settings.address_family = match text.as_str() {
+                        "inet" => AddressFamily::Inet,
+                        "inet6" => AddressFamily::Inet6,
+                        _ => AddressFamily::Any,
+                    }
+                }
+                "hashknownhosts" => settings.hash_known_hosts = is_yes,
+                // A login from another address than was meant may be let in otherwise, or watched.
+                "bindaddress" => return Err(wrong(format!("BindAddress {text}, which nfsprov does not support"))),
+                "bindinterface" => return Err(wrong(format!("BindInterface {text}, which nfsprov does not support"))),
                 "hostkeyalias" => settings.host_key_alias = Some(text),
                 "identityfile" => settings.identities.push(value.to_owned()),
                 "certificatefile" => settings.certificates.push(value.to_owned()),

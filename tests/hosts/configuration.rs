@@ -126,6 +126,13 @@ const KNOWN: (&str, &str) = (".ssh/known_hosts", "{name} {key}\n");
 
 const CASES: &[Case] = &[
     case("an alias", "", &[KNOWN], ""),
+    case("AddressFamily", "AddressFamily inet\n", &[KNOWN], ""),
+    case(
+        "AddressFamily that the host has not",
+        "AddressFamily inet6\n",
+        &[KNOWN],
+        "no address that AddressFamily allows",
+    ),
     case(
         "StrictHostKeyChecking yes",
         "StrictHostKeyChecking yes\n",
@@ -392,7 +399,23 @@ async fn new_keys_are_recorded_where_the_configuration_says(stage: Arc<Stage>) -
     home.judge("nfs", None)
         .await?
         .map_err(anyhow::Error::msg)
-        .context("ssh takes it, too")
+        .context("ssh takes it, too")?;
+    // Without the host's name; for ssh the key has to be there already.
+    for checking in ["accept-new", "yes"] {
+        let config =
+            format!("HashKnownHosts yes\nUserKnownHostsFile {{home}}/hashed\nStrictHostKeyChecking {checking}\n");
+        home.write(&stage, ".ssh/config", &format!("{config}{HOST}"))?;
+        Host::connect(&"nfs".parse()?, &access).await?;
+    }
+    let recorded = std::fs::read_to_string(home.path.join("hashed"))?;
+    ensure!(
+        recorded.starts_with("|1|") && recorded.ends_with(&format!(" {}\n", home.key)) && recorded.lines().count() == 1,
+        "{recorded}"
+    );
+    home.judge("nfs", None)
+        .await?
+        .map_err(anyhow::Error::msg)
+        .context("ssh takes the hash, too")
 }
 
 async fn a_proxy_command_leads_to_the_host(stage: Arc<Stage>) -> Result<()> {

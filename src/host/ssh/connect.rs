@@ -16,6 +16,7 @@ use super::trust::Trust;
 use super::{Access, ConnectError, KEEPALIVE, Output, Sudo, tunnel};
 use crate::host::ask::Secret;
 use crate::host::known_hosts::PublicKey;
+use crate::host::ssh_settings::AddressFamily;
 use crate::host::target::Target;
 
 /// How often sudo's password is asked for.
@@ -152,7 +153,10 @@ fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     let failed = |cause: &str| unreachable(&hop.address(), cause);
     let addresses = resolve(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
     let mut first = None;
-    for address in addresses {
+    for address in addresses
+        .into_iter()
+        .filter(|address| hop.address_family.allows(address))
+    {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
                 // Scripts and their answers are small, and each waits for the other.
@@ -167,7 +171,11 @@ fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
         io::ErrorKind::ConnectionRefused => "connection refused: is sshd running there, on this port?".to_owned(),
         _ => error.to_string(),
     });
-    Err(failed(first.as_deref().unwrap_or("the name has no address")))
+    let none = match hop.address_family {
+        AddressFamily::Any => "the name has no address",
+        AddressFamily::Inet | AddressFamily::Inet6 => "it has no address that AddressFamily allows",
+    };
+    Err(failed(first.as_deref().unwrap_or(none)))
 }
 
 /// The resolver knows no time-out, so it is asked by a thread of its own.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Access, client};
 use crate::host::known_hosts;
-use crate::host::ssh_settings::{ClientDefaults, IdentityAgent, Proxy, StrictHostKeys};
+use crate::host::ssh_settings::{AddressFamily, ClientDefaults, IdentityAgent, Proxy, StrictHostKeys};
 use crate::host::target::{DEFAULT_PORT, Target};
 
 /// How many jump hosts lead to one host at most.
@@ -17,6 +17,7 @@ pub(super) struct Hop {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) user: String,
+    pub(super) address_family: AddressFamily,
     /// Under which name and port its key is recorded.
     pub(super) recorded_as: (String, u16),
     /// The key files that the configuration names, in its order.
@@ -29,6 +30,7 @@ pub(super) struct Hop {
     /// The user's known_hosts files; new keys are recorded in the first.
     pub(super) known_hosts: Vec<PathBuf>,
     pub(super) global_known_hosts: Vec<PathBuf>,
+    pub(super) hash_known_hosts: bool,
     /// A command that prints further lines of known_hosts, as words.
     pub(super) known_hosts_command: Vec<String>,
     pub(super) revoked_host_keys: Option<PathBuf>,
@@ -119,6 +121,8 @@ fn hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
         agent,
         known_hosts,
         global_known_hosts: settings.global_known_hosts,
+        hash_known_hosts: settings.hash_known_hosts,
+        address_family: settings.address_family,
         known_hosts_command: Vec::new(),
         revoked_host_keys: asked.revoked_host_keys,
         strict_host_keys: settings.strict_host_keys,

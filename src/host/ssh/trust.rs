@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::route::Hop;
-use super::{Access, ConnectError, HostKeys, client};
+use super::{Access, ConnectError, HostKeys, client, random_bytes};
 use crate::host::known_hosts::{self, File, PublicKey, Verdict, judge, recorded_kinds};
 use crate::host::ssh_settings::StrictHostKeys;
 
@@ -123,7 +123,7 @@ impl<'a> Trust<'a> {
         };
         let line = known_hosts::line(recorded_name, *port, key);
         if !pinned.is_empty() {
-            self.record(&name, &line);
+            self.record(&name, &line, key);
             return Ok(());
         }
         if self.access.ask.has_accepted(&line) {
@@ -160,7 +160,7 @@ impl<'a> Trust<'a> {
                 }
             }
         }
-        self.record(&name, &line);
+        self.record(&name, &line, key);
         Ok(())
     }
 
@@ -175,12 +175,17 @@ impl<'a> Trust<'a> {
     }
 
     /// Keeps a key for later connections: in known_hosts, or where that can't be written, in memory.
-    fn record(&self, name: &str, line: &str) {
+    fn record(&self, name: &str, line: &str, key: &PublicKey) {
         self.access.ask.accept(line);
         let Some(file) = self.hop.known_hosts.first() else {
             return;
         };
-        if let Err(error) = append(file, line) {
+        let (recorded_name, port) = &self.hop.recorded_as;
+        let line = match self.hop.hash_known_hosts {
+            true => random_bytes().map(|salt| known_hosts::hashed_line(recorded_name, *port, key, &salt)),
+            false => Ok(line.to_owned()),
+        };
+        if let Err(error) = line.map_err(std::io::Error::other).and_then(|line| append(file, &line)) {
             tracing::warn!(host = name, "its key can't be recorded in {}: {error}", file.display());
         }
     }

@@ -74,6 +74,12 @@ fn each_setting_is_read() {
             }),
         ),
         (
+            &[("addressfamily", "inet6"), ("hashknownhosts", "yes")],
+            change(&|s| {
+                (s.address_family, s.hash_known_hosts) = (AddressFamily::Inet6, true);
+            }),
+        ),
+        (
             &[("hostkeyalias", "nfs.corp")],
             change(&|s| s.host_key_alias = Some("nfs.corp".into())),
         ),
@@ -222,4 +228,30 @@ fn ssh_expands_what_it_leaves_as_written() {
         expanded(b"host nfs\nuserknownhostsfile /root/k nfs\n"),
         Some("/root/k nfs".into())
     );
+}
+
+#[test]
+fn a_local_address_that_cannot_be_honoured_is_refused() {
+    for (keyword, named) in [
+        ("bindaddress", "BindAddress 10.0.0.7"),
+        ("bindinterface", "BindInterface 10.0.0.7"),
+    ] {
+        let error = parse("nfs", &[(keyword, "10.0.0.7")]).unwrap_err();
+        assert!(
+            error.contains(named) && error.contains("configuration for nfs"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn addresses_of_another_family_are_not_tried() {
+    let [four, six] = ["10.0.0.1:22", "[fd00::1]:22"].map(|text| text.parse().unwrap());
+    for (family, allowed) in [
+        (AddressFamily::Any, [true, true]),
+        (AddressFamily::Inet, [true, false]),
+        (AddressFamily::Inet6, [false, true]),
+    ] {
+        assert_eq!([family.allows(&four), family.allows(&six)], allowed, "{family:?}");
+    }
 }
