@@ -1854,7 +1854,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__setup__subcmd__server)
-            opts="-o -i -n -v -q -h -V --export --allow --node --nodes-from-cluster --options --root-squash --mode --owner --nfs-version --dry-run --check --output --exports-file --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -o -i -n -v -q -h -V --export --allow --node --nodes-from-cluster --allow-nodes-from-cluster --address --options --root-squash --mode --owner --nfs-version --yes --dry-run --check --output --exports-file --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1869,6 +1869,10 @@ _nfsprov() {
                     return 0
                     ;;
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

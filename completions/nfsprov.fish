@@ -52,6 +52,7 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "help" -d 'Print thi
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l export -d 'Directory to export' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l allow -d 'Who may mount it: address, network, host name, @netgroup, or * for the whole world (repeatable)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l node -d 'Node to prepare as a client, and to allow (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l address -d 'Name or address that clients reach the server by [default: HOST]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l options -d 'Options of the export' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l mode -d 'Mode of the directory [default: 0777 for a new one; one that is there keeps its own]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l owner -d 'Owner of the directory, as USER, USER:GROUP or numbers [default: as it is]' -r
@@ -78,7 +79,9 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l color -
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l nodes-from-cluster -d 'Prepare and allow every node of the current context, logging in as on the server'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Let root of the clients be nobody on the server; volumes are then made over SSH'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l allow-nodes-from-cluster -d 'Allow every node of the current context by its InternalIP, without logging in; shows them and asks'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Let root of the clients be nobody on the server; provision with --via ssh:// then'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s y -l yes -d 'Don\'t ask'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l dry-run -d 'Show what would be done, with the changes of every file, and change nothing'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l check -d 'The same, and exit with 4 if anything would change'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'

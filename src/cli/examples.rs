@@ -15,7 +15,9 @@ Examples:
   # See what would be done
   nfsprov setup-server root@nfs --allow 10.0.0.0/24 --dry-run
   # Export /nfsdata to all nodes of the cluster, and make them clients
-  nfsprov setup-server ops@nfs --sudo --nodes-from-cluster";
+  nfsprov setup-server ops@nfs --sudo --nodes-from-cluster
+  # Nodes without sshd, and a network of its own for NFS
+  nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5";
 
 pub(super) const SETUP_CLIENT: &str = "\
 Examples:

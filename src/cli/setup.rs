@@ -26,10 +26,16 @@ pub struct SetupServer {
     /// Prepare and allow every node of the current context, logging in as on the server
     #[arg(long)]
     pub nodes_from_cluster: bool,
+    /// Allow every node of the current context by its InternalIP, without logging in; shows them and asks
+    #[arg(long)]
+    pub allow_nodes_from_cluster: bool,
+    /// Name or address that clients reach the server by [default: HOST]
+    #[arg(long, value_parser = validate::server, value_name = "HOST")]
+    pub address: Option<String>,
     /// Options of the export
     #[arg(long, default_value = OPTIONS, value_parser = options, value_name = "OPTIONS")]
     pub options: String,
-    /// Let root of the clients be nobody on the server; volumes are then made over SSH
+    /// Let root of the clients be nobody on the server; provision with --via ssh:// then
     #[arg(long)]
     pub root_squash: bool,
     /// Mode of the directory [default: 0777 for a new one; one that is there keeps its own]
@@ -41,6 +47,9 @@ pub struct SetupServer {
     /// NFS versions to serve
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
     pub nfs_version: NfsVersion,
+    /// Don't ask
+    #[arg(short, long)]
+    pub yes: bool,
     /// Options that all three have.
     #[command(flatten)]
     pub run: SetupRun,

@@ -41,18 +41,15 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     register("worker", &from).await?;
     let host = format!("root@{at}");
     let setup = |more: &[&str]| {
-        let mut arguments = vec![
-            "setup-server".to_owned(),
-            host.clone(),
-            "--nodes-from-cluster".to_owned(),
-        ];
+        let mut arguments = vec!["setup-server".to_owned(), host.clone()];
         arguments.extend(["-o", "json", "--host-key", "accept-new", "-i"].map(str::to_owned));
         arguments.push(server.ssh_key().display().to_string());
         arguments.extend(PATIENT.map(str::to_owned));
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         arguments
     };
-    let first = scene.nfsprov_within(5 * PATIENCE, &setup(&[])).await?;
+    let logging_in = ["--nodes-from-cluster"];
+    let first = scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
     ensure!(first.status.code() == Some(0), "{first:?}");
     let report: Value = serde_json::from_slice(&first.stdout)?;
     let proofs = report.to_string().matches("written to, read back").count();
@@ -60,17 +57,30 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&format!("/nfsdata  {from}(")), "{listing}");
 
-    // A node that is down is not locked out, and one that joined is let in; who left is not named any more.
+    // A kubelet's word for an address lets nobody in, unless somebody agrees.
     register("down", "10.77.0.250").await?;
-    let drift = scene.nfsprov_within(5 * PATIENCE, &setup(&[])).await?;
+    let unseen = scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
     ensure!(
-        drift.status.code() == Some(1),
-        "the node that is down is told: {drift:?}"
+        unseen.status.code() == Some(1),
+        "the node that is down is told: {unseen:?}"
     );
+    let listing = server.ssh("exportfs -s").await?;
+    ensure!(listing.contains(&from) && !listing.contains("10.77.0.250"), "{listing}");
+    let by_address = ["--allow-nodes-from-cluster", "--address", &at];
+    let unconfirmed = scene.nfsprov(&setup(&by_address)).await?;
+    ensure!(unconfirmed.status.code() == Some(2), "{unconfirmed:?}");
+    ensure!(String::from_utf8_lossy(&unconfirmed.stderr).contains("--yes"));
+    let confirmed = [&by_address[..], &["--yes"]].concat();
+    let confirmed = scene.nfsprov_within(5 * PATIENCE, &setup(&confirmed)).await?;
+    ensure!(confirmed.status.code() == Some(0), "{confirmed:?}");
+    let listing = server.ssh("exportfs -s").await?;
+    ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
+    // Once it is let in, that it is down does not lock it out; who left is not named any more.
+    scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
     nodes.delete("down", &DeleteParams::default()).await?;
-    let check = scene.nfsprov(&setup(&["--check"])).await?;
+    let check = scene.nfsprov(&setup(&["--nodes-from-cluster", "--check"])).await?;
     ensure!(check.status.code() == Some(4), "{check:?}");
     let report: Value = serde_json::from_slice(&check.stdout)?;
     let why = report.to_string();

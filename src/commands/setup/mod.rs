@@ -1,15 +1,17 @@
 //! `nfsprov setup-server`, `setup-client` and `teardown-server`: hosts over SSH, all at once.
 
 mod client;
+mod clients;
 mod hosts;
 mod proof;
 mod report;
 mod server;
 mod teardown;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use k8s_openapi::api::core::v1::{Node, NodeAddress};
@@ -78,15 +80,12 @@ impl Run {
 
 /// The nodes of the current context, by their internal addresses, logged in to as `user`.
 async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Asked>> {
-    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
-    let nodes: Vec<Node> = cluster::list(&Api::all(cluster.client), |_| true)
-        .await
-        .map_err(|error| anyhow!("cannot list nodes: {}", cluster::sentence(&error)))?;
-    let mut asked = Vec::new();
-    for node in nodes {
-        let name = node.metadata.name.unwrap_or_default();
-        let addresses = node.status.and_then(|status| status.addresses).unwrap_or_default();
-        let address = internal_address(&name, &addresses)?;
+    let mut asked: Vec<Asked> = Vec::new();
+    let mut known = BTreeSet::new();
+    for (node, address) in addresses_of_nodes(global).await? {
+        if !known.insert(node) {
+            continue;
+        }
         asked.push(Asked {
             target: Target {
                 user: user.map(str::to_owned),
@@ -96,20 +95,40 @@ async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Ask
             address: Some(address),
         });
     }
-    if asked.is_empty() {
-        bail!("the cluster has no nodes");
-    }
     Ok(asked)
 }
 
-/// A node's internal address. Its own kubelet writes it, so what is no address is not logged in to.
-fn internal_address(node: &str, addresses: &[NodeAddress]) -> Result<IpAddr> {
-    let internal = addresses.iter().find(|address| address.type_ == "InternalIP");
-    let text = &internal
-        .with_context(|| format!("node {node} has no InternalIP"))?
-        .address;
-    text.parse()
-        .map_err(|_| anyhow!("node {node} has the InternalIP {text:?}, which is no address"))
+/// The names of the current context's nodes, each with each of its internal addresses.
+async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
+    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
+    let nodes: Vec<Node> = cluster::list(&Api::all(cluster.client), |_| true)
+        .await
+        .map_err(|error| anyhow!("cannot list nodes: {}", cluster::sentence(&error)))?;
+    let mut found = Vec::new();
+    for node in nodes {
+        let name = node.metadata.name.unwrap_or_default();
+        let addresses = node.status.and_then(|status| status.addresses).unwrap_or_default();
+        let internal = internal_addresses(&name, &addresses)?;
+        found.extend(internal.into_iter().map(|address| (name.clone(), address)));
+    }
+    if found.is_empty() {
+        bail!("the cluster has no nodes");
+    }
+    Ok(found)
+}
+
+/// A node's internal addresses. Its own kubelet writes them, so what is no address is neither logged in to nor let in.
+fn internal_addresses(node: &str, addresses: &[NodeAddress]) -> Result<Vec<IpAddr>> {
+    let internal = addresses.iter().filter(|address| address.type_ == "InternalIP");
+    let parsed = internal.map(|NodeAddress { address, .. }| {
+        let wrong = || anyhow!("node {node} has the InternalIP {address:?}, which is no address");
+        address.parse().map_err(|_| wrong())
+    });
+    let parsed: Vec<IpAddr> = parsed.collect::<Result<_>>()?;
+    match parsed.is_empty() {
+        true => bail!("node {node} has no InternalIP"),
+        false => Ok(parsed),
+    }
 }
 
 #[cfg(test)]
@@ -120,9 +139,10 @@ mod tests {
     fn a_node_is_known_by_an_address_and_by_nothing_else() {
         let of = |address: &str| {
             let (address, type_) = (address.to_owned(), "InternalIP".to_owned());
-            internal_address("a", &[NodeAddress { address, type_ }])
+            internal_addresses("a", &[NodeAddress { address, type_ }])
         };
         assert!(of("10.0.0.1").is_ok() && of("fd00::1").is_ok());
+        assert!(internal_addresses("a", &[]).is_err());
         for text in ["*", "nfs.example.com", "10.0.0.0/8", "10.0.0.1 b", ""] {
             assert!(of(text).is_err(), "{text:?}");
         }

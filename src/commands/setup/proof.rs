@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::Run;
 use super::hosts::Met;
 use super::report::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::Wanted;
-use crate::host::{Proof, Target, Versions, server_names};
+use crate::host::{Proof, Versions};
 
 /// How long the server may take to answer from here.
 const REACH_WITHIN: Duration = Duration::from_secs(30);
@@ -77,10 +76,9 @@ pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut Hos
 
 /// Asks the server what it exports, makes a directory there and removes it, over NFS itself. A refusal is right where this
 /// machine is not among the clients; then it is only seen that the server answers.
-pub(super) async fn from_here(target: &Target, wanted: &Wanted, versions: Versions, run: &Run) -> Vec<Row> {
+pub(super) async fn from_here(server: Option<&String>, wanted: &Wanted, versions: Versions) -> Vec<Row> {
     let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
-    let names = server_names(target, &run.access);
-    let Some(server) = names.first() else {
+    let Some(server) = server else {
         return skipped("the server has no name that could be tried from here".to_owned());
     };
     let Some(own) = own_address(server) else {

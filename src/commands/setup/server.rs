@@ -1,11 +1,12 @@
 //! `nfsprov setup-server`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures::future::join_all;
 
+use super::clients::{NodeAnswer, clients};
 use super::hosts::{Asked, Met, carry_out, meet, meet_all, name};
 use super::report::{HostReport, Report};
-use super::{Run, nodes_of_cluster, proof};
+use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupServer};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, Wanted, check_client};
@@ -14,13 +15,18 @@ use crate::output;
 
 /// Runs `nfsprov setup-server`.
 pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
-    if args.allow.is_empty() && args.node.is_empty() && !args.nodes_from_cluster {
+    let names_nodes = !args.node.is_empty() || args.nodes_from_cluster || args.allow_nodes_from_cluster;
+    if args.allow.is_empty() && !names_nodes {
         args.allow = vec![ask_whom(&args.export)?];
     }
     if args.root_squash {
         args.options = squashed(&args.options);
     }
     let run = Run::new(&args.ssh, &args.run, global)?;
+    if args.allow_nodes_from_cluster {
+        let addresses = confirmed_nodes(&args, &run, global).await?;
+        args.allow.extend(addresses);
+    }
     let named = args.node.iter().cloned().map(|target| Asked { target, address: None });
     let mut nodes: Vec<Asked> = named.collect();
     if args.nodes_from_cluster {
@@ -29,7 +35,10 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     }
     nodes.dedup_by(|one, other| one.target == other.target);
 
-    let names = server_names(&args.host, &run.access);
+    let names = match &args.address {
+        Some(address) => vec![address.clone()],
+        None => server_names(&args.host, &run.access),
+    };
     let subject = Subject {
         exports_file: Some(args.exports_file.clone()),
         directory: Some(args.export.clone()),
@@ -45,19 +54,22 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
             meet_all(&nodes, &run, &about_nodes),
         ))
         .await?;
-    let (clients, remarks) = clients(&args, &nodes, &met, server.as_ref().ok());
+    let answers: Vec<NodeAnswer> = nodes.iter().zip(&met).map(|(asked, met)| answer(asked, met)).collect();
+    let allowed_before = allowed_before(&args, server.as_ref().ok());
+    let clients = clients(&args.allow, &answers, args.address.is_some(), &allowed_before);
     let wish = Server {
         wanted: Wanted {
             path: args.export.clone(),
-            clients,
+            clients: clients.allowed,
             options: args.options.clone(),
         },
         mode: args.mode,
         owner: args.owner.clone(),
         versions: args.nfs_version.into(),
     };
-    for remark in remarks {
-        output::say(&format!("{}: {remark}", name(&args.host)));
+    for node in clients.unknown {
+        let why = "its address is not known, so it is let in only if it was before; --allow ADDRESS lets it in";
+        output::say(&format!("{node}: {why}"));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&met);
@@ -73,11 +85,13 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     let (served, mut prepared) = futures::future::join(served, prepared).await;
     let mut report = Report { hosts: vec![served] };
     if !run.options.looks_only() && !run.stopped() && report.hosts[0].well() {
+        // Where one network is meant, the other would be no proof.
         let addresses = server
             .iter()
+            .filter(|_| args.address.is_none())
             .flat_map(|met| met.facts.addresses.iter().map(ToString::to_string));
         let proof = Proof {
-            servers: names.into_iter().chain(addresses).collect(),
+            servers: names.iter().cloned().chain(addresses).collect(),
             path: wish.wanted.path.clone(),
             versions: proof::versions(wish.versions),
         };
@@ -85,7 +99,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
             .iter()
             .zip(&mut prepared)
             .map(|(met, report)| proof::on_client(&proof, met.as_ref().ok(), report));
-        let here = proof::from_here(&args.host, &wish.wanted, wish.versions, &run);
+        let here = proof::from_here(names.first(), &wish.wanted, wish.versions);
         let (here, _) = futures::future::join(here, join_all(proofs)).await;
         report.hosts[0].rows.extend(here);
     }
@@ -93,43 +107,43 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     run.end(&report, global)
 }
 
-/// Who may mount the export: those who were named, and the nodes, each by the address that it has on its way to the
-/// server. Those of a node that can't be asked now are kept: that it is down is no reason to lock it out.
-fn clients(
-    args: &SetupServer,
-    nodes: &[Asked],
-    met: &[Result<Met, String>],
-    server: Option<&Met>,
-) -> (Vec<String>, Vec<String>) {
-    let mut clients = args.allow.clone();
-    let mut remarks = Vec::new();
-    let mut unknown = false;
-    for (asked, met) in nodes.iter().zip(met) {
-        let facts = met.as_ref().ok().map(|met| &met.facts);
-        let source = facts.and_then(|facts| Some(facts.routes.first()?.source));
-        match source.or(asked.address).or_else(|| asked.target.host.parse().ok()) {
-            Some(address) => clients.push(address.to_string()),
-            None => match facts.and_then(|facts| facts.addresses.first()) {
-                Some(address) => clients.push(address.to_string()),
-                None => unknown = true,
-            },
+/// What is known of a node's address.
+fn answer(asked: &Asked, met: &Result<Met, String>) -> NodeAnswer {
+    let facts = met.as_ref().ok().map(|met| &met.facts);
+    NodeAnswer {
+        name: name(&asked.target),
+        is_connected: facts.is_some(),
+        source: facts.and_then(|facts| Some(facts.routes.first()?.source)),
+        named: asked.target.host.parse().ok().filter(|_| asked.address.is_none()),
+        written_by_kubelet: asked.address,
+        own: facts.and_then(|facts| facts.addresses.first().copied()),
+    }
+}
+
+/// Who may mount the export until now, by nfsprov's own line.
+fn allowed_before(args: &SetupServer, server: Option<&Met>) -> Vec<String> {
+    let ours = server.and_then(|met| exports_file::ours(met.facts.exports.as_deref()?, &args.export).ok()?);
+    ours.into_iter().flatten().map(|entry| entry.client).collect()
+}
+
+/// The nodes of the cluster by the addresses that their kubelets write, once somebody has seen them and agreed.
+async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
+    let nodes = run.or_stop(addresses_of_nodes(global)).await??;
+    let shown: Vec<String> = nodes
+        .iter()
+        .map(|(name, address)| format!("{name} {address}"))
+        .collect();
+    output::say(&format!("nodes of the cluster: {}", shown.join(", ")));
+    if !args.yes && !run.options.looks_only() {
+        if !output::can_ask() {
+            let why = "kubelets write the addresses of their nodes; --yes allows them without a question";
+            return Err(UsageError(why.into()).into());
+        }
+        if !output::confirm(&format!("Let these addresses mount {}?", args.export))? {
+            bail!("nothing was changed");
         }
     }
-    if unknown {
-        let ours = server.and_then(|met| exports_file::ours(met.facts.exports.as_deref()?, &args.export).ok()?);
-        if let Some(ours) = ours {
-            remarks
-                .push("not every node could be asked, so those who may mount the export already still may".to_owned());
-            clients.extend(ours.into_iter().map(|entry| entry.client));
-        }
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    clients.retain(|client| seen.insert(client.clone()));
-    // The whole world has everybody in it.
-    if clients.iter().any(|client| client == "*") {
-        clients = vec!["*".to_owned()];
-    }
-    (clients, remarks)
+    Ok(nodes.into_iter().map(|(_, address)| address.to_string()).collect())
 }
 
 /// Asks for clients, which nobody named.

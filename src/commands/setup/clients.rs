@@ -1,0 +1,146 @@
+//! Who may mount the export: decided from what the command line, the cluster and the nodes themselves say.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What is known of the address of a node that is to mount the export.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NodeAnswer {
+    /// What reports call it.
+    pub(super) name: String,
+    /// Whether it was logged in to.
+    pub(super) is_connected: bool,
+    /// The address that it has on its way to the server.
+    pub(super) source: Option<IpAddr>,
+    /// The address that somebody named it by.
+    pub(super) named: Option<IpAddr>,
+    /// The address that its kubelet wrote into the cluster.
+    pub(super) written_by_kubelet: Option<IpAddr>,
+    /// Any address of its own.
+    pub(super) own: Option<IpAddr>,
+}
+
+impl NodeAnswer {
+    /// The address to let in. A kubelet's word for it counts only where the node was logged in to at that address; and
+    /// where the server has a network for its clients, the addresses of another network don't count.
+    fn address(&self, has_client_network: bool) -> Option<IpAddr> {
+        let others = match (self.is_connected, has_client_network) {
+            (true, true) => None,
+            (true, false) => self.written_by_kubelet.or(self.named).or(self.own),
+            (false, _) => self.named,
+        };
+        self.source.or(others)
+    }
+}
+
+/// Who is let in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Clients {
+    pub(super) allowed: Vec<String>,
+    /// The names of nodes whose addresses are not known.
+    pub(super) unknown: Vec<String>,
+}
+
+/// The clients that were named, and the nodes. Where the address of one is not known, all who may mount the export
+/// already still may: that a node is down is no reason to lock it out.
+pub(super) fn clients(
+    named: &[String],
+    nodes: &[NodeAnswer],
+    has_client_network: bool,
+    allowed_before: &[String],
+) -> Clients {
+    let mut clients = Clients {
+        allowed: named.to_vec(),
+        unknown: Vec::new(),
+    };
+    for node in nodes {
+        match node.address(has_client_network) {
+            Some(address) => clients.allowed.push(address.to_string()),
+            None => clients.unknown.push(node.name.clone()),
+        }
+    }
+    if !clients.unknown.is_empty() {
+        clients.allowed.extend_from_slice(allowed_before);
+    }
+    let mut seen = BTreeSet::new();
+    clients.allowed.retain(|client| seen.insert(client.clone()));
+    // The whole world has everybody in it.
+    if clients.allowed.iter().any(|client| client == "*") {
+        clients.allowed = vec!["*".to_owned()];
+    }
+    clients
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_node_is_let_in_by_an_address_that_somebody_vouches_for() {
+        let address = |text: &str| Some(text.parse().unwrap());
+        let before = ["10.0.0.9".to_owned()];
+        let node = || NodeAnswer {
+            name: "node".into(),
+            ..NodeAnswer::default()
+        };
+        let connected = || NodeAnswer {
+            is_connected: true,
+            own: address("192.0.2.1"),
+            ..node()
+        };
+        for (what, answer, has_client_network, allowed) in [
+            (
+                "by its way to the server",
+                NodeAnswer {
+                    source: address("10.0.0.1"),
+                    written_by_kubelet: address("10.9.0.1"),
+                    ..connected()
+                },
+                true,
+                &["10.0.0.1"][..],
+            ),
+            ("by an address of its own", connected(), false, &["192.0.2.1"]),
+            ("not by one of another network", connected(), true, &["10.0.0.9"]),
+            (
+                "by where it was logged in to",
+                NodeAnswer {
+                    written_by_kubelet: address("10.9.0.1"),
+                    ..connected()
+                },
+                false,
+                &["10.9.0.1"],
+            ),
+            (
+                "not by a kubelet's word alone",
+                NodeAnswer {
+                    written_by_kubelet: address("10.9.0.1"),
+                    ..node()
+                },
+                false,
+                &["10.0.0.9"],
+            ),
+            (
+                "by the name that it was given",
+                NodeAnswer {
+                    named: address("10.0.0.2"),
+                    ..node()
+                },
+                false,
+                &["10.0.0.2"],
+            ),
+            ("down, as before", node(), false, &["10.0.0.9"]),
+        ] {
+            let clients = clients(&[], &[answer], has_client_network, &before);
+            assert_eq!(clients.allowed, allowed, "{what}");
+            assert_eq!(clients.unknown.is_empty(), allowed != ["10.0.0.9"], "{what}");
+        }
+    }
+
+    #[test]
+    fn each_client_is_named_once_and_the_world_alone() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let allowed = |named: &[&str]| clients(&words(named), &[], false, &[]).allowed;
+        assert_eq!(allowed(&["a", "b", "a"]), ["a", "b"]);
+        assert_eq!(allowed(&["a", "*"]), ["*"]);
+    }
+}
