@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::{HostKey, Ssh, Via};
 use crate::exit::UsageError;
 use crate::export::{self, Export, Location, Mounted, Wire};
-use crate::host::{Access, Ask, HostKeys, Remembered, Secret, Sudo};
+use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo};
 use crate::output;
 
 /// How long each step of connecting to a host takes at most, unless told otherwise.
@@ -62,7 +62,7 @@ pub(super) fn access(ssh: &Ssh) -> Result<Access> {
         fingerprints: ssh.host_fingerprint.clone(),
         connect_timeout: ssh.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         sudo,
-        ask: Arc::new(Remembered::new(Terminal)),
+        ask: Arc::new(PromptCache::new(Terminal)),
     })
 }
 

@@ -1,4 +1,7 @@
-//! A plan carried out on its host.
+//! Applies a plan on its host, step by step.
+//!
+//! [`apply`] runs the script of each step, judges predicted exports before they change, and makes the rest of the plan anew
+//! where a step changed the facts.
 
 use super::exports_file::{self, differences};
 use super::facts::{self, Facts, FactsError, Subject};
@@ -13,7 +16,7 @@ use std::time::Duration;
 /// How long gathering facts, or a short step, may go without a word.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How much of what a command said is repeated, in lines.
+/// How many lines of a command's output an error repeats.
 const LINES: usize = 6;
 
 /// Why a host's facts are not known. The text does not name the host, but for a lost connection.
@@ -27,7 +30,7 @@ pub enum GatherError {
     Facts(#[from] FactsError),
 }
 
-/// What became of a step.
+/// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// It was as it should be.
@@ -53,15 +56,15 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
-/// What is told while a plan is carried out.
+/// Reported while a plan is applied.
 #[derive(Clone, Copy, Debug)]
-pub enum Told<'a> {
+pub enum StepEvent<'a> {
     /// A step that changes something begins; this is what it does.
-    Begins(&'a Step, &'a str),
-    /// What its commands said.
-    Said(&'a Step, &'a Output),
+    Started(&'a Step, &'a str),
+    /// The output of its commands.
+    Output(&'a Step, &'a Output),
     /// It has ended.
-    Ended(&'a Outcome),
+    Finished(&'a Outcome),
 }
 
 /// Reads what there is to know of a subject.
@@ -69,7 +72,7 @@ pub enum Told<'a> {
 /// # Errors
 /// [`GatherError`].
 pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError> {
-    let output = host.run(&facts::script(subject), PATIENCE).await?;
+    let output = host.run(&facts::gather_script(subject), PATIENCE).await?;
     Ok(Facts::parse(&output.stdout)?)
 }
 
@@ -81,11 +84,11 @@ pub async fn apply(
     facts: &Facts,
     plan: impl Fn(&Facts) -> Plan,
     stopped: impl Fn() -> bool,
-    tell: impl Fn(Told),
+    tell: impl Fn(StepEvent),
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut rest = VecDeque::from(plan(facts).steps);
-    let mut halt = refusal(&rest);
+    let mut halt = refused_step(&rest);
     while let Some(step) = rest.pop_front() {
         if halt.is_none() && stopped() {
             halt = Some("the run was ended".to_owned());
@@ -96,8 +99,8 @@ pub async fn apply(
             (State::Refused(why), _) => Done::Failed(why.clone()),
             (State::Change { .. }, Some(halt)) => Done::NotDone(halt.clone()),
             (State::Change { why, action }, None) => {
-                tell(Told::Begins(&step, why));
-                match act(host, action, &|output| tell(Told::Said(&step, output))).await {
+                tell(StepEvent::Started(&step, why));
+                match run_action(host, action, &|output| tell(StepEvent::Output(&step, output))).await {
                     Ok(()) => Done::Changed(why.clone()),
                     Err(failure) => {
                         halt = Some(format!("{} failed", step.name));
@@ -112,13 +115,13 @@ pub async fn apply(
             done,
             warnings: step.warnings.clone(),
         };
-        tell(Told::Ended(&outcome));
+        tell(StepEvent::Finished(&outcome));
         outcomes.push(outcome);
         if facts_change {
             match gather(host, subject).await {
                 Ok(facts) => {
-                    rest = resumed(rest, plan(&facts), &outcomes);
-                    halt = refusal(&rest);
+                    rest = remaining_steps(rest, plan(&facts), &outcomes);
+                    halt = refused_step(&rest);
                 }
                 Err(error) => halt = Some(error.to_string()),
             }
@@ -127,15 +130,15 @@ pub async fn apply(
     outcomes
 }
 
-/// Why none of these steps is done, if one of them is refused.
-fn refusal(steps: &VecDeque<Step>) -> Option<String> {
+/// Why none of these steps may run: one of them is refused.
+fn refused_step(steps: &VecDeque<Step>) -> Option<String> {
     let refused = steps.iter().find(|step| matches!(step.state, State::Refused(_)))?;
     Some(format!("{} was refused", refused.name))
 }
 
 /// The steps of a new plan that are still to be done, by their names, and those of the old one that it has no longer, as
 /// refused: no step goes by in silence. A step that was done and is refused now is refused.
-fn resumed(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> VecDeque<Step> {
+fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> VecDeque<Step> {
     let mut steps = VecDeque::from(plan.steps);
     for mut step in rest {
         if !steps.iter().any(|new| new.name == step.name) {
@@ -148,18 +151,18 @@ fn resumed(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> VecDeque<S
     steps
 }
 
-async fn act(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
+async fn run_action(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
     match action {
         Action::Script { text, patience } => {
             let output = run(host, text, *patience, said).await?;
-            failure(&output).map_or(Ok(()), Err)
+            describe_failure(&output).map_or(Ok(()), Err)
         }
         Action::Exports(change) => change_exports(host, change, said).await,
     }
 }
 
 /// exportfs may say that all is well, and be wrong: what counts is what is exported. That is judged before anything
-/// changes; the host then makes sure of it by itself.
+/// changes; the host then verifies it by itself.
 async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Output)) -> Result<(), String> {
     let judge = |output: &Output| {
         let after = exports_file::listing(&String::from_utf8_lossy(&output.stdout));
@@ -173,7 +176,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
     if !wrong.is_empty() {
         return Err(format!("{}; nothing was changed", wrong.join("; ")));
     }
-    let output = run(host, &change.committed(&predicted.stdout), PATIENCE, said).await?;
+    let output = run(host, &change.commit_script(&predicted.stdout), PATIENCE, said).await?;
     let wrong = match output.stdout.is_empty() {
         true => Vec::new(),
         false => judge(&output),
@@ -184,7 +187,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
         stderr: words,
         ..output
     };
-    failure(&told).map_or(Ok(()), Err)
+    describe_failure(&told).map_or(Ok(()), Err)
 }
 
 async fn run(host: &Host, script: &str, patience: Duration, said: &impl Fn(&Output)) -> Result<Output, String> {
@@ -197,7 +200,7 @@ async fn run(host: &Host, script: &str, patience: Duration, said: &impl Fn(&Outp
 }
 
 /// Why a step's script failed, and what is left of it.
-fn failure(output: &Output) -> Option<String> {
+fn describe_failure(output: &Output) -> Option<String> {
     let words = || last_words(output);
     match output.status {
         0 => None,
@@ -207,7 +210,7 @@ fn failure(output: &Output) -> Option<String> {
     }
 }
 
-/// What a command said last, on one line.
+/// The last lines of a command's output, on one line.
 pub(super) fn last_words(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];
@@ -253,9 +256,9 @@ mod tests {
             (vec![ok("system"), ok("b")], vec!["b", "a"], Some("a was refused")),
         ] {
             let rest = VecDeque::from([ok("a"), ok("b")]);
-            let steps = resumed(rest, Plan { steps: new }, &outcomes);
+            let steps = remaining_steps(rest, Plan { steps: new }, &outcomes);
             assert_eq!(steps.iter().map(|step| step.name).collect::<Vec<_>>(), names);
-            assert_eq!(refusal(&steps).as_deref(), refused);
+            assert_eq!(refused_step(&steps).as_deref(), refused);
         }
     }
 

@@ -1,4 +1,6 @@
-//! Questions to whoever sits at the terminal: the commands ask them, and here they are remembered.
+//! Questions to the user, and a cache of the answers.
+//!
+//! Commands implement [`Ask`]; [`PromptCache`] asks each question once, however many hosts want its answer.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -25,7 +27,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Somebody who can be asked; each answer is None where nobody is there.
+/// Asks the user; each answer is None without a terminal.
 pub trait Ask: Send + Sync {
     /// Asks for something that is not to be shown while it is typed.
     fn secret(&self, question: &str) -> Option<Secret>;
@@ -37,8 +39,8 @@ pub trait Ask: Send + Sync {
     fn yes(&self, question: &str) -> Option<bool>;
 }
 
-/// Asks each question once: connections that are made again, in the middle of other work, find the answers here.
-pub struct Remembered {
+/// Asks each question once: connections that are made later find the answers here.
+pub struct PromptCache {
     ask: Box<dyn Ask>,
     secrets: Mutex<HashMap<String, Secret>>,
     accepted: Mutex<HashSet<String>>,
@@ -46,13 +48,13 @@ pub struct Remembered {
     asking: Mutex<()>,
 }
 
-impl fmt::Debug for Remembered {
+impl fmt::Debug for PromptCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remembered(…)")
+        f.write_str("PromptCache(…)")
     }
 }
 
-impl Remembered {
+impl PromptCache {
     /// Passes on what isn't known yet.
     pub fn new(ask: impl Ask + 'static) -> Self {
         Self {
@@ -167,13 +169,13 @@ mod tests {
 
     #[test]
     fn many_hosts_that_want_one_answer_ask_once() {
-        let asks: [fn(&Remembered) -> bool; 2] = [
+        let asks: [fn(&PromptCache) -> bool; 2] = [
             |remembered| remembered.secret("Passphrase of key").is_some(),
             |remembered| remembered.accepts("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true),
         ];
         for ask in asks {
             let patient = Patient::default();
-            let remembered = Remembered::new(patient.clone());
+            let remembered = PromptCache::new(patient.clone());
             std::thread::scope(|scope| {
                 for _ in 0..HOSTS {
                     scope.spawn(|| {
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_does_not_take_a_newer_one_with_it() {
-        let remembered = Remembered::new(Patient::default());
+        let remembered = PromptCache::new(Patient::default());
         let [wrong, right] = ["wrong", "right"].map(|text| Secret::new(text.to_owned()));
         remembered.secrets().insert("question".to_owned(), right.clone());
         remembered.forget("question", &wrong);

@@ -16,7 +16,7 @@ mod values;
 pub use super::block::Damage;
 pub(super) use client::{Client, Network};
 pub use conflicts::{Conflict, Gravity, conflicts};
-pub use listing::{Listed, differences, drift, listing};
+pub use listing::{ActiveExport, differences, drift, listing};
 pub use unwritten::in_no_file;
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
@@ -29,7 +29,7 @@ pub const OPTIONS: &str = "rw,sync,no_subtree_check,no_root_squash";
 
 /// An export of nfsprov's: a directory, who may mount it, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct DesiredExport {
     /// The directory, as [`check_path`] takes it, with no link in it: exportfs lists no other.
     pub path: String,
     /// Addresses, networks, host names, `@netgroups`, `*`, or patterns of names. Those that come twice count once.
@@ -38,7 +38,7 @@ pub struct Wanted {
     pub options: String,
 }
 
-impl Wanted {
+impl DesiredExport {
     /// The clients, each once, however it is written.
     fn each_client(&self) -> Vec<&str> {
         let mut clients: Vec<(&str, Client)> = Vec::new();
@@ -107,7 +107,7 @@ pub enum ExportsError {
 ///
 /// # Errors
 /// [`ExportsError`]: nothing is written that exportfs takes for something else, and no block is guessed at.
-pub fn with(original: &[u8], wanted: &Wanted) -> Result<Vec<u8>, ExportsError> {
+pub fn with(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, ExportsError> {
     check(wanted)?;
     let Some(found) = block::find(original)? else {
         return Ok(block::append(original, &wanted.line()));
@@ -159,7 +159,7 @@ pub fn without(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsError> {
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
-pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<Listed>>, ExportsError> {
+pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExport>>, ExportsError> {
     let Some(found) = block::find(original)? else {
         return Ok(None);
     };
@@ -188,8 +188,8 @@ pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = 
 }
 
 /// What was read of lines about the directory `path`.
-fn listed(reading: lexer::Reading, path: &str) -> Vec<Listed> {
-    let entries = reading.entries.into_iter().map(|entry| Listed {
+fn listed(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
+    let entries = reading.entries.into_iter().map(|entry| ActiveExport {
         path: path.to_owned(),
         client: entry.client,
         options: entry.options,
@@ -215,7 +215,7 @@ fn plain(path: &[u8]) -> Vec<u8> {
     [b"/", &parts.join(&b'/')[..]].concat()
 }
 
-fn check(wanted: &Wanted) -> Result<(), ExportsError> {
+fn check(wanted: &DesiredExport) -> Result<(), ExportsError> {
     check_path(&wanted.path)?;
     check_options(&wanted.options)?;
     if wanted.clients.is_empty() {

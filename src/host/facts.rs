@@ -1,6 +1,6 @@
 //! What a host is like, gathered by a script in one round trip (PURE).
 //!
-//! [`script`] is what the host's shell runs, and [`Facts::parse`] reads what it wrote.
+//! [`gather_script`] is what the host's shell runs, and [`Facts::parse`] reads what it wrote.
 
 mod parse;
 
@@ -14,7 +14,7 @@ use super::{exports_file, nfs_conf};
 /// What reads the facts and changes nothing.
 const GATHER: &str = include_str!("facts/gather.sh");
 
-/// What is to be looked at.
+/// What to gather facts about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     /// The exports file, on a server.
@@ -169,7 +169,7 @@ pub struct FactsError {
 }
 
 /// The script that gathers what there is to know of a subject.
-pub fn script(subject: &Subject) -> String {
+pub fn gather_script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(
         "exports={}\ndirectory={}\n{}{GATHER}",
@@ -216,4 +216,4 @@ impl Facts {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -21,7 +21,7 @@ pub enum KeyFile {
 }
 
 /// What the file with this text is.
-pub fn look(text: &str) -> KeyFile {
+pub fn classify_key_file(text: &str) -> KeyFile {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let Some(first) = lines.next() else {
         return KeyFile::NoKey;
@@ -57,7 +57,7 @@ fn openssh<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
 }
 
 /// The public key of a private key's file in OpenSSH's own format, or of a file that ends in `.pub`.
-pub fn public(text: &str) -> Option<PublicKey> {
+pub fn parse_public_key(text: &str) -> Option<PublicKey> {
     let blob = match text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") {
         Some(body) => container(body.lines().map(str::trim))?.1,
         None => STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()?,
@@ -126,7 +126,7 @@ mod tests {
             ("root:x:0:0\n", KeyFile::NoKey),
             ("", KeyFile::NoKey),
         ] {
-            assert_eq!(look(text), found, "{text}");
+            assert_eq!(classify_key_file(text), found, "{text}");
         }
     }
 
@@ -135,10 +135,10 @@ mod tests {
         let blob = b"\0\0\0\x0bssh-ed25519public";
         let public_file = format!("ssh-ed25519 {} me@here\n", STANDARD.encode(blob));
         for text in [openssh("aes256-ctr"), openssh("none"), public_file] {
-            assert_eq!(public(&text), Some(PublicKey::new(blob)), "{text}");
+            assert_eq!(parse_public_key(&text), Some(PublicKey::new(blob)), "{text}");
         }
         for text in ["", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", "ssh-ed25519 !!!"] {
-            assert_eq!(public(text), None, "{text}");
+            assert_eq!(parse_public_key(text), None, "{text}");
         }
     }
 }

@@ -18,18 +18,20 @@ mod nfs_conf;
 mod plan;
 mod proof;
 mod script;
+#[cfg(test)]
+mod shells;
 mod ssh;
 mod ssh_settings;
 mod target;
 
-pub use apply::{Done, GatherError, Outcome, Told, apply, gather};
-pub use ask::{Ask, Remembered, Secret};
+pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather};
+pub use ask::{Ask, PromptCache, Secret};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{
     FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server, share as plan_share,
     teardown as plan_teardown,
 };
-pub use proof::{Proof, Proved};
+pub use proof::{Proof, ProofResult};
 pub use script::{arguments, quote};
 pub use ssh::{Access, ConnectError, Host, HostKeys, Output, RunError, Sudo, server_names};
 pub use target::{Target, TargetError};

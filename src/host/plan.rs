@@ -1,7 +1,7 @@
-//! From a host's facts to what is to be done there, step by step (PURE).
+//! Plans: from a host's facts to the steps that change it (PURE).
 //!
 //! The plan that is shown is the plan that is carried out: each step that changes something holds the script that
-//! does so, makes sure of it, and takes it back if it can't.
+//! does so, verifies the change, and undoes it on failure.
 
 mod client;
 mod exports;
@@ -21,7 +21,7 @@ mod tests;
 use std::time::Duration;
 
 use super::distro::{self, Choice, Installer, OsRelease};
-use super::exports_file::{Listed, Wanted};
+use super::exports_file::{ActiveExport, DesiredExport};
 use super::facts::{Facts, Support};
 use super::script::quote;
 
@@ -30,13 +30,13 @@ pub use server::{Server, Versions, server};
 pub use share::share;
 pub use teardown::teardown;
 
-/// How long a step may go without a word.
+/// How long a step's script may be silent.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long another installation is waited for.
+/// How long the package manager waits for another installation.
 const WAIT_FOR_PACKAGES: Duration = Duration::from_secs(300);
 
-/// How long packages may go without a word: some are slow to set up.
+/// How long an installation may be silent: some packages are slow to set up.
 const PATIENCE_WITH_PACKAGES: Duration = Duration::from_secs(900);
 
 /// The status of a step's script that failed and took back what it had done.
@@ -48,13 +48,13 @@ pub const LEFT_HALF_DONE: u8 = 121;
 /// How far clocks may differ before files look as if they came from the future, in seconds.
 const CLOCKS_DIFFER: i64 = 60;
 
-/// A step after which a host has to be looked at again: packages bring files and services.
+/// The name of a step after which the facts are gathered again: packages bring files and services.
 pub const PACKAGES: &str = "packages";
 
 /// Another: with the server's start all is exported that others' lines say.
 pub const NFS_SERVER: &str = "nfs-server";
 
-/// What is to be done on one host, in order.
+/// The steps for one host, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Its steps.
@@ -66,7 +66,7 @@ pub struct Plan {
 pub struct Step {
     /// What it is about, in a word.
     pub name: &'static str,
-    /// What is to be done.
+    /// Whether it changes something.
     pub state: State,
     /// What one should know about it.
     pub warnings: Vec<String>,
@@ -74,7 +74,7 @@ pub struct Step {
     pub files: Vec<FileChange>,
 }
 
-/// What is to be done in a step.
+/// Whether a step changes something, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing: it is as it should be.
@@ -95,7 +95,7 @@ pub enum State {
 /// How something is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// By this script, which takes back what it can't finish.
+    /// By this script, which undoes its change on failure.
     Script {
         /// The script.
         text: String,
@@ -114,11 +114,11 @@ pub struct ExportsChange {
     /// Makes the change, and undoes it unless exactly `$expected` is exported then, which is set before it.
     pub commit: String,
     /// What is exported before.
-    pub before: Vec<Listed>,
+    pub before: Vec<ActiveExport>,
     /// What nfsprov's block says of the directory before.
-    pub was: Vec<Listed>,
+    pub was: Vec<ActiveExport>,
     /// What should be exported after, if anything.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<DesiredExport>,
 }
 
 /// A file before and after.
@@ -133,13 +133,13 @@ pub struct FileChange {
 }
 
 impl Plan {
-    /// Whether anything is to be done.
+    /// Whether a step changes something.
     pub fn changes(&self) -> bool {
         let changes = |step: &Step| matches!(step.state, State::Change { .. });
         self.steps.iter().any(changes)
     }
 
-    /// Whether something stands in the way, so that nothing is done.
+    /// Whether a step is refused, so that none is applied.
     pub fn refused(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.state, State::Refused(_)))
     }
@@ -187,8 +187,8 @@ impl Step {
     }
 }
 
-/// A script that does something, makes sure of it, and takes it back otherwise.
-fn guarded(change: &str, verify: &str, undo: &str) -> String {
+/// A script that runs `change`, then `verify`; if either fails, it runs `undo`, and its status says how that ended.
+fn with_undo(change: &str, verify: &str, undo: &str) -> String {
     format!(
         "(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
          (set -e\n{undo}\n)\n[ $? = 0 ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
@@ -217,7 +217,7 @@ fn exclusive_by(lock: &str, seconds: u64, script: &str) -> String {
 }
 
 /// Words of a shell's `printf` that give exactly these bytes.
-fn bytes(content: &[u8]) -> String {
+fn printf_command(content: &[u8]) -> String {
     let mut format = String::with_capacity(content.len() + 16);
     for byte in content {
         match byte {
@@ -239,7 +239,7 @@ fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
         "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",
         quote(path),
         quote(checksum),
-        bytes(content)
+        printf_command(content)
     )
 }
 
@@ -283,8 +283,8 @@ sync_to() {
 }
 "#;
 
-/// What a host is: its distribution, unless something stands in the way of all that follows.
-fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
+/// Checks that nfsprov may change the host, and finds its distribution; None where no further step is possible.
+fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     const NAME: &str = "system";
     if facts.uid != Some(0) {
         let why = "only root can do this: log in as root@HOST, or pass --sudo";
@@ -307,7 +307,7 @@ fn system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
 }
 
 /// The package that a host needs. It is there if its program is, whatever the package is called that brought that.
-fn packages(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Step {
+fn install_package(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Step {
     if facts.packages.contains(package) {
         return Step::ok(PACKAGES, format!("{package} installed"));
     }
@@ -321,7 +321,7 @@ fn packages(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Ste
     let install = format!("(set +e\n{}\n)", manager.install(&[package], WAIT_FOR_PACKAGES));
     let verify = manager.query(package) + "\n";
     // What was installed stays when something after it fails: the next run goes on from there.
-    let text = guarded(&install, &verify, ":");
+    let text = with_undo(&install, &verify, ":");
     let action = Action::Script {
         text,
         patience: PATIENCE_WITH_PACKAGES,
@@ -331,7 +331,7 @@ fn packages(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Ste
 }
 
 /// Whether the kernel can do its part. A module that is named may still refuse to load.
-fn kernel(facts: &Facts, support: Support, what: &str) -> Step {
+fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
     const NAME: &str = "kernel";
     match support {
         Support::Yes => Step::ok(NAME, format!("{} has the NFS {what}", facts.kernel)),
@@ -339,7 +339,7 @@ fn kernel(facts: &Facts, support: Support, what: &str) -> Step {
         Support::No => Step::refused(
             NAME,
             format!(
-                "the kernel has no NFS {what}: {} neither holds it nor finds its module; containers depend on the kernel below them",
+                "the kernel has no NFS {what}: {} has it neither built in nor as a module; in a container, load the module on the machine below",
                 facts.kernel
             ),
         ),
@@ -347,7 +347,7 @@ fn kernel(facts: &Facts, support: Support, what: &str) -> Step {
 }
 
 /// What SELinux must allow, where it is on.
-fn selinux(facts: &Facts, boolean: &str) -> Step {
+fn allow_in_selinux(facts: &Facts, boolean: &str) -> Step {
     const NAME: &str = "selinux";
     match &facts.selinux {
         None => Step::skipped(NAME, "not enforcing"),
@@ -357,7 +357,7 @@ fn selinux(facts: &Facts, boolean: &str) -> Step {
             Some(false) => {
                 let verify = format!("getsebool {boolean} | grep -q 'on$'");
                 let set = |state: &str| format!("setsebool -P {boolean} {state}");
-                let text = guarded(&set("on"), &verify, &set("off"));
+                let text = with_undo(&set("on"), &verify, &set("off"));
                 Step::change(NAME, format!("turn {boolean} on"), text)
             }
         },

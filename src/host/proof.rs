@@ -15,7 +15,7 @@ pub struct Proof {
 
 /// How a proof with one NFS version ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proved {
+pub struct ProofResult {
     /// The version.
     pub version: String,
     /// Under which name the server was found.
@@ -81,7 +81,7 @@ exit 0
 
 impl Proof {
     /// The script that proves it.
-    pub fn script(&self) -> String {
+    pub fn shell_script(&self) -> String {
         format!(
             "path={}\nversions={}\n{}{PROVE}",
             quote(&self.path),
@@ -91,7 +91,7 @@ impl Proof {
     }
 
     /// How it ended; a version that nothing was said of failed.
-    pub fn read(&self, said: &[u8]) -> Vec<Proved> {
+    pub fn parse_results(&self, said: &[u8]) -> Vec<ProofResult> {
         let said = String::from_utf8_lossy(said);
         let of = |version: &&str| {
             let fields = said.lines().map(|line| line.split('\t').collect::<Vec<_>>());
@@ -107,7 +107,7 @@ impl Proof {
                     (String::new(), Some(why))
                 }
             };
-            Proved {
+            ProofResult {
                 version: (*version).to_owned(),
                 server,
                 failure,
@@ -119,10 +119,9 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::process::Command;
-
     use super::*;
+    use crate::host::facts::tests::NOTING_RESOLVER;
+    use crate::host::shells::{StandIns, run_in_each_shell};
 
     #[test]
     fn each_version_has_its_end() {
@@ -131,43 +130,75 @@ mod tests {
             path: "/nfsdata".into(),
             versions: vec!["4.2", "3"],
         };
-        let ended = proof.read(b"4.2\tnfs\tok\t\n3\tnfs\tmount\tmount.nfs: access denied;\n");
+        let ended = proof.parse_results(b"4.2\tnfs\tok\t\n3\tnfs\tmount\tmount.nfs: access denied;\n");
         assert_eq!(ended[0].failure, None);
         let denied = ("mount".to_owned(), "mount.nfs: access denied".to_owned());
         assert_eq!(ended[1].failure, Some(denied));
-        assert!(proof.read(b"4.2\tnfs\tok\t\n")[1].failure.is_some());
+        assert!(proof.parse_results(b"4.2\tnfs\tok\t\n")[1].failure.is_some());
     }
 
     #[test]
     fn the_names_of_the_server_are_words_and_no_patterns_under_every_shell() {
-        let tools = tempfile::tempdir().unwrap();
-        let asked = tools.path().join("asked");
         // A resolver that knows no name, and notes it.
-        let getent = tools.path().join("getent");
-        let text = format!("#!/bin/sh\nprintf '<%s>' \"$2\" >>{}\nexit 2\n", asked.display());
-        std::fs::write(&getent, text).unwrap();
-        std::fs::set_permissions(&getent, PermissionsExt::from_mode(0o755)).unwrap();
+        let getent = NOTING_RESOLVER.replace("echo 127.0.0.1", "exit 2");
+        let tools = StandIns::new(&[("getent", &getent)]);
         let proof = Proof {
             servers: vec!["/*".into(), "a b".into()],
             path: "/nfsdata".into(),
             versions: vec!["4"],
         };
-        let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
-        for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-            let mut command = Command::new(shell[0]);
-            let command = command
-                .args(&shell[1..])
-                .arg("-c")
-                .arg(proof.script())
-                .env("PATH", &path);
-            let Ok(output) = command.output() else {
-                eprintln!("skipped: {shell:?} is not installed");
-                continue;
-            };
-            let ended = proof.read(&output.stdout);
-            assert_eq!(ended[0].server, "/*", "{shell:?}: {ended:?}");
-            assert_eq!(std::fs::read_to_string(&asked).unwrap(), "</*><a b>", "{shell:?}");
-            std::fs::remove_file(&asked).unwrap();
+        let asked = tools.directory().join("asked");
+        run_in_each_shell(
+            &proof.shell_script(),
+            &[("PATH", &tools.search_path())],
+            |shell, output| {
+                let ended = proof.parse_results(&output.stdout);
+                assert_eq!(ended[0].server, "/*", "{shell}: {ended:?}");
+                assert_eq!(std::fs::read_to_string(&asked).unwrap(), "</*><a b>", "{shell}");
+                std::fs::remove_file(&asked).unwrap();
+            },
+        );
+    }
+
+    /// A file system that is mounted, and grants a lock or none.
+    fn prove_with_lock(flock: &str) -> Vec<ProofResult> {
+        let fine = "#!/bin/sh\nexit 0\n";
+        let programs = [
+            ("getent", fine),
+            ("mount", fine),
+            ("umount", fine),
+            ("flock", flock),
+            // dd writes below a directory of its own, and syncs what it wrote.
+            ("timeout", "#!/bin/sh\nshift\nexec \"$@\"\n"),
+        ];
+        let tools = StandIns::new(&programs);
+        let proof = Proof {
+            servers: vec!["nfs".into()],
+            path: "/nfsdata".into(),
+            versions: vec!["3"],
+        };
+        let results = std::cell::RefCell::new(Vec::new());
+        run_in_each_shell(&proof.shell_script(), &[("PATH", &tools.search_path())], |_, output| {
+            results.borrow_mut().extend(proof.parse_results(&output.stdout));
+        });
+        results.into_inner()
+    }
+
+    #[test]
+    fn a_lock_that_is_not_granted_is_told() {
+        for result in prove_with_lock("#!/bin/sh\nexit 0\n") {
+            assert_eq!(result.failure, None);
+        }
+        for (flock, said) in [
+            ("#!/bin/sh\nexit 124\n", "it granted no lock within 60 s"),
+            (
+                "#!/bin/sh\necho 'No locks available' >&2; exit 71\n",
+                "No locks available",
+            ),
+        ] {
+            for result in prove_with_lock(flock) {
+                assert_eq!(result.failure, Some(("lock a file on".to_owned(), said.to_owned())));
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
-//! Connections: each is a thread of its own, for libssh2 blocks, and takes one script after the other.
+//! SSH connections to hosts.
+//!
+//! Each [`Host`] has a thread of its own, since libssh2 blocks, and runs one script after the other.
 
 mod client;
 mod connect;
@@ -19,9 +21,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
 use self::connect::Connection;
+use self::run::ExecError;
 pub(super) use self::run::MAX_REPEATED;
-use self::run::Trouble;
-use super::ask::{Remembered, Secret};
+use super::ask::{PromptCache, Secret};
 use super::target::Target;
 
 /// How often an idle connection shows that it is in use: routers on the way forget those that are silent.
@@ -71,7 +73,7 @@ pub struct Access {
     /// How to become root.
     pub sudo: Sudo,
     /// Who is asked.
-    pub ask: Arc<Remembered>,
+    pub ask: Arc<PromptCache>,
 }
 
 /// Why there is no connection. The text names the host.
@@ -93,7 +95,7 @@ pub enum ConnectError {
         /// What came instead of an answer.
         cause: String,
     },
-    /// It may not be the host it should be.
+    /// The host's key is not trusted.
     #[error("{host} is not trusted: {why}")]
     HostKey {
         /// The host and port.
@@ -101,7 +103,7 @@ pub enum ConnectError {
         /// The key, and what speaks against it.
         why: String,
     },
-    /// It lets nobody in with what we have.
+    /// The server accepts none of the login methods that were tried.
     #[error("cannot log in to {host} as {user}: {why}")]
     Login {
         /// The host and port.
@@ -111,7 +113,7 @@ pub enum ConnectError {
         /// What was tried.
         why: String,
     },
-    /// We are in, but can't become root.
+    /// The login works, but sudo does not.
     #[error("cannot become root on {host}: {why}")]
     Sudo {
         /// The host and port.
@@ -132,7 +134,7 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-/// Why a script has no exit status: nobody knows how far it got. The text names the host.
+/// Why a script has no exit status; how far it got is not known. The text names the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The connection ended.
@@ -169,14 +171,14 @@ pub enum RunError {
     },
 }
 
-/// A script to be run, and where its end is told. Nobody waits any more once that is closed.
+/// A script to run, and the channel for its result; a closed channel cancels it.
 struct Job {
     script: String,
     patience: Duration,
     reply: oneshot::Sender<Result<Output, RunError>>,
 }
 
-/// A host that we are logged in to. Dropped, it is left; a script that runs goes on there, unheard.
+/// A connection to a host. Dropping it disconnects; a running script continues on the host.
 #[derive(Debug)]
 pub struct Host {
     name: String,
@@ -205,7 +207,7 @@ impl Host {
         Ok(Self { name, jobs })
     }
 
-    /// Who we are there, as `root@nfs:22`.
+    /// The user, host and port, such as `root@nfs:22`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -234,7 +236,7 @@ impl Host {
 /// The names and addresses that a host may be known under to others: the one that its configuration connects to, then
 /// the one that was written.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
-    let last = route::route(target, access).ok().and_then(|mut hops| hops.pop());
+    let last = route::find_hops(target, access).ok().and_then(|mut hops| hops.pop());
     let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();
     if !names.contains(&target.host) {
         names.push(target.host.clone());
@@ -242,7 +244,7 @@ pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     names
 }
 
-/// A connection's life.
+/// Connects and runs jobs until the sender is dropped or the connection is lost.
 fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String, ConnectError>>, jobs: &Receiver<Job>) {
     let connected = connect::connect(target, access, &|| ready.is_closed());
     let mut connection = match connected {
@@ -263,9 +265,9 @@ fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String,
                 } = job;
                 let end = connection.run(&script, patience, &|| reply.is_closed());
                 let name = &connection.name;
-                let broken = matches!(end, Err(Trouble::Lost(_) | Trouble::Silent | Trouble::Cancelled));
+                let broken = matches!(end, Err(ExecError::Lost(_) | ExecError::Silent | ExecError::Cancelled));
                 // As above.
-                _ = reply.send(end.map_err(|trouble| trouble.named(name, patience)));
+                _ = reply.send(end.map_err(|trouble| trouble.into_run_error(name, patience)));
                 if broken {
                     return;
                 }
@@ -287,7 +289,7 @@ impl Connection {
     }
 }
 
-/// A word that nobody can guess.
+/// A random word that nothing on the host can guess.
 fn nonce() -> Result<String, String> {
     let bytes: [u8; 16] = random_bytes()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

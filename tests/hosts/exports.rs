@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::exports_file::{
-    Gravity, Listed, Wanted, check_client, check_file, check_options, check_path, conflicts, differences, listing,
-    with, without,
+    ActiveExport, DesiredExport, Gravity, check_client, check_file, check_options, check_path, conflicts, differences,
+    listing, with, without,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -32,7 +32,7 @@ type Files = Vec<(&'static str, Vec<u8>)>;
 struct Outcome {
     status: String,
     stderr: String,
-    listed: Vec<Listed>,
+    listed: Vec<ActiveExport>,
 }
 
 /// Has `exportfs -ra` read each trial's files, and lists what it then exports. A guest takes its time to start programs,
@@ -85,8 +85,8 @@ trial() {
     Ok(outcomes)
 }
 
-fn wanted(clients: &[&str]) -> Wanted {
-    Wanted {
+fn wanted(clients: &[&str]) -> DesiredExport {
+    DesiredExport {
         path: "/nfsdata".into(),
         clients: clients.iter().map(|client| (*client).to_owned()).collect(),
         options: "rw,sync,no_subtree_check,no_root_squash".into(),
@@ -261,11 +261,11 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
     let server = stage.server().await?;
     server.ssh("mkdir -p '/tmp/with space' /tmp/caf\u{e9}").await?;
     let own = server.address().to_string();
-    let document = Wanted {
+    let document = DesiredExport {
         options: "rw,no_root_squash,no_all_squash,sync".into(),
         ..wanted(&["*"])
     };
-    let many = Wanted {
+    let many = DesiredExport {
         options: "ro,async,no_wdelay,insecure,crossmnt,nohide,subtree_check,all_squash,anonuid=4294967294,anongid=7,\
                   fsid=5,no_acl,nordirplus,insecure_locks,sec=sys:krb5,root_squash"
             .into(),
@@ -308,7 +308,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
     let one = wanted(&["10.9.0.7"]);
     let line = "/nfsdata 10.9.0.7(rw,sync,no_subtree_check,no_root_squash)\n";
     let other = |text: &str| [exports(text), vec![("d/x.exports", line.into())]].concat();
-    let rows: Vec<(Files, Wanted, &[&str])> = vec![
+    let rows: Vec<(Files, DesiredExport, &[&str])> = vec![
         (exports(line), one.clone(), &[]),
         (
             exports(with(b"", &wanted(&["10.9.0.7", "nosuch.invalid"]))?),

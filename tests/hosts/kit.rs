@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Failed;
-use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, Remembered, RunError, Secret, Sudo, Target};
+use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, PromptCache, RunError, Secret, Sudo, Target};
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::{Lab, trial};
 use tokio::process::Command;
@@ -182,9 +182,9 @@ impl Answers {
     }
 }
 
-impl From<Answers> for Arc<Remembered> {
+impl From<Answers> for Arc<PromptCache> {
     fn from(answers: Answers) -> Self {
-        Arc::new(Remembered::new(answers))
+        Arc::new(PromptCache::new(answers))
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use futures::future::join_all;
 
-use super::hosts::{Asked, carry_out, meet_all};
+use super::hosts::{HostRequest, apply_or_show, connect_and_gather_all};
 use super::report::Report;
 use super::{Run, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupClient};
@@ -13,15 +13,21 @@ use crate::host::{Facts, Proof, Subject, plan_client};
 /// Runs `nfsprov setup-client`.
 pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
-    let named = args.hosts.iter().cloned().map(|target| Asked { target, address: None });
-    let mut hosts: Vec<Asked> = named.collect();
+    let named = args
+        .hosts
+        .iter()
+        .cloned()
+        .map(|target| HostRequest { target, address: None });
+    let mut hosts: Vec<HostRequest> = named.collect();
     if args.nodes_from_cluster {
         hosts.extend(run.or_stop(nodes_of_cluster(global, None)).await??);
     }
-    let met = run.or_stop(meet_all(&hosts, &run, &Subject::default())).await?;
+    let met = run
+        .or_stop(connect_and_gather_all(&hosts, &run, &Subject::default()))
+        .await?;
     let plan = |facts: &Facts| plan_client(facts, run.now);
     let hosts = hosts.iter().zip(&met);
-    let prepared = hosts.map(|(asked, met)| carry_out(&asked.target, "client", met, plan, &run));
+    let prepared = hosts.map(|(asked, met)| apply_or_show(&asked.target, "client", met, plan, &run));
     let mut report = Report {
         hosts: join_all(prepared).await,
     };
@@ -33,10 +39,10 @@ pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
         let proof = Proof {
             servers: vec![server.clone()],
             path: args.export.clone(),
-            versions: proof::versions(args.nfs_version.into()),
+            versions: proof::versions_to_prove(args.nfs_version.into()),
         };
         let proofs = met.iter().zip(&mut report.hosts);
-        join_all(proofs.map(|(met, report)| proof::on_client(&proof, met.as_ref().ok(), report))).await;
+        join_all(proofs.map(|(met, report)| proof::prove_on_client(&proof, met.as_ref().ok(), report))).await;
     }
     run.end(&report, global)
 }

@@ -1,4 +1,4 @@
-//! Hosts met and changed, all at once, each with a line of its own.
+//! Connects to hosts in parallel, gathers their facts and applies plans, with a status line for each host.
 
 use std::net::IpAddr;
 
@@ -6,20 +6,20 @@ use futures::future::join_all;
 
 use super::Run;
 use super::report::{HostReport, Row};
-use crate::host::{Facts, Host, Outcome, Plan, Subject, Target, Told, apply, gather};
+use crate::host::{Facts, Host, Outcome, Plan, StepEvent, Subject, Target, apply, gather};
 use crate::output::{self, Moving};
 
-/// A host to be met.
+/// A host to connect to.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct HostRequest {
     /// How to log in.
     pub(super) target: Target,
     /// The address that the server sees it under, if that is known already.
     pub(super) address: Option<IpAddr>,
 }
 
-/// A host that was met.
-pub(super) struct Met {
+/// A host that is logged in to, with its facts.
+pub(super) struct ConnectedHost {
     pub(super) host: Host,
     pub(super) facts: Facts,
     subject: Subject,
@@ -27,15 +27,15 @@ pub(super) struct Met {
     line: Moving,
 }
 
-impl Met {
-    /// What is being done now, on its line.
-    pub(super) fn says(&self, what: &str) {
+impl ConnectedHost {
+    /// Shows the current action on the host's status line.
+    pub(super) fn show_status(&self, what: &str) {
         self.line.says(what);
     }
 }
 
-/// What a host is called in reports: as it was named, without the user.
-pub(super) fn name(target: &Target) -> String {
+/// The host's name in reports: as given, without the user.
+pub(super) fn display_name(target: &Target) -> String {
     let nobody = Target {
         user: None,
         ..target.clone()
@@ -43,9 +43,9 @@ pub(super) fn name(target: &Target) -> String {
     nobody.to_string()
 }
 
-/// Logs in and looks around.
-pub(super) async fn meet(target: &Target, run: &Run, subject: &Subject) -> Result<Met, String> {
-    let line = output::moving_line(&name(target));
+/// Logs in and gathers the host's facts.
+pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
+    let line = output::moving_line(&display_name(target));
     line.says("logging in");
     let host = Host::connect(target, &run.access)
         .await
@@ -53,7 +53,7 @@ pub(super) async fn meet(target: &Target, run: &Run, subject: &Subject) -> Resul
     line.says("looking around");
     let facts = gather(&host, subject).await.map_err(|error| error.to_string())?;
     let subject = subject.clone();
-    Ok(Met {
+    Ok(ConnectedHost {
         host,
         facts,
         subject,
@@ -61,20 +61,29 @@ pub(super) async fn meet(target: &Target, run: &Run, subject: &Subject) -> Resul
     })
 }
 
-/// The same, for many.
-pub(super) async fn meet_all(asked: &[Asked], run: &Run, subject: &Subject) -> Vec<Result<Met, String>> {
-    join_all(asked.iter().map(|asked| meet(&asked.target, run, subject))).await
+/// The same for many hosts in parallel.
+pub(super) async fn connect_and_gather_all(
+    asked: &[HostRequest],
+    run: &Run,
+    subject: &Subject,
+) -> Vec<Result<ConnectedHost, String>> {
+    join_all(
+        asked
+            .iter()
+            .map(|asked| connect_and_gather(&asked.target, run, subject)),
+    )
+    .await
 }
 
-/// Does what `plan` makes of the facts, or only says it.
-pub(super) async fn carry_out(
+/// Applies the plan that `plan` makes of the host's facts; a dry run only reports it.
+pub(super) async fn apply_or_show(
     target: &Target,
     role: &'static str,
-    met: &Result<Met, String>,
+    met: &Result<ConnectedHost, String>,
     plan: impl Fn(&Facts) -> Plan,
     run: &Run,
 ) -> HostReport {
-    let name = name(target);
+    let name = display_name(target);
     let met = match met {
         Ok(met) => met,
         Err(why) => return HostReport::unreached(name, role, why),
@@ -82,26 +91,26 @@ pub(super) async fn carry_out(
     if run.options.looks_only() {
         return HostReport::planned(name, role, plan(&met.facts));
     }
-    let told = |told: Told| tell(&name, met, run.verbose, told);
+    let told = |told: StepEvent| show_event(&name, met, run.verbose, told);
     let outcomes = apply(&met.host, &met.subject, &met.facts, plan, || run.stopped(), told).await;
     met.line.says("done");
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())
 }
 
-fn tell(name: &str, met: &Met, verbose: bool, told: Told) {
+fn show_event(name: &str, met: &ConnectedHost, verbose: bool, told: StepEvent) {
     match told {
-        Told::Begins(step, why) => {
+        StepEvent::Started(step, why) => {
             met.line.says(&format!("{}: {why}", step.name));
             if verbose || !output::moves() {
                 output::say(&format!("{name}: {}: {why}", step.name));
             }
         }
-        Told::Said(step, said) if verbose => {
+        StepEvent::Output(step, said) if verbose => {
             let text = [&said.stdout[..], &said.stderr[..]].concat();
             for line in String::from_utf8_lossy(&text).lines() {
                 output::say(&format!("{name}: {} | {line}", step.name));
             }
         }
-        Told::Ended(Outcome { .. }) | Told::Said(..) => {}
+        StepEvent::Finished(Outcome { .. }) | StepEvent::Output(..) => {}
     }
 }

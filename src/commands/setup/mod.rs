@@ -18,7 +18,7 @@ use k8s_openapi::api::core::v1::{Node, NodeAddress};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
-use self::hosts::Asked;
+use self::hosts::HostRequest;
 use self::report::Report;
 use super::access::access;
 use super::{cluster_options, stop_signal};
@@ -32,11 +32,11 @@ pub use client::run as client;
 pub use server::run as server;
 pub use teardown::run as teardown;
 
-/// What a run needs to know, whatever it does.
+/// What all three commands need for a run.
 struct Run {
     access: Access,
     options: SetupRun,
-    /// Whether what commands say is shown.
+    /// Whether the output of commands on hosts is shown.
     verbose: bool,
     /// Resolves when the run is to end.
     stop: Shared<BoxFuture<'static, ()>>,
@@ -59,7 +59,7 @@ impl Run {
         self.stop.clone().now_or_never().is_some()
     }
 
-    /// What is done, unless the run is ended before.
+    /// Awaits `work`, unless the run is interrupted before.
     async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             () = self.stop.clone() => bail!("ended before anything was changed"),
@@ -67,7 +67,7 @@ impl Run {
         }
     }
 
-    /// Shows the result; how the process ends follows from it.
+    /// Prints the report and returns the exit status that follows from it.
     fn end(&self, report: &Report, global: &Global) -> Result<Exit> {
         output::print(&report.text(&self.options, super::colour(global.color))?)?;
         Ok(match (report.failed(), self.options.check && report.changes()) {
@@ -79,14 +79,14 @@ impl Run {
 }
 
 /// The nodes of the current context, by their internal addresses, logged in to as `user`.
-async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Asked>> {
-    let mut asked: Vec<Asked> = Vec::new();
+async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<HostRequest>> {
+    let mut asked: Vec<HostRequest> = Vec::new();
     let mut known = BTreeSet::new();
     for (node, address) in addresses_of_nodes(global).await? {
         if !known.insert(node) {
             continue;
         }
-        asked.push(Asked {
+        asked.push(HostRequest {
             target: Target {
                 user: user.map(str::to_owned),
                 host: address.to_string(),

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::hosts::Met;
+use super::hosts::ConnectedHost;
 use super::report::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
-use crate::host::exports_file::Wanted;
+use crate::host::exports_file::DesiredExport;
 use crate::host::{Proof, Versions};
 
 /// How long the server may take to answer from here.
@@ -23,7 +23,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The versions that a proof is given for, the one that nodes will use first.
-pub(super) fn versions(versions: Versions) -> Vec<&'static str> {
+pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
     match versions {
         Versions::All => vec!["4", "3"],
         Versions::Three => vec!["3"],
@@ -32,20 +32,20 @@ pub(super) fn versions(versions: Versions) -> Vec<&'static str> {
 }
 
 /// Mounts the export on a client that is ready for it.
-pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut HostReport) {
-    let Some(met) = met.filter(|_| report.well()) else {
+pub(super) async fn prove_on_client(proof: &Proof, met: Option<&ConnectedHost>, report: &mut HostReport) {
+    let Some(met) = met.filter(|_| report.is_successful()) else {
         return;
     };
-    met.says("proving that it can mount the export");
-    let ended = match met.host.run(&proof.script(), PATIENCE).await {
-        Ok(output) if output.status == 0 => proof.read(&output.stdout),
+    met.show_status("proving that it can mount the export");
+    let ended = match met.host.run(&proof.shell_script(), PATIENCE).await {
+        Ok(output) if output.status == 0 => proof.parse_results(&output.stdout),
         Ok(output) => {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return report.rows.push(Row::new("proof", Status::Failed, why));
         }
         Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
     };
-    met.says("done");
+    met.show_status("done");
     for proved in ended {
         let (server, version) = (&proved.server, &proved.version);
         let row = match &proved.failure {
@@ -76,7 +76,7 @@ pub(super) async fn on_client(proof: &Proof, met: Option<&Met>, report: &mut Hos
 
 /// Asks the server what it exports, makes a directory there and removes it, over NFS itself. A refusal is right where this
 /// machine is not among the clients; then it is only seen that the server answers.
-pub(super) async fn from_here(server: Option<&String>, wanted: &Wanted, versions: Versions) -> Vec<Row> {
+pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExport, versions: Versions) -> Vec<Row> {
     let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
     let Some(server) = server else {
         return skipped("the server has no name that could be tried from here".to_owned());
@@ -89,7 +89,7 @@ pub(super) async fn from_here(server: Option<&String>, wanted: &Wanted, versions
         path: wanted.path.clone(),
     };
     let tried = timeout(REACH_WITHIN, make_and_remove_soon(&location));
-    let (tried, mut rows) = futures::future::join(tried, listed(&location, versions)).await;
+    let (tried, mut rows) = futures::future::join(tried, ask_for_exports(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
             let why = format!("made and removed a directory on {location} from here");
@@ -121,9 +121,9 @@ pub(super) async fn from_here(server: Option<&String>, wanted: &Wanted, versions
     rows
 }
 
-/// Whether the server tells that it exports the directory, if it has somebody to ask. That nobody can be reached is the
-/// other proof's to say, which knows whether somebody should be.
-async fn listed(location: &Location, versions: Versions) -> Vec<Row> {
+/// Checks that mountd lists the directory. An unreachable mountd gives no row: the other proof reports an unreachable
+/// server, and knows whether this machine is a client.
+async fn ask_for_exports(location: &Location, versions: Versions) -> Vec<Row> {
     if versions == Versions::Four {
         return Vec::new();
     }

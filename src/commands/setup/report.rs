@@ -1,4 +1,4 @@
-//! What was done, host by host and step by step.
+//! The report of a run: hosts, their steps and how each ended, as a table, JSON or YAML.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Changed => "changed",
@@ -98,12 +98,12 @@ impl HostReport {
         }
     }
 
-    /// A host that nothing was done on.
+    /// A host that could not be connected to.
     pub(super) fn unreached(name: String, role: &'static str, why: &str) -> Self {
         Self::new(name, role, vec![Row::new("login", Status::Failed, why)])
     }
 
-    /// A host that something would be done on.
+    /// A host whose plan is shown and not applied.
     pub(super) fn planned(name: String, role: &'static str, plan: Plan) -> Self {
         let mut report = Self::new(name, role, Vec::new());
         for step in plan.steps {
@@ -122,15 +122,15 @@ impl HostReport {
         report
     }
 
-    /// Whether all that should be done is.
-    pub(super) fn well(&self) -> bool {
+    /// Whether no step failed or was left out.
+    pub(super) fn is_successful(&self) -> bool {
         let bad = |row: &Row| matches!(row.status, Status::Failed | Status::NotDone);
         !self.rows.iter().any(bad)
     }
 
-    fn json(&self) -> Value {
-        let row = |row: &Row| json!({"step": row.step, "status": row.status.word(), "why": row.why, "warnings": row.warnings});
-        let file = |file: &FileChange| json!({"path": file.path, "diff": diff(file)});
+    fn to_json(&self) -> Value {
+        let row = |row: &Row| json!({"step": row.step, "status": row.status.label(), "why": row.why, "warnings": row.warnings});
+        let file = |file: &FileChange| json!({"path": file.path, "diff": unified_diff(file)});
         json!({
             "host": self.name,
             "role": self.role,
@@ -142,7 +142,7 @@ impl HostReport {
 
 impl Report {
     pub(super) fn failed(&self) -> bool {
-        !self.hosts.iter().all(HostReport::well)
+        !self.hosts.iter().all(HostReport::is_successful)
     }
 
     /// Whether anything was, or would be, changed.
@@ -151,10 +151,10 @@ impl Report {
         self.hosts.iter().flat_map(|host| &host.rows).any(changes)
     }
 
-    /// The report in the format asked for; what is for people only goes to stderr.
+    /// The report in the chosen format; warnings and summaries go to stderr.
     pub(super) fn text(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
-            "hosts": self.hosts.iter().map(HostReport::json).collect::<Vec<_>>(),
+            "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
             "changed": self.changes() && !options.looks_only(),
             "wouldChange": self.changes() && options.looks_only(),
             "failed": self.failed(),
@@ -162,17 +162,17 @@ impl Report {
         Ok(match options.output {
             Summary::Json => output::json(&value),
             Summary::Yaml => output::yaml(&value),
-            Summary::Table => self.table(options, colour),
+            Summary::Table => self.to_table(options, colour),
         })
     }
 
-    fn table(&self, options: &SetupRun, colour: Colour) -> String {
+    fn to_table(&self, options: &SetupRun, colour: Colour) -> String {
         let rows = self.hosts.iter().flat_map(|host| {
             let row = |row: &Row| {
                 vec![
                     host.name.clone(),
                     row.step.to_owned(),
-                    row.status.word().to_owned(),
+                    row.status.label().to_owned(),
                     row.why.clone(),
                 ]
             };
@@ -181,10 +181,10 @@ impl Report {
         let mut text = output::table_for(colour, &["HOST", "STEP", "STATUS", "WHAT"], rows);
         for host in &self.hosts {
             for file in &host.files {
-                text.push_str(&format!("\non {}:\n{}", host.name, diff(file)));
+                text.push_str(&format!("\non {}:\n{}", host.name, unified_diff(file)));
             }
         }
-        self.remarks();
+        self.print_remarks();
         if !self.failed() && !self.changes() {
             output::say("nothing had to be changed");
         } else if options.looks_only() && self.changes() {
@@ -193,8 +193,8 @@ impl Report {
         text
     }
 
-    /// What a table has no room for: whole reasons of failures, and warnings.
-    fn remarks(&self) {
+    /// Prints to stderr what the table has no room for: whole reasons of failures, and warnings.
+    fn print_remarks(&self) {
         for host in &self.hosts {
             for row in &host.rows {
                 if row.status == Status::Failed {
@@ -208,8 +208,8 @@ impl Report {
     }
 }
 
-/// What changes in a file, as diff -u shows it, and so that no line of it moves the cursor.
-fn diff(file: &FileChange) -> String {
+/// The change of a file as a unified diff, escaped for a terminal.
+fn unified_diff(file: &FileChange) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let before = text(file.before.as_deref().unwrap_or_default());
     let shown = unified(&before, &text(&file.after), &file.path, &file.path);

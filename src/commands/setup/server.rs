@@ -4,12 +4,14 @@ use anyhow::{Result, bail};
 use futures::future::join_all;
 
 use super::clients::{NodeAnswer, clients};
-use super::hosts::{Asked, Met, carry_out, meet, meet_all, name};
+use super::hosts::{
+    ConnectedHost, HostRequest, apply_or_show, connect_and_gather, connect_and_gather_all, display_name,
+};
 use super::report::{HostReport, Report};
 use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupServer};
 use crate::exit::{Exit, UsageError};
-use crate::host::exports_file::{self, Wanted, check_client};
+use crate::host::exports_file::{self, DesiredExport, check_client};
 use crate::host::{Facts, Proof, Server, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
@@ -17,18 +19,22 @@ use crate::output;
 pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     let names_nodes = !args.node.is_empty() || args.nodes_from_cluster || args.allow_nodes_from_cluster;
     if args.allow.is_empty() && !names_nodes {
-        args.allow = vec![ask_whom(&args.export)?];
+        args.allow = vec![ask_for_clients(&args.export)?];
     }
     if args.root_squash {
-        args.options = squashed(&args.options);
+        args.options = with_root_squash(&args.options);
     }
     let run = Run::new(&args.ssh, &args.run, global)?;
     if args.allow_nodes_from_cluster {
         let addresses = confirmed_nodes(&args, &run, global).await?;
         args.allow.extend(addresses);
     }
-    let named = args.node.iter().cloned().map(|target| Asked { target, address: None });
-    let mut nodes: Vec<Asked> = named.collect();
+    let named = args
+        .node
+        .iter()
+        .cloned()
+        .map(|target| HostRequest { target, address: None });
+    let mut nodes: Vec<HostRequest> = named.collect();
     if args.nodes_from_cluster {
         let user = args.host.user.as_deref();
         nodes.extend(run.or_stop(nodes_of_cluster(global, user)).await??);
@@ -50,15 +56,19 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     };
     let (server, met) = run
         .or_stop(futures::future::join(
-            meet(&args.host, &run, &subject),
-            meet_all(&nodes, &run, &about_nodes),
+            connect_and_gather(&args.host, &run, &subject),
+            connect_and_gather_all(&nodes, &run, &about_nodes),
         ))
         .await?;
-    let answers: Vec<NodeAnswer> = nodes.iter().zip(&met).map(|(asked, met)| answer(asked, met)).collect();
+    let answers: Vec<NodeAnswer> = nodes
+        .iter()
+        .zip(&met)
+        .map(|(asked, met)| answer_of(asked, met))
+        .collect();
     let allowed_before = allowed_before(&args, server.as_ref().ok());
     let clients = clients(&args.allow, &answers, args.address.is_some(), &allowed_before);
     let wish = Server {
-        wanted: Wanted {
+        wanted: DesiredExport {
             path: args.export.clone(),
             clients: clients.allowed,
             options: args.options.clone(),
@@ -73,18 +83,18 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&met);
-    let prepared = join_all(prepared.map(|(asked, met)| carry_out(&asked.target, "client", met, client, &run)));
+    let prepared = join_all(prepared.map(|(asked, met)| apply_or_show(&asked.target, "client", met, client, &run)));
     let served = async {
         if server.is_ok() && wish.wanted.clients.is_empty() {
             let why = "no node could be reached, so nobody is known who may mount the export";
-            return HostReport::unreached(name(&args.host), "server", why);
+            return HostReport::unreached(display_name(&args.host), "server", why);
         }
         let plan = |facts: &Facts| plan_server(facts, &wish, run.now);
-        carry_out(&args.host, "server", &server, plan, &run).await
+        apply_or_show(&args.host, "server", &server, plan, &run).await
     };
     let (served, mut prepared) = futures::future::join(served, prepared).await;
     let mut report = Report { hosts: vec![served] };
-    if !run.options.looks_only() && !run.stopped() && report.hosts[0].well() {
+    if !run.options.looks_only() && !run.stopped() && report.hosts[0].is_successful() {
         // Where one network is meant, the other would be no proof.
         let addresses = server
             .iter()
@@ -93,13 +103,13 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         let proof = Proof {
             servers: names.iter().cloned().chain(addresses).collect(),
             path: wish.wanted.path.clone(),
-            versions: proof::versions(wish.versions),
+            versions: proof::versions_to_prove(wish.versions),
         };
         let proofs = met
             .iter()
             .zip(&mut prepared)
-            .map(|(met, report)| proof::on_client(&proof, met.as_ref().ok(), report));
-        let here = proof::from_here(names.first(), &wish.wanted, wish.versions);
+            .map(|(met, report)| proof::prove_on_client(&proof, met.as_ref().ok(), report));
+        let here = proof::prove_from_here(names.first(), &wish.wanted, wish.versions);
         let (here, _) = futures::future::join(here, join_all(proofs)).await;
         report.hosts[0].rows.extend(here);
     }
@@ -108,10 +118,10 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
 }
 
 /// What is known of a node's address.
-fn answer(asked: &Asked, met: &Result<Met, String>) -> NodeAnswer {
+fn answer_of(asked: &HostRequest, met: &Result<ConnectedHost, String>) -> NodeAnswer {
     let facts = met.as_ref().ok().map(|met| &met.facts);
     NodeAnswer {
-        name: name(&asked.target),
+        name: display_name(&asked.target),
         is_connected: facts.is_some(),
         source: facts.and_then(|facts| Some(facts.routes.first()?.source)),
         named: asked.target.host.parse().ok().filter(|_| asked.address.is_none()),
@@ -121,12 +131,12 @@ fn answer(asked: &Asked, met: &Result<Met, String>) -> NodeAnswer {
 }
 
 /// Who may mount the export until now, by nfsprov's own line.
-fn allowed_before(args: &SetupServer, server: Option<&Met>) -> Vec<String> {
+fn allowed_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<String> {
     let ours = server.and_then(|met| exports_file::ours(met.facts.exports.as_deref()?, &args.export).ok()?);
     ours.into_iter().flatten().map(|entry| entry.client).collect()
 }
 
-/// The nodes of the cluster by the addresses that their kubelets write, once somebody has seen them and agreed.
+/// The InternalIPs of the cluster's nodes, after a confirmation: kubelets write these addresses.
 async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
     let nodes = run.or_stop(addresses_of_nodes(global)).await??;
     let shown: Vec<String> = nodes
@@ -146,8 +156,8 @@ async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Resu
     Ok(nodes.into_iter().map(|(_, address)| address.to_string()).collect())
 }
 
-/// Asks for clients, which nobody named.
-fn ask_whom(export: &str) -> Result<String> {
+/// Asks for the clients if the command line names none.
+fn ask_for_clients(export: &str) -> Result<String> {
     if !output::can_ask() {
         let why = "say who may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
         return Err(UsageError(why.into()).into());
@@ -159,8 +169,8 @@ fn ask_whom(export: &str) -> Result<String> {
     })?)
 }
 
-/// The options with clients' root made nobody.
-fn squashed(options: &str) -> String {
+/// Replaces no_root_squash with root_squash.
+fn with_root_squash(options: &str) -> String {
     let kept = options
         .split(',')
         .filter(|option| !matches!(*option, "no_root_squash" | "root_squash"));
@@ -173,7 +183,7 @@ mod tests {
 
     #[test]
     fn root_is_squashed_once() {
-        assert_eq!(squashed("rw,sync,no_root_squash"), "rw,sync,root_squash");
-        assert_eq!(squashed("rw,root_squash"), "rw,root_squash");
+        assert_eq!(with_root_squash("rw,sync,no_root_squash"), "rw,sync,root_squash");
+        assert_eq!(with_root_squash("rw,root_squash"), "rw,root_squash");
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::Run;
-use super::hosts::{carry_out, meet};
+use super::hosts::{apply_or_show, connect_and_gather};
 use super::report::Report;
 use crate::cli::{Global, TeardownServer};
 use crate::exit::{Exit, UsageError};
@@ -18,7 +18,7 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
         directory: Some(args.export.clone()),
         servers: Vec::new(),
     };
-    let met = run.or_stop(meet(&args.host, &run, &subject)).await?;
+    let met = run.or_stop(connect_and_gather(&args.host, &run, &subject)).await?;
     let plan = |facts: &Facts| plan_teardown(facts, &args.export, run.now);
     let first = met.as_ref().ok().map(|met| plan(&met.facts));
     let changes = first.is_some_and(|plan| plan.changes() && !plan.refused());
@@ -36,7 +36,7 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
         }
     }
     let report = Report {
-        hosts: vec![carry_out(&args.host, "server", &met, plan, &run).await],
+        hosts: vec![apply_or_show(&args.host, "server", &met, plan, &run).await],
     };
     run.end(&report, global)
 }

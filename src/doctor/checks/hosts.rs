@@ -10,7 +10,7 @@ use crate::doctor::names::{some, word};
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
-use crate::host::exports_file::{Wanted, listing};
+use crate::host::exports_file::{DesiredExport, listing};
 
 /// What has to be readable to be listed, and passable to be entered.
 const READ: u32 = 0o444;
@@ -269,7 +269,7 @@ fn shut_out(
         let cause = format!("{} does not export {path}, named by {}", host.target, named_by(export));
         return Some((finding(cause), addresses(&case.facts.nodes.iter().collect::<Vec<_>>())));
     }
-    let wanted = Wanted {
+    let wanted = DesiredExport {
         path: path.clone(),
         clients: theirs.iter().map(|one| one.client.clone()).collect(),
         options: String::new(),

@@ -1,11 +1,11 @@
-//! Clients, as far as their text says who they are (PURE).
+//! Client specs of exports: addresses, networks, names, patterns and netgroups (PURE).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::host::known_hosts;
 
-/// Whom a client's text means.
+/// A client spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Client {
     /// Everybody.
@@ -104,7 +104,7 @@ pub fn mask_bits(mask: Ipv4Addr) -> Option<u8> {
 }
 
 impl Client {
-    /// Whom exportfs takes a text for; what it can't read is a name, which nobody has.
+    /// Parses a client spec as exportfs does; an unparsable spec becomes a host name.
     pub fn of(text: &str) -> Self {
         if matches!(text, "" | "*" | "<world>") {
             return Self::World;

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::lexer::{self, Entry, Origin, Reading};
 use super::options::Meaning;
 use super::values::looks_like_address;
-use super::{Wanted, plain, with};
+use super::{DesiredExport, plain, with};
 use crate::host::block;
 
 /// A line of another's that matters to an export of ours, or to those who wrote it.
@@ -41,7 +41,7 @@ impl fmt::Display for Conflict {
 
 /// What stands against `wanted` in the files that exportfs reads, each with its name. The first of them is the one that
 /// has nfsprov's block, or will have it.
-pub fn conflicts(files: &[(String, Vec<u8>)], wanted: &Wanted) -> Vec<Conflict> {
+pub fn conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
         let file = File {
@@ -54,11 +54,11 @@ pub fn conflicts(files: &[(String, Vec<u8>)], wanted: &Wanted) -> Vec<Conflict> 
             }
             .unwrap_or_default(),
         };
-        file.others(wanted, &mut found);
+        file.find_overlaps(wanted, &mut found);
         if at == 0 {
-            file.hides(wanted, &mut found);
+            file.find_hiding_entries(wanted, &mut found);
         }
-        file.ends(&mut found);
+        file.find_early_end(&mut found);
     }
     found
 }
@@ -89,7 +89,7 @@ impl File<'_> {
     }
 
     /// Entries for the same directory, and those that are not what they look like.
-    fn others(&self, wanted: &Wanted, found: &mut Vec<Conflict>) {
+    fn find_overlaps(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let mut add = |entry: &Entry, gravity, why: String| {
             let conflict = self.conflict(entry.line, gravity, why);
             if !found.contains(&conflict) {
@@ -107,7 +107,7 @@ impl File<'_> {
             let client = Client::of(&entry.client);
             // What an open quotation has swallowed is told as that.
             let swallowed = self.reading.unclosed.is_some_and(|line| line <= entry.line);
-            if let Some(trap) = trap(entry, &client).filter(|_| !swallowed) {
+            if let Some(trap) = describe_trap(entry, &client).filter(|_| !swallowed) {
                 add(entry, Gravity::Reported, trap);
             }
             if path != wanted.path.as_bytes() {
@@ -137,7 +137,7 @@ impl File<'_> {
     }
 
     /// Whether exportfs would read our line in this file as it is meant, and others' as before.
-    fn hides(&self, wanted: &Wanted, found: &mut Vec<Conflict>) {
+    fn find_hiding_entries(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with(self.bytes, wanted) else {
             return;
         };
@@ -183,7 +183,7 @@ impl File<'_> {
     }
 
     /// What makes exportfs leave the rest of the file out, where that has not been said yet.
-    fn ends(&self, found: &mut Vec<Conflict>) {
+    fn find_early_end(&self, found: &mut Vec<Conflict>) {
         let said = |found: &[Conflict], line| {
             let mut stops = found.iter().filter(|conflict| conflict.gravity == Gravity::Stops);
             stops.any(|conflict| conflict.file == self.name && conflict.line == line)
@@ -202,7 +202,7 @@ impl File<'_> {
 }
 
 /// What an entry is that its writer hardly meant.
-fn trap(entry: &Entry, client: &Client) -> Option<String> {
+fn describe_trap(entry: &Entry, client: &Client) -> Option<String> {
     let shown = String::from_utf8_lossy(&entry.path);
     let text = &entry.client;
     if entry.path.starts_with("\u{feff}".as_bytes()) {

@@ -57,7 +57,7 @@ pub fn read(bytes: &[u8]) -> Reading {
         unclosed: None,
     };
     let mut reading = Reading::default();
-    reading.stopped = lexer.lines(&mut reading.entries).err();
+    reading.stopped = lexer.read_lines(&mut reading.entries).err();
     reading.unclosed = lexer.unclosed;
     reading
 }
@@ -70,8 +70,8 @@ pub fn path_of(line: &[u8]) -> Option<Vec<u8>> {
         line: 1,
         unclosed: None,
     };
-    lexer.skip(true);
-    lexer.word(PATH_LIMIT).ok().flatten()
+    lexer.skip_blanks(true);
+    lexer.read_word(PATH_LIMIT).ok().flatten()
 }
 
 /// Where and why reading stops.
@@ -86,11 +86,11 @@ struct Lexer<'a> {
 
 impl Lexer<'_> {
     /// All lines, until the end or until exportfs gives up.
-    fn lines(&mut self, entries: &mut Vec<Entry>) -> Result<(), Stopped> {
+    fn read_lines(&mut self, entries: &mut Vec<Entry>) -> Result<(), Stopped> {
         loop {
-            self.skip(true);
+            self.skip_blanks(true);
             let line = self.line;
-            let Some(path) = self.word(PATH_LIMIT)? else {
+            let Some(path) = self.read_word(PATH_LIMIT)? else {
                 return match self.at < self.bytes.len() {
                     true => Err((
                         line,
@@ -99,29 +99,29 @@ impl Lexer<'_> {
                     false => Ok(()),
                 };
             };
-            self.clients(&path, entries)?;
+            self.read_clients(&path, entries)?;
         }
     }
 
     /// The clients of one directory.
-    fn clients(&mut self, path: &[u8], entries: &mut Vec<Entry>) -> Result<(), Stopped> {
+    fn read_clients(&mut self, path: &[u8], entries: &mut Vec<Entry>) -> Result<(), Stopped> {
         let mut defaults: Option<String> = None;
         let mut first = true;
         loop {
-            self.skip(false);
+            self.skip_blanks(false);
             let mut line = self.line;
-            let mut word = self.word(CLIENT_LIMIT)?;
+            let mut word = self.read_word(CLIENT_LIMIT)?;
             if word.is_none() && !first {
                 return Ok(());
             }
             first = false;
             if let Some(options) = word.as_deref().and_then(|word| word.strip_prefix(b"-")) {
                 let options = text(options);
-                judge(&options).map_err(|why| (line, why))?;
-                defaults = Some(joined(defaults.as_deref(), &options));
-                self.skip(false);
+                check_options_of_client(&options).map_err(|why| (line, why))?;
+                defaults = Some(join_options(defaults.as_deref(), &options));
+                self.skip_blanks(false);
                 line = self.line;
-                word = self.word(CLIENT_LIMIT)?;
+                word = self.read_word(CLIENT_LIMIT)?;
             }
             let word = text(&word.unwrap_or_default());
             let (client, options) = match word.split_once('(') {
@@ -132,7 +132,7 @@ impl Lexer<'_> {
                     None => return Err((line, "an option list that is not closed in its word".to_owned())),
                 },
             };
-            judge(options).map_err(|why| (line, why))?;
+            check_options_of_client(options).map_err(|why| (line, why))?;
             let origin = match (client, word.is_empty()) {
                 ("", true) => Origin::Nothing,
                 ("", false) => Origin::OptionsAlone,
@@ -142,7 +142,7 @@ impl Lexer<'_> {
                 line,
                 path: path.to_owned(),
                 client: if client.is_empty() { "*" } else { client }.to_owned(),
-                options: joined(defaults.as_deref(), options),
+                options: join_options(defaults.as_deref(), options),
                 origin,
             });
         }
@@ -167,7 +167,7 @@ impl Lexer<'_> {
     }
 
     /// Passes over blanks and comments, and over ends of lines if `lines` says so. Not over other white space.
-    fn skip(&mut self, lines: bool) {
+    fn skip_blanks(&mut self, lines: bool) {
         loop {
             let before = (self.at, self.line);
             match self.next() {
@@ -194,7 +194,7 @@ impl Lexer<'_> {
 
     /// The next word, unquoted and unescaped; None where none begins here. What ends it is passed over, but for a
     /// line's end.
-    fn word(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Stopped> {
+    fn read_word(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Stopped> {
         let line = self.line;
         let mut word: Vec<u8> = Vec::new();
         let mut quoted: Option<usize> = None;
@@ -218,7 +218,7 @@ impl Lexer<'_> {
                 continue;
             }
             word.push(byte);
-            unescape(&mut word);
+            unescape_word(&mut word);
         }
         if word.is_empty() {
             return Ok(None);
@@ -233,7 +233,7 @@ impl Lexer<'_> {
 }
 
 /// Makes a byte of the `\` and the three octal digits that a word ends in.
-fn unescape(word: &mut Vec<u8>) {
+fn unescape_word(word: &mut Vec<u8>) {
     let Some((start, [b'\\', digits @ ..])) = word.split_last_chunk::<4>() else {
         return;
     };
@@ -257,7 +257,7 @@ fn text(word: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
 }
 
-fn joined(defaults: Option<&str>, own: &str) -> String {
+fn join_options(defaults: Option<&str>, own: &str) -> String {
     match (defaults.unwrap_or_default(), own) {
         ("", own) => own.to_owned(),
         (defaults, "") => defaults.to_owned(),
@@ -266,7 +266,7 @@ fn joined(defaults: Option<&str>, own: &str) -> String {
 }
 
 /// Why exportfs doesn't read on after such options.
-fn judge(options: &str) -> Result<(), String> {
+fn check_options_of_client(options: &str) -> Result<(), String> {
     match Meaning::in_file(options) {
         Ok(_) => Ok(()),
         Err((_, why)) => Err(why),

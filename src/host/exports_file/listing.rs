@@ -1,12 +1,12 @@
-//! What `exportfs -s` lists, and how far that is what was meant (PURE).
+//! Active exports, as `exportfs -s` lists them, compared with the desired ones (PURE).
 
-use super::Wanted;
+use super::DesiredExport;
 use super::client::Client;
 use super::options::Meaning;
 
 /// A directory exported to a client.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
+pub struct ActiveExport {
     /// The directory.
     pub path: String,
     /// The client.
@@ -15,7 +15,7 @@ pub struct Listed {
     pub options: String,
 }
 
-impl Listed {
+impl ActiveExport {
     fn is_for(&self, client: &Client) -> bool {
         Client::of(&self.client) == *client
     }
@@ -26,21 +26,21 @@ impl Listed {
 }
 
 /// Reads what `exportfs -s` has written. A line that is none of its own is kept as a path without client.
-pub fn listing(text: &str) -> Vec<Listed> {
+pub fn listing(text: &str) -> Vec<ActiveExport> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
         .map(|line| {
             let read = || {
                 let (path, rest) = line.split_once([' ', '\t'])?;
                 let (client, options) = rest.trim_start().split_once('(')?;
-                Some(Listed {
-                    path: unescaped(path),
+                Some(ActiveExport {
+                    path: unescape_path(path),
                     // exportfs -v has another word for it.
                     client: client.replace("<world>", "*"),
                     options: options.strip_suffix(')')?.to_owned(),
                 })
             };
-            read().unwrap_or_else(|| Listed {
+            read().unwrap_or_else(|| ActiveExport {
                 path: line.to_owned(),
                 client: String::new(),
                 options: String::new(),
@@ -50,7 +50,7 @@ pub fn listing(text: &str) -> Vec<Listed> {
 }
 
 /// Undoes the `\040` of a path.
-fn unescaped(path: &str) -> String {
+fn unescape_path(path: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -71,9 +71,9 @@ fn unescaped(path: &str) -> String {
 }
 
 /// How nfsprov's own lines change: `was` is what they said of the directory before ([`super::ours`]). A clause each.
-pub fn drift(was: &[Listed], wanted: &Wanted) -> Vec<String> {
+pub fn drift(was: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
     let clients = wanted.each_client();
-    let known: Vec<(&Listed, Client)> = was.iter().map(|entry| (entry, Client::of(&entry.client))).collect();
+    let known: Vec<(&ActiveExport, Client)> = was.iter().map(|entry| (entry, Client::of(&entry.client))).collect();
     let mut drift = Vec::new();
     for text in &clients {
         let client = Client::of(text);
@@ -97,16 +97,21 @@ pub fn drift(was: &[Listed], wanted: &Wanted) -> Vec<String> {
 /// What of `after` is not what was meant, a sentence each: `wanted` not in force as it was written (or, with None, still
 /// in force), and anything of others changed, gone or new. `before` is what was listed before the change, and `was`
 /// what nfsprov's block said then of the directory ([`super::ours`]).
-pub fn differences(before: &[Listed], after: &[Listed], was: &[Listed], wanted: Option<&Wanted>) -> Vec<String> {
+pub fn differences(
+    before: &[ActiveExport],
+    after: &[ActiveExport],
+    was: &[ActiveExport],
+    wanted: Option<&DesiredExport>,
+) -> Vec<String> {
     let mut differences = Vec::new();
-    let mut rest: Vec<&Listed> = after.iter().collect();
-    let mut others: Vec<&Listed> = before.iter().collect();
+    let mut rest: Vec<&ActiveExport> = after.iter().collect();
+    let mut others: Vec<&ActiveExport> = before.iter().collect();
     let old: Vec<&str> = was.iter().map(|own| own.client.as_str()).collect();
     if let Some(own) = was.first() {
-        claim(&own.path, &old, &mut others, &[]);
+        match_clients(&own.path, &old, &mut others, &[]);
     }
     if let Some(wanted) = wanted {
-        own(wanted, &mut others, &mut rest, &mut differences);
+        compare_own_entries(wanted, &mut others, &mut rest, &mut differences);
     }
     // What is the same is settled first, so that one of two entries for a client can't stand for the other.
     others.retain(|entry| match rest.iter().position(|now| now == entry) {
@@ -117,7 +122,7 @@ pub fn differences(before: &[Listed], after: &[Listed], was: &[Listed], wanted: 
         None => true,
     });
     for entry in others {
-        let Listed { path, client, options } = entry;
+        let ActiveExport { path, client, options } = entry;
         match rest.iter().position(|now| now.is_where(entry)) {
             Some(at) => {
                 let now = &rest.remove(at).options;
@@ -131,7 +136,7 @@ pub fn differences(before: &[Listed], after: &[Listed], was: &[Listed], wanted: 
         }
     }
     for entry in rest {
-        let Listed { path, client, options } = entry;
+        let ActiveExport { path, client, options } = entry;
         let own = wanted.is_some_and(|wanted| wanted.path == *path);
         differences.push(match (own, was.iter().any(|old| old.is_where(entry))) {
             (_, true) => format!("{path} is still exported to {client}"),
@@ -143,14 +148,19 @@ pub fn differences(before: &[Listed], after: &[Listed], was: &[Listed], wanted: 
 }
 
 /// Takes what `wanted` says out of `rest` and says what is missing or otherwise.
-fn own(wanted: &Wanted, others: &mut Vec<&Listed>, rest: &mut Vec<&Listed>, differences: &mut Vec<String>) {
+fn compare_own_entries(
+    wanted: &DesiredExport,
+    others: &mut Vec<&ActiveExport>,
+    rest: &mut Vec<&ActiveExport>,
+    differences: &mut Vec<String>,
+) {
     let path = &wanted.path;
     // Checked before it was written.
     let Ok(meaning) = Meaning::in_file(&wanted.options) else {
         differences.push(format!("the options {} cannot be read", wanted.options));
         return;
     };
-    for (text, found) in claim(path, &wanted.each_client(), rest, others) {
+    for (text, found) in match_clients(path, &wanted.each_client(), rest, others) {
         let client = Client::of(text);
         let Some(found) = found else {
             differences.push(match client {
@@ -175,34 +185,34 @@ fn own(wanted: &Wanted, others: &mut Vec<&Listed>, rest: &mut Vec<&Listed>, diff
 
 /// Takes the entry of each client out of `rest`. exportfs lists a host by its canonical name: so next come names that
 /// begin alike, then any host that is not one of `others`.
-fn claim<'a, 'l>(
+fn match_clients<'a, 'l>(
     path: &str,
     clients: &[&'a str],
-    rest: &mut Vec<&'l Listed>,
-    others: &[&Listed],
-) -> Vec<(&'a str, Option<&'l Listed>)> {
+    rest: &mut Vec<&'l ActiveExport>,
+    others: &[&ActiveExport],
+) -> Vec<(&'a str, Option<&'l ActiveExport>)> {
     let begins = |long: &str, short: &str| {
         let long = long.to_lowercase();
         long.strip_prefix(&short.to_lowercase())
             .is_some_and(|rest| rest.starts_with('.'))
     };
     let is_name = |text: &str| matches!(Client::of(text), Client::Name(_));
-    let fits = |round: usize, text: &str, entry: &Listed| match round {
+    let fits = |round: usize, text: &str, entry: &ActiveExport| match round {
         0 => entry.is_for(&Client::of(text)),
         _ if !is_name(text) || !is_name(&entry.client) || others.contains(&entry) => false,
         1 => begins(&entry.client, text),
         _ => true,
     };
-    let mut claimed: Vec<(&str, Option<&Listed>)> = clients.iter().map(|text| (*text, None)).collect();
+    let mut matched: Vec<(&str, Option<&ActiveExport>)> = clients.iter().map(|text| (*text, None)).collect();
     for round in 0..3 {
-        for (text, found) in claimed.iter_mut().filter(|(_, found)| found.is_none()) {
+        for (text, found) in matched.iter_mut().filter(|(_, found)| found.is_none()) {
             let place = rest
                 .iter()
                 .position(|entry| entry.path == path && fits(round, text, entry));
             *found = place.map(|place| rest.remove(place));
         }
     }
-    claimed
+    matched
 }
 
 #[cfg(test)]
@@ -210,8 +220,8 @@ mod tests {
     use super::*;
     use crate::host::exports_file::{ours, with};
 
-    fn wanted(clients: &[&str]) -> Wanted {
-        Wanted {
+    fn wanted(clients: &[&str]) -> DesiredExport {
+        DesiredExport {
             path: "/nfsdata".into(),
             clients: clients.iter().map(|client| (*client).to_owned()).collect(),
             options: "rw,sync,no_subtree_check,no_root_squash".into(),
@@ -248,7 +258,7 @@ mod tests {
     fn what_is_listed_is_held_against_what_was_meant() {
         let before = listing(LISTED.lines().next().unwrap());
         let both = wanted(&["10.0.0.7", "node1"]);
-        let check = |after: &str, wanted: &Wanted| differences(&before, &listing(after), &[], Some(wanted));
+        let check = |after: &str, wanted: &DesiredExport| differences(&before, &listing(after), &[], Some(wanted));
         assert_eq!(check(LISTED, &both), [""; 0]);
         for (after, clients, parts) in [
             // A host that can't be looked up, and one that another has already.

@@ -285,12 +285,12 @@ fn with_value(option: &str) -> Result<Option<(&'static str, String)>, String> {
         ("reexport", Some(_)) => "reexport",
         // Of no effect since Linux 2.0, and read nevertheless; the commas in their lists are not worth following.
         ("squash_uids" | "squash_gids", Some(_)) => return Ok(None),
-        _ => return Err(unknown(option)),
+        _ => return Err(describe_unknown_option(option)),
     };
     let value = match (about, value.unwrap_or_default()) {
-        ("anonuid" | "anongid", id) => user(id).ok_or_else(|| format!("{name} is a number, not {id:?}"))?,
+        ("anonuid" | "anongid", id) => parse_user(id).ok_or_else(|| format!("{name} is a number, not {id:?}"))?,
         ("fsid", "root") => "0".to_owned(),
-        ("fsid", id) => match (number(id), id.bytes().filter(u8::is_ascii_hexdigit).count()) {
+        ("fsid", id) => match (parse_number(id), id.bytes().filter(u8::is_ascii_hexdigit).count()) {
             (Some(number), _) => number.to_string(),
             (None, 32) => id.to_owned(),
             _ => return Err(format!("fsid is a number, root or a UUID, not {id:?}")),
@@ -308,7 +308,7 @@ fn with_value(option: &str) -> Result<Option<(&'static str, String)>, String> {
     Ok(Some((about, format!("{about}={value}"))))
 }
 
-fn unknown(option: &str) -> String {
+fn describe_unknown_option(option: &str) -> String {
     if option.is_empty() {
         return "there is nothing between two commas".to_owned();
     }
@@ -318,14 +318,14 @@ fn unknown(option: &str) -> String {
 }
 
 /// A user's or group's number as the kernel has it, which exportfs may print with a sign.
-fn user(text: &str) -> Option<String> {
+fn parse_user(text: &str) -> Option<String> {
     let id: i64 = text.parse().ok()?;
     let id = u32::try_from(id).or_else(|_| i32::try_from(id).map(i32::cast_unsigned));
     id.ok().map(|id| id.to_string())
 }
 
 /// A number as strtoul(3) reads it with the base left open.
-fn number(text: &str) -> Option<u32> {
+fn parse_number(text: &str) -> Option<u32> {
     match (text.strip_prefix("0x"), text.strip_prefix('0')) {
         (Some(hex), _) => u32::from_str_radix(hex, 16).ok(),
         (None, Some(octal)) if !octal.is_empty() => u32::from_str_radix(octal, 8).ok(),

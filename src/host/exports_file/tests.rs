@@ -6,8 +6,8 @@ use super::*;
 
 const OPTIONS: &str = "rw,sync,no_subtree_check,no_root_squash";
 
-fn wanted(clients: &[&str]) -> Wanted {
-    Wanted {
+fn wanted(clients: &[&str]) -> DesiredExport {
+    DesiredExport {
         path: "/nfsdata".into(),
         clients: clients.iter().map(|client| (*client).to_owned()).collect(),
         options: OPTIONS.into(),
@@ -19,7 +19,7 @@ fn block_of(lines: &str) -> String {
     format!("# BEGIN nfsprov: written by nfsprov, up to the END of it\n{lines}# END nfsprov\n")
 }
 
-fn edited(file: &str, wanted: &Wanted) -> String {
+fn edited(file: &str, wanted: &DesiredExport) -> String {
     String::from_utf8(with(file.as_bytes(), wanted).unwrap()).unwrap()
 }
 
@@ -89,7 +89,7 @@ fn edits_look_like_this() {
         )
     );
     // The document's own line.
-    let document = Wanted {
+    let document = DesiredExport {
         options: "rw,no_root_squash,no_all_squash,sync".into(),
         ..wanted(&["*"])
     };
@@ -174,11 +174,11 @@ fn a_damaged_block_is_not_guessed_at() {
 fn what_exportfs_would_take_otherwise_is_not_written() {
     let good = wanted(&["10.0.0.7"]);
     for bad in [
-        Wanted {
+        DesiredExport {
             path: "/nfs data".into(),
             ..good.clone()
         },
-        Wanted {
+        DesiredExport {
             options: "rw, sync".into(),
             ..good.clone()
         },
@@ -187,7 +187,7 @@ fn what_exportfs_would_take_otherwise_is_not_written() {
         assert!(matches!(with(b"", &bad), Err(ExportsError::Value(_))), "{bad:?}");
     }
     assert!(matches!(with(b"", &wanted(&[])), Err(ExportsError::NoClient { .. })));
-    let long = Wanted {
+    let long = DesiredExport {
         options: format!("rw,mountpoint=/{}", "x".repeat(490)),
         ..good
     };
@@ -210,7 +210,7 @@ fn drift_is_told() {
         drift(&was, &wanted(&["10.0.0.8", "10.0.0.7"])),
         ["added 10.0.0.8", "dropped 10.0.0.9"]
     );
-    let options = Wanted {
+    let options = DesiredExport {
         options: "ro".into(),
         ..wanted(&["10.0.0.7"])
     };
@@ -226,7 +226,7 @@ fn drift_is_told() {
 }
 
 /// The conflicts of a file, as `line gravity: why`.
-fn found(file: &str, wanted: &Wanted) -> Vec<String> {
+fn found(file: &str, wanted: &DesiredExport) -> Vec<String> {
     let files = [("/etc/exports".to_owned(), file.as_bytes().to_owned())];
     let conflicts = conflicts(&files, wanted).into_iter();
     conflicts

@@ -2,18 +2,18 @@
 
 use super::client::Client;
 use super::lexer::{self, Entry};
-use super::{Listed, plain};
+use super::{ActiveExport, plain};
 
 /// The entries of `listing` that no line of `files` can have made: `exportfs -ra`, or a restart of the NFS server, would
 /// drop them. An entry is missed here rather than named wrongly: exportfs lists a host by its canonical name, and a
 /// directory by its path without links, neither of which the files show.
-pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [Listed]) -> Vec<&'a Listed> {
+pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) -> Vec<&'a ActiveExport> {
     let mut written: Vec<Entry> = files.iter().flat_map(|(_, text)| lexer::read(text).entries).collect();
-    let is_at = |entry: &Entry, listed: &Listed| plain(&entry.path) == listed.path.as_bytes();
-    let is_for = |entry: &Entry, listed: &Listed| Client::of(&entry.client) == Client::of(&listed.client);
+    let is_at = |entry: &Entry, listed: &ActiveExport| plain(&entry.path) == listed.path.as_bytes();
+    let is_for = |entry: &Entry, listed: &ActiveExport| Client::of(&entry.client) == Client::of(&listed.client);
     let is_name = |client: &str| matches!(Client::of(client), Client::Name(_));
-    let mut left: Vec<&Listed> = listing.iter().collect();
-    let mut take = |fits: &dyn Fn(&Entry, &Listed) -> bool| {
+    let mut left: Vec<&ActiveExport> = listing.iter().collect();
+    let mut take = |fits: &dyn Fn(&Entry, &ActiveExport) -> bool| {
         left.retain(|listed| match written.iter().position(|entry| fits(entry, listed)) {
             Some(at) => {
                 written.remove(at);

@@ -24,7 +24,7 @@ const FOLDER: &str = "/etc/exports.d/";
 /// # Errors
 /// [`ValueError`], with what to write instead.
 pub fn check_client(text: &str) -> Result<(), ValueError> {
-    client(text).map_err(|why| ValueError {
+    check_client_text(text).map_err(|why| ValueError {
         text: text.to_owned(),
         verdict: "is no client to export to",
         why,
@@ -36,7 +36,7 @@ pub fn check_client(text: &str) -> Result<(), ValueError> {
 /// # Errors
 /// [`ValueError`], pointing at the option.
 pub fn check_options(text: &str) -> Result<(), ValueError> {
-    options(text).map_err(|why| ValueError {
+    check_option_list(text).map_err(|why| ValueError {
         text: text.to_owned(),
         verdict: "is no list of export options",
         why,
@@ -48,7 +48,7 @@ pub fn check_options(text: &str) -> Result<(), ValueError> {
 /// # Errors
 /// [`ValueError`], pointing at the character.
 pub fn check_path(text: &str) -> Result<(), ValueError> {
-    path(text).map_err(|why| ValueError {
+    check_path_text(text).map_err(|why| ValueError {
         text: text.to_owned(),
         verdict: "is no directory to export",
         why,
@@ -60,7 +60,7 @@ pub fn check_path(text: &str) -> Result<(), ValueError> {
 /// # Errors
 /// [`ValueError`], with the names that it reads.
 pub fn check_file(text: &str) -> Result<(), ValueError> {
-    file(text).map_err(|why| ValueError {
+    check_file_text(text).map_err(|why| ValueError {
         text: text.to_owned(),
         verdict: "is no file that exportfs reads",
         why,
@@ -68,7 +68,7 @@ pub fn check_file(text: &str) -> Result<(), ValueError> {
 }
 
 /// A character and where it stands, counted from 1.
-fn at(text: &str, byte: usize) -> String {
+fn describe_place(text: &str, byte: usize) -> String {
     let position = text[..byte].chars().count() + 1;
     let character = text[byte..].chars().next().unwrap_or_default();
     match character.is_ascii_graphic() {
@@ -78,9 +78,9 @@ fn at(text: &str, byte: usize) -> String {
 }
 
 /// Refuses the first character for which `why` has a reason.
-fn each(text: &str, why: impl Fn(char) -> Option<String>) -> Result<(), String> {
+fn check_each_character(text: &str, why: impl Fn(char) -> Option<String>) -> Result<(), String> {
     match text.char_indices().find_map(|(byte, c)| Some((byte, why(c)?))) {
-        Some((byte, why)) => Err(format!("{}, {why}", at(text, byte))),
+        Some((byte, why)) => Err(format!("{}, {why}", describe_place(text, byte))),
         None => Ok(()),
     }
 }
@@ -113,11 +113,11 @@ fn ascii(c: char) -> Option<char> {
     }
 }
 
-fn client(text: &str) -> Result<(), String> {
+fn check_client_text(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty, which exportfs takes for the whole world; for that write *".to_owned());
     }
-    each(text, |c| {
+    check_each_character(text, |c| {
         let why = match c {
             '(' | ')' => "and a client has no parentheses; options go for all clients alike".to_owned(),
             ',' => "and here one client is given at a time".to_owned(),
@@ -131,8 +131,11 @@ fn client(text: &str) -> Result<(), String> {
     })?;
     match text.as_bytes() {
         b"*" => Ok(()),
-        [b'-', ..] => Err(format!("{}, which begins a line's default options", at(text, 0))),
-        [b'@', ..] => netgroup(text),
+        [b'-', ..] => Err(format!(
+            "{}, which begins a line's default options",
+            describe_place(text, 0)
+        )),
+        [b'@', ..] => check_netgroup(text),
         _ if text.starts_with("gss/") => {
             Err("exportfs calls it deprecated; write sec=krb5 among the options".to_owned())
         }
@@ -140,36 +143,39 @@ fn client(text: &str) -> Result<(), String> {
             let address = text.trim_start_matches('[').replace(']', "");
             Err(format!(
                 "{}, which begins a pattern of names, and no address fits one; write {address}",
-                at(text, 0)
+                describe_place(text, 0)
             ))
         }
-        _ if text.contains('/') => network(text),
+        _ if text.contains('/') => check_network(text),
         _ => match text.parse::<IpAddr>() {
             Ok(address) if address.is_unspecified() => {
                 Err("no host has this address; for the whole world write *".to_owned())
             }
             Ok(_) => Ok(()),
-            Err(_) => host(text),
+            Err(_) => check_host_name(text),
         },
     }
 }
 
-fn netgroup(text: &str) -> Result<(), String> {
+fn check_netgroup(text: &str) -> Result<(), String> {
     let name = &text[1..];
     if name.is_empty() {
         return Err("the netgroup's name is missing after the @".to_owned());
     }
-    each(text, |c| {
+    check_each_character(text, |c| {
         let odd = !c.is_ascii_alphanumeric() && !"@._-".contains(c);
         odd.then(|| "and a netgroup's name has letters, digits, dots, dashes and underscores".to_owned())
     })
 }
 
-fn network(text: &str) -> Result<(), String> {
+fn check_network(text: &str) -> Result<(), String> {
     let slash = text.find('/').unwrap_or_default();
     let (address, bits) = (&text[..slash], &text[slash + 1..]);
     if let Some(star) = text.find(['*', '?', '[']) {
-        return Err(format!("{}, and a network has no wildcards", at(text, star)));
+        return Err(format!(
+            "{}, and a network has no wildcards",
+            describe_place(text, star)
+        ));
     }
     let address: IpAddr = address
         .parse()
@@ -203,7 +209,7 @@ fn network(text: &str) -> Result<(), String> {
 }
 
 /// A host's name or a pattern of such names.
-fn host(text: &str) -> Result<(), String> {
+fn check_host_name(text: &str) -> Result<(), String> {
     let wild = text.find(['*', '?', '[', ']']);
     let numeric = |c: char| c.is_ascii_digit() || ".-*?[]".contains(c);
     if let Some(star) = wild.filter(|_| text.chars().all(numeric)) {
@@ -214,14 +220,14 @@ fn host(text: &str) -> Result<(), String> {
             },
             false => "every host that has a name would fit; write * if the whole world is meant".to_owned(),
         };
-        return Err(format!("{}, and {hint}", at(text, star)));
+        return Err(format!("{}, and {hint}", describe_place(text, star)));
     }
     if let Some(colon) = text.find(':') {
         let hint = match text[..colon].contains('.') || !text[colon + 1..].contains(':') {
             true => "a client has no port",
             false => "as an IPv6 address it can't be read",
         };
-        return Err(format!("{}, and {hint}", at(text, colon)));
+        return Err(format!("{}, and {hint}", describe_place(text, colon)));
     }
     if text.chars().all(numeric) {
         return Err(
@@ -230,14 +236,14 @@ fn host(text: &str) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    each(text, |c| {
+    check_each_character(text, |c| {
         let odd = !c.is_ascii_alphanumeric() && !"._-*?[]!".contains(c);
         odd.then(|| "which no name of a host has".to_owned())
     })?;
     if wild.is_none()
         && let Some(mark) = text.find('!')
     {
-        return Err(format!("{}, which no name of a host has", at(text, mark)));
+        return Err(format!("{}, which no name of a host has", describe_place(text, mark)));
     }
     if text.matches('[').count() != text.matches(']').count() {
         return Err("a [ without its ], or a ] without its [".to_owned());
@@ -252,7 +258,10 @@ fn host(text: &str) -> Result<(), String> {
     for label in text.split('.') {
         if label.is_empty() {
             let dot = start.min(text.len() - 1);
-            return Err(format!("{}, with nothing before or after it", at(text, dot)));
+            return Err(format!(
+                "{}, with nothing before or after it",
+                describe_place(text, dot)
+            ));
         }
         if label.len() > 63 && wild.is_none() {
             return Err(format!(
@@ -288,19 +297,22 @@ fn stars_as_network(text: &str) -> Option<Network> {
     Network::new(IpAddr::V4(Ipv4Addr::from(bytes)), bits)
 }
 
-fn options(text: &str) -> Result<(), String> {
+fn check_option_list(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty; write rw or ro at least".to_owned());
     }
-    each(text, |c| match c {
+    check_each_character(text, |c| match c {
         '(' | ')' => Some("and the list is given without parentheses".to_owned()),
         ' ' => Some("and exportfs ends a list at a space".to_owned()),
         c => never(c),
     })?;
     if text.ends_with(',') {
-        return Err(format!("{}, with nothing after it", at(text, text.len() - 1)));
+        return Err(format!(
+            "{}, with nothing after it",
+            describe_place(text, text.len() - 1)
+        ));
     }
-    let meaning = Meaning::in_file(text).map_err(|(byte, why)| pointed(text, byte, &why))?;
+    let meaning = Meaning::in_file(text).map_err(|(byte, why)| point_at(text, byte, &why))?;
     if let Some(ids) = text.split(',').find(|option| option.starts_with("squash_")) {
         return Err(format!(
             "exports(5) knows {ids:?} no more; write anonuid= and all_squash"
@@ -308,7 +320,7 @@ fn options(text: &str) -> Result<(), String> {
     }
     each_option(text)?;
     match meaning.contradiction() {
-        Some((earlier, later, byte)) => Err(pointed(text, *byte, &format!("{later:?} contradicts {earlier:?}"))),
+        Some((earlier, later, byte)) => Err(point_at(text, *byte, &format!("{later:?} contradicts {earlier:?}"))),
         None => Ok(()),
     }
 }
@@ -326,28 +338,28 @@ fn each_option(text: &str) -> Result<(), String> {
             _ => None,
         });
         if let Some((false, wanted)) = place {
-            return Err(pointed(text, byte, &format!("{option:?} wants {wanted}")));
+            return Err(point_at(text, byte, &format!("{option:?} wants {wanted}")));
         }
         byte += option.len() + 1;
     }
     Ok(())
 }
 
-fn pointed(text: &str, byte: usize, why: &str) -> String {
+fn point_at(text: &str, byte: usize, why: &str) -> String {
     format!(
         "at character {}, {why}",
         text[..byte.min(text.len())].chars().count() + 1
     )
 }
 
-fn path(text: &str) -> Result<(), String> {
+fn check_path_text(text: &str) -> Result<(), String> {
     match text {
         "" => return Err("it is empty".to_owned()),
         "/" => return Err("it is all that the host has; export a directory of its own, as /nfsdata".to_owned()),
         _ if !text.starts_with('/') => return Err("it is relative; a directory to export begins with a /".to_owned()),
         _ => {}
     }
-    each(text, |c| match c {
+    check_each_character(text, |c| match c {
         '(' | ')' => Some("and options belong to clients, not to the directory".to_owned()),
         c => never(c),
     })?;
@@ -361,14 +373,14 @@ fn path(text: &str) -> Result<(), String> {
     if let Some(shorter) = text.strip_suffix('/') {
         return Err(format!(
             "{}; write {}",
-            at(text, text.len() - 1),
+            describe_place(text, text.len() - 1),
             shorter.trim_end_matches('/')
         ));
     }
     let mut byte = 1;
     for part in text[1..].split('/') {
         match part {
-            "" => return Err(format!("{} after another one", at(text, byte))),
+            "" => return Err(format!("{} after another one", describe_place(text, byte))),
             "." | ".." => {
                 return Err(format!(
                     "{part:?} at character {} leads elsewhere",
@@ -381,7 +393,7 @@ fn path(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn file(text: &str) -> Result<(), String> {
+fn check_file_text(text: &str) -> Result<(), String> {
     if text == FILE {
         return Ok(());
     }
@@ -389,7 +401,7 @@ fn file(text: &str) -> Result<(), String> {
     let Some(name) = text.strip_prefix(FOLDER) else {
         return Err(reads);
     };
-    each(text, never)?;
+    check_each_character(text, never)?;
     match name.strip_suffix(".exports") {
         Some(stem) if !stem.is_empty() && !stem.starts_with('.') && !stem.contains('/') => Ok(()),
         _ => Err(reads),

@@ -12,13 +12,13 @@ impl Facts {
     ///
     /// # Errors
     /// When it isn't whole.
-    pub fn parse(said: &[u8]) -> Result<Self, FactsError> {
+    pub fn parse(output: &[u8]) -> Result<Self, FactsError> {
         let mut facts = Self::default();
-        let mut rest = said;
+        let mut rest = output;
         let mut last = String::new();
         let mut other = String::new();
         while !rest.is_empty() {
-            let (name, value, after) = record(rest).ok_or_else(|| FactsError { after: last.clone() })?;
+            let (name, value, after) = split_record(rest).ok_or_else(|| FactsError { after: last.clone() })?;
             let text = String::from_utf8_lossy(value).trim_end().to_owned();
             match name {
                 "exports" => facts.exports = Some(value.to_vec()),
@@ -26,7 +26,7 @@ impl Facts {
                 "other" => facts.other_exports.push((other.clone(), value.to_vec())),
                 "nfs.conf" => facts.nfs_conf = Some(value.to_vec()),
                 "nfs.conf-part" => facts.nfs_conf_parts.push(value.to_vec()),
-                name => facts.take(name, &text),
+                name => facts.set(name, &text),
             }
             name.clone_into(&mut last);
             rest = after;
@@ -37,7 +37,7 @@ impl Facts {
         }
     }
 
-    fn take(&mut self, name: &str, text: &str) {
+    fn set(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();
         match name {
@@ -57,11 +57,11 @@ impl Facts {
             }
             "unit" => {
                 let (name, properties) = text.split_once(' ').unwrap_or((text, ""));
-                self.units.insert(name.to_owned(), unit(properties.split(' ')));
+                self.units.insert(name.to_owned(), parse_unit(properties.split(' ')));
             }
-            "units" => self.take_units(text),
-            "nfsd" => self.nfsd = support(text),
-            "nfs" => self.nfs = support(text),
+            "units" => self.set_units(text),
+            "nfsd" => self.nfsd = parse_support(text),
+            "nfs" => self.nfs = parse_support(text),
             "threads" => self.threads = text.parse().unwrap_or_default(),
             "versions" => text.clone_into(&mut self.versions),
             "rpc" => {
@@ -74,7 +74,7 @@ impl Facts {
             "exports-checksum" => text.clone_into(&mut self.exports_checksum),
             "nfs.conf-checksum" => text.clone_into(&mut self.nfs_conf_checksum),
             "listing" => self.listing = Some(text.to_owned()),
-            "directory" => self.directory = directory(text),
+            "directory" => self.directory = parse_directory(text),
             "above" => text.clone_into(&mut self.above),
             "filesystem" => text.clone_into(&mut self.filesystem),
             "firewalld" if !text.is_empty() => {
@@ -87,6 +87,8 @@ impl Facts {
                 if let Firewall::Firewalld(firewalld) = &mut self.firewall {
                     match name {
                         "firewalld-permanent" => firewalld.permanent = Zone::parse_list(text),
+                        // What firewalld itself does without a configuration.
+                        "firewalld-default" if text.is_empty() => "public".clone_into(&mut firewalld.default_zone),
                         "firewalld-default" => text.clone_into(&mut firewalld.default_zone),
                         _ => firewalld.routes = text.lines().filter_map(NetworkRoute::parse).collect(),
                     }
@@ -107,37 +109,37 @@ impl Facts {
                 let plain = words().filter_map(|word| word.split('/').next()?.parse().ok());
                 self.addresses = plain.collect();
             }
-            "route" => self.routes.extend(route(text)),
+            "route" => self.routes.extend(parse_route(text)),
             // A fact that this version knows nothing of.
             _ => {}
         }
     }
 
-    fn take_units(&mut self, text: &str) {
+    fn set_units(&mut self, text: &str) {
         for block in text.split("\n\n") {
             let names = block.lines().find_map(|line| line.strip_prefix("Names="));
             for name in names.unwrap_or_default().split_whitespace() {
                 let name = name.strip_suffix(".service").unwrap_or(name);
-                self.units.insert(name.to_owned(), unit(block.lines()));
+                self.units.insert(name.to_owned(), parse_unit(block.lines()));
             }
         }
     }
 }
 
 /// The first record of what was written: its name, its value, and what follows.
-fn record(said: &[u8]) -> Option<(&str, &[u8], &[u8])> {
-    let end = said.iter().position(|byte| *byte == b'\n')?;
-    let head = std::str::from_utf8(&said[..end]).ok()?;
+fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+    let end = output.iter().position(|byte| *byte == b'\n')?;
+    let head = std::str::from_utf8(&output[..end]).ok()?;
     let (name, length) = head.strip_prefix('@')?.split_once(' ')?;
     let length: usize = length.parse().ok()?;
-    let rest = &said[end + 1..];
+    let rest = &output[end + 1..];
     let value = rest.get(..length)?;
     let after = rest.get(length..)?.strip_prefix(b"\n")?;
     Some((name, value, after))
 }
 
 /// A service by its properties as `systemctl show` prints them, `NAME=value`.
-fn unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
+fn parse_unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
     let mut unit = Unit::default();
     for (property, value) in properties.filter_map(|property| property.split_once('=')) {
         match property {
@@ -154,7 +156,7 @@ fn unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
     unit
 }
 
-fn support(text: &str) -> Support {
+fn parse_support(text: &str) -> Support {
     match text {
         "yes" => Support::Yes,
         "module" => Support::Module,
@@ -176,7 +178,7 @@ fn tcp_port(line: &str, program: &str) -> Option<u16> {
     }
 }
 
-fn directory(text: &str) -> Directory {
+fn parse_directory(text: &str) -> Directory {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
         ["directory", mode, uid, gid, user, group] => Directory::There {
@@ -189,7 +191,7 @@ fn directory(text: &str) -> Directory {
     }
 }
 
-fn route(text: &str) -> Option<Route> {
+fn parse_route(text: &str) -> Option<Route> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
         [server, address, source] => Some(Route {

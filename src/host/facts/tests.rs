@@ -1,10 +1,8 @@
 //! Facts as scripts write them, and the script run by shells.
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
 use super::*;
 use crate::host::firewall::Zone;
+use crate::host::shells::{StandIns, run_in_each_shell};
 
 fn said(records: &[(&str, &str)]) -> Vec<u8> {
     let record = |(name, value): &(&str, &str)| format!("@{name} {}\n{value}\n", value.len());
@@ -107,67 +105,81 @@ fn this_machine_has_facts_under_every_shell() {
         directory: Some(directory.path().join("a b/c").to_str().unwrap().to_owned()),
         servers: vec!["127.0.0.1".to_owned()],
     };
-    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-        let mut command = Command::new(shell[0]);
-        // In a locale in which a letter may be two bytes.
-        command
-            .args(&shell[1..])
-            .arg("-c")
-            .arg(script(&subject))
-            .env("LC_ALL", "C.UTF-8");
-        let Ok(output) = command.output() else {
-            eprintln!("skipped: {shell:?} is not installed");
-            continue;
-        };
+    // In a locale in which a letter may be two bytes.
+    run_in_each_shell(&gather_script(&subject), &[("LC_ALL", "C.UTF-8")], |shell, output| {
         let facts = Facts::parse(&output.stdout).unwrap();
         assert!(
             facts.uid.is_some() && facts.clock.is_some() && !facts.hostname.is_empty(),
-            "{shell:?} {facts:?}"
+            "{shell} {facts:?}"
         );
-        assert_eq!(facts.exports.as_deref(), Some(&content[..]), "{shell:?}");
+        assert_eq!(facts.exports.as_deref(), Some(&content[..]), "{shell}");
         assert_eq!(facts.exports_path, exports.to_str().unwrap());
         assert_eq!(facts.directory, Directory::Missing);
         assert_eq!(facts.above, directory.path().to_str().unwrap());
-        assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell:?} {facts:?}");
-    }
+        assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell} {facts:?}");
+    });
 }
+
+/// Notes each name that it is asked for, beside itself.
+pub(in crate::host) const NOTING_RESOLVER: &str =
+    "#!/bin/sh\nprintf '<%s>' \"$2\" >>\"$(dirname \"$0\")/asked\"\necho 127.0.0.1\n";
 
 #[test]
 fn the_names_of_servers_are_words_and_no_patterns_under_every_shell() {
-    let tools = tempfile::tempdir().unwrap();
-    let asked = tools.path().join("asked");
-    // A resolver that knows every name, and notes it.
-    let getent = format!(
-        "#!/bin/sh\nprintf '<%s>' \"$2\" >>{}\necho 127.0.0.1\n",
-        asked.display()
-    );
-    for (name, text) in [("getent", getent.as_str()), ("ip", "#!/bin/sh\n")] {
-        let path = tools.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    let tools = StandIns::new(&[("getent", NOTING_RESOLVER), ("ip", "#!/bin/sh\n")]);
     let subject = Subject {
         servers: ["/*", "a b", "$(id)"].map(str::to_owned).to_vec(),
         ..Subject::default()
     };
-    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
-    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-        let mut command = Command::new(shell[0]);
-        let command = command
-            .args(&shell[1..])
-            .arg("-c")
-            .arg(script(&subject))
-            .env("PATH", &path);
-        let Ok(output) = command.output() else {
-            eprintln!("skipped: {shell:?} is not installed");
-            continue;
-        };
-        assert!(Facts::parse(&output.stdout).is_ok(), "{shell:?}");
-        assert_eq!(
-            std::fs::read_to_string(&asked).unwrap(),
-            "</*><a b><$(id)>",
-            "{shell:?}"
-        );
-        std::fs::remove_file(&asked).unwrap();
+    let asked = tools.directory().join("asked");
+    run_in_each_shell(
+        &gather_script(&subject),
+        &[("PATH", &tools.search_path())],
+        |shell, output| {
+            assert!(Facts::parse(&output.stdout).is_ok(), "{shell}");
+            assert_eq!(std::fs::read_to_string(&asked).unwrap(), "</*><a b><$(id)>", "{shell}");
+            std::fs::remove_file(&asked).unwrap();
+        },
+    );
+}
+
+/// What `nft` says, in which one chain refuses what no rule allows.
+const RULESET: &str = "#!/bin/sh
+cat <<'END'
+table inet filter {
+\tset mine {
+\t\ttype ipv4_addr
+\t}
+
+\tchain input {
+\t\ttype filter hook input priority filter; policy accept;
+\t\ttcp dport 22 accept
+\t\treject
+\t}
+
+\tchain forward {
+\t\ttype filter hook forward priority filter; policy accept;
+\t}
+}
+END
+";
+
+#[test]
+fn a_firewall_of_nftables_is_found_by_every_shell() {
+    let none = "#!/bin/sh\nexit 1\n";
+    let accepting = RULESET.replace("\t\treject\n", "");
+    for (ruleset, firewall) in [(RULESET, Firewall::Custom("nftables")), (&accepting, Firewall::None)] {
+        let programs = [
+            ("nft", ruleset),
+            ("iptables", none),
+            ("firewall-cmd", none),
+            ("ufw", none),
+        ];
+        let tools = StandIns::new(&programs);
+        let script = gather_script(&Subject::default());
+        run_in_each_shell(&script, &[("PATH", &tools.search_path())], |shell, output| {
+            let facts = Facts::parse(&output.stdout).unwrap();
+            assert_eq!(facts.firewall, firewall, "{shell}");
+        });
     }
 }

@@ -1,6 +1,6 @@
 //! A client: what mounts NFS.
 
-use super::{Plan, kernel, packages, selinux, system};
+use super::{Plan, allow_in_selinux, check_kernel, check_system, install_package};
 use crate::host::facts::Facts;
 
 /// What mounts NFS there.
@@ -8,16 +8,16 @@ const MOUNT: &str = "mount.nfs";
 
 /// What makes a host a client, at the time `now`, in seconds since 1970.
 pub fn client(facts: &Facts, now: i64) -> Plan {
-    let (system, choice) = system(facts, now);
+    let (system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
     };
     let steps = vec![
         system,
-        packages(facts, &choice, choice.distro.client, MOUNT),
-        kernel(facts, facts.nfs, "client"),
+        install_package(facts, &choice, choice.distro.client, MOUNT),
+        check_kernel(facts, facts.nfs, "client"),
         // Containers are confined as virtual machines are.
-        selinux(facts, "virt_use_nfs"),
+        allow_in_selinux(facts, "virt_use_nfs"),
     ];
     Plan { steps }
 }

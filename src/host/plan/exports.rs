@@ -1,14 +1,14 @@
 //! What a server exports: nfsprov's line in the exports file, and what exportfs makes of it.
 
-use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, bytes, replace_file};
-use crate::host::exports_file::{self, Gravity, Listed, Wanted};
+use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, printf_command, replace_file};
+use crate::host::exports_file::{self, ActiveExport, DesiredExport, Gravity};
 use crate::host::facts::Facts;
 use crate::host::script::quote;
 
 const NAME: &str = "exports";
 
 /// Has the exports file say what is wanted of `path`, or nothing.
-pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Step {
+pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
         Some(wanted) => exports_file::with(text, wanted),
@@ -27,17 +27,17 @@ pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Ste
     let differences = exports_file::differences(&live, &live, &was, wanted);
     let same = after == original;
     if same && differences.is_empty() {
-        return with_all(Step::ok(NAME, as_it_is(wanted, path)), warnings);
+        return with_warnings(Step::ok(NAME, describe_unchanged(wanted, path)), warnings);
     }
-    if let Some(why) = unwritten(facts) {
-        return with_all(Step::refused(NAME, why), warnings);
+    if let Some(why) = name_exports_in_no_file(facts) {
+        return with_warnings(Step::refused(NAME, why), warnings);
     }
     if let Some(why) = wanted.and_then(|wanted| lacks_fsid(facts, wanted)) {
-        return with_all(Step::refused(NAME, why), warnings);
+        return with_warnings(Step::refused(NAME, why), warnings);
     }
     let why = match same {
         true => format!("have exportfs read it again: {}", differences.join("; ")),
-        false => what_changes(&was, wanted, path),
+        false => describe_change(&was, wanted, path),
     };
     let action = Action::Exports(Box::new(ExportsChange {
         predict: predict(facts, &after),
@@ -54,12 +54,12 @@ pub(super) fn exports(facts: &Facts, wanted: Option<&Wanted>, path: &str) -> Ste
             after,
         });
     }
-    with_all(step, warnings)
+    with_warnings(step, warnings)
 }
 
 /// Why nothing may have exportfs read its files: exports that stand in none would be gone, and nothing could bring them
 /// back.
-pub(super) fn unwritten(facts: &Facts) -> Option<String> {
+pub(super) fn name_exports_in_no_file(facts: &Facts) -> Option<String> {
     let own = (facts.exports_path.clone(), facts.exports.clone().unwrap_or_default());
     let files: Vec<_> = std::iter::once(own)
         .chain(facts.other_exports.iter().cloned())
@@ -81,7 +81,7 @@ pub(super) fn unwritten(facts: &Facts) -> Option<String> {
 
 /// Why a directory can't be exported as it is: its file system has no number by which clients could know it again, and none
 /// is given.
-fn lacks_fsid(facts: &Facts, wanted: &Wanted) -> Option<String> {
+fn lacks_fsid(facts: &Facts, wanted: &DesiredExport) -> Option<String> {
     const NUMBERLESS: [&str; 4] = ["tmpfs", "overlayfs", "fuseblk", "fuse"];
     let has_number = wanted.options.split(',').any(|option| option.starts_with("fsid="));
     let filesystem = facts.filesystem.as_str();
@@ -94,12 +94,12 @@ fn lacks_fsid(facts: &Facts, wanted: &Wanted) -> Option<String> {
     })
 }
 
-fn with_all(mut step: Step, warnings: Vec<String>) -> Step {
+fn with_warnings(mut step: Step, warnings: Vec<String>) -> Step {
     step.warnings.extend(warnings);
     step
 }
 
-fn as_it_is(wanted: Option<&Wanted>, path: &str) -> String {
+fn describe_unchanged(wanted: Option<&DesiredExport>, path: &str) -> String {
     match wanted {
         Some(wanted) => format!("{path} is exported to {}", wanted.clients.join(", ")),
         None => format!("nfsprov exports no {path} here"),
@@ -107,7 +107,7 @@ fn as_it_is(wanted: Option<&Wanted>, path: &str) -> String {
 }
 
 /// What in other's lines stands against the export, and what is only to be known.
-fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&Wanted>) -> (Vec<String>, Vec<String>) {
+fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> (Vec<String>, Vec<String>) {
     let Some(wanted) = wanted else {
         return (Vec::new(), Vec::new());
     };
@@ -123,7 +123,7 @@ fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&Wanted>) -> (Vec<St
 }
 
 /// The change in words, clients that come and go by name.
-fn what_changes(was: &[Listed], wanted: Option<&Wanted>, path: &str) -> String {
+fn describe_change(was: &[ActiveExport], wanted: Option<&DesiredExport>, path: &str) -> String {
     match wanted {
         None => format!("no longer export {path}"),
         Some(wanted) if was.is_empty() => format!("export {path} to {}", wanted.clients.join(", ")),
@@ -133,8 +133,8 @@ fn what_changes(was: &[Listed], wanted: Option<&Wanted>, path: &str) -> String {
 
 impl ExportsChange {
     /// The script that makes the change, where this is what it was predicted to export.
-    pub(in crate::host) fn committed(&self, predicted: &[u8]) -> String {
-        format!("expected=$({} | sort)\n{}", bytes(predicted), self.commit)
+    pub(in crate::host) fn commit_script(&self, predicted: &[u8]) -> String {
+        format!("expected=$({} | sort)\n{}", printf_command(predicted), self.commit)
     }
 }
 
@@ -145,7 +145,7 @@ fn predict(facts: &Facts, content: &[u8]) -> String {
     format!(
         "file={}\ncontent() {{\n{}\n}}\n{IN_NAMESPACE}{PREDICT}",
         quote(&facts.exports_path),
-        bytes(content)
+        printf_command(content)
     )
 }
 

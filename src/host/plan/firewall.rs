@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::server::Versions;
-use super::{Step, guarded};
+use super::{Step, with_undo};
 use crate::host::exports_file::{self, Client, Network};
 use crate::host::facts::Facts;
 use crate::host::firewall::{Firewall, Firewalld, Zone};
@@ -100,7 +100,7 @@ pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[Strin
 }
 
 /// Lets the clients in, and those no longer that only an earlier run let in.
-pub(super) fn firewall(facts: &Facts, allowed: &Allowed) -> Step {
+pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     let step = match &facts.firewall {
         Firewall::None => return Step::skipped(NAME, "none was found"),
         Firewall::Custom(tool) => {
@@ -306,7 +306,7 @@ fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
         verify.push_str(&(listed.clone() + &verify_lines(add, remove)));
         verify_undo.push_str(&(listed + &verify_lines(remove, add)));
     }
-    guarded(&change, &verify, &(undo + &verify_undo))
+    with_undo(&change, &verify, &(undo + &verify_undo))
 }
 
 /// Fails unless `$listed` has each line that was added, and none that was removed.
@@ -383,7 +383,7 @@ fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
     };
     let (added, removed) = (listed(add), listed(remove));
     let list = "ufw status | grep -q '^Status: active'\nlisted=$(ufw show added)\n";
-    guarded(
+    with_undo(
         &calls(add, remove, ""),
         &format!("{list}{}", verify_lines(&added, &removed)),
         &format!(

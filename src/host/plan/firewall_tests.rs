@@ -168,7 +168,7 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
         "{text}"
     );
     // Another export of nfsprov's needs some of them.
-    let both = crate::host::exports_file::Wanted {
+    let both = crate::host::exports_file::DesiredExport {
         path: "/more".into(),
         clients: vec!["10.0.0.6".into()],
         ..wish().wanted

@@ -1,8 +1,8 @@
 //! The NFS server with its configuration: one step, since a start or restart is what verifies it.
 
-use super::exports::unwritten;
+use super::exports::name_exports_in_no_file;
 use super::server::{Server, Versions, is_installed};
-use super::services::{SERVES, Service, service};
+use super::services::{SERVES, Service, plan_service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
 use crate::host::facts::Facts;
@@ -16,26 +16,26 @@ type Setting = (&'static str, &'static str, String);
 const PINNED_PORTS: [PinnedPort; 4] = [MOUNTD_PORT, STATD_PORT, LOCKD_PORT, LOCKD_UDP_PORT];
 
 /// Has the server run with the settings that it needs.
-pub(super) fn nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Step {
-    let (change, file) = match configuration(facts, server, distro) {
+pub(super) fn plan_nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Step {
+    let (change, file) = match plan_configuration(facts, server, distro) {
         Ok(None) => (None, None),
         Ok(Some((why, file))) => (Some(why), file),
         Err(why) => return Step::refused(NFS_SERVER, why),
     };
     let restart = match &change {
         Some(_) => Some("its configuration changes".to_owned()),
-        None => stale(facts, server),
+        None => restart_reason(facts, server),
     };
     let restarts = restart.is_some();
     let put = |file: &FileChange| replace_file(&file.path, &facts.nfs_conf_checksum, &file.after);
-    let mut step = service(
+    let mut step = plan_service(
         facts,
         &Service {
             step: NFS_SERVER,
             names: distro.nfs,
             restart,
             proof: &format!("{SERVES}{}", serves_only(server.versions)),
-            restarts_statd: change.is_some() && pins(facts, server),
+            restarts_statd: change.is_some() && needs_pinned_ports(facts, server),
             file: file.as_ref().map(put),
         },
     );
@@ -48,7 +48,7 @@ pub(super) fn nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Ste
     }
     let active = distro.nfs.iter().any(|name| facts.unit(name).active);
     if (restarts || !active)
-        && let Some(why) = unwritten(facts)
+        && let Some(why) = name_exports_in_no_file(facts)
     {
         return Step::refused(NFS_SERVER, why);
     }
@@ -75,7 +75,7 @@ fn serves_only(versions: Versions) -> String {
 
 /// What changes in `/etc/nfs.conf`, in words and bytes: the ports of mountd, statd and lockd where a firewall must know
 /// them, and a version that is not to be served. No bytes where the file comes with a package that is not there yet.
-fn configuration(
+fn plan_configuration(
     facts: &Facts,
     server: &Server,
     distro: &Distro,
@@ -88,7 +88,7 @@ fn configuration(
     }
     // Without the file, mountd takes the port that /etc/services has for it, on some systems the very one.
     let is_pinned = facts.nfs_conf.is_none() && facts.mountd_ports.contains(&MOUNTD_PORT.port);
-    if pins(facts, server) && !is_pinned {
+    if needs_pinned_ports(facts, server) && !is_pinned {
         settings.extend(PINNED_PORTS.map(|pinned| (pinned.section, pinned.key, pinned.port.to_string())));
     }
     let original = facts.nfs_conf.as_deref().unwrap_or_default();
@@ -129,7 +129,7 @@ fn configuration(
             return Ok(Some((why, None)));
         }
         if !facts.has_program("nfsconf") {
-            return Err(too_old(&settings));
+            return Err(explain_missing_file(&settings));
         }
     }
     let file = FileChange {
@@ -142,7 +142,7 @@ fn configuration(
 
 /// Why an NFS server can't be configured that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
 /// administrator does instead.
-fn too_old(settings: &[Setting]) -> String {
+fn explain_missing_file(settings: &[Setting]) -> String {
     let line = |(section, key, value): &Setting| match (*section, *key) {
         ("mountd", _) => format!("RPCMOUNTDOPTS=\"--port {value}\""),
         ("statd", _) => {
@@ -164,13 +164,13 @@ fn too_old(settings: &[Setting]) -> String {
 }
 
 /// Whether mountd, statd and lockd must have ports that can be let in.
-fn pins(facts: &Facts, server: &Server) -> bool {
+fn needs_pinned_ports(facts: &Facts, server: &Server) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }
 
 /// What is said where statd or lockd can't be let in, and nfsprov can't move them: locks of NFS 3 would hang.
 fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
-    if !pins(facts, server) {
+    if !needs_pinned_ports(facts, server) {
         return Vec::new();
     }
     let mut lines = Vec::new();
@@ -192,7 +192,7 @@ fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
             "{service} is not at port {wanted}, where the firewall lets clients in, so locks of NFS 3 hang; {}",
             match facts.nfs_conf {
                 Some(_) => "it takes that port when this host is restarted".to_owned(),
-                None => too_old(&[(port.section, port.key, wanted.to_string())]),
+                None => explain_missing_file(&[(port.section, port.key, wanted.to_string())]),
             }
         ));
     }
@@ -200,7 +200,7 @@ fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
 }
 
 /// Why a server that runs must be restarted although its configuration is right: it does not do what that says.
-fn stale(facts: &Facts, server: &Server) -> Option<String> {
+fn restart_reason(facts: &Facts, server: &Server) -> Option<String> {
     let unwanted = match server.versions {
         Versions::All => None,
         Versions::Three => Some(4),
@@ -210,6 +210,7 @@ fn stale(facts: &Facts, server: &Server) -> Option<String> {
         return Some(format!("it still serves NFS {version}"));
     }
     let port = facts.nfs_setting(MOUNTD_PORT.section, MOUNTD_PORT.key)?.parse().ok()?;
-    let elsewhere = pins(facts, server) && !facts.mountd_ports.is_empty() && !facts.mountd_ports.contains(&port);
+    let elsewhere =
+        needs_pinned_ports(facts, server) && !facts.mountd_ports.is_empty() && !facts.mountd_ports.contains(&port);
     elsewhere.then(|| format!("mountd is not at port {port} yet"))
 }

@@ -4,18 +4,14 @@ use std::collections::BTreeSet;
 
 use super::tests::set;
 use super::*;
+use crate::host::shells::run_in_each_shell;
 
 #[test]
 fn bytes_are_the_same_after_every_shell() {
     let all: Vec<u8> = (1..=255).chain(*b"%s \\n \\101 'it''s' $HOME `id` \"x\"\n\n").collect();
-    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
-        let mut command = std::process::Command::new(shell[0]);
-        let Ok(output) = command.args(&shell[1..]).arg("-c").arg(bytes(&all)).output() else {
-            eprintln!("skipped: {shell:?} is not installed");
-            continue;
-        };
-        assert_eq!(output.stdout, all, "{shell:?}");
-    }
+    run_in_each_shell(&printf_command(&all), &[], |shell, output| {
+        assert_eq!(output.stdout, all, "{shell}")
+    });
 }
 
 fn run(shell: &[&str], folder: &std::path::Path, script: &str) -> (i32, String) {
@@ -106,7 +102,7 @@ fn what_fails_is_taken_back() {
         command
             .current_dir(folder.path())
             .arg("-c")
-            .arg(guarded(change, verify, undo));
+            .arg(with_undo(change, verify, undo));
         command.status().unwrap().code().unwrap()
     };
     assert_eq!(run("touch a", "[ -e a ]", "rm a"), 0);

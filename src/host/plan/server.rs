@@ -1,12 +1,12 @@
-//! A server: what exports a directory.
+//! The plan that makes a host an NFS server for one directory.
 
-use super::exports::exports;
-use super::firewall::{Allowed, Ports, clients_of_all_exports, firewall};
-use super::nfs_server::nfs_server;
-use super::services::{Service, service};
-use super::{Plan, Step, guarded, kernel, packages, selinux, system};
+use super::exports::plan_exports;
+use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
+use super::nfs_server::plan_nfs_server;
+use super::services::{Service, plan_service};
+use super::{Plan, Step, allow_in_selinux, check_kernel, check_system, install_package, with_undo};
 use crate::host::distro::Distro;
-use crate::host::exports_file::{self, Wanted};
+use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::{Directory, Facts, Support};
 use crate::host::script::quote;
 
@@ -14,7 +14,7 @@ use crate::host::script::quote;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// The export.
-    pub wanted: Wanted,
+    pub wanted: DesiredExport,
     /// The directory's mode, if it is to have one whatever it has now; a new one is for all to write.
     pub mode: Option<u32>,
     /// Its owner and group, as chown(1) takes them, likewise.
@@ -53,25 +53,25 @@ pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
 /// A new directory's mode, where none is wanted: pods run as anybody.
 const OPEN: u32 = 0o777;
 
-/// What makes a host such a server, at the time `now`, in seconds since 1970.
+/// The plan that makes a host such a server; `now` is in seconds since 1970.
 pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
-    let (mut system, choice) = system(facts, now);
+    let (mut system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
     };
     system.warnings.extend(explain_defaults(facts, server));
     let steps = vec![
         system,
-        packages(facts, &choice, choice.distro.server, EXPORTFS),
+        install_package(facts, &choice, choice.distro.server, EXPORTFS),
         // Its package may bring the module, so only what is installed already can be asked.
         match is_installed(facts, choice.distro) {
             false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
-            _ => kernel(facts, facts.nfsd, "server"),
+            _ => check_kernel(facts, facts.nfsd, "server"),
         },
-        directory(facts, server),
+        plan_directory(facts, server),
         match server.versions {
             Versions::Four => Step::skipped("rpcbind", "NFS 4 needs none"),
-            _ => service(
+            _ => plan_service(
                 facts,
                 &Service {
                     step: "rpcbind",
@@ -83,17 +83,17 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
                 },
             ),
         },
-        nfs_server(facts, server, choice.distro),
-        exports(facts, Some(&server.wanted), &server.wanted.path),
-        firewall(facts, &allowed(facts, server)),
-        selinux(facts, "nfs_export_all_rw"),
+        plan_nfs_server(facts, server, choice.distro),
+        plan_exports(facts, Some(&server.wanted), &server.wanted.path),
+        plan_firewall(facts, &allowed(facts, server)),
+        allow_in_selinux(facts, "nfs_export_all_rw"),
     ];
     Plan { steps }
 }
 
 /// What the defaults of a new export mean, and what avoids it.
 fn explain_defaults(facts: &Facts, server: &Server) -> Vec<String> {
-    let Wanted { path, options, .. } = &server.wanted;
+    let DesiredExport { path, options, .. } = &server.wanted;
     let ours = exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path);
     let mut lines = Vec::new();
     if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
@@ -111,7 +111,7 @@ fn explain_defaults(facts: &Facts, server: &Server) -> Vec<String> {
     lines
 }
 
-/// Whom the firewall lets in, and where to.
+/// The clients and ports that the firewall lets in.
 pub(super) fn allowed(facts: &Facts, server: &Server) -> Allowed {
     Allowed {
         clients: clients_of_all_exports(facts, &server.wanted.path, &server.wanted.clients),
@@ -120,7 +120,7 @@ pub(super) fn allowed(facts: &Facts, server: &Server) -> Allowed {
 }
 
 /// The directory. One that is there keeps its mode and owner unless others were asked for.
-fn directory(facts: &Facts, server: &Server) -> Step {
+fn plan_directory(facts: &Facts, server: &Server) -> Step {
     const NAME: &str = "directory";
     let path = &server.wanted.path;
     let quoted = quote(path);
@@ -144,13 +144,13 @@ fn directory(facts: &Facts, server: &Server) -> Step {
             );
             let owner = server.owner.as_ref().map(|owner| format!(" of {owner}"));
             let why = format!("make {path}, mode {mode:04o}{}", owner.unwrap_or_default());
-            Step::change(NAME, why, guarded(&change, &verify, &undo))
+            Step::change(NAME, why, with_undo(&change, &verify, &undo))
         }
-        Directory::There { mode, owner } => there(path, *mode, owner, server),
+        Directory::There { mode, owner } => plan_existing_directory(path, *mode, owner, server),
     }
 }
 
-fn there(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
+fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
     const NAME: &str = "directory";
     let quoted = quote(path);
     let [uid, gid, user, group] = owner;
@@ -180,11 +180,11 @@ fn there(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
     Step::change(
         NAME,
         format!("{path}: {}", what.join(", ")),
-        guarded(&change, "", &undo),
+        with_undo(&change, "", &undo),
     )
 }
 
-/// Whether a directory belongs to whom chown(1) would give it to.
+/// Whether the owner already matches, by name or number.
 fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
     let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
     let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;

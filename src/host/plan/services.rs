@@ -1,7 +1,7 @@
 //! The services of a server, in their order.
 
 use super::exports::IN_NAMESPACE;
-use super::{LEFT_HALF_DONE, PATIENCE, Step, TAKEN_BACK, guarded};
+use super::{LEFT_HALF_DONE, PATIENCE, Step, TAKEN_BACK, with_undo};
 use crate::host::facts::{Facts, Init, Unit};
 use crate::host::script::quote;
 
@@ -22,15 +22,15 @@ pub(super) struct Service<'a> {
 }
 
 /// The first of these services that a host has.
-pub(super) fn find<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str, Unit)> {
+pub(super) fn find_unit<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str, Unit)> {
     let mut found = names.iter().map(|name| (*name, facts.unit(name)));
     found.find(|(_, unit)| unit.exists || unit.masked)
 }
 
-/// Has a service run. Which of its names the host knows is looked up there, after its package was installed.
-pub(super) fn service(facts: &Facts, service: &Service) -> Step {
+/// Starts and enables a service. Its script finds out which of the names the host has: a package may bring it first.
+pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     let name = service.step;
-    let found = find(facts, service.names);
+    let found = find_unit(facts, service.names);
     let known = found.as_ref().map_or(service.names[0], |(name, _)| name);
     let unit = found.map(|(_, unit)| unit).unwrap_or_default();
     if unit.masked {
@@ -50,8 +50,8 @@ pub(super) fn service(facts: &Facts, service: &Service) -> Step {
         return Step::ok(name, format!("{known} runs, and will after a restart of the host"));
     }
     let text = match &facts.init {
-        Init::Systemd => script(service, &unit, &verbs, &SYSTEMD),
-        Init::OpenRc => script(service, &unit, &verbs, &OPENRC),
+        Init::Systemd => service_script(service, &unit, &verbs, &SYSTEMD),
+        Init::OpenRc => service_script(service, &unit, &verbs, &OPENRC),
         Init::Other(other) => {
             return Step::refused(name, format!("neither systemd nor OpenRC runs here, but {other:?}"));
         }
@@ -64,8 +64,8 @@ pub(super) fn service(facts: &Facts, service: &Service) -> Step {
     Step::change(name, why, text)
 }
 
-/// A script that puts the service's name on the host into `$unit`, as `look` tells for each `$name` that it may have.
-fn find_there(service: &Service, look: &str) -> String {
+/// A script that finds the service's name on the host, by `look` for each possible `$name`, and sets `$unit` to it.
+fn find_unit_script(service: &Service, look: &str) -> String {
     format!(
         "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {TAKEN_BACK}; }}\n",
         service.names.join(" "),
@@ -73,9 +73,9 @@ fn find_there(service: &Service, look: &str) -> String {
     )
 }
 
-/// What an init system is told.
+/// The commands of an init system.
 struct Commands {
-    /// Finds the service: see [`find_there`].
+    /// Finds the service: see [`find_unit_script`].
     look: &'static str,
     /// Starts or restarts it, as `$verb` says.
     run: &'static str,
@@ -147,10 +147,10 @@ const OPENRC: Commands = Commands {
 
 /// Starts a service, restarts it or enables it, with its changed configuration if it has one. Where it ran before, and
 /// does not afterwards, it is started once more with the old configuration.
-fn script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -> String {
+fn service_script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -> String {
     let Commands { run, verify, .. } = commands;
     let mut text = service.file.clone().unwrap_or_default();
-    text.push_str(&find_there(service, commands.look));
+    text.push_str(&find_unit_script(service, commands.look));
     text.push_str(&format!("prove() {{\n:\n{}}}\n", service.proof));
     let restarts = verbs.contains(&"restart");
     if restarts {
@@ -190,7 +190,7 @@ fn script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -
     if !unit.enabled {
         undo.push_str(commands.disable);
     }
-    text.push_str(&guarded(&change, &format!("{verify}prove\n"), &undo));
+    text.push_str(&with_undo(&change, &format!("{verify}prove\n"), &undo));
     text
 }
 

@@ -1,10 +1,10 @@
 //! A running server that lets more clients mount what it exports.
 
-use super::exports::exports;
-use super::firewall::firewall;
+use super::exports::plan_exports;
+use super::firewall::plan_firewall;
 use super::server::{Server, allowed, served_versions};
-use super::{Plan, Step, system};
-use crate::host::exports_file::{self, Wanted};
+use super::{Plan, Step, check_system};
+use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
 
 /// What lets `clients` mount the directory `path`, beside those that nfsprov's line names already and with its options,
@@ -13,7 +13,7 @@ use crate::host::facts::Facts;
 /// It is refused where nfsprov does not export the directory yet: the path may come from objects that a tenant of the
 /// cluster writes, and only somebody who names it to `setup-server` decides on a new export.
 pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
-    let (system, choice) = system(facts, now);
+    let (system, choice) = check_system(facts, now);
     if choice.is_none() {
         return Plan { steps: vec![system] };
     }
@@ -32,7 +32,7 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     };
     let known = ours.into_iter().map(|entry| entry.client);
     let server = Server {
-        wanted: Wanted {
+        wanted: DesiredExport {
             path: path.to_owned(),
             clients: known.chain(clients.iter().cloned()).collect(),
             options,
@@ -43,8 +43,8 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     };
     let steps = vec![
         system,
-        exports(facts, Some(&server.wanted), path),
-        firewall(facts, &allowed(facts, &server)),
+        plan_exports(facts, Some(&server.wanted), path),
+        plan_firewall(facts, &allowed(facts, &server)),
     ];
     Plan { steps }
 }

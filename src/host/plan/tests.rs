@@ -10,7 +10,7 @@ pub(super) const NOW: i64 = 1_800_000_000;
 
 pub(super) fn wish() -> Server {
     Server {
-        wanted: Wanted {
+        wanted: DesiredExport {
             path: "/nfsdata".into(),
             clients: vec!["10.0.0.5".into(), "10.0.0.6".into()],
             options: "rw,sync,no_subtree_check,no_root_squash".into(),

@@ -25,7 +25,7 @@ pub(super) struct Printed {
 }
 
 /// The settings for `target`, and those of its paths that ssh leaves as they were written, expanded.
-pub(super) struct Asked {
+pub(super) struct Configured {
     pub(super) settings: Settings,
     pub(super) identities: Vec<PathBuf>,
     pub(super) certificates: Vec<PathBuf>,
@@ -33,10 +33,10 @@ pub(super) struct Asked {
 }
 
 /// Asks for a host's settings. Without an OpenSSH client on this machine, nothing is configured.
-pub(super) fn ask(target: &Target, access: &Access) -> Result<Asked, String> {
-    let Some(defaults) = defaults(access.connect_timeout) else {
+pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
+    let Some(defaults) = read_defaults(access.connect_timeout) else {
         let settings = Settings::unconfigured(target, &access.user);
-        return Ok(Asked {
+        return Ok(Configured {
             settings,
             identities: Vec::new(),
             certificates: Vec::new(),
@@ -58,17 +58,17 @@ pub(super) fn ask(target: &Target, access: &Access) -> Result<Asked, String> {
         command.args(["-p", &port.to_string()]);
     }
     command.args(["--", &target.host]);
-    let printed = run(command, "", access.connect_timeout).map_err(|error| format!("ssh -G: {error}"))?;
+    let printed = run_program(command, "", access.connect_timeout).map_err(|error| format!("ssh -G: {error}"))?;
     if !printed.success {
         return Err(printed.stderr);
     }
     let settings = Settings::parse(&printed.stdout, target, defaults).map_err(|error| error.to_string())?;
     let expand = |path: &OsStr| match needs_expansion(path) {
         false => Ok(PathBuf::from(path)),
-        true => expand(path, &settings, target, access, other_home),
+        true => expand_path(path, &settings, target, access, other_home),
     };
     let all = |paths: &[std::ffi::OsString]| paths.iter().map(|path| expand(path)).collect::<Result<Vec<_>, _>>();
-    Ok(Asked {
+    Ok(Configured {
         identities: all(&settings.identities)?,
         certificates: all(&settings.certificates)?,
         revoked_host_keys: settings.revoked_host_keys.as_deref().map(expand).transpose()?,
@@ -76,7 +76,7 @@ pub(super) fn ask(target: &Target, access: &Access) -> Result<Asked, String> {
     })
 }
 
-fn expand(
+fn expand_path(
     path: &OsStr,
     settings: &Settings,
     target: &Target,
@@ -91,7 +91,7 @@ fn expand(
     let mut command = Command::new("ssh");
     command.args(expansion_arguments(path, settings, target));
     let named = |why: &str| format!("{}: {why}", path.display());
-    let printed = run(command, "", access.connect_timeout).map_err(|error| named(&error))?;
+    let printed = run_program(command, "", access.connect_timeout).map_err(|error| named(&error))?;
     match expanded(&printed.stdout).filter(|_| printed.success) {
         Some(path) => Ok(path),
         None => Err(named(&printed.stderr)),
@@ -125,12 +125,12 @@ impl Drop for OtherConfiguration {
 }
 
 /// What this machine's ssh client does by itself; None without a client of OpenSSH, which is said once.
-fn defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
+fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();
     let ask = || {
         let mut command = Command::new("ssh");
         command.args(ClientDefaults::ARGUMENTS);
-        let found = run(command, "", timeout).ok();
+        let found = run_program(command, "", timeout).ok();
         let defaults = found.and_then(|printed| ClientDefaults::parse(&printed.stdout));
         if defaults.is_none() {
             tracing::warn!("no OpenSSH client (ssh) on this machine: ssh's configuration files are not read");
@@ -141,7 +141,7 @@ fn defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
 }
 
 /// Runs a program to its end, or kills it.
-pub(super) fn run(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
+pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
     let name = command.get_program().display().to_string();
     command
         .stdin(Stdio::piped())

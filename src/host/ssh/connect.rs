@@ -10,8 +10,8 @@ use ssh2::{ErrorCode, MethodType, Session};
 
 use super::login::{self, Attempts, Step};
 use super::proxy::{self, Proxy};
-use super::route::{Hop, route};
-use super::run::{Live, Shell, Trouble, milliseconds};
+use super::route::{Hop, find_hops};
+use super::run::{ExecError, Shell, SshSession, milliseconds};
 use super::trust::Trust;
 use super::{Access, ConnectError, KEEPALIVE, Output, Sudo, tunnel};
 use crate::host::ask::Secret;
@@ -24,8 +24,8 @@ const PASSWORDS: usize = 3;
 
 /// A session that is logged in, and what reads scripts there.
 pub(super) struct Connection {
-    pub(super) live: Live,
-    /// Who we are where, as `root@nfs:22`.
+    pub(super) live: SshSession,
+    /// The user, host and port, such as `root@nfs:22`.
     pub(super) name: String,
     shell: Shell,
 }
@@ -36,7 +36,7 @@ impl Connection {
         script: &str,
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Output, Trouble> {
+    ) -> Result<Output, ExecError> {
         self.live.run(script, &self.shell, patience, cancelled)
     }
 }
@@ -49,11 +49,11 @@ struct Progress {
     any_kind: bool,
 }
 
-/// How one try of the whole way ended.
-enum Way {
-    There(Live),
-    /// Once more: the host at this place has something else to be tried.
-    Again,
+/// How one attempt to connect through all hops ended.
+enum Traversal {
+    Connected(SshSession),
+    /// A host has further login methods or host keys to try on a new connection.
+    Retry,
 }
 
 /// Connects and logs in. Gives up, with any error, when `cancelled`.
@@ -62,46 +62,47 @@ pub(super) fn connect(
     access: &Access,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Connection, ConnectError> {
-    let hops = route(target, access).map_err(|cause| ConnectError::Config {
+    let hops = find_hops(target, access).map_err(|cause| ConnectError::Config {
         host: target.to_string(),
         cause,
     })?;
     let mut progress: Vec<Progress> = hops.iter().map(|_| Progress::default()).collect();
     let live = loop {
-        match travel(&hops, &mut progress, access, cancelled)? {
-            Way::There(live) => break live,
-            Way::Again => {}
+        match connect_hops(&hops, &mut progress, access, cancelled)? {
+            Traversal::Connected(live) => break live,
+            Traversal::Retry => {}
         }
     };
     let (Some(last), host) = (hops.last(), target.to_string()) else {
-        return Err(unreachable(&target.to_string(), "no host was named"));
+        return Err(unreachable_error(&target.to_string(), "no host was named"));
     };
     let name = format!("{}@{}", last.user, last.address());
-    let shell = privileges(&live, last, access, cancelled)?;
+    let shell = find_shell(&live, last, access, cancelled)?;
     tracing::debug!(host, name, "connected over SSH");
     Ok(Connection { live, name, shell })
 }
 
-/// Goes the whole way once.
-fn travel(
+/// Connects and logs in to each hop, the last through those before it.
+fn connect_hops(
     hops: &[Hop],
     progress: &mut [Progress],
     access: &Access,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Way, ConnectError> {
-    let mut so_far: Option<(Live, &Hop)> = None;
+) -> Result<Traversal, ConnectError> {
+    let mut previous: Option<(SshSession, &Hop)> = None;
     for (place, hop) in hops.iter().enumerate() {
         let progress = &mut progress[place];
-        let (socket, proxy) = match (so_far.take(), &hop.proxy_command) {
-            (None, None) => (dial(hop, access.connect_timeout)?, None),
+        let (socket, proxy) = match (previous.take(), &hop.proxy_command) {
+            (None, None) => (connect_tcp(hop, access.connect_timeout)?, None),
             (None, Some(command)) => {
-                let opened = proxy::open(command).map_err(|cause| unreachable(&hop.address(), &cause))?;
+                let opened =
+                    proxy::start_proxy_command(command).map_err(|cause| unreachable_error(&hop.address(), &cause))?;
                 (opened.0, Some(opened.1))
             }
             (Some((live, through)), _) => {
-                let opened = tunnel::open(live, &hop.host, hop.port, access.connect_timeout);
+                let opened = tunnel::open_tunnel(live, &hop.host, hop.port, access.connect_timeout);
                 let opened = opened.map_err(|cause| {
-                    unreachable(
+                    unreachable_error(
                         &hop.address(),
                         &format!("{} can't connect to it: {cause}", through.address()),
                     )
@@ -110,38 +111,38 @@ fn travel(
             }
         };
         let trust = Trust::read(access, hop)?;
-        let recorded = trust.recorded().filter(|_| !progress.any_kind);
-        let live = match handshake(socket, proxy, recorded.as_deref(), access.connect_timeout) {
+        let recorded = trust.recorded_algorithms().filter(|_| !progress.any_kind);
+        let live = match start_session(socket, proxy, recorded.as_deref(), access.connect_timeout) {
             Ok(live) => live,
             Err((error, _)) if recorded.is_some() && is_disagreement(&error) => {
                 progress.any_kind = true;
-                return Ok(Way::Again);
+                return Ok(Traversal::Retry);
             }
             Err((error, proxy)) => {
                 let said = proxy.map(|proxy| proxy.said()).filter(|said| !said.is_empty());
                 let said = said.map_or_else(String::new, |said| format!("; its ProxyCommand says: {said}"));
-                return Err(unreachable(&hop.address(), &format!("{}{said}", error.message())));
+                return Err(unreachable_error(&hop.address(), &format!("{}{said}", error.message())));
             }
         };
         let Some(key) = live.session.host_key().map(|(blob, _)| PublicKey::new(blob)) else {
-            return Err(unreachable(&hop.address(), "it shows no host key"));
+            return Err(unreachable_error(&hop.address(), "it shows no host key"));
         };
         trust.check(&key)?;
         match login::login(&live.session, hop, access, &mut progress.attempts)? {
-            Step::In => so_far = Some((live, hop)),
-            Step::Again => return Ok(Way::Again),
+            Step::In => previous = Some((live, hop)),
+            Step::Again => return Ok(Traversal::Retry),
         }
         if cancelled() {
-            return Err(unreachable(&hop.address(), "nobody waits any more"));
+            return Err(unreachable_error(&hop.address(), "the run was cancelled"));
         }
     }
-    match so_far {
-        Some((live, _)) => Ok(Way::There(live)),
-        None => Err(unreachable("the host", "no host was named")),
+    match previous {
+        Some((live, _)) => Ok(Traversal::Connected(live)),
+        None => Err(unreachable_error("the host", "no host was named")),
     }
 }
 
-fn unreachable(host: &str, cause: &str) -> ConnectError {
+fn unreachable_error(host: &str, cause: &str) -> ConnectError {
     ConnectError::Unreachable {
         host: host.to_owned(),
         cause: cause.to_owned(),
@@ -149,9 +150,9 @@ fn unreachable(host: &str, cause: &str) -> ConnectError {
 }
 
 /// A TCP connection to the first of the host's addresses that takes one.
-fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
-    let failed = |cause: &str| unreachable(&hop.address(), cause);
-    let addresses = resolve(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
+fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
+    let failed = |cause: &str| unreachable_error(&hop.address(), cause);
+    let addresses = resolve_addresses(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
     let mut first = None;
     for address in addresses
         .into_iter()
@@ -179,7 +180,7 @@ fn dial(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
 }
 
 /// The resolver knows no time-out, so it is asked by a thread of its own.
-fn resolve(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
     let (tell, told) = channel();
     let name = (host.to_owned(), port);
     std::thread::Builder::new()
@@ -189,14 +190,14 @@ fn resolve(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAdd
         .unwrap_or_else(|_| Err(io::Error::other("no answer from the resolver")))
 }
 
-fn handshake(
+fn start_session(
     socket: OwnedFd,
     proxy: Option<Proxy>,
     recorded: Option<&str>,
     timeout: Duration,
-) -> Result<Live, (ssh2::Error, Option<Proxy>)> {
+) -> Result<SshSession, (ssh2::Error, Option<Proxy>)> {
     match shake_hands(&socket, recorded, timeout) {
-        Ok(session) => Ok(Live {
+        Ok(session) => Ok(SshSession {
             session,
             socket,
             _proxy: proxy,
@@ -208,7 +209,7 @@ fn handshake(
 fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
     session.set_timeout(milliseconds(timeout));
-    session.method_pref(MethodType::HostKey, recorded.unwrap_or(&Trust::any()))?;
+    session.method_pref(MethodType::HostKey, recorded.unwrap_or(&Trust::all_algorithms()))?;
     let lost = |_| ssh2::Error::new(ErrorCode::Session(-45), "the socket can't be shared");
     session.set_tcp_stream(socket.try_clone().map_err(lost)?);
     session.handshake()?;
@@ -223,8 +224,13 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
     [-5, -8, -17].map(ErrorCode::Session).contains(&error.code())
 }
 
-/// What reads the scripts: root's shell, if we are to be root.
-fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> bool) -> Result<Shell, ConnectError> {
+/// Finds the shell that runs scripts: root's, by sudo, if `access` asks for that.
+fn find_shell(
+    live: &SshSession,
+    hop: &Hop,
+    access: &Access,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Shell, ConnectError> {
     let host = hop.address();
     let no = |why: String| ConnectError::Sudo {
         host: host.clone(),
@@ -232,7 +238,7 @@ fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> b
     };
     let patience = access.connect_timeout;
     let ask = |script: &str, shell: &Shell| live.run(script, shell, patience, cancelled);
-    let trouble = |trouble: Trouble| unreachable(&host, &trouble.named(&host, patience).to_string());
+    let trouble = |trouble: ExecError| unreachable_error(&host, &trouble.into_run_error(&host, patience).to_string());
     let said = ask("id -u; command -v sudo >/dev/null && echo sudo; exit 0", &Shell::Plain).map_err(trouble)?;
     let said = String::from_utf8_lossy(&said.stdout);
     let mut said = said.lines();
@@ -251,8 +257,8 @@ fn privileges(live: &Live, hop: &Hop, access: &Access, cancelled: &dyn Fn() -> b
     let becomes_root = |shell: &Shell| match ask("id -u", shell) {
         Ok(output) if output.stdout == b"0\n" => Ok(true),
         Ok(_) => Err(no("sudo gives another user than root".to_owned())),
-        Err(Trouble::WrongPassword) => Ok(false),
-        Err(Trouble::NoShell(said)) => Err(no(said)),
+        Err(ExecError::WrongPassword) => Ok(false),
+        Err(ExecError::NoShell(said)) => Err(no(said)),
         Err(lost) => Err(trouble(lost)),
     };
     // Whatever stands in the way, sudo will say it again, and better, when it is given a password.

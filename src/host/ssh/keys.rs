@@ -60,8 +60,8 @@ pub(super) fn public_key(path: &Path) -> Option<PublicKey> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".pub");
     let read = |path: &Path| fs::read_to_string(path).ok();
-    let own = read(path).and_then(|text| key_file::public(&text));
-    own.or_else(|| key_file::public(&read(Path::new(&beside))?))
+    let own = read(path).and_then(|text| key_file::parse_public_key(&text));
+    own.or_else(|| key_file::parse_public_key(&read(Path::new(&beside))?))
 }
 
 /// The certificate for a key, as its file's text: of those that are configured, or the one beside the key.
@@ -74,7 +74,7 @@ pub(super) fn certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) ->
         .map(PathBuf::as_path)
         .chain([Path::new(&beside)]);
     let mut texts = files.filter_map(|file| fs::read_to_string(file).ok());
-    texts.find(|text| match (key_file::public(text), public) {
+    texts.find(|text| match (key_file::parse_public_key(text), public) {
         (Some(certificate), Some(public)) => certificate.certifies(public),
         _ => false,
     })

@@ -8,7 +8,7 @@ use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 use super::keys::{HARDWARE_KEY, Key, certificate, is_hardware_key, keys, public_key};
 use super::route::Hop;
 use super::{Access, ConnectError};
-use crate::host::ask::{Remembered, Secret};
+use crate::host::ask::{PromptCache, Secret};
 use crate::host::key_file::{self, KeyFile};
 use crate::host::known_hosts::PublicKey;
 
@@ -121,9 +121,9 @@ pub(super) fn login(
         passed: Vec::new(),
     };
     for _ in 0..MAX_STEPS {
-        match login.step(&methods).map_err(failed)? {
+        match login.try_methods(&methods).map_err(failed)? {
             Ended::In => return Ok(Step::In),
-            Ended::Again => return again(login.attempts, &methods).map_err(failed),
+            Ended::Again => return retry_on_new_connection(login.attempts, &methods).map_err(failed),
             Ended::Next(next) => methods = next,
         }
     }
@@ -134,7 +134,7 @@ pub(super) fn login(
 
 impl Login<'_> {
     /// Tries all that there is for one of `methods`.
-    fn step(&mut self, methods: &str) -> Result<Ended, String> {
+    fn try_methods(&mut self, methods: &str) -> Result<Ended, String> {
         let refused = &self.hop.refused_methods;
         let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
         if takes("publickey")
@@ -157,10 +157,10 @@ impl Login<'_> {
                 match end {
                     Some(Tried::In) => return Ok(Ended::In),
                     Some(Tried::Ended(why)) => {
-                        note(&mut self.attempts.tried, method);
+                        add_once(&mut self.attempts.tried, method);
                         let why = format!("the connection ended before it answered: {why}");
-                        note(&mut self.attempts.notes, &why);
-                        return Err(sentence(self.attempts, methods));
+                        add_once(&mut self.attempts.notes, &why);
+                        return Err(describe_attempts(self.attempts, methods));
                     }
                     Some(_) => {
                         // Where a key would do instead, a password is no step.
@@ -169,10 +169,10 @@ impl Login<'_> {
                             return Ok(Ended::Next(next));
                         }
                         self.failures += 1;
-                        note(&mut self.attempts.tried, method);
+                        add_once(&mut self.attempts.tried, method);
                     }
                     None => {
-                        note(
+                        add_once(
                             &mut self.attempts.notes,
                             "there is no terminal to ask for a password on",
                         );
@@ -182,12 +182,12 @@ impl Login<'_> {
             }
         }
         for setting in &self.hop.unsupported {
-            note(
+            add_once(
                 &mut self.attempts.notes,
                 &format!("{setting} of ssh's configuration is not supported"),
             );
         }
-        Err(sentence(self.attempts, methods))
+        Err(describe_attempts(self.attempts, methods))
     }
 
     /// Tries the keys; None when there is none left.
@@ -208,7 +208,7 @@ impl Login<'_> {
             let (what, end) = match (key, &mut agent) {
                 (Key::Agent(key), Some(agent)) => (
                     format!("the agent's key {:?}", key.comment()),
-                    agent.offer(session, &hop.user, key),
+                    agent.offer_key(session, &hop.user, key),
                 ),
                 (Key::Agent(_), None) => break,
                 (Key::File { path, named }, _) => {
@@ -231,7 +231,7 @@ impl Login<'_> {
                     self.attempts.tried.push(what);
                 }
                 Tried::Unusable(why) if why.is_empty() => {}
-                Tried::Unusable(why) => note(&mut self.attempts.notes, &why),
+                Tried::Unusable(why) => add_once(&mut self.attempts.notes, &why),
                 Tried::Ended(_) => {
                     // The server is less patient than most: stop before that next time. A key that ends even a
                     // fresh connection has had its chance.
@@ -262,7 +262,7 @@ impl Login<'_> {
         let question = format!("Password of {} on {}", hop.user, hop.address());
         let password = if hop.batch { None } else { ask.secret(&question) }?;
         let end = self.session.userauth_password(&hop.user, password.reveal());
-        let end = tried(self.session, end, "the password can't be used");
+        let end = classify_result(self.session, end, "the password can't be used");
         if !matches!(end, Tried::In) {
             ask.forget(&question, &password);
         }
@@ -279,7 +279,7 @@ impl Login<'_> {
             unanswered: false,
         };
         let end = self.session.userauth_keyboard_interactive(&hop.user, &mut answers);
-        let end = tried(self.session, end, "the answers can't be used");
+        let end = classify_result(self.session, end, "the answers can't be used");
         if !matches!(end, Tried::In) {
             answers
                 .given
@@ -291,24 +291,24 @@ impl Login<'_> {
 }
 
 /// Another connection, unless there were too many.
-fn again(attempts: &Attempts, methods: &str) -> Result<Step, String> {
+fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<Step, String> {
     match attempts.connections < CONNECTIONS {
         true => Ok(Step::Again),
         false => Err(format!(
             "{}; that is enough for the server: name the right key with -i",
-            sentence(attempts, methods)
+            describe_attempts(attempts, methods)
         )),
     }
 }
 
-fn note(list: &mut Vec<String>, text: &str) {
+fn add_once(list: &mut Vec<String>, text: &str) {
     if !list.iter().any(|found| found == text) {
         list.push(text.to_owned());
     }
 }
 
 /// What was tried in vain.
-fn sentence(attempts: &Attempts, methods: &str) -> String {
+fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
     const SHOWN: usize = 3;
     let tried = match &attempts.tried[..] {
         [] => "there was nothing to try".to_owned(),
@@ -339,11 +339,11 @@ impl Agent {
         self.0.identities().unwrap_or_default()
     }
 
-    fn offer(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> Tried {
+    fn offer_key(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> Tried {
         if is_hardware_key(&PublicKey::new(key.blob())) {
             return Tried::Unusable(format!("the agent's key {:?} {HARDWARE_KEY}", key.comment()));
         }
-        tried(
+        classify_result(
             session,
             self.0.userauth(user, key),
             "the agent can't use one of its keys",
@@ -352,7 +352,7 @@ impl Agent {
 }
 
 /// What a try came to; `unusable` if the fault is on this side.
-fn tried(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tried {
+fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tried {
     // Codes of libssh2.h: the server's refusals (AUTHENTICATION_FAILED, PUBLICKEY_UNVERIFIED), and what can only come
     // from a connection (SOCKET_SEND, TIMEOUT, SOCKET_DISCONNECT, SOCKET_TIMEOUT, SOCKET_RECV).
     match end {
@@ -395,8 +395,8 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         }
         session.userauth_pubkey_memory(&hop.user, None, &text, Some(passphrase))
     };
-    match key_file::look(&text) {
-        KeyFile::Plain => tried(session, offer(""), &format!("{name} can't be used")),
+    match key_file::classify_key_file(&text) {
+        KeyFile::Plain => classify_result(session, offer(""), &format!("{name} can't be used")),
         KeyFile::Public => Tried::Unusable(format!("{name} is the public half; the private one is wanted")),
         KeyFile::NoKey => Tried::Unusable(format!("{name} is no private key")),
         KeyFile::Encrypted => {
@@ -407,7 +407,7 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
                     let why = "needs a passphrase, and there is no terminal to ask on: add it to an agent";
                     return Tried::Unusable(format!("{name} {why}"));
                 };
-                match tried(session, offer(passphrase.reveal()), "") {
+                match classify_result(session, offer(passphrase.reveal()), "") {
                     // What is wrong was found on this side, and a key that needs a passphrase has one.
                     Tried::Unusable(_) => access.ask.forget(&question, &passphrase),
                     end => return end,
@@ -430,7 +430,7 @@ fn is_lasting(question: &str) -> bool {
 /// Passes the server's questions on.
 struct Answers<'a> {
     host: String,
-    ask: &'a Remembered,
+    ask: &'a PromptCache,
     /// Answers that are remembered, with their questions.
     given: Vec<(String, Secret)>,
     /// Whether nobody is to be asked.

@@ -24,7 +24,7 @@ pub(in crate::host) struct Proxy {
 }
 
 /// Starts it as ssh does, by the user's shell; the socket leads to the host.
-pub(super) fn open(command: &str) -> Result<(OwnedFd, Proxy), String> {
+pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
     let failed = |error: std::io::Error| format!("cannot run the ProxyCommand {command}: {error}");

@@ -38,7 +38,7 @@ pub(super) struct Hop {
     /// What connects to it, where it is the first on the way.
     pub(super) proxy_command: Option<String>,
     pub(super) refused_methods: Vec<&'static str>,
-    /// Whether nobody is to be asked anything about it.
+    /// Whether nobody is to be configured anything about it.
     pub(super) batch: bool,
     pub(super) unsupported: Vec<&'static str>,
 }
@@ -62,13 +62,13 @@ impl Hop {
 ///
 /// `--jump` comes before what the configuration says. Only the first jump host's own jump hosts count, as for ssh: the
 /// others are reached through those before them.
-pub(super) fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, String> {
+pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, String> {
     let mut hops = Vec::new();
     let mut next = target.clone();
     let mut given = (!access.jump.is_empty()).then(|| access.jump.clone());
     // Built from the end: a host, the hosts before it, and again for the first of those.
     loop {
-        let (mut hop, proxy) = hop(&next, access)?;
+        let (mut hop, proxy) = read_hop(&next, access)?;
         let mut before = match (given.take(), proxy) {
             (Some(jumps), _) | (None, Proxy::Jump(jumps)) => jumps,
             (None, Proxy::Command(command)) => {
@@ -82,7 +82,7 @@ pub(super) fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, String
             break;
         };
         for target in before.iter().rev() {
-            hops.push(self::hop(target, access)?.0);
+            hops.push(self::read_hop(target, access)?.0);
         }
         if hops.len() > MAX_HOPS {
             return Err(format!(
@@ -96,9 +96,9 @@ pub(super) fn route(target: &Target, access: &Access) -> Result<Vec<Hop>, String
 }
 
 /// A host with its settings, and what the configuration has for the way to it.
-fn hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
-    let asked = client::ask(target, access)?;
-    let settings = asked.settings;
+fn read_hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
+    let configured = client::ask_ssh(target, access)?;
+    let settings = configured.settings;
     let agent = match settings.agent {
         IdentityAgent::Environment => access.agent.clone(),
         IdentityAgent::Variable(name) => std::env::var_os(name).map(PathBuf::from),
@@ -115,8 +115,8 @@ fn hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
     };
     let mut hop = Hop {
         recorded_as,
-        identities: asked.identities,
-        certificates: asked.certificates,
+        identities: configured.identities,
+        certificates: configured.certificates,
         identities_only: settings.identities_only,
         agent,
         known_hosts,
@@ -124,7 +124,7 @@ fn hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
         hash_known_hosts: settings.hash_known_hosts,
         address_family: settings.address_family,
         known_hosts_command: Vec::new(),
-        revoked_host_keys: asked.revoked_host_keys,
+        revoked_host_keys: configured.revoked_host_keys,
         strict_host_keys: settings.strict_host_keys,
         proxy_command: None,
         refused_methods: settings.refused_methods,

@@ -25,7 +25,7 @@ const MAX_STDERR: usize = 1 << 20;
 /// How much of what a host says is repeated, in bytes.
 pub(in crate::host) const MAX_REPEATED: usize = 1 << 10;
 
-/// How soon it is noticed that nobody waits any more.
+/// How often a cancellation is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How long the host may take to close what it has ended.
@@ -35,7 +35,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 const TIMEOUT: ErrorCode = ErrorCode::Session(-9);
 
 /// A session and its socket, which is polled while the session waits for nothing itself.
-pub(in crate::host) struct Live {
+pub(in crate::host) struct SshSession {
     pub(in crate::host) session: Session,
     pub(in crate::host) socket: OwnedFd,
     /// What the socket leads to, if it is no host; ended after the session.
@@ -55,25 +55,25 @@ pub(in crate::host) enum Shell {
 
 /// Why there is no exit status.
 #[derive(Debug)]
-pub(in crate::host) enum Trouble {
+pub(in crate::host) enum ExecError {
     Lost(String),
     Silent,
     Cancelled,
     Killed(String),
-    /// The login shell or sudo ended without the script having been run; what it said.
+    /// The login shell or sudo ended without running the script; its output.
     NoShell(String),
     WrongPassword,
 }
 
-impl Trouble {
-    pub(in crate::host) fn named(self, host: &str, patience: Duration) -> RunError {
+impl ExecError {
+    pub(in crate::host) fn into_run_error(self, host: &str, patience: Duration) -> RunError {
         let host = host.to_owned();
         match self {
             Self::Lost(cause) => RunError::Lost { host, cause },
             Self::Silent => RunError::Silent { host, after: patience },
             Self::Cancelled => RunError::Lost {
                 host,
-                cause: "nobody waits any more".to_owned(),
+                cause: "the run was cancelled".to_owned(),
             },
             Self::Killed(signal) => RunError::Killed { host, signal },
             Self::NoShell(said) => RunError::NoShell { host, said },
@@ -85,7 +85,7 @@ impl Trouble {
     }
 }
 
-impl From<ssh2::Error> for Trouble {
+impl From<ssh2::Error> for ExecError {
     fn from(error: ssh2::Error) -> Self {
         match error.code() {
             TIMEOUT => Self::Silent,
@@ -94,8 +94,8 @@ impl From<ssh2::Error> for Trouble {
     }
 }
 
-/// What is still to be sent, and what has come.
-struct Talk<'a> {
+/// A running script: what is still to be sent, and what has been received.
+struct Exec<'a> {
     channel: Channel,
     frame: Frame,
     script: Vec<u8>,
@@ -114,7 +114,7 @@ struct Talk<'a> {
     stderr: Vec<u8>,
 }
 
-impl Live {
+impl SshSession {
     /// Runs `script` to its end; `cancelled` is asked all the while.
     pub(in crate::host) fn run(
         &self,
@@ -122,8 +122,8 @@ impl Live {
         shell: &Shell,
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Output, Trouble> {
-        let frame = Frame::new(nonce().map_err(Trouble::Lost)?);
+    ) -> Result<Output, ExecError> {
+        let frame = Frame::new(nonce().map_err(ExecError::Lost)?);
         self.session.set_blocking(true);
         self.session.set_timeout(milliseconds(patience));
         let mut channel = self.session.channel_session()?;
@@ -133,7 +133,7 @@ impl Live {
             Shell::SudoWith(_) => channel.exec(&frame.sudo())?,
         }
         let script = frame.wrap(script).into_bytes();
-        let mut talk = Talk {
+        let mut exec = Exec {
             channel,
             frame,
             script,
@@ -148,43 +148,48 @@ impl Live {
             stderr: Vec::new(),
         };
         match shell {
-            Shell::SudoWith(password) => talk.password = Some(password),
-            Shell::Plain | Shell::Sudo => talk.hand_over(),
+            Shell::SudoWith(password) => exec.password = Some(password),
+            Shell::Plain | Shell::Sudo => exec.hand_over(),
         }
         self.session.set_blocking(false);
-        let ended = self.converse(&mut talk, patience, cancelled);
+        let ended = self.exchange_until_end(&mut exec, patience, cancelled);
         self.session.set_blocking(true);
         if let Err(trouble) = ended {
-            if !matches!(trouble, Trouble::WrongPassword) {
+            if !matches!(trouble, ExecError::WrongPassword) {
                 self.hang_up();
             }
             return Err(trouble);
         }
         self.session.set_timeout(milliseconds(CLOSING));
-        talk.end()
+        exec.into_output()
     }
 
-    fn converse(&self, talk: &mut Talk, patience: Duration, cancelled: &dyn Fn() -> bool) -> Result<(), Trouble> {
+    fn exchange_until_end(
+        &self,
+        exec: &mut Exec,
+        patience: Duration,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), ExecError> {
         let mut heard = Instant::now();
         loop {
-            let came = talk.read()?;
+            let came = exec.receive()?;
             if came {
                 heard = Instant::now();
-                talk.answer()?;
+                exec.answer_prompt()?;
             }
-            if talk.channel.eof() {
+            if exec.channel.eof() {
                 return Ok(());
             }
-            let moved = talk.write()? || came;
+            let moved = exec.send()? || came;
             if cancelled() {
-                return Err(Trouble::Cancelled);
+                return Err(ExecError::Cancelled);
             }
             if moved {
                 continue;
             }
             let left = patience.saturating_sub(heard.elapsed());
             if left.is_zero() {
-                return Err(Trouble::Silent);
+                return Err(ExecError::Silent);
             }
             self.session.keepalive_send()?;
             self.wait(left.min(TICK), &[])?;
@@ -201,24 +206,24 @@ impl Live {
     }
 
     /// Waits until the session's socket, or one of `others`, can be used.
-    pub(super) fn wait(&self, limit: Duration, others: &[(BorrowedFd, PollFlags)]) -> Result<(), Trouble> {
+    pub(super) fn wait(&self, limit: Duration, others: &[(BorrowedFd, PollFlags)]) -> Result<(), ExecError> {
         let wanted = match self.session.block_directions() {
             BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
             BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
         };
         let mut watched = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), wanted)];
         watched.extend(others.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
-        let limit = Timespec::try_from(limit).map_err(|error| Trouble::Lost(error.to_string()))?;
+        let limit = Timespec::try_from(limit).map_err(|error| ExecError::Lost(error.to_string()))?;
         match poll(&mut watched, Some(&limit)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(errno) => Err(Trouble::Lost(std::io::Error::from(errno).to_string())),
+            Err(errno) => Err(ExecError::Lost(std::io::Error::from(errno).to_string())),
         }
     }
 }
 
-impl Talk<'_> {
+impl Exec<'_> {
     /// Reads what has come on both streams: a child that fills one while the other is waited for would stand still.
-    fn read(&mut self) -> Result<bool, Trouble> {
+    fn receive(&mut self) -> Result<bool, ExecError> {
         let stdout = drain(&mut self.channel, &mut self.stdout)?;
         let stderr = drain(&mut self.channel.stderr(), &mut self.stderr)?;
         self.begun = self.begun || self.frame.has_begun(&self.stdout);
@@ -228,21 +233,21 @@ impl Talk<'_> {
         keep_last(&mut self.stderr, MAX_STDERR);
         if self.stdout.len() > MAX_OUTPUT {
             let limit = MAX_OUTPUT >> 20;
-            return Err(Trouble::Lost(format!("the script wrote more than {limit} MiB")));
+            return Err(ExecError::Lost(format!("the script wrote more than {limit} MiB")));
         }
         Ok(stdout || stderr)
     }
 
     /// Gives sudo what it asks for, once. It may also start the shell without asking, as it does right after an
     /// earlier time, and the password must not become the shell's first line.
-    fn answer(&mut self) -> Result<(), Trouble> {
+    fn answer_prompt(&mut self) -> Result<(), ExecError> {
         if self.complete {
             return Ok(());
         }
         let prompt = self.frame.prompt();
         if let Some(at) = position(&self.stderr, prompt.as_bytes()) {
             if self.asked {
-                return Err(Trouble::WrongPassword);
+                return Err(ExecError::WrongPassword);
             }
             self.stderr.drain(at..at + prompt.len());
             self.asked = true;
@@ -265,7 +270,7 @@ impl Talk<'_> {
     }
 
     /// Sends as much as is taken.
-    fn write(&mut self) -> Result<bool, Trouble> {
+    fn send(&mut self) -> Result<bool, ExecError> {
         let rest = &self.input[self.sent..];
         if !rest.is_empty() {
             return match self.channel.write(rest) {
@@ -274,7 +279,7 @@ impl Talk<'_> {
                     Ok(count > 0)
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
-                Err(error) => Err(Trouble::Lost(error.to_string())),
+                Err(error) => Err(ExecError::Lost(error.to_string())),
             };
         }
         if !self.complete || self.closed {
@@ -290,7 +295,7 @@ impl Talk<'_> {
 
     /// What it came to, after all has been read. Status and signal are what libssh2 has heard by then, and 0 and none
     /// if it has heard nothing; so the script's own word counts first.
-    fn end(mut self) -> Result<Output, Trouble> {
+    fn into_output(mut self) -> Result<Output, ExecError> {
         let closed = self.channel.close().and_then(|()| self.channel.wait_close());
         if let Some(framed) = self.frame.find(&self.stdout) {
             return Ok(Output {
@@ -300,24 +305,24 @@ impl Talk<'_> {
             });
         }
         if let Some(signal) = self.channel.exit_signal()?.exit_signal {
-            return Err(Trouble::Killed(signal));
+            return Err(ExecError::Killed(signal));
         }
-        closed.map_err(|error| Trouble::Lost(error.message().to_owned()))?;
+        closed.map_err(|error| ExecError::Lost(error.message().to_owned()))?;
         let status = self.channel.exit_status()?;
         let said = [&self.stderr[..], &self.stdout[..]].concat();
         let said = String::from_utf8_lossy(&said);
         let said: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         match (status, said.is_empty()) {
             // A shell that ends well has written the last line; so this one's end never came.
-            (0, _) => Err(Trouble::Lost("it ended in the middle of a script".to_owned())),
-            (status, true) => Err(Trouble::NoShell(format!("exit status {status}"))),
-            (_, false) => Err(Trouble::NoShell(last_part(&said.join("; "), MAX_REPEATED))),
+            (0, _) => Err(ExecError::Lost("it ended in the middle of a script".to_owned())),
+            (status, true) => Err(ExecError::NoShell(format!("exit status {status}"))),
+            (_, false) => Err(ExecError::NoShell(last_part(&said.join("; "), MAX_REPEATED))),
         }
     }
 }
 
 /// Reads all that is there; whether that was anything.
-fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, Trouble> {
+fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();
     // Not without end, so that the other stream has its turn.
@@ -326,7 +331,7 @@ fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, Trouble> {
             Ok(0) => break,
             Ok(count) => into.extend(&buffer[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(Trouble::Lost(error.to_string())),
+            Err(error) => return Err(ExecError::Lost(error.to_string())),
         }
     }
     Ok(into.len() > before)

@@ -47,7 +47,7 @@ impl<'a> Trust<'a> {
         if let Some((program, arguments)) = hop.known_hosts_command.split_first() {
             let mut command = Command::new(program);
             command.args(arguments);
-            let printed = client::run(command, "", access.connect_timeout);
+            let printed = client::run_program(command, "", access.connect_timeout);
             let printed = printed.and_then(|printed| match printed.success {
                 true => Ok(printed.stdout),
                 false => Err(printed.stderr),
@@ -66,7 +66,7 @@ impl<'a> Trust<'a> {
 
     /// The algorithms to ask for, so that a host with keys of several types shows one that is recorded. None when
     /// nothing usable is.
-    pub(super) fn recorded(&self) -> Option<String> {
+    pub(super) fn recorded_algorithms(&self) -> Option<String> {
         let (name, port) = &self.hop.recorded_as;
         let recorded = recorded_kinds(&self.files, name, *port);
         let usable = KINDS
@@ -77,7 +77,7 @@ impl<'a> Trust<'a> {
     }
 
     /// All algorithms.
-    pub(super) fn any() -> String {
+    pub(super) fn all_algorithms() -> String {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
 
@@ -185,7 +185,10 @@ impl<'a> Trust<'a> {
             true => random_bytes().map(|salt| known_hosts::hashed_line(recorded_name, *port, key, &salt)),
             false => Ok(line.to_owned()),
         };
-        if let Err(error) = line.map_err(std::io::Error::other).and_then(|line| append(file, &line)) {
+        if let Err(error) = line
+            .map_err(std::io::Error::other)
+            .and_then(|line| append_line(file, &line))
+        {
             tracing::warn!(host = name, "its key can't be recorded in {}: {error}", file.display());
         }
     }
@@ -202,7 +205,7 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
     }
     let mut command = Command::new("ssh-keygen");
     command.args(["-Q", "-f"]).arg(file).arg("/dev/stdin");
-    let printed = client::run(command, &format!("{} {}\n", key.kind(), key.encoded()), timeout)?;
+    let printed = client::run_program(command, &format!("{} {}\n", key.kind(), key.encoded()), timeout)?;
     let said = String::from_utf8_lossy(&printed.stdout).into_owned();
     match (printed.success, said.trim_end().ends_with("REVOKED")) {
         (true, false) => Ok(false),
@@ -212,7 +215,7 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
 }
 
 /// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing in the file is changed.
-fn append(file: &Path, line: &str) -> std::io::Result<()> {
+fn append_line(file: &Path, line: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mut options = OpenOptions::new();
@@ -245,13 +248,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join(".ssh");
         let file = directory.join("known_hosts");
-        append(&file, "a ssh-ed25519 AAAA\n").unwrap();
+        append_line(&file, "a ssh-ed25519 AAAA\n").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
         let before = b"# mine\nnonsense \xff\na ssh-ed25519 AAAA # note";
         fs::write(&file, before).unwrap();
-        append(&file, "b ssh-ed25519 BBBB\n").unwrap();
-        append(&file, "b ssh-ed25519 BBBB\n").unwrap();
+        append_line(&file, "b ssh-ed25519 BBBB\n").unwrap();
+        append_line(&file, "b ssh-ed25519 BBBB\n").unwrap();
         let after = [&before[..], b"\nb ssh-ed25519 BBBB\n"].concat();
         assert_eq!(fs::read(&file).unwrap(), after);
     }
@@ -264,7 +267,7 @@ mod tests {
         std::thread::scope(|scope| {
             for number in 0..16 {
                 let file = directory.join("known_hosts");
-                scope.spawn(move || append(&file, &format!("host{number} ssh-ed25519 AAAA\n")).unwrap());
+                scope.spawn(move || append_line(&file, &format!("host{number} ssh-ed25519 AAAA\n")).unwrap());
             }
         });
         let text = fs::read_to_string(directory.join("known_hosts")).unwrap();

@@ -8,14 +8,14 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use ssh2::Channel;
 
-use super::run::{Live, milliseconds};
+use super::run::{SshSession, milliseconds};
 
 /// How long the thread sleeps when nothing moves; then it shows the jump host that it is there.
 const IDLE: Duration = Duration::from_secs(15);
 
 /// Has the host behind `live` connect to another, and gives the socket that leads there. The tunnel ends with either
 /// side.
-pub(super) fn open(live: Live, host: &str, port: u16, timeout: Duration) -> Result<OwnedFd, String> {
+pub(super) fn open_tunnel(live: SshSession, host: &str, port: u16, timeout: Duration) -> Result<OwnedFd, String> {
     live.session.set_blocking(true);
     live.session.set_timeout(milliseconds(timeout));
     let opened = live.session.channel_direct_tcpip(host, port, None);
@@ -77,7 +77,7 @@ impl Parcel {
     }
 }
 
-fn pump(live: &Live, mut channel: Channel, mut far: UnixStream) -> Result<(), ErrorKind> {
+fn pump(live: &SshSession, mut channel: Channel, mut far: UnixStream) -> Result<(), ErrorKind> {
     let (mut there, mut back) = (Parcel::default(), Parcel::default());
     loop {
         let mut moved = there.fill(&mut far)?;
