@@ -110,8 +110,9 @@ async fn a_one_time_password_is_asked_for_at_each_login(stage: Arc<Stage>) -> Re
     let port = stage.sshd(&guest, &["ed25519"], lines).await?;
     let target = format!("{ADMIN}@{}:{port}", guest.address()).parse()?;
     let mut access = stage.access()?;
-    // A code that was used is no code; the password is the same for each login, and asked for once.
-    let ask = Answers::some(&[codes[0], PASSWORD, codes[1], "000000", codes[2]]);
+    // A code that was used is no code; the password is the same for each login, and asked for once, until a login with it
+    // fails.
+    let ask = Answers::some(&[codes[0], PASSWORD, codes[1], "000000", codes[2], PASSWORD]);
     access.ask = ask.clone().into();
     for asked in [2, 3] {
         let host = Host::connect(&target, &access).await;
