@@ -1,5 +1,5 @@
-# Commands: try, check, test, test-all; test-crash, bench, fuzz, walkthrough; completions, which writes files. The first
-# run builds the lab, which is then cached.
+# Commands: try, check, test, test-all; test-crash, bench, fuzz, walkthrough; completions and chart, which
+# write files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -9,7 +9,7 @@ LAB := target/debug/nfsprov-lab
 # Groups of tests to run, with what they need, instead of all: make test GROUPS="hosts nodes".
 GROUPS ?=
 
-.PHONY: try check test test-all test-crash bench fuzz walkthrough completions build lab-program tools test-tools bench-tools
+.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart build lab-program tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -61,6 +61,10 @@ completions: build
 	for file in nfsprov.bash:bash _nfsprov:zsh nfsprov.fish:fish _nfsprov.ps1:powershell; do \
 		target/debug/nfsprov completions $${file#*:} > completions/$${file%:*} || exit 1; \
 	done
+
+# The Helm chart's manifest, from the template of `create provisioner`; a test fails until it is done.
+chart: tools
+	NFSPROV_WRITE_CHART=1 cargo test --test command chart::
 
 # The tool and the lab.
 build: tools

@@ -542,7 +542,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__create__subcmd__provisioner)
-            opts="-y -n -v -q -h -V --server --path --provisioner --image --replicas --class --flavor --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -n -v -q -h -V --server --path --provisioner --image --replicas --kubernetes --class --flavor --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -565,6 +565,10 @@ _nfsprov() {
                     return 0
                     ;;
                 --replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubernetes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -386,8 +386,9 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l server -d 'NFS server, as the nodes reach it' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l provisioner -d 'Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream k8s-sigs.io/nfs-subdir-external-provisioner]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l image -d 'Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l replicas -d 'How many pods; of several, one serves' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l image -d 'Image [default: the published image of this version; of upstream its v4.0.2]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l replicas -d 'Number of pods; one of them serves, the others stand by [default: 2; of upstream 1]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l kubernetes -d 'Kubernetes version that the manifests are for; before 1.22 the pod runs as root, with no capability but NET_BIND_SERVICE [default: the cluster\'s with --apply or --dry-run server, else 1.22 or newer]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l class -d 'Name of the class to make' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l flavor -d 'Whose provisioner to run' -r -f -a "nfsprov\t'This program'
 upstream\t'The program nfs-subdir-external-provisioner'"

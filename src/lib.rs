@@ -11,10 +11,12 @@ mod escape;
 mod exit;
 pub mod export;
 pub mod host;
+pub mod image;
 pub mod inventory;
 pub mod manifest;
 pub mod output;
 pub mod provisioner;
+mod systemd;
 
 use std::path::Path;
 

@@ -84,8 +84,8 @@ pub(super) const PROVISIONER: &str = "\
 Examples:
   # Run nfsprov in the cluster, with its rights and a class
   nfsprov create provisioner --server nfs --path /nfsdata --apply
-  # Three of them, of which one serves
-  nfsprov -n nfs create provisioner --server nfs --path /nfsdata --replicas 3";
+  # Print what Kubernetes 1.20 can run
+  nfsprov create provisioner --server nfs --path /d --kubernetes 1.20";
 
 pub(super) const PROVISION: &str = "\
 Examples:

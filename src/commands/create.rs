@@ -28,8 +28,8 @@ use order::Order;
 
 /// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
-    let order = Order::of(kind, global).await?;
-    let delivery = &order.delivery;
+    let mut order = Order::of(kind, global).await?;
+    let delivery = order.delivery.clone();
     let on_server = delivery.dry_run == Some(DryRun::Server);
     let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
     if delivery.force_conflicts && !sends {
@@ -57,7 +57,19 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let manifest = render(&order.values, &template)?;
     match &delivery.output_dir {
         Some(directory) => files(&manifest, directory, delivery.yes)?,
-        None if sends => send(&manifest, &order, on_server, global, remark).await?,
+        None if sends => {
+            let waits = order.waiting.as_ref().is_some_and(|waiting| waiting.wait);
+            let purpose = if waits { Use::LongRunning } else { Use::OneShot };
+            let cluster = connect(&cluster_options(global), purpose).await?;
+            let manifest = match order.adapt(&cluster.version) {
+                Some(note) => {
+                    remark(&note);
+                    render(&order.values, &template)?
+                }
+                None => manifest,
+            };
+            send(&cluster, &manifest, &order, on_server, remark).await?;
+        }
         None => output::print(&manifest.yaml)?,
     }
     Ok(Exit::Done)
@@ -79,23 +91,17 @@ fn files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
 }
 
 async fn send(
+    cluster: &Cluster,
     manifest: &Manifest,
     order: &Order,
     on_server: bool,
-    global: &Global,
     remark: impl Fn(&str),
 ) -> Result<()> {
     let waiting = order.waiting.as_ref().filter(|waiting| waiting.wait);
-    let purpose = if waiting.is_some() {
-        Use::LongRunning
-    } else {
-        Use::OneShot
-    };
-    let cluster = connect(&cluster_options(global), purpose).await?;
-    if let Some(text) = lonely_class(&cluster, &order.values).await {
+    if let Some(text) = lonely_class(cluster, &order.values).await {
         remark(&text);
     }
-    if let Some(text) = other_provisioner(&cluster, &order.values).await {
+    if let Some(text) = other_provisioner(cluster, &order.values).await {
         remark(&text);
     }
     let how = apply::How {
@@ -104,25 +110,25 @@ async fn send(
     };
     let note = if on_server { " (server dry run)" } else { "" };
     for document in &manifest.documents {
-        if has_class(&cluster, &order.values, document).await {
+        if has_class(cluster, &order.values, document).await {
             let unchanged = Applied::Unchanged;
             output::print(&format!("{} {unchanged}{note}\n", apply::title(&document.object)))?;
             continue;
         }
-        let applied = apply::apply(&cluster, &document.object, how).await?;
+        let applied = apply::apply(cluster, &document.object, how).await?;
         output::print(&format!("{} {applied}{note}\n", apply::title(&document.object)))?;
     }
     if let Some(waiting) = waiting {
         for document in &manifest.documents {
             let (object, limit) = (&document.object, waiting.timeout);
-            match manifest::wait::wait(&cluster, object, limit).await? {
+            match manifest::wait::wait(cluster, object, limit).await? {
                 Waited::Nothing => {}
                 Waited::Ready(phase) => output::print(&format!("{} is {phase}\n", apply::title(object)))?,
                 Waited::Late(phase) => bail!(
                     "{} is {phase} after {} s: {}",
                     apply::title(object),
                     limit.as_secs(),
-                    reason(&cluster, object).await
+                    reason(cluster, object).await
                 ),
             }
         }

@@ -22,6 +22,7 @@ use crate::provisioner::pass::{PendingClaims, Row};
 use crate::provisioner::reconcile::{Reconciler, Settings};
 use crate::provisioner::served::Exports;
 use crate::provisioner::{controller, election};
+use crate::systemd::{self, Report};
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
@@ -88,6 +89,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let stop = stop_signal()?;
     let exit = if args.watch {
         tracing::info!(cluster = cluster.version, "connected");
+        systemd::report(Report::Ready);
+        let stop = async {
+            stop.await;
+            systemd::report(Report::Stopping);
+        };
         if let Some(name) = lease {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
         }

@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Service, ServiceAccount,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::api::storage::v1::StorageClass;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The kinds that a template may make, and whether objects of the kind live in a namespace.
-const KINDS: [(&str, &str, bool, Check); 14] = [
+const KINDS: [(&str, &str, bool, Check); 15] = [
     ("v1", "PersistentVolume", false, typed::<PersistentVolume>),
     ("v1", "PersistentVolumeClaim", true, typed::<PersistentVolumeClaim>),
     ("v1", "Pod", true, typed::<Pod>),
@@ -21,6 +22,7 @@ const KINDS: [(&str, &str, bool, Check); 14] = [
     ("v1", "Namespace", false, typed::<Namespace>),
     ("apps/v1", "Deployment", true, typed::<Deployment>),
     ("apps/v1", "StatefulSet", true, typed::<StatefulSet>),
+    ("policy/v1", "PodDisruptionBudget", true, typed::<PodDisruptionBudget>),
     ("storage.k8s.io/v1", "StorageClass", false, typed::<StorageClass>),
     (
         "rbac.authorization.k8s.io/v1",

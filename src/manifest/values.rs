@@ -215,6 +215,9 @@ pub struct Provisioner {
     pub class: String,
     /// What the lock is called by which one of several leads; None if nothing can be called so.
     pub lock: Option<String>,
+    /// Whether the cluster is older than Kubernetes 1.22: it has no `policy/v1`, and its kubelets refuse the sysctl
+    /// that gives a process without root ports below 1024.
+    pub before_1_22: bool,
     /// Whose provisioner.
     pub flavor: Flavor,
 }

@@ -34,6 +34,7 @@ mod exports;
 mod failures;
 mod faults_api;
 mod faults_nfs;
+mod in_cluster;
 mod kit;
 mod leader;
 mod manifests;
@@ -104,6 +105,7 @@ fn all() -> Vec<Test> {
         confinement::TESTS,
         deletion::TESTS,
         exports::TESTS,
+        in_cluster::TESTS,
         document::TESTS,
         manifests::TESTS,
         objects::TESTS,

@@ -114,7 +114,7 @@ async fn kubectl(scene: &Scene, yaml: &str) -> Result<Vec<Value>> {
 }
 
 /// Every kind, with the values that are hardest on YAML among those that the API takes.
-fn commands(scene: &Scene) -> Vec<Vec<String>> {
+fn commands(scene: &Scene, version: &str) -> Vec<Vec<String>> {
     let name = &scene.namespace;
     let commands: [&[&str]; 9] = [
         &[
@@ -248,6 +248,8 @@ fn commands(scene: &Scene) -> Vec<Vec<String>> {
             "provisioner" => {
                 let (class, provisioner) = (format!("c{number}-{name}"), scene.provisioner.clone());
                 words.extend(["--class".to_owned(), class, "--provisioner".to_owned(), provisioner]);
+                // What is printed is for a version; what is applied is for the cluster's.
+                words.extend(["--kubernetes".to_owned(), version.to_owned()]);
             }
             _ => {}
         }
@@ -272,7 +274,7 @@ async fn every_manifest_is_taken_and_read_back_as_it_was_written(stage: Arc<Stag
     let scene = stage.scene().await?;
     // A pod is refused until the namespace has it.
     scene.service_account().await?;
-    for words in commands(&scene) {
+    for words in commands(&scene, &stage.lane().version()?) {
         let yaml = yaml(&scene, &words).await?;
         let wanted = objects(&yaml)?;
         let (checked, _) = done(&scene, &with(&words, &["--dry-run", "server"])).await?;
@@ -434,10 +436,11 @@ async fn the_provisioners_rights_are_enough(stage: Arc<Stage>) -> Result<()> {
 
 async fn another_provisioner_of_the_name_is_warned_of(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
+    let version = stage.lane().version()?;
     let create = |flavor: &str| {
         format!(
             "create provisioner --flavor {flavor} --server s --path /p --image x/nfs-subdir-external-provisioner:v1 \
-             --provisioner {} --class {} --dry-run server",
+             --provisioner {} --class {} --kubernetes {version} --dry-run server",
             scene.provisioner, scene.class
         )
     };

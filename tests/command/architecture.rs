@@ -182,6 +182,7 @@ fn what_decides_is_pure() {
         "inventory/place.rs",
         "inventory/release.rs",
         "manifest/validate.rs",
+        "manifest/validate/kubernetes.rs",
         "manifest/validate/amounts.rs",
         "manifest/validate/names.rs",
         "manifest/validate/places.rs",

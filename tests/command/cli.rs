@@ -180,12 +180,18 @@ fn the_documents_files_come_out_of_one_command_each() {
 #[test]
 fn a_provisioner_of_several_replicas_elects_one() {
     let create = "create provisioner --server s --path /p -n storage";
-    let alone = nfsprov(create).0;
+    let alone = nfsprov(&format!("{create} --replicas 1")).0;
     assert!(
         !alone.contains("--leader-elect") && !alone.contains("leases"),
         "{alone}"
     );
     let three = nfsprov(&format!("{create} --replicas 3")).0;
+    let two = nfsprov(create).0;
+    assert_eq!(
+        two.replace("replicas: 2\n", "replicas: 3\n"),
+        three,
+        "the default is two"
+    );
     assert!(
         three.contains("- --leader-elect\n") && three.contains(r#"resources: ["leases"]"#),
         "{three}"
@@ -434,7 +440,10 @@ fn what_is_unwise_is_a_warning() {
             "create statefulset s --class c --node-port 80",
             "warning: --node-port 80 is outside of 30000 to 32767",
         ),
-        ("create provisioner --server s --path /p", "note: the image nfsprov:"),
+        (
+            "create provisioner --server s --path /p",
+            "note: the image ghcr.io/nfsprov/nfsprov:",
+        ),
     ] {
         let (stdout, stderr, code) = nfsprov(args);
         assert!(

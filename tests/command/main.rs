@@ -1,6 +1,7 @@
 //! The command line without a cluster, the files that are generated from it, and the rules of ARCHITECTURE.md.
 
 mod architecture;
+mod chart;
 mod cli;
 mod completions;
 mod confinement;

@@ -37,7 +37,7 @@ const HOSTILE: [&str; 20] = [
 /// All kinds of values, every text in them made by `text`, which is told what it stands for.
 fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
     let pair = |key: &str, value: &str| [(text(key), text(value))].into();
-    let provisioner = |replicas, flavor| {
+    let provisioner = |replicas, before_1_22, flavor| {
         Values::Provisioner(Provisioner {
             name: text("name"),
             namespace: text("storage"),
@@ -48,6 +48,7 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
             replicas,
             class: text("class"),
             lock: Some(text("example.org-nfs")),
+            before_1_22,
             flavor,
         })
     };
@@ -125,9 +126,10 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
                 node_port: None,
             }),
         ),
-        ("provisioner-nfsprov", provisioner(1, Flavor::Nfsprov)),
-        ("provisioner-nfsprov-three", provisioner(3, Flavor::Nfsprov)),
-        ("provisioner-upstream", provisioner(1, Flavor::Upstream)),
+        ("provisioner-nfsprov", provisioner(1, false, Flavor::Nfsprov)),
+        ("provisioner-nfsprov-three", provisioner(3, false, Flavor::Nfsprov)),
+        ("provisioner-nfsprov-before-1.22", provisioner(3, true, Flavor::Nfsprov)),
+        ("provisioner-upstream", provisioner(1, false, Flavor::Upstream)),
     ]
 }
 
@@ -206,4 +208,53 @@ fn what_is_not_given_is_not_written() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&object["metadata"]), ["name"]);
     assert_eq!(keys(&object["spec"]), ["accessModes", "resources"]);
+}
+
+/// The rules of the Pod Security level restricted that a pod's spec breaks.
+fn breaks_restricted(spec: &Value) -> Vec<&'static str> {
+    let (pod, container) = (&spec["securityContext"], &spec["containers"][0]["securityContext"]);
+    let added = container["capabilities"]["add"].as_array().cloned().unwrap_or_default();
+    let safe_sysctls = ["net.ipv4.ip_unprivileged_port_start"];
+    let sysctls = pod["sysctls"].as_array().cloned().unwrap_or_default();
+    let is_safe = |sysctl: &Value| safe_sysctls.iter().any(|safe| sysctl["name"] == *safe);
+    let rules = [
+        ("runAsNonRoot", pod["runAsNonRoot"] == true),
+        ("runAsUser", pod["runAsUser"].as_u64() != Some(0)),
+        ("seccompProfile", pod["seccompProfile"]["type"] == "RuntimeDefault"),
+        (
+            "allowPrivilegeEscalation",
+            container["allowPrivilegeEscalation"] == false,
+        ),
+        ("capabilities.drop", container["capabilities"]["drop"][0] == "ALL"),
+        (
+            "capabilities.add",
+            added.iter().all(|capability| capability == "NET_BIND_SERVICE"),
+        ),
+        ("sysctls", sysctls.iter().all(is_safe)),
+        ("hostNetwork", spec["hostNetwork"].is_null()),
+        ("volumes", spec["volumes"].is_null()),
+    ];
+    rules
+        .into_iter()
+        .filter_map(|(rule, holds)| (!holds).then_some(rule))
+        .collect()
+}
+
+#[test]
+fn the_provisioners_pods_are_restricted() {
+    for (name, values) in all(str::to_owned) {
+        let Values::Provisioner(provisioner) = &values else {
+            continue;
+        };
+        let objects = objects(&rendered(&values));
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let expected: &[&str] = match (provisioner.flavor, provisioner.before_1_22) {
+            (Flavor::Nfsprov, false) => &[],
+            (Flavor::Nfsprov, true) => &["runAsNonRoot", "runAsUser"],
+            (Flavor::Upstream, _) => continue,
+        };
+        let spec = &deployment["spec"]["template"]["spec"];
+        assert_eq!(breaks_restricted(spec), expected, "{name}");
+        assert_eq!(spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
+    }
 }

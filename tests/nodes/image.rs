@@ -59,6 +59,8 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
         "/nfsdata",
         "--image",
         OLD,
+        "--replicas",
+        "1",
         "--apply",
     ];
     scene.done(&provisioner).await?;

@@ -96,12 +96,16 @@ pub struct Provisioner {
     /// k8s-sigs.io/nfs-subdir-external-provisioner]
     #[arg(long, env = "NFSPROV_PROVISIONER", value_parser = validate::provisioner)]
     pub provisioner: Option<String>,
-    /// Image [default: nfsprov of this version, which you make; of upstream its v4.0.2]
+    /// Image [default: the published image of this version; of upstream its v4.0.2]
     #[arg(long, value_parser = validate::image)]
     pub image: Option<String>,
-    /// How many pods; of several, one serves
-    #[arg(long, default_value_t = 1, value_parser = replicas)]
-    pub replicas: u32,
+    /// Number of pods; one of them serves, the others stand by [default: 2; of upstream 1]
+    #[arg(long, value_parser = replicas)]
+    pub replicas: Option<u32>,
+    /// Kubernetes version that the manifests are for; before 1.22 the pod runs as root, with no capability but
+    /// NET_BIND_SERVICE [default: the cluster's with --apply or --dry-run server, else 1.22 or newer]
+    #[arg(long, value_name = "VERSION", value_parser = validate::minor_version)]
+    pub kubernetes: Option<u32>,
     /// Name of the class to make
     #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
     pub class: String,

@@ -9,6 +9,7 @@ use super::blanks::{Blank, fill};
 use crate::cli::{self, Delivery, Flavor, Global, Kind, ReclaimPolicy, Waiting};
 use crate::cluster;
 use crate::exit::UsageError;
+use crate::image::IMAGE;
 use crate::manifest::{
     AccessMode, Claim, ClassOnDelete, Flavor as Whose, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
     validate,
@@ -19,8 +20,8 @@ use crate::provisioner::{DEFAULT_NAME, election};
 const UPSTREAM_IMAGE: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 const UPSTREAM_NAME: &str = "k8s-sigs.io/nfs-subdir-external-provisioner";
 
-/// The image that users make of this program.
-const IMAGE: &str = concat!("nfsprov:", env!("CARGO_PKG_VERSION"));
+/// The first minor version of Kubernetes that runs the provisioner without root and has `policy/v1`.
+const WITHOUT_ROOT: u32 = 22;
 
 /// Node ports of a cluster that says nothing else.
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30000..=32767;
@@ -35,6 +36,8 @@ pub struct Order {
     pub waiting: Option<Waiting>,
     /// What its author should know.
     pub remarks: Vec<String>,
+    /// Whether the cluster's version decides on a part of the manifest.
+    pub follows_version: bool,
 }
 
 impl Order {
@@ -51,6 +54,23 @@ impl Order {
             Kind::Statefulset(args) => stateful_set(args, global),
             Kind::Provisioner(args) => provisioner(args, global).await,
         }
+    }
+
+    /// Adapts the values to the version that the API server reports, unless the command line names one. Returns what
+    /// the user should know about it, or None where nothing changes.
+    pub fn adapt(&mut self, version: &str) -> Option<String> {
+        let Values::Provisioner(provisioner) = &mut self.values else {
+            return None;
+        };
+        let is_old = validate::minor_version(version).is_ok_and(|minor| minor < WITHOUT_ROOT);
+        if !self.follows_version || !is_old {
+            return None;
+        }
+        provisioner.before_1_22 = true;
+        Some(format!(
+            "note: Kubernetes {version} is older than 1.{WITHOUT_ROOT}: the provisioner's pods run as root, with no \
+             capability but NET_BIND_SERVICE"
+        ))
     }
 }
 
@@ -109,6 +129,7 @@ fn volume(args: cli::Pv) -> Result<Order> {
         delivery: args.delivery,
         waiting: Some(args.waiting),
         remarks,
+        follows_version: false,
     })
 }
 
@@ -131,6 +152,7 @@ fn claim(args: cli::Pvc, global: &Global) -> Result<Order> {
         delivery: args.delivery,
         waiting: Some(args.waiting),
         remarks: Vec::new(),
+        follows_version: false,
     })
 }
 
@@ -178,6 +200,7 @@ fn class(args: cli::Storageclass) -> Result<Order> {
         delivery: args.delivery,
         waiting: None,
         remarks,
+        follows_version: false,
     })
 }
 
@@ -206,6 +229,7 @@ fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
         delivery: args.delivery,
         waiting: None,
         remarks: Vec::new(),
+        follows_version: false,
     })
 }
 
@@ -247,6 +271,7 @@ fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
         delivery: args.delivery,
         waiting: None,
         remarks,
+        follows_version: false,
     })
 }
 
@@ -257,7 +282,11 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
     };
     let called = args.provisioner.unwrap_or_else(|| called.to_owned());
     let lock = election::lease_name(&called);
-    if lock.is_none() && (flavor == Whose::Upstream || args.replicas > 1) {
+    let replicas = args.replicas.unwrap_or(match (flavor, &lock) {
+        (Whose::Nfsprov, Some(_)) => 2,
+        _ => 1,
+    });
+    if lock.is_none() && (flavor == Whose::Upstream || replicas > 1) {
         return refuse(
             "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which \
              names of objects can't have",
@@ -275,7 +304,7 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
     let mut remarks = Vec::new();
     if args.image.is_none() && flavor == Whose::Nfsprov {
         remarks.push(format!(
-            "note: the image {image} is one that you make (docs/manifests.md says how); --image names another"
+            "note: the image {image} is not published; build it as docs/install.md describes or pass --image"
         ));
     }
     let values = Values::Provisioner(Provisioner {
@@ -285,9 +314,10 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
         server,
         path,
         image: args.image.unwrap_or_else(|| image.to_owned()),
-        replicas: args.replicas,
+        replicas,
         class: args.class,
         lock,
+        before_1_22: args.kubernetes.is_some_and(|minor| minor < WITHOUT_ROOT),
         flavor,
     });
     Ok(Order {
@@ -295,6 +325,7 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
         delivery: args.delivery,
         waiting: None,
         remarks,
+        follows_version: flavor == Whose::Nfsprov && args.kubernetes.is_none(),
     })
 }
 
