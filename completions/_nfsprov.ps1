@@ -45,6 +45,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Take over from another provisioner, or hand back to it')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show which nfsprov this is, and the versions of Kubernetes that it is tested on')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
@@ -916,6 +917,61 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
         'nfsprov;templates;help;help' {
             break
         }
+        'nfsprov;migrate' {
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('nfs-subdir-external-provisioner', 'nfs-subdir-external-provisioner', [CompletionResultType]::ParameterValue, 'Hand the claims of nfs-subdir-external-provisioner over to nfsprov, or back with --back')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;migrate;nfs-subdir-external-provisioner' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of nfsprov''s Deployment and of its ServiceAccount')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Image of nfsprov [default: the published image of this version]')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'Number of nfsprov''s pods; one of them serves, the others stand by [default: 2]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long each step may take')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--back', '--back', [CompletionResultType]::ParameterName, 'Take nfsprov away again and let nfs-subdir-external-provisioner serve')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the plan and change nothing')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Carry the plan out without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Carry the plan out without asking')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;migrate;help' {
+            [CompletionResult]::new('nfs-subdir-external-provisioner', 'nfs-subdir-external-provisioner', [CompletionResultType]::ParameterValue, 'Hand the claims of nfs-subdir-external-provisioner over to nfsprov, or back with --back')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'nfsprov;migrate;help;nfs-subdir-external-provisioner' {
+            break
+        }
+        'nfsprov;migrate;help;help' {
+            break
+        }
         'nfsprov;version' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to write it')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to write it')
@@ -983,6 +1039,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'The templates that create fills')
+            [CompletionResult]::new('migrate', 'migrate', [CompletionResultType]::ParameterValue, 'Take over from another provisioner, or hand back to it')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Show which nfsprov this is, and the versions of Kubernetes that it is tested on')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Write the completion script of a shell to stdout')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual page of nfsprov to stdout, or all pages into a directory')
@@ -1069,6 +1126,13 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help;templates;export' {
+            break
+        }
+        'nfsprov;help;migrate' {
+            [CompletionResult]::new('nfs-subdir-external-provisioner', 'nfs-subdir-external-provisioner', [CompletionResultType]::ParameterValue, 'Hand the claims of nfs-subdir-external-provisioner over to nfsprov, or back with --back')
+            break
+        }
+        'nfsprov;help;migrate;nfs-subdir-external-provisioner' {
             break
         }
         'nfsprov;help;version' {

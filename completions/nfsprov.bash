@@ -31,6 +31,9 @@ _nfsprov() {
             nfsprov,man)
                 cmd="nfsprov__subcmd__man"
                 ;;
+            nfsprov,migrate)
+                cmd="nfsprov__subcmd__migrate"
+                ;;
             nfsprov,provision)
                 cmd="nfsprov__subcmd__provision"
                 ;;
@@ -133,6 +136,9 @@ _nfsprov() {
             nfsprov__subcmd__help,man)
                 cmd="nfsprov__subcmd__help__subcmd__man"
                 ;;
+            nfsprov__subcmd__help,migrate)
+                cmd="nfsprov__subcmd__help__subcmd__migrate"
+                ;;
             nfsprov__subcmd__help,provision)
                 cmd="nfsprov__subcmd__help__subcmd__provision"
                 ;;
@@ -181,6 +187,9 @@ _nfsprov() {
             nfsprov__subcmd__help__subcmd__doctor,explain)
                 cmd="nfsprov__subcmd__help__subcmd__doctor__subcmd__explain"
                 ;;
+            nfsprov__subcmd__help__subcmd__migrate,nfs-subdir-external-provisioner)
+                cmd="nfsprov__subcmd__help__subcmd__migrate__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner"
+                ;;
             nfsprov__subcmd__help__subcmd__templates,export)
                 cmd="nfsprov__subcmd__help__subcmd__templates__subcmd__export"
                 ;;
@@ -198,6 +207,18 @@ _nfsprov() {
                 ;;
             nfsprov__subcmd__help__subcmd__volumes,restore)
                 cmd="nfsprov__subcmd__help__subcmd__volumes__subcmd__restore"
+                ;;
+            nfsprov__subcmd__migrate,help)
+                cmd="nfsprov__subcmd__migrate__subcmd__help"
+                ;;
+            nfsprov__subcmd__migrate,nfs-subdir-external-provisioner)
+                cmd="nfsprov__subcmd__migrate__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner"
+                ;;
+            nfsprov__subcmd__migrate__subcmd__help,help)
+                cmd="nfsprov__subcmd__migrate__subcmd__help__subcmd__help"
+                ;;
+            nfsprov__subcmd__migrate__subcmd__help,nfs-subdir-external-provisioner)
+                cmd="nfsprov__subcmd__migrate__subcmd__help__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner"
                 ;;
             nfsprov__subcmd__templates,export)
                 cmd="nfsprov__subcmd__templates__subcmd__export"
@@ -254,7 +275,7 @@ _nfsprov() {
 
     case "${cmd}" in
         nfsprov)
-            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version setup-server setup-client teardown-server create provision doctor status release volumes templates version completions man help"
+            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1150,7 +1171,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__help)
-            opts="setup-server setup-client teardown-server create provision doctor status release volumes templates version completions man help"
+            opts="setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1320,6 +1341,34 @@ _nfsprov() {
         nfsprov__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__help__subcmd__migrate)
+            opts="nfs-subdir-external-provisioner"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__help__subcmd__migrate__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1549,6 +1598,140 @@ _nfsprov() {
             fi
             case "${prev}" in
                 --output-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__migrate)
+            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version nfs-subdir-external-provisioner help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__migrate__subcmd__help)
+            opts="nfs-subdir-external-provisioner help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__migrate__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__migrate__subcmd__help__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__migrate__subcmd__nfs__subcmd__subdir__subcmd__external__subcmd__provisioner)
+            opts="-y -n -v -q -h -V --back --name --image --replicas --dry-run --timeout --yes --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

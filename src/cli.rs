@@ -4,6 +4,7 @@ mod create;
 mod doctor;
 mod examples;
 mod export;
+mod migrate;
 mod provision;
 mod release;
 mod setup;
@@ -22,6 +23,7 @@ pub use self::create::{
 };
 pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::export::{ExportOfVolumes, Via};
+pub use self::migrate::{Handover, Migrate};
 pub use self::provision::{LogFormat, Provision};
 pub use self::release::Release;
 pub use self::setup::{NfsVersion, SetupClient, SetupRun, SetupServer, Summary, TeardownServer};
@@ -123,6 +125,12 @@ pub enum Command {
         /// What to do with them.
         #[command(subcommand)]
         action: Templates,
+    },
+    /// Take over from another provisioner, or hand back to it
+    Migrate {
+        /// The other provisioner.
+        #[command(subcommand)]
+        from: Migrate,
     },
     /// Show which nfsprov this is, and the versions of Kubernetes that it is tested on
     #[command(before_help = examples::VERSION)]

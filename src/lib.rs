@@ -74,6 +74,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
             Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
+            Command::Migrate { from } => commands::migrate::run(from, &cli.global).await,
             Command::Version(args) => commands::version::run(&args),
             Command::Completions { shell } => commands::completions::run(shell),
             Command::Man(args) => commands::man::run(&args),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 pub use self::storage::{Pv, Pvc, Storageclass};
+pub(super) use self::workload::replicas;
 pub use self::workload::{Flavor, Pod, Provisioner, Statefulset};
 use super::{duration, examples};
 use crate::manifest::validate;

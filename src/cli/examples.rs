@@ -132,6 +132,15 @@ Examples:
   # Complete in this shell, and in those to come
   nfsprov completions bash > ~/.local/share/bash-completion/completions/nfsprov";
 
+pub(super) const MIGRATE: &str = "\
+Examples:
+  # See what would be done
+  nfsprov -n nfs migrate nfs-subdir-external-provisioner --dry-run
+  # Let nfsprov serve the claims of its classes
+  nfsprov -n nfs migrate nfs-subdir-external-provisioner
+  # Let nfs-subdir-external-provisioner serve them again
+  nfsprov -n nfs migrate nfs-subdir-external-provisioner --back";
+
 pub(super) const VERSION: &str = "\
 Examples:
   # The version for a script

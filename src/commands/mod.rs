@@ -5,6 +5,7 @@ pub mod completions;
 pub mod create;
 pub mod doctor;
 pub mod man;
+pub mod migrate;
 pub mod provision;
 pub mod release;
 pub mod setup;

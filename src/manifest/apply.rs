@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, anyhow};
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, Request};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -76,6 +76,25 @@ pub async fn apply(cluster: &Cluster, object: &DynamicObject, how: How) -> Resul
         Some(before) if content(&before) == content(&after) => Applied::Unchanged,
         Some(_) => Applied::Configured,
     })
+}
+
+/// Deletes one object; whether it was there.
+///
+/// # Errors
+/// The API server's refusal, naming the object.
+pub async fn delete(cluster: &Cluster, object: &DynamicObject) -> Result<bool> {
+    let deleted = api(cluster, object)?
+        .delete(&object.name_any(), &DeleteParams::default())
+        .await;
+    match deleted {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(anyhow!(
+            "cannot delete {}: {}",
+            title(object),
+            cluster::sentence(&error)
+        )),
+    }
 }
 
 /// Writes the protocol of ports out: it is a part of their key, and server-side apply of 1.20 does

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod files;
+pub mod handover;
 mod render;
 pub mod rival;
 pub mod strict;

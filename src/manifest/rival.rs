@@ -15,15 +15,19 @@ pub fn of(deployments: &[Deployment], provisioner: &str, ours: (&str, &str)) -> 
         let place = (meta.namespace.as_deref()?, meta.name.as_deref()?);
         let pods = deployment.spec.as_ref()?.template.spec.as_ref()?;
         let serves = pods.containers.iter().any(|container| {
-            let image = container.image.as_deref().unwrap_or_default();
-            let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next());
             let mut variables = container.env.iter().flatten();
             let called = variables
                 .any(|variable| variable.name == "PROVISIONER_NAME" && variable.value.as_deref() == Some(provisioner));
-            called && name.is_some_and(|name| IMAGES.contains(&name))
+            called && container.image.as_deref().is_some_and(is_upstream_image)
         });
         (serves && place != ours).then(|| format!("{}/{}", place.0, place.1))
     })
+}
+
+/// Whether an image is called as nfs-subdir-external-provisioner's or its predecessor's, whatever the registry.
+pub fn is_upstream_image(image: &str) -> bool {
+    let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next());
+    name.is_some_and(|name| IMAGES.contains(&name))
 }
 
 #[cfg(test)]

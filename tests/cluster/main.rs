@@ -38,6 +38,7 @@ mod in_cluster;
 mod kit;
 mod leader;
 mod manifests;
+mod migrate;
 mod objects;
 mod operable;
 mod patterns;
@@ -108,6 +109,7 @@ fn all() -> Vec<Test> {
         in_cluster::TESTS,
         document::TESTS,
         manifests::TESTS,
+        migrate::TESTS,
         objects::TESTS,
         release::TESTS,
         volumes::TESTS,

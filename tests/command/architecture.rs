@@ -181,6 +181,7 @@ fn what_decides_is_pure() {
         "inventory/overview.rs",
         "inventory/place.rs",
         "inventory/release.rs",
+        "manifest/handover.rs",
         "manifest/validate.rs",
         "manifest/validate/kubernetes.rs",
         "manifest/validate/amounts.rs",

@@ -121,7 +121,7 @@ fn pods(text: &str) -> Result<u32, String> {
     number(text, 0..=1000, "the number of pods")
 }
 
-fn replicas(text: &str) -> Result<u32, String> {
+pub(in crate::cli) fn replicas(text: &str) -> Result<u32, String> {
     number(text, 1..=100, "the number of pods")
 }
 

@@ -1,0 +1,324 @@
+//! `nfsprov migrate`: another provisioner's claims are handed over to nfsprov, or back.
+//!
+//! `manifest/handover` decides; here the plan is shown, confirmed and carried out. At no time do both provisioners
+//! serve: the one that goes has no pod left before the other one starts.
+
+use anyhow::{Context, Result, anyhow, bail};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{cluster_options, stop_signal};
+use crate::cli::{self, Global, Migrate};
+use crate::cluster::{self, Cluster, Use, connect, list};
+use crate::exit::{Exit, UsageError};
+use crate::image::IMAGE;
+use crate::manifest::handover::{self, Direction, Handover, REPLICAS_BEFORE};
+use crate::manifest::templates::Template;
+use crate::manifest::{Document, Flavor, Provisioner, Values, apply, render, validate};
+use crate::output;
+use crate::provisioner::election;
+
+/// The claim that shows that volumes are made again.
+const TEST_CLAIM: &str = "nfsprov-migration-test";
+
+/// The two Deployments of a migration, and what is known of them.
+struct Migration {
+    cluster: Cluster,
+    handover: Handover,
+    /// nfsprov's objects, without a class.
+    documents: Vec<Document>,
+    args: cli::Handover,
+}
+
+/// Runs `nfsprov migrate`.
+pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
+    let Migrate::NfsSubdirExternalProvisioner(args) = action;
+    let cluster = connect(&cluster_options(global), Use::LongRunning).await?;
+    let migration = Migration::read(cluster, args).await?;
+    let args = &migration.args;
+    let direction = match args.back {
+        true => Direction::Back,
+        false => Direction::There,
+    };
+    if let Some(sentence) = migration.refusal(direction).await? {
+        bail!(sentence);
+    }
+    let plan = migration.handover.plan(direction, &args.name);
+    let lines = plan
+        .iter()
+        .enumerate()
+        .map(|(number, step)| format!("{}. {step}\n", number + 1));
+    output::print(&lines.collect::<String>())?;
+    output::say(
+        "Classes, claims and volumes stay as they are. Claims that are pending meanwhile are provisioned afterwards.",
+    );
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        if !output::can_ask() {
+            return Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into());
+        }
+        if !output::confirm("Carry this out?")? {
+            bail!("nothing was changed");
+        }
+    }
+    let stop = stop_signal()?;
+    match direction {
+        Direction::There => migration.hand_over(stop).await?,
+        Direction::Back => migration.hand_back(migration.handover.replicas_to_restore()).await?,
+    }
+    migration.test().await?;
+    Ok(Exit::Done)
+}
+
+impl Migration {
+    /// Reads what the other provisioner serves, and renders what nfsprov needs for that.
+    async fn read(cluster: Cluster, args: cli::Handover) -> Result<Self> {
+        let unread = |error: kube::Error| anyhow!("cannot read Deployments and classes: {}", cluster::sentence(&error));
+        let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let deployments = list(&deployments, |_| true).await.map_err(unread)?;
+        let classes: Api<StorageClass> = Api::all(cluster.client.clone());
+        let classes = list(&classes, |_| true).await.map_err(unread)?;
+        let chosen = handover::choose(&deployments, args.deployment.as_deref()).map_err(anyhow::Error::msg)?;
+        let handover = Handover::of(chosen, &classes).map_err(anyhow::Error::msg)?;
+        let lock = election::lease_name(&handover.provisioner);
+        let replicas = args.replicas.unwrap_or(if lock.is_some() { 2 } else { 1 });
+        if lock.is_none() && replicas > 1 {
+            let why = "--replicas: a provisioner whose name has upper-case letters or `_` can't have a Lease";
+            return Err(UsageError(why.into()).into());
+        }
+        let values = Values::Provisioner(Provisioner {
+            name: args.name.clone(),
+            namespace: handover.namespace.clone(),
+            provisioner: handover.provisioner.clone(),
+            server: handover.server.clone(),
+            path: handover.path.clone(),
+            image: args.image.clone().unwrap_or_else(|| IMAGE.to_owned()),
+            replicas,
+            // Not applied: the classes are there.
+            class: "none".to_owned(),
+            lock,
+            before_1_22: validate::minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
+            flavor: Flavor::Nfsprov,
+        });
+        let mut documents = render(&values, &Template::built_in(&values))?.documents;
+        documents.retain(|document| kind(document) != "StorageClass");
+        Ok(Self {
+            cluster,
+            handover,
+            documents,
+            args,
+        })
+    }
+
+    fn deployments(&self) -> Api<Deployment> {
+        Api::namespaced(self.cluster.client.clone(), &self.handover.namespace)
+    }
+
+    /// Why the migration can't be carried out, if it can't.
+    async fn refusal(&self, direction: Direction) -> Result<Option<String>> {
+        let Handover {
+            namespace, deployment, ..
+        } = &self.handover;
+        let ours = self.read_deployment(&self.args.name).await?;
+        if let Some(manager) = &self.handover.managed_by {
+            // Only a release that is upgraded by hand keeps the replicas that it is given here.
+            if manager.starts_with("Argo") || manager.starts_with("Flux") {
+                return Ok(Some(format!(
+                    "{manager} manages deployment/{deployment} -n {namespace} and would scale it up again; set its \
+                     replicas to 0 there, then run this again"
+                )));
+            }
+            output::say(&format!(
+                "note: {manager} manages deployment/{deployment}; set its replicas there too, or its next run \
+                 undoes this"
+            ));
+        }
+        if direction == Direction::Back || ours.is_none() {
+            return Ok(None);
+        }
+        let ours = Handover::of(&ours.context("no Deployment")?, &[]);
+        Ok(match ours {
+            Ok(ours) if ours.provisioner == self.handover.provisioner => None,
+            _ => Some(format!(
+                "deployment/{} -n {namespace} is there already and serves another name; pass --name",
+                self.args.name
+            )),
+        })
+    }
+
+    async fn read_deployment(&self, name: &str) -> Result<Option<Deployment>> {
+        let found = self.deployments().get_opt(name).await;
+        found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::sentence(&error)))
+    }
+
+    /// Upstream stops, then nfsprov starts. What fails, or is interrupted, is undone.
+    async fn hand_over(&self, stop: impl Future<Output = ()>) -> Result<()> {
+        let theirs = &self.handover.deployment;
+        let done = async {
+            self.scale(theirs, 0, Some(self.handover.replicas)).await?;
+            self.wait_for_no_pods(theirs).await?;
+            for document in &self.documents {
+                let applied = apply::apply(&self.cluster, &document.object, apply::How::default()).await?;
+                output::print(&format!("{} {applied}\n", apply::title(&document.object)))?;
+            }
+            self.wait_until_available(&self.args.name).await
+        };
+        let done = tokio::select! {
+            done = done => done,
+            () = stop => Err(anyhow!("interrupted")),
+        };
+        let Err(error) = done else { return Ok(()) };
+        output::say(&format!("{error:#}; undoing"));
+        // As it was: a Deployment that was at 0 already stays there.
+        match self.hand_back(self.handover.replicas).await {
+            Ok(()) => Err(error.context(format!(
+                "nfsprov did not take over, and deployment/{theirs} is as it was"
+            ))),
+            Err(undo) => Err(error.context(format!(
+                "nfsprov did not take over, and undoing failed too ({undo:#}); run migrate with --back"
+            ))),
+        }
+    }
+
+    /// nfsprov stops and goes, then upstream gets `replicas`.
+    async fn hand_back(&self, replicas: i32) -> Result<()> {
+        let (ours, theirs) = (&self.args.name, &self.handover.deployment);
+        if self.read_deployment(ours).await?.is_some() {
+            self.scale(ours, 0, None).await?;
+            self.wait_for_no_pods(ours).await?;
+        }
+        for document in self.documents.iter().rev() {
+            if apply::delete(&self.cluster, &document.object).await? {
+                output::print(&format!("{} deleted\n", apply::title(&document.object)))?;
+            }
+        }
+        if replicas == 0 {
+            return Ok(());
+        }
+        self.scale(theirs, replicas, None).await?;
+        self.wait_until_available(theirs).await
+    }
+
+    /// Sets the replicas of a Deployment; `remember` are those that it had, which an earlier migration has noted.
+    async fn scale(&self, name: &str, replicas: i32, remember: Option<i32>) -> Result<()> {
+        let remembered = match (remember, self.handover.replicas_before) {
+            (Some(0), Some(earlier)) => Some(earlier.to_string()),
+            (Some(now), _) => Some(now.to_string()),
+            (None, _) => None,
+        };
+        let patch = json!({
+            "metadata": {"annotations": {REPLICAS_BEFORE: remembered}},
+            "spec": {"replicas": replicas},
+        });
+        let scaled = self
+            .deployments()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await;
+        scaled.map_err(|error| anyhow!("cannot scale deployment/{name}: {}", cluster::sentence(&error)))?;
+        output::print(&format!("deployment/{name} scaled to {replicas}\n"))?;
+        Ok(())
+    }
+
+    /// Waits until no pod of a Deployment is left, terminating ones included.
+    async fn wait_for_no_pods(&self, name: &str) -> Result<()> {
+        let deployment = self
+            .read_deployment(name)
+            .await?
+            .with_context(|| format!("deployment/{name} is gone"))?;
+        let labels = deployment
+            .spec
+            .and_then(|spec| spec.selector.match_labels)
+            .unwrap_or_default();
+        let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        if labels.is_empty() {
+            bail!("deployment/{name} selects its pods by expressions, not by labels; scale it to 0 by hand first");
+        }
+        let selected = ListParams::default().labels(&labels.join(","));
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.handover.namespace);
+        let waiting = async {
+            // A ReplicaSet may have made one more while the first ones went.
+            loop {
+                let left = pods.list(&selected).await?.items;
+                let Some(pod) = left.first() else {
+                    return anyhow::Ok(());
+                };
+                let uid = pod.uid().unwrap_or_default();
+                await_condition(pods.clone(), &pod.name_any(), conditions::is_deleted(&uid)).await?;
+            }
+        };
+        timeout(self.args.timeout, waiting).await.map_err(|_| {
+            anyhow!(
+                "the pods of deployment/{name} are not gone after {:?}; `kubectl -n {} get pods` shows them",
+                self.args.timeout,
+                self.handover.namespace
+            )
+        })?
+    }
+
+    async fn wait_until_available(&self, name: &str) -> Result<()> {
+        let is_available = |deployment: Option<&Deployment>| {
+            let Some(deployment) = deployment else { return false };
+            let Some(status) = &deployment.status else { return false };
+            status.observed_generation >= deployment.metadata.generation && status.available_replicas.unwrap_or(0) > 0
+        };
+        let waiting = await_condition(self.deployments(), name, is_available);
+        match timeout(self.args.timeout, waiting).await {
+            Ok(available) => available.map(drop).map_err(anyhow::Error::from),
+            Err(_) => bail!(
+                "deployment/{name} is not available after {:?}; `nfsprov doctor -n {}` names the cause",
+                self.args.timeout,
+                self.handover.namespace
+            ),
+        }?;
+        Ok(output::print(&format!("deployment/{name} is available\n"))?)
+    }
+
+    /// Has one claim bound, if there is a class for that.
+    async fn test(&self) -> Result<()> {
+        let Some(class) = &self.handover.test_class else {
+            output::say("note: no class suits a test claim; watch the next claim yourself");
+            return Ok(());
+        };
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.cluster.client.clone(), &self.handover.namespace);
+        let claim = serde_json::from_value(json!({
+            "metadata": {"name": TEST_CLAIM},
+            "spec": {
+                "storageClassName": class.name, "accessModes": ["ReadWriteMany"],
+                "resources": {"requests": {"storage": "1Mi"}},
+            },
+        }))?;
+        let refused = |error: kube::Error| anyhow!("pvc/{TEST_CLAIM}: {}", cluster::sentence(&error));
+        claims.create(&PostParams::default(), &claim).await.map_err(refused)?;
+        let is_bound = |claim: Option<&PersistentVolumeClaim>| {
+            let status = claim.and_then(|claim| claim.status.as_ref());
+            status.and_then(|status| status.phase.as_deref()) == Some("Bound")
+        };
+        let bound = timeout(self.args.timeout, await_condition(claims.clone(), TEST_CLAIM, is_bound)).await;
+        claims
+            .delete(TEST_CLAIM, &DeleteParams::default())
+            .await
+            .map_err(refused)?;
+        match bound {
+            Ok(bound) => bound.map(drop)?,
+            Err(_) => bail!(
+                "pvc/{TEST_CLAIM} was not Bound after {:?}; `nfsprov doctor -n {}` names the cause, and --back undoes \
+                 the migration",
+                self.args.timeout,
+                self.handover.namespace
+            ),
+        }
+        Ok(output::print(&format!("pvc/{TEST_CLAIM} was Bound, and is deleted\n"))?)
+    }
+}
+
+fn kind(document: &Document) -> &str {
+    document.object.types.as_ref().map_or("", |types| types.kind.as_str())
+}

@@ -1,0 +1,259 @@
+//! Handing the claims of nfs-subdir-external-provisioner over to nfsprov (PURE): what its Deployment serves, and the
+//! plan that follows, there and back.
+//!
+//! The main type is [`Handover`]. Nothing here talks to a cluster.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::storage::v1::StorageClass;
+
+use super::rival::is_upstream_image;
+use super::validate;
+
+/// On the Deployment that was scaled to 0: the replicas that it had.
+pub const REPLICAS_BEFORE: &str = "nfsprov/replicas-before-migration";
+
+/// The directory at which upstream mounts its export.
+const MOUNT_PATH: &str = "/persistentvolumes";
+
+/// What a Deployment of nfs-subdir-external-provisioner serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The Deployment's namespace; nfsprov goes there, too.
+    pub namespace: String,
+    /// The Deployment's name.
+    pub deployment: String,
+    /// The provisioner's name, as classes have it.
+    pub provisioner: String,
+    /// The NFS server.
+    pub server: String,
+    /// The exported directory.
+    pub path: String,
+    /// How many replicas it has now.
+    pub replicas: i32,
+    /// How many it had before an earlier migration.
+    pub replicas_before: Option<i32>,
+    /// What manages the Deployment, and would undo a change of its replicas at its next run.
+    pub managed_by: Option<String>,
+    /// The class that the test claim names; None if no class suits.
+    pub test_class: Option<TestClass>,
+}
+
+/// A class whose claims are bound without a pod and without labels or annotations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestClass {
+    /// Its name.
+    pub name: String,
+    /// Whether the test claim's directory, which is empty, stays on the export.
+    pub leaves_directory: bool,
+}
+
+/// The direction of a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To nfsprov.
+    There,
+    /// Back to nfs-subdir-external-provisioner.
+    Back,
+}
+
+/// The Deployment to migrate: the one of that name, else the only one that runs upstream's image.
+///
+/// # Errors
+/// One sentence when there is none, or several, or none of that name.
+pub fn choose<'a>(deployments: &'a [Deployment], name: Option<&str>) -> Result<&'a Deployment, String> {
+    let title = |deployment: &Deployment| deployment.metadata.name.clone().unwrap_or_default();
+    if let Some(name) = name {
+        let found = deployments.iter().find(|deployment| title(deployment) == name);
+        return found.ok_or_else(|| format!("deployment/{name} not found; -n names its namespace"));
+    }
+    let runs_upstream = |deployment: &&Deployment| {
+        let pod = pod(deployment);
+        let images = pod.iter().flat_map(|pod| &pod.containers);
+        images
+            .filter_map(|container| container.image.as_deref())
+            .any(is_upstream_image)
+    };
+    let found: Vec<_> = deployments.iter().filter(runs_upstream).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(
+            "no Deployment runs nfs-subdir-external-provisioner; -n names its namespace, and an argument names a \
+             Deployment whose image is called otherwise"
+                .to_owned(),
+        ),
+        _ => {
+            let names: Vec<_> = found.into_iter().map(title).collect();
+            Err(format!(
+                "several Deployments run nfs-subdir-external-provisioner: {}; name one",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+impl Handover {
+    /// Reads what a Deployment serves.
+    ///
+    /// # Errors
+    /// One sentence naming the Deployment and what can't be read from it.
+    pub fn of(deployment: &Deployment, classes: &[StorageClass]) -> Result<Self, String> {
+        let meta = &deployment.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        let namespace = meta.namespace.clone().unwrap_or_default();
+        let title = format!("deployment/{name} -n {namespace}");
+        let pod = pod(deployment).ok_or_else(|| format!("{title} has no pod template"))?;
+        let container = pod
+            .containers
+            .iter()
+            .find(|container| variable(container, "PROVISIONER_NAME").is_some())
+            .ok_or_else(|| {
+                format!("{title} has no container with a literal PROVISIONER_NAME: it is no such provisioner")
+            })?;
+        let mounted = mounted_export(pod, container);
+        let checked = |variable_name: &str, mounted: Option<&String>, check: fn(&str) -> Result<String, String>| {
+            let written = variable(container, variable_name);
+            if let (Some(written), Some(mounted)) = (&written, mounted)
+                && written.trim_end_matches('/') != mounted.trim_end_matches('/')
+            {
+                return Err(format!(
+                    "{title}: {variable_name} is {written:?}, but {MOUNT_PATH} mounts {mounted:?}; correct it first"
+                ));
+            }
+            let value = written
+                .as_ref()
+                .or(mounted)
+                .ok_or_else(|| format!("{title} has no literal {variable_name}"))?;
+            check(value).map_err(|why| format!("{title}: {variable_name} is {value:?}: {why}"))
+        };
+        let provisioner = checked("PROVISIONER_NAME", None, validate::provisioner)?;
+        let server = checked(
+            "NFS_SERVER",
+            mounted.as_ref().map(|(server, _)| server),
+            validate::server,
+        )?;
+        let path = checked("NFS_PATH", mounted.as_ref().map(|(_, path)| path), validate::path)?;
+        let annotations = meta.annotations.clone().unwrap_or_default();
+        Ok(Self {
+            test_class: test_class(classes, &provisioner),
+            managed_by: manager(meta.labels.as_ref(), &annotations),
+            replicas_before: annotations.get(REPLICAS_BEFORE).and_then(|text| text.parse().ok()),
+            replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            deployment: name,
+            namespace,
+            provisioner,
+            server,
+            path,
+        })
+    }
+
+    /// How many replicas upstream gets when nfsprov is taken away.
+    pub fn replicas_to_restore(&self) -> i32 {
+        self.replicas_before.unwrap_or(self.replicas).max(1)
+    }
+
+    /// The steps of a migration, for people; `ours` is the name of nfsprov's Deployment.
+    pub fn plan(&self, direction: Direction, ours: &str) -> Vec<String> {
+        let Self {
+            namespace, deployment, ..
+        } = self;
+        let ours = format!("deployment/{ours} -n {namespace}");
+        let theirs = format!("deployment/{deployment} -n {namespace}");
+        let mut steps = match direction {
+            Direction::There => vec![
+                match self.replicas {
+                    0 => format!("{theirs} is at 0 replicas: wait until its last pod is gone"),
+                    now => format!("scale {theirs} from {now} to 0, and wait until its pods are gone"),
+                },
+                format!(
+                    "apply {ours}, with its account and rights; it serves {} from {}:{}",
+                    self.provisioner, self.server, self.path
+                ),
+                format!("wait until {ours} is available; if it is not, undo both"),
+            ],
+            Direction::Back => vec![
+                format!("scale {ours} to 0, wait until its pods are gone, and delete it with its account and rights"),
+                format!(
+                    "scale {theirs} to {}, and wait until it is available",
+                    self.replicas_to_restore()
+                ),
+            ],
+        };
+        steps.extend(self.test_class.as_ref().map(|class| {
+            let rest = match class.leaves_directory {
+                true => " (its class keeps or archives its empty directory)",
+                false => "",
+            };
+            format!(
+                "create a claim of class {} in {namespace}, wait until it is Bound, and delete it{rest}",
+                class.name
+            )
+        }));
+        steps
+    }
+}
+
+fn pod(deployment: &Deployment) -> Option<&PodSpec> {
+    deployment.spec.as_ref()?.template.spec.as_ref()
+}
+
+/// The literal value of a container's variable.
+fn variable(container: &Container, name: &str) -> Option<String> {
+    let variable = container.env.iter().flatten().find(|variable| variable.name == name)?;
+    variable.value.clone().filter(|value| !value.is_empty())
+}
+
+/// Server and path of the NFS volume that upstream works in.
+fn mounted_export(pod: &PodSpec, container: &Container) -> Option<(String, String)> {
+    let mut mounts = container.volume_mounts.iter().flatten();
+    let volume = &mounts.find(|mount| mount.mount_path == MOUNT_PATH)?.name;
+    let volume = pod.volumes.iter().flatten().find(|found| found.name == *volume)?;
+    volume.nfs.as_ref().map(|nfs| (nfs.server.clone(), nfs.path.clone()))
+}
+
+/// The program that applies the Deployment again and again.
+fn manager(labels: Option<&BTreeMap<String, String>>, annotations: &BTreeMap<String, String>) -> Option<String> {
+    let label = |key: &str| labels.and_then(|labels| labels.get(key));
+    let is_marked = |prefix: &str| {
+        annotations
+            .keys()
+            .chain(labels.into_iter().flat_map(BTreeMap::keys))
+            .any(|key| key.starts_with(prefix))
+    };
+    if is_marked("argocd.argoproj.io/") {
+        return Some("Argo CD".to_owned());
+    }
+    if is_marked("kustomize.toolkit.fluxcd.io/") || is_marked("helm.toolkit.fluxcd.io/") {
+        return Some("Flux".to_owned());
+    }
+    let release = annotations.get("meta.helm.sh/release-name");
+    release
+        .map(|release| format!("Helm (release {release})"))
+        .or_else(|| label("app.kubernetes.io/managed-by").cloned())
+}
+
+/// A class that a claim without labels, annotations and pod is bound by.
+fn test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
+    let suits = |class: &&StorageClass| {
+        let parameters = class.parameters.as_ref();
+        class.provisioner == provisioner
+            && class.volume_binding_mode.as_deref().unwrap_or("Immediate") == "Immediate"
+            && parameters.is_none_or(|parameters| !parameters.contains_key("pathPattern"))
+    };
+    let class = classes.iter().find(suits)?;
+    let parameter = |key: &str| class.parameters.as_ref()?.get(key).map(String::as_str);
+    let is_deleted = match parameter("onDelete") {
+        Some(on_delete) => on_delete == "delete",
+        None => parameter("archiveOnDelete") == Some("false"),
+    };
+    Some(TestClass {
+        name: class.metadata.name.clone()?,
+        leaves_directory: !is_deleted || class.reclaim_policy.as_deref() == Some("Retain"),
+    })
+}
+
+#[cfg(test)]
+#[path = "handover_tests.rs"]
+mod tests;
