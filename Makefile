@@ -1,4 +1,4 @@
-# Commands: try, check, test, test-all; test-crash, bench, fuzz, walkthrough; completions and chart, which
+# Commands: try, check, test, test-all; dist, test-dist; test-crash, bench, fuzz, walkthrough; completions and chart, which
 # write files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
@@ -9,7 +9,7 @@ LAB := target/debug/nfsprov-lab
 # Groups of tests to run, with what they need, instead of all: make test GROUPS="hosts nodes".
 GROUPS ?=
 
-.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart build lab-program tools test-tools bench-tools
+.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart dist test-dist dist-tools build lab-program tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -24,8 +24,9 @@ test: lab-program test-tools
 	$(LAB) test $(GROUPS)
 
 # Each behaviour on each version of Kubernetes, at the intervals that users have, and what takes long.
-test-all: lab-program test-tools
+test-all: lab-program test-tools dist
 	NFSPROV_TESTS=all $(LAB) test --set all
+	$(MAKE) test-dist
 	$(MAKE) test-crash K8S=1.20
 	$(MAKE) test-crash K8S=latest
 	$(MAKE) fuzz SECONDS=600
@@ -38,6 +39,14 @@ walkthrough: build
 test-crash: build
 	$(LAB) build $${K8S:-1.20}
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
+
+# What a release consists of, in dist/: static program, deb, image, chart, krew manifest, SBOM, SHA256SUMS.
+dist: tools dist-tools
+	packaging/build
+
+# Each of them installed, run and removed somewhere clean; with Helm and promtool.
+test-dist: dist
+	cargo test --test dist -- --include-ignored
 
 bench: build bench-tools
 	$(LAB) build $${K8S:-1.20}
@@ -96,6 +105,10 @@ tools:
 # The scripts for other hosts are run with busybox' shell and tools too; and a leader's clock is made to jump.
 test-tools:
 	$(call install,busybox libfaketime,Testing)
+
+# OpenSSL is built from source; the deb is installed in a root of its own.
+dist-tools:
+	$(call install,perl make dpkg mmdebstrap,A release)
 
 # What setup-server is compared with.
 bench-tools:

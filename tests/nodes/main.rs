@@ -6,6 +6,7 @@
 mod ends;
 mod image;
 mod mounts;
+mod released;
 mod stage;
 mod waits;
 
@@ -62,6 +63,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
         if trial::is_thorough() { ends::TESTS } else { &[] },
         waits::ALONE,
         image::TESTS,
+        // make dist takes minutes.
+        if trial::is_thorough() { released::TESTS } else { &[] },
     ];
     for tests in groups {
         let trials = tests.iter().map(|&(name, test): &Test| {

@@ -3,6 +3,7 @@
 pub(crate) mod from_debian;
 mod from_modules;
 pub(crate) mod go;
+pub mod helm;
 mod module_file;
 
 use std::fmt;
@@ -34,6 +35,14 @@ pub struct Binaries {
     pub etcd: PathBuf,
     /// The directory that holds kubectl (always Debian's) and nothing else, for PATH.
     pub kubectl: PathBuf,
+}
+
+/// promtool, which checks and tests rules of Prometheus; from Debian's package, downloaded if it is not in the cache.
+///
+/// # Errors
+/// When the package cannot be downloaded.
+pub fn promtool() -> Result<PathBuf> {
+    Ok(from_debian::unpacked("prometheus")?.join("usr/bin/promtool"))
 }
 
 /// Why a lane cannot be used here, as opposed to something that went wrong with it: one sentence without a full stop,

@@ -67,7 +67,7 @@ fn debian_key(package: &str) -> Option<String> {
 }
 
 /// The files of a Debian package, without installing it: etcd's package would start a service on this machine.
-fn unpacked(package: &str) -> Result<PathBuf> {
+pub(super) fn unpacked(package: &str) -> Result<PathBuf> {
     let key = debian_key(package).context("/etc/os-release names no VERSION_CODENAME (the lab works on Debian)")?;
     cache::ensure(&key, |dir| {
         let debs = packages::download(&[package], dir, &cache::log("packages")?)?;

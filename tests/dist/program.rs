@@ -1,0 +1,100 @@
+//! The static program.
+
+use std::fs;
+
+use crate::{artifact, done, run, text};
+
+/// A release is meant to be below this.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn the_program_runs_in_an_empty_root() {
+    let program = artifact("nfsprov-", &format!("-linux-{}", architecture()));
+    let bytes = fs::metadata(&program).unwrap().len();
+    assert!(bytes < MOST_BYTES, "{bytes} bytes");
+    let linked = run("ldd", &[text(&program)]);
+    let linked = [linked.stdout, linked.stderr].concat();
+    let linked = String::from_utf8_lossy(&linked);
+    assert!(
+        linked.contains("statically linked") || linked.contains("not a dynamic executable"),
+        "{linked}"
+    );
+
+    let root = tempfile::tempdir().unwrap();
+    fs::copy(&program, root.path().join("nfsprov")).unwrap();
+    let inside = |args: &[&str]| {
+        let args = [&[text(root.path()), "/nfsprov"], args].concat();
+        run("chroot", &args)
+    };
+    let version = inside(&["version", "-o", "json"]);
+    let version: serde_json::Value = serde_json::from_slice(&version.stdout).unwrap();
+    assert_eq!(version["version"], crate::VERSION);
+    assert_ne!(version["commit"], "unknown");
+    let yaml = inside(&["create", "pvc", "data", "--size", "1Gi", "--class", "nfs"]);
+    assert!(String::from_utf8_lossy(&yaml.stdout).contains("kind: PersistentVolumeClaim"));
+
+    // A static program resolves names by itself; glibc's would load libraries that are not there.
+    fs::create_dir(root.path().join("etc")).unwrap();
+    fs::write(root.path().join("etc/hosts"), "127.0.0.1 api.example\n").unwrap();
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n\
+        clusters: [{name: c, cluster: {server: 'http://api.example:1'}}]\n";
+    fs::write(root.path().join("kubeconfig"), kubeconfig).unwrap();
+    let status = inside(&["status", "--kubeconfig", "/kubeconfig"]);
+    let said = String::from_utf8_lossy(&status.stderr);
+    assert!(said.contains("onnection refused"), "{said}");
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn the_checksums_are_those_of_the_files() {
+    let dist = format!("{}/dist", crate::ROOT);
+    let checked = done("sh", &["-c", "cd \"$1\" && sha256sum --check SHA256SUMS", "sh", &dist]);
+    let files = fs::read_dir(&dist).unwrap().count();
+    assert_eq!(checked.lines().count(), files - 1, "{checked}");
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn krew_gets_a_plugin_that_answers_as_one() {
+    let manifest = fs::read_to_string(format!("{}/dist/krew.yaml", crate::ROOT)).unwrap();
+    let manifest: serde_json::Value = serde_yaml::from_str(&manifest).unwrap();
+    assert_eq!(manifest["spec"]["version"], format!("v{}", crate::VERSION));
+    let platform = &manifest["spec"]["platforms"][0];
+    let archive = artifact("kubectl-nfsprov-", ".tar.gz");
+    let name = archive.file_name().unwrap().to_str().unwrap();
+    assert!(platform["uri"].as_str().unwrap().ends_with(name), "{platform}");
+    let digest = done("sha256sum", &[text(&archive)]);
+    assert_eq!(platform["sha256"], digest.split(' ').next().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    done("tar", &["-xzf", text(&archive), "-C", text(directory.path())]);
+    let plugin = directory.path().join(platform["bin"].as_str().unwrap());
+    let help = done(text(&plugin), &["doctor", "--help"]);
+    assert!(help.contains("Usage: kubectl nfsprov doctor"), "{help}");
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn the_sbom_names_the_crates_that_are_linked() {
+    let sbom = fs::read_to_string(artifact("nfsprov-", "-sbom.cdx.json")).unwrap();
+    let sbom: serde_json::Value = serde_json::from_str(&sbom).unwrap();
+    let components = sbom["components"].as_array().unwrap();
+    let names: Vec<_> = components
+        .iter()
+        .map(|component| component["name"].as_str().unwrap())
+        .collect();
+    for linked in ["kube", "openssl-src", "ssh2", "nfs-rs"] {
+        assert!(names.contains(&linked), "{linked} is not among {}", names.len());
+    }
+    assert!(!names.contains(&"insta"), "a library of the tests");
+}
+
+/// As Debian and Go call it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
