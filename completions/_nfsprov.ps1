@@ -40,7 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('teardown-server', 'teardown-server', [CompletionResultType]::ParameterValue, 'No longer export a directory; what it holds, and the packages, stay')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
             [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why claims, volumes and pods don''t come together, and what mends it')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Diagnose pending claims and failing NFS mounts, and suggest fixes')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the claims, volumes, classes and provisioners that touch NFS')
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
@@ -523,14 +523,16 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;doctor' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the report is written')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the report is written')
-            [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Leave this finding out; may be given again')
-            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'From which severity on the exit status is 1')
-            [CompletionResult]::new('--dump', '--dump', [CompletionResultType]::ParameterName, 'Write what the checks read to this directory, and check nothing')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--select', '--select', [CompletionResultType]::ParameterName, 'Report only this finding (repeatable)')
+            [CompletionResult]::new('--ignore', '--ignore', [CompletionResultType]::ParameterName, 'Leave out this finding (repeatable)')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Lowest severity that makes the exit status 1')
+            [CompletionResult]::new('--dump', '--dump', [CompletionResultType]::ParameterName, 'Write what the checks read to this directory, without running them')
             [CompletionResult]::new('--from-dump', '--from-dump', [CompletionResultType]::ParameterName, 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]')
-            [CompletionResult]::new('--ssh', '--ssh', [CompletionResultType]::ParameterName, 'Host to look at and to mend over SSH (repeatable): with --gate or --undo, every server node of the cluster')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Make automatic fixes, all or those of these findings: show each change, ask, apply it, wait for its effect')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'With --fix, how long to wait for the effect of a change [default: 2m; for an API server 3m]')
+            [CompletionResult]::new('--ssh', '--ssh', [CompletionResultType]::ParameterName, 'Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
             [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
             [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
@@ -546,11 +548,13 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
             [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Claims and pods of all namespaces')
             [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Claims and pods of all namespaces')
-            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again')
-            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'With --fix or --undo, ask nothing')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'With --fix or --undo, ask nothing')
-            [CompletionResult]::new('--gate', '--gate', [CompletionResultType]::ParameterName, 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with --undo, take it away again')
-            [CompletionResult]::new('--undo', '--undo', [CompletionResultType]::ParameterName, 'Put back what --gate did on the hosts of --ssh')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 3 if a check could not run, too')
+            [CompletionResult]::new('--no-probe', '--no-probe', [CompletionResultType]::ParameterName, 'Send no NFS calls from this machine to the servers that the cluster names')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'With --fix or --undo, show the changes without making them')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'With --fix or --undo, ask no questions')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'With --fix or --undo, ask no questions')
+            [CompletionResult]::new('--gate', '--gate', [CompletionResultType]::ParameterName, 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with --undo, remove it')
+            [CompletionResult]::new('--undo', '--undo', [CompletionResultType]::ParameterName, 'Undo --gate on the hosts of --ssh')
             [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
@@ -560,7 +564,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell what a finding means, how it comes about and what to do')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: its meaning, its causes and what to do')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -582,7 +586,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;doctor;help' {
-            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell what a finding means, how it comes about and what to do')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: its meaning, its causes and what to do')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -1034,7 +1038,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('teardown-server', 'teardown-server', [CompletionResultType]::ParameterValue, 'No longer export a directory; what it holds, and the packages, stay')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner')
             [CompletionResult]::new('provision', 'provision', [CompletionResultType]::ParameterValue, 'Make volumes for the claims that wait for this provisioner')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find out why claims, volumes and pods don''t come together, and what mends it')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Diagnose pending claims and failing NFS mounts, and suggest fixes')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the claims, volumes, classes and provisioners that touch NFS')
             [CompletionResult]::new('release', 'release', [CompletionResultType]::ParameterValue, 'Make a Released PV Available again')
             [CompletionResult]::new('volumes', 'volumes', [CompletionResultType]::ParameterValue, 'The directories on an export: whose they are, archives brought back, archives removed')
@@ -1086,7 +1090,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help;doctor' {
-            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell what a finding means, how it comes about and what to do')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: its meaning, its causes and what to do')
             break
         }
         'nfsprov;help;doctor;explain' {

@@ -993,18 +993,22 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__doctor)
-            opts="-A -o -y -i -n -v -q -h -V --all-namespaces --output --ignore --fail-on --dump --from-dump --fix --yes --timeout --ssh --gate --undo --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
+            opts="-A -o -y -i -n -v -q -h -V --all-namespaces --output --select --ignore --fail-on --strict --no-probe --dump --from-dump --fix --dry-run --yes --timeout --ssh --gate --undo --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table json junit sarif" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown json junit sarif" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table json junit sarif" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table markdown json junit sarif" -- "${cur}"))
+                    return 0
+                    ;;
+                --select)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --ignore)
@@ -1020,6 +1024,10 @@ _nfsprov() {
                     return 0
                     ;;
                 --from-dump)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -103,7 +103,7 @@ pub enum Command {
     /// Make volumes for the claims that wait for this provisioner
     #[command(before_help = examples::PROVISION)]
     Provision(Provision),
-    /// Find out why claims, volumes and pods don't come together, and what mends it
+    /// Diagnose pending claims and failing NFS mounts, and suggest fixes
     #[command(before_help = examples::DOCTOR)]
     Doctor(Doctor),
     /// Show the claims, volumes, classes and provisioners that touch NFS

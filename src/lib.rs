@@ -2,9 +2,16 @@
 //!
 //! The binary is a thin shell over [`run`]; `ARCHITECTURE.md` has the map of the modules.
 
+/// The rows of a table in a test; rustfmt leaves them one a line.
+#[cfg(test)]
+macro_rules! rows {
+    ($($row:tt)*) => { [$($row)*] };
+}
+
 pub mod cli;
 pub mod cluster;
 mod commands;
+mod control_plane;
 mod diff;
 pub mod doctor;
 mod escape;

@@ -15,7 +15,7 @@ use crate::manifest::validate;
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Doctor {
-    /// Something else than a diagnosis.
+    /// Another action than a diagnosis.
     #[command(subcommand)]
     pub what: Option<What>,
     /// Only what concerns these: a claim's name, pvc/NAME, pv/NAME or pod/NAME
@@ -24,41 +24,54 @@ pub struct Doctor {
     /// Claims and pods of all namespaces
     #[arg(short = 'A', long, conflicts_with = "targets")]
     pub all_namespaces: bool,
-    /// How the report is written
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,
-    /// Leave this finding out; may be given again
+    /// Report only this finding (repeatable)
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    pub select: Vec<&'static str>,
+    /// Leave out this finding (repeatable)
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub ignore: Vec<&'static str>,
-    /// From which severity on the exit status is 1
+    /// Lowest severity that makes the exit status 1
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
     pub fail_on: FailOn,
-    /// Write what the checks read to this directory, and check nothing
+    /// Exit with status 3 if a check could not run, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Send no NFS calls from this machine to the servers that the cluster names
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Write what the checks read to this directory, without running them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["from_dump", "targets"])]
     pub dump: Option<PathBuf>,
     /// Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
-    /// Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again
-    #[arg(long, conflicts_with_all = ["dump", "from_dump"], group = "gate_with")]
-    pub fix: bool,
-    /// With --fix or --undo, ask nothing
+    /// Make automatic fixes, all or those of these findings: show each change, ask, apply it, wait for its effect
+    #[arg(long, value_name = "CODE", num_args = 0.., value_delimiter = ',', value_parser = fixed_code,
+          conflicts_with_all = ["dump", "from_dump"], group = "gate_with")]
+    pub fix: Option<Vec<&'static str>>,
+    /// With --fix or --undo, show the changes without making them
+    #[arg(long, requires = "gate_with")]
+    pub dry_run: bool,
+    /// With --fix or --undo, ask no questions
     #[arg(short, long)]
     pub yes: bool,
-    /// With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]
+    /// With --fix, how long to wait for the effect of a change [default: 2m; for an API server 3m]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
-    /// Host to look at and to mend over SSH (repeatable): with --gate or --undo, every server node of the cluster
+    /// Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster
     #[arg(long = "ssh", value_parser = host, value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<host::Target>,
     /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with
-    /// --undo, take it away again
+    /// --undo, remove it
     #[arg(long, requires_all = ["gate_with", "hosts"])]
     pub gate: bool,
-    /// Put back what --gate did on the hosts of --ssh
+    /// Undo --gate on the hosts of --ssh
     #[arg(long, requires = "hosts", conflicts_with_all = ["fix", "dump", "from_dump", "targets"], group = "gate_with")]
     pub undo: bool,
-    /// How hosts are logged in to.
+    /// Login to hosts.
     #[command(flatten)]
     pub ssh: Ssh,
 }
@@ -66,19 +79,21 @@ pub struct Doctor {
 /// What `doctor` does besides.
 #[derive(Debug, Subcommand)]
 pub enum What {
-    /// Tell what a finding means, how it comes about and what to do
+    /// Explain a finding: its meaning, its causes and what to do
     Explain {
-        /// Its code, as NFS301; all of them without
+        /// Code, such as NFS301; without it all findings are listed
         #[arg(value_parser = code)]
         code: Option<&'static str>,
     },
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
-    /// For people
+    /// Text for a terminal
     Table,
+    /// Markdown, for a ticket
+    Markdown,
     /// A JSON object
     Json,
     /// A JUnit test suite
@@ -118,9 +133,14 @@ fn target(text: &str) -> Result<Target, String> {
     }
 }
 
+/// A code after --fix, which takes all words that follow.
+fn fixed_code(text: &str) -> Result<&'static str, String> {
+    code(text).map_err(|error| format!("{error}; name objects before --fix"))
+}
+
 fn code(text: &str) -> Result<&'static str, String> {
     let found = explain::find(text).map(|entry| entry.code);
-    found.ok_or_else(|| "there is no such finding; nfsprov doctor explain lists them".to_owned())
+    found.ok_or_else(|| "no such finding; nfsprov doctor explain lists them".to_owned())
 }
 
 #[cfg(test)]

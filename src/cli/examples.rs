@@ -42,7 +42,7 @@ Examples:
   nfsprov doctor
   # This claim alone, and its server and node too
   nfsprov doctor pvc/mypvc --ssh root@nfs --ssh root@node1
-  # What can be mended from here: shown and asked about
+  # Automatic fixes, each shown and confirmed
   nfsprov doctor --fix
   # What a finding means
   nfsprov doctor explain NFS301";

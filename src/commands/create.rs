@@ -164,7 +164,7 @@ async fn reason(cluster: &Cluster, object: &DynamicObject) -> String {
         Some("PersistentVolume") => (Object::cluster("PersistentVolume", &name), "pv"),
         _ => (Object::of("PersistentVolumeClaim", &namespace, &name), "pvc"),
     };
-    let findings = Report::new(&facts, checks::all(&facts, Timestamp::now()), &[], &[subject]).findings;
+    let findings = Report::new(&facts, checks::all(&facts, Timestamp::now()), (&[], &[]), &[subject]).findings;
     if let Some(first) = findings.iter().find(|finding| finding.severity <= Severity::Warning) {
         let cause = first.cause.trim_end_matches('.');
         return format!("{cause} ({}; `nfsprov doctor {short}/{name}` tells more)", first.code);

@@ -1,4 +1,4 @@
-//! `nfsprov doctor`: what is wrong with the cluster's NFS storage, and what mends it.
+//! `nfsprov doctor`: diagnoses the cluster's NFS storage, and fixes it with `--fix`.
 
 mod fix;
 mod gate;
@@ -15,10 +15,9 @@ use super::access::access;
 use super::cluster_options;
 use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
 use crate::cluster::{Cluster, ClusterError, Use, connect};
+use crate::control_plane::{Gate, check_version};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::gate::script::Order;
-use crate::doctor::fix::gate::{Wish, allowed};
 use crate::doctor::fix::plan::{plan, restarts};
 use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
@@ -26,10 +25,10 @@ use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
 use crate::exit::{Exit, UsageError};
 use crate::output;
 
-/// How wide a report is that nobody looks at.
+/// The width of a report that is not written to a terminal.
 const WIDTH: usize = 100;
 
-/// The findings that the gate mends too.
+/// The findings that the gate fixes too.
 const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
 /// Runs `nfsprov doctor`.
@@ -69,24 +68,27 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         return write(&cluster, namespace, directory).await;
     }
     let (facts, reached) = match args.hosts.is_empty() {
-        true => (read(&cluster, namespace, &[]).await, Vec::new()),
+        true => (read(args, &cluster, namespace, &[]).await, Vec::new()),
         false => first_read(args, &cluster, namespace).await?,
     };
     let report = match diagnose(args, &facts, now(&cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
-    if !args.fix {
-        return conclude(args, global, &facts, &report);
+    match &args.fix {
+        None => conclude(args, global, &facts, &report),
+        Some(codes) => fix_findings(args, codes, global, &cluster, &reached, (facts, report)).await,
     }
-    mend(args, global, &cluster, &reached, (facts, report)).await
 }
 
-/// The cluster's facts, what its NFS servers answer from here, and what hosts are like.
-async fn read(cluster: &Cluster, namespace: Option<&str>, hosts: &[hosts::Reached]) -> Facts {
+/// Reads the cluster, the hosts of `--ssh`, and what NFS servers answer this machine.
+async fn read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>, hosts: &[hosts::Reached]) -> Facts {
     let mut facts = gather(cluster, namespace, None).await;
     hosts::look(hosts, &mut facts).await;
-    probe::probe(&mut facts).await;
+    match args.no_probe {
+        true => facts.leave_out(explain::EXPORTS, "--no-probe"),
+        false => probe::probe(&mut facts).await,
+    }
     facts
 }
 
@@ -94,7 +96,7 @@ async fn read(cluster: &Cluster, namespace: Option<&str>, hosts: &[hosts::Reache
 async fn first_read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>) -> Result<(Facts, Vec<hosts::Reached>)> {
     let mut missed = Facts::default();
     let reached = hosts::reach(&args.hosts, &access(&args.ssh)?, &mut missed).await;
-    let mut facts = read(cluster, namespace, &reached).await;
+    let mut facts = read(args, cluster, namespace, &reached).await;
     facts.unread.extend(missed.unread);
     Ok((facts, reached))
 }
@@ -104,10 +106,15 @@ async fn now(cluster: &Cluster) -> Timestamp {
     server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
-/// Everything that is wrong with what was asked about.
+/// The report on the objects that were asked about.
 fn diagnose(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
     let targets = targets(args, facts)?;
-    Ok(Report::new(facts, checks::all(facts, now), &args.ignore, &targets))
+    Ok(Report::new(
+        facts,
+        checks::all(facts, now),
+        (&args.select, &args.ignore),
+        &targets,
+    ))
 }
 
 /// Prints a report; it decides on the exit status.
@@ -118,13 +125,15 @@ fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> R
         true => Exit::Failed,
         // Without claims there is no diagnosis.
         false if !facts.knows("persistentvolumeclaims") => Exit::Unchecked,
+        false if args.strict && report.skipped.iter().any(|skipped| !skipped.on_request) => Exit::Unchecked,
         false => Exit::Done,
     })
 }
 
-/// Mends what can be mended, and says what is left.
-async fn mend(
+/// Makes the automatic fixes of these codes, or all, and reports the remaining findings.
+async fn fix_findings(
     args: &Doctor,
+    codes: &[&'static str],
     global: &Global,
     cluster: &Cluster,
     reached: &[hosts::Reached],
@@ -132,15 +141,17 @@ async fn mend(
 ) -> Result<Exit> {
     let sets_gate = sets_gate(args, &facts, &report)?;
     let by_gate = |finding: &&Finding| args.gate && NEED_SELF_LINK.contains(&finding.code);
-    let findings: Vec<Finding> = report.findings.iter().filter(|one| !by_gate(one)).cloned().collect();
+    let wanted = |finding: &&Finding| codes.is_empty() || codes.contains(&finding.code);
+    let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
+    let findings: Vec<Finding> = findings.cloned().collect();
     let steps = plan(&findings, &facts);
     if steps.is_empty() && !sets_gate && hosts::steps(&findings).is_empty() {
         let exit = conclude(args, global, &facts, &report)?;
-        output::say("nothing here is for --fix to mend");
+        output::say("no automatic fix available");
         return Ok(exit);
     }
-    // Machines get one report, which is the last.
-    if args.output == ReportFormat::Table {
+    // Programs that read the output get one report, the last.
+    if args.output == ReportFormat::Table || args.dry_run {
         print(args, global, &report)?;
     }
     let watched = connect(&cluster_options(global), Use::LongRunning).await?;
@@ -150,8 +161,8 @@ async fn mend(
     };
     let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
     let how = how(args, global);
-    // What keeps nodes from mounting comes first: claims may wait for it.
-    hosts::mend(reached, &findings, how, &mut stop, &mut done).await?;
+    // Hosts come first: claims may wait for a node that can't mount.
+    hosts::fix(reached, &findings, how, &mut stop, &mut done).await?;
     fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
     if sets_gate {
         let options = cluster_options(global);
@@ -160,23 +171,28 @@ async fn mend(
             cluster: Some((cluster, &facts)),
             hosts: &args.hosts,
             access: &access(&args.ssh)?,
-            order: Order::Set,
+            wanted: Gate::Set,
             how,
         };
         gate::gate(&job, &mut stop, &mut done).await?;
         let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
         fix::fix(clusters, &plan(&again, &facts), how, &mut stop, &mut done).await?;
     }
-    if done == fix::Done::default() {
-        output::say("nothing was changed");
+    if args.dry_run {
+        output::say("dry run: no change was made");
+        let failed = report.findings.iter().any(|finding| fails(args, finding));
+        return Ok(if failed { Exit::Failed } else { Exit::Done });
     }
-    let facts = read(cluster, facts.namespace.as_deref(), reached).await;
+    if done == fix::Done::default() {
+        output::say("no change was made");
+    }
+    let facts = read(args, cluster, facts.namespace.as_deref(), reached).await;
     let report = match diagnose(args, &facts, now(cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(unable(&error.to_string())),
     };
     if args.output == ReportFormat::Table {
-        output::print("\nWhat is left:\n\n")?;
+        output::print("\nRemaining findings:\n\n")?;
     }
     match conclude(args, global, &facts, &report)? {
         Exit::Done if done.failed > 0 => Ok(Exit::Failed),
@@ -187,6 +203,7 @@ async fn mend(
 fn how(args: &Doctor, global: &Global) -> fix::How {
     fix::How {
         yes: args.yes,
+        dry_run: args.dry_run,
         limit: args.timeout,
         colour: super::colour(global.color),
     }
@@ -199,19 +216,17 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     }
     let mut findings = report.findings.iter();
     if !findings.any(|finding| NEED_SELF_LINK.contains(&finding.code)) {
-        let why = "nothing here needs selfLink, so that --gate has nothing to mend";
+        let why = "--gate has no effect: no provisioner needs selfLink";
         return Err(UsageError(why.into()).into());
     }
-    match allowed(facts, Wish::Set) {
-        Ok(()) => Ok(true),
-        Err(why) => {
-            let why = format!("--gate can't be: {why}; leave it out, and the image is changed");
-            Err(UsageError(why.into()).into())
-        }
-    }
+    check_version(&facts.version, facts.minor()).map_err(|why| {
+        let why = format!("--gate is not supported here: {why}; without it the image is changed");
+        UsageError(why.into())
+    })?;
+    Ok(true)
 }
 
-/// Puts back what `--gate` did, whether the API server answers or not.
+/// Undoes what `--gate` did, whether the API server answers or not.
 async fn undo(args: &Doctor, global: &Global) -> Result<Exit> {
     let options = cluster_options(global);
     let cluster = match connect(&options, Use::OneShot).await {
@@ -229,7 +244,7 @@ async fn undo(args: &Doctor, global: &Global) -> Result<Exit> {
         cluster: cluster.as_ref().map(|(facts, cluster)| (cluster, facts)),
         hosts: &args.hosts,
         access: &access(&args.ssh)?,
-        order: Order::Undo,
+        wanted: Gate::Unset,
         how: how(args, global),
     };
     gate::gate(&job, &mut stop, &mut done).await?;
@@ -249,6 +264,7 @@ fn print(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
             let width = output::width().unwrap_or(WIDTH);
             formats::text(report, width, super::colour(global.color).on_stdout())
         }
+        ReportFormat::Markdown => formats::markdown(report),
         ReportFormat::Json => formats::json(report)?,
         ReportFormat::Junit => formats::junit(report, |finding| fails(args, finding)),
         ReportFormat::Sarif => formats::sarif(report)?,
@@ -256,7 +272,7 @@ fn print(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     Ok(output::print(&text)?)
 }
 
-/// Says why nothing could be checked.
+/// Reports why nothing could be checked.
 fn unable(why: &str) -> Exit {
     output::say(&format!("error: {why}"));
     Exit::Unchecked

@@ -12,7 +12,7 @@ pub struct Entry {
     pub code: &'static str,
     /// How bad it is, unless a check has a reason to say otherwise.
     pub severity: Severity,
-    /// Whether a program may mend it after asking.
+    /// Whether `--fix` may fix it after asking.
     pub automatic: bool,
     /// Whether it is what others of the same objects look like, rather than a cause.
     pub symptom: bool,
@@ -44,13 +44,13 @@ pub const fn entry(
 }
 
 impl Entry {
-    /// Whose fix a program may make.
+    /// With a fix that `--fix` may make.
     pub const fn automatic(mut self) -> Self {
         self.automatic = true;
         self
     }
 
-    /// Which only shows that another finding is true.
+    /// A symptom of another finding.
     pub const fn symptom(mut self) -> Self {
         self.symptom = true;
         self

@@ -23,27 +23,21 @@ pub struct Facts {
     pub version: String,
     /// The namespace looked at; none for all.
     pub namespace: Option<String>,
-    /// Claims of the namespaces looked at.
     pub claims: Vec<Claim>,
-    /// All PVs.
     pub volumes: Vec<Volume>,
-    /// All classes.
     pub classes: Vec<Class>,
     /// Pods that use claims or NFS, or belong to a provisioner or the control plane.
     pub pods: Vec<Pod>,
     /// Deployments, StatefulSets and DaemonSets.
     pub workloads: Vec<Workload>,
-    /// Nodes.
     pub nodes: Vec<Node>,
     /// Events, oldest first.
     pub events: Vec<Event>,
-    /// Names of CSIDrivers.
     pub csi_drivers: Vec<String>,
     /// Nodes, each with the CSI drivers on it.
     pub csi_nodes: Vec<(String, Vec<String>)>,
     /// Leases and Endpoints that provisioners and the controller manager lock.
     pub locks: Vec<Lock>,
-    /// LimitRanges.
     pub limits: Vec<Limit>,
     /// Whether a live object carries a selfLink.
     pub self_link: Option<bool>,
@@ -62,9 +56,7 @@ pub struct Facts {
 /// An NFS export that was asked from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Its server.
     pub server: String,
-    /// Its path.
     pub path: String,
     /// What came of it.
     pub reached: Reached,
@@ -73,7 +65,6 @@ pub struct Probe {
 /// What came of an NFS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// The export can be used.
     Fine,
     /// The server has no such directory.
     Missing,
@@ -96,20 +87,14 @@ pub struct Unread {
     pub forbidden: bool,
 }
 
-/// A claim.
 #[derive(Clone, Debug, Default)]
 pub struct Claim {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
-    /// When it was made.
     pub created: Option<Timestamp>,
     /// When it is to be gone.
     pub deleting: Option<Timestamp>,
-    /// Its finalizers.
     pub finalizers: Vec<String>,
     /// The class it names; none if it names none, empty if it wants none.
     pub class: Option<String>,
@@ -121,7 +106,6 @@ pub struct Claim {
     pub phase: String,
     /// What a PV must be like.
     pub wish: Wish,
-    /// The size as written.
     pub size: String,
     /// The provisioner it was handed over to.
     pub handover: Option<String>,
@@ -135,26 +119,19 @@ pub struct Claim {
     pub attributes_class: Option<String>,
 }
 
-/// A PV.
 #[derive(Clone, Debug, Default)]
 pub struct Volume {
-    /// Its name.
     pub name: String,
-    /// When it was made.
     pub created: Option<Timestamp>,
     /// When it is to be gone.
     pub deleting: Option<Timestamp>,
-    /// Its finalizers.
     pub finalizers: Vec<String>,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its class; empty for none.
     pub class: String,
     /// Its capacity in thousandths of a byte.
     pub capacity: Option<i128>,
-    /// The capacity as written.
     pub size: String,
-    /// Its access modes.
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
     pub volume_mode: String,
@@ -164,7 +141,6 @@ pub struct Volume {
     pub phase_since: Option<Timestamp>,
     /// `Retain`, `Recycle` or `Delete`.
     pub reclaim: String,
-    /// The claim that it is for.
     pub claim: Option<ClaimRef>,
     /// Who made it.
     pub provisioned_by: Option<String>,
@@ -181,22 +157,16 @@ pub struct Volume {
 /// The claim that a PV is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimRef {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Its uid; empty before they are bound.
     pub uid: String,
 }
 
-/// A StorageClass.
 #[derive(Clone, Debug, Default)]
 pub struct Class {
-    /// Its name.
     pub name: String,
-    /// Its provisioner.
     pub provisioner: String,
-    /// When it was made.
     pub created: Option<Timestamp>,
     /// Whether it is marked as the default.
     pub default: bool,
@@ -204,22 +174,17 @@ pub struct Class {
     pub waits: bool,
     /// Whether claims of it may be enlarged.
     pub is_expandable: bool,
-    /// Its parameters.
     pub parameters: BTreeMap<String, String>,
 }
 
-/// An event.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
     /// What it is about.
     pub object: Option<Object>,
-    /// Its reason.
     pub reason: String,
-    /// Its text.
     pub message: String,
     /// Who wrote it.
     pub component: String,
-    /// The node it was written on.
     pub host: String,
     /// When it happened last.
     pub last: Option<Timestamp>,
@@ -230,9 +195,7 @@ pub struct Event {
 pub struct Lock {
     /// `Lease` or `Endpoints`.
     pub kind: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// Who holds it; empty if nobody.
     pub holder: String,
@@ -247,13 +210,10 @@ pub struct Lock {
 pub struct Limit {
     /// The LimitRange's namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// The item's place in it.
     pub index: usize,
-    /// The least size of a claim.
     pub min: Option<String>,
-    /// The greatest.
     pub max: Option<String>,
 }
 
@@ -262,9 +222,7 @@ pub struct Limit {
 pub struct Log {
     /// The pod's namespace.
     pub namespace: String,
-    /// The pod.
     pub pod: String,
-    /// Its lines.
     pub text: String,
 }
 
@@ -273,22 +231,18 @@ pub struct Log {
 pub struct Right {
     /// The account's namespace.
     pub namespace: String,
-    /// The account.
     pub account: String,
     /// The API group.
     pub group: String,
-    /// The resource.
     pub resource: String,
     /// Where; none for everywhere.
     pub within: Option<String>,
-    /// What.
     pub verb: String,
     /// Whether it may.
     pub allowed: bool,
 }
 
 impl Claim {
-    /// The claim as an object.
     pub fn object(&self) -> Object {
         Object::of("PersistentVolumeClaim", &self.namespace, &self.name)
     }
@@ -317,7 +271,6 @@ impl Volume {
 }
 
 impl Class {
-    /// The class as an object.
     pub fn object(&self) -> Object {
         Object::cluster("StorageClass", &self.name)
     }
@@ -342,12 +295,20 @@ impl Facts {
             .extend(found.into_iter().filter(super::provisioners::is_of_interest));
     }
 
+    /// Records that `what` is not read on request, by this option.
+    pub fn leave_out(&mut self, what: &str, option: &str) {
+        self.unread.push(Unread {
+            what: what.to_owned(),
+            why: option.to_owned(),
+            forbidden: false,
+        });
+    }
+
     /// Whether `what` was read.
     pub fn knows(&self, what: &str) -> bool {
         self.unread.iter().all(|unread| unread.what != what)
     }
 
-    /// The class of this name.
     pub fn class(&self, name: &str) -> Option<&Class> {
         self.classes.iter().find(|class| class.name == name)
     }

@@ -1,80 +1,159 @@
-//! What mends findings: changes to objects of the cluster.
+//! Fixes as changes to objects of the cluster and to hosts.
 //!
-//! A check gives a [`Cure`]: the command line that people paste, and the same as [`Change`]s. [`edit`] makes of a
-//! change and the object as it stands what the object will be; [`plan`] tells which findings are mended so and what
-//! is waited for; [`apply`] does it. [`gate`] edits files of server nodes, and [`server`] has these do so.
+//! [`Change`] is the one representation of a fix: [`Change::command`] renders the command line that people paste,
+//! [`edit`] computes what an object becomes, [`plan`] what to wait for, and [`apply`] sends it. Whether a program may
+//! make a change is decided in [`super::policy`] alone.
 
 pub mod apply;
 pub mod edit;
-pub mod gate;
+mod host_change;
 pub mod plan;
-mod remedy;
-pub mod server;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Object;
+use super::names::word;
 
-pub use remedy::Remedy;
+pub use host_change::HostChange;
 
-/// What is done to one object.
+/// A change to one object of the cluster, or to one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// This is merged into it; null takes a field away, containers and variables are found by their names.
-    Patch {
-        /// The object.
+    /// Merge `patch` into an object; null removes a field.
+    Merge { object: Object, patch: Value },
+    /// Set labels of an object; a label without a value is removed.
+    Label {
         object: Object,
-        /// What is merged.
-        change: Value,
+        labels: Vec<(String, Option<String>)>,
     },
-    /// It is deleted, and whoever wants it makes it again.
+    /// Set the image of a workload's container.
+    SetImage {
+        workload: Object,
+        container: String,
+        image: String,
+    },
+    /// Set environment variables of a workload's container.
+    SetEnv {
+        workload: Object,
+        container: String,
+        variables: Vec<(String, String)>,
+    },
+    /// Set the number of a workload's replicas.
+    Scale { workload: Object, replicas: u32 },
+    /// Delete an object that its controller creates again.
     Delete(Object),
-    /// Something is done on a host, over SSH.
-    OnHost {
-        /// The host, as it was asked for.
-        host: String,
-        /// What.
-        remedy: Remedy,
-    },
+    /// Change a host over SSH.
+    OnHost { host: String, change: HostChange },
 }
 
 impl Change {
-    /// The object that it is about.
+    /// The object that changes.
     pub fn object(&self) -> Object {
         match self {
-            Self::Patch { object, .. } | Self::Delete(object) => object.clone(),
+            Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),
+            Self::SetImage { workload, .. } | Self::SetEnv { workload, .. } | Self::Scale { workload, .. } => {
+                workload.clone()
+            }
             Self::OnHost { host, .. } => Object::cluster("Host", host),
         }
     }
-}
 
-/// What mends a finding, twice: as a command line, and as changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cure {
-    /// The command line.
-    pub command: String,
-    /// The same as changes; none where a program can't know enough.
-    pub changes: Vec<Change>,
-}
+    /// What is merged into the object; containers and variables are found by their names.
+    pub fn patch(&self) -> Option<Value> {
+        let in_container = |container: &str, key: &str, value: Value| {
+            let container = json!({"name": container, key: value});
+            json!({"spec": {"template": {"spec": {"containers": [container]}}}})
+        };
+        Some(match self {
+            Self::Merge { patch, .. } => patch.clone(),
+            Self::Label { labels, .. } => {
+                let labels: serde_json::Map<_, _> =
+                    labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+                json!({"metadata": {"labels": labels}})
+            }
+            Self::SetImage { container, image, .. } => in_container(container, "image", json!(image)),
+            Self::SetEnv {
+                container, variables, ..
+            } => {
+                let variable = |(name, value): &(String, String)| json!({"name": name, "value": value});
+                in_container(container, "env", variables.iter().map(variable).collect())
+            }
+            Self::Scale { replicas, .. } => json!({"spec": {"replicas": replicas}}),
+            Self::Delete(_) | Self::OnHost { .. } => return None,
+        })
+    }
 
-impl Cure {
-    /// A command line, and the changes that it makes.
-    pub fn new(command: String, changes: impl IntoIterator<Item = Change>) -> Self {
-        Self {
-            command,
-            changes: changes.into_iter().collect(),
+    /// The command line that makes this change, for pasting into a shell.
+    pub fn command(&self) -> String {
+        let object = self.object();
+        let kubectl = match &object.namespace {
+            Some(namespace) => format!("kubectl -n {}", word(namespace)),
+            None => "kubectl".to_owned(),
+        };
+        let (kind, name) = (object.short_kind(), word(&object.name));
+        match self {
+            Self::Merge { patch, .. } => {
+                format!(
+                    "{kubectl} patch {kind} {name} --type merge -p {}",
+                    word(&patch.to_string())
+                )
+            }
+            Self::Label { labels, .. } => {
+                let label = |(key, value): &(String, Option<String>)| match value {
+                    Some(value) => word(&format!("{key}={value}")),
+                    None => format!("{}-", word(key)),
+                };
+                let labels: Vec<String> = labels.iter().map(label).collect();
+                format!("{kubectl} label {kind} {name} {} --overwrite", labels.join(" "))
+            }
+            Self::SetImage { container, image, .. } => {
+                format!("{kubectl} set image {kind}/{name} {}={}", word(container), word(image))
+            }
+            Self::SetEnv {
+                container, variables, ..
+            } => {
+                let variable = |(name, value): &(String, String)| word(&format!("{name}={value}"));
+                let variables: Vec<String> = variables.iter().map(variable).collect();
+                let container = word(container);
+                format!("{kubectl} set env {kind}/{name} -c {container} {}", variables.join(" "))
+            }
+            Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
+            Self::Delete(_) => format!("{kubectl} delete {kind} {name}"),
+            Self::OnHost { host, change } => change.command(host),
         }
     }
 }
 
-impl From<String> for Cure {
-    fn from(command: String) -> Self {
-        Self::new(command, [])
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<&str> for Cure {
-    fn from(command: &str) -> Self {
-        Self::new(command.to_owned(), [])
+    #[test]
+    fn a_change_is_rendered_as_the_command_that_makes_it() {
+        let pv = || Object::cluster("PersistentVolume", "v 1");
+        let deployment = || Object::of("Deployment", "nfs", "p");
+        let container = || "main".to_owned();
+        let containers = |container: Value| json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        let label = |value: Option<&str>| ("team".to_owned(), value.map(str::to_owned));
+        for (change, command, patch) in rows! {
+            (Change::Merge { object: pv(), patch: json!({"spec": {"a": "it's"}})},
+                r#"kubectl patch pv 'v 1' --type merge -p '{"spec":{"a":"it'\''s"}}'"#, Some(json!({"spec": {"a":
+                "it's"}}))),
+            (Change::Label { object: pv(), labels: vec![label(Some("a"))]},
+                "kubectl label pv 'v 1' team=a --overwrite", Some(json!({"metadata": {"labels": {"team": "a"}}}))),
+            (Change::Label { object: pv(), labels: vec![label(None)]}, "kubectl label pv 'v 1' team- --overwrite",
+                Some(json!({"metadata": {"labels": {"team": null}}}))),
+            (Change::SetImage { workload: deployment(), container: container(), image: "i:1".to_owned()},
+                "kubectl -n nfs set image deployment/p main=i:1", Some(containers(json!({"name": "main", "image":
+                "i:1"})))),
+            (Change::SetEnv { workload: deployment(), container: container(), variables: vec![("A".to_owned(),
+                "b c".to_owned())]}, "kubectl -n nfs set env deployment/p -c main 'A=b c'",
+                Some(containers(json!({"name": "main", "env": [{"name": "A", "value": "b c"}]})))),
+            (Change::Scale { workload: deployment(), replicas: 1}, "kubectl -n nfs scale deployment/p --replicas=1",
+                Some(json!({"spec": {"replicas": 1}}))),
+            (Change::Delete(Object::of("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
+        } {
+            assert_eq!((change.command().as_str(), change.patch()), (command, patch));
+        }
     }
 }

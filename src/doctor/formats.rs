@@ -1,13 +1,18 @@
-//! A report as text for terminals, as JSON, JUnit and SARIF (PURE).
+//! A report as text for terminals, as Markdown, JSON, JUnit and SARIF (PURE).
 
+mod markdown;
+
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use super::explain::{self, CATALOGUE};
 use super::report::Report;
+
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, is_hidden, plain};
+pub use markdown::markdown;
 
 /// How many objects that a cause explains are named.
 const NAMED: usize = 6;
@@ -17,7 +22,7 @@ const NARROWEST: usize = 40;
 
 /// A report for people, as wide as their terminal.
 pub fn text(report: &Report, width: usize, colour: bool) -> String {
-    let paper = Paper {
+    let page = TextReport {
         width: width.max(NARROWEST),
         colour,
     };
@@ -25,36 +30,33 @@ pub fn text(report: &Report, width: usize, colour: bool) -> String {
     let about = &report.cluster;
     if !about.version.is_empty() {
         let line = format!("{} {}; {}", about.distribution, about.version, report.scope);
-        out += &paper.wrapped(&line, "", "");
+        out += &page.wrapped(&line, "", "");
     }
-    let explained = |finding: &Finding| {
-        let is_symptom = explain::find(finding.code).is_some_and(|entry| entry.symptom);
-        is_symptom
-            && report
-                .findings
-                .iter()
-                .any(|other| other.explains.contains(&finding.object))
-    };
-    // The version stands above already.
-    let shown = report
-        .findings
-        .iter()
-        .filter(|finding| finding.code != "NFS003" && !explained(finding));
-    for finding in shown {
+    for finding in shown(report) {
         out.push('\n');
-        out += &paper.finding(finding);
+        out += &page.finding(finding);
     }
     out.push('\n');
-    out += &paper.summary(report);
+    out += &page.summary(report);
     out
 }
 
-struct Paper {
+/// The findings for people: without the version, and without symptoms whose causes are there.
+fn shown(report: &Report) -> impl Iterator<Item = &Finding> {
+    let explained: HashSet<&Object> = report.findings.iter().flat_map(|finding| &finding.explains).collect();
+    let is_symptom = |finding: &Finding| explain::find(finding.code).is_some_and(|entry| entry.symptom);
+    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+    findings.retain(|one| one.code != "NFS003" && !(is_symptom(one) && explained.contains(&one.object)));
+    findings.into_iter()
+}
+
+/// Text of a given width.
+struct TextReport {
     width: usize,
     colour: bool,
 }
 
-impl Paper {
+impl TextReport {
     fn finding(&self, finding: &Finding) -> String {
         let (word, colour) = severity(finding.severity);
         let head = format!("{word} {}", finding.code);
@@ -73,7 +75,7 @@ impl Paper {
             out += &self.wrapped(&format!("{}: {}", evidence.source, evidence.text), "  - ", "    ");
         }
         if !finding.explains.is_empty() {
-            out += &self.wrapped(&format!("That is why: {}", list(&finding.explains)), "  ", "    ");
+            out += &self.wrapped(&format!("Affects: {}", list(&finding.explains)), "  ", "    ");
         }
         if let Some(fix) = &finding.fix {
             if let Some(command) = &fix.command {
@@ -102,7 +104,7 @@ impl Paper {
             count => format!("{count} {what}s"),
         };
         let verdict = match (errors, warnings) {
-            (0, 0) => self.painted("Nothing is wrong", "32"),
+            (0, 0) => self.painted("no problems found", "32"),
             (0, _) => self.painted(&many(warnings, "warning"), "33"),
             (_, 0) => self.painted(&many(errors, "error"), "31"),
             _ => self.painted(
@@ -110,35 +112,18 @@ impl Paper {
                 "31",
             ),
         };
-        let all = CATALOGUE.len();
-        let mut out = format!(
-            "{verdict}; {} of {all} findings were looked for.\n",
-            report.checked.len()
-        );
-        let able = |finding: &&Finding| finding.fix.as_ref().is_some_and(|fix| fix.automatic);
-        let mendable = report.findings.iter().filter(able).count();
-        if mendable > 0 {
-            out += &self.wrapped(
-                &format!("nfsprov doctor --fix can mend {mendable} of them, and asks first."),
-                "",
-                "  ",
-            );
+        let mut out = format!("{} run, {verdict}.\n", many(report.checked.len(), "check"));
+        let fixes = fixes(report);
+        if !fixes.is_empty() {
+            out += &self.wrapped(&fixes, "", "  ");
         }
-        // By reason: one thing that can't be read leaves out many.
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for skipped in &report.skipped {
-            match reasons.iter_mut().find(|(reason, _)| *reason == skipped.reason) {
-                Some((_, codes)) => codes.push(skipped.code),
-                None => reasons.push((&skipped.reason, vec![skipped.code])),
-            }
-        }
-        for (reason, codes) in reasons {
+        for (reason, codes) in skipped(report) {
             out += &self.wrapped(&format!("Not checked: {} ({reason})", codes.join(", ")), "", "  ");
         }
         out
     }
 
-    /// All text comes to the paper by this function or the next: both escape what a terminal would act on.
+    /// All text passes this function or the next; both escape what a terminal would act on.
     fn painted(&self, text: &str, colour: &str) -> String {
         let text = plain(text);
         match self.colour {
@@ -168,6 +153,29 @@ impl Paper {
         }
         out + &line + "\n"
     }
+}
+
+/// How many findings `--fix` can fix; empty if there is nothing to fix.
+fn fixes(report: &Report) -> String {
+    let is_automatic = |finding: &&Finding| finding.fix.as_ref().is_some_and(|fix| fix.automatic);
+    let problems = report.count(Severity::Error) + report.count(Severity::Warning);
+    match report.findings.iter().filter(is_automatic).count() {
+        0 if problems == 0 => String::new(),
+        0 => "No automatic fix available.".to_owned(),
+        count => format!("nfsprov doctor --fix can fix {count} of them; it asks before each change."),
+    }
+}
+
+/// The checks that did not run, by reason: one object that can't be read leaves out many.
+fn skipped(report: &Report) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for skipped in &report.skipped {
+        match reasons.iter_mut().find(|(reason, _)| *reason == skipped.reason) {
+            Some((_, codes)) => codes.push(skipped.code),
+            None => reasons.push((&skipped.reason, vec![skipped.code])),
+        }
+    }
+    reasons
 }
 
 /// A command line, broken only where a shell reads on: it can be pasted as it stands.
@@ -225,7 +233,7 @@ fn list(objects: &[Object]) -> String {
 
 /// What there is to know about a code.
 pub fn entry(entry: &explain::Entry, width: usize) -> String {
-    let paper = Paper {
+    let page = TextReport {
         width: width.max(NARROWEST),
         colour: false,
     };
@@ -237,7 +245,7 @@ pub fn entry(entry: &explain::Entry, width: usize) -> String {
         .lines()
         .map(|line| match line.starts_with(' ') || line.is_empty() {
             true => format!("{line}\n"),
-            false => paper.wrapped(line, "", ""),
+            false => page.wrapped(line, "", ""),
         });
     head + &lines.collect::<String>()
 }

@@ -1,18 +1,21 @@
 use super::*;
-use crate::doctor::fix::{Change, Cure};
+use crate::doctor::Fix;
 use crate::doctor::report::{About, Skipped};
 
 fn report() -> Report {
     let claim = Object::of("PersistentVolumeClaim", "default", "a");
     let pod = Object::of("Pod", "default", "p");
     let command = "kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json";
-    let recreated = Cure::new(command.to_owned(), [Change::Delete(claim.clone())]);
+    let fix = Fix {
+        automatic: true,
+        ..Fix::command(command, "takes silver")
+    };
     let cause = Finding::new("NFS122", claim, "the claim's class <gold> doesn't exist & never did")
         .seen(
             "event ProvisioningFailed on pvc default/a",
             "storageclass.storage.k8s.io \"gold\" not found",
         )
-        .mended_by(recreated, "takes silver")
+        .with_fix(fix)
         .explaining([pod.clone()]);
     Report {
         findings: vec![cause, Finding::new("NFS118", pod, "the pod waits")],
@@ -20,6 +23,7 @@ fn report() -> Report {
         skipped: vec![Skipped {
             code: "NFS211",
             reason: "csidrivers could not be read: forbidden".into(),
+            on_request: false,
         }],
         cluster: About {
             version: "v1.20.2".into(),
@@ -41,7 +45,7 @@ fn text_is_wrapped_but_for_commands() {
             "{text}"
         );
         // The pod stands under the cause, and nowhere else.
-        assert_eq!(text.matches("pod default/p").count(), 1, "{text}");
+        assert_eq!(text.matches("pod/p -n default").count(), 1, "{text}");
         assert!(text.contains("Not checked: NFS211"), "{text}");
         assert!(!text.contains('\x1b'));
     }
@@ -60,17 +64,14 @@ fn commands_are_broken_where_a_shell_reads_on() {
 }
 
 #[test]
-fn nothing_wrong_says_what_was_looked_at() {
+fn a_report_without_problems_says_how_many_checks_ran() {
     let mut report = report();
     report.findings.clear();
     let text = text(&report, 80, false);
     assert_eq!(
         text,
-        format!(
-            "K3s v1.20.2; 1 claim\n\nNothing is wrong; 2 of {} findings were looked for.\n\
-             Not checked: NFS211 (csidrivers could not be read: forbidden)\n",
-            CATALOGUE.len()
-        )
+        "K3s v1.20.2; 1 claim\n\n2 checks run, no problems found.\n\
+         Not checked: NFS211 (csidrivers could not be read: forbidden)\n"
     );
 }
 
@@ -104,6 +105,35 @@ fn junit_fails_what_counts() {
 }
 
 #[test]
+fn markdown_keeps_every_text_in_its_place() {
+    let hostile = "x\n# y ``` `z` <img> | [a](b)";
+    let finding = Finding::new("NFS103", Object::of("PersistentVolumeClaim", "default", "a"), hostile)
+        .seen("event", hostile)
+        .suggest(format!("echo '{hostile}'"), hostile);
+    let mut report = report();
+    report.findings = vec![finding];
+    let text = markdown(&report);
+    assert!(
+        text.starts_with("## nfsprov doctor: K3s v1.20.2\n\n1 claim; 2 checks run.\n"),
+        "{text}"
+    );
+    assert!(text.contains("\n### ERROR NFS103: ` pvc/a -n default `\n"), "{text}");
+    assert!(
+        text.contains("\nFix:\n\n````sh\necho 'x\n# y ``` `z` <img> | [a](b)'\n````\n"),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("\\# y \\`\\`\\` \\`z\\` \\<img\\> \\| \\[a\\](b)").count(),
+        2,
+        "{text}"
+    );
+    assert!(
+        text.contains("- event: ```` x # y ``` `z` <img> | [a](b) ````\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn sarif_points_to_rules() {
     let log: Value = serde_json::from_str(&sarif(&report()).unwrap()).unwrap();
     let run = &log["runs"][0];
@@ -122,9 +152,9 @@ fn no_format_shows_what_a_terminal_would_act_on() {
     let object = || Object::of("PersistentVolumeClaim", hostile, hostile);
     let finding = Finding::new("NFS103", object(), hostile)
         .seen(hostile, hostile)
-        .mended_by(Cure::new(format!("echo '{hostile}' &&\nls"), []), hostile)
+        .suggest(format!("echo '{hostile}' &&\nls"), hostile)
         .explaining([object()]);
-    let by_hand = Finding::new("NFS118", object(), hostile).mended_by_hand(hostile);
+    let by_hand = Finding::new("NFS118", object(), hostile).advise(hostile);
     let mut hostile_report = Report {
         findings: vec![finding, by_hand],
         scope: hostile.to_owned(),
@@ -132,13 +162,14 @@ fn no_format_shows_what_a_terminal_would_act_on() {
     };
     hostile_report.skipped[0].reason = hostile.to_owned();
     hostile_report.cluster.version = hostile.to_owned();
-    let plain_paper = text(&hostile_report, 80, false);
+    let plain_text = text(&hostile_report, 80, false);
     let coloured = text(&hostile_report, 80, true);
     let own = ["0", "1", "2", "36", "31", "1;31", "1;34"].map(|code| format!("\x1b[{code}m"));
     let without_own = own.iter().fold(coloured, |text, code| text.replace(code, ""));
     for shown in [
-        &plain_paper,
+        &plain_text,
         &without_own,
+        &markdown(&hostile_report),
         &json(&hostile_report).unwrap(),
         &sarif(&hostile_report).unwrap(),
         &super::junit(&hostile_report, |_| true),
@@ -147,8 +178,8 @@ fn no_format_shows_what_a_terminal_would_act_on() {
         assert_eq!(acted_on, None, "{shown}");
     }
     assert!(
-        plain_paper.contains(r"x\u{1b}[2J") && plain_paper.contains("&&\n    ls\n"),
-        "{plain_paper}"
+        plain_text.contains(r"x\u{1b}[2J") && plain_text.contains("&&\n    ls\n"),
+        "{plain_text}"
     );
     let read: Value = serde_json::from_str(&json(&hostile_report).unwrap()).unwrap();
     assert_eq!(

@@ -95,53 +95,18 @@ mod tests {
     #[test]
     fn images_are_told_apart() {
         // Image; needs selfLink; frozen; a chart's version.
-        for (image, self_link, is_frozen, chart) in [
-            (
-                "quay.io/external_storage/nfs-client-provisioner:latest",
-                true,
-                true,
-                false,
-            ),
-            (
-                "quay.io/external_storage/nfs-client-provisioner:v3.1.0-k8s1.11",
-                true,
-                true,
-                false,
-            ),
-            (
-                "quay.io/external_storage/nfs-client-provisioner-arm:v2",
-                true,
-                true,
-                false,
-            ),
+        for (image, self_link, is_frozen, chart) in rows! {
+            ("quay.io/external_storage/nfs-client-provisioner:latest", true, true, false),
+            ("quay.io/external_storage/nfs-client-provisioner:v3.1.0-k8s1.11", true, true, false),
+            ("quay.io/external_storage/nfs-client-provisioner-arm:v2", true, true, false),
             ("mirror:5000/nfs-client-provisioner@sha256:00", true, false, false),
-            (
-                "gcr.io/k8s-staging-sig-storage/nfs-subdir-external-provisioner:v4.0.0",
-                false,
-                true,
-                false,
-            ),
-            (
-                "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2",
-                false,
-                true,
-                false,
-            ),
-            (
-                "registry.cn-beijing.aliyuncs.com/pylixm/nfs-subdir-external-provisioner:v4.0.0",
-                false,
-                false,
-                false,
-            ),
-            (
-                "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
-                false,
-                false,
-                true,
-            ),
+            ("gcr.io/k8s-staging-sig-storage/nfs-subdir-external-provisioner:v4.0.0", false, true, false),
+            ("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2", false, true, false),
+            ("registry.cn-beijing.aliyuncs.com/pylixm/nfs-subdir-external-provisioner:v4.0.0", false, false, false),
+            ("registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", false, false, true),
             (CURRENT, false, false, false),
             ("busybox", false, false, false),
-        ] {
+        } {
             assert_eq!(needs_self_link(image), self_link, "{image}");
             assert_eq!(frozen(image).is_some(), is_frozen, "{image}");
             assert_eq!(is_chart_version(image), chart, "{image}");
@@ -150,20 +115,12 @@ mod tests {
             moved("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"),
             CURRENT
         );
-        for (image, last) in [
-            (
-                "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
-                CURRENT,
-            ),
-            (
-                "k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17",
-                CURRENT,
-            ),
-            (
-                "mirror:5000/nfs-subdir-external-provisioner:v4.0.17",
-                "mirror:5000/nfs-subdir-external-provisioner:v4.0.2",
-            ),
-        ] {
+        for (image, last) in rows! {
+            ("registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),
+            ("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),
+            ("mirror:5000/nfs-subdir-external-provisioner:v4.0.17",
+                "mirror:5000/nfs-subdir-external-provisioner:v4.0.2"),
+        } {
             assert_eq!(released(image), last, "{image}");
         }
         assert_eq!(tag("localhost:5000/a/b:c@sha256:d"), Some("c"));

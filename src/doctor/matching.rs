@@ -148,7 +148,7 @@ pub fn unmet(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>
     unmet
 }
 
-/// How far a mismatch is from a fit: what one edit mends comes first, what is somebody else's last.
+/// How far a mismatch is from a fit: what one edit fixes comes first, a volume of another claim last.
 fn weight(mismatch: &Mismatch) -> u32 {
     match mismatch {
         Mismatch::Size | Mismatch::Modes(_) | Mismatch::Selector(_) | Mismatch::OtherUid => 2,

@@ -1,28 +1,29 @@
-//! The doctor: what is wrong with a cluster's NFS storage, why, how one can tell, and what mends it.
+//! The doctor: diagnoses a cluster's NFS storage and suggests fixes.
 //!
 //! [`gather`] reads the cluster once, [`dump`] reads the same from files; [`checks`] turn these [`facts`] into
-//! findings and know neither cluster nor clock; [`report`] puts causes above their symptoms. [`fix`] mends.
+//! [`Finding`]s without a cluster or a clock; [`policy`] decides which fixes `--fix` makes, and [`fix`] makes them;
+//! [`report`] puts causes above their symptoms.
 
 pub mod checks;
 pub mod dump;
 pub mod explain;
-pub mod facts;
-pub mod fix;
+pub(crate) mod facts;
+pub(crate) mod fix;
 pub mod formats;
-pub mod gather;
-pub mod images;
-pub mod matching;
-pub mod messages;
-pub mod names;
-pub mod policy;
-pub mod provisioners;
-pub mod quantity;
+pub(crate) mod gather;
+pub(crate) mod images;
+pub(crate) mod matching;
+pub(crate) mod messages;
+pub(crate) mod names;
+pub(crate) mod policy;
+pub(crate) mod provisioners;
+pub(crate) mod quantity;
 pub mod report;
-pub mod servers;
+pub(crate) mod servers;
 
 use serde::Serialize;
 
-use fix::{Change, Cure};
+use fix::Change;
 
 /// How bad a finding is, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,17 +79,21 @@ impl Object {
         }
     }
 
-    /// As people write it: `pvc default/mypvc`.
+    /// The kind as kubectl takes it: `pvc`, `pv`, `deployment`.
+    pub fn short_kind(&self) -> String {
+        match self.kind.as_str() {
+            "PersistentVolumeClaim" => "pvc".to_owned(),
+            "PersistentVolume" => "pv".to_owned(),
+            kind => kind.to_lowercase(),
+        }
+    }
+
+    /// The object as kubectl takes it: `pvc/data -n web`.
     pub fn title(&self) -> String {
-        let kind = match self.kind.as_str() {
-            "PersistentVolumeClaim" => "pvc",
-            "PersistentVolume" => "pv",
-            "StorageClass" => "storageclass",
-            kind => &kind.to_lowercase(),
-        };
+        let object = format!("{}/{}", self.short_kind(), self.name);
         match &self.namespace {
-            Some(namespace) => format!("{kind} {namespace}/{}", self.name),
-            None => format!("{kind} {}", self.name),
+            Some(namespace) => format!("{object} -n {namespace}"),
+            None => object,
         }
     }
 }
@@ -102,18 +107,48 @@ pub struct Evidence {
     pub text: String,
 }
 
-/// What mends it.
+/// What fixes a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
-    /// A command line that works when pasted; none where only people can decide.
+    /// A command line that works when pasted; none where the note is all there is to say.
     pub command: Option<String>,
-    /// Whether it may be done by a program after asking.
+    /// Whether `--fix` makes the changes after asking; [`policy`] decides.
     pub automatic: bool,
     /// What to know before.
     pub note: String,
-    /// The same as changes, if it may.
+    /// The changes that the command makes; empty where it does more than `--fix` can.
     #[serde(skip)]
     pub changes: Vec<Change>,
+}
+
+impl Fix {
+    /// Changes, and the command line that makes them.
+    pub fn changes(changes: impl IntoIterator<Item = Change>, note: impl Into<String>) -> Self {
+        let changes: Vec<Change> = changes.into_iter().collect();
+        let commands: Vec<String> = changes.iter().map(Change::command).collect();
+        Self {
+            changes,
+            ..Self::command(commands.join(" && "), note)
+        }
+    }
+
+    /// A command line for people.
+    pub fn command(command: impl Into<String>, note: impl Into<String>) -> Self {
+        Self {
+            command: Some(command.into()),
+            ..Self::advice(note)
+        }
+    }
+
+    /// Advice without a command line.
+    pub fn advice(note: impl Into<String>) -> Self {
+        Self {
+            command: None,
+            automatic: false,
+            note: note.into(),
+            changes: Vec::new(),
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -127,11 +162,11 @@ pub struct Finding {
     pub object: Object,
     /// The cause, in one sentence.
     pub cause: String,
-    /// How one can tell.
+    /// What shows it.
     pub evidence: Vec<Evidence>,
-    /// How sure it is.
+    /// How certain it is.
     pub confidence: Confidence,
-    /// What mends it, if anything is to be mended.
+    /// What fixes it, if anything does.
     pub fix: Option<Fix>,
     /// The objects that wait or fail because of it.
     pub explains: Vec<Object>,
@@ -187,31 +222,29 @@ impl Finding {
         self
     }
 
-    /// Mended by a command; whether a program may do the same is for the catalogue and [`policy`] to say.
+    /// With a fix.
     #[must_use]
-    pub fn mended_by(mut self, cure: impl Into<Cure>, note: impl Into<String>) -> Self {
-        let cure: Cure = cure.into();
-        let allowed = explain::find(self.code).is_some_and(|entry| entry.automatic);
-        let changes = if allowed { cure.changes } else { Vec::new() };
-        self.fix = Some(Fix {
-            command: Some(cure.command),
-            automatic: !changes.is_empty(),
-            note: note.into(),
-            changes,
-        });
+    pub fn with_fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
         self
     }
 
-    /// Mended by people only.
+    /// Fixed by a change; [`policy`] decides whether `--fix` makes it.
     #[must_use]
-    pub fn mended_by_hand(mut self, note: impl Into<String>) -> Self {
-        self.fix = Some(Fix {
-            command: None,
-            automatic: false,
-            note: note.into(),
-            changes: Vec::new(),
-        });
-        self
+    pub fn fixed_by(self, change: Change, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::changes([change], note))
+    }
+
+    /// Fixed by a command that people run.
+    #[must_use]
+    pub fn suggest(self, command: impl Into<String>, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::command(command, note))
+    }
+
+    /// Fixed by people, as the note says.
+    #[must_use]
+    pub fn advise(self, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::advice(note))
     }
 
     /// Whose cause is the same as that of other findings of its code with this key.

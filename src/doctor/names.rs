@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn siblings_are_no_slips_of_each_other() {
-        for (one, other) in [
+        for (one, other) in rows! {
             ("nfs-1", "nfs-2"),
             ("nfs-a", "nfs-b"),
             ("nfs-prod", "nfs-dev"),
@@ -104,15 +104,10 @@ mod tests {
             ("data-pv-3", "data-pv-1"),
             ("east-storage", "west-storage"),
             ("fuseim.pri/ifs", "fuseim.pri/nfs"),
-            (
-                "cluster.local/nfs-prod-nfs-subdir-external-provisioner",
-                "cluster.local/nfs-dev-nfs-subdir-external-provisioner",
-            ),
-            (
-                "cluster.local/nfs-subdir-external-provisioner",
-                "cluster.local/nfs-client-subdir-external-provisioner",
-            ),
-        ] {
+            ("cluster.local/nfs-prod-nfs-subdir-external-provisioner",
+                "cluster.local/nfs-dev-nfs-subdir-external-provisioner"),
+            ("cluster.local/nfs-subdir-external-provisioner", "cluster.local/nfs-client-subdir-external-provisioner"),
+        } {
             assert_eq!(closest(one, [other]), None, "{one} {other}");
             assert_eq!(closest(other, [one]), None, "{other} {one}");
         }

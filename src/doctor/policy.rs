@@ -1,56 +1,123 @@
-//! What `--fix` may do by itself (PURE): who can write to a cluster's namespaces must gain nothing by it.
+//! Which fixes `--fix` makes (PURE). Every fix passes [`decide`], whether it is only printed or made.
 //!
-//! The catalogue says which findings a program may fix at all. [`restrict`] holds back those of their fixes that are
-//! not certain, not asked for, not this program's to make, or of use to nobody; it says why in the fix's note.
+//! A cluster's tenants write Deployments, claims and events: nothing that they write may let `--fix` change what they
+//! could not change themselves. A fix that is not made says why in its note.
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::facts::{Facts, Workload};
-use super::fix::Change;
+use super::fix::{Change, HostChange};
 use super::provisioners::{self, Make};
-use super::{Confidence, Finding, Object};
+use super::{Confidence, Finding, Fix, Object, explain};
 
-/// Takes `automatic` from the fixes that people have to make, and adds the reason to their notes.
-pub fn restrict(facts: &Facts, findings: &mut [Finding]) {
+/// Marks the fixes that `--fix` makes; takes the changes from the others and adds the reason to their notes.
+pub fn decide(facts: &Facts, findings: &mut [Finding]) {
     for finding in findings {
-        let reason = match &finding.fix {
-            Some(fix) if fix.automatic => forbidden(facts, finding, &fix.changes),
-            Some(fix) if fix.command.is_some() => never(finding.code).map(str::to_owned),
-            _ => None,
+        let Some(fix) = finding.fix.as_ref().filter(|fix| fix.command.is_some()) else {
+            continue;
         };
-        if let (Some(fix), Some(reason)) = (&mut finding.fix, reason) {
-            fix.automatic = false;
+        let reason = refusal(facts, finding, fix);
+        let Some(fix) = &mut finding.fix else { continue };
+        fix.automatic = reason.is_none();
+        if let Some(reason) = reason {
             fix.changes.clear();
-            let note = std::mem::take(&mut fix.note);
-            let lead = if note.is_empty() { "" } else { "; " };
-            fix.note = format!("{note}{lead}not done by --fix: {reason}");
+            let lead = if fix.note.is_empty() { "" } else { "; " };
+            fix.note += &format!("{lead}not done by --fix: {reason}");
         }
     }
 }
 
-/// Why --fix never fixes this finding.
-fn never(code: &str) -> Option<&'static str> {
-    match code {
-        "NFS101" | "NFS105" => Some("the default class concerns every namespace"),
-        "NFS104" | "NFS507" => Some("a class concerns every namespace"),
-        "NFS103" | "NFS202" => Some("which name is the right one is not certain"),
-        "NFS201" => Some("it grants rights in the whole cluster"),
-        "NFS206" => Some("with these rights it can reach the files of every node"),
-        _ => None,
+/// Why `--fix` does not make a fix; `None` if it does.
+fn refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
+    if let Some(reason) = refused_code(finding.code) {
+        return Some(reason.to_owned());
     }
-}
-
-/// Why these changes are not made, if they are not.
-fn forbidden(facts: &Facts, finding: &Finding, changes: &[Change]) -> Option<String> {
+    if fix.changes.is_empty() {
+        return Some(refused_command(fix.command.as_deref().unwrap_or_default()).to_owned());
+    }
+    if !explain::find(finding.code).is_some_and(|entry| entry.automatic) {
+        return Some("an administrator has to decide whether it is right".to_owned());
+    }
     if finding.confidence != Confidence::Certain {
         return Some("it is not certain".to_owned());
     }
-    changes.iter().find_map(|change| {
-        let object = change.object();
-        out_of_scope(facts, &object)
-            .or_else(|| unfit(facts, &object))
-            .or_else(|| replaced_label(facts, change))
+    fix.changes
+        .iter()
+        .find_map(|change| refused_change(facts, finding, change))
+}
+
+/// The reason why no fix of this finding is made.
+fn refused_code(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "NFS002" => "it grants rights",
+        "NFS101" | "NFS105" => "the default class concerns every namespace",
+        "NFS104" | "NFS507" => "a class concerns every namespace",
+        "NFS103" | "NFS202" => "which name is the right one is not certain",
+        "NFS107" => "whether the export has the room is not known",
+        "NFS114" | "NFS501" => "the volume's data becomes visible to another claim",
+        "NFS201" => "it grants rights in the whole cluster",
+        "NFS206" => "with these rights it can reach the files of every node",
+        "NFS212" => "which of the two has to stop is not known",
+        "NFS412" | "NFS504" => "it deletes what may be in use",
+        "NFS505" => "only the finalizer's owner knows whether its work is done",
+        _ => return None,
     })
+}
+
+/// The reason why a command line that is more than a change is not run.
+fn refused_command(command: &str) -> &'static str {
+    let contains = |signs: &[&str]| signs.iter().any(|sign| command.contains(sign));
+    match () {
+        () if contains(&["SERVER", "/EXPORT", "=NAME"]) => "values are missing that only an administrator knows",
+        () if contains(&["replace --force"]) => "it deletes an object and creates it again",
+        () if contains(&[" create "]) => "it creates objects",
+        () => "an administrator has to decide whether it is right",
+    }
+}
+
+/// The reason why a change is not made.
+fn refused_change(facts: &Facts, finding: &Finding, change: &Change) -> Option<String> {
+    let object = change.object();
+    if !is_reversible(finding.code, change) {
+        return Some(format!("it changes more of {} than can be undone", object.title()));
+    }
+    if let Change::OnHost { host, change } = change {
+        return refused_on_host(facts, host, change);
+    }
+    out_of_scope(facts, &object)
+        .or_else(|| unfit(facts, &object))
+        .or_else(|| replaced_label(facts, change))
+}
+
+/// Whether a change is of a kind that can be undone, or deletes only what its controller creates again.
+fn is_reversible(code: &str, change: &Change) -> bool {
+    let is_kind = |kinds: &[&str]| kinds.contains(&change.object().kind.as_str());
+    match change {
+        Change::Merge { patch, .. } => {
+            is_kind(&["PersistentVolume"])
+                && *patch
+                    == json!({"spec": {"persistentVolumeReclaimPolicy": patch["spec"]["persistentVolumeReclaimPolicy"]}})
+        }
+        Change::Label { .. } => is_kind(&["PersistentVolume"]),
+        Change::SetImage { .. } | Change::SetEnv { .. } | Change::Scale { .. } => true,
+        Change::Delete(_) if code == "NFS122" => is_kind(&["PersistentVolumeClaim", "Pod"]),
+        Change::Delete(_) => is_kind(&["Lease", "Endpoints"]),
+        Change::OnHost { .. } => true,
+    }
+}
+
+/// Only hosts that were read are changed, and only directories that nfsprov exports there already.
+fn refused_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
+    let Some(host) = facts.hosts.iter().find(|host| host.target == name) else {
+        return Some(format!("{name} was not read over SSH; --ssh {name} does so"));
+    };
+    let path = change.directory()?;
+    let exported = |one: &&super::facts::ExportSeen| one.path == path && one.facts.is_exported_by_nfsprov(path);
+    if !host.exports.iter().any(|one| exported(&one)) {
+        return Some(format!("nfsprov does not export {path} there"));
+    }
+    let no_client = matches!(change, HostChange::Export { clients, .. } if clients.is_empty());
+    no_client.then(|| "by which of its addresses a node reaches the server is not known".to_owned())
 }
 
 fn out_of_scope(facts: &Facts, object: &Object) -> Option<String> {
@@ -61,12 +128,12 @@ fn out_of_scope(facts: &Facts, object: &Object) -> Option<String> {
     ))
 }
 
-/// What keeps a workload from being edited: somebody else writes it, or nothing waits for it.
+/// Why a workload is not edited: another tool manages it, or no claim waits for it.
 fn unfit(facts: &Facts, object: &Object) -> Option<String> {
     let workload = |workload: &&Workload| workload.object() == *object;
     let workload = facts.workloads.iter().find(workload)?;
     if workload.kind == "Pod" {
-        return Some("no workload makes this pod, so that it has to be made again by whoever made it".to_owned());
+        return Some("no workload owns this pod; who created it has to create it again".to_owned());
     }
     if let Some(manager) = &workload.managed_by {
         return Some(format!(
@@ -76,6 +143,9 @@ fn unfit(facts: &Facts, object: &Object) -> Option<String> {
     let served = provisioners::all(facts)
         .into_iter()
         .find(|one| one.workload.object() == *object);
+    if served.as_ref().is_some_and(|one| one.make == Make::CsiController) {
+        return Some("csi-driver-nfs is changed by what installed it".to_owned());
+    }
     // Whose image or arguments only sound like the class' provisioner may be anybody's.
     let is_other = |one: &provisioners::Provisioner<'_>| {
         one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME")
@@ -91,13 +161,12 @@ fn unfit(facts: &Facts, object: &Object) -> Option<String> {
         .then(|| "no claim waits for it".to_owned())
 }
 
-/// Labels that a volume has were given by somebody for something.
+/// A label that a volume has already is never replaced.
 fn replaced_label(facts: &Facts, change: &Change) -> Option<String> {
-    let Change::Patch { object, change } = change else {
+    let Change::Label { object, labels } = change else {
         return None;
     };
     let volume = facts.volumes.iter().find(|volume| volume.object() == *object)?;
-    let labels = change.pointer("/metadata/labels").and_then(Value::as_object)?;
-    let (key, _) = labels.iter().find(|(key, _)| volume.labels.contains_key(*key))?;
+    let (key, _) = labels.iter().find(|(key, _)| volume.labels.contains_key(key))?;
     Some(format!("the PV has another label {key}"))
 }

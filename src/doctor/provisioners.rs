@@ -62,19 +62,6 @@ pub struct Provisioner<'a> {
     pub name: Option<&'a str>,
 }
 
-/// Who serves a name.
-#[derive(Clone, Debug)]
-pub enum Serving<'a> {
-    /// These workloads of the cluster.
-    Workloads(Vec<Provisioner<'a>>),
-    /// Somebody; this is how one can tell.
-    Somebody(String),
-    /// Nobody, for too long to be on its way.
-    Nobody,
-    /// It is too early to say.
-    TooEarly,
-}
-
 /// Whether a container may be a provisioner that makes NFS volumes.
 pub fn may_provision(container: &Container) -> bool {
     images::makes_directories(&container.image)
@@ -315,61 +302,34 @@ pub fn wrote(event: &Event, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// Who serves `name`, for claims of which the first waits since `since`.
-pub fn serving<'a>(facts: &'a Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> Serving<'a> {
-    // The name comes from a class or a volume.
+/// Whether nothing shows that a provisioner serves `name`, which a class or a volume names.
+///
+/// Signs count from `since` on: when a claim began to wait, or when a volume should have been deleted.
+pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
+    let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
     let candidates = candidates(facts);
-    let named = candidates.iter().filter(|provisioner| provisioner.name == Some(name));
-    let workloads: Vec<_> = named.copied().collect();
-    if !workloads.is_empty() {
-        return Serving::Workloads(workloads);
-    }
-    if is_in_tree(name) {
-        return Serving::Somebody("Kubernetes itself".to_owned());
-    }
-    if facts.csi_drivers.iter().any(|driver| driver == name) {
-        return Serving::Somebody(format!("CSIDriver {name}"));
-    }
-    let spoke = facts
-        .events
-        .iter()
-        .rev()
-        .find(|event| wrote(event, name) && event.last.zip(since).is_some_and(|(last, since)| last >= since));
-    if let Some(event) = spoke {
-        return Serving::Somebody(format!("an event by {}", event.component));
-    }
     let lock_name = name.replace('/', "-");
-    let held = |lock: &&super::facts::Lock| {
+    let is_renewed = |lock: &super::facts::Lock| {
         lock.name == lock_name
             && !lock.holder.is_empty()
             && lock.renewed.is_some_and(|renewed| now.duration_since(renewed) < FRESH)
     };
-    if let Some(lock) = facts.locks.iter().find(held) {
-        return Serving::Somebody(format!("{} {}/{}", lock.kind, lock.namespace, lock.name));
-    }
-    let made = |volume: &&super::facts::Volume| {
-        volume.provisioned_by.as_deref() == Some(name)
-            && volume.created.zip(since).is_some_and(|(made, since)| made >= since)
-    };
-    if let Some(volume) = facts.volumes.iter().find(made) {
-        return Serving::Somebody(format!("PV {}, made since", volume.name));
-    }
-    let mentioning = |workload: &&Workload| workload.containers.iter().any(|container| mentions(container, name));
-    if let Some(workload) = facts.workloads.iter().find(mentioning) {
-        return Serving::Somebody(format!("{} {}/{}", workload.kind, workload.namespace, workload.name));
-    }
-    // It may be this name that its ConfigMap holds.
-    let unknown = |one: &&Provisioner<'_>| one.has_unread_name() && one.workload.ready > 0;
-    if let Some(one) = candidates.iter().find(unknown) {
-        return Serving::Somebody(format!(
-            "{}, whose PROVISIONER_NAME was not read",
-            one.workload.object().title()
-        ));
-    }
-    match since {
-        Some(since) if now.duration_since(since) < SHOWS_WITHIN => Serving::TooEarly,
-        _ => Serving::Nobody,
-    }
+    let made =
+        |volume: &super::facts::Volume| volume.provisioned_by.as_deref() == Some(name) && is_later(volume.created);
+    let is_mentioned = |workload: &Workload| workload.containers.iter().any(|container| mentions(container, name));
+    // An unread ConfigMap may hold this name.
+    let may_be_named = |one: &Provisioner<'_>| one.has_unread_name() && one.workload.ready > 0;
+    let running = candidates.iter().any(|one| one.name == Some(name) || may_be_named(one))
+        || is_in_tree(name)
+        || facts.csi_drivers.iter().any(|driver| driver == name)
+        || facts
+            .events
+            .iter()
+            .any(|event| is_later(event.last) && wrote(event, name))
+        || facts.locks.iter().any(is_renewed)
+        || facts.volumes.iter().any(made)
+        || facts.workloads.iter().any(is_mentioned);
+    !running && since.is_none_or(|since| now.duration_since(since) >= SHOWS_WITHIN)
 }
 
 /// Whether a container looks as if it served a name that it doesn't take from the environment.
@@ -399,16 +359,6 @@ pub fn is_relevant(container: &Container) -> bool {
             .args
             .iter()
             .any(|arg| arg.contains("provisioner") || arg.contains("nfs"))
-}
-
-/// An export that is known in the cluster, for command lines: of the provisioner of this name, of the class that
-/// names one, of any PV.
-pub fn known_export(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
-    let by_static = || {
-        let mut volumes = facts.volumes.iter().filter(|volume| volume.provisioned_by.is_none());
-        volumes.find_map(|volume| volume.nfs.clone())
-    };
-    export_of(facts, name).or_else(by_static)
 }
 
 /// The export that a provisioner of this name would make directories on: none that is a volume itself.

@@ -33,6 +33,9 @@ pub struct Skipped {
     pub code: &'static str,
     /// Why.
     pub reason: String,
+    /// Whether an option asked for it.
+    #[serde(skip)]
+    pub on_request: bool,
 }
 
 /// A cluster.
@@ -53,7 +56,7 @@ impl Report {
             format!("the API server does not answer: {why}"),
         )
         .seen("the URL that was tried", url)
-        .mended_by_hand("is the server up, and is this the right context (kubectl config get-contexts)?");
+        .advise("is the server up, and is this the right context (kubectl config get-contexts)?");
         let reason = "the API server does not answer";
         Self {
             findings: vec![finding],
@@ -63,6 +66,7 @@ impl Report {
                 .map(|entry| Skipped {
                     code: entry.code,
                     reason: reason.to_owned(),
+                    on_request: false,
                 })
                 .collect(),
             cluster: About::default(),
@@ -72,13 +76,21 @@ impl Report {
 
     /// Puts findings in order.
     ///
-    /// Codes in `ignored` are left out, and listed as not checked. With `targets`, only what is about them, explains
-    /// them or serves them is kept.
-    pub fn new(facts: &Facts, found: Vec<Finding>, ignored: &[&'static str], targets: &[Object]) -> Self {
-        let mut findings: Vec<_> = found
-            .into_iter()
-            .filter(|finding| !ignored.contains(&finding.code))
-            .collect();
+    /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected` selects
+    /// all. With `targets`, only what is about them, explains them or serves them is kept.
+    pub fn new(
+        facts: &Facts,
+        found: Vec<Finding>,
+        (selected, ignored): (&[&'static str], &[&'static str]),
+        targets: &[Object],
+    ) -> Self {
+        let option = |code: &&'static str| match () {
+            () if ignored.contains(code) => Some("--ignore"),
+            () if !selected.is_empty() && !selected.contains(code) => Some("--select"),
+            () => None,
+        };
+        let mut findings = found;
+        findings.retain(|finding| option(&finding.code).is_none());
         link(facts, &mut findings);
         if !targets.is_empty() {
             let wanted = around(facts, targets);
@@ -108,7 +120,7 @@ impl Report {
                 object,
             )
         });
-        let (checked, skipped) = coverage(facts, ignored);
+        let (checked, skipped) = coverage(facts, option);
         Self {
             findings,
             checked,
@@ -195,7 +207,10 @@ fn around(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     wanted
 }
 
-fn coverage(facts: &Facts, ignored: &[&'static str]) -> (Vec<&'static str>, Vec<Skipped>) {
+fn coverage(
+    facts: &Facts,
+    option: impl Fn(&&'static str) -> Option<&'static str>,
+) -> (Vec<&'static str>, Vec<Skipped>) {
     let unread: BTreeMap<&str, &str> = facts
         .unread
         .iter()
@@ -203,16 +218,23 @@ fn coverage(facts: &Facts, ignored: &[&'static str]) -> (Vec<&'static str>, Vec<
         .collect();
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
+        // What only hosts show is not looked for unless some are named.
+        if entry.needs == [explain::HOSTS] && facts.hosts.is_empty() && facts.knows(explain::HOSTS) {
+            continue;
+        }
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));
-        let reason = match (ignored.contains(&entry.code), missing) {
-            (true, _) => Some("--ignore".to_owned()),
-            (false, Some((what, why))) => Some(format!("{what} could not be read: {why}")),
-            (false, None) => None,
+        let reason = match (option(&entry.code), missing) {
+            (Some(option), _) | (None, Some((_, option))) if option.starts_with("--") => {
+                Some((option.to_owned(), true))
+            }
+            (None, Some((what, why))) => Some((format!("{what} could not be read: {why}"), false)),
+            _ => None,
         };
         match reason {
-            Some(reason) => skipped.push(Skipped {
+            Some((reason, on_request)) => skipped.push(Skipped {
                 code: entry.code,
                 reason,
+                on_request,
             }),
             None => checked.push(entry.code),
         }

@@ -61,34 +61,34 @@ fn an_image_is_replaced_before_it_is_asked_what_it_may_do() {
         Finding::new("NFS206", deployment("q"), "may not"),
         Finding::new("NFS301", deployment("p"), "needs selfLink"),
     ];
-    let report = Report::new(&facts(), found, &[], &[]);
+    let report = Report::new(&facts(), found, (&[], &[]), &[]);
     assert_eq!(
         titles(&report),
         [
-            "NFS206 deployment default/q",
-            "NFS301 deployment default/p",
-            "NFS206 deployment default/p"
+            "NFS206 deployment/q -n default",
+            "NFS301 deployment/p -n default",
+            "NFS206 deployment/p -n default"
         ]
     );
 }
 
 #[test]
 fn causes_stand_above_symptoms_and_errors_above_warnings() {
-    let report = Report::new(&facts(), found(), &[], &[]);
+    let report = Report::new(&facts(), found(), (&[], &[]), &[]);
     assert_eq!(
         titles(&report),
         [
-            "NFS201 storageclass nfs",
-            "NFS103 pvc default/b",
-            "NFS501 pv v",
-            "NFS118 pod default/p",
-            "NFS118 pod default/q",
+            "NFS201 storageclass/nfs",
+            "NFS103 pvc/b -n default",
+            "NFS501 pv/v",
+            "NFS118 pod/p -n default",
+            "NFS118 pod/q -n default",
         ]
     );
     let explains: Vec<_> = report.findings[0].explains.iter().map(Object::title).collect();
     assert_eq!(
         explains,
-        ["pvc default/a", "pod default/p"],
+        ["pvc/a -n default", "pod/p -n default"],
         "the pod stands under its claim's cause"
     );
 }
@@ -96,18 +96,18 @@ fn causes_stand_above_symptoms_and_errors_above_warnings() {
 #[test]
 fn a_question_about_one_object_is_answered_by_what_concerns_it() {
     for (target, wanted) in [
-        (claim("b").object(), vec!["NFS103 pvc default/b"]),
+        (claim("b").object(), vec!["NFS103 pvc/b -n default"]),
         (
             pod("p", "a").object(),
-            vec!["NFS201 storageclass nfs", "NFS118 pod default/p"],
+            vec!["NFS201 storageclass/nfs", "NFS118 pod/p -n default"],
         ),
-        (Object::cluster("PersistentVolume", "v"), vec!["NFS501 pv v"]),
+        (Object::cluster("PersistentVolume", "v"), vec!["NFS501 pv/v"]),
     ] {
         let found = found().into_iter().filter(|finding| {
             // b's class concerns b too; here it is out of the way.
             finding.code != "NFS201" || target.name != "b"
         });
-        let report = Report::new(&facts(), found.collect(), &[], std::slice::from_ref(&target));
+        let report = Report::new(&facts(), found.collect(), (&[], &[]), std::slice::from_ref(&target));
         assert_eq!(titles(&report), wanted, "{}", target.title());
     }
 }
@@ -120,7 +120,7 @@ fn what_is_ignored_or_not_read_is_not_checked() {
         why: "forbidden".into(),
         forbidden: true,
     });
-    let report = Report::new(&facts, found(), &["NFS103"], &[]);
+    let report = Report::new(&facts, found(), (&[], &["NFS103"]), &[]);
     assert!(!titles(&report).iter().any(|title| title.starts_with("NFS103")));
     let skipped: Vec<_> = report
         .skipped
@@ -131,5 +131,27 @@ fn what_is_ignored_or_not_read_is_not_checked() {
         skipped,
         ["NFS103 --ignore", "NFS211 csidrivers could not be read: forbidden"]
     );
-    assert_eq!(report.checked.len() + report.skipped.len(), CATALOGUE.len());
+    // NFS421 shows only on hosts.
+    assert_eq!(report.checked.len() + report.skipped.len(), CATALOGUE.len() - 1);
+}
+
+#[test]
+fn what_an_option_leaves_out_is_told_from_what_could_not_run() {
+    let mut facts = facts();
+    facts.leave_out(explain::EXPORTS, "--no-probe");
+    facts.unread.push(Unread {
+        what: "csidrivers".into(),
+        why: "forbidden".into(),
+        forbidden: true,
+    });
+    let report = Report::new(&facts, found(), (&["NFS103", "NFS211", "NFS403"], &[]), &[]);
+    assert!(report.findings.iter().all(|finding| finding.code == "NFS103"));
+    assert_eq!(report.checked, ["NFS103"]);
+    let skipped = |code| report.skipped.iter().find(|skipped| skipped.code == code).unwrap();
+    let reason = |code| (skipped(code).reason.as_str(), skipped(code).on_request);
+    assert_eq!(reason("NFS101"), ("--select", true));
+    assert_eq!(reason("NFS403"), ("--no-probe", true));
+    assert_eq!(reason("NFS211"), ("csidrivers could not be read: forbidden", false));
+    // Without a host of --ssh nothing is said of what only hosts show.
+    assert!(report.skipped.iter().all(|skipped| skipped.code != "NFS421"));
 }

@@ -11,6 +11,7 @@ pub mod validate;
 mod values;
 pub mod wait;
 
+pub(crate) use render::read_yaml;
 pub use render::{Document, Manifest, render};
 pub use values::{
     AccessMode, Claim, ClassOnDelete, Flavor, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,

@@ -148,6 +148,17 @@ fn parts(yaml: &str) -> Vec<String> {
     parts
 }
 
+/// Parses one YAML document.
+///
+/// # Errors
+/// Where it is wrong, and why.
+pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
+    read(yaml).map_err(|(line, why)| match line {
+        Some(line) => format!("line {line}: {why}"),
+        None => why,
+    })
+}
+
 /// YAML as JSON, or the line where it is wrong, and why.
 fn read(yaml: &str) -> Result<Value, (Option<usize>, String)> {
     // Through YAML's own value, which refuses a key that is there twice.

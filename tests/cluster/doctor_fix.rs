@@ -49,7 +49,7 @@ fn asked(scene: &Scene) -> Result<PtySession> {
     command.env("TERM", "xterm").env("NO_COLOR", "1");
     let mut terminal = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis())?))?;
     terminal.exp_string("+  persistentVolumeReclaimPolicy: \"Retain\"")?;
-    terminal.exp_string("Do this?")?;
+    terminal.exp_string("Make this change?")?;
     Ok(terminal)
 }
 
@@ -73,7 +73,7 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
     // Nothing to do.
     let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix"]).await?);
     ensure!(
-        code == 0 && stderr.contains("nothing here is for --fix to mend"),
+        code == 0 && stderr.contains("no automatic fix available"),
         "{code}: {stderr}"
     );
 
@@ -85,11 +85,14 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
         stderr.contains("-  persistentVolumeReclaimPolicy: \"Delete\""),
         "{stderr}"
     );
-    ensure!(stderr.contains("--yes makes them"), "{stderr}");
+    ensure!(stderr.contains("pass --yes"), "{stderr}");
     ensure!(policy(&scene, &name).await? == "Delete");
 
     // Somebody who says no, or Ctrl-C.
-    for (answer, wanted, code) in [('n', "nothing was changed", 1), ('\u{3}', "stopped after 0 fixes", 1)] {
+    for (answer, wanted, code) in [
+        ('n', "no change was made", 1),
+        ('\u{3}', "interrupted after 0 fixes", 1),
+    ] {
         let terminal = tokio::task::block_in_place(|| asked(&scene))?;
         let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, answer))?;
         ensure!(exit == code && rest.contains(wanted), "{answer:?}: {exit}: {rest}");

@@ -1,13 +1,14 @@
 //! RemoveSelfLink=false on a server node, over SSH: a guest has the files, the lab's own API server obeys them.
 //!
 //! No kubelet runs here. Its stand-in looks at the guest's manifest and starts the lab's real API server again with the
-//! gates that stand there, which is what a kubelet does with a static pod.
+//! gates that stand there, which is what a kubelet does with a static pod. A process of the guest carries the arguments,
+//! and the guest's `curl` tells whether the lab's API server listens: the files name that as the node's own.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -26,8 +27,47 @@ crate::tests! {
 
 const PATH: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
-const MANIFEST: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - command:\n    \
-                        - kube-apiserver\n    - --advertise-address=10.77.0.1 # ours\n    image: k8s.gcr.io/kube-apiserver:v1.20.2\n";
+/// kubeadm's manifest of an API server that listens where the lab's does.
+fn manifest_of(plane: &ControlPlane) -> Result<String> {
+    let (address, port) = endpoint(plane)?;
+    Ok(format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - command:\n    \
+         - kube-apiserver\n    - --bind-address={address}\n    - --secure-port={port} # ours\n    \
+         image: k8s.gcr.io/kube-apiserver:v1.20.2\n"
+    ))
+}
+
+/// The address and the port of the lab's API server.
+fn endpoint(plane: &ControlPlane) -> Result<(&str, &str)> {
+    let url = plane.url().trim_end_matches('/');
+    let endpoint = url
+        .strip_prefix("https://")
+        .and_then(|endpoint| endpoint.split_once(':'));
+    endpoint.with_context(|| url.to_owned())
+}
+
+/// The guest's stand-ins for the API server's process and for `curl`.
+async fn stand_ins(guest: &Guest) -> Result<()> {
+    let curl = r#"#!/bin/bash
+for url; do :; done
+url=${url#https://} url=${url%/readyz}
+if exec 3<>"/dev/tcp/${url%:*}/${url##*:}"; then echo 200; else echo 000; fi"#;
+    let process = "#!/bin/sh\nwhile :; do sleep 1000; done";
+    let install = format!(
+        "cd /usr/local/bin; printf '%s\n' '{curl}' >curl; printf '%s\n' '{process}' >kube-apiserver; chmod +x curl kube-apiserver"
+    );
+    guest.ssh(&install).await.map(drop)
+}
+
+/// Has the guest's stand-in of an API server run with these arguments.
+async fn run_process(guest: &Guest, arguments: &[String]) -> Result<()> {
+    let arguments = arguments.join(" ");
+    let run = format!(
+        "[ ! -e /run/apiserver ] || kill \"$(cat /run/apiserver)\"\n\
+         setsid /usr/local/bin/kube-apiserver {arguments} </dev/null >/dev/null 2>&1 &\necho $! >/run/apiserver"
+    );
+    guest.ssh(&run).await.map(drop)
+}
 
 const CONFIGURATION: &str =
     "apiServer:\n  timeoutForControlPlane: 4m0s\napiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\n";
@@ -47,6 +87,7 @@ async fn stand_in(plane: &mut ControlPlane, guest: &Guest) -> Result<Infallible>
         let wanted = gates(guest).await?;
         if wanted != running {
             plane.restart_api_server_with(&wanted).await?;
+            run_process(guest, &wanted).await?;
             running = wanted;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -85,8 +126,11 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
         Lane::Latest => stage.cleared_control_plane().await?,
     };
     let guest = stage.nfs();
-    let write = format!("umask 027; mkdir -p /etc/kubernetes/manifests; printf %s '{MANIFEST}' >{PATH}");
+    let original = manifest_of(&plane)?;
+    let write = format!("umask 027; mkdir -p /etc/kubernetes/manifests; printf %s '{original}' >{PATH}");
     guest.ssh(&write).await?;
+    stand_ins(guest).await?;
+    run_process(guest, &[]).await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let kubelet = scene.play_kubelet();
     deployed(&scene, ARTICLE).await?;
@@ -106,7 +150,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
             code == 2 && stderr.contains("refuses to start with it"),
             "{code}: {stderr}"
         );
-        ensure!(manifest().await? == MANIFEST);
+        ensure!(manifest().await? == original);
         kubelet.abort();
         maps.delete("kubeadm-config", &Default::default()).await?;
         return stage.give_back(plane).await;
@@ -117,21 +161,21 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
         code == 2 && stderr.contains("+    - --feature-gates=RemoveSelfLink=false"),
         "{code}: {stderr}"
     );
-    ensure!(manifest().await? == MANIFEST);
+    ensure!(manifest().await? == original);
     // No kubelet: the API server never comes back with it.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate", "--yes", "--timeout", "2s"]).await?;
     ensure!(
-        code == 1 && stderr.contains("it is as it was before"),
+        code == 1 && stderr.contains("its files are as they were before"),
         "{code}: {stderr}"
     );
-    ensure!(manifest().await? == MANIFEST);
+    ensure!(manifest().await? == original);
 
     let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--fix", "--gate", "--yes"]).await?;
     ensure!(
-        code == 0 && stderr.contains("the API server answers"),
+        code == 0 && stderr.contains("its API server is ready"),
         "{code}: {stderr}"
     );
-    let with = MANIFEST.replace(" # ours\n", " # ours\n    - --feature-gates=RemoveSelfLink=false\n");
+    let with = original.replace(" # ours\n", " # ours\n    - --feature-gates=RemoveSelfLink=false\n");
     ensure!(manifest().await? == with, "{}", manifest().await?);
     ensure!(
         guest
@@ -155,30 +199,33 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     // Nothing takes it away that was not asked to by name.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--yes"]).await?;
     ensure!(
-        code == 0 && stderr.contains("nothing here is for --fix to mend"),
+        code == 0 && stderr.contains("no automatic fix available"),
         "{code}: {stderr}"
     );
     ensure!(manifest().await? == with);
 
     let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--undo", "--yes"]).await?;
     ensure!(code == 0, "{code}: {stderr}");
-    ensure!(manifest().await? == MANIFEST && configuration().await? == CONFIGURATION);
+    ensure!(manifest().await? == original && configuration().await? == CONFIGURATION);
     let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
 
     // Set by hand again, and no image needs it any more: NFS303 is mended as it says.
     scene.mended("NFS301 Deployment/nfs-client-provisioner").await?;
-    guest.ssh(&write.replace(MANIFEST, &with)).await?;
+    guest.ssh(&write.replace(&original, &with)).await?;
     plane.restart_api_server_with(&gates(guest).await?).await?;
+    run_process(guest, &gates(guest).await?).await?;
     let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
     let note = finding["fix"]["note"].as_str().unwrap_or_default();
     ensure!(note.contains("nfsprov doctor --gate --undo --ssh HOST"), "{note}");
     let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--gate", "--undo", "--yes"]).await?;
     ensure!(code == 0, "{code}: {stderr}");
-    ensure!(manifest().await? == MANIFEST, "{}", manifest().await?);
+    ensure!(manifest().await? == original, "{}", manifest().await?);
     scene.healthy("NFS303 --gate --undo").await?;
     kubelet.abort();
-    guest.ssh("rm -r /etc/kubernetes").await?;
+    guest
+        .ssh("kill \"$(cat /run/apiserver)\"; rm -r /etc/kubernetes /run/apiserver /usr/local/bin/curl /usr/local/bin/kube-apiserver")
+        .await?;
     plane.stop().await
 }
 
@@ -192,7 +239,11 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
         .lab()
         .guest("k3s", nfsprov_lab::guest::Template::NfsServer)
         .await?;
-    let before = "token: secret\nkube-apiserver-arg:\n  - \"feature-gates=A=true,RemoveSelfLink=false\"\n";
+    let (address, port) = endpoint(&plane)?;
+    let before = format!(
+        "token: secret\nbind-address: {address}\nhttps-listen-port: {port}\nkube-apiserver-arg:\n  - \"feature-gates=A=true,RemoveSelfLink=false\"\n"
+    );
+    stand_ins(&guest).await?;
     let unit = "[Service]\nExecStart=/bin/sleep infinity\n";
     guest
         .ssh(&format!(
@@ -209,13 +260,13 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
     let (stderr, code) = doctor(&scene, &guest, None, &["--fix", "--yes"]).await?;
     ensure!(
-        code == 1 && stderr.contains("nothing here is for --fix to mend"),
+        code == 1 && stderr.contains("no automatic fix available"),
         "{code}: {stderr}"
     );
     ensure!(guest.ssh("cat /etc/rancher/k3s/config.yaml").await? == before);
     let (stderr, code) = doctor(&scene, &guest, None, &["--gate", "--undo", "--yes"]).await?;
     ensure!(
-        code == 0 && stderr.contains("the API server answers"),
+        code == 0 && stderr.contains("its API server is ready"),
         "{code}: {stderr}"
     );
     let after = guest

@@ -517,7 +517,7 @@ fn what_the_doctor_can_not_read_it_does_not_pass() {
     let (stdout, _, code) = nfsprov(&format!("doctor --from-dump {directory}"));
     assert_eq!(code, 1, "{stdout}");
     assert!(
-        stdout.contains("ERROR NFS123  pvc b/a"),
+        stdout.contains("ERROR NFS123  pvc/a -n b"),
         "what waits is named: {stdout}"
     );
     assert!(stdout.contains("not read: persistentvolumes"), "{stdout}");
@@ -582,7 +582,7 @@ fn findings_are_explained() {
         "{stdout}"
     );
     let (stdout, _, _) = nfsprov("doctor explain");
-    assert_eq!(stdout.lines().count(), 82, "a heading and 81 codes");
+    assert_eq!(stdout.lines().count(), 83, "a heading and 82 codes");
     for wrong in [
         "doctor explain NFS999",
         "doctor --ignore 1",

@@ -1,4 +1,4 @@
-//! `doctor --fix`: each change is shown, asked about, made, and waited for.
+//! `doctor --fix`: shows each change, asks, applies it and waits for its effect.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -13,21 +13,23 @@ use crate::cluster::Cluster;
 use crate::diff;
 use crate::doctor::Finding;
 use crate::doctor::fix::apply;
-use crate::doctor::fix::edit::{Edit, Moot};
+use crate::doctor::fix::edit::{Edit, NoChange};
 use crate::doctor::fix::plan::{Effect, Step, due};
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
-/// How long an effect is waited for, unless told otherwise: the kubelet of 1.20 takes a minute to let go of a pod whose
-/// image was never there, and a Deployment that recreates waits for that.
+/// How long to wait for an effect by default: the kubelet of 1.20 takes a minute to end a pod whose image never existed,
+/// and a Deployment with the strategy Recreate waits for that.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How fixes are gone about.
+/// Options for applying fixes.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// Nobody is asked.
+    /// No question is asked.
     pub yes: bool,
-    /// How long an effect is waited for, if that was said.
+    /// Changes are shown and not made.
+    pub dry_run: bool,
+    /// How long to wait for an effect, if that was given.
     pub limit: Option<Duration>,
     /// Whether diffs are in colour.
     pub colour: Colour,
@@ -82,10 +84,10 @@ impl Stop {
     }
 }
 
-/// Mends what may be mended, one finding after the other.
+/// Makes the fixes, one finding after the other.
 ///
 /// # Errors
-/// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
+/// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
 pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
     let limit = how.limit.unwrap_or(PATIENCE);
     let (mut refused, mut owed) = (0, Vec::new());
@@ -93,9 +95,12 @@ pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mu
         stop.here(*done)?;
         if let Some(edits) = prepared(clusters.cluster, step, done).await {
             show(step, &edits, how.colour);
+            if how.dry_run {
+                continue;
+            }
             if !how.yes && !output::can_ask() {
                 refused += 1;
-            } else if ask(how, "Do this?", *done)? && made(clusters, &edits, limit, done).await {
+            } else if ask(how, "Make this change?", *done)? && made(clusters, &edits, limit, done).await {
                 owed.retain(|effect| !step.effects.contains(effect));
                 owed.extend(step.effects.iter().cloned());
             }
@@ -107,11 +112,11 @@ pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mu
         }
     }
     if refused > 0 {
-        let what = count(refused);
-        return Err(UsageError(
-            format!("--fix would ask before {what}, and nobody is there to answer; --yes makes them").into(),
-        )
-        .into());
+        let why = format!(
+            "confirmation of {} required but stdin is not a terminal; pass --yes",
+            count(refused)
+        );
+        return Err(UsageError(why.into()).into());
     }
     Ok(())
 }
@@ -130,7 +135,7 @@ pub fn ask(how: How, question: &str, done: Done) -> Result<bool> {
 }
 
 fn stopped(done: Done) -> String {
-    format!("stopped after {}; nothing is half done", count(done.made))
+    format!("interrupted after {}; no change was left incomplete", count(done.made))
 }
 
 fn count(fixes: usize) -> String {
@@ -140,7 +145,7 @@ fn count(fixes: usize) -> String {
     }
 }
 
-/// What a step does to the objects as they stand; none if there is nothing to be done, or it can't be.
+/// The edits of a step, by the objects as they are now; `None` if no change is needed or possible.
 async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let name = format!("{} {}", step.finding.code, step.finding.object.title());
@@ -156,21 +161,21 @@ async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option
         };
         match Edit::of(change, live) {
             Ok(edit) => edits.push(edit),
-            Err(Moot::Already) => {}
-            Err(Moot::Never(why)) => {
-                say(&format!("{name}: not mended: {} {why}", object.title()));
+            Err(NoChange::Unchanged) => {}
+            Err(NoChange::Refused(why)) => {
+                say(&format!("{name}: not fixed: {} {why}", object.title()));
                 return None;
             }
         }
     }
     if edits.is_empty() {
-        say(&format!("{name}: mended already"));
+        say(&format!("{name}: unchanged"));
         return None;
     }
     Some(edits)
 }
 
-/// Says what is to be mended.
+/// Prints the finding that is being fixed.
 pub fn announce(finding: &Finding) {
     say("");
     say(&format!(
@@ -236,7 +241,7 @@ async fn awaited(cluster: &Cluster, effects: &[Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
         let (title, good) = match effect {
             Effect::Bound(claim) => (claim.title(), "is Bound"),
-            Effect::RolledOut(workload) => (workload.title(), "runs as it is written now"),
+            Effect::RolledOut(workload) => (workload.title(), "is rolled out"),
         };
         match apply::wait(cluster, effect, limit).await {
             Ok(None) => say(&format!("{title} {good}")),

@@ -1,98 +1,109 @@
-//! RemoveSelfLink=false on server nodes over SSH: shown, asked about, set or taken away, and put back when the API
-//! server does not come.
+//! `doctor --gate`: sets RemoveSelfLink=false on server nodes over SSH, or removes it, one node after the other.
 
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use futures::future::join_all;
+use kube::core::Request;
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
-use super::fix::{Done, How, Stop, ask, show_diff};
-use crate::cluster::{Cluster, Options};
+use super::fix::{self, Done, How, Stop, ask, show_diff};
+use crate::cluster::{self, Cluster, Options, Use, connect};
+use crate::control_plane::Gate;
+use crate::control_plane::edit::{Format, edit};
+use crate::control_plane::files::{FileEdit, Installed};
+use crate::control_plane::node::Node;
 use crate::doctor::Object;
 use crate::doctor::facts::Facts;
 use crate::doctor::fix::edit::Edit;
-use crate::doctor::fix::gate::script::{FileEdit, Installed, Order, plan};
-use crate::doctor::fix::gate::{self, Kind, Wish};
-use crate::doctor::fix::server::{Node, answers};
 use crate::doctor::fix::{Change, apply};
 use crate::exit::UsageError;
 use crate::host::{Access, Target};
 use crate::output::{self, say};
 
-/// How long an API server may take to come back, unless told otherwise.
-const COMING_BACK: Duration = Duration::from_secs(180);
+/// How long an API server may take to be ready again, unless --timeout says otherwise.
+const READY_WITHIN: Duration = Duration::from_secs(180);
+
+/// How often the cluster is asked whether it answers again; nothing announces that.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is to be done, and where.
 pub struct Job<'a> {
-    /// The way to the cluster.
     pub options: &'a Options,
     /// The cluster, where it answers.
     pub cluster: Option<(&'a Cluster, &'a Facts)>,
-    /// Its server nodes.
+    /// The server nodes.
     pub hosts: &'a [Target],
-    /// How they are logged in to.
     pub access: &'a Access,
-    /// What is wished.
-    pub order: Order,
-    /// How it is gone about.
+    pub wanted: Gate,
     pub how: How,
 }
 
-/// Does it, one host after the other.
+/// Changes one server node after the other.
 ///
 /// # Errors
-/// When a host can't be reached or its files are not understood: then nothing is done. When an API server does not
-/// come back: then its host is put back as it was, and no other is touched.
+/// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
+/// in time: its host has undone the change then, and no other host is changed.
 pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()> {
-    let limit = job.how.limit.unwrap_or(COMING_BACK);
-    let nodes = reach(job).await?;
-    if let Some(note) = job.cluster.and_then(|(_, facts)| others(facts, nodes.len())) {
+    let limit = job.how.limit.unwrap_or(READY_WITHIN);
+    let nodes = connect_all(job).await?;
+    if let Some(note) = job.cluster.and_then(|(_, facts)| missing_servers(facts, nodes.len())) {
         say(&note);
     }
-    let plans = nodes.iter().map(|node| match plan(&node.server, job.order) {
+    let plans = nodes.iter().map(|node| match node.server.edits(job.wanted) {
         Ok(edits) => Ok(edits),
         Err(why) => Err(anyhow!("{}: {why}", node.name())),
     });
     let plans: Vec<Vec<FileEdit>> = plans.collect::<Result<_>>()?;
     let configuration = configuration(job, &nodes).await?;
     if plans.iter().all(Vec::is_empty) && configuration.is_none() {
-        say("RemoveSelfLink=false is as it should be on the hosts of --ssh already");
+        say("RemoveSelfLink is already in the requested state on all hosts of --ssh");
         return Ok(());
     }
     let mut refused = false;
-    for (number, (node, edits)) in nodes.iter().zip(&plans).enumerate() {
+    for (node, edits) in nodes.iter().zip(&plans) {
         stop.here(*done)?;
         if edits.is_empty() {
-            say(&format!("{}: it is so already", node.name()));
+            say(&format!("{}: unchanged", node.name()));
             continue;
         }
         say("");
         for edit in edits {
-            let name = format!("{}:{}", node.name(), edit.place.path);
+            let name = format!("{}:{}", node.name(), edit.path);
             show_diff(&name, edit.before.as_deref(), edit.after.as_deref(), job.how.colour);
+        }
+        if job.how.dry_run {
+            continue;
         }
         if !job.how.yes && !output::can_ask() {
             refused = true;
             continue;
         }
-        if !ask(job.how, "Do this, and have its API server start again?", *done)? {
-            bail!("{} was left as it is, and so are the hosts after it", node.name());
+        if !ask(job.how, "Make this change and restart the API server?", *done)? {
+            bail!("{} was not changed, nor were the hosts after it", node.name());
         }
-        let last = number + 1 == nodes.len();
-        turn(job, node, edits, last, limit).await?;
-        say(&format!("{}: done, and the API server answers", node.name()));
+        node.apply(edits, job.wanted, limit).await?;
+        say(&format!("{}: changed, and its API server is ready", node.name()));
         done.made += 1;
     }
     if refused {
-        let why = "--fix would ask before it changes files, and nobody is there to answer; --yes makes the changes";
+        let why = "confirmation required but stdin is not a terminal; pass --yes";
         return Err(UsageError(why.into()).into());
     }
-    if let (Some(edit), Some((cluster, _))) = (configuration, job.cluster) {
+    let Some((cluster, _)) = job.cluster.filter(|_| !job.how.dry_run) else {
+        return Ok(());
+    };
+    wait_until_ready(job.options, limit).await?;
+    if let Some(edit) = configuration {
         stop.here(*done)?;
         say("");
-        super::fix::show_edit(&edit, job.how.colour);
-        if ask(job.how, "Do this, so that kubeadm's next upgrade keeps it?", *done)? {
+        fix::show_edit(&edit, job.how.colour);
+        if ask(
+            job.how,
+            "Make this change, so that kubeadm's next upgrade keeps it?",
+            *done,
+        )? {
             apply::apply(cluster, cluster, &edit, limit).await?;
             say(&format!("{} {}", edit.object.title(), edit.way.done()));
         }
@@ -100,29 +111,26 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
     Ok(())
 }
 
-/// Logs in to all hosts at once.
-async fn reach(job: &Job<'_>) -> Result<Vec<Node>> {
-    let each = join_all(job.hosts.iter().map(|host| Node::reach(host, job.access))).await;
-    let mut nodes = Vec::new();
-    let mut wrong = Vec::new();
+/// Connects to all hosts in parallel.
+async fn connect_all(job: &Job<'_>) -> Result<Vec<Node>> {
+    let each = join_all(job.hosts.iter().map(|host| Node::connect(host, job.access))).await;
+    let (mut nodes, mut errors) = (Vec::new(), Vec::new());
     for one in each {
         match one {
             Ok(Ok(node)) => nodes.push(node),
-            // The hosts of --ssh may be others, too; but who sets the gate means servers.
-            Ok(Err(why)) if job.order == Order::Set => wrong.push(why),
-            Ok(Err(why)) => tracing::debug!("{why}"),
-            Err(error) => wrong.push(format!("{error:#}")),
+            Ok(Err(why)) => errors.push(why),
+            Err(error) => errors.push(format!("{error:#}")),
         }
     }
-    match wrong.is_empty() {
+    match errors.is_empty() {
         true => Ok(nodes),
         // The servers of a cluster have to agree.
-        false => bail!("{}; nothing was changed", wrong.join("; ")),
+        false => bail!("{}; nothing was changed", errors.join("; ")),
     }
 }
 
-/// What to say when the cluster has more server nodes than are named.
-fn others(facts: &Facts, named: usize) -> Option<String> {
+/// A note that the cluster has more server nodes than were named.
+fn missing_servers(facts: &Facts, named: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
     let servers = facts
         .nodes
@@ -138,43 +146,29 @@ fn others(facts: &Facts, named: usize) -> Option<String> {
     })
 }
 
-/// Has one host do it; what does not work is put back.
-async fn turn(job: &Job<'_>, node: &Node, edits: &[FileEdit], last: bool, limit: Duration) -> Result<()> {
-    node.write(edits).await?;
-    // Only when all of them agree, an answer tells of each. Where selfLink is never sent, there is nothing to see.
-    let told = job
-        .cluster
-        .is_some_and(|(_, facts)| gate::allowed(facts, Wish::Set).is_ok());
-    let self_link = (last && told).then_some(job.order == Order::Set);
-    let came = async {
-        node.restart(job.order, limit).await?;
-        answers(job.options, self_link, limit).await
+/// Waits until the cluster answers by the way of the kubeconfig.
+async fn wait_until_ready(options: &Options, limit: Duration) -> Result<()> {
+    let ready = async || -> Result<()> {
+        let cluster = connect(options, Use::OneShot).await?;
+        let answer = cluster
+            .client
+            .request_text(Request::new("").get("readyz", &Default::default())?)
+            .await;
+        answer
+            .map(drop)
+            .map_err(|error| anyhow!("the API server is not ready: {}", cluster::sentence(&error)))
     };
-    let Err(error) = came.await else {
-        return Ok(());
-    };
-    say(&format!("{}: {error:#}; it is put back as it was", node.name()));
-    let back: Vec<FileEdit> = edits.iter().rev().map(FileEdit::back).collect();
-    let opposite = if job.order == Order::Set {
-        Order::Unset
-    } else {
-        Order::Set
-    };
-    let restored = async {
-        node.write(&back).await?;
-        node.restart(opposite, limit).await?;
-        answers(job.options, None, limit).await
-    };
-    match restored.await {
-        Ok(()) => bail!(
-            "{}: {error:#}; it is as it was before, and the API server answers",
-            node.name()
-        ),
-        Err(worse) => bail!("{}: {error:#}; and it could not be put back: {worse:#}", node.name()),
+    let end = Instant::now() + limit;
+    loop {
+        match ready().await {
+            Ok(()) => return Ok(()),
+            Err(why) if Instant::now() > end => return Err(why.context(format!("after {} s", limit.as_secs()))),
+            Err(_) => sleep(INTERVAL).await,
+        }
     }
 }
 
-/// What kubeadm writes manifests from when it upgrades.
+/// The edit of the ConfigMap from which kubeadm writes manifests when it upgrades.
 async fn configuration(job: &Job<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {
@@ -187,17 +181,12 @@ async fn configuration(job: &Job<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let Some(text) = live["data"]["ClusterConfiguration"].as_str() else {
         return Ok(None);
     };
-    let wish = if job.order == Order::Set {
-        Wish::Set
-    } else {
-        Wish::Unset
-    };
-    let new = gate::edited(Kind::ClusterConfiguration, text, wish);
-    let new = new.map_err(|why| anyhow!("the ClusterConfiguration in {} is left as it is: {why}", object.title()))?;
-    let change = Change::Patch {
+    let new = edit(Format::ClusterConfiguration, text, job.wanted);
+    let new = new.map_err(|why| anyhow!("cannot edit the ClusterConfiguration in {}: {why}", object.title()))?;
+    let change = Change::Merge {
         object,
-        change: json!({"data": {"ClusterConfiguration": new}}),
+        patch: json!({"data": {"ClusterConfiguration": new}}),
     };
-    // Nothing to do is no error.
+    // An unchanged object is no error.
     Ok(Edit::of(&change, Some(live)).ok())
 }

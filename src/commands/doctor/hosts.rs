@@ -1,4 +1,4 @@
-//! Hosts over SSH: looked at for the facts, and mended one after the other.
+//! Hosts over SSH: read in parallel, and fixed one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::fix::{Done, How, Stop, announce, ask, show_diff};
 use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
-use crate::doctor::fix::{Change, Remedy};
+use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::servers::{Named, named};
 use crate::doctor::{Finding, Object};
 use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
 use crate::output::{self, Colour, say};
 
-/// How long a short script may go without a word.
+/// How long a short script may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The file that says what is exported.
@@ -26,7 +26,7 @@ const EXPORTS: &str = "/etc/exports";
 /// A host that is logged in to, by the name that it was asked for.
 pub type Reached = (String, Host);
 
-/// Logs in to hosts, all at once; whom nobody lets in is noted, and not passed.
+/// Connects to all hosts in parallel. Hosts that fail are recorded as unread.
 pub async fn reach(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<Reached> {
     let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
     let mut reached = Vec::new();
@@ -93,9 +93,9 @@ async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named
         })
     });
     let own = try_join_all(own).await?;
-    let reach = match own.is_empty() {
-        true => knock(host, &servers).await,
-        false => Vec::new(),
+    let (reach, (nfs_mounts, hung)) = match own.is_empty() {
+        true => (knock(host, &servers).await, hung_mounts(host).await),
+        false => Default::default(),
     };
     Ok(HostSeen {
         target: name.to_owned(),
@@ -103,6 +103,8 @@ async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named
         exports: own,
         servers,
         reach,
+        nfs_mounts,
+        hung,
     })
 }
 
@@ -127,32 +129,64 @@ async fn knock(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     lines.map(|(word, server)| (server.to_owned(), word == "yes")).collect()
 }
 
-/// The findings that are mended on hosts: each with the host's name and what is done there.
-pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &Remedy)> {
+/// A host's NFS mounts, and the processes that were in one uninterruptible NFS call for seconds. No path on a mount is
+/// touched: that would hang, too.
+async fn hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
+    let script = r#"waiting() {
+  for one in /proc/[0-9]*; do
+    case $(sed -n 's/^.*) \(.\) .*/\1/p' "$one/stat" 2>/dev/null) in D) ;; *) continue ;; esac
+    if grep -q -e nfs -e rpc_ "$one/stack" "$one/wchan" 2>/dev/null; then
+      printf '%s %s\n' "${one#/proc/}" "$(tr -d '\n' <"$one/comm" 2>/dev/null)"
+    fi
+  done
+}
+awk '{ for (i = 7; i < NF; i++) if ($i == "-") { if ($(i + 1) ~ /^nfs4?$/) print "mount " $(i + 2); break } }' /proc/self/mountinfo
+first=$(waiting)
+[ -n "$first" ] || exit 0
+sleep 3
+waiting | while IFS= read -r one; do
+  printf '%s\n' "$first" | grep -qxF -e "$one" && printf 'hung %s\n' "$one"
+done
+true"#;
+    let output = host.run(script, PATIENCE).await.ok();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    let of = |word: &str| {
+        text.lines()
+            .filter_map(|line| line.strip_prefix(word))
+            .map(str::to_owned)
+            .collect()
+    };
+    (of("mount "), of("hung "))
+}
+
+/// The changes to hosts that `--fix` makes, each with its finding and its host.
+pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> {
     let each = findings.iter().flat_map(|finding| {
-        let changes = finding.fix.iter().flat_map(|fix| &fix.changes);
+        let fixes = finding.fix.iter().filter(|fix| fix.automatic);
+        let changes = fixes.flat_map(|fix| &fix.changes);
         changes.filter_map(move |change| match change {
-            Change::OnHost { host, remedy } => Some((finding, host.as_str(), remedy)),
+            Change::OnHost { host, change } => Some((finding, host.as_str(), change)),
             _ => None,
         })
     });
     each.collect()
 }
 
-/// Mends hosts, one step after the other.
+/// Fixes hosts, one change after the other.
 ///
 /// # Errors
-/// [`UsageError`] where something would be asked and nobody is there; when it is to stop.
-pub async fn mend(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
+/// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
+pub async fn fix(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
     let mut refused = 0;
-    for (finding, name, remedy) in steps(findings) {
+    for (finding, name, change) in steps(findings) {
         stop.here(*done)?;
         let Some((_, host)) = hosts.iter().find(|(other, _)| other == name) else {
             continue;
         };
         announce(finding);
-        say(&format!("on {name}: {}", remedy.says()));
-        let work = match Work::prepare(host, remedy).await {
+        say(&format!("on {name}: {}", change.summary()));
+        let work = match Work::prepare(host, change).await {
             Ok(work) => work,
             Err(why) => {
                 say(&format!("error: {name}: {why:#}"));
@@ -161,16 +195,19 @@ pub async fn mend(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut 
             }
         };
         work.show(name, how.colour);
+        if how.dry_run {
+            continue;
+        }
         if !how.yes && !output::can_ask() {
             refused += 1;
             continue;
         }
-        if !ask(how, "Do this?", *done)? {
+        if !ask(how, "Make this change?", *done)? {
             continue;
         }
         match work.carry_out(host).await {
             Ok(()) => {
-                say(&format!("{name}: done"));
+                say(&format!("{name}: changed"));
                 done.made += 1;
             }
             Err(why) => {
@@ -181,10 +218,7 @@ pub async fn mend(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut 
     }
     match refused {
         0 => Ok(()),
-        _ => Err(UsageError(
-            "--fix would ask before it changes hosts, and nobody is there to answer; --yes makes the changes".into(),
-        )
-        .into()),
+        _ => Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into()),
     }
 }
 
@@ -193,7 +227,7 @@ enum Work<'a> {
     Script(String),
     /// As one of the commands that set hosts up plans it, from how the host is now.
     Plan {
-        remedy: &'a Remedy,
+        change: &'a HostChange,
         subject: Subject,
         facts: Box<host::Facts>,
         now: i64,
@@ -201,20 +235,20 @@ enum Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    async fn prepare(host: &Host, remedy: &'a Remedy) -> Result<Self> {
-        let subject = match remedy {
-            Remedy::Share { path, .. } | Remedy::Mode { path, .. } => Subject {
+    async fn prepare(host: &Host, change: &'a HostChange) -> Result<Self> {
+        let subject = match change {
+            HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
                 exports_file: Some(EXPORTS.to_owned()),
                 directory: Some(path.clone()),
                 servers: Vec::new(),
             },
-            Remedy::Client | Remedy::Statd => Subject::default(),
+            HostChange::InstallClient | HostChange::EnableStatd => Subject::default(),
         };
         let facts = gather(host, &subject).await?;
-        Ok(match remedy.script(&facts).map_err(Error::msg)? {
+        Ok(match change.script(&facts).map_err(Error::msg)? {
             Some(script) => Self::Script(script),
             None => Self::Plan {
-                remedy,
+                change,
                 facts: Box::new(facts),
                 subject,
                 now: Timestamp::now().as_second(),
@@ -224,11 +258,11 @@ impl<'a> Work<'a> {
 
     /// Shows what becomes of files.
     fn show(&self, name: &str, colour: Colour) {
-        let Self::Plan { remedy, facts, now, .. } = self else {
+        let Self::Plan { change, facts, now, .. } = self else {
             return;
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        for file in planned(remedy, facts, *now).steps.iter().flat_map(|step| &step.files) {
+        for file in planned(change, facts, *now).steps.iter().flat_map(|step| &step.files) {
             let before = file.before.as_deref().map(text);
             show_diff(
                 &format!("{name}:{}", file.path),
@@ -249,12 +283,12 @@ impl<'a> Work<'a> {
                 };
             }
             Self::Plan {
-                remedy,
+                change,
                 subject,
                 facts,
                 now,
             } => {
-                let plan = |facts: &host::Facts| planned(remedy, facts, now);
+                let plan = |facts: &host::Facts| planned(change, facts, now);
                 apply(host, &subject, &facts, plan, || false, |_| {}).await
             }
         };
@@ -269,9 +303,9 @@ impl<'a> Work<'a> {
     }
 }
 
-fn planned(remedy: &Remedy, facts: &host::Facts, now: i64) -> host::Plan {
-    match remedy {
-        Remedy::Share { path, clients } => plan_share(facts, path, clients, now),
+fn planned(change: &HostChange, facts: &host::Facts, now: i64) -> host::Plan {
+    match change {
+        HostChange::Export { path, clients } => plan_share(facts, path, clients, now),
         _ => plan_client(facts, now),
     }
 }

@@ -8,7 +8,6 @@ use crate::doctor::explain::{CLAIMS, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent;
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS117",
     Error,
@@ -43,7 +42,7 @@ fn lost_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     .seen(format!("status.phase of {}", claim.object().title()), "Lost")
     .seen("PersistentVolumes", format!("none called {}", claim.volume))
     .all_seen(case.last_word(&claim.object()))
-    .mended_by(command.clone(), format!("{}{note}", to_replace(&command)))
+    .suggest(command.clone(), format!("{}{note}", to_replace(&command)))
     .explaining(case.users(claim).iter().map(|pod| pod.object()))
 }
 

@@ -53,7 +53,7 @@ fn by_event(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             "make the claim again with a class that exists (kubectl get storageclass): it is Pending and holds nothing"
         }
         "NFS104" => "make the claim again with a class whose provisioner runs",
-        _ => "whoever may read PVs can compare them: nfsprov doctor, run by an administrator, says what differs",
+        _ => "an administrator can compare them: nfsprov doctor, run with the right to read PVs, says what differs",
     };
     Some(
         Finding::new(code, object, cause)
@@ -61,6 +61,6 @@ fn by_event(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             .all_seen([said(event)])
             .explaining(case.users(claim).iter().map(|pod| pod.object()))
             .alike(class)
-            .mended_by_hand(note),
+            .advise(note),
     )
 }

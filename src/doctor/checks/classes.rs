@@ -18,7 +18,6 @@ const RETROACTIVE: u32 = 26;
 /// The provisioner of classes whose PVs are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS101",
@@ -110,7 +109,7 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             "the claim names no class, and was made before {} became the default; Kubernetes {} does not make up for that",
             default.name, case.facts.version
         );
-        return Some(finding(cause).mended_by(again, "the claim is Pending and holds nothing"));
+        return Some(finding(cause).suggest(again, "the claim is Pending and holds nothing"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
     let able = case.facts.classes.iter().filter(|class| !makes_nothing(class));
@@ -137,7 +136,7 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     } else {
         format!("{marked} && {again}")
     };
-    Some(finding(cause.to_owned()).mended_by(command, note))
+    Some(finding(cause.to_owned()).suggest(command, note))
 }
 
 fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
@@ -153,13 +152,13 @@ fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     .alike(name);
     if known.is_empty() {
         let command = format!("nfsprov create storageclass {} --apply", word(name));
-        return finding.mended_by(command, "makes the class, for nfsprov's own provisioner");
+        return finding.suggest(command, "makes the class, for nfsprov's own provisioner");
     }
     let meant = match closest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean {meant}? "),
         None => String::new(),
     };
-    finding.mended_by(
+    finding.suggest(
         choose_class(claim),
         format!(
             "{meant}put the class that is meant in place of {CLASS}, or make class {name}; the claim is Pending and holds nothing"
@@ -187,7 +186,7 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
     if class.provisioner == NO_PROVISIONER {
         let cause = format!("class {} is for PVs made by hand, and there are none", class.name);
         // Such a class is local storage as often as NFS, so no NFS volume is proposed for it.
-        return Some(finding(cause).mended_by_hand(
+        return Some(finding(cause).advise(
             "create a PV of that class as its storage needs it, or the claim again with a class whose provisioner runs",
         ));
     }
@@ -196,13 +195,13 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {
-            return Some(finding.mended_by_hand(format!(
+            return Some(finding.advise(format!(
                 "a class' provisioner can't be edited: make the class again for the provisioner that is meant, one of {}",
                 some(many)
             )));
         }
     };
-    Some(finding.mended_by(
+    Some(finding.suggest(
         recreate_class(&class.name, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is made again for {provisioner}, and no volume is touched"
@@ -246,7 +245,7 @@ fn defaults(case: &Case<'_>) -> Option<Finding> {
             format!("true on {}, {}", names.join(", "), newest.name),
         )
         .all_seen(refused.map(super::said))
-        .mended_by(
+        .suggest(
             unmark_default(&names),
             format!("keeps {}, the newest{k3s}", newest.name),
         ),

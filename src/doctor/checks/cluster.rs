@@ -16,7 +16,6 @@ const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 /// How old the controller manager's Lease may be; it renews every two seconds.
 const STALE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS001",
@@ -124,5 +123,5 @@ fn dead(why: &str) -> Finding {
         Object::cluster("Cluster", "kube-controller-manager"),
         format!("the controller manager does not work: {why}"),
     )
-    .mended_by_hand("see its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
+    .advise("see its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
 }

@@ -1,12 +1,13 @@
-//! What mends things (PURE): command lines that work when pasted into a shell with kubectl and nfsprov, and the same
-//! as changes.
+//! Command lines for people (PURE), for fixes that are no [`Change`]: they create objects, or delete and recreate them.
+//!
+//! Each works when pasted into a shell with kubectl and nfsprov.
 
 use serde_json::{Value, json};
 
-use crate::doctor::facts::{Claim, Class, Facts, Lock, Workload};
-use crate::doctor::fix::{Change, Cure};
+use crate::doctor::facts::{Claim, Class, Facts, Workload};
+use crate::doctor::fix::Change;
 use crate::doctor::names::word;
-use crate::doctor::{Object, provisioners, quantity};
+use crate::doctor::{provisioners, quantity};
 use crate::manifest::validate::SERVER_PLACEHOLDER;
 use crate::provisioner::{DEFAULT_NAME, election};
 
@@ -125,39 +126,6 @@ fn locally(change: &Value) -> String {
     )
 }
 
-/// Merges `change` into a PV.
-pub fn patch_volume(name: &str, change: &Value) -> Cure {
-    let command = format!(
-        "kubectl patch pv {} --type merge -p {}",
-        word(name),
-        word(&change.to_string())
-    );
-    let object = Object::cluster("PersistentVolume", name);
-    Cure::new(
-        command,
-        [Change::Patch {
-            object,
-            change: change.clone(),
-        }],
-    )
-}
-
-/// Gives a PV labels, and takes away those without a value.
-pub fn label_volume(name: &str, labels: &[(String, Option<String>)]) -> Cure {
-    let words = labels.iter().map(|(key, value)| match value {
-        Some(value) => word(&format!("{key}={value}")),
-        None => format!("{}-", word(key)),
-    });
-    let words: Vec<_> = words.collect();
-    let command = format!("kubectl label pv {} {} --overwrite", word(name), words.join(" "));
-    let labels: serde_json::Map<_, _> = labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-    let change = Change::Patch {
-        object: Object::cluster("PersistentVolume", name),
-        change: json!({"metadata": {"labels": labels}}),
-    };
-    Cure::new(command, [change])
-}
-
 /// Creates a PV called `name` that fits a claim, and the note to it. The server and the directory are placeholders: every
 /// directory that the cluster knows of holds somebody's data.
 pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
@@ -218,82 +186,13 @@ pub fn provision(facts: &Facts, name: &str) -> String {
     )
 }
 
-fn patch_workload(workload: &Workload, change: Value) -> [Change; 1] {
-    [Change::Patch {
-        object: workload.object(),
-        change,
-    }]
-}
-
-fn patch_container(workload: &Workload, container: Value) -> [Change; 1] {
-    let change = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-    patch_workload(workload, change)
-}
-
-/// `kubectl -n NAMESPACE VERB KIND/NAME`.
-fn on_workload(workload: &Workload, verb: &str) -> String {
-    format!(
-        "kubectl -n {} {verb} {}/{}",
-        word(&workload.namespace),
-        workload.kind.to_lowercase(),
-        word(&workload.name)
-    )
-}
-
 /// Sets a workload's image.
-pub fn set_image(workload: &Workload, container: &str, image: &str) -> Cure {
-    let command = format!(
-        "{} {}={}",
-        on_workload(workload, "set image"),
-        word(container),
-        word(image)
-    );
-    Cure::new(
-        command,
-        patch_container(workload, json!({"name": container, "image": image})),
-    )
-}
-
-/// Sets variables of a workload's container.
-pub fn set_env(workload: &Workload, container: &str, settings: &[(&str, String)]) -> Cure {
-    let words = settings.iter().map(|(key, value)| word(&format!("{key}={value}")));
-    let words: Vec<_> = words.collect();
-    let command = format!("{} {}", on_workload(workload, "set env"), words.join(" "));
-    let variables = settings.iter().map(|(key, value)| json!({"name": key, "value": value}));
-    let variables: Vec<_> = variables.collect();
-    Cure::new(
-        command,
-        patch_container(workload, json!({"name": container, "env": variables})),
-    )
-}
-
-/// Has a workload run with one replica.
-pub fn start(workload: &Workload) -> Cure {
-    let command = format!("{} --replicas=1", on_workload(workload, "scale"));
-    Cure::new(command, patch_workload(workload, json!({"spec": {"replicas": 1}})))
-}
-
-/// Deletes a claim of a StatefulSet that holds nothing, and the pods that wait for it: the set makes both again.
-pub fn forget_claim(claim: &Claim, pods: &[Object]) -> Cure {
-    let namespace = word(&claim.namespace);
-    let mut command = format!("kubectl -n {namespace} delete pvc {}", word(&claim.name));
-    for pod in pods {
-        command += &format!(" && kubectl -n {namespace} delete pod {}", word(&pod.name));
+pub fn set_image(workload: &Workload, container: &str, image: &str) -> Change {
+    Change::SetImage {
+        workload: workload.object(),
+        container: container.to_owned(),
+        image: image.to_owned(),
     }
-    let objects = [claim.object()].into_iter().chain(pods.iter().cloned());
-    Cure::new(command, objects.map(Change::Delete))
-}
-
-/// Deletes a lock: the replicas agree anew.
-pub fn unlock(lock: &Lock) -> Cure {
-    let command = format!(
-        "kubectl -n {} delete {} {}",
-        word(&lock.namespace),
-        lock.kind.to_lowercase(),
-        word(&lock.name)
-    );
-    let object = Object::of(&lock.kind, &lock.namespace, &lock.name);
-    Cure::new(command, [Change::Delete(object)])
 }
 
 /// Makes the objects of a list.

@@ -8,7 +8,6 @@ use crate::doctor::facts::{Class, Pod};
 use crate::doctor::provisioners::{self, Make, NFS_CSI};
 use crate::doctor::{Confidence, Finding, Object};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS211",
@@ -55,7 +54,7 @@ fn missing(case: &Case<'_>, class: &Class) -> Option<Finding> {
         return Some(
             finding
                 .seen("CSIDrivers", format!("none called {NFS_CSI}"))
-                .mended_by_hand("install csi-driver-nfs as its documentation says, or use a class of nfsprov's"),
+                .advise("install csi-driver-nfs as its documentation says, or use a class of nfsprov's"),
         );
     }
     let candidates = provisioners::candidates(case.facts);
@@ -72,11 +71,11 @@ fn missing(case: &Case<'_>, class: &Class) -> Option<Finding> {
     (!proof).then(|| {
         finding(
             "NFS215",
-            "the NFS CSI driver has no controller in the cluster, so that nobody makes volumes",
+            "the NFS CSI driver has no controller in the cluster, which creates the volumes",
         )
         .only(Confidence::Likely)
         .seen("Deployments", "none with csi-provisioner and the NFS driver")
-        .mended_by_hand("install the driver's controller (csi-nfs-controller) as its documentation says")
+        .advise("install the driver's controller (csi-nfs-controller) as its documentation says")
     })
 }
 

@@ -8,7 +8,6 @@ use crate::doctor::facts::Log;
 use crate::doctor::provisioners::{self, Make, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS213",
@@ -84,7 +83,7 @@ fn wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             "PROVISIONER_NAME is set",
         )
         .explaining(waiting)
-        .mended_by_hand(format!(
+        .advise(format!(
             "set the provisioner's image, such as {}",
             crate::doctor::images::CURRENT
         )),
@@ -117,7 +116,7 @@ fn wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         Finding::new("NFS214", object, cause)
             .seen(source, elsewhere.join(", "))
             .explaining(waiting(case, one))
-            .mended_by_hand(format!(
+            .advise(format!(
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were made elsewhere have to be moved"
             )),
     )

@@ -7,7 +7,6 @@ use crate::doctor::facts::Claim;
 use crate::doctor::quantity;
 use crate::doctor::{Confidence, Finding};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS127",
     Warning,
@@ -52,13 +51,13 @@ fn waits(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let promising = case.facts.class(&volume.class).filter(|class| class.is_expandable);
     let room = "its pods can use all the room of the export already, unless the server has a quota for the directory";
     Some(match promising {
-        Some(class) => finding.mended_by(
+        Some(class) => finding.suggest(
             format!(
                 "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":false}}'",
                 crate::doctor::names::word(&class.name)
             ),
             format!("so that no claim is enlarged in vain; {room}"),
         ),
-        None => finding.mended_by_hand(room),
+        None => finding.advise(room),
     })
 }

@@ -10,7 +10,6 @@ use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS209",
@@ -80,7 +79,7 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
         Some((code @ "NFS216", _)) => {
             return Some(
-                finding(code, "the export is full, or over its quota".to_owned()).mended_by_hand(
+                finding(code, "the export is full, or over its quota".to_owned()).advise(
                     "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
                 ),
             );
@@ -91,12 +90,12 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
                     code,
                     "the provisioner can't write to the export: it is read-only".to_owned(),
                 )
-                .mended_by_hand("export it rw on the server; if it is, the server's own file system became read-only"),
+                .advise("export it rw on the server; if it is, the server's own file system became read-only"),
             );
         }
         Some((code, Some(why))) if classify(case, text, "", None).is_none() => {
             return Some(
-                finding(code, format!("the provisioner can't make the directory: {}", why.trim())).mended_by_hand(
+                finding(code, format!("the provisioner can't make the directory: {}", why.trim())).advise(
                     "if it is permission: the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
                 ),
             );
@@ -116,7 +115,7 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             "the provisioner can't make the volume, and says why".to_owned(),
         )
         .only(Confidence::Likely)
-        .mended_by_hand("the evidence has its words; it tries again by itself"),
+        .advise("the evidence has its words; it tries again by itself"),
     )
 }
 

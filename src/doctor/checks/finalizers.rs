@@ -88,15 +88,15 @@ pub fn check(
         return Some(
             finding
                 .as_bad_as(Severity::Info)
-                .mended_by_hand("wait until that has ended: its owner then removes the finalizer; if nothing is being copied, see whether the owner runs"),
+                .advise("wait until that has ended: its owner then removes the finalizer; if nothing is being copied, see whether the owner runs"),
         );
     }
     Some(match gone.is_empty() {
-        true => finding.mended_by_hand(
+        true => finding.advise(
             "find out whether the owner still runs, and why it does not finish. Only it knows what it keeps the object for: \
              removing its finalizer can lose data that it has not copied yet, or leave storage behind that nobody deletes",
         ),
-        false => finding.mended_by(
+        false => finding.suggest(
             remove(object, &gone),
             "removes the finalizer of the owner that is gone, and no other; what the owner would have tidied up stays as it is",
         ),

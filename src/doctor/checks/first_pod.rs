@@ -9,7 +9,6 @@ use crate::doctor::explain::{CLAIMS, CLASSES, Entry, PODS, entry};
 use crate::doctor::facts::{Claim, Class, Pod};
 use crate::doctor::messages::{self, Place};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS115",
@@ -23,7 +22,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, CLASSES, PODS],
         "the pod names its node, and its claim waits for the scheduler",
-        "With volumeBindingMode: WaitForFirstConsumer a volume is made once the scheduler has chosen a node for the pod. A pod with spec.nodeName passes the scheduler by, so that nobody ever chooses. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.",
+        "With volumeBindingMode: WaitForFirstConsumer a volume is made once the scheduler has chosen a node for the pod. A pod with spec.nodeName passes the scheduler by, so that the scheduler never chooses. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.",
     ),
 ];
 
@@ -64,7 +63,7 @@ fn passed_by(claim: &Claim, class: &Class, pod: &Pod) -> Finding {
     finding(class, Finding::new("NFS124", claim.object(), cause))
         .seen(format!("spec.nodeName of {}", pod.object().title()), &pod.node)
         .explaining([pod.object()])
-        .mended_by_hand(
+        .advise(
             "give the pod a nodeSelector (kubernetes.io/hostname) instead of nodeName, or use a class with volumeBindingMode: Immediate",
         )
 }
@@ -84,5 +83,5 @@ fn unscheduled(case: &Case<'_>, claim: &Claim, class: &Class, pod: &Pod) -> Find
         .as_bad_as(Severity::Error)
         .seen(format!("condition PodScheduled of {}", pod.object().title()), text)
         .explaining([pod.object()])
-        .mended_by_hand("make room for the pod on a node, or let it run on more nodes, as the scheduler's words say")
+        .advise("make room for the pod on a node, or let it run on more nodes, as the scheduler's words say")
 }

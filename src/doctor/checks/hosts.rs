@@ -1,12 +1,13 @@
-//! Hosts that were looked at over SSH: NFS401, NFS402, NFS403, NFS404, NFS408, NFS411 (PURE).
+//! Hosts that were read over SSH: NFS401, NFS402, NFS403, NFS404, NFS408, NFS411, NFS421 (PURE).
 
 use std::net::IpAddr;
 
 use super::Case;
-use crate::doctor::explain::Entry;
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{Entry, HOSTS, entry};
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
-use crate::doctor::fix::{Change, Cure, Remedy};
-use crate::doctor::names::{some, word};
+use crate::doctor::fix::{Change, HostChange};
+use crate::doctor::names::some;
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
@@ -16,8 +17,14 @@ use crate::host::exports_file::{DesiredExport, listing};
 const READ: u32 = 0o444;
 const PASS: u32 = 0o111;
 
-/// Their rows stand beside the checks that find the same by other signs.
-pub const ENTRIES: &[Entry] = &[];
+/// The rows of the other findings stand beside the checks that find the same by other signs.
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS421",
+    Error,
+    &[HOSTS],
+    "a mount on the node hangs",
+    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or out of reach. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads /proc only, and touches no path on a mount. It looks only on hosts that are named by --ssh.",
+)];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
@@ -27,15 +34,12 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
     each.collect()
 }
 
-/// What mends something on a node, if that was looked at too.
-pub fn on_node(case: &Case<'_>, node: &str, remedy: Remedy) -> Vec<Change> {
-    let theirs = |host: &&HostSeen| host.facts.hostname == node;
-    let host = case.facts.hosts.iter().find(theirs);
-    let change = host.map(|host| Change::OnHost {
-        host: host.target.clone(),
-        remedy,
-    });
-    change.into_iter().collect()
+/// The host of `--ssh` that is this node.
+pub fn on_node<'a>(case: &Case<'a>, node: &str) -> Option<&'a str> {
+    let mut hosts = case.facts.hosts.iter();
+    hosts
+        .find(|host| host.facts.hostname == node)
+        .map(|host| host.target.as_str())
 }
 
 /// The node that a host is, else the host.
@@ -50,7 +54,10 @@ fn object(case: &Case<'_>, host: &HostSeen) -> Object {
 /// A node, or what may become one.
 fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     let about = || object(case, host);
-    let mut found: Vec<Finding> = no_client(host, about()).into_iter().collect();
+    let mut found: Vec<Finding> = no_client(host, about())
+        .into_iter()
+        .chain(hung(host, about()))
+        .collect();
     for server in &host.servers {
         let asked = server.parse::<IpAddr>().is_err() && !host.facts.addresses.is_empty();
         if asked && host.facts.routes.iter().all(|route| route.server != *server) {
@@ -61,7 +68,7 @@ fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
                     format!("{} can't resolve the server's name {server}", host.target),
                 )
                 .seen(format!("getent ahosts {server} on {}", host.target), "nothing")
-                .mended_by_hand("use the server's address, or a name that the node itself resolves"),
+                .advise("use the server's address, or a name that the node itself resolves"),
             );
         }
     }
@@ -77,7 +84,7 @@ fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
                     format!("TCP port 2049 of {server}, from {}", host.target),
                     "no connection",
                 )
-                .mended_by_hand(format!(
+                .advise(format!(
                     "is the NFS server on {server} up, and does its firewall let TCP 2049 in from {}?",
                     host.target
                 )),
@@ -85,6 +92,21 @@ fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Processes that wait in NFS calls.
+fn hung(host: &HostSeen, about: Object) -> Option<Finding> {
+    let names = |all: &[String]| some(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    if host.hung.is_empty() {
+        return None;
+    }
+    let cause = format!("processes on {} wait in NFS calls that do not return", host.target);
+    let finding = Finding::new("NFS421", about, cause)
+        .seen(format!("processes in state D on {}", host.target), names(&host.hung))
+        .seen(format!("NFS mounts of {}", host.target), names(&host.nfs_mounts));
+    Some(finding.advise(
+        "bring the server of the mount back; the processes then continue by themselves. Only if it is gone for good: delete the pods that use it, then umount -f -l the mount on the node",
+    ))
 }
 
 fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
@@ -96,10 +118,9 @@ fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
     if !is_known || host.facts.packages.contains(package) || host.facts.has_program("mount.nfs") {
         return None;
     }
-    let command = format!("nfsprov setup-client {}", word(&host.target));
     let change = Change::OnHost {
         host: host.target.clone(),
-        remedy: Remedy::Client,
+        change: HostChange::InstallClient,
     };
     Some(
         Finding::new("NFS401", about, format!("{} has no NFS client", host.target))
@@ -107,7 +128,7 @@ fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
                 format!("packages of {}", host.target),
                 format!("{package} is not installed"),
             )
-            .mended_by(Cure::new(command, [change]), "as root or with sudo"),
+            .fixed_by(change, "as root or with sudo"),
     )
 }
 
@@ -123,8 +144,11 @@ fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
         .seen(format!("/proc/fs/nfsd/threads on {}", host.target), "none");
         let note = "installs and starts what is missing, in the right order";
         return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
-            Some(export) => finding.mended_by(setup_server(host, &export.path), note),
-            None => finding.mended_by_hand(format!("nfsprov setup-server {note}")),
+            Some(export) => {
+                let (path, clients) = (export.path.clone(), Vec::new());
+                fixed(finding, host, export, HostChange::Export { path, clients }, note)
+            }
+            None => finding.advise(format!("nfsprov setup-server {note}")),
         }];
     }
     let mut found = Vec::new();
@@ -137,23 +161,10 @@ fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     found
 }
 
-fn setup_server(host: &HostSeen, path: &str) -> String {
-    format!(
-        "nfsprov setup-server {} --export {} --nodes-from-cluster",
-        word(&host.target),
-        word(path)
-    )
-}
-
 /// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are written
 /// by its tenants, who can name any directory of the server; volumes and classes are an administrator's.
 fn may_be_advised(export: &ExportSeen) -> bool {
-    may_be_changed(export) || export.named_by.iter().any(|object| object.namespace.is_none())
-}
-
-/// Whether `--fix` may do so: nothing becomes an export that nfsprov did not export before.
-fn may_be_changed(export: &ExportSeen) -> bool {
-    export.facts.is_exported_by_nfsprov(&export.path)
+    export.facts.is_exported_by_nfsprov(&export.path) || export.named_by.iter().any(|object| object.namespace.is_none())
 }
 
 fn named_by(export: &ExportSeen) -> String {
@@ -161,37 +172,27 @@ fn named_by(export: &ExportSeen) -> String {
     some(&titles.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The same finding with its fix: as a change, as a command, or in words, as the one who names the directory allows.
-fn fixed(
-    finding: Finding,
-    host: &HostSeen,
-    export: &ExportSeen,
-    remedy: Option<Remedy>,
-    command: String,
-    note: &str,
-) -> Finding {
+/// Adds a fix that changes a directory, or only advice if nobody but a tenant names the directory.
+fn fixed(finding: Finding, host: &HostSeen, export: &ExportSeen, change: HostChange, note: &str) -> Finding {
     if !may_be_advised(export) {
-        return finding.mended_by_hand(format!(
-            "nothing but {} names this directory, and whoever may write there can name any: if it is meant to be exported, nfsprov setup-server does so",
+        return finding.advise(format!(
+            "nothing but {} names this directory, and its tenants can name any directory: if it is meant to be exported, nfsprov setup-server does so",
             named_by(export)
         ));
     }
-    let change = remedy.filter(|_| may_be_changed(export)).map(|remedy| Change::OnHost {
-        host: host.target.clone(),
-        remedy,
-    });
-    finding.mended_by(Cure::new(command, change), note)
+    let host = host.target.clone();
+    finding.fixed_by(Change::OnHost { host, change }, note)
 }
 
 fn denied(case: &Case<'_>, host: &HostSeen, export: &ExportSeen, listed: &str, about: Object) -> Option<Finding> {
     let (finding, clients) = shut_out(case, host, export, listed, about)?;
-    let remedy = clients.map(|clients| Remedy::Share {
+    // Without clients nothing is applied: which of a node's addresses the server sees is not known.
+    let change = HostChange::Export {
         path: export.path.clone(),
-        clients,
-    });
-    let command = setup_server(host, &export.path);
+        clients: clients.unwrap_or_default(),
+    };
     let note = "exports it to the nodes of the cluster; others' lines stay";
-    Some(fixed(finding, host, export, remedy, command, note))
+    Some(fixed(finding, host, export, change, note))
 }
 
 fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Finding> {
@@ -204,7 +205,7 @@ fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Find
                 return None;
             }
             let to = mode | lacking;
-            let remedy = Remedy::Mode {
+            let change = HostChange::SetMode {
                 path: path.clone(),
                 from: *mode,
                 to,
@@ -215,11 +216,8 @@ fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Find
             );
             let finding = Finding::new("NFS411", about, cause)
                 .seen(format!("mode of {path} on {}", host.target), format!("{mode:04o}"));
-            // The shell at the other end reads the path once more.
-            let there = word(&word(path));
-            let command = format!("ssh {} sudo chmod {to:04o} {there}", word(&host.target));
             let note = "adds x where r is, and changes nothing else";
-            Some(fixed(finding, host, export, Some(remedy), command, note))
+            Some(fixed(finding, host, export, change, note))
         }
         Directory::Missing => {
             let cause = format!(
@@ -230,7 +228,7 @@ fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Find
             Some(
                 Finding::new("NFS403", about, cause)
                     .seen(format!("{path} on {}", host.target), "nothing there")
-                    .mended_by_hand("make the directory on the server, or name the one that is there"),
+                    .advise("make the directory on the server, or name the one that is there"),
             )
         }
         Directory::Link(_) | Directory::Other => None,

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::classes::makes_nothing;
-use super::commands::{create_new_volume, label_volume, patch_volume, recreate_claim};
+use super::commands::{create_new_volume, recreate_claim};
 use super::{Case, Evidence};
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
+use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Mismatch, Near};
 use crate::doctor::names::{closest, word};
 
@@ -18,7 +19,6 @@ const SHOWN: usize = 3;
 /// The fix where the PV, or every PV of the class, is of other storage.
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS102", Error, &[CLAIMS, VOLUMES, CLASSES], "no PV fits", "The claim can only have a PV made by hand: it wants the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence ranks those that come near. The event, if there is any, speaks of a missing StorageClass, which misleads: static PVs need none."),
     entry("NFS106", Error, &[CLAIMS, VOLUMES, CLASSES], "claim and PV differ in class", "A claim that names no class gets the default class when it is created, and then no longer fits the PV that it was made for. A claim for a PV without class has to say storageClassName: \"\"."),
@@ -29,7 +29,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("NFS111", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is being deleted", "A PV that is being deleted is not given away, even if something still holds it. Create another one, with a directory of its own; one for the same directory shows the same data, so see first who still uses it."),
     entry("NFS112", Error, &[CLAIMS, VOLUMES, CLASSES], "the claim names a PV that doesn't exist", "spec.volumeName ties a claim to one PV. While there is none of that name, the claim waits without an event."),
     entry("NFS113", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is another claim's", "A PV's claimRef says whose it is. It is another claim, or an earlier claim of the same name: after that was deleted and created again it has another uid."),
-    entry("NFS114", Error, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until somebody decides what becomes of its data. nfsprov release makes it Available again."),
+    entry("NFS114", Error, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until an administrator decides what becomes of its data. nfsprov release makes it Available again."),
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -85,12 +85,12 @@ fn absent(case: &Case<'_>, claim: &Claim) -> Finding {
         .iter()
         .filter(|volume| volume.claim.is_none() && volume.is_nfs());
     if let Some(meant) = closest(&claim.volume, free.map(|volume| volume.name.as_str())) {
-        return finding.mended_by_hand(format!(
+        return finding.advise(format!(
             "did you mean {meant}? Then make the claim again with that volumeName: it is Pending and holds nothing"
         ));
     }
     let (command, note) = create_new_volume(claim, &claim.volume);
-    finding.mended_by(command, note)
+    finding.suggest(command, note)
 }
 
 /// A claim that only a PV made by hand can serve.
@@ -107,11 +107,11 @@ fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Some(near) if near.mismatches.len() == 1 && meant(near, claim) => {
             Some(miss(case, claim, near, &near.mismatches[0], &nfs[1..]))
         }
-        _ if foreign => Some(none_fits(case, claim, &others).mended_by_hand(OTHER_STORAGE)),
+        _ if foreign => Some(none_fits(case, claim, &others).advise(OTHER_STORAGE)),
         _ => {
             let name = format!("{}-{}", claim.namespace, claim.name);
             let (command, note) = create_new_volume(claim, &name);
-            Some(none_fits(case, claim, &nfs).mended_by(command, note))
+            Some(none_fits(case, claim, &nfs).suggest(command, note))
         }
     }
 }
@@ -187,7 +187,7 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             )
             .seen(format!("spec.selector of {}", claim.object().title()), "set")
             .all_seen(case.last_word(&claim.object()))
-            .mended_by(
+            .suggest(
                 recreate_claim(claim, &json!({"spec": {"selector": null}})),
                 "the claim is made again without its selector; it is Pending and holds nothing",
             ),
@@ -220,64 +220,65 @@ fn miss(case: &Case<'_>, claim: &Claim, near: &Near<'_>, mismatch: &Mismatch, ot
         )
         .all_seen(misses(claim, others))
         .all_seen(said.map(|event| super::said(event)));
-    mend(claim, volume, mismatch, finding)
+    with_fix(claim, volume, mismatch, finding)
 }
 
-fn mend(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
+fn with_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
     const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
     let another = |finding: Finding| {
         let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
-        finding.mended_by(command, note)
+        finding.suggest(command, note)
     };
     // What follows is true of NFS only: sizes that bind nobody, all access modes, `nfsprov release`.
     if !volume.is_nfs() {
-        return finding.mended_by_hand(OTHER_STORAGE);
+        return finding.advise(OTHER_STORAGE);
     }
+    let merge = |patch| Change::Merge {
+        object: volume.object(),
+        patch,
+    };
     match mismatch {
-        Mismatch::Class => finding.mended_by(
+        Mismatch::Class => finding.suggest(
             recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),
             format!("the claim gets the PV's class; {HOLDS_NOTHING}"),
         ),
-        Mismatch::Size => finding.mended_by(
-            patch_volume(
-                &volume.name,
-                &json!({"spec": {"capacity": {"storage": crate::doctor::quantity::print(claim.wish.bytes)}}}),
-            ),
+        Mismatch::Size => finding.fixed_by(
+            merge(json!({"spec": {"capacity": {"storage": crate::doctor::quantity::print(claim.wish.bytes)}}})),
             "if the export has the room: NFS does not enforce sizes",
         ),
         Mismatch::Modes(lacking) => {
             let modes: Vec<_> = volume.modes.iter().chain(lacking).collect();
-            finding.mended_by(
-                patch_volume(&volume.name, &json!({"spec": {"accessModes": modes}})),
+            finding.fixed_by(
+                merge(json!({"spec": {"accessModes": modes}})),
                 "NFS can do all access modes; the PV has to list them",
             )
         }
         Mismatch::Selector(unmet) => {
             let labels: Vec<_> = unmet.iter().filter_map(|unmet| label(unmet)).collect();
             match labels.len() == unmet.len() {
-                true => finding.mended_by(label_volume(&volume.name, &labels), ""),
-                false => finding.mended_by(
+                true => {
+                    let object = volume.object();
+                    finding.fixed_by(Change::Label { object, labels }, "")
+                }
+                false => finding.suggest(
                     recreate_claim(claim, &json!({"spec": {"selector": null}})),
                     format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
                 ),
             }
         }
-        Mismatch::VolumeMode => finding.mended_by(
+        Mismatch::VolumeMode => finding.suggest(
             recreate_claim(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
             format!("NFS holds files, not blocks; {HOLDS_NOTHING}"),
         ),
-        Mismatch::OtherUid => finding.mended_by(
-            patch_volume(
-                &volume.name,
-                &json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}}),
-            ),
+        Mismatch::OtherUid => finding.fixed_by(
+            merge(json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})),
             "the claim gets the PV, and the data that the earlier claim of its name left in it",
         ),
-        Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.mended_by(
+        Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.suggest(
             recreate_claim(claim, &json!({"spec": {"volumeName": null}})),
             format!("the claim may have any PV that fits; {HOLDS_NOTHING}"),
         ),
-        Mismatch::Released => finding.mended_by(
+        Mismatch::Released => finding.suggest(
             format!("nfsprov release {} --keep-data", word(&volume.name)),
             "the next claim that fits sees the data that is in the volume; --scrub empties it first",
         ),

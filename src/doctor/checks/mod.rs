@@ -26,6 +26,7 @@ mod volumes;
 mod waiting;
 mod workloads;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -114,6 +115,8 @@ pub struct Case<'a> {
     reserved: HashMap<&'a str, HashMap<&'a str, Vec<&'a Volume>>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
+    /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
+    abandoned: RefCell<HashMap<String, bool>>,
 }
 
 impl<'a> Case<'a> {
@@ -165,7 +168,21 @@ impl<'a> Case<'a> {
             pods,
             loose,
             volume_classes,
+            abandoned: RefCell::default(),
         }
+    }
+
+    /// Whether no provisioner has served this name lately; volumes that are to be deleted then stay.
+    pub fn is_abandoned(&self, name: &str) -> bool {
+        /// A provisioner deletes a released volume at once, so that older signs don't count.
+        const ALIVE: SignedDuration = SignedDuration::from_secs(30);
+        if let Some(known) = self.abandoned.borrow().get(name) {
+            return *known;
+        }
+        let since = self.now.checked_sub(ALIVE).ok();
+        let is_unserved = provisioners::is_unserved(self.facts, name, since, self.now);
+        self.abandoned.borrow_mut().insert(name.to_owned(), is_unserved);
+        is_unserved
     }
 
     /// Whether any PV is of this class.
@@ -260,7 +277,7 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let mut found = weed(found);
     waiting::complete(&case, &mut found);
     let mut found = merge(found);
-    policy::restrict(facts, &mut found);
+    policy::decide(facts, &mut found);
     found
 }
 

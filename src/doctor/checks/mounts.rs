@@ -13,11 +13,9 @@ use super::{Case, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
 use crate::doctor::facts::{Event, Pod, Volume};
-use crate::doctor::fix::Cure;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::{Confidence, Evidence, Finding, Object};
+use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS413",
     Error,
@@ -45,8 +43,7 @@ pub struct Failure<'a> {
 pub struct Description {
     cause: String,
     confidence: Confidence,
-    fix: Cure,
-    note: String,
+    fix: Fix,
 }
 
 impl Description {
@@ -54,12 +51,11 @@ impl Description {
         Self {
             cause: cause.into(),
             confidence: Confidence::Certain,
-            fix: Cure::from(""),
-            note: note.into(),
+            fix: Fix::advice(note),
         }
     }
 
-    fn with_command(mut self, fix: Cure) -> Self {
+    fn with_fix(mut self, fix: Fix) -> Self {
         self.fix = fix;
         self
     }
@@ -71,13 +67,10 @@ impl Description {
 
     /// As a finding about `object`.
     pub fn finding(self, code: &'static str, object: Object, evidence: Evidence) -> Finding {
-        let finding = Finding::new(code, object, self.cause)
+        Finding::new(code, object, self.cause)
             .only(self.confidence)
-            .all_seen([evidence]);
-        match self.fix.command.is_empty() {
-            true => finding.mended_by_hand(self.note),
-            false => finding.mended_by(self.fix, self.note),
-        }
+            .all_seen([evidence])
+            .with_fix(self.fix)
     }
 }
 

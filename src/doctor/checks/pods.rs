@@ -17,7 +17,6 @@ const STUCK: SignedDuration = SignedDuration::from_mins(5);
 /// How long a claim that a pod names may take to be made.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. NFS is the same on every node, so that an NFS PV needs no node affinity; it can't be edited, and the PV has to be made again."),
     entry("NFS118", Info, &[PODS, EVENTS], "pod waits for unbound claims", "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.").symptom(),
@@ -76,7 +75,7 @@ fn claimless<'a>(case: &'a Case<'_>, pod: &'a Pod) -> impl Iterator<Item = Findi
                     "set",
                 )
                 .all_seen(text)
-                .mended_by_hand("create the claim again once it is gone; the pod then goes on by itself"),
+                .advise("create the claim again once it is gone; the pod then goes on by itself"),
             ),
             Some(_) => None,
             // A StatefulSet makes the claim just before the pod; the lists were read at slightly different times.
@@ -97,7 +96,7 @@ fn absent(case: &Case<'_>, pod: &Pod, name: &str) -> Finding {
         Some(meant) => format!("or was {meant} meant? then make the pod again with that name"),
         None => "with the size and class that the pod needs".to_owned(),
     };
-    Finding::new("NFS119", pod.object(), format!("the pod's claim {name} doesn't exist")).mended_by(
+    Finding::new("NFS119", pod.object(), format!("the pod's claim {name} doesn't exist")).suggest(
         format!(
             "nfsprov -n {} create pvc {} --size 1Gi --apply",
             word(&pod.namespace),
@@ -138,7 +137,7 @@ fn unscheduled(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
         }
         "NFS120" => Some(
             finding("another pod has the pod's ReadWriteOncePod claim".to_owned())
-                .mended_by_hand("end the other pod, or use ReadWriteMany, which NFS can do"),
+                .advise("end the other pod, or use ReadWriteMany, which NFS can do"),
         ),
         // Claims that are lost or missing have findings of their own.
         _ => None,
@@ -154,7 +153,7 @@ fn affinity(case: &Case<'_>, pod: &Pod, finding: impl Fn(String) -> Finding) -> 
     let Some(volume) = bound.first() else {
         return finding("the pod's volume can't be used on any node that the pod may run on".to_owned())
             .only(Confidence::Likely)
-            .mended_by_hand("compare the nodeAffinity of the pod's PVs with the nodes' labels");
+            .advise("compare the nodeAffinity of the pod's PVs with the nodes' labels");
     };
     let nodes = &case.facts.nodes;
     let fits = |node: &&Node| {
@@ -181,9 +180,7 @@ fn affinity(case: &Case<'_>, pod: &Pod, finding: impl Fn(String) -> Finding) -> 
             format!("spec.nodeAffinity of {}", volume.object().title()),
             requirements(volume),
         )
-        .mended_by_hand(
-            "a PV's nodeAffinity can't be edited: make the PV again without it, or label a node so that it matches",
-        )
+        .advise("a PV's nodeAffinity can't be edited: make the PV again without it, or label a node so that it matches")
 }
 
 fn requirements(volume: &Volume) -> String {
@@ -276,7 +273,7 @@ fn no_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
             format!("spec.securityContext.fsGroup of {}", pod.object().title()),
             "set",
         )
-        .mended_by_hand("if it is permission that it lacks: give the directory on the server that group, and mode 2770")
+        .advise("if it is permission that it lacks: give the directory on the server that group, and mode 2770")
     })
 }
 
@@ -330,7 +327,7 @@ fn stuck(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
             .seen(format!("condition Ready of node {node}"), ready)
             .seen("its NFS volume", format!("{}:{}", place.0, place.1))
             .all_seen(case.last_word(&pod.object()))
-            .mended_by_hand(note),
+            .advise(note),
     )
 }
 

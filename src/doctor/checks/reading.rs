@@ -25,13 +25,12 @@ struct Grant {
     resource: String,
 }
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS002",
     Warning,
     &[],
     "may not read something",
-    "Whoever runs the doctor may not read what some checks need. These checks are left out, and listed as not checked; they have not passed. The fix is for whoever administers the cluster to run: it grants the user, and nobody else, the right to read what was refused, each thing where it is read; the one right to create is for SubjectAccessReviews, which are questions that nothing keeps. What was refused can hide more, so the next run may ask for further rights; it takes none away.",
+    "The doctor's user may not read what some checks need. These checks are left out, and listed as not checked; they have not passed. An administrator of the cluster runs the fix: it grants the user, and nobody else, the right to read what was refused, each thing where it is read; the one right to create is for SubjectAccessReviews, which are questions that nothing keeps. What was refused can hide more, so the next run may ask for further rights; it takes none away.",
 )];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -57,13 +56,11 @@ fn forbidden(facts: &Facts) -> Option<Finding> {
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| grants(facts, what)).collect();
     let user = forbidden.iter().find_map(|unread| user(&unread.why));
     Some(match user.filter(|_| !grants.is_empty()) {
-        Some(user) => finding.mended_by(
+        Some(user) => finding.suggest(
             reconcile(user, grants),
             "to be run by an administrator of the cluster; it adds the rights that are missing, and may be run again",
         ),
-        None => {
-            finding.mended_by_hand("an administrator of the cluster has to grant the rights that the evidence names")
-        }
+        None => finding.advise("an administrator of the cluster has to grant the rights that the evidence names"),
     })
 }
 

@@ -6,20 +6,20 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::Case;
-use super::commands::{apply, unlock};
+use super::commands::apply;
 use super::workloads::waiting;
-use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
 use crate::doctor::facts::{Facts, Lock, Right};
+use crate::doctor::fix::Change;
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::{Finding, Object};
 
 /// How long after its last renewal nobody believes in a lock.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks rights", "The provisioner's service account may not do what it has to. The fix grants what is missing, and nothing else. --fix never grants it: who may create volumes can reach the files of every node, so look first who can change the workload."),
     entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's lock is stale", "Replicas agree by a lock who serves. Here the lock names a holder that has not renewed it for long, so that nobody serves.").automatic(),
@@ -141,7 +141,7 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
                 "service account {account} may not do what the provisioner must"
             ))
             .seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim())
-            .mended_by_hand("grant what the line names to its service account"),
+            .advise("grant what the line names to its service account"),
         );
     }
     let list = grouped(&missing);
@@ -158,7 +158,7 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
         Some((log, line)) => finding.seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim()),
         None => finding,
     };
-    Some(finding.mended_by(
+    Some(finding.suggest(
         grant(one, &needed),
         format!(
             "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
@@ -239,7 +239,8 @@ fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     if locks.iter().any(|lock| !stale(lock) && !lock.holder.is_empty()) {
         return None;
     }
-    let title = format!("{} {}/{}", lock.kind, lock.namespace, lock.name);
+    let object = Object::of(&lock.kind, &lock.namespace, &lock.name);
+    let title = object.title();
     Some(
         Finding::new(
             "NFS210",
@@ -250,7 +251,7 @@ fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             format!("renewTime of {title}"),
             lock.renewed.map(|renewed| renewed.to_string()).unwrap_or_default(),
         )
-        .mended_by(unlock(lock), "the provisioner's replicas agree anew on who serves")
+        .fixed_by(Change::Delete(object), "triggers a new leader election")
         .explaining(waiting),
     )
 }

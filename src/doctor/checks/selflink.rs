@@ -19,7 +19,6 @@ const LOCKED: u32 = 24;
 /// How the gate is written wherever arguments are.
 const GATE: &str = "RemoveSelfLink=false";
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; no event tells. Two ways out: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of it, and --gate --undo --ssh HOST takes it back.").automatic(),
     entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log says so itself; see NFS301.").automatic(),
@@ -67,36 +66,6 @@ fn places(case: &Case<'_>) -> Vec<Evidence> {
     in_pods.chain(in_nodes).collect()
 }
 
-/// How to take the gate away again, by where it was seen.
-fn undo(places: &[Evidence]) -> (Option<String>, String) {
-    let seen = |what: &str| places.iter().any(|place| place.source.contains(what));
-    if seen("arguments of pod") {
-        // sed writes a file beside the one that it edits, and kubelet runs every file of that directory.
-        let (manifest, copy) = (
-            "/etc/kubernetes/manifests/kube-apiserver.yaml",
-            "/etc/kubernetes/kube-apiserver.yaml.new",
-        );
-        let command = format!(
-            "sudo cp -p {manifest} {copy} && \
-             sudo sed -i -e 's/RemoveSelfLink=false,//' -e 's/,RemoveSelfLink=false//' \
-             -e '/--feature-gates=RemoveSelfLink=false/d' {copy} && \
-             sudo mv {copy} {manifest}"
-        );
-        let note = "on every control plane node, and in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config)";
-        return (Some(command), note.to_owned());
-    }
-    let file = match (seen("rke2.io"), seen("k3s.io")) {
-        (true, _) => {
-            "take it out of kube-apiserver-arg in /etc/rancher/rke2/config.yaml and restart rke2-server, on every server node"
-        }
-        (_, true) => {
-            "take it out of kube-apiserver-arg in /etc/rancher/k3s/config.yaml (or of ExecStart in the unit) and restart k3s, on every server node"
-        }
-        _ => "take it out of kube-apiserver's --feature-gates wherever that is started, on every server node",
-    };
-    (None, file.to_owned())
-}
-
 /// The provisioners whose images need selfLink.
 fn need_self_link(facts: &Facts) -> Vec<String> {
     let all = provisioners::all(facts);
@@ -125,26 +94,26 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
             ),
         ),
     };
-    let (command, note) = undo(&places);
+    let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, take it out of \
+                  kube-apiserver's --feature-gates on each of them";
     let first = need_self_link(case.facts);
     let note = match first.is_empty() {
-        true => format!("{note}; nfsprov doctor --gate --undo --ssh HOST does it, each server node being named"),
+        true => remove.to_owned(),
         false => format!(
-            "first change the image of {} (it needs selfLink), then {note}",
+            "first change the image of {} (it needs selfLink), then {remove}",
             first.join(", ")
         ),
     };
-    let finding = Finding::new(code, server(), cause)
-        .seen(
-            "metadata.selfLink of a live object",
-            if live { "sent" } else { "not sent" },
-        )
-        .seen("/version", &case.facts.version)
-        .all_seen(places);
-    Some(match command {
-        Some(command) => finding.mended_by(command, note),
-        None => finding.mended_by_hand(note),
-    })
+    Some(
+        Finding::new(code, server(), cause)
+            .seen(
+                "metadata.selfLink of a live object",
+                if live { "sent" } else { "not sent" },
+            )
+            .seen("/version", &case.facts.version)
+            .all_seen(places)
+            .advise(note),
+    )
 }
 
 /// Which of the two ways out there are on this version.
@@ -167,7 +136,7 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     }
     let object = one.workload.object();
     let source = format!("image of {}", object.title());
-    let mended = set_image(one.workload, &one.container.name, images::CURRENT);
+    let new_image = set_image(one.workload, &one.container.name, images::CURRENT);
     if minor < REMOVED {
         return Some(
             Finding::new(
@@ -177,8 +146,8 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             )
             .seen(source, image)
             .seen("/version", &case.facts.version)
-            .mended_by(
-                mended,
+            .fixed_by(
+                new_image,
                 "before the upgrade; PROVISIONER_NAME and the volumes stay as they are",
             ),
         );
@@ -204,7 +173,7 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         .seen("metadata.selfLink of a live object", sent)
         .seen("/version", &case.facts.version)
         .all_seen(line(case, one))
-        .mended_by(mended, ways(minor))
+        .fixed_by(new_image, ways(minor))
         .explaining(waiting(case, one)),
     )
 }
@@ -245,11 +214,11 @@ fn log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     .explaining(waiting(case, one));
     // The log says nothing about which image does the same work.
     Some(match images::makes_directories(&one.container.image) {
-        true => finding.mended_by(
+        true => finding.fixed_by(
             set_image(one.workload, &one.container.name, images::CURRENT),
             ways(minor),
         ),
-        false => finding.mended_by_hand("use a later version of this image, one that needs no selfLink"),
+        false => finding.advise("use a later version of this image, one that needs no selfLink"),
     })
 }
 
@@ -262,12 +231,12 @@ fn frozen(one: &Provisioner<'_>) -> Option<Finding> {
             "NFS306",
             object.clone(),
             format!(
-                "the provisioner's image comes from {}, which gets nothing new and may go away",
+                "the provisioner's image comes from {}, which is deprecated",
                 prefix.trim_end_matches(['/', '-'])
             ),
         )
         .seen(format!("image of {}", object.title()), image)
-        .mended_by(
+        .fixed_by(
             set_image(one.workload, &one.container.name, &images::moved(image)),
             "the same provisioner, where it is kept now",
         ),

@@ -7,7 +7,7 @@ use super::{Case, Evidence};
 use crate::doctor::explain::Entry;
 use crate::doctor::facts::{Probe, Reached};
 use crate::doctor::servers::{Named, named};
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Finding, Severity};
 
 /// Their rows stand beside the checks that find the same by other signs.
 pub const ENTRIES: &[Entry] = &[];
@@ -27,14 +27,13 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
     let export = format!("{}:{}", probe.server, probe.path);
     let about = named.by.first()?.clone();
-    let others = named.by[1..].iter().chain(&named.waiting).cloned();
+    let others = || named.by[1..].iter().cloned();
+    let blocked = || others().chain(named.waiting.iter().cloned());
     let seen = |code, cause: String, text: &str| {
-        Finding::new(code, about.clone(), cause)
-            .all_seen([Evidence {
-                source: format!("an NFS call to {export} from here"),
-                text: text.to_owned(),
-            }])
-            .explaining(others.clone())
+        Finding::new(code, about.clone(), cause).all_seen([Evidence {
+            source: format!("an NFS call to {export} from here"),
+            text: text.to_owned(),
+        }])
     };
     match &probe.reached {
         Reached::Fine | Reached::Unknown(_) => None,
@@ -42,7 +41,8 @@ fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
             let cause = format!("{export} doesn't exist on the server, or not under that name");
             Some(
                 seen("NFS403", cause, "no such directory is exported")
-                    .mended_by_hand("make the directory on the server, or name the one that is there (showmount -e)"),
+                    .explaining(blocked())
+                    .advise("make the directory on the server, or name the one that is there (showmount -e)"),
             )
         }
         // Nobody waits for it; it may be that only nodes reach it.
@@ -52,12 +52,17 @@ fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
             Some(
                 seen("NFS404", cause, why)
                     .only(Confidence::Likely)
-                    .mended_by_hand("start the NFS server there: nfsprov setup-server does all that it needs"),
+                    .explaining(blocked())
+                    .advise("start the NFS server there: nfsprov setup-server does all that it needs"),
             )
         }
         Reached::Silent(why) => {
             let cause = format!("the NFS server {} does not answer, from here", probe.server);
-            Some(seen("NFS404", cause, why).only(Confidence::Possible).mended_by_hand(
+            // This machine may be outside the storage network, so it is no cause for what waits.
+            let finding = seen("NFS404", cause, why)
+                .only(Confidence::Possible)
+                .explaining(others());
+            Some(finding.as_bad_as(Severity::Warning).advise(
                 "is it up, and does its firewall let TCP 2049 in from the nodes? This machine may be one that it shuts out",
             ))
         }

@@ -3,24 +3,24 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use super::commands::{create_provisioner, provision, set_env, to_replace};
+use super::commands::{create_provisioner, provision, to_replace};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::names::{closest, some, word};
-use crate::doctor::provisioners::{self, NFS_CSI, Provisioner, Serving, sounds_like_nfs};
+use crate::doctor::fix::Change;
+use crate::doctor::names::{closest, some};
+use crate::doctor::provisioners::{self, NFS_CSI, Provisioner, sounds_like_nfs};
 use crate::doctor::{Confidence, Finding};
 
 /// How long a claim may wait before its provisioner is missed.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS201",
         Error,
         &[CLAIMS, CLASSES, DEPLOYMENTS, EVENTS],
-        "nobody serves the provisioner's name",
+        "no running provisioner",
         "The class names a provisioner, and nothing in the cluster answers to that name: no workload has it as PROVISIONER_NAME, there is no CSIDriver and no event by it. nfsprov provision serves any name, once or with --watch; create provisioner runs it in the cluster.",
     ),
     entry(
@@ -65,10 +65,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     // The newest that has waited long enough: who served others since is there.
     let patient = claims.iter().filter(|claim| case.older(claim.created, PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
-    if !matches!(
-        provisioners::serving(case.facts, name, newest.created, case.now),
-        Serving::Nobody
-    ) {
+    if !provisioners::is_unserved(case.facts, name, newest.created, case.now) {
         return None;
     }
     let all = &case.provisioners;
@@ -90,13 +87,12 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
             .seen(format!("provisioner of {}", class.object().title()), name)
             .seen(format!("PROVISIONER_NAME of {title}"), meant)
             .all_seen(word_of)
-            .mended_by(
-                set_env(
-                    other.workload,
-                    &other.container.name,
-                    &[("PROVISIONER_NAME", name.clone())],
-                )
-                .command,
+            .fixed_by(
+                Change::SetEnv {
+                    workload: other.workload.object(),
+                    container: other.container.name.clone(),
+                    variables: vec![("PROVISIONER_NAME".to_owned(), name.clone())],
+                },
                 "gives it the class' name, if it is the class that is right; a class' provisioner can't be edited",
             )
             .explaining(explained),
@@ -105,7 +101,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     let finding = Finding::new(
         "NFS201",
         class.object(),
-        format!("nobody serves provisioner {name}, which the class names"),
+        format!("no running provisioner for {name}, which the class names"),
     )
     .only(Confidence::Likely)
     .seen(format!("provisioner of {}", class.object().title()), name)
@@ -117,7 +113,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     .all_seen(word_of)
     .explaining(explained);
     if !sounds_like_nfs(name) {
-        return Some(finding.mended_by_hand(format!("install what serves {name}, or use another class")));
+        return Some(finding.advise(format!("install what serves {name}, or use another class")));
     }
     let command = create_provisioner(case.facts, class);
     let image = match command.contains("--flavor upstream") {
@@ -133,7 +129,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
         to_replace(&command),
         provision(case.facts, name)
     );
-    Some(finding.mended_by(command, note))
+    Some(finding.suggest(command, note))
 }
 
 /// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
@@ -181,15 +177,11 @@ fn twice(case: &Case<'_>) -> Vec<Finding> {
         .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name);
         let note = "stops the one; or give it another PROVISIONER_NAME and a class of its own";
         Some(match one.workload.kind.as_str() {
-            "Deployment" | "StatefulSet" => finding.mended_by(
-                format!(
-                    "kubectl -n {} scale {} --replicas=0",
-                    word(&one.workload.namespace),
-                    one.argument()
-                ),
-                note,
-            ),
-            _ => finding.mended_by_hand("stop one of them, or give it another PROVISIONER_NAME and a class of its own"),
+            "Deployment" | "StatefulSet" => {
+                let workload = one.workload.object();
+                finding.fixed_by(Change::Scale { workload, replicas: 0 }, note)
+            }
+            _ => finding.advise("stop one of them, or give it another PROVISIONER_NAME and a class of its own"),
         })
     };
     all.iter().enumerate().filter_map(pair).collect()

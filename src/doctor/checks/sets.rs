@@ -1,15 +1,14 @@
 //! StatefulSets and the claims they should have: NFS121, NFS122 (PURE).
 
-use super::commands::forget_claim;
 use super::{Case, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, SETS, entry};
 use crate::doctor::facts::{Claim, Event, Workload};
+use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};
 use crate::doctor::names::word;
-use crate::doctor::{Finding, Object, quantity};
+use crate::doctor::{Finding, Fix, Object, quantity};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
     entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").automatic(),
@@ -65,10 +64,13 @@ fn outdated(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Fin
         format!("storageClassName {wanted}"),
     )
     .all_seen(case.last_word(&claim.object()))
-    .mended_by(
-        forget_claim(claim, &users),
-        "the claim is Pending and holds nothing; the StatefulSet makes both again",
-    )
+    .with_fix(Fix::changes(
+        [claim.object()]
+            .into_iter()
+            .chain(users.iter().cloned())
+            .map(Change::Delete),
+        "the claim is Pending and holds nothing; the StatefulSet creates both again",
+    ))
     .explaining(users)
 }
 
@@ -92,9 +94,9 @@ fn refused(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     match messages::quota(&event.message) {
         Some((name, items)) => {
             let cause = format!("ResourceQuota {name} does not allow the claim {}", first.0);
-            let command = raise(set, &name, &items, missing.len());
-            Some(finding(cause).mended_by(
-                command,
+            let change = raise(set, &name, &items, missing.len());
+            Some(finding(cause).fixed_by(
+                change,
                 format!("raises the quota by what {} claims need", missing.len()),
             ))
         }
@@ -102,16 +104,16 @@ fn refused(case: &Case<'_>, set: &Workload) -> Option<Finding> {
             let cause = format!("a LimitRange does not allow the claim {}", first.0);
             Some(match widen(case, set, event, first.2) {
                 Some(command) => {
-                    finding(cause).mended_by(command, "raises the limit to the size that the template asks for")
+                    finding(cause).suggest(command, "raises the limit to the size that the template asks for")
                 }
-                None => finding(cause).mended_by_hand("edit the LimitRange of the namespace, or the template's size"),
+                None => finding(cause).advise("edit the LimitRange of the namespace, or the template's size"),
             })
         }
     }
 }
 
 /// Raises a quota to what is used and what is asked for, by so many claims.
-fn raise(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> String {
+fn raise(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse(&item.used).unwrap_or_default();
         let each = quantity::parse(&item.requested).unwrap_or_default();
@@ -121,13 +123,10 @@ fn raise(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Str
         .iter()
         .map(|item| (item.key.clone(), enough(item).into()))
         .collect();
-    let change = serde_json::json!({"spec": {"hard": hard}});
-    format!(
-        "kubectl -n {} patch resourcequota {} --type merge -p {}",
-        word(&set.namespace),
-        word(quota),
-        word(&change.to_string())
-    )
+    Change::Merge {
+        object: Object::of("ResourceQuota", &set.namespace, quota),
+        patch: serde_json::json!({"spec": {"hard": hard}}),
+    }
 }
 
 /// Moves the bound that the claim broke to its size.

@@ -11,13 +11,12 @@ use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::{NFS_CSI, sounds_like_nfs};
 use crate::doctor::{Confidence, Finding};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS125",
         Error,
         &[CLAIMS, CLASSES],
-        "nobody fills the volume from the claim's data source",
+        "no populator for the claim's data source",
         "A claim with dataSource or dataSourceRef waits until something that knows that kind fills its volume. NFS provisioners that make directories copy nothing; csi-driver-nfs copies claims and its own snapshots. Make the claim without a source and copy the data, or install what serves the source.",
     ),
     entry(
@@ -60,7 +59,7 @@ fn unsupported(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             Finding::new("NFS110", claim.object(), cause)
                 .seen(format!("spec.volumeMode of {title}"), "Block")
                 .all_seen(said_so("NFS110"))
-                .mended_by(
+                .suggest(
                     recreate_claim(claim, &json!({"spec": {"volumeMode": "Filesystem"}})),
                     "the claim is Pending and holds nothing; its pods then have to use volumeMounts instead of volumeDevices",
                 ),
@@ -84,7 +83,7 @@ fn unsupported(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             })
             .seen(format!("spec.volumeAttributesClassName of {title}"), attributes)
             .all_seen(words)
-            .mended_by(
+            .suggest(
                 recreate_claim(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
                 "the claim is Pending and holds nothing",
             )
@@ -112,7 +111,7 @@ fn unfilled(
             .only(if words.is_some() { Confidence::Certain } else { Confidence::Likely })
             .seen(format!("spec.dataSourceRef of {}", claim.object().title()), format!("{kind} {name}"))
             .all_seen(words)
-            .mended_by(
+            .suggest(
                 recreate_claim(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
                 "makes the claim without a source, for an empty volume; copy the data then, or install what fills volumes from that kind",
             ),

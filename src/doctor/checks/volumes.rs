@@ -3,33 +3,30 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::commands::{create_class, patch_volume, provision};
+use super::commands::{create_class, provision};
 use super::{Case, finalizers, said};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
 use crate::doctor::facts::Volume;
+use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::word;
-use crate::doctor::provisioners::{self, Serving};
+use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 /// How far back a provisioner's complaints about a volume show that it is there: it tries again every five minutes.
 const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
 
-/// How far back its other doings show it: a volume that is to go is seen to at once.
-const ALIVE: SignedDuration = SignedDuration::from_secs(30);
-
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS501", Warning, &[VOLUMES], "Released, and stays so", "With the reclaim policy Retain a PV is kept when its claim goes, with its data and unusable. nfsprov release makes it Available again; the next claim then sees the data that is in it."),
     entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "Recycle empties a volume with a pod of its own (recycler-for-…). It is deprecated, works for NFS and hostPath only, and leaves the PV unusable when that pod fails.").automatic(),
     entry("NFS503", Error, &[VOLUMES], "Delete on a PV made by hand", "Kubernetes has no deleter for NFS. When the claim goes, such a PV ends as Failed. Its policy has to be Retain.").automatic(),
     entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Claims that pods use, and PVs that claims use, are kept until these are gone. That is what protects the data."),
-    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer whose owner is gone", "An object that is being deleted waits until each of its finalizers is removed by whoever added it; the part before the slash is the owner's domain. A command that removes one is printed only for owners that are known to be gone: a provisioner that does not run any more, or a CSI driver that is not installed. Of others the finding names the owner: see whether it runs. While a snapshot or a backup is being made this is no fault."),
-    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its deleter is gone", "The PV is to be deleted by the provisioner that made it, and nobody serves that name any more."),
+    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer whose owner is gone", "An object that is being deleted waits until each of its finalizers is removed by its owner, which added it; the part before the slash is the owner's domain. A command that removes one is printed only for owners that are known to be gone: a provisioner that does not run any more, or a CSI driver that is not installed. Of others the finding names the owner: see whether it runs. While a snapshot or a backup is being made this is no fault."),
+    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its deleter is gone", "The PV is to be deleted by the provisioner that made it, and no provisioner of that name runs any more."),
     entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov records what it needs on the PV."),
 ];
 
@@ -65,7 +62,7 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
                 )
                 .seen("metadata.finalizers", "kubernetes.io/pvc-protection")
                 .seen("spec.volumes of pods", names.join(", "))
-                .mended_by(
+                .suggest(
                     format!("kubectl -n {} delete pod {}", word(&claim.namespace), names.join(" ")),
                     "ends the pods; then the claim goes, and with it what its class deletes",
                 ),
@@ -80,10 +77,10 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let source = format!("spec.persistentVolumeReclaimPolicy of {}", object.title());
-    let retain = patch_volume(
-        &volume.name,
-        &json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}),
-    );
+    let retain = Change::Merge {
+        object: object.clone(),
+        patch: json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}),
+    };
     match volume.reclaim.as_str() {
         "Delete" if volume.provisioned_by.is_none() && volume.nfs.is_some() => {
             let failed = event(case, &object, "NFS503");
@@ -96,7 +93,7 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                     .seen(source, "Delete")
                     .seen("annotation pv.kubernetes.io/provisioned-by", "not set")
                     .all_seen(failed)
-                    .mended_by(retain, "the PV then stays when its claim goes, with its data"),
+                    .fixed_by(retain, "the PV then stays when its claim goes, with its data"),
             )
         }
         "Recycle" => {
@@ -113,7 +110,7 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 Finding::new("NFS502", object, cause)
                     .seen(source, "Recycle")
                     .all_seen(failed.map(|event| said(event)))
-                    .mended_by(retain, "nfsprov release --scrub does what Recycle did, when you say so"),
+                    .fixed_by(retain, "nfsprov release --scrub does what Recycle did, when you say so"),
             )
         }
         _ => None,
@@ -164,7 +161,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             )
             .all_seen([failed])
             .seen("StorageClasses", format!("none called {}", volume.class))
-            .mended_by(
+            .suggest(
                 create_class(&volume.class, name),
                 "the directory is then archived (--on-delete archive), unless you say otherwise",
             ),
@@ -179,12 +176,13 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         Finding::new(
             "NFS506",
             object.clone(),
-            format!("the PV is to be deleted by provisioner {name}, which nobody serves any more"),
+            format!("the PV is to be deleted by provisioner {name}, which does not run any more"),
         )
         .only(Confidence::Likely)
+        .alike(name)
         .seen(format!("status.phase of {}", object.title()), "Released")
         .seen("annotation pv.kubernetes.io/provisioned-by", name)
-        .mended_by(
+        .suggest(
             command,
             "serves that name, and deletes or archives its directories as their classes said; Ctrl-C ends it",
         ),
@@ -195,17 +193,14 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
 fn release(finding: Finding, volume: &Volume) -> Finding {
     let data = "its data becomes visible to the next claim that gets it";
     match &volume.csi_driver {
-        None => finding.mended_by(
+        None => finding.suggest(
             format!("nfsprov release {} --keep-data", word(&volume.name)),
             format!("{data}; --scrub empties it first"),
         ),
-        Some(_) => finding.mended_by(
-            format!(
-                "kubectl patch pv {} --type merge -p '{{\"spec\":{{\"claimRef\":null}}}}'",
-                word(&volume.name)
-            ),
-            data,
-        ),
+        Some(_) => {
+            let (object, patch) = (volume.object(), json!({"spec": {"claimRef": null}}));
+            finding.fixed_by(Change::Merge { object, patch }, data)
+        }
     }
 }
 
@@ -233,7 +228,7 @@ fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 format!("the PV is being deleted, and claim {}/{} still has it{and}", of.namespace, of.name),
             )
             .seen(format!("metadata.finalizers of {}", object.title()), volume.finalizers.join(", "))
-            .mended_by(
+            .suggest(
                 format!("kubectl -n {} delete pvc {}", word(&of.namespace), word(&of.name)),
                 "only if the volume is not needed any more: the PV goes when its claim is gone; there is no way to undelete it",
             ),
@@ -249,7 +244,5 @@ pub fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
     if case.events(object).iter().any(complains) {
         return false;
     }
-    let since = case.now.checked_sub(ALIVE).ok();
-    let serving = provisioners::serving(case.facts, name, since, case.now);
-    matches!(serving, Serving::Nobody)
+    case.is_abandoned(name)
 }

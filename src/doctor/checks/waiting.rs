@@ -15,7 +15,6 @@ use crate::doctor::facts::{Claim, Event, Pod};
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry(
         "NFS123",
@@ -29,7 +28,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[PODS, NODES],
         "the pod's node is not Ready",
-        "The pod was given a node that is not Ready, or that does not exist any more, so that nobody mounts its volumes there. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
+        "The pod was given a node that is not Ready, or that does not exist any more, so that its volumes are not mounted there. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
     ),
 ];
 
@@ -60,6 +59,10 @@ impl Named {
                 if !is_symptom {
                     named.accepted.insert(finding.object.clone());
                 }
+                continue;
+            }
+            // A guess that is only a warning explains nothing.
+            if finding.severity == Severity::Warning && finding.confidence == Confidence::Possible {
                 continue;
             }
             for object in finding.explains.iter().chain([&finding.object]) {
@@ -160,7 +163,7 @@ fn of_claim(case: &Case<'_>, claim: &Claim) -> Finding {
         .all_seen([last_word(&object, event.copied())])
         .all_seen(serving.and_then(|one| last_line(case, one)))
         .all_seen(unread(case));
-    finding.alike(class).mended_by_hand(note)
+    finding.alike(class).advise(note)
 }
 
 /// The last event about an object, or that there is none.
@@ -231,7 +234,7 @@ fn of_pod(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
                 .seen(format!("condition Ready of node {}", pod.node), shown)
                 .explaining([object])
                 .alike(&pod.node)
-                .mended_by_hand(format!(
+                .advise(format!(
                     "start node {} or its kubelet again, or have the pods run elsewhere",
                     pod.node
                 )),
@@ -266,7 +269,7 @@ fn of_pod(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
                 .all_seen([said(event)])
                 .all_seen(of_export)
                 .explaining([object])
-                .mended_by_hand(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}")),
+                .advise(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}")),
         );
     }
     // A volume of a kind that is no claim, or a scheduler's word about volumes.
@@ -285,6 +288,6 @@ fn of_pod(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
         .all_seen([last_word(&object, events.first().copied())])
         .all_seen(of_export)
         .all_seen(unread(case))
-        .mended_by_hand(note),
+        .advise(note),
     )
 }

@@ -2,16 +2,16 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::commands::{set_env, set_image, start};
+use super::commands::set_image;
 use super::{Case, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
 use crate::doctor::facts::{Log, Pod, Stopped};
-use crate::doctor::fix::Cure;
+use crate::doctor::fix::Change;
 use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::{self, Make, Provisioner, sounds_like_nfs};
-use crate::doctor::{Confidence, Finding, Object, Severity};
+use crate::doctor::{Confidence, Finding, Fix, Object, Severity};
 
 /// How long a pod may take to be ready.
 const START: SignedDuration = SignedDuration::from_mins(1);
@@ -19,7 +19,6 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 /// What nfs-subdir-external-provisioner can't do without.
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
-/// What these checks find.
 pub const ENTRIES: &[Entry] = &[
     entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to nothing, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").automatic(),
     entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry is out of reach. A frequent slip: the Helm chart's version (v4.0.17) is no image's tag; the images are v4.0.0 to v4.0.2. Everything else depends on the registry, whose own words are in the finding.").automatic(),
@@ -77,9 +76,6 @@ fn of_csi_controller(mut finding: Finding) -> Finding {
     finding.cause = finding
         .cause
         .replace("the provisioner", "the NFS CSI driver's controller");
-    if let Some(fix) = &mut finding.fix {
-        (fix.automatic, fix.changes) = (false, Vec::new());
-    }
     finding
 }
 
@@ -118,12 +114,16 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         "NFS_PATH" => path.clone(),
         _ => name.unwrap_or("NAME").to_owned(),
     };
-    let settings: Vec<_> = missing.iter().map(|key| (*key, value(key))).collect();
-    let cure = set_env(one.workload, &one.container.name, &settings);
-    // Nothing is guessed where it has a name, and mounts one export, which is then the one that is meant.
-    let cure = match one.name.is_some() && mounted {
-        true => cure,
-        false => Cure::from(cure.command),
+    let set_env = Change::SetEnv {
+        workload: one.workload.object(),
+        container: one.container.name.clone(),
+        variables: missing.iter().map(|key| ((*key).to_owned(), value(key))).collect(),
+    };
+    let note = "restarts the provisioner; check that the values are yours";
+    // No value is guessed where it has a name and mounts one export.
+    let fix = match one.name.is_some() && mounted {
+        true => Fix::changes([set_env], note),
+        false => Fix::command(set_env.command(), note),
     };
     let (all, object) = (missing.join(", "), one.workload.object());
     let finding = Finding::new("NFS203", object.clone(), format!("the provisioner lacks {all}")).seen(
@@ -132,8 +132,8 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     );
     Some(match one.workload.kind.as_str() {
         // The environment of a pod can't be edited.
-        "Pod" => finding.mended_by_hand("make the pod again with these variables"),
-        _ => finding.mended_by(cure, "starts the provisioner again; see that the values are yours"),
+        "Pod" => finding.advise("make the pod again with these variables"),
+        _ => finding.with_fix(fix),
     })
 }
 
@@ -154,7 +154,13 @@ fn stopped(one: &Provisioner<'_>) -> Option<Finding> {
     one.stopped().then(|| {
         Finding::new("NFS203", object.clone(), "the provisioner is scaled to no replicas")
             .seen(format!("spec.replicas of {}", object.title()), "0")
-            .mended_by(start(one.workload), "")
+            .fixed_by(
+                Change::Scale {
+                    workload: object,
+                    replicas: 1,
+                },
+                "",
+            )
     })
 }
 
@@ -187,7 +193,7 @@ fn down(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
                 format!("0 of {}", one.workload.replicas),
             )
             .all_seen(pods.first().and_then(|pod| case.last_word(&pod.object())))
-            .mended_by_hand("see kubectl describe for the pod, and its log")
+            .advise("see kubectl describe for the pod, and its log")
     })
 }
 
@@ -206,11 +212,11 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
                 format!("the provisioner's image {image} can't be pulled"),
             ));
             Some(match images::is_chart_version(image) {
-                true => finding.mended_by(
+                true => finding.fixed_by(
                     set_image(one.workload, &one.container.name, &images::released(image)),
                     "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2",
                 ),
-                false => finding.mended_by_hand(pull_advice(stopped)),
+                false => finding.advise(pull_advice(stopped)),
             })
         }
         "CrashLoopBackOff" | "Error" | "CreateContainerConfigError" | "RunContainerError" | "OOMKilled" => {
@@ -221,12 +227,12 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
                 let finding = seen(Finding::new(
                     "NFS205",
                     object,
-                    "the provisioner's image is for another processor than the node's",
+                    "the image's architecture does not match the node's",
                 ))
                 .seen(format!("log of {}", pod.object().title()), line.trim());
                 return Some(match images::makes_directories(&one.container.image) {
-                    true => finding.mended_by(current(), "this one is built for amd64, arm64 and arm"),
-                    false => finding.mended_by_hand("use an image built for the node's processor"),
+                    true => finding.fixed_by(current(), "this one is built for amd64, arm64 and arm"),
+                    false => finding.advise("use an image built for the node's processor"),
                 });
             }
             let line =
@@ -236,7 +242,7 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
                 Some(line) => finding.seen(format!("log of {}", pod.object().title()), line.trim()),
                 None => finding.only(Confidence::Likely),
             };
-            Some(finding.mended_by_hand("its log says why it ends"))
+            Some(finding.advise("its log says why it ends"))
         }
         _ => None,
     }
@@ -275,7 +281,7 @@ fn unmounted(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod) -> Option<Findin
             format!("the provisioner's pod can't mount the export ({code})"),
         )
         .all_seen([said(event)])
-        .mended_by_hand(format!(
+        .advise(format!(
             "as for {code}; or use nfsprov's own provisioner, which mounts nothing"
         ))
         .explaining([object.clone()]),
@@ -291,7 +297,7 @@ fn homeless(one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
             "the provisioner's pod can't be scheduled",
         )
         .seen(format!("condition PodScheduled of {}", pod.object().title()), text)
-        .mended_by_hand("give it a node that it may run on")
+        .advise("give it a node that it may run on")
     })
 }
 
@@ -313,7 +319,7 @@ fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
             "the provisioner's pod is refused by the cluster's rules",
         )
         .all_seen([said(event)])
-        .mended_by_hand(
+        .advise(
             "run it in a namespace that allows it; nfsprov's own provisioner mounts nothing and needs no privilege",
         ),
     )

@@ -16,14 +16,16 @@ pub struct HostSeen {
     pub servers: Vec<String>,
     /// Those of them whose port it was to reach, and whether it did.
     pub reach: Vec<(String, bool)>,
+    /// What it has mounted by NFS, as `SERVER:PATH`.
+    pub nfs_mounts: Vec<String>,
+    /// Processes that wait in NFS calls without end, as `PID NAME`.
+    pub hung: Vec<String>,
 }
 
 /// A directory of a host that the cluster names as an export of it.
 #[derive(Clone, Debug, Default)]
 pub struct ExportSeen {
-    /// The directory.
     pub path: String,
-    /// The objects that name it.
     pub named_by: Vec<Object>,
     /// What the host is like, with what is at that path.
     pub facts: host::Facts,

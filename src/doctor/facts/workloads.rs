@@ -9,9 +9,7 @@ use super::Object;
 /// A container as it was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Container {
-    /// Its name.
     pub name: String,
-    /// Its image.
     pub image: String,
     /// Its literal environment; no value where it comes from elsewhere.
     pub env: BTreeMap<String, Option<String>>,
@@ -26,9 +24,7 @@ pub struct Container {
 /// A container that isn't running.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
-    /// Its name.
     pub container: String,
-    /// Its image.
     pub image: String,
     /// `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating`, `Error` …
     pub reason: String,
@@ -36,14 +32,10 @@ pub struct Stopped {
     pub message: String,
 }
 
-/// A pod.
 #[derive(Clone, Debug, Default)]
 pub struct Pod {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// When it was made.
     pub created: Option<Timestamp>,
     /// When it is to be gone.
     pub deleting: Option<Timestamp>,
@@ -53,7 +45,6 @@ pub struct Pod {
     pub ready: bool,
     /// Its node, once it has one.
     pub node: String,
-    /// The claims it uses.
     pub claims: Vec<String>,
     /// NFS servers and paths that it mounts without a claim.
     pub nfs: Vec<(String, String)>,
@@ -78,21 +69,13 @@ pub struct Pod {
 pub struct Workload {
     /// `Deployment`, `StatefulSet`, `DaemonSet` or `Pod`.
     pub kind: String,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// When it was made.
     pub created: Option<Timestamp>,
-    /// How many pods are wanted.
     pub replicas: i32,
-    /// How many are ready.
     pub ready: i32,
-    /// The labels of its pods.
     pub labels: BTreeMap<String, String>,
-    /// Its service account.
     pub service_account: String,
-    /// Its containers.
     pub containers: Vec<Container>,
     /// NFS volumes of its pods.
     pub nfs: Vec<(String, String)>,
@@ -102,14 +85,10 @@ pub struct Workload {
     pub managed_by: Option<String>,
 }
 
-/// A node.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is ready.
     pub ready: bool,
     /// `k3s.io/node-args` and `rke2.io/node-args`.
     pub server_args: Vec<(String, String)>,
@@ -124,7 +103,6 @@ pub struct Node {
 }
 
 impl Pod {
-    /// The pod as an object.
     pub fn object(&self) -> Object {
         Object::of("Pod", &self.namespace, &self.name)
     }
@@ -151,7 +129,6 @@ impl Pod {
 }
 
 impl Workload {
-    /// The workload as an object.
     pub fn object(&self) -> Object {
         Object::of(&self.kind, &self.namespace, &self.name)
     }

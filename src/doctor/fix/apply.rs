@@ -22,7 +22,7 @@ fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
         "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ConfigMap" => ("", "v1"),
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
-        kind => bail!("{kind} is no kind that is mended"),
+        kind => bail!("unsupported kind {kind}"),
     };
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
     let client = cluster.client.clone();

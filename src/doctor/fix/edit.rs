@@ -1,4 +1,4 @@
-//! What an object will be once a change is made (PURE).
+//! Computes what an object becomes by a change (PURE).
 
 use serde_json::{Value, json};
 
@@ -52,40 +52,41 @@ pub struct Edit {
     pub way: Way,
 }
 
-/// Why there is nothing to be done.
+/// Why a change is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Moot {
-    /// It is as it should be.
-    #[error("is so already")]
-    Already,
-    /// It may not be done any more.
+pub enum NoChange {
+    /// The object is already in the requested state.
+    #[error("unchanged")]
+    Unchanged,
+    /// The object as it is now rules the change out.
     #[error("{0}")]
-    Never(String),
+    Refused(String),
 }
 
 impl Edit {
     /// What a change makes of the object as it stands; none if it isn't there.
     ///
     /// # Errors
-    /// [`Moot`] when it is done already, or what holds now speaks against it.
-    pub fn of(change: &Change, live: Option<Value>) -> Result<Self, Moot> {
+    /// [`NoChange`] when it is done already, or what holds now speaks against it.
+    pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
-        let gone = || Moot::Never("is not there any more".to_owned());
+        let gone = || NoChange::Refused("does not exist any more".to_owned());
         let (before, after, way) = match change {
-            Change::Patch { change, .. } => {
-                let before = live.ok_or_else(gone)?;
-                let after = merged(before.clone(), change);
-                (Some(before), Some(after), Way::Patch)
-            }
-            Change::OnHost { .. } => return Err(Moot::Never("is no object of the cluster".to_owned())),
             Change::Delete(_) => {
-                let before = live.ok_or(Moot::Already)?;
-                removable(&object, &before)?;
+                let before = live.ok_or(NoChange::Unchanged)?;
+                check_deletable(&object, &before)?;
                 (Some(before), None, Way::Delete)
+            }
+            change => {
+                let refused = || NoChange::Refused("is no object of the cluster".to_owned());
+                let patch = change.patch().ok_or_else(refused)?;
+                let before = live.ok_or_else(gone)?;
+                let after = merged(before.clone(), &patch);
+                (Some(before), Some(after), Way::Patch)
             }
         };
         if way == Way::Patch && before == after {
-            return Err(Moot::Already);
+            return Err(NoChange::Unchanged);
         }
         Ok(Self {
             object,
@@ -115,17 +116,17 @@ impl Edit {
 }
 
 /// Whether an object may be deleted: only what holds nothing may.
-fn removable(object: &Object, live: &Value) -> Result<(), Moot> {
+fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     let phase = live["status"]["phase"].as_str().unwrap_or_default();
-    let never = |why: &str| Err(Moot::Never(why.to_owned()));
+    let refused = |why: &str| Err(NoChange::Refused(why.to_owned()));
     match object.kind.as_str() {
-        "PersistentVolumeClaim" if phase != "Pending" => never(&format!("is {phase} by now, and may hold data")),
+        "PersistentVolumeClaim" if phase != "Pending" => refused(&format!("is {phase} by now, and may hold data")),
         "PersistentVolumeClaim" if !live["metadata"]["annotations"][BOUND_BEFORE].is_null() => {
-            never("was bound before, and may hold data")
+            refused("was bound before, and may hold data")
         }
-        "Pod" if phase != "Pending" => never(&format!("is {phase} by now")),
+        "Pod" if phase != "Pending" => refused(&format!("is {phase} by now")),
         "PersistentVolumeClaim" | "Pod" | "Lease" | "Endpoints" => Ok(()),
-        kind => never(&format!("is a {kind}, which is never deleted")),
+        kind => refused(&format!("is a {kind}, which is never deleted")),
     }
 }
 

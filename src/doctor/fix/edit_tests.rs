@@ -18,9 +18,9 @@ fn pvc() -> Object {
     Object::of("PersistentVolumeClaim", "default", "a")
 }
 
-fn never<T: std::fmt::Debug>(result: Result<T, Moot>) -> String {
+fn never<T: std::fmt::Debug>(result: Result<T, NoChange>) -> String {
     match result {
-        Err(Moot::Never(why)) => why,
+        Err(NoChange::Refused(why)) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -45,9 +45,9 @@ fn a_patch_holds_what_differs_and_what_it_was_seen_on() {
             json!({"name": "main", "image": "old", "env": [{"name": "PROVISIONER_NAME", "value": "x/y"}, {"name": "A", "value": "2"}, {"name": "B", "value": "3"}]}),
         ),
     ] {
-        let change = Change::Patch {
+        let change = Change::Merge {
             object: object.clone(),
-            change: json!({"spec": {"template": {"spec": {"containers": [change]}}}}),
+            patch: json!({"spec": {"template": {"spec": {"containers": [change]}}}}),
         };
         let edit = Edit::of(&change, Some(deployment.clone())).unwrap();
         let wanted = json!({
@@ -56,16 +56,16 @@ fn a_patch_holds_what_differs_and_what_it_was_seen_on() {
         });
         assert_eq!(edit.patch(), wanted);
         // Once is enough.
-        assert_eq!(Edit::of(&change, edit.after), Err(Moot::Already));
-        assert_eq!(never(Edit::of(&change, None)), "is not there any more");
+        assert_eq!(Edit::of(&change, edit.after), Err(NoChange::Unchanged));
+        assert_eq!(never(Edit::of(&change, None)), "does not exist any more");
     }
 }
 
 #[test]
 fn a_patch_takes_fields_away() {
-    let change = Change::Patch {
+    let change = Change::Merge {
         object: pvc(),
-        change: json!({"metadata": {"labels": {"app": null, "tier": "gold"}}}),
+        patch: json!({"metadata": {"labels": {"app": null, "tier": "gold"}}}),
     };
     let edit = Edit::of(&change, Some(claim(Value::Null))).unwrap();
     assert_eq!(
@@ -77,17 +77,11 @@ fn a_patch_takes_fields_away() {
 #[test]
 fn what_may_hold_data_is_never_deleted() {
     let bound = json!({"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}});
-    for (live, why) in [
-        (
-            claim(json!({"status": {"phase": "Bound"}})),
-            "is Bound by now, and may hold data",
-        ),
-        (
-            claim(json!({"status": {"phase": "Lost"}})),
-            "is Lost by now, and may hold data",
-        ),
+    for (live, why) in rows! {
+        (claim(json!({"status": {"phase": "Bound"}})), "is Bound by now, and may hold data"),
+        (claim(json!({"status": {"phase": "Lost"}})), "is Lost by now, and may hold data"),
         (claim(bound), "was bound before, and may hold data"),
-    ] {
+    } {
         assert_eq!(never(Edit::of(&Change::Delete(pvc()), Some(live))), why);
     }
     for kind in ["PersistentVolume", "Deployment", "StorageClass", "Namespace", "Secret"] {
@@ -101,7 +95,7 @@ fn what_may_hold_data_is_never_deleted() {
         "is Running by now"
     );
     assert!(Edit::of(&pod, Some(json!({"status": {"phase": "Pending"}}))).is_ok());
-    assert_eq!(Edit::of(&pod, None), Err(Moot::Already));
+    assert_eq!(Edit::of(&pod, None), Err(NoChange::Unchanged));
 }
 
 #[test]

@@ -1,23 +1,23 @@
-//! Which findings are mended by changes, and what shows that it helped (PURE).
+//! The order of fixes, and the effects to wait for (PURE).
 
 use serde_json::json;
 
-use super::{Change, Cure};
+use super::Change;
 use crate::doctor::facts::{Claim, Facts};
-use crate::doctor::{Finding, Object};
+use crate::doctor::{Finding, Fix, Object};
 
-/// What mends one finding.
+/// The fix of one finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step<'a> {
     /// The finding.
     pub finding: &'a Finding,
     /// In this order.
     pub changes: &'a [Change],
-    /// What is to be seen afterwards, now or after a later step that is good for it too.
+    /// What to wait for, now or after a later step with the same effect.
     pub effects: Vec<Effect>,
 }
 
-/// What shows that a change has helped.
+/// The effect of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A claim is Bound.
@@ -26,7 +26,7 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The findings that may be mended so in the cluster, in the report's order: causes first.
+/// The automatic fixes in the cluster, in the report's order: causes first.
 pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
@@ -46,13 +46,13 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
-/// Takes from what is `owed`, by steps that were made, what no step that comes `later` is good for: it is to be seen now.
+/// Removes from `owed`, the effects of the steps that were made, those that no `later` step has: they are awaited now.
 pub fn due(owed: &mut Vec<Effect>, later: &[Step<'_>]) -> Vec<Effect> {
     let comes = |effect: &Effect| later.iter().any(|step| step.effects.contains(effect));
     owed.extract_if(.., |effect| !comes(effect)).collect()
 }
 
-/// The findings that the gate mends, each mended by starting its provisioner again: what it knew before holds no more.
+/// The findings that the gate fixes, each with a restart of its provisioner, which read the API server's answers before.
 pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> {
     let theirs = findings
         .iter()
@@ -60,13 +60,13 @@ pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> 
     let known = |object: &Object| facts.workloads.iter().any(|workload| workload.object() == *object);
     let again = theirs.filter(|finding| known(&finding.object)).map(|finding| {
         let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
-        let change = Change::Patch {
+        let change = Change::Merge {
             object: finding.object.clone(),
-            change: json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
+            patch: json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
         };
-        finding
-            .clone()
-            .mended_by(Cure::new(String::new(), [change]), "starts the provisioner again")
+        let mut fix = Fix::changes([change], "restarts the provisioner");
+        fix.automatic = true;
+        finding.clone().with_fix(fix)
     });
     again.collect()
 }
@@ -88,7 +88,7 @@ fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> 
     effects
 }
 
-/// Whether a claim will be bound by itself, rather than when its first pod is scheduled.
+/// Whether a claim is bound by itself, rather than when its first pod is scheduled.
 fn waits(object: &Object, facts: &Facts) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;
@@ -127,42 +127,24 @@ mod tests {
         Object::of("PersistentVolumeClaim", "default", name)
     }
 
-    fn delete(name: &str) -> Cure {
-        Cure::new("x".to_owned(), [Change::Delete(pvc(name))])
+    fn fixed(code: &'static str, object: Object, change: Change) -> Finding {
+        let mut fix = Fix::changes([change], "");
+        fix.automatic = true;
+        Finding::new(code, object, "").with_fix(fix)
     }
 
-    #[test]
-    fn only_what_the_catalogue_allows_is_done() {
-        let findings = [
-            Finding::new("NFS122", pvc("now"), "").mended_by(delete("now"), ""),
-            // Its catalogue's row says that people decide.
-            Finding::new("NFS103", pvc("now"), "").mended_by(delete("now"), ""),
-            Finding::new("NFS122", pvc("now"), "").mended_by("nfsprov create storageclass SOME", ""),
-            Finding::new("NFS122", pvc("now"), "").mended_by_hand(""),
-        ];
-        let facts = facts();
-        let steps = plan(&findings, &facts);
-        assert_eq!(steps.len(), 1);
-        assert_eq!(steps[0].finding, &findings[0]);
-        let automatic = |finding: &Finding| finding.fix.as_ref().is_some_and(|fix| fix.automatic);
-        assert_eq!(
-            findings.iter().map(automatic).collect::<Vec<_>>(),
-            [true, false, false, false]
-        );
+    fn delete(name: &str) -> Finding {
+        fixed("NFS122", pvc(name), Change::Delete(pvc(name)))
     }
 
     #[test]
     fn what_several_steps_are_good_for_is_waited_for_once_and_after_the_last() {
         let deployment = Object::of("Deployment", "default", "p");
-        let patch = Change::Patch {
+        let patch = Change::Merge {
             object: deployment.clone(),
-            change: json!({}),
+            patch: json!({}),
         };
-        let finding = |code, change: &Change| {
-            Finding::new(code, deployment.clone(), "")
-                .mended_by(Cure::new("x".to_owned(), [change.clone()]), "")
-                .explaining([pvc("now")])
-        };
+        let finding = |code, change: &Change| fixed(code, deployment.clone(), change.clone()).explaining([pvc("now")]);
         let lock = Change::Delete(Object::of("Lease", "default", "p"));
         let findings = [finding("NFS210", &lock), finding("NFS301", &patch)];
         let facts = facts();
@@ -182,27 +164,17 @@ mod tests {
     #[test]
     fn what_can_show_is_waited_for() {
         let deployment = Object::of("Deployment", "default", "p");
-        let image = Change::Patch {
+        let image = Change::Merge {
             object: deployment.clone(),
-            change: json!({}),
+            patch: json!({}),
         };
-        for (finding, wanted) in [
-            (
-                Finding::new("NFS122", pvc("now"), "").mended_by(delete("now"), ""),
-                vec![Effect::Bound(pvc("now"))],
-            ),
+        for (finding, wanted) in rows! {
+            (delete("now"), vec![Effect::Bound(pvc("now"))]),
             // It waits for its first pod, then and now.
-            (
-                Finding::new("NFS122", pvc("late"), "").mended_by(delete("late"), ""),
-                vec![],
-            ),
-            (
-                Finding::new("NFS301", deployment.clone(), "")
-                    .mended_by(Cure::new("x".to_owned(), [image]), "")
-                    .explaining([pvc("now"), pvc("late"), Object::of("Pod", "default", "p")]),
-                vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))],
-            ),
-        ] {
+            (delete("late"), vec![]),
+            (fixed("NFS301", deployment.clone(), image).explaining([pvc("now"), pvc("late"), Object::of("Pod",
+                "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
+        } {
             let findings = [finding];
             let steps = plan(&findings, &facts());
             assert_eq!(steps[0].effects, wanted);

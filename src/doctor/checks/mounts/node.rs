@@ -1,12 +1,13 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
 use super::{Description, Failure};
+use crate::doctor::Fix;
 use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
 use crate::doctor::checks::hosts::on_node;
 use crate::doctor::explain::{EVENTS, Entry, HOSTS, PODS, entry};
 use crate::doctor::facts::Node;
-use crate::doctor::fix::{Cure, Remedy};
+use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::word;
 
 pub const ENTRIES: &[Entry] = &[
@@ -51,10 +52,12 @@ pub fn describe(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write one file at once";
             match known.is_some_and(is_without_shell) || node.is_empty() {
                 true => Description::new(cause, v4),
-                false => Description::new(cause, format!("or {v4}")).with_command(Cure::new(
-                    format!("ssh {} sudo systemctl enable --now rpcbind rpc-statd", word(node)),
-                    on_node(case, node, Remedy::Statd),
-                )),
+                false => {
+                    let host = on_node(case, node).unwrap_or(node).to_owned();
+                    let change = HostChange::EnableStatd;
+                    let change = Change::OnHost { host, change };
+                    Description::new(cause, "").with_fix(Fix::changes([change], format!("or {v4}")))
+                }
             }
         }
         "NFS408" => Description::new(
@@ -149,10 +152,13 @@ fn no_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
         true => "on every node; then restart the node, which starts with the new packages",
         false => "on every node; as root or with sudo",
     };
-    Description::new(cause, note).with_command(Cure::new(
-        format!("ssh {} {command}", word(node)),
-        on_node(case, node, Remedy::Client),
-    ))
+    Description::new(cause, "").with_fix(match on_node(case, node) {
+        Some(host) => {
+            let (host, change) = (host.to_owned(), HostChange::InstallClient);
+            Fix::changes([Change::OnHost { host, change }], note)
+        }
+        None => Fix::command(format!("ssh {} {command}", word(node)), note),
+    })
 }
 
 /// The NFS CSI driver is not registered with a node's kubelet.

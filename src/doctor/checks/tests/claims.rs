@@ -14,123 +14,46 @@ pub fn served() -> Vec<Value> {
 #[test]
 fn a_claims_class() {
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("nothing at all", vec![], &[]),
-                (
-                    "no class, no default",
-                    vec![claim("a", json!({}))],
-                    &["NFS101 pvc default/a"],
-                ),
-                (
-                    "no class, a PV without one",
-                    vec![
-                        claim("a", json!({})),
-                        volume("v", json!({"spec": {"storageClassName": null}})),
-                    ],
-                    &[],
-                ),
-                (
-                    "a slip",
-                    all([served(), vec![of_class("a", "manged")]]),
-                    &["NFS103 pvc default/a"],
-                ),
-                (
-                    "a class nobody made",
-                    all([served(), vec![of_class("a", "gold")]]),
-                    &["NFS103 pvc default/a"],
-                ),
-                (
-                    "no class by hand",
-                    vec![of_class("a", "nfs")],
-                    &["NFS102 pvc default/a"],
-                ),
-                (
-                    "the class \"\"",
-                    all([served(), vec![of_class("a", "")]]),
-                    &["NFS102 pvc default/a"],
-                ),
-                (
-                    "in-tree NFS",
-                    vec![class("c", "kubernetes.io/nfs"), of_class("a", "c")],
-                    &["NFS104 storageclass c"],
-                ),
-                (
-                    "in-tree that works",
-                    vec![
-                        class("c", "kubernetes.io/aws-ebs"),
-                        handed_over("a", "c", "kubernetes.io/aws-ebs"),
-                    ],
-                    &[],
-                ),
-                (
-                    "in-tree NFS nobody waits for",
-                    vec![class("c", "kubernetes.io/nfs")],
-                    &[],
-                ),
-                (
-                    "by hand, and nothing there",
-                    vec![class("c", "kubernetes.io/no-provisioner"), of_class("a", "c")],
-                    &["NFS104 storageclass c"],
-                ),
-                (
-                    "by hand, and one fits",
-                    vec![
-                        class("c", "kubernetes.io/no-provisioner"),
-                        of_class("a", "c"),
-                        volume("v", json!({"spec": {"storageClassName": "c"}})),
-                    ],
-                    &[],
-                ),
-                (
-                    "by hand, before the first pod",
-                    vec![
-                        waiting_for_consumer(class("c", "kubernetes.io/no-provisioner")),
-                        of_class("a", "c"),
-                    ],
-                    &["NFS115 pvc default/a"],
-                ),
-                (
-                    "before the first pod",
-                    vec![waiting_for_consumer(class("c", "ebs.csi.aws.com")), of_class("a", "c")],
-                    &["NFS115 pvc default/a"],
-                ),
-                ("one default", vec![default(class("c", SERVED))], &[]),
-                (
-                    "two defaults",
-                    vec![default(class("b", SERVED)), default(class("c", SERVED))],
-                    &["NFS105 storageclass b"],
-                ),
-                (
-                    "bound",
-                    vec![
-                        with(
-                            claim("a", json!({})),
-                            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-                        ),
-                        volume("v", json!({"status": {"phase": "Bound"}})),
-                    ],
-                    &[],
-                ),
-                (
-                    "going",
-                    vec![with(
-                        claim("a", json!({})),
-                        json!({"metadata": {"deletionTimestamp": NOW}}),
-                    )],
-                    &[],
-                ),
-            ],
-        );
+        hold! { version,
+            "nothing at all": vec![] => [];
+            "no class, no default": vec![claim("a", json!({}))] => ["NFS101 pvc default/a"];
+            "no class, a PV without one": vec![claim("a", json!({})), volume("v", json!({"spec": {"storageClassName":
+                null}}))] => [];
+            "a slip": all([served(), vec![of_class("a", "manged")]]) => ["NFS103 pvc default/a"];
+            "a class nobody made": all([served(), vec![of_class("a", "gold")]]) => ["NFS103 pvc default/a"];
+            "no class by hand": vec![of_class("a", "nfs")] => ["NFS102 pvc default/a"];
+            "the class \"\"": all([served(), vec![of_class("a", "")]]) => ["NFS102 pvc default/a"];
+            "in-tree NFS": vec![class("c", "kubernetes.io/nfs"), of_class("a", "c")] => ["NFS104 storageclass c"];
+            "in-tree that works": vec![class("c", "kubernetes.io/aws-ebs"), handed_over("a", "c",
+                "kubernetes.io/aws-ebs")] => [];
+            "in-tree NFS nobody waits for": vec![class("c", "kubernetes.io/nfs")] => [];
+            "by hand, and nothing there": vec![class("c", "kubernetes.io/no-provisioner"), of_class("a", "c")] =>
+                ["NFS104 storageclass c"];
+            "by hand, and one fits": vec![class("c", "kubernetes.io/no-provisioner"), of_class("a", "c"), volume("v",
+                json!({"spec": {"storageClassName": "c"}}))] => [];
+            "by hand, before the first pod": vec![waiting_for_consumer(class("c", "kubernetes.io/no-provisioner")),
+                of_class("a", "c")] => ["NFS115 pvc default/a"];
+            "before the first pod": vec![waiting_for_consumer(class("c", "ebs.csi.aws.com")), of_class("a", "c")] =>
+                ["NFS115 pvc default/a"];
+            "one default": vec![default(class("c", SERVED))] => [];
+            "two defaults": vec![default(class("b", SERVED)), default(class("c", SERVED))] =>
+                ["NFS105 storageclass b"];
+            "bound": vec![with(claim("a", json!({})), json!({"spec": {"volumeName": "v"}, "status": {"phase":
+                "Bound"}})), volume("v", json!({"status": {"phase": "Bound"}}))] => [];
+            "going": vec![with(claim("a", json!({})), json!({"metadata": {"deletionTimestamp": NOW}}))] => [];
+        }
     }
 }
 
 #[test]
 fn a_default_that_came_later() {
     let objects = || vec![claim("a", json!({})), default(class("c", SERVED))];
-    hold(OLD, vec![("it never gets it", objects(), &["NFS101 pvc default/a"])]);
-    hold(NEW, vec![("it gets it by itself", objects(), &[])]);
+    hold! { OLD,
+        "it never gets it": objects() => ["NFS101 pvc default/a"];
+    }
+    hold! { NEW,
+        "it gets it by itself": objects() => [];
+    }
 }
 
 #[test]
@@ -150,88 +73,30 @@ fn near_misses_have_names() {
         )
     };
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("it fits", miss(json!({})), &[]),
-                (
-                    "size",
-                    miss(json!({"spec": {"capacity": {"storage": "500Mi"}}})),
-                    &["NFS107 pvc default/a"],
-                ),
-                (
-                    "modes",
-                    miss(json!({"spec": {"accessModes": ["ReadWriteOnce"]}})),
-                    &["NFS108 pvc default/a"],
-                ),
-                (
-                    "labels",
-                    vec![selecting(json!({"tier": "gold"})), volume("v", json!({}))],
-                    &["NFS109 pvc default/a"],
-                ),
-                (
-                    "labels that fit",
-                    vec![
-                        selecting(json!({"tier": "gold"})),
-                        volume("v", json!({"metadata": {"labels": {"tier": "gold"}}})),
-                    ],
-                    &[],
-                ),
-                (
-                    "mode",
-                    vec![
-                        with(of_class("a", "nfs"), json!({"spec": {"volumeMode": "Block"}})),
-                        volume("v", json!({})),
-                    ],
-                    &["NFS110 pvc default/a"],
-                ),
-                (
-                    "going",
-                    miss(json!({"metadata": {"deletionTimestamp": NOW}})),
-                    &["NFS111 pvc default/a"],
-                ),
-                (
-                    "released",
-                    miss(
-                        json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}}, "status": {"phase": "Released"}}),
-                    ),
-                    &["NFS114 pvc default/a", "NFS501 pv v"],
-                ),
-                (
-                    "two fields at once",
-                    miss(json!({"spec": {"capacity": {"storage": "500Mi"}, "accessModes": ["ReadWriteOnce"]}})),
-                    &["NFS102 pvc default/a"],
-                ),
-                (
-                    "an earlier claim's",
-                    miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "old"}}})),
-                    &["NFS113 pvc default/a"],
-                ),
-                (
-                    "another's, not bound yet",
-                    miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b"}}})),
-                    &["NFS113 pvc default/a"],
-                ),
-                (
-                    "all bound",
-                    miss(
-                        json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}}, "status": {"phase": "Bound"}}),
-                    ),
-                    &["NFS102 pvc default/a"],
-                ),
-                (
-                    "a selector on a class that makes volumes",
-                    all([
-                        served(),
-                        vec![with(
-                            handed_over("a", "managed", SERVED),
-                            json!({"spec": {"selector": {"matchLabels": {"a": "b"}}}, "metadata": {"creationTimestamp": NOW}}),
-                        )],
-                    ]),
-                    &["NFS109 pvc default/a"],
-                ),
-            ],
-        );
+        hold! { version,
+            "it fits": miss(json!({})) => [];
+            "size": miss(json!({"spec": {"capacity": {"storage": "500Mi"}}})) => ["NFS107 pvc default/a"];
+            "modes": miss(json!({"spec": {"accessModes": ["ReadWriteOnce"]}})) => ["NFS108 pvc default/a"];
+            "labels": vec![selecting(json!({"tier": "gold"})), volume("v", json!({}))] => ["NFS109 pvc default/a"];
+            "labels that fit": vec![selecting(json!({"tier": "gold"})), volume("v", json!({"metadata": {"labels":
+                {"tier": "gold"}}}))] => [];
+            "mode": vec![with(of_class("a", "nfs"), json!({"spec": {"volumeMode": "Block"}})), volume("v", json!({}))]
+                => ["NFS110 pvc default/a"];
+            "going": miss(json!({"metadata": {"deletionTimestamp": NOW}})) => ["NFS111 pvc default/a"];
+            "released": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}}, "status":
+                {"phase": "Released"}})) => ["NFS114 pvc default/a", "NFS501 pv v"];
+            "two fields at once": miss(json!({"spec": {"capacity": {"storage": "500Mi"}, "accessModes":
+                ["ReadWriteOnce"]}})) => ["NFS102 pvc default/a"];
+            "an earlier claim's": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid":
+                "old"}}})) => ["NFS113 pvc default/a"];
+            "another's, not bound yet": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b"}}})) =>
+                ["NFS113 pvc default/a"];
+            "all bound": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}},
+                "status": {"phase": "Bound"}})) => ["NFS102 pvc default/a"];
+            "a selector on a class that makes volumes": all([served(), vec![with(handed_over("a", "managed", SERVED),
+                json!({"spec": {"selector": {"matchLabels": {"a": "b"}}}, "metadata": {"creationTimestamp": NOW}}))]])
+                => ["NFS109 pvc default/a"];
+        }
     }
 }
 
@@ -240,53 +105,19 @@ fn a_claim_that_names_its_volume() {
     let wants =
         |volume: &str, class: &str| claim("a", json!({"spec": {"volumeName": volume, "storageClassName": class}}));
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("it is not there", vec![wants("v", "nfs")], &["NFS112 pvc default/a"]),
-                ("it is there", vec![wants("v", "nfs"), volume("v", json!({}))], &[]),
-                (
-                    "another class",
-                    vec![
-                        wants("v", "managed"),
-                        default(class("managed", SERVED)),
-                        volume("v", json!({})),
-                    ],
-                    &["NFS106 pvc default/a"],
-                ),
-                (
-                    "too small",
-                    vec![
-                        wants("v", "nfs"),
-                        volume("v", json!({"spec": {"capacity": {"storage": "1Mi"}}})),
-                    ],
-                    &["NFS107 pvc default/a"],
-                ),
-                (
-                    "taken",
-                    vec![
-                        wants("v", "nfs"),
-                        volume(
-                            "v",
-                            json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}}, "status": {"phase": "Bound"}}),
-                        ),
-                    ],
-                    &["NFS113 pvc default/a"],
-                ),
-                (
-                    "reserved, and of the default class: it is given without regard to that",
-                    vec![
-                        handed_over("a", "managed", SERVED),
-                        default(class("managed", SERVED)),
-                        volume(
-                            "v",
-                            json!({"spec": {"claimRef": {"namespace": "default", "name": "a"}}}),
-                        ),
-                    ],
-                    &["NFS201 storageclass managed"],
-                ),
-            ],
-        );
+        hold! { version,
+            "it is not there": vec![wants("v", "nfs")] => ["NFS112 pvc default/a"];
+            "it is there": vec![wants("v", "nfs"), volume("v", json!({}))] => [];
+            "another class": vec![wants("v", "managed"), default(class("managed", SERVED)), volume("v", json!({}))] =>
+                ["NFS106 pvc default/a"];
+            "too small": vec![wants("v", "nfs"), volume("v", json!({"spec": {"capacity": {"storage": "1Mi"}}}))] =>
+                ["NFS107 pvc default/a"];
+            "taken": vec![wants("v", "nfs"), volume("v", json!({"spec": {"claimRef": {"namespace": "default", "name":
+                "b", "uid": "x"}}, "status": {"phase": "Bound"}}))] => ["NFS113 pvc default/a"];
+            "reserved, and of the default class: it is given without regard to that": vec![handed_over("a", "managed",
+                SERVED), default(class("managed", SERVED)), volume("v", json!({"spec": {"claimRef": {"namespace":
+                "default", "name": "a"}}}))] => ["NFS201 storageclass managed"];
+        }
     }
     // What looks like a slip is asked, and a sibling is none.
     let slip = only(OLD, vec![wants("myvolum", "nfs"), volume("myvolume", json!({}))]);
@@ -363,49 +194,20 @@ fn claims_of_a_stateful_set() {
         )
     };
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("no word", vec![set("managed")], &[]),
-                (
-                    "refused",
-                    vec![set("managed"), refused()],
-                    &["NFS121 statefulset default/web"],
-                ),
-                (
-                    "refused once, and made since",
-                    vec![set("managed"), refused(), bound("www-web-0"), bound("www-web-1")],
-                    &[],
-                ),
-                (
-                    "older than the template",
-                    all([served(), vec![set("managed"), of_class("www-web-0", "gone")]]),
-                    &["NFS122 pvc default/www-web-0"],
-                ),
-                (
-                    "of the template",
-                    all([served(), vec![set("managed"), bound("www-web-0")]]),
-                    &[],
-                ),
-                // What somebody prepared, as `volumes restore --create-claim` does, stays, and is judged by itself.
-                (
-                    "made for a PV",
-                    all([
-                        served(),
-                        vec![
-                            set("managed"),
-                            with(of_class("www-web-0", "nfs"), json!({"spec": {"volumeName": "gone"}})),
-                        ],
-                    ]),
-                    &["NFS112 pvc default/www-web-0"],
-                ),
-                (
-                    "made for a PV without a class",
-                    all([served(), vec![set("managed"), of_class("www-web-0", "")]]),
-                    &["NFS102 pvc default/www-web-0"],
-                ),
-            ],
-        );
+        hold! { version,
+            "no word": vec![set("managed")] => [];
+            "refused": vec![set("managed"), refused()] => ["NFS121 statefulset default/web"];
+            "refused once, and made since": vec![set("managed"), refused(), bound("www-web-0"), bound("www-web-1")] =>
+                [];
+            "older than the template": all([served(), vec![set("managed"), of_class("www-web-0", "gone")]]) =>
+                ["NFS122 pvc default/www-web-0"];
+            "of the template": all([served(), vec![set("managed"), bound("www-web-0")]]) => [];
+            // What somebody prepared, as `volumes restore --create-claim` does, stays, and is judged by itself.
+            "made for a PV": all([served(), vec![set("managed"), with(of_class("www-web-0", "nfs"), json!({"spec":
+                {"volumeName": "gone"}}))]]) => ["NFS112 pvc default/www-web-0"];
+            "made for a PV without a class": all([served(), vec![set("managed"), of_class("www-web-0", "")]]) =>
+                ["NFS102 pvc default/www-web-0"];
+        }
     }
     let fix = only(OLD, vec![set("managed"), refused()]).fix.unwrap();
     assert_eq!(

@@ -29,36 +29,17 @@ fn a_silent_controller_manager() {
         )
     };
     let with_class = |claim: Value| all([vec![class("managed", NAME), claim], good()]);
-    hold(
-        OLD,
-        vec![
-            (
-                "long, without a word",
-                with_class(since("2026-01-01T11:00:00Z")),
-                &["NFS004 cluster kube-controller-manager"],
-            ),
-            (
-                "long, with one",
-                all([with_class(since("2026-01-01T11:00:00Z")), vec![word()]]),
-                &[],
-            ),
-            ("not long", with_class(since("2026-01-01T11:55:00Z")), &[]),
-            (
-                "what another finding explains",
-                vec![with(
-                    claim("a", json!({})),
-                    json!({"metadata": {"creationTimestamp": "2026-01-01T11:00:00Z"}}),
-                )],
-                &["NFS101 pvc default/a"],
-            ),
-            (
-                "a lease not renewed",
-                vec![lease("2026-01-01T11:00:00.000000Z")],
-                &["NFS004 cluster kube-controller-manager"],
-            ),
-            ("a lease renewed", vec![lease("2026-01-01T11:59:59.000000Z")], &[]),
-        ],
-    );
+    hold! { OLD,
+        "long, without a word": with_class(since("2026-01-01T11:00:00Z")) =>
+            ["NFS004 cluster kube-controller-manager"];
+        "long, with one": all([with_class(since("2026-01-01T11:00:00Z")), vec![word()]]) => [];
+        "not long": with_class(since("2026-01-01T11:55:00Z")) => [];
+        "what another finding explains": vec![with(claim("a", json!({})), json!({"metadata": {"creationTimestamp":
+            "2026-01-01T11:00:00Z"}}))] => ["NFS101 pvc default/a"];
+        "a lease not renewed": vec![lease("2026-01-01T11:00:00.000000Z")] =>
+            ["NFS004 cluster kube-controller-manager"];
+        "a lease renewed": vec![lease("2026-01-01T11:59:59.000000Z")] => [];
+    }
 }
 
 /// What NFS002 prints for what is forbidden to a user, as the objects that it grants rights by.
@@ -115,90 +96,39 @@ fn rights_to_read_are_asked_for_one_by_one() {
     };
     let of = |resource: &str| format!("{resource}.");
     let here = Some("default");
-    for (what, namespace, forbidden, wanted) in [
-        (
-            "what the cluster has, and questions, which alone are created",
-            here,
-            &[
-                "nodes",
-                "persistentvolumes",
-                "subjectaccessreviews",
-                "storageclasses",
-                "csinodes",
-            ][..],
-            vec![
-                format!("ClusterRole -: get,list {} ", of("nodes,persistentvolumes")),
-                "ClusterRole -: create subjectaccessreviews.authorization.k8s.io ".to_owned(),
-                "ClusterRole -: get,list csinodes,storageclasses.storage.k8s.io ".to_owned(),
-            ],
-        ),
-        (
-            "what the namespace has, and workloads, which may serve it from another one",
-            here,
-            &["pods", "persistentvolumeclaims", "statefulsets"],
-            vec![
-                "ClusterRole -: get,list statefulsets.apps ".to_owned(),
-                format!("Role default: get,list {} ", of("persistentvolumeclaims,pods")),
-            ],
-        ),
-        (
-            "the same of all namespaces",
-            None,
-            &["pods"],
-            vec![format!("ClusterRole -: get,list {} ", of("pods"))],
-        ),
-        (
-            "one namespace",
-            here,
-            &["namespaces"],
-            vec![format!("ClusterRole -: get {} default", of("namespaces"))],
-        ),
-        (
-            "events of PVs, which are elsewhere",
-            Some("web"),
-            &["events of PVs"],
-            vec![format!("Role default: get,list {} ", of("events"))],
-        ),
-        (
-            "what is read of provisioners, where they are",
-            here,
-            &[
-                "pods of provisioners",
-                "events of provisioners",
-                "pods/log",
-                "endpoints",
-            ],
-            vec![
-                format!("Role storage: get {} ", of("pods/log")),
-                format!("Role storage: get {} fuseim.pri-ifs", of("endpoints")),
-                format!("Role storage: get,list {} ", of("events,pods")),
-            ],
-        ),
-    ] {
+    for (what, namespace, forbidden, wanted) in rows! {
+        ("what the cluster has, and questions, which alone are created", here, &["nodes", "persistentvolumes",
+            "subjectaccessreviews", "storageclasses", "csinodes"][..], vec![format!("ClusterRole -: get,list {} ",
+            of("nodes,persistentvolumes")),
+            "ClusterRole -: create subjectaccessreviews.authorization.k8s.io ".to_owned(),
+            "ClusterRole -: get,list csinodes,storageclasses.storage.k8s.io ".to_owned()]),
+        ("what the namespace has, and workloads, which may serve it from another one", here, &["pods",
+            "persistentvolumeclaims", "statefulsets"], vec!["ClusterRole -: get,list statefulsets.apps ".to_owned(),
+            format!("Role default: get,list {} ", of("persistentvolumeclaims,pods"))]),
+        ("the same of all namespaces", None, &["pods"], vec![format!("ClusterRole -: get,list {} ", of("pods"))]),
+        ("one namespace", here, &["namespaces"], vec![format!("ClusterRole -: get {} default", of("namespaces"))]),
+        ("events of PVs, which are elsewhere", Some("web"), &["events of PVs"],
+            vec![format!("Role default: get,list {} ", of("events"))]),
+        ("what is read of provisioners, where they are", here, &["pods of provisioners", "events of provisioners",
+            "pods/log", "endpoints"], vec![format!("Role storage: get {} ", of("pods/log")),
+            format!("Role storage: get {} fuseim.pri-ifs", of("endpoints")), format!("Role storage: get,list {} ",
+            of("events,pods"))]),
+    } {
         assert_eq!(rules(namespace, forbidden), wanted, "{what}");
     }
 }
 
 #[test]
 fn rights_to_read_are_one_users() {
-    for (user, name, subject) in [
-        (
-            r#"User "ann""#,
-            "nfsprov-doctor:ann",
-            json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ann"}),
-        ),
-        (
-            r#"User "system:serviceaccount:ops:viewer""#,
-            "nfsprov-doctor:system:serviceaccount:ops:viewer",
-            json!({"kind": "ServiceAccount", "namespace": "ops", "name": "viewer"}),
-        ),
+    for (user, name, subject) in rows! {
+        (r#"User "ann""#, "nfsprov-doctor:ann", json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io",
+            "name": "ann"})),
+        (r#"User "system:serviceaccount:ops:viewer""#, "nfsprov-doctor:system:serviceaccount:ops:viewer",
+            json!({"kind": "ServiceAccount", "namespace": "ops", "name": "viewer"})),
         // Two users never share a role.
-        (
-            r#"User "https://id/a_b""#,
-            "nfsprov-doctor:https:_2f_2fid_2fa_5fb",
-            json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "https://id/a_b"}),
-        ),
-    ] {
+        (r#"User "https://id/a_b""#, "nfsprov-doctor:https:_2f_2fid_2fa_5fb", json!({"kind": "User", "apiGroup":
+            "rbac.authorization.k8s.io", "name": "https://id/a_b"})),
+    } {
         let objects = granted(Some("default"), user, &["pods"]).unwrap();
         let names: Vec<_> = objects.iter().map(|object| &object["metadata"]["name"]).collect();
         assert_eq!(names, [name, name], "{user}");

@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::doctor::Object;
 use crate::doctor::facts::{ExportSeen, HostSeen};
-use crate::doctor::fix::{Change, Remedy};
+use crate::doctor::fix::{Change, HostChange};
 use crate::host::{self, Directory};
 
 const DEBIAN: &str = "ID=debian\nVERSION_ID=12\n";
@@ -80,84 +79,35 @@ fn what_a_server_shows() {
     let world = "/nfsdata  *(sync,wdelay,rw)\n";
     let network = "/nfsdata  10.0.0.0/24(sync,rw)\n/other  *(ro)\n";
     let nodes = || vec![at("node1", "10.0.0.1"), at("node2", "10.0.9.2")];
-    for (what, host, nodes, wanted) in [
+    for (what, host, nodes, wanted) in rows! {
         ("all well", server(8, world, with_mode(0o777)), nodes(), &[][..]),
-        (
-            "it does not run",
-            server(0, "", with_mode(0o777)),
-            nodes(),
-            &["NFS404 host nfs"],
-        ),
-        (
-            "not exported",
-            server(8, "/other  *(rw)\n", with_mode(0o777)),
-            nodes(),
-            &["NFS402 host nfs"],
-        ),
-        (
-            "what is above is exported",
-            server(8, "/  *(rw)\n", with_mode(0o777)),
-            nodes(),
-            &[],
-        ),
-        (
-            "a name like it is exported",
-            server(8, "/nfsdata2  *(rw)\n", with_mode(0o777)),
-            nodes(),
-            &["NFS402 host nfs"],
-        ),
-        (
-            "a node is shut out",
-            server(8, network, with_mode(0o777)),
-            nodes(),
-            &["NFS402 host nfs"],
-        ),
-        (
-            "no node is",
-            server(8, network, with_mode(0o777)),
-            vec![at("node1", "10.0.0.1")],
-            &[],
-        ),
+        ("it does not run", server(0, "", with_mode(0o777)), nodes(), &["NFS404 host nfs"]),
+        ("not exported", server(8, "/other  *(rw)\n", with_mode(0o777)), nodes(), &["NFS402 host nfs"]),
+        ("what is above is exported", server(8, "/  *(rw)\n", with_mode(0o777)), nodes(), &[]),
+        ("a name like it is exported", server(8, "/nfsdata2  *(rw)\n", with_mode(0o777)), nodes(),
+            &["NFS402 host nfs"]),
+        ("a node is shut out", server(8, network, with_mode(0o777)), nodes(), &["NFS402 host nfs"]),
+        ("no node is", server(8, network, with_mode(0o777)), vec![at("node1", "10.0.0.1")], &[]),
         // Whom a name stands for is the server's to know.
-        (
-            "a name",
-            server(8, "/nfsdata  *.example.com(rw)\n", with_mode(0o777)),
-            nodes(),
-            &[],
-        ),
-        (
-            "the document's chmod",
-            server(8, world, with_mode(0o666)),
-            nodes(),
-            &["NFS411 host nfs"],
-        ),
-        (
-            "a directory of a group",
-            server(8, world, with_mode(0o2770)),
-            nodes(),
-            &[],
-        ),
-        (
-            "no directory",
-            server(8, world, Directory::Missing),
-            nodes(),
-            &["NFS403 host nfs"],
-        ),
-    ] {
+        ("a name", server(8, "/nfsdata  *.example.com(rw)\n", with_mode(0o777)), nodes(), &[]),
+        ("the document's chmod", server(8, world, with_mode(0o666)), nodes(), &["NFS411 host nfs"]),
+        ("a directory of a group", server(8, world, with_mode(0o2770)), nodes(), &[]),
+        ("no directory", server(8, world, Directory::Missing), nodes(), &["NFS403 host nfs"]),
+    } {
         assert_eq!(titles(&seen(host, nodes)), wanted, "{what}");
     }
     let fix = seen(ours(server(8, world, with_mode(0o2644))), vec![])
         .remove(0)
         .fix
         .unwrap();
-    let remedy = Remedy::Mode {
+    let change = HostChange::SetMode {
         path: "/nfsdata".to_owned(),
         from: 0o2644,
         to: 0o2755,
     };
     assert_eq!(fix.command.as_deref(), Some("ssh nfs sudo chmod 2755 /nfsdata"));
     let host = "nfs".to_owned();
-    assert_eq!(fix.changes, [Change::OnHost { host, remedy }]);
+    assert_eq!(fix.changes, [Change::OnHost { host, change }]);
     let shut = seen(ours(server(8, network, with_mode(0o777))), nodes()).remove(0);
     assert!(
         shut.cause.contains("node2 (10.0.9.2)") && !shut.cause.contains("node1"),
@@ -166,12 +116,12 @@ fn what_a_server_shows() {
     );
     // That node is let in; of a node with two addresses it is not known by which it comes.
     let share = |finding: Finding| finding.fix.map(|fix| fix.changes).unwrap_or_default();
-    let remedy = Remedy::Share {
+    let change = HostChange::Export {
         path: "/nfsdata".to_owned(),
         clients: vec!["10.0.9.2".to_owned()],
     };
     let host = "nfs".to_owned();
-    assert_eq!(share(shut), [Change::OnHost { host, remedy }]);
+    assert_eq!(share(shut), [Change::OnHost { host, change }]);
     let two = node(
         "node3",
         json!({"status": {"addresses": [{"type": "InternalIP", "address": "10.0.9.3"}, {"type": "InternalIP", "address": "10.0.9.4"}]}}),
@@ -197,26 +147,16 @@ fn what_a_node_shows() {
         host
     };
     let ready = || client(&["nfs-common"]);
-    for (what, host, wanted) in [
+    for (what, host, wanted) in rows! {
         ("all well", ready(), &[][..]),
         ("no client", client(&["rpcbind"]), &["NFS401 node node1"]),
         ("nobody knows what it is", unknown(client(&[])), &[]),
-        (
-            "a server that it reaches",
-            asked(ready(), &["10.0.0.9"], &[("10.0.0.9", true)]),
-            &[],
-        ),
-        (
-            "one that it does not reach",
-            asked(ready(), &["10.0.0.9"], &[("10.0.0.9", false)]),
-            &["NFS404 node node1"],
-        ),
-        (
-            "a name that it does not know",
-            asked(ready(), &["nfs.example.com"], &[]),
-            &["NFS408 node node1"],
-        ),
-    ] {
+        ("a server that it reaches", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", true)]), &[]),
+        ("one that it does not reach", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", false)]), &["NFS404 node node1"]),
+        ("processes wait in NFS calls", HostSeen { hung: vec!["4711 tar".to_owned()], nfs_mounts:
+            vec!["10.0.0.9:/nfsdata".to_owned()],..ready() }, &["NFS421 node node1"]),
+        ("a name that it does not know", asked(ready(), &["nfs.example.com"], &[]), &["NFS408 node node1"]),
+    } {
         assert_eq!(titles(&seen(host, vec![node("node1", json!({}))])), wanted, "{what}");
     }
     assert_eq!(
@@ -262,78 +202,18 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
     let shut = || server(8, "/other  *(rw)\n", with_mode(0o777));
     let no_x = || server(8, "/  *(rw)\n", with_mode(0o644));
     let stopped = || server(0, "", with_mode(0o777));
-    for (what, host, code, command, automatic) in [
-        (
-            "ours, named by a volume",
-            ours(named(shut(), "/d", volume())),
-            "NFS402",
-            true,
-            true,
-        ),
-        (
-            "ours, named by a tenant",
-            ours(named(shut(), "/d", tenants())),
-            "NFS402",
-            true,
-            true,
-        ),
-        (
-            "not ours, named by a volume",
-            named(shut(), "/d", volume()),
-            "NFS402",
-            true,
-            false,
-        ),
-        (
-            "not ours, named by a tenant",
-            named(shut(), "/root", tenants()),
-            "NFS402",
-            false,
-            false,
-        ),
-        (
-            "below ours",
-            named(ours(named(shut(), "/d", volume())), "/d/sub", tenants()),
-            "NFS402",
-            false,
-            false,
-        ),
-        (
-            "a mode of ours",
-            ours(named(no_x(), "/d", volume())),
-            "NFS411",
-            true,
-            true,
-        ),
-        (
-            "a mode that a volume names",
-            named(no_x(), "/d", volume()),
-            "NFS411",
-            true,
-            false,
-        ),
-        (
-            "a mode that a tenant names",
-            named(no_x(), "/root", tenants()),
-            "NFS411",
-            false,
-            false,
-        ),
-        (
-            "a stopped server of a volume",
-            named(stopped(), "/d", volume()),
-            "NFS404",
-            true,
-            false,
-        ),
-        (
-            "a stopped server of a tenant",
-            named(stopped(), "/root", tenants()),
-            "NFS404",
-            false,
-            false,
-        ),
-    ] {
+    for (what, host, code, command, automatic) in rows! {
+        ("ours, named by a volume", ours(named(shut(), "/d", volume())), "NFS402", true, true),
+        ("ours, named by a tenant", ours(named(shut(), "/d", tenants())), "NFS402", true, true),
+        ("not ours, named by a volume", named(shut(), "/d", volume()), "NFS402", true, false),
+        ("not ours, named by a tenant", named(shut(), "/root", tenants()), "NFS402", false, false),
+        ("below ours", named(ours(named(shut(), "/d", volume())), "/d/sub", tenants()), "NFS402", false, false),
+        ("a mode of ours", ours(named(no_x(), "/d", volume())), "NFS411", true, true),
+        ("a mode that a volume names", named(no_x(), "/d", volume()), "NFS411", true, false),
+        ("a mode that a tenant names", named(no_x(), "/root", tenants()), "NFS411", false, false),
+        ("a stopped server of a volume", named(stopped(), "/d", volume()), "NFS404", true, false),
+        ("a stopped server of a tenant", named(stopped(), "/root", tenants()), "NFS404", false, false),
+    } {
         let found = seen(host, nodes()).remove(0);
         let fix = found.fix.as_ref().unwrap();
         assert_eq!(
@@ -348,7 +228,7 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
     }
     let denied = seen(named(shut(), "/root", tenants()), nodes()).remove(0);
     assert!(
-        denied.cause.contains("/root, named by deployment t/x"),
+        denied.cause.contains("/root, named by deployment/x -n t"),
         "{}",
         denied.cause
     );

@@ -1,5 +1,12 @@
 //! Tables of facts, as kubectl prints objects, and what the checks make of them.
 
+/// Holds a table of clusters and their findings, each as `CODE kind namespace/name`, against one version.
+macro_rules! hold {
+    ($version:expr, $($what:literal: $objects:expr => [$($wanted:literal),*];)*) => {
+        $crate::doctor::checks::tests::hold($version, vec![$(($what, $objects, &[$($wanted),*] as &[&str])),*])
+    };
+}
+
 mod claims;
 mod cluster;
 mod hosts;
@@ -17,7 +24,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::doctor::facts::{Facts, Log};
-use crate::doctor::{Finding, dump};
+use crate::doctor::{Finding, Object, dump};
 
 /// The time of every table.
 pub const NOW: &str = "2026-01-01T12:00:00Z";
@@ -44,10 +51,21 @@ pub fn found(facts: &Facts) -> Vec<Finding> {
     found
 }
 
+/// An object as the tables write it: `pvc default/a`.
+pub fn brief(object: &Object) -> String {
+    let namespace = object.namespace.as_ref().map(|namespace| format!("{namespace}/"));
+    format!(
+        "{} {}{}",
+        object.short_kind(),
+        namespace.unwrap_or_default(),
+        object.name
+    )
+}
+
 pub fn titles(found: &[Finding]) -> Vec<String> {
     found
         .iter()
-        .map(|finding| format!("{} {}", finding.code, finding.object.title()))
+        .map(|finding| format!("{} {}", finding.code, brief(&finding.object)))
         .collect()
 }
 

@@ -48,33 +48,13 @@ fn what_the_scheduler_says() {
     let old = "0/3 nodes are available: 3 pod has unbound immediate PersistentVolumeClaims.";
     let new = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     for (version, text) in [(OLD, old), (NEW, new)] {
-        hold(
-            version,
-            vec![
-                (
-                    "an unbound claim",
-                    vec![of_class("a", "nfs"), pod("p", "a", unscheduled(text))],
-                    &["NFS102 pvc default/a", "NFS118 pod default/p"],
-                ),
-                (
-                    "a claim bound since",
-                    all([bound(), vec![pod("p", "a", unscheduled(text))]]),
-                    &[],
-                ),
-                (
-                    "something else",
-                    all([
-                        bound(),
-                        vec![pod(
-                            "p",
-                            "a",
-                            unscheduled("0/1 nodes are available: 1 Insufficient cpu."),
-                        )],
-                    ]),
-                    &[],
-                ),
-            ],
-        );
+        hold! { version,
+            "an unbound claim": vec![of_class("a", "nfs"), pod("p", "a", unscheduled(text))] =>
+                ["NFS102 pvc default/a", "NFS118 pod default/p"];
+            "a claim bound since": all([bound(), vec![pod("p", "a", unscheduled(text))]]) => [];
+            "something else": all([bound(), vec![pod("p", "a",
+                unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]]) => [];
+        }
     }
     let conflicts = [
         (
@@ -93,14 +73,9 @@ fn what_the_scheduler_says() {
         assert!(finding.cause.contains("can be used on no node"), "{}", finding.cause);
     }
     let taken = "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.";
-    hold(
-        NEW,
-        vec![(
-            "a claim for one pod",
-            all([bound(), vec![pod("p", "a", unscheduled(taken))]]),
-            &["NFS120 pod default/p"],
-        )],
-    );
+    hold! { NEW,
+        "a claim for one pod": all([bound(), vec![pod("p", "a", unscheduled(taken))]]) => ["NFS120 pod default/p"];
+    }
 }
 
 #[test]
@@ -108,36 +83,14 @@ fn a_claim_that_is_not_there() {
     let going = with(of_class("a", "nfs"), json!({"metadata": {"deletionTimestamp": NOW}}));
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:58Z"}});
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                (
-                    "it is not there",
-                    vec![pod("p", "a", json!({}))],
-                    &["NFS119 pod default/p"],
-                ),
-                ("it is being made", vec![pod("p", "a", young.clone())], &[]),
-                (
-                    "it is going",
-                    vec![going.clone(), pod("p", "a", json!({}))],
-                    &["NFS119 pod default/p"],
-                ),
-                (
-                    "the pod is over",
-                    vec![pod("p", "a", json!({"status": {"phase": "Succeeded"}}))],
-                    &[],
-                ),
-                (
-                    "the pod runs",
-                    vec![pod(
-                        "p",
-                        "a",
-                        json!({"spec": {"nodeName": "n"}, "status": {"phase": "Running"}}),
-                    )],
-                    &[],
-                ),
-            ],
-        );
+        hold! { version,
+            "it is not there": vec![pod("p", "a", json!({}))] => ["NFS119 pod default/p"];
+            "it is being made": vec![pod("p", "a", young.clone())] => [];
+            "it is going": vec![going.clone(), pod("p", "a", json!({}))] => ["NFS119 pod default/p"];
+            "the pod is over": vec![pod("p", "a", json!({"status": {"phase": "Succeeded"}}))] => [];
+            "the pod runs": vec![pod("p", "a", json!({"spec": {"nodeName": "n"}, "status": {"phase": "Running"}}))] =>
+                [];
+        }
     }
 }
 
@@ -149,61 +102,34 @@ fn what_the_kubelet_says() {
         ))
     };
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                (
-                    "no client",
-                    failed(
-                        "mount: wrong fs type, bad option, bad superblock … need a /sbin/mount.<type> helper program)",
-                    ),
-                    &["NFS401 node node1"],
-                ),
-                (
-                    "denied",
-                    failed("mount.nfs: access denied by server while mounting 10.77.0.10:/nfsdata"),
-                    &["NFS402 pv v"],
-                ),
-                (
-                    "no such path",
-                    failed(
-                        "mount.nfs: mounting 10.77.0.10:/nfsdata failed, reason given by server: No such file or directory",
-                    ),
-                    &["NFS403 pv v"],
-                ),
-                ("no answer", failed("mount.nfs: Connection timed out"), &["NFS404 pv v"]),
-                ("version", failed("mount.nfs: Protocol not supported"), &["NFS405 pv v"]),
-                ("stale", failed("mount.nfs: Stale file handle"), &["NFS406 pv v"]),
-                (
-                    "statd",
-                    failed(
-                        "mount.nfs: rpc.statd is not running but is required for remote locking.\nmount.nfs: an incorrect mount option was specified",
-                    ),
-                    &["NFS407 node node1"],
-                ),
-                (
-                    "name",
-                    failed("mount.nfs: Failed to resolve server nas: Name or service not known"),
-                    &["NFS408 node node1"],
-                ),
-                (
-                    "option",
-                    failed("mount.nfs: an incorrect mount option was specified"),
-                    &["NFS409 pv v"],
-                ),
-                (
-                    "only that it waits",
-                    waiting(
-                        "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition",
-                    ),
-                    &["NFS410 pod default/p", "NFS413 pv v"],
-                ),
-            ],
-        );
+        hold! { version,
+            "no client":
+                failed("mount: wrong fs type, bad option, bad superblock … need a /sbin/mount.<type> helper program)")
+                => ["NFS401 node node1"];
+            "denied": failed("mount.nfs: access denied by server while mounting 10.77.0.10:/nfsdata") =>
+                ["NFS402 pv v"];
+            "no such path":
+                failed("mount.nfs: mounting 10.77.0.10:/nfsdata failed, reason given by server: No such file or directory")
+                => ["NFS403 pv v"];
+            "no answer": failed("mount.nfs: Connection timed out") => ["NFS404 pv v"];
+            "version": failed("mount.nfs: Protocol not supported") => ["NFS405 pv v"];
+            "stale": failed("mount.nfs: Stale file handle") => ["NFS406 pv v"];
+            "statd":
+                failed("mount.nfs: rpc.statd is not running but is required for remote locking.\nmount.nfs: an incorrect mount option was specified")
+                => ["NFS407 node node1"];
+            "name": failed("mount.nfs: Failed to resolve server nas: Name or service not known") =>
+                ["NFS408 node node1"];
+            "option": failed("mount.nfs: an incorrect mount option was specified") => ["NFS409 pv v"];
+            "only that it waits":
+                waiting("Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition")
+                => ["NFS410 pod default/p", "NFS413 pv v"];
+        }
     }
     let mut running = failed("mount.nfs: Connection timed out");
     running[2] = with(running[2].clone(), json!({"status": {"phase": "Running"}}));
-    hold(OLD, vec![("mounted since", running, &[])]);
+    hold! { OLD,
+        "mounted since": running => [];
+    }
 }
 
 #[test]
@@ -217,13 +143,10 @@ fn a_container_on_a_directory_that_was_replaced() {
     };
     let refused = json!({"waiting": {"reason": "CreateContainerError", "message": message}});
     let other = json!({"waiting": {"reason": "CreateContainerError", "message": "no such file"}});
-    hold(
-        OLD,
-        vec![
-            ("it can't start again", running(refused), &["NFS406 pv v"]),
-            ("for another reason", running(other), &[]),
-        ],
-    );
+    hold! { OLD,
+        "it can't start again": running(refused) => ["NFS406 pv v"];
+        "for another reason": running(other) => [];
+    }
 }
 
 #[test]
@@ -266,56 +189,19 @@ fn groups_and_ends() {
     let crashed = json!([{"name": "app", "image": "b", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
     let running = |group: Value, statuses: Value| json!({"spec": {"nodeName": "n", "securityContext": group}, "status": {"phase": "Running", "containerStatuses": statuses}});
     let ending = |since: &str| json!({"metadata": {"deletionTimestamp": since}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
-    hold(
-        OLD,
-        vec![
-            (
-                "a group, and it fails",
-                all([
-                    bound(),
-                    vec![pod("p", "a", running(json!({"fsGroup": 1000}), crashed.clone()))],
-                ]),
-                &["NFS411 pod default/p"],
-            ),
-            (
-                "a group, and all is well",
-                all([
-                    bound(),
-                    vec![pod("p", "a", running(json!({"fsGroup": 1000}), json!([])))],
-                ]),
-                &[],
-            ),
-            (
-                "no group, and it fails",
-                all([bound(), vec![pod("p", "a", running(json!({}), crashed))]]),
-                &[],
-            ),
-            (
-                "long ending",
-                all([bound(), vec![pod("p", "a", ending("2026-01-01T11:00:00Z"))]]),
-                &["NFS412 pod default/p"],
-            ),
-            (
-                "long ending, and its node is away",
-                all([
-                    bound(),
-                    vec![
-                        pod("p", "a", ending("2026-01-01T11:00:00Z")),
-                        node(
-                            "n",
-                            json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}),
-                        ),
-                    ],
-                ]),
-                &["NFS412 pod default/p"],
-            ),
-            (
-                "just ending",
-                all([bound(), vec![pod("p", "a", ending("2026-01-01T11:59:50Z"))]]),
-                &[],
-            ),
-        ],
-    );
+    hold! { OLD,
+        "a group, and it fails": all([bound(), vec![pod("p", "a", running(json!({"fsGroup": 1000}),
+            crashed.clone()))]]) => ["NFS411 pod default/p"];
+        "a group, and all is well": all([bound(), vec![pod("p", "a", running(json!({"fsGroup": 1000}), json!([])))]])
+            => [];
+        "no group, and it fails": all([bound(), vec![pod("p", "a", running(json!({}), crashed))]]) => [];
+        "long ending": all([bound(), vec![pod("p", "a", ending("2026-01-01T11:00:00Z"))]]) =>
+            ["NFS412 pod default/p"];
+        "long ending, and its node is away": all([bound(), vec![pod("p", "a", ending("2026-01-01T11:00:00Z")),
+            node("n", json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}))]]) =>
+            ["NFS412 pod default/p"];
+        "just ending": all([bound(), vec![pod("p", "a", ending("2026-01-01T11:59:50Z"))]]) => [];
+    }
 }
 
 #[test]
@@ -328,17 +214,12 @@ fn a_pod_that_does_not_end_is_not_forced_before_its_node_was_looked_at() {
             json!({"status": {"conditions": [{"type": "Ready", "status": ready}]}}),
         )
     };
-    for (what, nodes, cause, forced) in [
+    for (what, nodes, cause, forced) in rows! {
         ("away", vec![node("Unknown")], "its node n is not Ready", false),
         ("not ready", vec![node("False")], "its node n is not Ready", false),
         ("not read", vec![], "is node n Ready?", false),
-        (
-            "ready",
-            vec![node("True")],
-            "is the NFS server 10.77.0.10 still there?",
-            true,
-        ),
-    ] {
+        ("ready", vec![node("True")], "is the NFS server 10.77.0.10 still there?", true),
+    } {
         let finding = stuck(nodes);
         assert!(finding.cause.contains(cause), "{what}: {}", finding.cause);
         let fix = finding.fix.unwrap();

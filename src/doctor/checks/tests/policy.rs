@@ -5,7 +5,8 @@ use serde_json::json;
 use super::claims::{SERVED, served};
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
-use crate::doctor::Fix;
+use crate::doctor::fix::{Change, HostChange};
+use crate::doctor::{Fix, policy};
 
 const BAD: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
@@ -28,69 +29,31 @@ fn an_image_is_changed_where_a_claim_waits_and_nobody_else_manages_it() {
     let labelled = |key: &str, value: &str| json!({"metadata": {"labels": {key: value}}});
     let annotated = |key: &str| json!({"metadata": {"annotations": {key: "x"}}});
     let owner = json!({"metadata": {"ownerReferences": [{"apiVersion": "x/v1", "kind": "NFSProvisioner", "name": "main", "uid": "u"}]}});
-    for (what, objects, reason) in [
+    for (what, objects, reason) in rows! {
         ("it waits", scene(needs_self_link(json!({}))), None),
-        (
-            "no claim waits",
-            all([vec![class("managed", NAME)], needs_self_link(json!({}))]),
-            Some("no claim waits for it"),
-        ),
-        (
-            "elsewhere",
-            scene(needs_self_link(json!({"metadata": {"namespace": "nfs"}}))),
-            Some("only namespace default was asked for, and this is in nfs; -A asks for all"),
-        ),
-        (
-            "not looked at, so not certain",
-            scene(provisioner("p", BAD, NAME)),
-            Some("it is not certain"),
-        ),
-        (
-            "Helm by its label",
-            scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "Helm"))),
-            Some("Helm manages it"),
-        ),
-        (
-            "Helm by its chart",
-            scene(needs_self_link(labelled("helm.sh/chart", "nfs-4.0.17"))),
-            Some("Helm manages it"),
-        ),
-        (
-            "Helm by its release",
-            scene(needs_self_link(annotated("meta.helm.sh/release-name"))),
-            Some("Helm manages it"),
-        ),
-        (
-            "Argo CD by its label",
-            scene(needs_self_link(labelled("argocd.argoproj.io/instance", "storage"))),
-            Some("Argo CD manages it"),
-        ),
-        (
-            "Argo CD by its annotation",
-            scene(needs_self_link(annotated("argocd.argoproj.io/tracking-id"))),
-            Some("Argo CD manages it"),
-        ),
-        (
-            "Flux' Kustomization",
-            scene(needs_self_link(labelled("kustomize.toolkit.fluxcd.io/name", "storage"))),
-            Some("Flux manages it"),
-        ),
-        (
-            "Flux' HelmRelease",
-            scene(needs_self_link(labelled("helm.toolkit.fluxcd.io/name", "storage"))),
-            Some("Flux manages it"),
-        ),
-        (
-            "an operator",
-            scene(needs_self_link(owner)),
-            Some("NFSProvisioner main manages it"),
-        ),
-        (
-            "another tool",
-            scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "terraform"))),
-            Some("terraform manages it"),
-        ),
-    ] {
+        ("no claim waits", all([vec![class("managed", NAME)], needs_self_link(json!({}))]),
+            Some("no claim waits for it")),
+        ("elsewhere", scene(needs_self_link(json!({"metadata": {"namespace": "nfs"}}))),
+            Some("only namespace default was asked for, and this is in nfs; -A asks for all")),
+        ("not looked at, so not certain", scene(provisioner("p", BAD, NAME)), Some("it is not certain")),
+        ("Helm by its label", scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "Helm"))),
+            Some("Helm manages it")),
+        ("Helm by its chart", scene(needs_self_link(labelled("helm.sh/chart", "nfs-4.0.17"))),
+            Some("Helm manages it")),
+        ("Helm by its release", scene(needs_self_link(annotated("meta.helm.sh/release-name"))),
+            Some("Helm manages it")),
+        ("Argo CD by its label", scene(needs_self_link(labelled("argocd.argoproj.io/instance", "storage"))),
+            Some("Argo CD manages it")),
+        ("Argo CD by its annotation", scene(needs_self_link(annotated("argocd.argoproj.io/tracking-id"))),
+            Some("Argo CD manages it")),
+        ("Flux' Kustomization", scene(needs_self_link(labelled("kustomize.toolkit.fluxcd.io/name", "storage"))),
+            Some("Flux manages it")),
+        ("Flux' HelmRelease", scene(needs_self_link(labelled("helm.toolkit.fluxcd.io/name", "storage"))),
+            Some("Flux manages it")),
+        ("an operator", scene(needs_self_link(owner)), Some("NFSProvisioner main manages it")),
+        ("another tool", scene(needs_self_link(labelled("app.kubernetes.io/managed-by", "terraform"))),
+            Some("terraform manages it")),
+    } {
         let fix = fix_of(objects);
         // It is printed all the same.
         assert!(
@@ -117,7 +80,7 @@ fn a_pod_that_no_workload_makes_is_left_alone() {
     }
     let fix = fix_of(scene(objects));
     assert!(
-        !fix.automatic && fix.note.contains("no workload makes this pod"),
+        !fix.automatic && fix.note.contains("no workload owns this pod"),
         "{fix:?}"
     );
 }
@@ -256,7 +219,7 @@ fn a_sibling_is_not_taken_for_the_provisioner_that_is_gone() {
     let fix = finding.fix.unwrap();
     assert_eq!(
         fix.command.as_deref(),
-        Some("kubectl -n default set env deployment/p PROVISIONER_NAME=cluster.local/storage")
+        Some("kubectl -n default set env deployment/p -c main PROVISIONER_NAME=cluster.local/storage")
     );
     assert!(!fix.automatic);
 }
@@ -274,17 +237,10 @@ fn what_a_config_map_sets_is_not_missing() {
         );
         objects
     };
-    hold(
-        NEW,
-        vec![
-            ("it runs", scene(from_map(1)), &[]),
-            (
-                "it does not, so it may be another's",
-                scene(from_map(0)),
-                &["NFS201 storageclass managed"],
-            ),
-        ],
-    );
+    hold! { NEW,
+        "it runs": scene(from_map(1)) => [];
+        "it does not, so it may be another's": scene(from_map(0)) => ["NFS201 storageclass managed"];
+    }
     // Its name is known, the rest may come from the ConfigMap.
     let mut named = from_map(0);
     let env = json!([{"name": "PROVISIONER_NAME", "value": NAME}]);
@@ -389,4 +345,44 @@ fn a_class_is_for_people_to_choose() {
     let tenant = provisioner("a-tenants", "busybox", "a/nfs");
     let (command, _) = fix(all([in_tree(), one(), tenant]));
     assert!(command.contains(r#"{"provisioner":"x/nfs"}"#), "{command}");
+}
+
+#[test]
+fn a_change_that_is_more_than_its_finding_may_make_is_refused() {
+    let volume = || Object::cluster("PersistentVolume", "v");
+    let merge = |object: Object, patch: Value| Change::Merge { object, patch };
+    let on_host = |change: HostChange| Change::OnHost {
+        host: "nfs".to_owned(),
+        change,
+    };
+    let export = |clients: &[&str]| HostChange::Export {
+        path: "/root".to_owned(),
+        clients: clients.iter().map(|client| (*client).to_owned()).collect(),
+    };
+    let retain = json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}});
+    for (what, code, change, reason) in rows! {
+        ("the reclaim policy", "NFS503", merge(volume(), retain.clone()), None),
+        ("more than the reclaim policy", "NFS503",
+            merge(volume(), with(retain.clone(), json!({"spec": {"nfs": {"path": "/"}}}))), Some("than can be undone")),
+        ("another object", "NFS503", merge(Object::cluster("ClusterRole", "v"), retain), Some("than can be undone")),
+        ("a volume is deleted", "NFS122", Change::Delete(volume()), Some("than can be undone")),
+        ("a claim is deleted", "NFS210", Change::Delete(Object::of("PersistentVolumeClaim", "default", "a")),
+            Some("than can be undone")),
+        ("a code that people decide", "NFS108", merge(volume(), json!({})), Some("an administrator has to decide")),
+        ("a host that was not read", "NFS401", on_host(HostChange::InstallClient), Some("--ssh nfs does so")),
+        ("a directory of a host that was not read", "NFS402", on_host(export(&["10.0.0.1"])), Some("--ssh nfs does so")),
+    } {
+        let mut findings = [Finding::new(code, volume(), "").fixed_by(change, "")];
+        policy::decide(&Facts::default(), &mut findings);
+        let fix = findings[0].fix.as_ref().unwrap();
+        assert_eq!(
+            (fix.automatic, fix.changes.is_empty()),
+            (reason.is_none(), reason.is_some()),
+            "{what}: {fix:?}"
+        );
+        assert!(
+            fix.command.is_some() && fix.note.contains(reason.unwrap_or_default()),
+            "{what}: {fix:?}"
+        );
+    }
 }

@@ -31,25 +31,13 @@ fn a_new_volume_is_never_proposed_where_data_is() {
         ])
     };
     let miss = |change: Value| vec![of_class("a", "nfs"), volume("v", change)];
-    for (code, objects) in [
+    for (code, objects) in rows! {
         ("NFS102", vec![of_class("a", "")]),
-        (
-            "NFS102",
-            miss(json!({"spec": {"capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"]}})),
-        ),
+        ("NFS102", miss(json!({"spec": {"capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"]}}))),
         ("NFS111", miss(json!({"metadata": {"deletionTimestamp": NOW}}))),
-        (
-            "NFS112",
-            vec![claim(
-                "a",
-                json!({"spec": {"storageClassName": "nfs", "volumeName": "nowhere-at-all"}}),
-            )],
-        ),
-        (
-            "NFS113",
-            miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b"}}})),
-        ),
-    ] {
+        ("NFS112", vec![claim("a", json!({"spec": {"storageClassName": "nfs", "volumeName": "nowhere-at-all"}}))]),
+        ("NFS113", miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b"}}}))),
+    } {
         for version in [OLD, NEW] {
             let found = found(&facts(version, all([known(), objects.clone()])));
             let finding = found.iter().find(|finding| finding.object.name == "a").unwrap();
@@ -88,32 +76,17 @@ fn other_storage_gets_no_advice_for_nfs() {
             json!({"spec": {"volumeName": "v"}, "metadata": {"creationTimestamp": NOW}}),
         )
     };
-    for (what, objects, code, advice) in [
+    for (what, objects, code, advice) in rows! {
         ("NFS, too small", vec![csi("nfs.csi.k8s.io", small())], "NFS107", true),
         ("NFS, one writer", vec![csi("nfs.csi.k8s.io", once())], "NFS108", true),
         ("a disk, too small", vec![disk(small())], "NFS102", false),
         ("a disk, one writer", vec![disk(once())], "NFS102", false),
         ("a disk, released", vec![disk(released())], "NFS102", false),
         ("a disk, an earlier claim's", vec![disk(earlier())], "NFS102", false),
-        (
-            "another driver's",
-            vec![csi("disk.csi.example.com", small())],
-            "NFS102",
-            false,
-        ),
-        (
-            "a disk of the class for PVs made by hand",
-            vec![by_hand(), disk(small())],
-            "NFS102",
-            false,
-        ),
-        (
-            "no PV of the class for PVs made by hand",
-            vec![by_hand()],
-            "NFS104",
-            false,
-        ),
-    ] {
+        ("another driver's", vec![csi("disk.csi.example.com", small())], "NFS102", false),
+        ("a disk of the class for PVs made by hand", vec![by_hand(), disk(small())], "NFS102", false),
+        ("no PV of the class for PVs made by hand", vec![by_hand()], "NFS104", false),
+    } {
         let found = found(&facts(OLD, all([vec![of_class("a", "disk")], objects])));
         let finding = found.iter().find(|finding| finding.code.starts_with("NFS10")).unwrap();
         let fix = finding.fix.clone().unwrap();

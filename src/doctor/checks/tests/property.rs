@@ -113,7 +113,7 @@ fn broken_cluster(all: &[Vec<Value>], random: &mut Random) -> Facts {
     facts
 }
 
-/// Every claim that is Pending for long is named.
+/// A claim that is Pending for long, or a pod that waits for its NFS volume, without a finding that names it.
 fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
     let case = Case::new(facts, now);
     let named = |object: &crate::doctor::Object| {
@@ -125,7 +125,17 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
         .iter()
         .filter(|claim| claim.pending() && !case.is_other_storage(claim));
     let long = claims.filter(|claim| case.older(claim.created, SignedDuration::from_mins(2)));
-    let mut objects = long.map(|claim| claim.object());
+    // A pod that waits for its first claim to be bound is named by that claim's finding, or by information about it.
+    let pods = facts.pods.iter().filter(|pod| {
+        let is_nfs = |claim: &String| {
+            let claim = case.claim(&pod.namespace, claim);
+            claim.is_some_and(|claim| !claim.pending() && !case.is_other_storage(claim))
+        };
+        let waits = pod.phase == "Pending" && !pod.node.is_empty() && pod.stopped.is_empty() && pod.deleting.is_none();
+        let long = case.older(pod.created, SignedDuration::from_mins(2));
+        waits && long && (!pod.nfs.is_empty() || (!pod.claims.is_empty() && pod.claims.iter().all(is_nfs)))
+    });
+    let mut objects = long.map(|claim| claim.object()).chain(pods.map(|pod| pod.object()));
     objects.find(|object| !named(object)).map(|object| object.title())
 }
 
@@ -141,7 +151,7 @@ fn overdone(facts: &Facts, report: &Report) -> Option<String> {
     ];
     report.findings.iter().find_map(|finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
-        let objects = || fix.changes.iter().map(super::super::super::fix::Change::object);
+        let objects = || fix.changes.iter().map(crate::doctor::fix::Change::object);
         let outside = objects().any(|object| match (&facts.namespace, &object.namespace) {
             (Some(asked), Some(namespace)) => asked != namespace,
             _ => false,
@@ -164,12 +174,13 @@ fn no_cluster_makes_the_doctor_panic_forget_or_overdo() {
     proptest!(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }, |(seed in 1_u64..)| {
         let mut random = Random(seed);
         let facts = broken_cluster(&all, &mut random);
-        let report = Report::new(&facts, checks::all(&facts, now), &[], &[]);
+        let report = Report::new(&facts, checks::all(&facts, now), (&[], &[]), &[]);
         prop_assert_eq!(forgotten(&facts, &report, now), None);
         prop_assert_eq!(overdone(&facts, &report), None);
-        let text = formats::text(&report, 100, false);
         let hidden = |c: char| c != '\n' && (c.is_control() || crate::escape::is_hidden(c));
-        prop_assert!(!text.contains(hidden), "{:?}", text);
+        for text in [formats::text(&report, 100, false), formats::markdown(&report)] {
+            prop_assert!(!text.contains(hidden), "{:?}", text);
+        }
         let outputs = [formats::json(&report).unwrap(), formats::sarif(&report).unwrap(), formats::junit(&report, |_| true)];
         for output in outputs {
             prop_assert!(!output.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", output);

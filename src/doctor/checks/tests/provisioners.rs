@@ -59,74 +59,30 @@ fn somebody_serves_or_nobody() {
         objects
     };
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("nobody", scene(vec![]), &["NFS201 storageclass managed"]),
-                ("a class nobody waits for", vec![class("managed", NAME)], &[]),
-                ("one that runs", scene(good()), &[]),
-                ("one outside that spoke", scene(vec![spoke.clone()]), &[]),
-                ("one outside that made something", scene(vec![made.clone()]), &[]),
-                (
-                    "one outside that leads",
-                    scene(vec![lease("2026-01-01T11:59:50.000000Z")]),
-                    &[],
-                ),
-                (
-                    "one outside that led",
-                    scene(vec![lease("2026-01-01T10:00:00.000000Z")]),
-                    &["NFS201 storageclass managed"],
-                ),
-                (
-                    "a CSI driver",
-                    vec![
-                        class("c", "ebs.csi.aws.com"),
-                        handed_over("a", "c", "ebs.csi.aws.com"),
-                        object("CSIDriver", "ebs.csi.aws.com"),
-                    ],
-                    &[],
-                ),
-                (
-                    "a claim being served right now",
-                    vec![class("managed", NAME), young.clone()],
-                    &[],
-                ),
-                (
-                    "another name",
-                    scene(provisioner("p", GOOD, "k8s-sigs.io/nfs-subdir-external-provisioner")),
-                    &["NFS202 storageclass managed"],
-                ),
-                (
-                    "another name, with its own class",
-                    scene(all([
-                        vec![class("other", "example/nfs")],
-                        provisioner("p", GOOD, "example/nfs"),
-                    ])),
-                    &["NFS201 storageclass managed"],
-                ),
-                (
-                    "the NFS CSI driver is missing",
-                    vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c", "nfs.csi.k8s.io")],
-                    &["NFS211 storageclass c"],
-                ),
-                (
-                    "the NFS CSI driver without its controller",
-                    vec![
-                        class("c", "nfs.csi.k8s.io"),
-                        handed_over("a", "c", "nfs.csi.k8s.io"),
-                        object("CSIDriver", "nfs.csi.k8s.io"),
-                    ],
-                    &["NFS215 storageclass c"],
-                ),
-                (
-                    "two of a name",
-                    scene(all([good(), provisioner("q", GOOD, NAME)])),
-                    &["NFS212 deployment default/q"],
-                ),
-                ("the other of two is stopped", scene(all([good(), stopped_q()])), &[]),
-                ("the one of two is stopped", scene(all([stopped_q(), good()])), &[]),
-            ],
-        );
+        hold! { version,
+            "nobody": scene(vec![]) => ["NFS201 storageclass managed"];
+            "a class nobody waits for": vec![class("managed", NAME)] => [];
+            "one that runs": scene(good()) => [];
+            "one outside that spoke": scene(vec![spoke.clone()]) => [];
+            "one outside that made something": scene(vec![made.clone()]) => [];
+            "one outside that leads": scene(vec![lease("2026-01-01T11:59:50.000000Z")]) => [];
+            "one outside that led": scene(vec![lease("2026-01-01T10:00:00.000000Z")]) =>
+                ["NFS201 storageclass managed"];
+            "a CSI driver": vec![class("c", "ebs.csi.aws.com"), handed_over("a", "c", "ebs.csi.aws.com"),
+                object("CSIDriver", "ebs.csi.aws.com")] => [];
+            "a claim being served right now": vec![class("managed", NAME), young.clone()] => [];
+            "another name": scene(provisioner("p", GOOD, "k8s-sigs.io/nfs-subdir-external-provisioner")) =>
+                ["NFS202 storageclass managed"];
+            "another name, with its own class": scene(all([vec![class("other", "example/nfs")], provisioner("p", GOOD,
+                "example/nfs")])) => ["NFS201 storageclass managed"];
+            "the NFS CSI driver is missing": vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c",
+                "nfs.csi.k8s.io")] => ["NFS211 storageclass c"];
+            "the NFS CSI driver without its controller": vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c",
+                "nfs.csi.k8s.io"), object("CSIDriver", "nfs.csi.k8s.io")] => ["NFS215 storageclass c"];
+            "two of a name": scene(all([good(), provisioner("q", GOOD, NAME)])) => ["NFS212 deployment default/q"];
+            "the other of two is stopped": scene(all([good(), stopped_q()])) => [];
+            "the one of two is stopped": scene(all([stopped_q(), good()])) => [];
+        }
     }
 }
 
@@ -137,14 +93,9 @@ fn a_workload_that_names_itself_in_its_arguments() {
         json!({"spec": {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": {"spec": {"containers": [{"name": "x", "image": "rancher/local-path-provisioner:v0.0.19"}]}}}}),
     );
     let claim = handed_over("a", "local-path", "rancher.io/local-path");
-    hold(
-        OLD,
-        vec![(
-            "K3s' own",
-            vec![class("local-path", "rancher.io/local-path"), claim, local],
-            &[],
-        )],
-    );
+    hold! { OLD,
+        "K3s' own": vec![class("local-path", "rancher.io/local-path"), claim, local] => [];
+    }
 }
 
 #[test]
@@ -185,65 +136,26 @@ fn a_provisioner_that_does_not_run() {
     let condition = json!([{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient memory."}]);
     let starting = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:50Z"}});
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("scaled to nothing", scene(scaled()), &["NFS203 deployment default/p"]),
-                ("variables not set", scene(unset()), &["NFS203 deployment default/p"]),
-                ("starting", scene(broken(good(), starting.clone())), &[]),
-                (
-                    "never ready",
-                    scene(broken(good(), json!({}))),
-                    &["NFS203 deployment default/p"],
-                ),
-                (
-                    "crashing",
-                    scene(broken(
-                        good(),
-                        stopped("CrashLoopBackOff", "back-off 5m0s restarting failed container"),
-                    )),
-                    &["NFS203 deployment default/p"],
-                ),
-                (
-                    "without a node",
-                    scene(broken(
-                        good(),
-                        json!({"spec": {"nodeName": null}, "status": {"conditions": condition}}),
-                    )),
-                    &["NFS203 deployment default/p"],
-                ),
-                (
-                    "no image",
-                    scene(broken(good(), stopped("ImagePullBackOff", "Back-off pulling image"))),
-                    &["NFS204 deployment default/p"],
-                ),
-                (
-                    "wrong processor",
-                    scene(broken(
-                        good(),
-                        stopped("CrashLoopBackOff", "exec /nfs: exec format error"),
-                    )),
-                    &["NFS205 deployment default/p"],
-                ),
-                (
-                    "refused by PodSecurity",
-                    scene(refused(r#"violates PodSecurity "restricted:latest""#)),
-                    &["NFS207 deployment default/p"],
-                ),
-                (
-                    "refused by a quota",
-                    scene(refused(
-                        "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0",
-                    )),
-                    &["NFS207 deployment default/p"],
-                ),
-                (
-                    "not mounted",
-                    scene(unmounted()),
-                    &["NFS208 deployment default/p", "NFS402 pod default/p-1"],
-                ),
-            ],
-        );
+        hold! { version,
+            "scaled to nothing": scene(scaled()) => ["NFS203 deployment default/p"];
+            "variables not set": scene(unset()) => ["NFS203 deployment default/p"];
+            "starting": scene(broken(good(), starting.clone())) => [];
+            "never ready": scene(broken(good(), json!({}))) => ["NFS203 deployment default/p"];
+            "crashing": scene(broken(good(), stopped("CrashLoopBackOff",
+                "back-off 5m0s restarting failed container"))) => ["NFS203 deployment default/p"];
+            "without a node": scene(broken(good(), json!({"spec": {"nodeName": null}, "status": {"conditions":
+                condition}}))) => ["NFS203 deployment default/p"];
+            "no image": scene(broken(good(), stopped("ImagePullBackOff", "Back-off pulling image"))) =>
+                ["NFS204 deployment default/p"];
+            "wrong processor": scene(broken(good(), stopped("CrashLoopBackOff", "exec /nfs: exec format error"))) =>
+                ["NFS205 deployment default/p"];
+            "refused by PodSecurity": scene(refused(r#"violates PodSecurity "restricted:latest""#)) =>
+                ["NFS207 deployment default/p"];
+            "refused by a quota":
+                scene(refused("exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0")) =>
+                ["NFS207 deployment default/p"];
+            "not mounted": scene(unmounted()) => ["NFS208 deployment default/p", "NFS402 pod default/p-1"];
+        }
     }
     let idle = only(OLD, all([vec![class("managed", NAME)], scaled()]));
     assert_eq!(
@@ -254,7 +166,7 @@ fn a_provisioner_that_does_not_run() {
     let fix = only(OLD, scene(unset())).fix.unwrap();
     assert_eq!(
         fix.command.as_deref(),
-        Some("kubectl -n default set env deployment/p NFS_SERVER=10.77.0.10 NFS_PATH=/nfsdata")
+        Some("kubectl -n default set env deployment/p -c main NFS_SERVER=10.77.0.10 NFS_PATH=/nfsdata")
     );
     assert!(fix.automatic, "it mounts what is meant: {}", fix.note);
     // Which of two mounted exports is meant is a guess.
@@ -300,17 +212,13 @@ fn a_charts_version_is_no_tag() {
 
 #[test]
 fn what_a_log_says() {
-    for (text, code) in [
-        (
-            "E0214 controller.go:766] unexpected error getting claim reference: selfLink was empty, can't make reference",
-            Some("NFS302"),
-        ),
-        (
-            "E0101 leaderelection.go:325] error retrieving resource lock default/fuseim.pri-ifs: endpoints \"fuseim.pri-ifs\" is forbidden: User \"x\"",
-            Some("NFS206"),
-        ),
+    for (text, code) in rows! {
+        ("E0214 controller.go:766] unexpected error getting claim reference: selfLink was empty, can't make reference",
+            Some("NFS302")),
+        ("E0101 leaderelection.go:325] error retrieving resource lock default/fuseim.pri-ifs: endpoints \"fuseim.pri-ifs\" is forbidden: User \"x\"",
+            Some("NFS206")),
         ("I0101 controller.go:1] Started provisioner controller", None),
-    ] {
+    } {
         let mut facts = facts(OLD, scene(provisioner("p", "mirror/own-build:1", NAME)));
         log(&mut facts, "p-1", text);
         let found = found(&facts);
@@ -332,36 +240,14 @@ fn rights_and_locks() {
             json!({"metadata": {"annotations": {"control-plane.alpha.kubernetes.io/leader": record}}}),
         )
     };
-    hold(
-        OLD,
-        vec![
-            (
-                "all allowed",
-                scene(all([good(), vec![review("persistentvolumes", "create", true)]])),
-                &[],
-            ),
-            (
-                "one denied",
-                scene(all([good(), vec![review("persistentvolumes", "create", false)]])),
-                &["NFS206 deployment default/p"],
-            ),
-            (
-                "what it needs not",
-                scene(all([good(), vec![review("secrets", "get", false)]])),
-                &[],
-            ),
-            (
-                "a live lock",
-                scene(all([good(), vec![lock("2026-01-01T11:59:58Z")]])),
-                &[],
-            ),
-            (
-                "a stale lock",
-                scene(all([good(), vec![lock("2026-01-01T11:00:00Z")]])),
-                &["NFS210 deployment default/p"],
-            ),
-        ],
-    );
+    hold! { OLD,
+        "all allowed": scene(all([good(), vec![review("persistentvolumes", "create", true)]])) => [];
+        "one denied": scene(all([good(), vec![review("persistentvolumes", "create", false)]])) =>
+            ["NFS206 deployment default/p"];
+        "what it needs not": scene(all([good(), vec![review("secrets", "get", false)]])) => [];
+        "a live lock": scene(all([good(), vec![lock("2026-01-01T11:59:58Z")]])) => [];
+        "a stale lock": scene(all([good(), vec![lock("2026-01-01T11:00:00Z")]])) => ["NFS210 deployment default/p"];
+    }
 }
 
 #[test]
@@ -401,29 +287,13 @@ fn a_provisioner_that_fails_says_why() {
         json!({"reason": "Provisioning"}),
     );
     let gone = r#"storageclass.storage.k8s.io "managed" not found"#;
-    hold(
-        OLD,
-        vec![
-            (
-                "it failed",
-                scene(all([good(), vec![by(failed, "2026-01-01T11:59:00Z")]])),
-                &["NFS209 pvc default/a"],
-            ),
-            (
-                "it tries again, which each attempt begins with",
-                scene(all([good(), vec![by(failed, "2026-01-01T11:58:00Z"), again]])),
-                &["NFS209 pvc default/a"],
-            ),
-            (
-                "the controller's word, not the provisioner's",
-                scene(all([
-                    good(),
-                    vec![event("PersistentVolumeClaim", "a", "ProvisioningFailed", gone)],
-                ])),
-                &[],
-            ),
-        ],
-    );
+    hold! { OLD,
+        "it failed": scene(all([good(), vec![by(failed, "2026-01-01T11:59:00Z")]])) => ["NFS209 pvc default/a"];
+        "it tries again, which each attempt begins with": scene(all([good(), vec![by(failed, "2026-01-01T11:58:00Z"),
+            again]])) => ["NFS209 pvc default/a"];
+        "the controller's word, not the provisioner's": scene(all([good(), vec![event("PersistentVolumeClaim", "a",
+            "ProvisioningFailed", gone)]])) => [];
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
 use crate::doctor::facts::{Probe, Reached};
-use crate::doctor::{Confidence, servers};
+use crate::doctor::{Confidence, Severity, servers};
 
 const EXPORT: (&str, &str) = ("10.77.0.10", "/nfsdata");
 
@@ -49,55 +49,22 @@ const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]
 #[test]
 fn what_holds_for_everybody_is_found() {
     let timed_out = "mount.nfs: Connection timed out";
-    for (what, objects, reached, wanted) in [
+    for (what, objects, reached, wanted) in rows! {
         ("fine", vec![volume("v", json!({}))], Reached::Fine, &[][..]),
-        (
-            "missing",
-            vec![volume("v", json!({}))],
-            Reached::Missing,
-            &["NFS403 pv v"],
-        ),
+        ("missing", vec![volume("v", json!({}))], Reached::Missing, &["NFS403 pv v"]),
         ("of no PV any more", vec![], Reached::Missing, &[]),
         // A machine that is no node.
-        (
-            "not for us",
-            mounting(Some(WAITS)),
-            Reached::Unknown("access denied".to_owned()),
-            &["NFS410 pod default/p", "NFS413 pv v"],
-        ),
+        ("not for us", mounting(Some(WAITS)), Reached::Unknown("access denied".to_owned()), &["NFS410 pod default/p",
+            "NFS413 pv v"]),
         ("nobody waits", mounting(None), refused(), &[]),
         ("nobody waits either", mounting(None), silent(), &[]),
-        (
-            "a pod waits",
-            mounting(Some(WAITS)),
-            refused(),
-            &["NFS404 pv v", "NFS410 pod default/p"],
-        ),
-        (
-            "a pod waits in silence",
-            mounting(Some(WAITS)),
-            silent(),
-            &["NFS404 pv v", "NFS410 pod default/p"],
-        ),
-        (
-            "the kubelet has told",
-            mounting(Some(timed_out)),
-            refused(),
-            &["NFS404 pv v"],
-        ),
-        (
-            "a claim waits",
-            scene(provisioner("p", GOOD, NAME)),
-            refused(),
-            &["NFS404 deployment default/p"],
-        ),
-        (
-            "its export",
-            scene(provisioner("p", GOOD, NAME)),
-            Reached::Missing,
-            &["NFS403 deployment default/p"],
-        ),
-    ] {
+        ("a pod waits", mounting(Some(WAITS)), refused(), &["NFS404 pv v", "NFS410 pod default/p"]),
+        ("a pod waits, and this machine may be outside the storage network", mounting(Some(WAITS)), silent(),
+            &["NFS404 pv v", "NFS410 pod default/p", "NFS413 pv v"]),
+        ("the kubelet has told", mounting(Some(timed_out)), refused(), &["NFS404 pv v"]),
+        ("a claim waits", scene(provisioner("p", GOOD, NAME)), refused(), &["NFS404 deployment default/p"]),
+        ("its export", scene(provisioner("p", GOOD, NAME)), Reached::Missing, &["NFS403 deployment default/p"]),
+    } {
         assert_eq!(answered(objects, reached), wanted, "{what}");
     }
     let mut facts = facts(OLD, mounting(Some(WAITS)));
@@ -106,16 +73,17 @@ fn what_holds_for_everybody_is_found() {
         path: EXPORT.1.to_owned(),
         reached,
     };
-    for (reached, confidence) in [
-        (refused(), Confidence::Likely),
-        (silent(), Confidence::Possible),
-        (Reached::Missing, Confidence::Certain),
+    for (reached, confidence, severity) in [
+        (refused(), Confidence::Likely, Severity::Error),
+        (silent(), Confidence::Possible, Severity::Warning),
+        (Reached::Missing, Confidence::Certain, Severity::Error),
     ] {
         facts.probes = vec![probe(reached)];
         let found = found(&facts);
         let finding = found.iter().find(|finding| finding.code != "NFS410").unwrap();
-        assert_eq!(finding.confidence, confidence);
-        assert!(finding.explains.iter().any(|object| object.name == "p"), "{finding:?}");
+        assert_eq!((finding.confidence, finding.severity), (confidence, severity));
+        let explains_pod = finding.explains.iter().any(|object| object.name == "p");
+        assert_eq!(explains_pod, severity == Severity::Error, "{finding:?}");
     }
 }
 
@@ -133,27 +101,15 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
         volume("d", json!({"status": {"phase": "Bound"}})),
         json!({"metadata": {"annotations": made}}),
     );
-    for (what, objects, wanted) in [
-        (
-            "a provisioner's",
-            all([vec![class("managed", NAME)], provisioner("p", GOOD, NAME)]),
-            1,
-        ),
+    for (what, objects, wanted) in rows! {
+        ("a provisioner's", all([vec![class("managed", NAME)], provisioner("p", GOOD, NAME)]), 1),
         ("what only looks like one", provisioner("p", GOOD, NAME), 0),
         ("what a provisioner made", vec![dynamic], 0),
         ("few", many(5), 5),
         ("many", many(100), 0),
-        (
-            "many, and one is waited for",
-            all([many(100), mounting(Some(WAITS))]),
-            1,
-        ),
-        (
-            "a volume that goes",
-            vec![volume("v", json!({"status": {"phase": "Released"}}))],
-            0,
-        ),
-    ] {
+        ("many, and one is waited for", all([many(100), mounting(Some(WAITS))]), 1),
+        ("a volume that goes", vec![volume("v", json!({"status": {"phase": "Released"}}))], 0),
+    } {
         assert_eq!(servers::asked(&facts(OLD, objects)).len(), wanted, "{what}");
     }
 }
@@ -180,7 +136,7 @@ fn what_is_no_server_or_path_reaches_nothing() {
             "{server}:{path}"
         );
         let told = servers::invalid(&facts);
-        assert!(told.len() == 1 && told[0].contains("pv v names"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("pv/v names"), "{told:?}");
     }
     let good = naming("nfs.example.com", "/a b");
     assert!(servers::named(&good).len() == 1 && servers::invalid(&good).is_empty());

@@ -36,65 +36,24 @@ fn the_end_of_a_volume() {
     let by_hand = |reclaim: &str| volume("v", json!({"spec": {"persistentVolumeReclaimPolicy": reclaim}}));
     let serving = || provisioner("p", "nfsprov:1", NAME);
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                ("kept and free", vec![volume("v", json!({}))], &[]),
-                ("kept and released", vec![released("Retain")], &["NFS501 pv v"]),
-                ("recycled", vec![by_hand("Recycle")], &["NFS502 pv v"]),
-                (
-                    "to be deleted, and made by hand",
-                    vec![by_hand("Delete")],
-                    &["NFS503 pv v"],
-                ),
-                ("to be deleted by one that runs", all([vec![deleted()], serving()]), &[]),
-                ("to be deleted by nobody", vec![deleted()], &["NFS506 pv v"]),
-                (
-                    "just released",
-                    vec![with(
-                        deleted(),
-                        json!({"status": {"lastPhaseTransitionTime": "2026-01-01T11:59:58Z"}}),
-                    )],
-                    &[],
-                ),
-                (
-                    "its class is gone",
-                    all([
-                        vec![deleted(), event("PersistentVolume", "v", "VolumeFailedDelete", failed)],
-                        serving(),
-                    ]),
-                    &["NFS507 pv v"],
-                ),
-                (
-                    "its class is back",
-                    all([
-                        vec![
-                            deleted(),
-                            class("nfs", NAME),
-                            event("PersistentVolume", "v", "VolumeFailedDelete", failed),
-                        ],
-                        serving(),
-                    ]),
-                    &[],
-                ),
-                (
-                    "another namespace's",
-                    vec![with(
-                        released("Retain"),
-                        json!({"spec": {"claimRef": {"namespace": "other"}}}),
-                    )],
-                    &[],
-                ),
-                (
-                    "not NFS",
-                    vec![with(
-                        released("Retain"),
-                        json!({"spec": {"nfs": null, "hostPath": {"path": "/x"}}}),
-                    )],
-                    &[],
-                ),
-            ],
-        );
+        hold! { version,
+            "kept and free": vec![volume("v", json!({}))] => [];
+            "kept and released": vec![released("Retain")] => ["NFS501 pv v"];
+            "recycled": vec![by_hand("Recycle")] => ["NFS502 pv v"];
+            "to be deleted, and made by hand": vec![by_hand("Delete")] => ["NFS503 pv v"];
+            "to be deleted by one that runs": all([vec![deleted()], serving()]) => [];
+            "to be deleted by nobody": vec![deleted()] => ["NFS506 pv v"];
+            "just released": vec![with(deleted(), json!({"status": {"lastPhaseTransitionTime":
+                "2026-01-01T11:59:58Z"}}))] => [];
+            "its class is gone": all([vec![deleted(), event("PersistentVolume", "v", "VolumeFailedDelete", failed)],
+                serving()]) => ["NFS507 pv v"];
+            "its class is back": all([vec![deleted(), class("nfs", NAME), event("PersistentVolume", "v",
+                "VolumeFailedDelete", failed)], serving()]) => [];
+            "another namespace's": vec![with(released("Retain"), json!({"spec": {"claimRef": {"namespace":
+                "other"}}}))] => [];
+            "not NFS": vec![with(released("Retain"), json!({"spec": {"nfs": null, "hostPath": {"path": "/x"}}}))] =>
+                [];
+        }
     }
 }
 
@@ -145,75 +104,27 @@ fn what_can_not_go() {
         "kubernetes.io/pv-protection",
     ];
     for version in [OLD, NEW] {
-        hold(
-            version,
-            vec![
-                (
-                    "a claim in use",
-                    vec![going(claim(), &protected), bound(), user(json!({}))],
-                    &["NFS504 pvc default/a"],
-                ),
-                (
-                    "a claim whose pod is over",
-                    vec![
-                        going(claim(), &protected),
-                        bound(),
-                        user(json!({"status": {"phase": "Succeeded"}})),
-                    ],
-                    &[],
-                ),
-                ("a claim of nobody", vec![going(claim(), &protected), bound()], &[]),
-                (
-                    "a volume in use",
-                    vec![claim(), going(bound(), &["kubernetes.io/pv-protection"])],
-                    &["NFS504 pv v"],
-                ),
-                (
-                    "a provisioner's finalizer, and it is gone",
-                    vec![going(provisioned(released("Delete")), &owned)],
-                    &["NFS505 pv v"],
-                ),
-                (
-                    "nfsprov's, until the volume is out of the making, and it is gone",
-                    vec![going(provisioned(released("Retain")), &["nfsprov/making"])],
-                    &["NFS505 pv v"],
-                ),
-                (
-                    "a provisioner's finalizer, and it runs",
-                    all([
-                        vec![going(provisioned(released("Delete")), &owned)],
-                        provisioner("p", "nfsprov:1", NAME),
-                    ]),
-                    &[],
-                ),
-                (
-                    "an attacher's finalizer",
-                    vec![going(released("Delete"), &["external-attacher/nfs-csi-k8s-io"])],
-                    &["NFS503 pv v", "NFS505 pv v"],
-                ),
-                (
-                    "an attacher's finalizer, and its driver is on a node",
-                    vec![
-                        going(released("Retain"), &["external-attacher/a-csi-example-com"]),
-                        with(
-                            object("CSINode", "n"),
-                            json!({"spec": {"drivers": [{"name": "a.csi.example.com", "nodeID": "n"}]}}),
-                        ),
-                    ],
-                    &[],
-                ),
-                (
-                    "somebody's finalizer",
-                    vec![going(of_class("a", "nfs"), &["example.com/keep"])],
-                    &["NFS505 pvc default/a"],
-                ),
-                (
-                    "only Kubernetes' own",
-                    vec![going(of_class("a", "nfs"), &protected)],
-                    &[],
-                ),
-            ],
-        );
+        hold! { version,
+            "a claim in use": vec![going(claim(), &protected), bound(), user(json!({}))] => ["NFS504 pvc default/a"];
+            "a claim whose pod is over": vec![going(claim(), &protected), bound(), user(json!({"status": {"phase":
+                "Succeeded"}}))] => [];
+            "a claim of nobody": vec![going(claim(), &protected), bound()] => [];
+            "a volume in use": vec![claim(), going(bound(), &["kubernetes.io/pv-protection"])] => ["NFS504 pv v"];
+            "a provisioner's finalizer, and it is gone": vec![going(provisioned(released("Delete")), &owned)] =>
+                ["NFS505 pv v"];
+            "nfsprov's, until the volume is out of the making, and it is gone":
+                vec![going(provisioned(released("Retain")), &["nfsprov/making"])] => ["NFS505 pv v"];
+            "a provisioner's finalizer, and it runs": all([vec![going(provisioned(released("Delete")), &owned)],
+                provisioner("p", "nfsprov:1", NAME)]) => [];
+            "an attacher's finalizer": vec![going(released("Delete"), &["external-attacher/nfs-csi-k8s-io"])] =>
+                ["NFS503 pv v", "NFS505 pv v"];
+            "an attacher's finalizer, and its driver is on a node": vec![going(released("Retain"),
+                &["external-attacher/a-csi-example-com"]), with(object("CSINode", "n"), json!({"spec": {"drivers":
+                [{"name": "a.csi.example.com", "nodeID": "n"}]}}))] => [];
+            "somebody's finalizer": vec![going(of_class("a", "nfs"), &["example.com/keep"])] =>
+                ["NFS505 pvc default/a"];
+            "only Kubernetes' own": vec![going(of_class("a", "nfs"), &protected)] => [];
+        }
     }
 }
 
@@ -230,64 +141,22 @@ fn a_finalizer_is_removed_only_if_its_owner_is_known_to_be_gone() {
     };
     let patch = |steps: &[String]| Some(format!("kubectl patch pv v --type json -p '[{}]'", steps.join(",")));
     let (error, info) = (Severity::Error, Severity::Info);
-    for (what, object, severity, command, says) in [
-        (
-            "the provisioner is gone",
-            volume(&["kubernetes.io/pv-protection", PROVISIONER]),
-            error,
-            patch(&[remove(1, PROVISIONER)]),
-            vec!["provisioner example.com/nfs does not run"],
-        ),
-        (
-            "both are gone; the later place comes first",
-            volume(&[PROVISIONER, "nfsprov/making"]),
-            error,
-            patch(&[remove(1, "nfsprov/making"), remove(0, PROVISIONER)]),
-            vec!["nfsprov/making", PROVISIONER],
-        ),
-        (
-            "one is gone, and of the other nobody knows",
-            volume(&["backup.example.com/keep", PROVISIONER]),
-            error,
-            patch(&[remove(1, PROVISIONER)]),
-            vec!["belongs to backup.example.com"],
-        ),
-        (
-            "nobody knows",
-            claim(&["example.com/keep"]),
-            error,
-            None,
-            vec!["example.com/keep", "belongs to example.com"],
-        ),
-        (
-            "its name tells nothing",
-            claim(&["keep"]),
-            error,
-            None,
-            vec!["keep", "does not tell its owner"],
-        ),
-        (
-            "a snapshot is being taken",
-            claim(&[SNAPSHOT, "kubernetes.io/pvc-protection"]),
-            info,
-            None,
-            vec!["the snapshot controller"],
-        ),
-        (
-            "a backup is being made",
-            claim(&["volumes.velero.io/x"]),
-            info,
-            None,
-            vec!["Velero"],
-        ),
-        (
-            "a name that ends alike is another's",
-            claim(&["notvelero.io/x"]),
-            error,
-            None,
-            vec!["belongs to notvelero.io"],
-        ),
-    ] {
+    for (what, object, severity, command, says) in rows! {
+        ("the provisioner is gone", volume(&["kubernetes.io/pv-protection", PROVISIONER]), error, patch(&[remove(1,
+            PROVISIONER)]), vec!["provisioner example.com/nfs does not run"]),
+        ("both are gone; the later place comes first", volume(&[PROVISIONER, "nfsprov/making"]), error,
+            patch(&[remove(1, "nfsprov/making"), remove(0, PROVISIONER)]), vec!["nfsprov/making", PROVISIONER]),
+        ("one is gone, and of the other nobody knows", volume(&["backup.example.com/keep", PROVISIONER]), error,
+            patch(&[remove(1, PROVISIONER)]), vec!["belongs to backup.example.com"]),
+        ("nobody knows", claim(&["example.com/keep"]), error, None, vec!["example.com/keep",
+            "belongs to example.com"]),
+        ("its name tells nothing", claim(&["keep"]), error, None, vec!["keep", "does not tell its owner"]),
+        ("a snapshot is being taken", claim(&[SNAPSHOT, "kubernetes.io/pvc-protection"]), info, None,
+            vec!["the snapshot controller"]),
+        ("a backup is being made", claim(&["volumes.velero.io/x"]), info, None, vec!["Velero"]),
+        ("a name that ends alike is another's", claim(&["notvelero.io/x"]), error, None,
+            vec!["belongs to notvelero.io"]),
+    } {
         let finding = only(OLD, vec![object]);
         assert_eq!((finding.code, finding.severity), ("NFS505", severity), "{what}");
         let fix = finding.fix.unwrap();

@@ -1,0 +1,463 @@
+//! Sets or removes the gate in a file's text (PURE).
+//!
+//! Candidates are simple edits of the text. The first one is taken that [`only_gate_differs`] accepts: it parses the text
+//! before and after. A file for which no candidate is accepted is left to people.
+
+use std::ops::Range;
+
+use serde_json::{Value, json};
+
+use super::{GATE, Gate, GateError, NAME};
+use crate::manifest;
+
+const FLAG: &str = "feature-gates";
+
+/// The setting of K3s and RKE2 that holds arguments of the API server.
+const ARGUMENT: &str = "kube-apiserver-arg";
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// kubeadm's static pod.
+    Manifest,
+    /// The ClusterConfiguration in kubeadm's ConfigMap.
+    ClusterConfiguration,
+    /// `config.yaml` of K3s or RKE2.
+    Config,
+    /// A systemd unit of K3s or RKE2, or a drop-in.
+    Unit,
+}
+
+/// A parsed file, taken apart.
+#[derive(Debug, PartialEq)]
+struct Parsed {
+    /// Everything but the gate; a list that held nothing else is left out.
+    rest: Value,
+    /// The gate as it stands in the file, such as `RemoveSelfLink=false`; the last one counts.
+    gate: Option<String>,
+    /// The lists of gates, as written.
+    lists: Vec<String>,
+}
+
+/// The text with the gate set or removed; the same text if it is so already.
+///
+/// # Errors
+/// When the file can't be parsed, or no simple edit changes the gate alone.
+pub(crate) fn edit(format: Format, text: &str, wanted: Gate) -> Result<String, GateError> {
+    let parsed = parse(format, text)?;
+    if parsed.gate.as_deref() == value(wanted) {
+        return Ok(text.to_owned());
+    }
+    let candidates = match wanted {
+        Gate::Set => setting(format, text, &parsed),
+        Gate::Unset => removing(text),
+    };
+    let accepted = candidates
+        .into_iter()
+        .find(|candidate| only_gate_differs(format, &parsed, candidate, wanted));
+    accepted.ok_or_else(|| {
+        let what = if wanted == Gate::Set { "add" } else { "remove" };
+        GateError::new(format!(
+            "its form is not one that is edited safely; {what} {GATE} in its {FLAG} by hand"
+        ))
+    })
+}
+
+/// The text before the gate was set: the copy that was kept then, if nothing else has changed since; otherwise the text
+/// without the gate.
+///
+/// # Errors
+/// As [`edit`].
+pub(crate) fn undo(format: Format, text: &str, copy: Option<&str>) -> Result<String, GateError> {
+    match copy {
+        Some(copy) if edit(format, copy, Gate::Set).as_deref() == Ok(text) => Ok(copy.to_owned()),
+        _ => edit(format, text, Gate::Unset),
+    }
+}
+
+/// Whether a unit's command line has arguments for the API server; they replace those of configuration files.
+pub(crate) fn unit_has_arguments(text: &str) -> bool {
+    command_line(text).is_ok_and(|(_, words)| {
+        words
+            .iter()
+            .any(|word| word.trim_start_matches('-').starts_with(ARGUMENT))
+    })
+}
+
+/// Whether a unit or a drop-in has a command line.
+pub(crate) fn unit_has_command(text: &str) -> bool {
+    command_line(text).is_ok_and(|(_, words)| !words.is_empty())
+}
+
+/// The arguments for the API server in a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// Whether they are added to those of earlier files.
+    pub(crate) are_added: bool,
+    /// Whether gates are among them.
+    pub(crate) have_gates: bool,
+}
+
+/// The arguments for the API server in a configuration file, if it has any.
+///
+/// # Errors
+/// When the file can't be parsed.
+pub(crate) fn config_arguments(text: &str) -> Result<Option<Arguments>, GateError> {
+    let document = document(text)?;
+    let are_added = document.get(format!("{ARGUMENT}+")).is_some();
+    let arguments = Arguments {
+        are_added,
+        have_gates: !parse(Format::Config, text)?.lists.is_empty(),
+    };
+    Ok((are_added || document.get(ARGUMENT).is_some()).then_some(arguments))
+}
+
+fn value(wanted: Gate) -> Option<&'static str> {
+    (wanted == Gate::Set).then_some(GATE)
+}
+
+/// Whether a text says of the gate what is wanted and is otherwise as before.
+fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) -> bool {
+    parse(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == value(wanted))
+}
+
+fn document(text: &str) -> Result<Value, GateError> {
+    match manifest::read_yaml(text).map_err(GateError::new)? {
+        Value::Null => Ok(json!({})),
+        document @ Value::Object(_) => Ok(document),
+        _ => Err(GateError::new("it is no YAML mapping")),
+    }
+}
+
+fn parse(format: Format, text: &str) -> Result<Parsed, GateError> {
+    let (mut gate, mut lists) = (None, Vec::new());
+    let mut take = |list: &str| {
+        lists.push(list.to_owned());
+        let (ours, others): (Vec<&str>, Vec<&str>) = list
+            .split(',')
+            .partition(|one| one.trim().split('=').next() == Some(NAME));
+        gate = ours.last().map(|ours| ours.trim().to_owned()).or(gate.take());
+        others.join(",")
+    };
+    let rest = match format {
+        Format::Unit => {
+            let (others, words) = command_line(text)?;
+            json!([others, without_gate(&words, &mut take)])
+        }
+        Format::Manifest => {
+            let mut document = document(text)?;
+            let containers = document.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
+            let container = containers.into_iter().flatten().find(|container| {
+                let command = [&container["command"], &container["args"]];
+                let mut words = command.into_iter().filter_map(|list| list.as_array()).flatten();
+                words.any(|word| word.as_str().and_then(|word| word.rsplit('/').next()) == Some("kube-apiserver"))
+            });
+            let container = container.ok_or_else(|| GateError::new("no container in it runs kube-apiserver"))?;
+            for key in ["command", "args"] {
+                reduce(container, key, &mut take);
+            }
+            document
+        }
+        Format::Config => {
+            let mut document = document(text)?;
+            reduce(&mut document, ARGUMENT, &mut take);
+            reduce(&mut document, &format!("{ARGUMENT}+"), &mut take);
+            document
+        }
+        Format::ClusterConfiguration => {
+            let mut document = document(text)?;
+            match &document["apiServer"] {
+                Value::Null => document["apiServer"] = json!({}),
+                Value::Object(_) => {}
+                _ => return Err(GateError::new("apiServer is no mapping")),
+            }
+            let arguments = document["apiServer"]["extraArgs"].take();
+            let arguments = match arguments {
+                Value::Object(mut fields) => {
+                    let others = fields.get(FLAG).and_then(Value::as_str).map(&mut take);
+                    match others {
+                        Some(others) if others.is_empty() => _ = fields.remove(FLAG),
+                        Some(others) => fields[FLAG] = json!(others),
+                        None => {}
+                    }
+                    json!(fields)
+                }
+                Value::Array(mut items) => {
+                    items.retain_mut(|item| {
+                        let list = item["value"].as_str().filter(|_| item["name"] == FLAG);
+                        let Some(others) = list.map(&mut take) else { return true };
+                        item["value"] = json!(others);
+                        !others.is_empty()
+                    });
+                    json!(items)
+                }
+                other => other,
+            };
+            let is_empty = arguments.as_object().is_none_or(serde_json::Map::is_empty)
+                && arguments.as_array().is_none_or(Vec::is_empty);
+            document["apiServer"]["extraArgs"] = if is_empty { Value::Null } else { arguments };
+            document
+        }
+    };
+    Ok(Parsed { rest, gate, lists })
+}
+
+/// Takes the gate from a list of arguments; a list that is left empty goes.
+fn reduce(object: &mut Value, key: &str, take: &mut impl FnMut(&str) -> String) {
+    let words: Vec<String> = match &object[key] {
+        Value::String(word) => vec![word.clone()],
+        Value::Array(words) if words.iter().all(Value::is_string) => {
+            words.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        _ => return,
+    };
+    let left = without_gate(&words, take);
+    match (left.is_empty(), object.as_object_mut()) {
+        (true, Some(fields)) => _ = fields.remove(key),
+        _ => object[key] = json!(left),
+    }
+}
+
+/// The arguments without the gate: `--feature-gates=…`, `--feature-gates …`, and the same as values of
+/// `kube-apiserver-arg`.
+fn without_gate(words: &[String], take: &mut impl FnMut(&str) -> String) -> Vec<String> {
+    let mut left: Vec<String> = Vec::new();
+    let mut words = words.iter();
+    let split = |word: &str| word.find(&format!("{FLAG}=")).map(|at| at + FLAG.len() + 1);
+    while let Some(word) = words.next() {
+        let bare = word.trim_start_matches('-');
+        if bare == FLAG
+            && let Some(list) = words.next()
+        {
+            let others = take(list);
+            if !others.is_empty() {
+                left.extend([word.clone(), others]);
+            }
+            continue;
+        }
+        let is_flag = bare.starts_with(&format!("{FLAG}=")) || bare.starts_with(&format!("{ARGUMENT}={FLAG}="));
+        match split(word).filter(|_| is_flag) {
+            None => left.push(word.clone()),
+            Some(at) => {
+                let others = take(&word[at..]);
+                if !others.is_empty() {
+                    left.push(format!("{}{others}", &word[..at]));
+                } else if left.last().is_some_and(|last| last.trim_start_matches('-') == ARGUMENT) {
+                    // The value of `--kube-apiserver-arg VALUE`.
+                    left.pop();
+                }
+            }
+        }
+    }
+    left
+}
+
+/// The lines of a unit outside its command line, and the words of the command line.
+fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
+    let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(command) = line.strip_prefix("ExecStart=") else {
+            others.push(line.trim_end().to_owned());
+            continue;
+        };
+        // An empty one resets those before it.
+        if command.trim().is_empty() {
+            (words, commands) = (Vec::new(), 0);
+            continue;
+        }
+        commands += 1;
+        let mut line = command;
+        while let Some(start) = line.strip_suffix('\\') {
+            split_words(start, &mut words)?;
+            line = lines.next().unwrap_or_default();
+        }
+        split_words(line, &mut words)?;
+    }
+    match commands {
+        0 | 1 => Ok((others, words)),
+        _ => Err(GateError::new(format!("it has {commands} lines with ExecStart="))),
+    }
+}
+
+fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
+    let mut rest = line.trim();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = match first {
+            '\\' => {
+                return Err(GateError::new(
+                    "a backslash in ExecStart= is followed by text, so that systemd does not read on",
+                ));
+            }
+            '\'' | '"' => rest[1..]
+                .split_once(first)
+                .ok_or_else(|| GateError::new("a quote is not closed"))?,
+            _ => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    Ok(())
+}
+
+/// A text with a part of it replaced.
+fn replaced(text: &str, place: Range<usize>, new: &str) -> String {
+    format!("{}{new}{}", &text[..place.start], &text[place.end..])
+}
+
+/// Each place where `part` stands in a text, last first.
+fn places<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+    text.rmatch_indices(part).map(|(at, part)| at..at + part.len())
+}
+
+/// The lines of a text: where each begins and ends, with its newline.
+fn lines(text: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let each = text.split_inclusive('\n').map(|line| {
+        let place = start..start + line.len();
+        start = place.end;
+        place
+    });
+    each.collect()
+}
+
+fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut found: Vec<String> = Vec::new();
+    // Another value of the gate, then a list of gates without it.
+    found.extend(places(text, &format!("{NAME}=true")).map(|place| replaced(text, place, GATE)));
+    for list in parsed.lists.iter().rev().filter(|list| !list.is_empty()) {
+        found.extend(places(text, list).map(|place| replaced(text, place, &format!("{list},{GATE}"))));
+    }
+    let item = match format {
+        Format::Manifest => format!("--{FLAG}={GATE}"),
+        _ => format!("{FLAG}={GATE}"),
+    };
+    let insert_line = |at: usize, line: &str| match text[..at].ends_with('\n') || at == 0 {
+        true => replaced(text, at..at, &format!("{line}{newline}")),
+        false => replaced(text, at..at, &format!("{newline}{line}")),
+    };
+    for place in lines(text).into_iter().rev() {
+        let line = text[place.clone()].trim_end();
+        let content = line.trim_start();
+        let indent = &line[..line.len() - content.len()];
+        let end = place.start + line.len();
+        match format {
+            Format::Unit if content.is_empty() => {}
+            Format::Unit => {
+                let end = end - usize::from(line.ends_with('\\'));
+                let end = text[..end].trim_end().len();
+                found.push(replaced(text, end..end, &format!(" '--{ARGUMENT}={item}'")));
+            }
+            Format::ClusterConfiguration => {
+                let below = text[place.end..].lines().next().unwrap_or_default();
+                let deeper = match below.len() - below.trim_start().len() {
+                    depth if depth > indent.len() || below.trim_start().starts_with("- ") => depth,
+                    _ => indent.len() + 2,
+                };
+                let deeper = " ".repeat(deeper);
+                let flag = format!("{deeper}{FLAG}: {GATE}");
+                let listed = format!("{deeper}- name: {FLAG}{newline}{deeper}  value: {GATE}");
+                let block = format!("{deeper}extraArgs:{newline}  {flag}");
+                let head = content.trim_end_matches(" {}").trim_end_matches(" []");
+                let children = match head {
+                    "extraArgs:" => vec![flag, listed],
+                    "apiServer:" => vec![block],
+                    _ => vec![],
+                };
+                let with = |child| replaced(text, place.start..end, &format!("{indent}{head}{newline}{child}"));
+                found.extend(children.into_iter().map(with));
+            }
+            Format::Manifest | Format::Config if content.starts_with("- ") => {
+                let quote = content[2..].chars().next().filter(|c| matches!(c, '"' | '\''));
+                let quote = quote.map(String::from).unwrap_or_default();
+                found.push(insert_line(place.end, &format!("{indent}- {quote}{item}{quote}")));
+            }
+            Format::Config if indent.is_empty() && content.starts_with(ARGUMENT) => {
+                if let Some((key, one)) = content.split_once(": ") {
+                    let one = match one.starts_with(['"', '\'']) {
+                        true => one.to_owned(),
+                        false => format!("\"{one}\""),
+                    };
+                    found.push(replaced(text, place.start..end, &format!("{key}: [{one}, \"{item}\"]")));
+                }
+            }
+            Format::Manifest | Format::Config => {}
+        }
+    }
+    if matches!(format, Format::Manifest | Format::Config) {
+        for place in places(text, "]") {
+            let at = text[..place.start].trim_end().len();
+            let comma = if text[..at].ends_with(['[', ',']) { "" } else { ", " };
+            found.push(replaced(text, at..at, &format!("{comma}\"{item}\"")));
+        }
+    }
+    match format {
+        Format::Config => found.push(insert_line(text.len(), &format!("{ARGUMENT}:{newline}- {item}"))),
+        Format::ClusterConfiguration => {
+            let block = format!("apiServer:{newline}  extraArgs:{newline}    {FLAG}: {GATE}");
+            found.push(insert_line(text.len(), &block));
+        }
+        Format::Manifest | Format::Unit => {}
+    }
+    found
+}
+
+fn removing(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    // Among other gates.
+    for gate in [GATE, "RemoveSelfLink=true"] {
+        found.extend(places(text, &format!(",{gate}")).map(|place| replaced(text, place, "")));
+        found.extend(places(text, &format!("{gate},")).map(|place| replaced(text, place, "")));
+    }
+    let all = lines(text);
+    for (number, place) in all.iter().enumerate().rev() {
+        let line = &text[place.clone()];
+        let Some(column) = line.find(NAME) else { continue };
+        // Whole lines, with those above that hold nothing else; comments above stay.
+        let above = |count: &usize| {
+            let above = number.checked_sub(*count).map(|first| &all[first..number]);
+            let holds_text = |line: &str| !line.trim().is_empty() && !line.contains('#');
+            above.is_some_and(|above| above.iter().all(|one| holds_text(&text[one.clone()])))
+        };
+        for count in (0..4).rev().filter(above) {
+            let start = all[number - count].start;
+            let without = replaced(text, start..place.end, "");
+            // The line above must not read on into what follows.
+            let before = without[..start].trim_end();
+            if let Some(before) = before.strip_suffix('\\').filter(|_| !line.trim_end().ends_with('\\')) {
+                found.push(format!("{}\n{}", before.trim_end(), &without[start..]));
+            }
+            found.push(match text.ends_with('\n') {
+                true => without,
+                false => without.trim_end_matches(['\n', '\r']).to_owned(),
+            });
+        }
+        // One item or word of several in a line.
+        let is_edge = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
+        let at = place.start + column;
+        let start = text[..at].rfind(is_edge).map_or(0, |edge| edge + 1);
+        let end = text[at..].find(is_edge).map_or(text.len(), |edge| at + edge);
+        let before = text[..start].trim_end_matches([' ', '\t']);
+        let after = text[end..].trim_start_matches([' ', '\t']);
+        let tidy = before.strip_suffix(',').unwrap_or(before);
+        found.push(format!("{tidy}{}", &text[end..]));
+        found.push(format!(
+            "{}{}",
+            &text[..start],
+            after.strip_prefix(',').unwrap_or(after).trim_start()
+        ));
+        // The word before it, too: `--kube-apiserver-arg VALUE`.
+        let word = before.rfind(is_edge).map_or(0, |edge| edge + 1);
+        found.push(format!(
+            "{}{}",
+            text[..word].trim_end_matches([' ', '\t']),
+            &text[end..]
+        ));
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

@@ -1,0 +1,240 @@
+//! The files of a server node that may hold the gate, and which of them counts (PURE).
+
+use super::edit::{self, Arguments, Format, unit_has_arguments, unit_has_command};
+use super::{Gate, GateError};
+
+/// How an API server was installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Installed {
+    Kubeadm,
+    K3s,
+    Rke2,
+}
+
+/// Files by their paths. A path that ends in a slash is a directory of drop-ins, read in the order of their names.
+const FILES: [(Installed, Format, &str); 8] = [
+    (
+        Installed::Kubeadm,
+        Format::Manifest,
+        "/etc/kubernetes/manifests/kube-apiserver.yaml",
+    ),
+    (Installed::K3s, Format::Unit, "/etc/systemd/system/k3s.service"),
+    (Installed::K3s, Format::Unit, "/etc/systemd/system/k3s.service.d/"),
+    (Installed::K3s, Format::Config, "/etc/rancher/k3s/config.yaml"),
+    (Installed::K3s, Format::Config, "/etc/rancher/k3s/config.yaml.d/"),
+    (
+        Installed::Rke2,
+        Format::Unit,
+        "/etc/systemd/system/rke2-server.service.d/",
+    ),
+    (Installed::Rke2, Format::Config, "/etc/rancher/rke2/config.yaml"),
+    (Installed::Rke2, Format::Config, "/etc/rancher/rke2/config.yaml.d/"),
+];
+
+/// A file, and the copy that was kept of it when the gate was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) path: String,
+    format: Format,
+    text: Option<String>,
+    copy: Option<String>,
+}
+
+/// A server node's API server and its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) installed: Installed,
+    pub(crate) files: Vec<File>,
+}
+
+/// A file before and after; `None` where it does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileEdit {
+    pub(crate) path: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+    /// Whether a copy of the file is kept for a later undo.
+    pub(crate) keeps_copy: bool,
+}
+
+/// Where a copy of a file is kept: the kubelet runs every file of its own directory, so it is kept above that.
+pub(crate) fn copy_of(path: &str) -> String {
+    format!("{}.before-nfsprov", path.replace("/manifests/", "/"))
+}
+
+/// The script that prints each file's path, size and text, and the installed units.
+pub(crate) fn read_script() -> String {
+    let paths = FILES.map(|(_, _, path)| match path.ends_with('/') {
+        true => format!("{path}*"),
+        false => format!("{path} {}", copy_of(path)),
+    });
+    format!(
+        "for path in {}; do\n  if [ -f \"$path\" ]; then\n    printf '%s %s\\n' \"$path\" \"$(wc -c <\"$path\")\"\n    \
+         cat \"$path\"\n    echo\n  fi\ndone\n\
+         for unit in rke2-server k3s; do\n  systemctl cat \"$unit\" >/dev/null 2>&1 && echo \"unit $unit\"\ndone\ntrue",
+        paths.join(" ")
+    )
+}
+
+/// Parses what [`read_script`] printed.
+///
+/// # Errors
+/// Why no API server is found on the host.
+pub(crate) fn parse(mut answer: &[u8]) -> Result<Server, String> {
+    let mut read: Vec<(String, String)> = Vec::new();
+    let mut units = Vec::new();
+    while let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(&answer[..end]).into_owned();
+        answer = &answer[end + 1..];
+        match line.rsplit_once(' ') {
+            Some(("unit", unit)) => units.push(unit.to_owned()),
+            Some((path, size)) => {
+                let size: usize = size.trim().parse().map_err(|_| format!("unexpected answer {line:?}"))?;
+                let text = answer.get(..size).ok_or_else(|| format!("{path} was cut off"))?;
+                let text = std::str::from_utf8(text).map_err(|_| format!("{path} is not UTF-8"))?;
+                read.push((path.to_owned(), text.to_owned()));
+                answer = answer.get(size + 1..).unwrap_or_default();
+            }
+            None => {}
+        }
+    }
+    let text = |path: &str| {
+        let found = read.iter().find(|(found, _)| found == path);
+        found.map(|(_, text)| text.clone())
+    };
+    let has_unit = |unit: &str| units.iter().any(|found| found == unit);
+    let (manifest, k3s) = (FILES[0].2, FILES[1].2);
+    let installed = match () {
+        () if text(manifest).is_some() => Installed::Kubeadm,
+        () if has_unit("rke2-server") => Installed::Rke2,
+        () if has_unit("k3s") || text(k3s).is_some() => Installed::K3s,
+        () => {
+            return Err(format!(
+                "no API server that is known: no {manifest}, no unit k3s or rke2-server"
+            ));
+        }
+    };
+    let file = |path: &str, format| File {
+        path: path.to_owned(),
+        format,
+        text: text(path),
+        copy: text(&copy_of(path)),
+    };
+    let mut files = Vec::new();
+    for (_, format, path) in FILES.into_iter().filter(|(of, ..)| *of == installed) {
+        if !path.ends_with('/') {
+            files.push(file(path, format));
+            continue;
+        }
+        let drop_ins = read.iter().map(|(found, _)| found.as_str());
+        let mut drop_ins: Vec<&str> = drop_ins.filter(|found| is_drop_in(found, path, format)).collect();
+        drop_ins.sort_unstable();
+        files.extend(drop_ins.into_iter().map(|path| file(path, format)));
+    }
+    Ok(Server { installed, files })
+}
+
+/// Whether a file of a drop-in directory is read: copies and temporary files have other extensions.
+fn is_drop_in(path: &str, directory: &str, format: Format) -> bool {
+    let extension = path
+        .strip_prefix(directory)
+        .and_then(|name| name.rsplit_once('.'))
+        .map(|(_, extension)| extension.to_lowercase());
+    match format {
+        Format::Unit => extension.as_deref() == Some("conf"),
+        _ => matches!(extension.as_deref(), Some("yaml" | "yml")),
+    }
+}
+
+impl Server {
+    /// The edits that bring the gate to what is wanted; none if it is so already.
+    ///
+    /// # Errors
+    /// Which file can't be edited, and why.
+    pub(crate) fn edits(&self, wanted: Gate) -> Result<Vec<FileEdit>, String> {
+        let is_edited = |file: &&File, set: Option<&File>| match (wanted, &file.text, file.format) {
+            (Gate::Set, ..) => set == Some(*file),
+            // A drop-in without a command line has no arguments.
+            (Gate::Unset, Some(text), Format::Unit) => unit_has_command(text),
+            (Gate::Unset, text, _) => text.is_some(),
+        };
+        let set = match wanted {
+            Gate::Set => self.counting()?,
+            Gate::Unset => None,
+        };
+        let mut edits = Vec::new();
+        for file in self.files.iter().filter(|file| is_edited(file, set)) {
+            let text = file.text.as_deref().unwrap_or_default();
+            let new = match wanted {
+                Gate::Set => edit::edit(file.format, text, Gate::Set),
+                Gate::Unset => edit::undo(file.format, text, file.copy.as_deref()),
+            };
+            let new = new.map_err(|why| cannot_edit(file, &why))?;
+            if new != text {
+                edits.push(FileEdit {
+                    path: file.path.clone(),
+                    before: file.text.clone(),
+                    // A file that held nothing else did not exist before.
+                    after: Some(new).filter(|new| !new.is_empty()),
+                    keeps_copy: wanted == Gate::Set && file.text.is_some(),
+                });
+            }
+        }
+        Ok(edits)
+    }
+
+    /// The file whose arguments the API server gets.
+    fn counting(&self) -> Result<Option<&File>, String> {
+        let of = |format: Format| self.files.iter().filter(move |file| file.format == format);
+        // The last unit with a command line starts the server; its arguments replace those of configuration files.
+        let text = |file: &File| file.text.clone().unwrap_or_default();
+        let unit = of(Format::Unit).rfind(|file| unit_has_command(&text(file)));
+        if let Some(unit) = unit.filter(|unit| unit_has_arguments(&text(unit))) {
+            return Ok(Some(unit));
+        }
+        let mut counting: Vec<(&File, Arguments)> = Vec::new();
+        for file in of(Format::Config) {
+            let arguments = edit::config_arguments(&text(file)).map_err(|why| cannot_edit(file, &why))?;
+            let Some(arguments) = arguments else { continue };
+            if !arguments.are_added {
+                counting.clear();
+            }
+            counting.push((file, arguments));
+        }
+        // Of several lists of gates the last is taken.
+        let with_gates = counting.iter().rev().find(|(_, arguments)| arguments.have_gates);
+        let last = with_gates.or(counting.last()).map(|(file, _)| *file);
+        Ok(last.or_else(|| self.files.iter().find(|file| file.format != Format::Unit)))
+    }
+
+    /// Address and port of the node's own API server, as its files say.
+    pub(crate) fn endpoint(&self) -> (String, String) {
+        let texts: Vec<&str> = self.files.iter().filter_map(|file| file.text.as_deref()).collect();
+        let setting = |names: &[&str], is_value: fn(char) -> bool| {
+            let mut found = texts.iter().flat_map(|text| {
+                let after = move |name: &&str| text.split_once(name).map(|(_, after)| after);
+                names.iter().filter_map(after)
+            });
+            let after = found.next()?.trim_start_matches(['=', ':', ' ', '\'', '"']);
+            let value: String = after.chars().take_while(|c| is_value(*c)).collect();
+            Some(value).filter(|value| !value.is_empty())
+        };
+        let port = setting(&["--secure-port", "https-listen-port"], |c| c.is_ascii_digit());
+        let address = setting(&["bind-address"], |c| c.is_ascii_hexdigit() || c == '.' || c == ':');
+        let address = address.filter(|address| !matches!(address.as_str(), "0.0.0.0" | "::"));
+        let address = match address {
+            Some(address) if address.contains(':') => format!("[{address}]"),
+            Some(address) => address,
+            None => "127.0.0.1".to_owned(),
+        };
+        (address, port.unwrap_or_else(|| "6443".to_owned()))
+    }
+}
+
+fn cannot_edit(file: &File, why: &GateError) -> String {
+    format!("cannot edit {}: {why}", file.path)
+}
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

@@ -1,0 +1,72 @@
+//! Server nodes over SSH: reads their files, and runs the step that changes them.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Gate;
+use super::files::{self, FileEdit, Server};
+use super::step;
+use crate::host::{Access, Host, Target};
+
+/// How long a script that only reads may be silent; a step prints a line a second.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A connected server node.
+pub(crate) struct Node {
+    host: Host,
+    pub(crate) server: Server,
+}
+
+impl Node {
+    /// Connects to a host and reads its files; the inner error says why it has no API server.
+    ///
+    /// # Errors
+    /// When the host can't be reached or read.
+    pub(crate) async fn connect(target: &Target, access: &Access) -> Result<Result<Self, String>> {
+        let host = Host::connect(target, access).await?;
+        let output = host.run(&files::read_script(), SILENCE).await?;
+        if output.status != 0 {
+            bail!("{}: {}", host.name(), last_line(&output.stderr));
+        }
+        Ok(match files::parse(&output.stdout) {
+            Ok(server) => Ok(Self { host, server }),
+            Err(why) => Err(format!("{}: {why}", host.name())),
+        })
+    }
+
+    /// The login, as `root@server:22`.
+    pub(crate) fn name(&self) -> &str {
+        self.host.name()
+    }
+
+    /// Makes the edits, restarts the API server and waits up to `limit` for it; the host undoes all if it does not come.
+    ///
+    /// # Errors
+    /// In which state the host is left, and why.
+    pub(crate) async fn apply(&self, edits: &[FileEdit], wanted: Gate, limit: Duration) -> Result<()> {
+        let script = step::script(&self.server, edits, wanted, limit.as_secs());
+        let output = self.host.run(&script, limit.max(SILENCE)).await?;
+        let name = self.name();
+        let why = format!("the API server was not ready after {} s", limit.as_secs());
+        match output.status {
+            0 => Ok(()),
+            step::CHANGED => bail!("{name}: a file was changed meanwhile; nothing was changed"),
+            step::NO_CLIENT => {
+                bail!("{name}: neither curl nor openssl is installed to check the API server with; nothing was changed")
+            }
+            step::PUT_BACK => bail!("{name}: {why}; its files are as they were before, and the API server answers"),
+            step::NOT_PUT_BACK => bail!(
+                "{name}: {why}; its files are as they were before, and the API server does not answer: {}",
+                last_line(&output.stderr)
+            ),
+            status => bail!("{name}: {} (status {status})", last_line(&output.stderr)),
+        }
+    }
+}
+
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    line.unwrap_or("no reason given").to_owned()
+}

@@ -1,0 +1,99 @@
+//! The script that a server node runs (PURE): it changes files, restarts the API server, waits for the node's own
+//! `/readyz`, and puts everything back if that does not come. A cut connection leaves nothing half done.
+
+use super::Gate;
+use super::files::{FileEdit, Installed, Server, copy_of};
+use crate::host::quote;
+
+/// Exit statuses of the script.
+pub(crate) const CHANGED: u8 = 9;
+pub(crate) const NO_CLIENT: u8 = 8;
+pub(crate) const PUT_BACK: u8 = 3;
+pub(crate) const NOT_PUT_BACK: u8 = 4;
+
+/// Functions of every script. `put PATH NEW TEXT` writes a file whole, with the owner and mode that it had.
+const FUNCTIONS: &str = r#"put() {
+  if [ -e "$1" ]; then cp -p "$1" "$2"; else mkdir -p "${1%/*}"; fi &&
+    printf %s "$3" >"$2" && sync && mv -f "$2" "$1" && sync
+}
+remove() { rm -f "$1" && sync; }
+is_same() { [ "$(cat "$1"; echo x)" = "$(printf %s "$2"; echo x)" ]; }
+code() {
+  if command -v curl >/dev/null; then
+    curl -sk -m 5 -o /dev/null -w '%{http_code}' "https://$endpoint/readyz"
+  else
+    printf 'GET /readyz HTTP/1.0\r\n\r\n' | timeout 5 openssl s_client -quiet -connect "$endpoint" 2>/dev/null |
+      sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p'
+  fi
+}
+process() {
+  seen=none
+  for one in /proc/[0-9]*; do
+    line=$(tr '\0' ' ' <"$one/cmdline" 2>/dev/null) || continue
+    case $line in
+      kube-apiserver\ *RemoveSelfLink=false*|*/kube-apiserver\ *RemoveSelfLink=false*) seen=Set ;;
+      kube-apiserver\ *|*/kube-apiserver\ *) seen=Unset ;;
+    esac
+  done
+  echo $seen
+}
+"#;
+
+/// The step that makes these edits. An API server that answers 401 or 403 is up and lets nobody ask anonymously; one that
+/// crashes again and again does not answer three times in a row.
+pub(crate) fn script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
+    let (address, port) = server.endpoint();
+    let (restart, is_new) = match server.installed {
+        // The kubelet restarts a static pod whose manifest changes.
+        Installed::Kubeadm => ("true", "[ \"$(process)\" = \"$1\" ]"),
+        Installed::K3s => ("systemctl daemon-reload && systemctl restart k3s", "true"),
+        Installed::Rke2 => ("systemctl daemon-reload && systemctl restart rke2-server", "true"),
+    };
+    let (mut check, mut change, mut back) = (Vec::new(), vec!["true".to_owned()], vec!["true".to_owned()]);
+    for edit in edits {
+        let path = quote(&edit.path);
+        check.push(match &edit.before {
+            Some(before) => format!("is_same {path} {} || exit {CHANGED}", quote(before)),
+            None => format!("[ ! -e {path} ] || exit {CHANGED}"),
+        });
+        if edit.keeps_copy {
+            let copy = copy_of(&edit.path);
+            let (copy, new) = (quote(&copy), quote(&format!("{copy}.new")));
+            change.push(format!("cp -p {path} {new} && mv -f {new} {copy}"));
+        }
+        change.push(write(&edit.path, edit.after.as_deref()));
+        back.push(write(&edit.path, edit.before.as_deref()));
+    }
+    let other = match wanted {
+        Gate::Set => Gate::Unset,
+        Gate::Unset => Gate::Set,
+    };
+    format!(
+        "umask 077\nendpoint={endpoint}\n{FUNCTIONS}restart() {{ {restart}; }}\nis_new() {{ {is_new}; }}\n\
+         ready() {{\n  left={seconds}; good=0\n  while [ $good -lt 3 ]; do\n    case $(code) in\n      \
+         200|401|403) if is_new \"$1\"; then good=$((good + 1)); else good=0; fi ;;\n      *) good=0 ;;\n    esac\n    \
+         [ $good -ge 3 ] && break\n    [ $left -gt 0 ] || return 1\n    left=$((left - 1)); sleep 1; echo\n  done\n}}\n\
+         command -v curl >/dev/null || command -v openssl >/dev/null || exit {NO_CLIENT}\n{check}\n\
+         change() {{ {change}; }}\nback() {{ {back}; }}\n\
+         change && restart && ready {wanted:?} && exit 0\n\
+         back && restart && ready {other:?} && exit {PUT_BACK}\nexit {NOT_PUT_BACK}",
+        endpoint = quote(&format!("{address}:{port}")),
+        check = check.join("\n"),
+        change = change.join(" && "),
+        back = back.join(" && "),
+    )
+}
+
+fn write(path: &str, text: Option<&str>) -> String {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    // The kubelet, K3s and systemd pass over names that begin with a dot.
+    let new = quote(&format!("{directory}/.{name}.nfsprov"));
+    match text {
+        Some(text) => format!("put {} {new} {}", quote(path), quote(text)),
+        None => format!("remove {}", quote(path)),
+    }
+}
+
+#[cfg(test)]
+#[path = "step_tests.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::super::files::parse;
+use super::*;
+
+const CONFIG: &str = "/etc/rancher/k3s/config.yaml";
+const MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+/// Whatever a file may hold.
+const BEFORE: &str = "it's $HOME `x` \\\\ 默认\r\n\n\nno end";
+const AFTER: &str = "new 'text'\n\n";
+
+/// Runs a step below `root`, with stand-ins: `curl` prints what `codes` says, and a restart is written down.
+fn run(root: &Path, path: &str, codes: &str) -> i32 {
+    let (installed, answer) = match path {
+        MANIFEST => ("unit", format!("{MANIFEST} 2\n{{}}\n")),
+        _ => ("unit k3s", String::new()),
+    };
+    let server = parse(format!("{answer}{installed}\n").as_bytes()).unwrap();
+    let edit = FileEdit {
+        path: path.to_owned(),
+        before: Some(BEFORE.to_owned()),
+        after: Some(AFTER.to_owned()),
+        keeps_copy: true,
+    };
+    let script = script(&server, &[edit], Gate::Set, 5);
+    let root = root.display();
+    let script = script
+        .replace("/etc/", &format!("{root}/etc/"))
+        .replace("/proc/", &format!("{root}/proc/"));
+    let stand_ins = format!(
+        "sleep() {{ :; }}; sync() {{ :; }}; systemctl() {{ echo \"$@\" >>{root}/systemctl; }}; curl() {{ {codes}; }}\n"
+    );
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-s")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut child = shell.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all((stand_ins + &script).as_bytes())
+        .unwrap();
+    child.wait().unwrap().code().unwrap()
+}
+
+#[test]
+fn a_step_is_done_whole_or_undone_on_the_host() {
+    let new_file_breaks = "if grep -q new \"$file\"; then echo 000; else echo 200; fi";
+    for (what, path, codes, process, status, text) in rows! {
+        ("it comes", CONFIG, "echo 200", "", 0, AFTER),
+        ("it lets nobody ask", CONFIG, "echo 401", "", 0, AFTER),
+        ("it does not start with the gate", CONFIG, new_file_breaks, "", PUT_BACK, BEFORE),
+        ("it does not start at all", CONFIG, "echo 000", "", NOT_PUT_BACK, BEFORE),
+        ("it crashes again and again", CONFIG,
+            "n=$(cat \"$file.n\" 2>/dev/null || echo 0); echo $((n + 1)) >\"$file.n\"; echo $((200 + 300 * (n % 2)))",
+            "", NOT_PUT_BACK, BEFORE),
+        ("the old one still runs", MANIFEST, "echo 200", "kube-apiserver\0--v=2\0", PUT_BACK, BEFORE),
+        ("the new one runs", MANIFEST, "echo 200", "kube-apiserver\0--feature-gates=RemoveSelfLink=false\0", 0,
+            AFTER),
+    } {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path.trim_start_matches('/'));
+        fs::create_dir_all(at(path).parent().unwrap()).unwrap();
+        fs::create_dir_all(at("/proc/1")).unwrap();
+        fs::write(at("/proc/1/cmdline"), process).unwrap();
+        fs::write(at(path), BEFORE).unwrap();
+        fs::set_permissions(at(path), PermissionsExt::from_mode(0o640)).unwrap();
+        let codes = format!("file={}; {codes}", at(path).display());
+        assert_eq!(run(root.path(), path, &codes), i32::from(status), "{what}");
+        assert_eq!(fs::read_to_string(at(path)).unwrap(), text, "{what}");
+        assert_eq!(
+            fs::metadata(at(path)).unwrap().permissions().mode() & 0o7777,
+            0o640,
+            "{what}"
+        );
+        assert_eq!(fs::read_to_string(at(&copy_of(path))).unwrap(), BEFORE, "{what}");
+        if path == MANIFEST {
+            let beside = fs::read_dir(at(path).parent().unwrap()).unwrap().count();
+            assert_eq!(beside, 1, "{what}: the kubelet runs every file beside the manifest");
+        } else {
+            let restarts = fs::read_to_string(at("/systemctl")).unwrap();
+            let wanted = if text == AFTER { 1 } else { 2 };
+            assert_eq!(restarts.matches("restart k3s").count(), wanted, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_changed_meanwhile_is_left() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join(CONFIG.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "other").unwrap();
+    assert_eq!(run(root.path(), CONFIG, "echo 200"), i32::from(CHANGED));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "other");
+    assert!(!root.path().join("systemctl").exists(), "nothing was restarted");
+}

@@ -1,0 +1,102 @@
+//! Changes to hosts over SSH (PURE).
+
+use crate::doctor::names::word;
+use crate::host::{Facts, quote};
+
+/// A change to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostChange {
+    /// Install what an NFS client needs, as `setup-client` does.
+    InstallClient,
+    /// Change a directory's mode, if it still has the mode `from`.
+    SetMode { path: String, from: u32, to: u32 },
+    /// Export a directory to these client addresses too, in nfsprov's own block.
+    Export { path: String, clients: Vec<String> },
+    /// Start rpc.statd and what it needs, now and at every boot.
+    EnableStatd,
+}
+
+impl HostChange {
+    /// The command line that makes this change from the administrator's machine.
+    pub fn command(&self, host: &str) -> String {
+        let host = word(host);
+        match self {
+            Self::InstallClient => format!("nfsprov setup-client {host}"),
+            // ssh joins its words for the shell at the other end.
+            Self::SetMode { path, to, .. } => format!("ssh {host} sudo chmod {to:04o} {}", word(&word(path))),
+            Self::Export { path, .. } => {
+                format!(
+                    "nfsprov setup-server {host} --export {} --nodes-from-cluster",
+                    word(path)
+                )
+            }
+            Self::EnableStatd => format!("ssh {host} sudo systemctl enable --now rpcbind rpc-statd"),
+        }
+    }
+
+    /// The directory whose export or mode changes.
+    pub fn directory(&self) -> Option<&str> {
+        match self {
+            Self::SetMode { path, .. } | Self::Export { path, .. } => Some(path),
+            Self::InstallClient | Self::EnableStatd => None,
+        }
+    }
+
+    /// A short description.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::InstallClient => "install what an NFS client needs".to_owned(),
+            Self::SetMode { path, from, to } => format!("chmod {path} from {from:04o} to {to:04o}"),
+            Self::Export { path, clients } => format!("export {path} to {} too", clients.join(", ")),
+            Self::EnableStatd => "start rpcbind and rpc-statd, now and at every boot".to_owned(),
+        }
+    }
+
+    /// The script that makes the change; `None` where a plan of `setup-client` or `setup-server` makes it.
+    ///
+    /// # Errors
+    /// When nfsprov does not export the directory whose mode would change: a tenant may have named any directory.
+    pub fn script(&self, facts: &Facts) -> Result<Option<String>, String> {
+        Ok(match self {
+            Self::InstallClient | Self::Export { .. } => None,
+            Self::SetMode { path, .. } if !facts.is_exported_by_nfsprov(path) => {
+                return Err(format!("{}: nfsprov does not export {path} there", facts.exports_path));
+            }
+            Self::SetMode { path, from, to } => {
+                let path = quote(path);
+                Some(format!(
+                    "[ \"$(stat -c %a -- {path})\" = {from:o} ] || {{ echo 'its mode was changed meanwhile' >&2; exit 1; }}\n\
+                     chmod {to:o} -- {path}"
+                ))
+            }
+            Self::EnableStatd => Some("systemctl enable --now rpcbind rpc-statd".to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nfsprov_exports_gets_another_mode() {
+        let facts = |exports: &str| Facts {
+            exports: Some(exports.as_bytes().to_vec()),
+            ..Facts::default()
+        };
+        let script = |path: &str, exports: &str| {
+            let (path, from, to) = (path.to_owned(), 0o666, 0o777);
+            HostChange::SetMode { path, from, to }.script(&facts(exports))
+        };
+        let ours = "# BEGIN nfsprov\n/nfsdata *(rw)\n# END nfsprov\n";
+        assert!(script("/nfsdata", ours).is_ok_and(|script| script.is_some()));
+        for (path, exports) in [
+            ("/root", ours),
+            ("/nfsdata/below", ours),
+            ("/nfsdata", "/nfsdata *(rw)\n"),
+            ("/nfsdata", "# BEGIN nfsprov\n/nfsdata *(rw)\n"),
+        ] {
+            assert!(script(path, exports).is_err(), "{path} of {exports}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A report as Markdown, for a ticket (PURE).
+
+use super::{list, shown, skipped};
+use crate::doctor::report::Report;
+use crate::doctor::{Confidence, Finding};
+use crate::escape::plain;
+
+/// A report as Markdown. Texts from the cluster can't end the block that they stand in.
+pub fn markdown(report: &Report) -> String {
+    let about = &report.cluster;
+    let mut out = format!(
+        "## nfsprov doctor: {} {}\n\n{}; {} checks run.\n",
+        text(&about.distribution),
+        text(&about.version),
+        text(&report.scope),
+        report.checked.len()
+    );
+    let mut findings = shown(report).peekable();
+    if findings.peek().is_none() {
+        out += "\nNo problems found.\n";
+    }
+    for one in findings {
+        out += &finding(one);
+    }
+    for (reason, codes) in skipped(report) {
+        out += &format!("\nNot checked: {} ({})\n", codes.join(", "), text(reason));
+    }
+    out
+}
+
+fn finding(finding: &Finding) -> String {
+    let doubt = match finding.confidence {
+        Confidence::Certain => "",
+        Confidence::Likely => " (likely)",
+        Confidence::Possible => " (possibly)",
+    };
+    let severity = format!("{:?}", finding.severity).to_uppercase();
+    let mut out = format!(
+        "\n### {severity} {}: {}\n\n{}{doubt}\n\n",
+        finding.code,
+        code(&finding.object.title()),
+        text(&finding.cause)
+    );
+    for evidence in &finding.evidence {
+        out += &format!("- {}: {}\n", text(&evidence.source), code(&evidence.text));
+    }
+    if !finding.explains.is_empty() {
+        out += &format!("\nAffects: {}\n", text(&list(&finding.explains)));
+    }
+    if let Some(fix) = &finding.fix {
+        if let Some(command) = &fix.command {
+            let fence = "`".repeat(longest_run(command).max(2) + 1);
+            let lines: Vec<String> = command.lines().map(plain).collect();
+            out += &format!("\nFix:\n\n{fence}sh\n{}\n{fence}\n", lines.join("\n"));
+        }
+        if !fix.note.is_empty() {
+            out += &format!("\n{}\n", text(&fix.note));
+        }
+    }
+    out
+}
+
+/// Prose on one line, without what Markdown or HTML would act on.
+fn text(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut out = String::new();
+    for c in plain(&one_line).chars() {
+        if "\\`*_[]<>#|~&@!".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A code span on one line.
+fn code(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let fence = "`".repeat(longest_run(text) + 1);
+    format!("{fence} {} {fence}", plain(&one_line))
+}
+
+/// The longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    let runs = text.split(|c| c != '`').map(str::len);
+    runs.max().unwrap_or(0)
+}
