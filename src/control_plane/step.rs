@@ -11,10 +11,13 @@ pub(crate) const NO_CLIENT: u8 = 8;
 pub(crate) const PUT_BACK: u8 = 3;
 pub(crate) const NOT_PUT_BACK: u8 = 4;
 
-/// Functions of every script. `put PATH NEW TEXT` writes a file whole, with the owner and mode that it had.
+/// Functions of every script. `put PATH NEW TEXT` writes a file whole, with the owner and mode that it had; a link stays
+/// a link.
 const FUNCTIONS: &str = r#"put() {
-  if [ -e "$1" ]; then cp -p "$1" "$2"; else mkdir -p "${1%/*}"; fi &&
-    printf %s "$3" >"$2" && sync && mv -f "$2" "$1" && sync
+  to=$1
+  if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
+  if [ -e "$to" ]; then cp -p "$to" "$2"; else mkdir -p "${to%/*}"; fi &&
+    printf %s "$3" >"$2" && sync && mv -f "$2" "$to" && sync
 }
 remove() { rm -f "$1" && sync; }
 is_same() { [ "$(cat "$1"; echo x)" = "$(printf %s "$2"; echo x)" ]; }

@@ -102,3 +102,16 @@ fn a_file_that_was_changed_meanwhile_is_left() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "other");
     assert!(!root.path().join("systemctl").exists(), "nothing was restarted");
 }
+
+#[test]
+fn a_file_that_is_a_link_stays_one() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join(CONFIG.trim_start_matches('/'));
+    let target = root.path().join("kept.yaml");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&target, BEFORE).unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    assert_eq!(run(root.path(), CONFIG, "echo 200"), 0);
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&target).unwrap(), AFTER);
+}
