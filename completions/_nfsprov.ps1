@@ -258,7 +258,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--reclaim-policy', '--reclaim-policy', [CompletionResultType]::ParameterName, 'What becomes of a volume when its claim goes')
             [CompletionResult]::new('--binding-mode', '--binding-mode', [CompletionResultType]::ParameterName, 'When volumes are made')
             [CompletionResult]::new('--mount-option', '--mount-option', [CompletionResultType]::ParameterName, 'Mount option; may be given again')
-            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory')
+            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory [default: archive; none with --reclaim-policy Retain]')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, if the class is to name one')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory, if the class is to name one')
             [CompletionResult]::new('--path-pattern', '--path-pattern', [CompletionResultType]::ParameterName, 'What names new directories, such as ''${.PVC.namespace}/${.PVC.name}'' [default: claim and PV]')
@@ -294,7 +294,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--reclaim-policy', '--reclaim-policy', [CompletionResultType]::ParameterName, 'What becomes of a volume when its claim goes')
             [CompletionResult]::new('--binding-mode', '--binding-mode', [CompletionResultType]::ParameterName, 'When volumes are made')
             [CompletionResult]::new('--mount-option', '--mount-option', [CompletionResultType]::ParameterName, 'Mount option; may be given again')
-            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory')
+            [CompletionResult]::new('--on-delete', '--on-delete', [CompletionResultType]::ParameterName, 'What becomes of a deleted volume''s directory [default: archive; none with --reclaim-policy Retain]')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, if the class is to name one')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory, if the class is to name one')
             [CompletionResult]::new('--path-pattern', '--path-pattern', [CompletionResultType]::ParameterName, 'What names new directories, such as ''${.PVC.namespace}/${.PVC.name}'' [default: claim and PV]')
@@ -679,7 +679,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show the directories on an export with the PVs that own them')
-            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names, and what provisioners left half made')
+            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names')
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')
@@ -847,7 +847,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
         }
         'nfsprov;volumes;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show the directories on an export with the PVs that own them')
-            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names, and what provisioners left half made')
+            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names')
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')
@@ -1104,7 +1104,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
         }
         'nfsprov;help;volumes' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show the directories on an export with the PVs that own them')
-            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names, and what provisioners left half made')
+            [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names')
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')

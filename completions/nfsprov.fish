@@ -238,7 +238,7 @@ Delete\t'It is deleted'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
 WaitForFirstConsumer\t'When the first pod that uses the claim is scheduled'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l mount-option -d 'Mount option; may be given again' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l on-delete -d 'What becomes of a deleted volume\'s directory' -r -f -a "delete\t'Removed, with all that is in it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l on-delete -d 'What becomes of a deleted volume\'s directory [default: archive; none with --reclaim-policy Retain]' -r -f -a "delete\t'Removed, with all that is in it'
 retain\t'Left where it is'
 archive\t'Renamed to archived-…'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l server -d 'NFS server, if the class is to name one' -r
@@ -273,7 +273,7 @@ Delete\t'It is deleted'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
 WaitForFirstConsumer\t'When the first pod that uses the claim is scheduled'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l mount-option -d 'Mount option; may be given again' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l on-delete -d 'What becomes of a deleted volume\'s directory' -r -f -a "delete\t'Removed, with all that is in it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l on-delete -d 'What becomes of a deleted volume\'s directory [default: archive; none with --reclaim-policy Retain]' -r -f -a "delete\t'Removed, with all that is in it'
 retain\t'Left where it is'
 archive\t'Renamed to archived-…'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l server -d 'NFS server, if the class is to name one' -r
@@ -576,7 +576,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "archived" -d 'Show the archives of deleted volumes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "expire" -d 'Remove archives that are too old, or too much'
@@ -727,7 +727,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "archived" -d 'Show the archives of deleted volumes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Remove archives that are too old, or too much'
@@ -853,7 +853,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_su
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "orphans" -d 'Show the directories that no PV of this cluster names, and what provisioners left half made'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "archived" -d 'Show the archives of deleted volumes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "expire" -d 'Remove archives that are too old, or too much'

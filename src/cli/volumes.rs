@@ -12,7 +12,7 @@ use crate::manifest::validate;
 pub enum Volumes {
     /// Show the directories on an export with the PVs that own them
     List(Directories),
-    /// Show the directories that no PV of this cluster names, and what provisioners left half made
+    /// Show the directories that no PV of this cluster names
     Orphans(Directories),
     /// Show the archives of deleted volumes
     Archived(Directories),

@@ -122,8 +122,8 @@ pub struct StorageClass {
     pub binding_mode: String,
     /// As for `mount -o`.
     pub mount_options: Vec<String>,
-    /// What becomes of a deleted volume's directory.
-    pub on_delete: ClassOnDelete,
+    /// What becomes of a deleted volume's directory; `None` with the reclaim policy Retain, where it has no effect.
+    pub on_delete: Option<ClassOnDelete>,
     /// The NFS server, if the class names one.
     pub server: Option<String>,
     /// The exported directory, if the class names one.

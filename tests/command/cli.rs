@@ -437,6 +437,10 @@ fn what_is_unwise_is_a_warning() {
             "warning: --path-pattern fixed is the same for every claim",
         ),
         (
+            "create storageclass c --reclaim-policy Retain --on-delete delete",
+            "warning: --on-delete has no effect with --reclaim-policy Retain",
+        ),
+        (
             "create statefulset s --class c --node-port 80",
             "warning: --node-port 80 is outside of 30000 to 32767",
         ),
@@ -452,6 +456,12 @@ fn what_is_unwise_is_a_warning() {
         );
         assert_eq!(nfsprov(&format!("{args} -q")), (stdout, String::new(), 0));
     }
+    // Without it, such a class has no parameter of which the provisioner would warn.
+    let (stdout, stderr, code) = nfsprov("create storageclass c --reclaim-policy Retain");
+    assert!(
+        !stdout.contains("parameters") && stderr.is_empty() && code == 0,
+        "{stdout}{stderr}"
+    );
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
                 reclaim_policy: text("Delete"),
                 binding_mode: text("Immediate"),
                 mount_options: vec![text("hard")],
-                on_delete: ClassOnDelete::Archive,
+                on_delete: Some(ClassOnDelete::Archive),
                 server: Some(text("10.0.0.1")),
                 path: Some(text("/nfsdata")),
                 path_pattern: Some(text("${.PVC.namespace}/${.PVC.name}")),

@@ -100,9 +100,9 @@ pub struct Storageclass {
     /// Mount option; may be given again
     #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
     pub mount_options: Vec<String>,
-    /// What becomes of a deleted volume's directory
-    #[arg(long, value_enum, default_value = "archive")]
-    pub on_delete: OnDelete,
+    /// What becomes of a deleted volume's directory [default: archive; none with --reclaim-policy Retain]
+    #[arg(long, value_enum)]
+    pub on_delete: Option<OnDelete>,
     /// NFS server, if the class is to name one
     #[arg(long, requires = "path", value_parser = validate::server)]
     pub server: Option<String>,

@@ -176,6 +176,20 @@ fn class(args: cli::Storageclass) -> Result<Order> {
              are refused"
         ));
     }
+    let on_delete = args.on_delete.map(|on_delete| match on_delete {
+        cli::OnDelete::Delete => ClassOnDelete::Delete,
+        cli::OnDelete::Retain => ClassOnDelete::Retain,
+        cli::OnDelete::Archive => ClassOnDelete::Archive,
+    });
+    let on_delete = match (reclaim_policy, on_delete) {
+        ("Delete", None) => Some(ClassOnDelete::Archive),
+        ("Retain", Some(_)) => {
+            remarks
+                .push("warning: --on-delete has no effect with --reclaim-policy Retain: directories stay".to_owned());
+            on_delete
+        }
+        _ => on_delete,
+    };
     let values = Values::StorageClass(StorageClass {
         name,
         provisioner: args.provisioner,
@@ -183,11 +197,7 @@ fn class(args: cli::Storageclass) -> Result<Order> {
         reclaim_policy: reclaim_policy.to_owned(),
         binding_mode: binding_mode.to_owned(),
         mount_options: args.mount_options,
-        on_delete: match args.on_delete {
-            cli::OnDelete::Delete => ClassOnDelete::Delete,
-            cli::OnDelete::Retain => ClassOnDelete::Retain,
-            cli::OnDelete::Archive => ClassOnDelete::Archive,
-        },
+        on_delete,
         server: args.server,
         path: args.path,
         path_pattern: args.path_pattern,
