@@ -78,7 +78,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         cpus()
     );
     println!(
-        "{:>7} {:>10} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8} {:>11}",
+        "{:>7} {:>10} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8}   {}",
         "claims", "namespaces", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds", "to ideal"
     );
     // cargo adds `--bench`; the rest is what was asked for.
@@ -102,14 +102,19 @@ async fn compare(lab: &Lab) -> Result<()> {
                 if class == "ideal" { &mut ideals } else { &mut ours }.push(done);
             }
         }
-        let ratio = times(&ours, &ideals, |round| round.whole.as_secs_f64());
+        let seconds = |round: &Round| round.whole.as_secs_f64();
+        let ratio = match count {
+            1 => format!(
+                "time {}",
+                Ratios::new(&ours, &ideals, |our, ideal| seconds(our) / seconds(ideal))
+            ),
+            _ => format!(
+                "rate {}",
+                Ratios::new(&ours, &ideals, |our, ideal| seconds(ideal) / seconds(our))
+            ),
+        };
         let (ideal, our) = (middle(ideals), middle(ours));
         row((count, namespaces), "ideal", &ideal, rounds, String::new());
-        let ratio = if count == 1 {
-            format!("{ratio:.2} x time")
-        } else {
-            format!("{:.2} x rate", 1.0 / ratio)
-        };
         row((count, namespaces), "nfsprov", &our, rounds, ratio);
     }
     if wanted("deletions") {
@@ -147,29 +152,46 @@ async fn deletions(client: &Client) -> Result<()> {
         }
     }
     println!(
-        "{:>7} {:>16} {:>10} {:>8} {:>11}",
+        "{:>7} {:>16} {:>10} {:>8}   {}",
         "gone", "", "volumes/s", "rounds", "to ideal"
     );
     for (kind, times_taken) in kinds.iter().zip(&took) {
-        let ratio = 1.0 / times(times_taken, &took[0], Duration::as_secs_f64);
+        let ratio = Ratios::new(times_taken, &took[0], |our, ideal| {
+            ideal.as_secs_f64() / our.as_secs_f64()
+        });
         let mut sorted = times_taken.clone();
         sorted.sort();
         let rate = count as f64 / sorted[rounds / 2].as_secs_f64();
-        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8} {ratio:>9.2} x");
+        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   rate {ratio}");
     }
     Ok(())
 }
 
-/// How many times as long ours took as theirs: of each round to its neighbour, since a machine is not equally fast all
-/// the time, and of those the one in the middle.
-fn times<T>(ours: &[T], theirs: &[T], seconds: impl Fn(&T) -> f64) -> f64 {
-    let mut ratios: Vec<_> = ours
-        .iter()
-        .zip(theirs)
-        .map(|(our, their)| seconds(our) / seconds(their))
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
+/// The ratios of the rounds of two provisioners, each of a round to its neighbour, since a machine is not equally fast all
+/// the time. So the middle is not the ratio of the two middle rounds.
+struct Ratios(Vec<f64>);
+
+impl Ratios {
+    fn new<T>(ours: &[T], theirs: &[T], ratio: impl Fn(&T, &T) -> f64) -> Self {
+        let mut ratios: Vec<_> = ours.iter().zip(theirs).map(|(our, their)| ratio(our, their)).collect();
+        ratios.sort_by(f64::total_cmp);
+        Self(ratios)
+    }
+}
+
+impl std::fmt::Display for Ratios {
+    /// The middle, and the least and the greatest without a tenth at either end.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (ratios, last) = (&self.0, self.0.len() - 1);
+        let cut = self.0.len() / 10;
+        write!(
+            f,
+            "{:.2} ({:.2} to {:.2})",
+            ratios[last / 2],
+            ratios[cut],
+            ratios[last - cut]
+        )
+    }
 }
 
 async fn class(client: &Client, name: &str, provisioner: &str, policy: &str, parameters: Value) -> Result<()> {
@@ -196,7 +218,7 @@ fn row((count, namespaces): (usize, usize), who: &str, round: &Round, rounds: us
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let rate = count as f64 / round.whole.as_secs_f64();
     println!(
-        "{count:>7} {namespaces:>10} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8} {ratio:>11}",
+        "{count:>7} {namespaces:>10} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8}   {ratio}",
         ms(round.percentile(50)),
         ms(round.percentile(99)),
         ms(round.whole),
