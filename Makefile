@@ -29,6 +29,7 @@ test-all: lab-program test-tools dist
 	$(MAKE) test-dist
 	$(MAKE) test-crash K8S=1.20
 	$(MAKE) test-crash K8S=latest
+	CRASH_PAIR_SECONDS=600 K8S=latest cargo test --test crash -- two_provisioners
 	$(MAKE) fuzz SECONDS=600
 
 # The document that nfsprov began with, on real nodes; writes docs/walkthrough.md.

@@ -1,7 +1,7 @@
 //! The rules, each seen to fail: a state that keeps them all, and what breaks which.
 
 use crate::check::RULES;
-use crate::plan::{Claim, Kind, NAMESPACES};
+use crate::plan::{Claim, Kind, NAMESPACES, NFS_VERSIONS};
 use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, State, Stored, Volume, WHO};
 
 /// A change that breaks a rule.
@@ -196,7 +196,7 @@ pub fn test() -> Result<(), String> {
 fn under_way() -> Result<(), String> {
     let (mut state, mut history) = good();
     for kind in [Kind::Removed, Kind::Nested] {
-        let uid = format!("u-{}-new", kind.class());
+        let uid = format!("u-{}-new", kind.name());
         let made = Made {
             claim: claim(kind, "new"),
             deleted: true,
@@ -231,13 +231,14 @@ fn under_way() -> Result<(), String> {
 fn claim(kind: Kind, name: &str) -> Claim {
     Claim {
         namespace: NAMESPACES[0],
-        name: format!("{}-{name}", kind.class()),
+        name: format!("{}-{name}", kind.name()),
         kind,
+        nfs_version: NFS_VERSIONS[0],
     }
 }
 
 fn uid(kind: Kind, live: bool) -> String {
-    format!("u-{}-{}", kind.class(), if live { "live" } else { "deleted" })
+    format!("u-{}-{}", kind.name(), if live { "live" } else { "deleted" })
 }
 
 fn made(kind: Kind, live: bool) -> Made {

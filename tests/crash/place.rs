@@ -16,7 +16,7 @@ use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::plan::{Kind, NAMESPACES, TRAP};
+use crate::plan::{Kind, NAMESPACES, NFS_VERSIONS, TRAP, class_name};
 use crate::state::{Entry, PROTECTION, State, Stored, Volume, WHO};
 
 /// The provisioner's name.
@@ -90,14 +90,18 @@ impl Place {
             let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
             Api::all(self.client.clone()).create(&params, &namespace).await?;
         }
-        for kind in Kind::ALL {
+        let classes = Kind::ALL
+            .into_iter()
+            .flat_map(|kind| NFS_VERSIONS.map(|version| (kind, version)));
+        for (kind, nfs_version) in classes {
             let parameters: serde_json::Map<_, _> = kind
                 .parameters()
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), json!(value)))
                 .collect();
             let class: StorageClass = serde_json::from_value(json!({
-                "metadata": {"name": kind.class()}, "provisioner": PROVISIONER,
+                "metadata": {"name": class_name(kind, nfs_version)}, "provisioner": PROVISIONER,
+                "mountOptions": [format!("nfsvers={nfs_version}")],
                 "reclaimPolicy": kind.policy(), "parameters": parameters,
             }))?;
             Api::all(self.client.clone()).create(&params, &class).await?;

@@ -8,6 +8,9 @@ pub const LIVE: usize = 50;
 /// The namespaces of the claims.
 pub const NAMESPACES: [&str; 2] = ["crash-a", "crash-b"];
 
+/// The versions of NFS: each claim has a class whose mount options name one of them.
+pub const NFS_VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
+
 /// A link in the export's root that leads out of it, to what must not change.
 pub const TRAP: &str = "trap";
 
@@ -48,8 +51,8 @@ impl Kind {
         [Plain, Removed, Left, Pattern, Nested, Owned, Kept, Hostile]
     };
 
-    /// The class' name.
-    pub fn class(self) -> &'static str {
+    /// The kind's name, which classes and claims begin with.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Removed => "removed",
@@ -111,6 +114,19 @@ pub struct Claim {
     pub namespace: &'static str,
     pub name: String,
     pub kind: Kind,
+    pub nfs_version: &'static str,
+}
+
+impl Claim {
+    /// The name of its class.
+    pub fn class(&self) -> String {
+        class_name(self.kind, self.nfs_version)
+    }
+}
+
+/// The name of the class of a kind over a version of NFS.
+pub fn class_name(kind: Kind, nfs_version: &str) -> String {
+    format!("{}-{nfs_version}", kind.name())
 }
 
 /// Something that users and administrators do meanwhile.
@@ -214,8 +230,9 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
         let kind = CHOICE[random.below(CHOICE.len() as u64) as usize];
         let claim = Claim {
             namespace: NAMESPACES[random.below(2) as usize],
-            name: format!("{}-{number}-{made}", kind.class()),
+            name: format!("{}-{number}-{made}", kind.name()),
             kind,
+            nfs_version: NFS_VERSIONS[random.below(NFS_VERSIONS.len() as u64) as usize],
         };
         made += 1;
         let when = moment(random);
@@ -241,6 +258,12 @@ pub fn test() -> Result<(), String> {
         (
             "a kind never comes",
             Kind::ALL.iter().all(|kind| all().any(|(claim, _)| claim.kind == *kind)),
+        ),
+        (
+            "a version of NFS never comes",
+            NFS_VERSIONS
+                .iter()
+                .all(|version| all().any(|(claim, _)| claim.nfs_version == *version)),
         ),
         (
             "no volume is deleted before its claim",

@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the last provisioner may take until nothing is left to do.
 const REST: Duration = Duration::from_secs(180);
 
+/// How many rounds two provisioners get at the most.
+const PAIR_ROUNDS: usize = 2000;
+
 /// How many breaches are written out in full.
 const TOLD: usize = 20;
 
@@ -53,33 +56,82 @@ pub struct Tally {
 
 /// Runs `count` rounds of the plan for `seed`, then one more life to its rest; says what it found.
 pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally> {
-    let place = Place::new(lab, lane).await?;
+    let (mut run, watching) = Run::prepare(lab, lane).await?;
     println!(
         "crash: seed {seed}, {count} rounds, {LIVE} live claims, Kubernetes {}",
-        place.plane.version()
+        run.place.plane.version()
     );
-    let history = History {
-        outside: place.outside().await?,
-        ..History::default()
-    };
-    let history = Arc::new(Mutex::new(history));
-    let watching = tokio::spawn(remember(place.client.clone(), history.clone()));
-    let mut run = Run {
-        place,
-        history,
-        uids: Mutex::default(),
-        tally: Tally::default(),
-    };
     for (number, round) in rounds(seed, count).iter().enumerate() {
         run.round(number, round)
             .await
             .with_context(|| format!("round {number}"))?;
     }
     run.rest().await?;
-    ensure!(!watching.is_finished(), "the watch on PVs ended");
-    watching.abort();
-    run.place.plane.stop().await?;
-    Ok(run.tally)
+    run.end(watching).await
+}
+
+/// Has two provisioners of one name serve the same claims for so long, without a Lease and without an end; after each round
+/// of the plan for `seed` all rules must hold.
+pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> Result<Tally> {
+    let (mut run, watching) = Run::prepare(lab, lane).await?;
+    println!(
+        "pair: seed {seed}, {} s, {LIVE} live claims, Kubernetes {}",
+        duration.as_secs(),
+        run.place.plane.version()
+    );
+    let pair = [run.place.start("provision-a.log")?, run.place.start("provision-b.log")?];
+    let start = Instant::now();
+    let plan = rounds(seed, PAIR_ROUNDS);
+    let mut count = 0;
+    for (number, round) in plan.iter().enumerate() {
+        if start.elapsed() > duration {
+            break;
+        }
+        run.steps(round, false).await?;
+        run.steps(round, true).await?;
+        let state = run.wait_for_rest(&pair).await?;
+        let broken = run.broken(&state, When::AtRest);
+        run.verdict(&format!("round {number}"), broken);
+        run.fill(&state).await?;
+        count += 1;
+    }
+    for provisioner in pair {
+        stop(provisioner).await?;
+    }
+    println!("pair: {count} rounds");
+    let (mut state, took) = (run.place.look().await?, start.elapsed());
+    let audited = run.place.audited(&mut state)?;
+    let broken = run.broken(&state, When::AtRest);
+    run.summary(&state, audited, took);
+    run.verdict("the end", broken);
+    run.end(watching).await
+}
+
+impl Run {
+    /// Brings the scene up and begins to remember its PVs.
+    async fn prepare(lab: &Lab, lane: Lane) -> Result<(Self, tokio::task::JoinHandle<()>)> {
+        let place = Place::new(lab, lane).await?;
+        let history = History {
+            outside: place.outside().await?,
+            ..History::default()
+        };
+        let history = Arc::new(Mutex::new(history));
+        let watching = tokio::spawn(remember(place.client.clone(), history.clone()));
+        let run = Self {
+            place,
+            history,
+            uids: Mutex::default(),
+            tally: Tally::default(),
+        };
+        Ok((run, watching))
+    }
+
+    async fn end(self, watching: tokio::task::JoinHandle<()>) -> Result<Tally> {
+        ensure!(!watching.is_finished(), "the watch on PVs ended");
+        watching.abort();
+        self.place.plane.stop().await?;
+        Ok(self.tally)
+    }
 }
 
 /// Remembers every PV that ever was.
@@ -98,27 +150,9 @@ async fn remember(client: Client, history: Arc<Mutex<History>>) {
 
 impl Run {
     async fn round(&mut self, number: usize, round: &Round) -> Result<()> {
-        let this = &*self;
-        let early = round.chains.iter().map(|(claim, steps)| async move {
-            for (_, step) in steps.iter().filter(|(when, _)| when.is_none()) {
-                this.step(claim, *step).await?;
-            }
-            anyhow::Ok(())
-        });
-        try_join_all(early).await?;
-        let log = format!("provision-{number}.log");
-        let provisioner = self.place.start(&log)?;
-        let start = Instant::now();
-        let late = round.chains.iter().map(|(claim, steps)| async move {
-            for (when, step) in steps {
-                if let Some(when) = when {
-                    sleep_until(start + *when).await;
-                    this.step(claim, *step).await?;
-                }
-            }
-            anyhow::Ok(())
-        });
-        tokio::try_join!(end(provisioner, round.kill), try_join_all(late))?;
+        self.steps(round, false).await?;
+        let provisioner = self.place.start(&format!("provision-{number}.log"))?;
+        tokio::try_join!(end(provisioner, round.kill), self.steps(round, true))?;
         match round.kill {
             Kill::Starting(_) => self.tally.starting += 1,
             Kill::Serving(_) => self.tally.serving += 1,
@@ -128,6 +162,21 @@ impl Run {
         let broken = self.broken(&state, When::Always);
         self.verdict(&format!("round {number}"), broken);
         self.fill(&state).await
+    }
+
+    /// What happens to each claim of a round, from now on; or with `is_later` false what happens before.
+    async fn steps(&self, round: &Round, is_later: bool) -> Result<()> {
+        let start = Instant::now();
+        let chains = round.chains.iter().map(|(claim, steps)| async move {
+            for (when, step) in steps.iter().filter(|(when, _)| when.is_some() == is_later) {
+                if let Some(when) = when {
+                    sleep_until(start + *when).await;
+                }
+                self.step(claim, *step).await?;
+            }
+            anyhow::Ok(())
+        });
+        try_join_all(chains).await.map(drop)
     }
 
     /// One thing that somebody does to a claim.
@@ -149,7 +198,7 @@ impl Run {
                 }
                 let object = serde_json::from_value(json!({
                     "metadata": {"name": claim.name},
-                    "spec": {"storageClassName": claim.kind.class(), "accessModes": ["ReadWriteMany"],
+                    "spec": {"storageClassName": claim.class(), "accessModes": ["ReadWriteMany"],
                              "resources": {"requests": {"storage": "1Gi"}}},
                 }))?;
                 let made = claims.create(&Default::default(), &object).await?;
@@ -251,19 +300,11 @@ impl Run {
 
     /// One life that nobody ends, until all rules hold that hold at rest; or until it is clear that they never will.
     async fn rest(&mut self) -> Result<()> {
-        let provisioner = self.place.start("provision-last.log")?;
+        let provisioner = [self.place.start("provision-last.log")?];
         let start = Instant::now();
-        loop {
-            provisioner.expect_running()?;
-            // What is removed while it is listed makes a look fail, and is no rest either.
-            let looked = self.place.look().await;
-            let rests = looked.is_ok_and(|state| self.broken(&state, When::AtRest).is_empty());
-            if rests || start.elapsed() > REST {
-                break;
-            }
-            sleep(Duration::from_millis(250)).await;
-        }
+        self.wait_for_rest(&provisioner).await?;
         let took = start.elapsed();
+        let [provisioner] = provisioner;
         stop(provisioner).await?;
         let mut state = self.place.look().await?;
         let audited = self.place.audited(&mut state)?;
@@ -272,6 +313,24 @@ impl Run {
         self.summary(&state, audited, took);
         self.verdict("the last life", broken);
         Ok(())
+    }
+
+    /// Waits until all rules hold, or for [`REST`]; then the last look is told.
+    async fn wait_for_rest(&self, provisioners: &[Process]) -> Result<State> {
+        let start = Instant::now();
+        loop {
+            for provisioner in provisioners {
+                provisioner.expect_running()?;
+            }
+            // What is removed while it is listed makes a look fail, and is no rest either.
+            match self.place.look().await {
+                Ok(state) if start.elapsed() > REST || self.broken(&state, When::AtRest).is_empty() => {
+                    return Ok(state);
+                }
+                Err(error) if start.elapsed() > REST => return Err(error),
+                _ => sleep(Duration::from_millis(250)).await,
+            }
+        }
     }
 
     fn summary(&self, state: &State, audited: usize, took: Duration) {

@@ -73,7 +73,9 @@ pub struct Made {
 impl Made {
     /// The directory that the contract gives it.
     pub fn directory(&self, uid: &str) -> String {
-        let Claim { namespace, name, kind } = &self.claim;
+        let Claim {
+            namespace, name, kind, ..
+        } = &self.claim;
         match kind {
             Kind::Pattern => format!("{namespace}/{name}"),
             Kind::Nested => format!("{namespace}/deeper/{name}"),
