@@ -94,8 +94,8 @@ impl Attributes {
     }
 }
 
-/// A backend that reaches an export's directories.
-#[derive(Debug)]
+/// A backend that reaches an export's directories. Clones share its connections.
+#[derive(Clone, Debug)]
 pub enum Export {
     /// The NFS protocol, spoken by this process: without a mount, without root.
     Wire(Wire),
@@ -103,15 +103,6 @@ pub enum Export {
     Ssh(Ssh),
     /// A directory of this machine: the export itself, or a mount of it.
     Mounted(Mounted),
-}
-
-/// What making a directory found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Made {
-    /// It was not there before.
-    Created,
-    /// It was there, as a real directory.
-    Existed,
 }
 
 /// The outcome of removing or renaming a directory.
@@ -208,23 +199,31 @@ fn name_or_root(directory: Option<&VolumePath>) -> String {
     directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }
 
+/// Calls the method of the same name of the backend.
+macro_rules! forward {
+    ($export:ident.$method:ident($($argument:expr),*)) => {
+        match $export {
+            Export::Wire(backend) => backend.$method($($argument),*).await,
+            Export::Ssh(backend) => backend.$method($($argument),*).await,
+            Export::Mounted(backend) => backend.$method($($argument),*).await,
+        }
+    };
+}
+
 impl Export {
     /// Fails unless the export's root can be reached and is a directory.
     ///
     /// # Errors
     /// Why it can't be used.
     pub async fn probe_root(&self) -> Result<(), ExportError> {
-        match self {
-            Self::Wire(wire) => wire.probe_root().await,
-            Self::Ssh(ssh) => ssh.probe_root().await,
-            Self::Mounted(mounted) => mounted.probe_root().await,
-        }
+        forward!(self.probe_root())
     }
 
-    /// Has the NFS server reached by the version and ports of these mount options, if they name any.
-    pub async fn use_mount_options(&self, options: &[String]) {
-        if let Self::Wire(wire) = self {
-            wire.use_mount_options(options).await;
+    /// The same export, whose NFS server is reached as nodes do that mount with these options.
+    pub fn with_mount_options(&self, options: &[String]) -> Self {
+        match self {
+            Self::Wire(wire) => Self::Wire(wire.with_mount_options(options)),
+            other => other.clone(),
         }
     }
 
@@ -233,11 +232,7 @@ impl Export {
     /// # Errors
     /// As [`Export::probe_root`]; [`ExportError::Failed`] when the server answers, but not with a number.
     pub async fn free_bytes(&self) -> Result<u64, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.free_bytes().await,
-            Self::Ssh(ssh) => ssh.free_bytes().await,
-            Self::Mounted(mounted) => mounted.free_bytes().await,
-        }
+        forward!(self.free_bytes())
     }
 
     /// Creates a directory with exactly these attributes, whatever the umask, and missing parents with 0755.
@@ -248,12 +243,8 @@ impl Export {
     /// # Errors
     /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root refuses
     /// to change an owner.
-    pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.create_directory(path, wanted).await,
-            Self::Ssh(ssh) => ssh.create_directory(path, wanted).await,
-            Self::Mounted(mounted) => mounted.create_directory(path, wanted).await,
-        }
+    pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
+        forward!(self.create_directory(path, wanted))
     }
 
     /// Removes a directory tree; symbolic links in it are removed, not followed.
@@ -267,11 +258,7 @@ impl Export {
         path: &VolumePath,
         may_continue: &MayContinue,
     ) -> Result<Removed, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.remove_directory(path, may_continue).await,
-            Self::Ssh(ssh) => ssh.remove_directory(path, may_continue).await,
-            Self::Mounted(mounted) => mounted.remove_directory(path, may_continue).await,
-        }
+        forward!(self.remove_directory(path, may_continue))
     }
 
     /// Renames a directory to `archive`, which must not exist.
@@ -279,11 +266,7 @@ impl Export {
     /// # Errors
     /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as [`Export::create_directory`].
     pub async fn archive_directory(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.rename_directory(path, archive).await,
-            Self::Ssh(ssh) => ssh.rename_directory(path, archive).await,
-            Self::Mounted(mounted) => mounted.rename_directory(path, archive).await,
-        }
+        forward!(self.rename_directory(path, archive))
     }
 
     /// Whether anything exists at `path`; links are not followed.
@@ -291,11 +274,7 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.path_exists(path).await,
-            Self::Ssh(ssh) => ssh.path_exists(path).await,
-            Self::Mounted(mounted) => mounted.path_exists(path).await,
-        }
+        forward!(self.path_exists(path))
     }
 
     /// Lists a directory, or the export's root if none is named; not recursively. `None` if it doesn't exist.
@@ -303,11 +282,7 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn list_directory(&self, directory: Option<&VolumePath>) -> Result<Option<Vec<Entry>>, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.list_directory(directory).await,
-            Self::Ssh(ssh) => ssh.list_directory(directory).await,
-            Self::Mounted(mounted) => mounted.list_directory(directory).await,
-        }
+        forward!(self.list_directory(directory))
     }
 
     /// Removes everything in a directory, or in the export's root if none is named, and keeps the directory itself.
@@ -317,38 +292,22 @@ impl Export {
     /// # Errors
     /// As [`Export::remove_directory`]; when the directory doesn't exist.
     pub async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
-        match self {
-            Self::Wire(wire) => wire.empty_directory(directory).await,
-            Self::Ssh(ssh) => ssh.empty_directory(directory).await,
-            Self::Mounted(mounted) => mounted.empty_directory(directory).await,
-        }
+        forward!(self.empty_directory(directory))
     }
 
     /// Creates a symbolic link in an existing directory; false if the name is taken.
     async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.create_link(path, target).await,
-            Self::Ssh(ssh) => ssh.create_link(path, target).await,
-            Self::Mounted(mounted) => mounted.create_link(path, target).await,
-        }
+        forward!(self.create_link(path, target))
     }
 
     /// The target of a symbolic link; `None` if it doesn't exist.
     async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.read_link(path).await,
-            Self::Ssh(ssh) => ssh.read_link(path).await,
-            Self::Mounted(mounted) => mounted.read_link(path).await,
-        }
+        forward!(self.read_link(path))
     }
 
     /// Removes a link or file if it exists.
     async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
-        match self {
-            Self::Wire(wire) => wire.remove_link(path).await,
-            Self::Ssh(ssh) => ssh.remove_link(path).await,
-            Self::Mounted(mounted) => mounted.remove_link(path).await,
-        }
+        forward!(self.remove_link(path))
     }
 
     /// Removes a directory if it is empty or missing; false if something is in it.
@@ -356,10 +315,6 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        match self {
-            Self::Wire(wire) => wire.remove_empty_directory(path).await,
-            Self::Ssh(ssh) => ssh.remove_empty_directory(path).await,
-            Self::Mounted(mounted) => mounted.remove_empty_directory(path).await,
-        }
+        forward!(self.remove_empty_directory(path))
     }
 }

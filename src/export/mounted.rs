@@ -11,22 +11,20 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::tree::RemovalProgress;
 use super::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, Made, MayContinue, PARENT_MODE, Removed, VolumePath,
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, MayContinue, PARENT_MODE, Removed, VolumePath,
     name_or_root, never_interrupt,
 };
 
 /// An export reached through the local file system.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Mounted {
     location: Location,
     root: Arc<PathBuf>,
-    /// Locked while a call for the free space is unanswered.
-    statfs_lock: Arc<Mutex<()>>,
     calls: Arc<Semaphore>,
 }
 
@@ -45,7 +43,6 @@ impl Mounted {
         Self {
             location,
             root: Arc::new(root.to_owned()),
-            statfs_lock: Arc::default(),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
         }
     }
@@ -54,16 +51,8 @@ impl Mounted {
         self.run_blocking(|root| open_root(root).map(|_| ())).await
     }
 
-    /// Called periodically, so it fails while an earlier call is stuck in its thread.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
-        let Ok(lock) = self.statfs_lock.clone().try_lock_owned() else {
-            return Err(ExportError::Unreachable {
-                location: self.location.clone(),
-                cause: format!("{} hasn't answered an earlier call yet", self.root.display()),
-            });
-        };
-        self.run_blocking(move |root| {
-            let _lock = lock;
+        self.run_blocking(|root| {
             let found = rustix::fs::fstatvfs(open_root(root)?);
             let found = found
                 .map_err(|errno| operation_error("ask for the free space of", &root.display().to_string(), errno))?;
@@ -72,7 +61,7 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| create_directory_at(root, &path, wanted))
             .await
@@ -244,15 +233,14 @@ fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
         .map_err(|errno| operation_error("open", &root.display().to_string(), errno))
 }
 
-fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
     let mut directory = open_root(root)?;
-    let mut made = Made::Existed;
     let last = path.components().len() - 1;
     for (depth, name) in path.components().iter().enumerate() {
         let mode = Mode::from_raw_mode(if depth == last { wanted.mode } else { PARENT_MODE });
-        made = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
-            Ok(()) => Made::Created,
-            Err(Errno::EXIST) => Made::Existed,
+        let is_new = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(errno) => return Err(operation_error("make directory", &path.to_string(), errno)),
         };
         directory = open_child(&directory, name, path, depth)?
@@ -263,12 +251,12 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
             // Before the mode, because chown clears special bits.
             rustix::fs::fchown(&directory, uid, gid).map_err(refused)?;
         }
-        if depth == last || made == Made::Created {
+        if depth == last || is_new {
             // The umask applies to mkdir, not to chmod.
             rustix::fs::fchmod(&directory, mode).map_err(refused)?;
         }
     }
-    Ok(made)
+    Ok(())
 }
 
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {

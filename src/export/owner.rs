@@ -231,17 +231,18 @@ impl Export {
         Ok(())
     }
 
-    /// Removes the marker of a directory if its owner is the claim `uid`. May be repeated.
+    /// Removes the marker of a directory if its owner is the claim `uid`; else returns the owner. May be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
-    pub async fn release_ownership(&self, path: &VolumePath, uid: &str) -> Result<(), ExportError> {
+    pub async fn release_ownership(&self, path: &VolumePath, uid: &str) -> Result<Option<Owner>, ExportError> {
         match self.read_owner(path).await? {
             Some(owner) if owner.uid == uid => self.remove_link(&marker_path(path)?).await?,
-            Some(_) => return Ok(()),
+            other @ Some(_) => return Ok(other),
             None => {}
         }
-        self.prune_registry(path).await
+        self.prune_registry(path).await?;
+        Ok(None)
     }
 
     /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if something

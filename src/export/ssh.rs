@@ -4,13 +4,13 @@
 
 mod script;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{AcquireError, Mutex as AsyncMutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
-use super::{Attributes, Entry, ExportError, Kind, Location, Made, MayContinue, Removed, VolumePath};
+use super::{Attributes, Entry, ExportError, Kind, Location, MayContinue, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
 /// The limit of connections; sshd drops new ones beyond about ten unauthenticated ones.
@@ -27,11 +27,11 @@ const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 const CHECK: Duration = Duration::from_millis(200);
 
 /// An export reached over SSH on the server itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ssh {
     location: Location,
-    shells: Shells,
-    permits: Permits,
+    shells: Arc<Shells>,
+    permits: Arc<Permits>,
 }
 
 /// Limits how many scripts run at once.
@@ -96,13 +96,13 @@ impl Ssh {
     pub fn new(location: Location, target: Target, access: Access) -> Self {
         Self {
             location,
-            shells: Shells::Remote(Box::new(Remote {
+            shells: Arc::new(Shells::Remote(Box::new(Remote {
                 target,
                 access,
                 idle: Mutex::default(),
                 failure: AsyncMutex::default(),
-            })),
-            permits: Permits::new(),
+            }))),
+            permits: Arc::new(Permits::new()),
         }
     }
 
@@ -110,8 +110,8 @@ impl Ssh {
     pub(super) fn with_local_shell(location: Location, shell: super::tests::Shell) -> Self {
         Self {
             location,
-            shells: Shells::Local(shell),
-            permits: Permits::new(),
+            shells: Arc::new(Shells::Local(shell)),
+            permits: Arc::new(Permits::new()),
         }
     }
 
@@ -139,15 +139,11 @@ impl Ssh {
         }
     }
 
-    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let output = self
             .run_script(&script::create_directory(self.root_path(), path, wanted))
             .await?;
-        let output = self.check_output("make directory", path, output)?;
-        match lossy_text(&output.stdout).trim() {
-            "made" => Ok(Made::Created),
-            _ => Ok(Made::Existed),
-        }
+        self.check_output("make directory", path, output).map(drop)
     }
 
     /// Removes in slices of some seconds, so that a removal releases its connection to others, and ends soon after an
@@ -313,7 +309,7 @@ impl Ssh {
     }
 
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
-        match &self.shells {
+        match &*self.shells {
             Shells::Remote(remote) => remote.run_script(script, &self.location).await,
             #[cfg(test)]
             Shells::Local(shell) => Ok(shell.run(script)),

@@ -9,19 +9,18 @@ use super::{Attributes, Entry, Export, ExportError, Removed, VolumePath};
 const TRASH: [&str; 2] = [REGISTRY[0], "trash"];
 
 impl Export {
-    /// Renames a directory to `name` in the trash.
+    /// Renames a directory to `entry`, a path in the trash.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the directory has to be removed
     /// in place; otherwise as [`Export::create_directory`].
-    pub async fn move_to_trash(&self, path: &VolumePath, name: &str) -> Result<Removed, ExportError> {
-        let discarded = self.trash_entry_path(name)?;
-        match self.archive_directory(path, &discarded).await {
+    pub async fn move_to_trash(&self, path: &VolumePath, entry: &VolumePath) -> Result<Removed, ExportError> {
+        match self.archive_directory(path, entry).await {
             // The first deletion on an export finds no trash.
             Err(ExportError::Failed { .. }) => {
                 self.create_directory(&trash_path()?, Attributes::with_mode(MODE))
                     .await?;
-                self.archive_directory(path, &discarded).await
+                self.archive_directory(path, entry).await
             }
             renamed => renamed,
         }

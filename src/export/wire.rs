@@ -3,6 +3,7 @@
 //! One connection carries many calls at once. Paths are looked up one component at a time, so the server never interprets a
 //! path and no symbolic link is followed.
 
+mod candidates;
 mod connection;
 #[cfg(test)]
 pub(crate) mod double;
@@ -10,34 +11,29 @@ mod errors;
 mod options;
 mod tree;
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
-use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 use nfs_rs::{Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use self::candidates::{HEAD_START, find_similar_export, first_success, sort_by_family, url_host};
 use self::connection::{CallError, Connection, with_timeout};
 use self::errors::{
     ErrorClass, describe_refusal, innermost_error, is_session_lost, is_stale, lacks_privileged_port, timeout_error,
 };
 pub(crate) use self::options::MountOptions;
-use super::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Made, MayContinue, Removed, VolumePath, name_or_root,
-};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue, Removed, VolumePath, name_or_root};
 
 /// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session that
 /// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
 const MAX_SESSIONS: u8 = 16;
-
-/// How long a candidate (an address or a version of NFS) may take before the next is tried concurrently.
-const HEAD_START: Duration = Duration::from_secs(2);
 
 /// The characters that are quoted in a URL path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -47,12 +43,18 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// An export reached over NFS.
-#[derive(Debug)]
+/// An export reached over NFS, with the mount options of one class. Clones share their connections.
+#[derive(Clone, Debug)]
 pub struct Wire {
     location: Location,
-    slot: Mutex<Slot>,
-    options: SyncMutex<MountOptions>,
+    options: MountOptions,
+    connections: Arc<Connections>,
+}
+
+/// The connections of an export, one for each set of mount options.
+#[derive(Debug, Default)]
+struct Connections {
+    slots: SyncMutex<BTreeMap<MountOptions, Arc<Mutex<Slot>>>>,
     /// For tests: used instead of new connections, the last first.
     #[cfg(test)]
     doubles: SyncMutex<Vec<Connection>>,
@@ -70,36 +72,53 @@ impl Wire {
     pub fn new(location: Location) -> Self {
         Self {
             location,
-            slot: Mutex::default(),
-            options: SyncMutex::default(),
-            #[cfg(test)]
-            doubles: SyncMutex::default(),
+            options: MountOptions::default(),
+            connections: Arc::default(),
         }
     }
 
     /// An export whose connections are these, the last first.
     #[cfg(test)]
     pub(crate) fn with_connections(doubles: Vec<Connection>, location: Location) -> Self {
+        let wire = Self::new(location);
+        *wire.doubles() = doubles;
+        wire
+    }
+
+    #[cfg(test)]
+    fn doubles(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.connections.doubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same export, whose server is reached as nodes do that mount with these options.
+    pub(super) fn with_mount_options(&self, options: &[String]) -> Self {
         Self {
-            doubles: SyncMutex::new(doubles),
-            ..Self::new(location)
+            options: MountOptions::parse(options),
+            ..self.clone()
         }
     }
 
-    /// Reaches the server as nodes do that mount with these options. Options that name neither version nor port change
-    /// nothing.
-    pub(super) async fn use_mount_options(&self, options: &[String]) {
-        let wanted = MountOptions::parse(options);
-        if wanted == MountOptions::default() || wanted == self.current_options() {
-            return;
-        }
-        let mut slot = self.slot.lock().await;
-        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
-        *slot = Slot::default();
+    fn slot(&self) -> Arc<Mutex<Slot>> {
+        let mut slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(self.options.clone()).or_default().clone()
     }
 
-    fn current_options(&self) -> MountOptions {
-        self.options.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The versions and port parameters to try, in order. Without mount options, those of the classes come first: the server
+    /// may have no others.
+    fn ways_to_mount(&self) -> Vec<(&'static str, String)> {
+        let mut options = vec![self.options.clone()];
+        if self.options == MountOptions::default() {
+            let slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            options.splice(0..0, slots.keys().filter(|known| **known != self.options).cloned());
+        }
+        let ways = options.iter().flat_map(|options| {
+            let ports = options.port_parameters();
+            options
+                .versions_to_try()
+                .into_iter()
+                .map(move |version| (version, ports.clone()))
+        });
+        ways.collect()
     }
 
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
@@ -120,7 +139,7 @@ impl Wire {
         .await
     }
 
-    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<Made, ExportError> {
+    pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         self.run_with_retry("make directory", &path.to_string(), |connection| {
             connection.create_directory(path, wanted).boxed()
         })
@@ -143,7 +162,7 @@ impl Wire {
         loop {
             let before = removed.load(Ordering::Relaxed);
             let remove =
-                |connection: Arc<Connection>| connection.remove_found(&directory, may_continue, &removed).boxed();
+                |connection: Arc<Connection>| connection.remove_tree(&directory, may_continue, &removed).boxed();
             match self.run_up_to(1, "remove", &object, remove).await {
                 Err(ExportError::Unreachable { .. }) if removed.load(Ordering::Relaxed) > before => {
                     if !may_continue() {
@@ -279,7 +298,8 @@ impl Wire {
     /// The connection, or a new one. Callers that waited during a failed attempt share its error.
     async fn get_connection(&self) -> Result<Arc<Connection>, ExportError> {
         let asked = Instant::now();
-        let mut slot = self.slot.lock().await;
+        let slot = self.slot();
+        let mut slot = slot.lock().await;
         if let Some(connection) = &slot.connection {
             return Ok(connection.clone());
         }
@@ -306,7 +326,8 @@ impl Wire {
     }
 
     async fn drop_connection(&self, dead: &Arc<Connection>) {
-        let mut slot = self.slot.lock().await;
+        let slot = self.slot();
+        let mut slot = slot.lock().await;
         if slot
             .connection
             .as_ref()
@@ -323,7 +344,7 @@ impl Wire {
             cause,
         };
         #[cfg(test)]
-        if let Some(double) = self.doubles.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        if let Some(double) = self.doubles().pop() {
             return Ok(double);
         }
         // Resolved here, because the library would do so with a blocking call.
@@ -332,10 +353,10 @@ impl Wire {
         if addresses.is_empty() {
             return Err(unresolved("the name has no address".to_owned()));
         }
-        let options = self.current_options();
-        let (versions, ports) = (&options.versions_to_try(), &options.port_parameters());
+        let ways = self.ways_to_mount();
+        let ways: Vec<_> = ways.iter().collect();
         let answer = first_success(&addresses, |address| {
-            first_success(versions, move |version| {
+            first_success(&ways, move |(version, ports)| {
                 self.mount_version(url_host(address), version, ports)
             })
         });
@@ -402,69 +423,6 @@ impl Wire {
             cause: describe_refusal(error),
         }
     }
-}
-
-/// Tries the candidates in order until one succeeds, each [`HEAD_START`] after the one before, concurrently with those that are
-/// slow. The caller limits the total time.
-///
-/// A refusal doesn't end it: NFSv3 may refuse a path that NFSv4 has under its own root.
-///
-/// # Errors
-/// The first refusal of the server, else the first error; `None` without candidates.
-async fn first_success<C: Copy, T, E, F>(candidates: &[C], attempt: impl Fn(C) -> F) -> Result<T, Option<NfsError>>
-where
-    F: Future<Output = Result<T, E>>,
-    E: Into<Option<NfsError>>,
-{
-    let mut attempts = FuturesUnordered::new();
-    let mut first: Option<NfsError> = None;
-    for (number, candidate) in candidates.iter().enumerate() {
-        attempts.push(attempt(*candidate));
-        let is_last = number + 1 == candidates.len();
-        let head_start = if is_last { Duration::MAX } else { HEAD_START };
-        while let Ok(Some(answer)) = timeout(head_start, attempts.next()).await {
-            let error: Option<NfsError> = match answer {
-                Ok(done) => return Ok(done),
-                Err(error) => error.into(),
-            };
-            let is_answer = |error: &NfsError| ErrorClass::classify(error) == ErrorClass::Answered;
-            match (&first, error) {
-                (Some(known), Some(error)) if !is_answer(known) && is_answer(&error) => first = Some(error),
-                (None, error) => first = error,
-                _ => {}
-            }
-        }
-    }
-    Err(first)
-}
-
-/// The distinct addresses in the order in which they are tried: IPv4 first.
-fn sort_by_family(found: impl Iterator<Item = SocketAddr>) -> Vec<IpAddr> {
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for address in found.map(|address| address.ip()) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses
-}
-
-/// An address as part of a URL.
-fn url_host(address: IpAddr) -> String {
-    match address {
-        IpAddr::V6(ip) => format!("[{ip}]"),
-        IpAddr::V4(ip) => ip.to_string(),
-    }
-}
-
-/// An exported path that `path` may mean: one of the two ends with the components of the other.
-fn find_similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> {
-    let ends_with = |long: &str, short: &str| short.len() > 1 && long.len() > short.len() && long.ends_with(short);
-    let path = path.trim_end_matches('/');
-    exported
-        .iter()
-        .find(|other| ends_with(other.trim_end_matches('/'), path) || ends_with(path, other.trim_end_matches('/')))
 }
 
 /// Asks mountd for a server's exports; servers with NFSv4 only have no mountd.

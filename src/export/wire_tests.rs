@@ -1,6 +1,7 @@
 //! How the server is reached, and what its errors mean, over doubles.
 
 use std::future::pending;
+use std::time::Duration;
 
 use nfs_rs::Nfs3ErrorCode;
 use nfs_rs::Nfs3MountErrorCode::{MNT3ERR_ACCES, MNT3ERR_NOENT};
@@ -73,11 +74,7 @@ async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
     let wire = Wire::with_connections(losing_sessions(&FILES, 0, 4), location());
     let error = wire.remove_directory(&path("v"), &never_interrupt()).await.unwrap_err();
     assert!(matches!(error, ExportError::Unreachable { .. }), "{error}");
-    assert_eq!(
-        wire.doubles.lock().unwrap().len(),
-        3,
-        "no progress is no reason to go on"
-    );
+    assert_eq!(wire.doubles().len(), 3, "no progress is no reason to go on");
 
     let wire = Wire::with_connections(losing_sessions(&FILES, 2, 4), location());
     let asked = AtomicU64::new(0);
@@ -154,8 +151,9 @@ async fn a_listing_that_lost_its_place_is_begun_again() {
     }
 }
 
+/// Each class has a connection of its own, so that one class with options that can't work disturbs no other.
 #[tokio::test]
-async fn mount_options_that_name_another_version_or_port_need_a_new_connection() {
+async fn mount_options_that_name_another_version_or_port_have_a_connection_of_their_own() {
     let double = || {
         Double::new(|_, _, _| Answer::Object("root", TYPE_DIRECTORY, 0o755))
             .connection()
@@ -167,16 +165,33 @@ async fn mount_options_that_name_another_version_or_port_need_a_new_connection()
         (&["hard"], 3),
         (&["nfsvers=4.1", "hard"], 2),
         (&["nfsvers=4.1"], 2),
-        // Says nothing, and so changes nothing.
-        (&["noatime"], 2),
         (&["nfsvers=3"], 1),
         (&["nfsvers=3", "port=2050"], 0),
+        // All are kept.
+        (&["nfsvers=4.1"], 0),
+        (&["noatime"], 0),
+        (&["nfsvers=3"], 0),
     ] {
         let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
-        wire.use_mount_options(&options).await;
-        wire.probe_root().await.unwrap();
-        assert_eq!(wire.doubles.lock().unwrap().len(), connections_left, "{options:?}");
+        wire.with_mount_options(&options).probe_root().await.unwrap();
+        assert_eq!(wire.doubles().len(), connections_left, "{options:?}");
     }
+}
+
+/// As when the trash is emptied: the server may have no other port than that of the class.
+#[tokio::test]
+async fn without_mount_options_those_of_the_classes_are_tried_first() {
+    let double = || {
+        let double = Double::new(|_, _, _| Answer::Object("root", TYPE_DIRECTORY, 0o755));
+        double.connection().0
+    };
+    let wire = Wire::with_connections(vec![double()], location());
+    assert_eq!(wire.ways_to_mount()[0], ("3", String::new()));
+    let of_class = wire.with_mount_options(&["nfsvers=4.1".to_owned(), "port=2050".to_owned()]);
+    of_class.probe_root().await.unwrap();
+    let class_way = ("4.1", "&nfsport=2050".to_owned());
+    assert_eq!(of_class.ways_to_mount(), [class_way.clone()]);
+    assert_eq!(wire.ways_to_mount()[..2], [class_way, ("3", String::new())]);
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Restore<'_> {
 
     async fn disown(&self, uid: &str) -> Result<(), ExportError> {
         match self.back.needs_marker {
-            true => self.export.release_ownership(&self.back.directory, uid).await,
+            true => self.export.release_ownership(&self.back.directory, uid).await.map(drop),
             false => Ok(()),
         }
     }

@@ -1,103 +1,100 @@
-//! What users see under `kubectl describe`: events on claims and volumes.
+//! Events on claims and volumes, as `kubectl describe` shows them.
 //!
-//! Events are told to a queue and published by a task of its own, so that they
-//! never hold back a volume. Warnings go out at once; that all went well can
-//! wait until a burst of claims is over. Losing an event loses no volume.
+//! [`Events`] puts them into queues that tasks of their own publish, so that an event never delays a volume. Losing an
+//! event loses nothing else.
 
 use std::time::Duration;
 
+use futures::future::join;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
-use super::burst::{Burst, Waiter};
 use crate::cluster;
 
-/// How many events of a kind may wait; beyond it new ones are dropped.
-const QUEUE: usize = 20_000;
+/// The length of each queue; events beyond it are dropped.
+const QUEUE_LENGTH: usize = 20_000;
 
-/// How long publishing one event may take.
-const PUBLISH: Duration = Duration::from_secs(10);
+/// The timeout of publishing one event.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an event waits for the end of a burst, at most.
-const YIELD: Duration = Duration::from_secs(1);
+/// The pause after each Normal event. Each event is a write that competes with the binding of claims; at 20 a second they
+/// take a few percent of the API server.
+const NORMAL_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long what is queued may take at the end.
-const FLUSH: Duration = Duration::from_secs(10);
+/// How long publishing the rest may take at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-struct Entry {
+struct QueuedEvent {
     event: Event,
-    about: ObjectReference,
+    object: ObjectReference,
 }
 
-/// Where the provisioner tells what happens.
+/// Publishes events, except in a dry run.
 #[derive(Clone)]
 pub struct Events {
-    /// None in a dry run, which writes nothing.
     queues: Option<Queues>,
-    burst: Burst,
 }
 
 #[derive(Clone)]
 struct Queues {
-    normal: mpsc::Sender<Entry>,
-    warnings: mpsc::Sender<Entry>,
+    normal: mpsc::Sender<QueuedEvent>,
+    warnings: mpsc::Sender<QueuedEvent>,
 }
 
-/// The publishing task.
-pub struct Publisher(JoinHandle<()>);
+/// The tasks that publish Normal events and warnings.
+pub struct PublisherTasks {
+    normal: JoinHandle<()>,
+    warnings: JoinHandle<()>,
+}
 
 impl Events {
     /// Starts publishing as `provisioner`.
-    pub fn start_publishing(client: Client, provisioner: &str) -> (Self, Publisher) {
-        let (normal, normal_entries) = mpsc::channel(QUEUE);
-        let (warnings, warning_entries) = mpsc::channel(QUEUE);
-        let burst = Burst::default();
-        let reporter = Reporter {
-            controller: provisioner.to_owned(),
-            instance: std::env::var("HOSTNAME").ok(),
+    pub fn start_publishing(client: Client, provisioner: &str) -> (Self, PublisherTasks) {
+        let (normal, normal_queue) = mpsc::channel(QUEUE_LENGTH);
+        let (warnings, warning_queue) = mpsc::channel(QUEUE_LENGTH);
+        let publisher = EventPublisher {
+            client,
+            reporter: Reporter {
+                controller: provisioner.to_owned(),
+                instance: std::env::var("HOSTNAME").ok(),
+            },
         };
-        let press = EventPublisher { client, reporter };
-        let task = tokio::spawn(press.publish_all(normal_entries, warning_entries, burst.waiter()));
+        let tasks = PublisherTasks {
+            normal: tokio::spawn(publisher.clone().publish_all(normal_queue, NORMAL_PAUSE)),
+            warnings: tokio::spawn(publisher.publish_all(warning_queue, Duration::ZERO)),
+        };
         let queues = Some(Queues { normal, warnings });
-        (Self { queues, burst }, Publisher(task))
+        (Self { queues }, tasks)
     }
 
-    /// Tells nobody.
+    /// Drops all events.
     pub fn without_publishing() -> Self {
-        Self {
-            queues: None,
-            burst: Burst::default(),
+        Self { queues: None }
+    }
+
+    /// Queues an event about something that succeeded.
+    pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
+        if let Some(queues) = &self.queues {
+            enqueue(&queues.normal, EventType::Normal, object, reason, note);
         }
     }
 
-    /// The claims that hold events back.
-    pub fn burst(&self) -> &Burst {
-        &self.burst
-    }
-
-    /// Tells something that went as it should.
-    pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
+    /// Queues an event about something that may need attention.
+    pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
-            enqueue(&queues.normal, EventType::Normal, about, reason, note);
-        }
-    }
-
-    /// Tells something that somebody may have to look at.
-    pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, about: &K, reason: &str, note: String) {
-        if let Some(queues) = &self.queues {
-            enqueue(&queues.warnings, EventType::Warning, about, reason, note);
+            enqueue(&queues.warnings, EventType::Warning, object, reason, note);
         }
     }
 }
 
 fn enqueue<K: Resource<DynamicType = ()>>(
-    queue: &mpsc::Sender<Entry>,
+    queue: &mpsc::Sender<QueuedEvent>,
     type_: EventType,
-    about: &K,
+    object: &K,
     reason: &str,
     note: String,
 ) {
@@ -109,62 +106,106 @@ fn enqueue<K: Resource<DynamicType = ()>>(
         action: reason.to_owned(),
         secondary: None,
     };
-    let about = about.object_ref(&());
-    if queue.try_send(Entry { event, about }).is_err() {
-        tracing::debug!(reason, "event dropped: too many are waiting");
+    let object = object.object_ref(&());
+    if queue.try_send(QueuedEvent { event, object }).is_err() {
+        tracing::debug!(reason, "event dropped: the queue is full");
     }
 }
 
-impl Publisher {
-    /// Waits, for a while, until what is queued is published; every [`Events`] must be dropped before.
+impl PublisherTasks {
+    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before.
     pub async fn flush(self) {
-        if timeout(FLUSH, self.0).await.is_err() {
+        if timeout(FLUSH_TIMEOUT, join(self.normal, self.warnings)).await.is_err() {
             tracing::debug!("events left unpublished");
         }
     }
 }
 
-/// The publishing side.
+#[derive(Clone)]
 struct EventPublisher {
     client: Client,
     reporter: Reporter,
 }
 
 impl EventPublisher {
-    /// Publishes one event at a time until both queues are closed and empty.
-    async fn publish_all(
-        self,
-        mut normal: mpsc::Receiver<Entry>,
-        mut warnings: mpsc::Receiver<Entry>,
-        mut claims: Waiter,
-    ) {
-        let mut pending: Option<(Entry, Instant)> = None;
-        loop {
-            let latest = pending.as_ref().map_or_else(Instant::now, |(_, since)| *since + YIELD);
-            tokio::select! {
-                biased;
-                Some(warning) = warnings.recv() => self.publish_entry(warning).await,
-                _ = timeout_at(latest, claims.calm()), if pending.is_some() => {
-                    if let Some((entry, _)) = pending.take() {
-                        self.publish_entry(entry).await;
-                    }
-                }
-                Some(entry) = normal.recv(), if pending.is_none() => pending = Some((entry, Instant::now())),
-                else => return,
+    /// Publishes one event at a time, with a `pause` after each, until the queue is closed and empty. A closed queue is
+    /// emptied without pauses.
+    async fn publish_all(self, mut queue: mpsc::Receiver<QueuedEvent>, pause: Duration) {
+        while let Some(event) = queue.recv().await {
+            self.publish_event(event).await;
+            if !queue.is_closed() {
+                sleep(pause).await;
             }
         }
     }
 
-    async fn publish_entry(&self, Entry { event, mut about }: Entry) {
-        // An event lives in a namespace, and the API server wants the object's and the event's to agree.
-        about.namespace.get_or_insert_with(|| "default".to_owned());
-        // A recorder that remembers would count a second failure as the first one again, under its old text.
+    async fn publish_event(&self, QueuedEvent { event, mut object }: QueuedEvent) {
+        // Events are namespaced, and the API server wants the namespaces of object and event to be equal.
+        object.namespace.get_or_insert_with(|| "default".to_owned());
+        // A new recorder each time: it would count a second failure as a repetition of the first, with its text.
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-        let why = match timeout(PUBLISH, recorder.publish(&event, &about)).await {
+        let why = match timeout(PUBLISH_TIMEOUT, recorder.publish(&event, &object)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => cluster::sentence(&error),
             Err(_) => "no answer".to_owned(),
         };
         tracing::debug!(reason = event.reason, "event not published: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::provisioner::mock::{answer, mock, next, waiting_claim};
+
+    /// Otherwise they would slow down the binding of the claims of a burst.
+    #[tokio::test(start_paused = true)]
+    async fn normal_events_are_published_slowly_and_delay_no_warning() {
+        let (client, mut server) = mock();
+        let published: Arc<Mutex<Vec<(String, Duration)>>> = Arc::default();
+        let (log, begun) = (published.clone(), Instant::now());
+        tokio::spawn(async move {
+            loop {
+                let (_, request, to) = next(&mut server).await;
+                let body = request.into_body().collect_bytes().await.unwrap();
+                let event: Value = serde_json::from_slice(&body).unwrap();
+                let reason = event["reason"].as_str().unwrap_or_default().to_owned();
+                log.lock().unwrap().push((reason, begun.elapsed()));
+                answer(to, 201, &event);
+            }
+        });
+        let (events, tasks) = Events::start_publishing(client, "nfsprov/nfs");
+        for number in 0..3 {
+            events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
+        }
+        sleep(NORMAL_PAUSE / 2).await;
+        events.publish_warning(&waiting_claim(), "Warning", String::new());
+        sleep(NORMAL_PAUSE).await;
+        // The end waits for no pauses.
+        for number in 3..6 {
+            events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
+        }
+        drop(events);
+        tasks.flush().await;
+        let published = published.lock().unwrap();
+        let pauses: Vec<(&str, u128)> = published
+            .iter()
+            .map(|(reason, at)| (reason.as_str(), at.as_millis() / (NORMAL_PAUSE.as_millis() / 2)))
+            .collect();
+        let expected = [
+            ("Normal0", 0),
+            ("Warning", 1),
+            ("Normal1", 2),
+            ("Normal2", 4),
+            ("Normal3", 4),
+            ("Normal4", 4),
+            ("Normal5", 4),
+        ];
+        assert_eq!(pauses, expected);
     }
 }

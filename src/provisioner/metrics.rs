@@ -55,7 +55,6 @@ impl MetricConstructor<Histogram> for Seconds {
 /// The result of probing an export: its free bytes, if the server tells them, or why it can't be used.
 pub type Probe = Result<Option<u64>, String>;
 
-/// The metrics of one provisioner.
 #[derive(Default)]
 pub struct Metrics {
     provisioned: Family<OfClaim, Counter>,
@@ -91,11 +90,8 @@ impl<L: Clone + std::hash::Hash + Eq> Default for Durations<L> {
 
 /// The stores of the loop.
 pub struct Watched {
-    /// Pending claims.
     pub claims: Store<PersistentVolumeClaim>,
-    /// Volumes to delete.
     pub volumes: Store<PersistentVolume>,
-    /// All classes.
     pub classes: Store<StorageClass>,
 }
 
@@ -104,7 +100,6 @@ pub struct Watched {
 pub struct Counts {
     /// Pending claims, including the next two.
     pub pending: usize,
-    /// Claims in flight.
     pub provisioning: usize,
     /// Claims whose last attempt failed.
     pub failed: usize,
@@ -112,9 +107,7 @@ pub struct Counts {
     pub bound: u64,
     /// Volumes to delete, including the next.
     pub released: usize,
-    /// Volumes in flight.
     pub deleting: usize,
-    /// Whether this replica leads.
     pub leading: bool,
 }
 

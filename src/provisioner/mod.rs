@@ -1,23 +1,24 @@
 //! The dynamic provisioner: creates a directory and a PV for each claim that is handed over to it.
 //!
-//! A claim goes from [`controller`] (watches) to `reconcile/provision` (one claim) to [`rules`] (decisions), to `export`
+//! A claim goes from [`controller`] (the loop) to `reconcile/provision` (one claim) to [`rules`] (decisions), to `export`
 //! (its directory) and to the API server (its PV). A released volume goes the same way through `reconcile/delete`.
 
-mod burst;
-pub mod controller;
-pub mod events;
-pub mod http;
-pub mod lease;
-pub mod metrics;
+pub(crate) mod controller;
+pub(crate) mod events;
+pub(crate) mod http;
+pub(crate) mod lease;
+pub(crate) mod metrics;
 #[cfg(test)]
 mod mock;
-pub mod outcome;
-pub mod pass;
-pub mod reconcile;
+pub(crate) mod outcome;
+pub(crate) mod pass;
+pub(crate) mod reconcile;
 pub mod rules;
-pub mod served;
+pub(crate) mod served;
+mod watches;
 
-pub use rules::{backoff, claim, class, election, neighbours, pattern, volume};
+use rules::{backoff, neighbours};
+pub use rules::{claim, class, election, pattern, volume};
 
 /// The default name of the provisioner.
 pub const DEFAULT_NAME: &str = "nfsprov/nfs";

@@ -14,22 +14,14 @@ pub enum ProvisionOutcome {
     WaitingForConsumer,
     /// It can't be served, for the reason given. Retried rarely.
     Refused(String),
-    /// It has a volume.
     Provisioned {
-        /// The PV's name.
         volume: String,
-        /// The PV's path on the server.
         path: String,
         /// The time that this attempt took; `None` if an earlier attempt created the PV.
         took: Option<Duration>,
     },
     /// In a dry run: it would get a volume.
-    WouldProvision {
-        /// The PV's name.
-        volume: String,
-        /// The PV's path on the server.
-        path: String,
-    },
+    WouldProvision { volume: String, path: String },
 }
 
 /// The outcome of deleting a volume.
@@ -43,9 +35,8 @@ pub enum DeletionOutcome {
     WouldDelete(String),
     /// Its PV is deleted.
     Deleted {
-        /// What became of its directory.
+        /// What was done with its directory.
         fate: String,
-        /// The time that this attempt took.
         took: Duration,
     },
 }
@@ -53,7 +44,6 @@ pub enum DeletionOutcome {
 /// Why an attempt on a claim or a volume is repeated later.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The claim's class doesn't exist.
     #[error("storageclass.storage.k8s.io \"{0}\" not found")]
     ClassNotFound(String),
     /// Another replica may lead by now; nothing was changed since the last check.
@@ -67,29 +57,11 @@ pub enum ReconcileError {
     VolumeConflict(String),
     /// Another PV's directory is at, above or below the one that is to be removed or archived.
     #[error("PV {other} lies at, above or below {directory}, which waits for that to go")]
-    DirectoryShared {
-        /// The directory.
-        directory: String,
-        /// The other PV.
-        other: String,
-    },
-    /// An operation on the export failed.
+    DirectoryShared { directory: String, other: String },
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The API server answered with an error.
     #[error("cannot {action}: {}", cluster::sentence(source))]
-    Api {
-        /// The request, as a verb and its object.
-        action: String,
-        /// The answer.
-        source: kube::Error,
-    },
-    /// The API server didn't answer in time.
+    Api { action: String, source: kube::Error },
     #[error("cannot {action}: no answer from the API server within {} s", after.as_secs())]
-    ApiTimeout {
-        /// The request, as a verb and its object.
-        action: String,
-        /// The timeout.
-        after: Duration,
-    },
+    ApiTimeout { action: String, after: Duration },
 }

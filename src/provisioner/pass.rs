@@ -62,12 +62,10 @@ impl PendingClaims {
         Ok(Self { claims, classes })
     }
 
-    /// The number of pending claims.
     pub fn len(&self) -> usize {
         self.claims.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.claims.is_empty()
     }

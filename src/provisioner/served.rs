@@ -13,17 +13,21 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, Semap
 
 use crate::export::{Export, Location};
 
-/// One export and its limits.
+/// One export and its limits. Clones share the limits.
+#[derive(Clone)]
 pub struct Served {
     /// The export, as nodes mount it.
     pub location: Location,
     /// How its directories are reached.
     pub export: Export,
-    /// Notified when a directory was moved to the export's trash.
-    pub trash_filled: Notify,
+    limits: Arc<Limits>,
+}
+
+struct Limits {
     claims: Semaphore,
     volumes: Semaphore,
     volume_locks: VolumeLocks,
+    trash_filled: Notify,
 }
 
 /// A lock per volume, by the PV's name. Locks that are neither held nor awaited are dropped at the next call.
@@ -32,7 +36,7 @@ struct VolumeLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl VolumeLocks {
     fn lock_for(&self, volume: &str) -> Arc<AsyncMutex<()>> {
-        // A map of weak references stays usable whatever happened to a thread that held it.
+        // A map of weak references stays valid if a thread panicked while it held the lock.
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| lock.strong_count() > 0);
         let lock = locks.get(volume).and_then(Weak::upgrade).unwrap_or_default();
@@ -50,22 +54,32 @@ pub struct Exports {
 impl Served {
     /// Waits for a permit to provision. Always `Some`: the semaphore is never closed.
     pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.claims.acquire().await.ok()
+        self.limits.claims.acquire().await.ok()
     }
 
     /// Waits for a permit to delete; as above.
     pub async fn acquire_volume_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.volumes.acquire().await.ok()
+        self.limits.volumes.acquire().await.ok()
     }
 
     /// Locks the PV of this name. Callers take their permit first, so that two of them can't wait for each other.
     pub async fn lock_volume(&self, volume: &str) -> OwnedMutexGuard<()> {
-        self.volume_locks.lock_for(volume).lock_owned().await
+        self.limits.volume_locks.lock_for(volume).lock_owned().await
     }
 
     /// Locks the PV of this name; `None` if it is locked already.
     pub fn try_lock_volume(&self, volume: &str) -> Option<OwnedMutexGuard<()>> {
-        self.volume_locks.lock_for(volume).try_lock_owned().ok()
+        self.limits.volume_locks.lock_for(volume).try_lock_owned().ok()
+    }
+
+    /// Wakes up the task that empties the trash.
+    pub fn notify_trash_filled(&self) {
+        self.limits.trash_filled.notify_one();
+    }
+
+    /// Waits until a directory was moved to the trash.
+    pub async fn wait_for_trash(&self) {
+        self.limits.trash_filled.notified().await;
     }
 }
 
@@ -78,10 +92,12 @@ impl Exports {
             .map(|(location, export)| Served {
                 location,
                 export,
-                trash_filled: Notify::new(),
-                claims: permits(),
-                volumes: permits(),
-                volume_locks: VolumeLocks::default(),
+                limits: Arc::new(Limits {
+                    claims: permits(),
+                    volumes: permits(),
+                    volume_locks: VolumeLocks::default(),
+                    trash_filled: Notify::new(),
+                }),
             })
             .collect();
         let locations = served.iter().map(|served| served.location.clone()).collect();
@@ -93,9 +109,13 @@ impl Exports {
         &self.locations
     }
 
-    /// The export at `location`, if it is served.
-    pub fn find_export(&self, location: &Location) -> Option<&Served> {
-        self.served.iter().find(|served| served.location == *location)
+    /// The export at `location`, if it is served. Its server is reached as nodes do that mount with `mount_options`.
+    pub fn find_export(&self, location: &Location, mount_options: &[String]) -> Option<Served> {
+        let served = self.served.iter().find(|served| served.location == *location)?;
+        Some(Served {
+            export: served.export.with_mount_options(mount_options),
+            ..served.clone()
+        })
     }
 
     /// All exports, in order.

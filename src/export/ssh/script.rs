@@ -120,18 +120,18 @@ pub(super) fn create_directory(root: &str, path: &VolumePath, wanted: Attributes
 # Creates ./$1 with mode $2 unless it exists, and enters it. The umask makes the mode right from the start, so that a
 # crash before chmod leaves no wrong mode; chmod is needed besides, because a default ACL overrides the umask.
 make() {
-    found=existed
+    is_new=false
     if ! exists "$1"; then
         umask "$3"
         if words=$(mkdir -- "./$1" 2>&1); then
-            found=made
+            is_new=true
         else
             # Another process may have created it meanwhile.
             exists "$1" || { printf '%s\n' "$words" >&2; exit 1; }
         fi
     fi
     enter "$1" || { echo "it was removed meanwhile" >&2; exit 1; }
-    if [ "$found" = made ]; then chmod "$2" . || exit 1; fi
+    if [ "$is_new" = true ]; then chmod "$2" . || exit 1; fi
 }
 "#,
     );
@@ -153,7 +153,7 @@ make() {
         steps += &format!("chown {owner} . || exit 1\n");
     }
     steps += &format!("chmod {:05o} . || exit 1\n", wanted.mode);
-    at_root(root, &(steps + "echo \"$found\""))
+    at_root(root, &steps)
 }
 
 /// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link.

@@ -59,20 +59,24 @@ async fn what_is_discarded_is_in_the_trash() {
         for volume in ["a", "b"] {
             fs::create_dir_all(root.path().join("team").join(volume)).unwrap();
             let from = path(&format!("team/{volume}"));
+            let entry = export.trash_entry_path(volume).unwrap();
             assert_eq!(
-                export.move_to_trash(&from, volume).await.unwrap(),
+                export.move_to_trash(&from, &entry).await.unwrap(),
                 Removed::Done,
                 "{way}"
             );
             // An earlier attempt got this far.
             assert_eq!(
-                export.move_to_trash(&from, volume).await.unwrap(),
+                export.move_to_trash(&from, &entry).await.unwrap(),
                 Removed::AlreadyGone,
                 "{way}"
             );
         }
         fs::create_dir(root.path().join("team/a")).unwrap();
-        let error = export.move_to_trash(&path("team/a"), "a").await.unwrap_err();
+        let error = export
+            .move_to_trash(&path("team/a"), &export.trash_entry_path("a").unwrap())
+            .await
+            .unwrap_err();
         assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
         let mut names: Vec<_> = export
             .list_trash()

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use futures::{TryStreamExt, stream};
 use nfs_rs::{Mount, NFSVersion, Nfs3ErrorCode, Nfs4ErrorCode, NfsError, ObjRes, ReaddirplusEntry};
@@ -10,8 +9,7 @@ use tokio::time::timeout;
 
 use super::errors::timeout_error;
 use crate::export::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Made, MayContinue, PARENT_MODE, Removed, VolumePath,
-    name_or_root,
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, PARENT_MODE, Removed, VolumePath, name_or_root,
 };
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
@@ -68,9 +66,8 @@ impl Connection {
         self: Arc<Self>,
         path: &VolumePath,
         wanted: Attributes,
-    ) -> Result<Made, CallError> {
+    ) -> Result<(), CallError> {
         let mut directory = self.root.clone();
-        let mut made = Made::Existed;
         let mut has_mode = false;
         let last = path.components().len() - 1;
         for (depth, name) in path.components().iter().enumerate() {
@@ -79,13 +76,11 @@ impl Connection {
             match with_timeout(self.mount.mkdir(directory.clone(), name, mode)).await {
                 Ok(new) => {
                     directory = new.fh;
-                    made = Made::Created;
                     has_mode = new.attr.is_some_and(|found| found.file_mode & ALL_BITS == mode);
                 }
                 Err(error) if error.is_exist() || lacks_handle(&error) => {
                     let found = with_timeout(self.mount.lookup(directory, name)).await?;
                     directory = self.require_directory(found, path, depth).await?;
-                    made = Made::Existed;
                     has_mode = false;
                 }
                 Err(error) => return Err(error.into()),
@@ -97,7 +92,7 @@ impl Connection {
             let set = self.set_attributes(directory, wanted).await;
             set.map_err(CallError::Attributes)?;
         }
-        Ok(made)
+        Ok(())
     }
 
     async fn set_attributes(&self, directory: Handle, wanted: Attributes) -> Result<(), NfsError> {
@@ -123,16 +118,6 @@ impl Connection {
             parent,
             name: name.to_owned(),
         }))
-    }
-
-    /// Removes a directory with all in it, and counts what is `removed`.
-    pub(super) async fn remove_found(
-        self: Arc<Self>,
-        directory: &FoundDirectory,
-        may_continue: &MayContinue,
-        removed: &AtomicU64,
-    ) -> Result<(), CallError> {
-        self.remove_tree(directory, may_continue, removed).await
     }
 
     pub(super) async fn rename_directory(

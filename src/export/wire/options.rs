@@ -6,7 +6,7 @@
 const VERSIONS: [&str; 4] = ["3", "4.0", "4.1", "4.2"];
 
 /// Version and ports of the NFS server, as nodes mount it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MountOptions {
     version: Option<String>,
     minor_version: Option<String>,

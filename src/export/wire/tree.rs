@@ -1,5 +1,6 @@
 //! Removes a directory tree over NFS, however deep, wide or hostile: without recursion and without reading it whole.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{TryStreamExt, stream};
@@ -38,7 +39,7 @@ impl Connection {
     ///
     /// A directory stays on the stack until it is empty, so entries that others add meanwhile are removed, too.
     pub(super) async fn remove_tree(
-        &self,
+        self: Arc<Self>,
         directory: &FoundDirectory,
         may_continue: &MayContinue,
         removed: &AtomicU64,

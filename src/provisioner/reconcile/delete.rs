@@ -15,6 +15,12 @@ use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, DeletionPlan, FINALIZER, FORMER_FINALIZER, Proof};
 
+/// What was done with a PV's directory, or why nothing must be done with it.
+enum DirectoryOutcome {
+    Done(String),
+    Refused(String),
+}
+
 /// The directory of a PV that is being deleted, and what is to be done with it.
 struct DirectoryDeletion<'a> {
     volume: &'a str,
@@ -43,10 +49,13 @@ impl Reconciler {
         }
         // A volume whose directory isn't touched needs no permit.
         let served = match self.plan_deletion(seen, class) {
-            DeletionPlan::Directory { location, .. } => self.exports.find_export(&location),
+            DeletionPlan::Directory { location, .. } => {
+                let mount_options = seen.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
+                self.exports.find_export(&location, mount_options.unwrap_or_default())
+            }
             _ => None,
         };
-        let _permit = match served {
+        let _permit = match &served {
             Some(served) => {
                 self.wait_until_volumes_listed().await?;
                 served.acquire_volume_permit().await
@@ -54,7 +63,7 @@ impl Reconciler {
             None => None,
         };
         // Boxed: thousands of volumes may wait for a permit, and the future of those that have one is large.
-        Box::pin(self.delete_with_permit(seen, class, served)).await
+        Box::pin(self.delete_with_permit(seen, class, served.as_ref())).await
     }
 
     fn plan_deletion(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> DeletionPlan {
@@ -108,7 +117,7 @@ impl Reconciler {
                 on_delete,
                 proof,
             } => {
-                let end = DirectoryDeletion {
+                let deletion = DirectoryDeletion {
                     volume: &name,
                     directory: &directory,
                     on_delete,
@@ -118,11 +127,9 @@ impl Reconciler {
                 let Some(served) = served.filter(|served| served.location == location) else {
                     return Ok(DeletionOutcome::NothingToDo);
                 };
-                let options = live.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
-                served.export.use_mount_options(options.unwrap_or_default()).await;
-                match self.apply_on_delete(&end, served).await? {
-                    Ok(fate) => fate,
-                    Err(why) => return Ok(DeletionOutcome::Refused(why)),
+                match self.apply_on_delete(&deletion, served).await? {
+                    DirectoryOutcome::Done(fate) => fate,
+                    DirectoryOutcome::Refused(why) => return Ok(DeletionOutcome::Refused(why)),
                 }
             }
         };
@@ -151,30 +158,33 @@ impl Reconciler {
         })
     }
 
-    /// Removes, archives or leaves a directory. Returns what was done, or as inner error why it must not be.
+    /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is there.
     async fn apply_on_delete(
         &self,
-        end: &DirectoryDeletion<'_>,
+        deletion: &DirectoryDeletion<'_>,
         served: &Served,
-    ) -> Result<Result<String, String>, ReconcileError> {
-        let (directory, volume, export) = (end.directory, end.volume, &served.export);
-        let removal = end.on_delete.directory_removal();
-        match &end.proof {
+    ) -> Result<DirectoryOutcome, ReconcileError> {
+        use DirectoryOutcome::{Done, Refused};
+        let (directory, volume, export) = (deletion.directory, deletion.volume, &served.export);
+        let removal = deletion.on_delete.directory_removal();
+        match &deletion.proof {
             Proof::Name => {}
             Proof::Marker(uid) => match export.read_owner(directory).await? {
                 Some(owner) if owner.uid == *uid => {}
                 // An earlier attempt released the path, and another claim has it.
-                Some(owner) => return Ok(Ok(format!("{directory} belongs to {owner} now"))),
+                Some(owner) => return Ok(Done(format!("{directory} belongs to {owner} now"))),
                 None if removal.is_some() && export.path_exists(directory).await? => {
-                    return Ok(Err(format!("PV {volume} names {directory}, which was not made for it")));
+                    return Ok(Refused(format!(
+                        "PV {volume} names {directory}, which was not made for it"
+                    )));
                 }
                 None => {
                     export.prune_registry(directory).await?;
-                    return Ok(Ok(format!("{directory} was removed or archived before")));
+                    return Ok(Done(format!("{directory} was removed or archived before")));
                 }
             },
             Proof::NoMarker => match export.check_unmarked(directory).await {
-                Err(error @ ExportError::Conflict(_)) => return Ok(Err(format!("PV {volume}: {error}"))),
+                Err(error @ ExportError::Conflict(_)) => return Ok(Refused(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
         }
@@ -189,22 +199,32 @@ impl Reconciler {
             });
         }
         self.require_leadership()?;
-        let fate = match end.on_delete {
-            OnDelete::Retain => format!("{directory} stays"),
-            OnDelete::Archive => match archive_directory(directory, volume, export).await? {
-                Ok(fate) => fate,
-                Err(why) => return Ok(Err(why)),
+        let (fate, moved_to) = match deletion.on_delete {
+            OnDelete::Retain => (format!("{directory} stays"), None),
+            OnDelete::Archive => match volume::archive_path(directory, volume) {
+                Ok(archive) => archive_directory(directory, archive, export).await?,
+                Err(why) => return Ok(Refused(why)),
             },
-            OnDelete::Delete => self.delete_directory(directory, volume, served).await?,
+            OnDelete::Delete => self.delete_directory(directory, volume, export).await?,
         };
         self.require_leadership()?;
-        if let Proof::Marker(uid) = &end.proof {
-            export.release_ownership(directory, uid).await?;
+        if let Proof::Marker(uid) = &deletion.proof {
+            if let Some(owner) = export.release_ownership(directory, uid).await? {
+                // Another provisioner deleted the directory after the check above, and the path has a new owner already,
+                // whose directory was moved instead.
+                if let Some(moved_to) = moved_to {
+                    export.archive_directory(&moved_to, directory).await?;
+                }
+                return Ok(Done(format!("{directory} belongs to {owner} now")));
+            }
             if removal.is_some() {
                 self.remove_empty_parents(directory, volume, served).await;
             }
         }
-        Ok(Ok(fate))
+        if deletion.on_delete == OnDelete::Delete {
+            served.notify_trash_filled();
+        }
+        Ok(Done(fate))
     }
 
     /// Removes the empty parents of a removed directory, up to the first that is in use: a `pathPattern` that names one of
@@ -234,40 +254,35 @@ impl Reconciler {
         }
     }
 
-    /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done.
+    /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where the
+    /// directory is now, if anywhere.
     async fn delete_directory(
         &self,
         directory: &VolumePath,
         volume: &str,
-        served: &Served,
-    ) -> Result<String, ReconcileError> {
-        let export = &served.export;
-        let mut result = export.move_to_trash(directory, volume).await;
-        if let Err(ExportError::Exists(_)) = &result {
-            result = export
-                .move_to_trash(directory, &format!("{volume}-{}", timestamp_suffix()))
-                .await;
+        export: &Export,
+    ) -> Result<(String, Option<VolumePath>), ReconcileError> {
+        let mut moved_to = export.trash_entry_path(volume)?;
+        let mut moved = export.move_to_trash(directory, &moved_to).await;
+        if let Err(ExportError::Exists(_)) = &moved {
+            moved_to = export.trash_entry_path(&format!("{volume}-{}", timestamp_suffix()))?;
+            moved = export.move_to_trash(directory, &moved_to).await;
         }
-        let removed = match result {
+        let removed = format!("{directory} is removed");
+        match moved {
+            Ok(Removed::Done) => Ok((removed, Some(moved_to))),
             Err(ExportError::CannotRename { .. }) => {
                 match export.remove_directory(directory, &self.may_continue()).await {
                     Err(ExportError::Interrupted) => {
                         self.require_serving()?;
-                        return Err(ExportError::Interrupted.into());
+                        Err(ExportError::Interrupted.into())
                     }
-                    removed => removed?,
+                    result => result.map(|_| (removed, None)).map_err(ReconcileError::from),
                 }
             }
-            discarded => {
-                let discarded = discarded?;
-                served.trash_filled.notify_one();
-                discarded
-            }
-        };
-        Ok(match removed {
-            Removed::Done => format!("{directory} is removed"),
-            Removed::AlreadyGone => format!("{directory} was removed before"),
-        })
+            Ok(Removed::AlreadyGone) => Ok((format!("{directory} was removed before"), None)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes `finalizer` from the PV with this name and uid, and no other finalizer.
@@ -279,47 +294,35 @@ impl Reconciler {
         let patch = json!({"metadata": {
             "uid": uid, "$deleteFromPrimitiveList/finalizers": [finalizer],
         }});
-        loop {
-            self.require_leadership()?;
-            let (params, patch) = (PatchParams::default(), Patch::Strategic(&patch));
-            match self.call_api(&action, volumes.patch(name, &params, &patch)).await {
-                Err(ReconcileError::Api { source, .. }) if is_not_found(&source) => return Ok(()),
-                // Another PV has the name by now, or the PV was changed meanwhile.
-                Err(ReconcileError::Api { source, .. }) if is_conflict(&source) => {
-                    let live = self.call_api(&format!("read PV {name}"), volumes.get_opt(name)).await?;
-                    if live.is_none_or(|live| live.metadata.uid.as_deref() != uid) {
-                        return Ok(());
-                    }
-                }
-                patched => return patched.map(drop),
-            }
+        self.require_leadership()?;
+        let (params, patch) = (PatchParams::default(), Patch::Strategic(&patch));
+        match self.call_api(&action, volumes.patch(name, &params, &patch)).await {
+            Err(ReconcileError::Api { source, .. }) if is_not_found(&source) => Ok(()),
+            // After a conflict, the next attempt reads the PV again: another one may have the name by now.
+            patched => patched.map(drop),
         }
     }
 }
 
-/// Archives a directory. Returns what was done, or as inner error why it can't be.
+/// Archives a directory, under a name with the time if `archive` is taken. Returns what was done, and where the directory is
+/// now, if it existed.
 async fn archive_directory(
     directory: &VolumePath,
-    volume: &str,
+    mut archive: VolumePath,
     export: &Export,
-) -> Result<Result<String, String>, ExportError> {
-    let first = match volume::archive_path(directory, volume) {
-        Ok(archive) => archive,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut archive = first.clone();
+) -> Result<(String, Option<VolumePath>), ExportError> {
     let mut result = export.archive_directory(directory, &archive).await;
     // The name is taken, by an archive or by a directory made by hand. Neither is overwritten.
     if let Err(ExportError::Exists(_)) = &result
-        && let Ok(another) = VolumePath::parse(&format!("{first}-{}", timestamp_suffix()))
+        && let Ok(other) = VolumePath::parse(&format!("{archive}-{}", timestamp_suffix()))
     {
-        archive = another;
+        archive = other;
         result = export.archive_directory(directory, &archive).await;
     }
-    Ok(Ok(match result? {
-        Removed::Done => format!("{directory} is archived as {archive}"),
-        Removed::AlreadyGone => format!("{directory} was archived or removed before"),
-    }))
+    Ok(match result? {
+        Removed::Done => (format!("{directory} is archived as {archive}"), Some(archive)),
+        Removed::AlreadyGone => (format!("{directory} was archived or removed before"), None),
+    })
 }
 
 /// The time in UTC, as part of a name.
@@ -329,10 +332,6 @@ fn timestamp_suffix() -> impl std::fmt::Display {
 
 fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found())
-}
-
-fn is_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_conflict())
 }
 
 #[cfg(test)]

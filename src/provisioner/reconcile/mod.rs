@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Client, ResourceExt};
@@ -27,10 +28,8 @@ use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
 use super::outcome::ReconcileError;
 use super::served::Exports;
-use crate::export::ExportError;
 use crate::export::MayContinue;
 
-/// The provisioner's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The provisioner's name, as in the classes.
@@ -39,15 +38,13 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Change nothing, and log what would be done.
     pub dry_run: bool,
-    /// The timeout of one request to the API server.
+    /// Of one request to the API server.
     pub request_timeout: Duration,
 }
 
 /// Everything that acts on claims and volumes.
 pub struct Reconciler {
-    /// The settings.
     pub settings: Settings,
-    /// The metrics.
     pub metrics: Metrics,
     pub(super) client: Client,
     pub(super) events: Events,
@@ -138,22 +135,29 @@ impl Reconciler {
         }
     }
 
-    /// Removes what earlier versions wrote on the exports for the classes with these uids. What fails stays.
-    pub(super) async fn remove_former_records(&self, class_uids: &HashSet<String>) {
-        let cleaned = self.exports.iter().map(|served| async move {
-            if self.settings.dry_run || self.require_serving().is_err() {
-                return;
-            }
-            match served.export.remove_progress_records(class_uids).await {
-                Ok(()) => {}
-                Err(error @ ExportError::Failed { .. }) => {
-                    tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
-                }
-                // This is also the first access to each export.
-                Err(error) => tracing::warn!("{error}; its claims stay Pending"),
+    /// Logs a warning for each further export that can't be used now; the first was probed before serving began.
+    pub(super) async fn warn_of_unusable_exports(&self) {
+        let probed = self.exports.iter().skip(1).map(|served| async {
+            if let Err(error) = served.export.probe_root().await {
+                tracing::warn!("{error}; its claims stay Pending");
             }
         });
-        futures::future::join_all(cleaned).await;
+        join_all(probed).await;
+    }
+
+    /// Removes what earlier versions wrote on the exports for the classes with these uids. What fails stays.
+    pub(super) async fn remove_former_records(&self, class_uids: &HashSet<String>) {
+        if self.settings.dry_run {
+            return;
+        }
+        let cleaned = self.exports.iter().map(|served| async {
+            if self.require_serving().is_ok()
+                && let Err(error) = served.export.remove_progress_records(class_uids).await
+            {
+                tracing::debug!(export = %served.location, "records of an earlier version not removed: {error}");
+            }
+        });
+        join_all(cleaned).await;
     }
 
     /// The directories of other PVs on the exports.

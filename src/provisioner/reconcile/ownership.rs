@@ -10,7 +10,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, ResourceExt};
 
 use super::Reconciler;
-use crate::export::{Conflict, ExportError, Location, Owner, VolumePath};
+use crate::export::{Conflict, ExportError, Owner, VolumePath};
 use crate::provisioner::claim;
 use crate::provisioner::outcome::ReconcileError;
 use crate::provisioner::served::Served;
@@ -18,11 +18,17 @@ use crate::provisioner::served::Served;
 /// How many abandoned markers one attempt removes; there may be several below a path.
 const TAKEOVERS: usize = 16;
 
-/// The directory that an attempt chose for a claim whose PV is not stored yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The directory that an attempt chose for a claim that has no PV yet.
+#[derive(Clone)]
 pub(super) struct Attempt {
-    pub(super) location: Location,
+    pub(super) served: Served,
     pub(super) directory: VolumePath,
+}
+
+impl Attempt {
+    fn has_same_directory(&self, other: &Self) -> bool {
+        self.served.location == other.served.location && self.directory == other.directory
+    }
 }
 
 impl Reconciler {
@@ -106,7 +112,7 @@ impl Reconciler {
     /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one.
     pub(super) async fn begin_attempt(&self, claim_uid: &str, attempt: Attempt) {
         let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt.clone());
-        if let Some(former) = former.filter(|former| *former != attempt) {
+        if let Some(former) = former.filter(|former| !former.has_same_directory(&attempt)) {
             self.remove_attempt(claim_uid, &former).await;
         }
     }
@@ -123,11 +129,8 @@ impl Reconciler {
         };
         let (work, claim_uid) = (self.clone(), claim_uid.to_owned());
         tokio::spawn(async move {
-            let Some(served) = work.exports.find_export(&attempt.location) else {
-                return;
-            };
             // An attempt in flight may still succeed.
-            let _lock = served.lock_volume(&claim::volume_name_for(&claim_uid)).await;
+            let _lock = attempt.served.lock_volume(&claim::volume_name_for(&claim_uid)).await;
             let left = work.lock_attempts().remove(&claim_uid);
             if let Some(left) = left.filter(|_| work.require_serving().is_ok()) {
                 work.remove_attempt(&claim_uid, &left).await;
@@ -152,11 +155,8 @@ impl Reconciler {
     /// Removes the directory of an attempt if it is empty and the claim has no PV. If that fails, the directory stays and
     /// `volumes orphans` lists it.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
-        let Attempt { location, directory } = attempt;
+        let Attempt { served, directory } = attempt;
         let removed = async {
-            let Some(served) = self.exports.find_export(location) else {
-                return Ok(());
-            };
             // A request that timed out may have created it.
             if self.volume_exists(claim_uid).await? {
                 return Ok(());

@@ -176,7 +176,7 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
             _ => None,
         });
         let place = |directory: &str| Attempt {
-            location: work.exports.locations()[0].clone(),
+            served: work.exports.iter().next().unwrap().clone(),
             directory: VolumePath::parse(directory).unwrap(),
         };
         let served = work.exports.iter().next().unwrap();

@@ -40,7 +40,7 @@ impl Reconciler {
             Ok(settings) => settings,
             Err(why) => return Ok(ProvisionOutcome::Refused(why)),
         };
-        let Some(served) = self.exports.find_export(&settings.location) else {
+        let Some(served) = self.exports.find_export(&settings.location, &settings.mount_options) else {
             return Ok(ProvisionOutcome::NothingToDo);
         };
         if settings.path_pattern.is_some() {
@@ -48,7 +48,7 @@ impl Reconciler {
         }
         let _permit = served.acquire_claim_permit().await;
         // Boxed: thousands of claims may wait for a permit, and the future of those that have one is large.
-        Box::pin(self.provision_with_permit(seen, class, &settings, served)).await
+        Box::pin(self.provision_with_permit(seen, class, &settings, &served)).await
     }
 
     async fn provision_with_permit(
@@ -64,7 +64,6 @@ impl Reconciler {
         self.require_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.claim_in_flight();
-        let _making = self.events.burst().making();
         // The watch may lag: the claim may be bound, deleted or replaced by now.
         let name = seen.name_any();
         let claims: Api<PersistentVolumeClaim> =
@@ -94,11 +93,10 @@ impl Reconciler {
         self.require_leadership()?;
         let uid = live.uid().unwrap_or_default();
         let attempt = Attempt {
-            location: served.location.clone(),
+            served: served.clone(),
             directory: plan.directory.clone(),
         };
         self.begin_attempt(&uid, attempt).await;
-        served.export.use_mount_options(&settings.mount_options).await;
         if plan.needs_marker {
             self.take_ownership(&plan.directory, &owner_for_claim(&live, class), served)
                 .await?;
@@ -112,7 +110,6 @@ impl Reconciler {
         let is_new = self.create_volume(&plan.volume).await?;
         self.end_attempt(&uid);
         if is_new {
-            self.events.burst().made(&uid);
             let note = format!("Successfully provisioned volume {volume}");
             self.events.publish_normal(&live, "ProvisioningSucceeded", note);
         }

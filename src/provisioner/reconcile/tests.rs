@@ -4,8 +4,9 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::export::double::{Answer, Double};
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{answer, class, mock, next, refusal, waiting_claim, work};
+use crate::provisioner::mock::{answer, class, location, mock, next, refusal, waiting_claim, work, work_on};
 use crate::provisioner::outcome::ProvisionOutcome;
 use crate::provisioner::volume::FINALIZER;
 
@@ -54,7 +55,7 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
     }
 }
 
-/// One call over NFS makes it; servers that refuse symbolic links are served, too.
+/// Servers that refuse symbolic links are served, too.
 #[tokio::test]
 async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let directory = tempfile::tempdir().unwrap();
@@ -75,6 +76,27 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let there: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(there.len(), 1, "{there:?}");
     assert!(directory.path().join("d-c-pvc-u").is_dir());
+}
+
+/// MKDIR creates the directory with its mode, and nothing else is asked of the server.
+#[tokio::test]
+async fn a_claim_costs_one_nfs_call() {
+    let (client, mut server) = mock();
+    let double = Double::new(|_, _, _| Answer::Object("directory", 2, 0o777));
+    let (export, log) = double.export(location());
+    let work = work_on(client, export);
+    let provisioning =
+        tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
+    for (status, object) in [
+        (200, serde_json::to_value(waiting_claim()).unwrap()),
+        (201, json!({"metadata": {"name": "pvc-u"}})),
+    ] {
+        let (_, _, to) = next(&mut server).await;
+        answer(to, status, &object);
+    }
+    let result = provisioning.await.unwrap();
+    assert!(matches!(result, Ok(ProvisionOutcome::Provisioned { .. })), "{result:?}");
+    assert_eq!(*log.lock().unwrap(), ["mkdir root d-c-pvc-u"]);
 }
 
 /// Its name holds the claim's uid, so a PV that is there was made by an earlier try, unless it is another's.

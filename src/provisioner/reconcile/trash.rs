@@ -43,7 +43,7 @@ impl Reconciler {
                 loop {
                     self.empty_trash_once(served).await;
                     // A timeout is a reason to look, too.
-                    _ = timeout(INTERVAL, served.trash_filled.notified()).await;
+                    _ = timeout(INTERVAL, served.wait_for_trash()).await;
                 }
             };
             match self.settings.dry_run {

@@ -121,9 +121,9 @@ async fn a_directory_whose_rename_fails_stays() {
 }
 
 /// A directory `team/data` with one file on a server over NFS, and its marker. `on_rename` is called when the directory is
-/// renamed, which gets the answer.
-fn nfs_export(rename: Answer, on_rename: impl Fn() + Send + Sync + 'static) -> (Export, Log) {
-    let (is_there, has_file) = (AtomicBool::new(true), AtomicBool::new(true));
+/// renamed, which gets the answer. From then on the marker has the target `owner`.
+fn nfs_export(rename: Answer, owner: &'static str, on_rename: impl Fn() + Send + Sync + 'static) -> (Export, Log) {
+    let (is_there, has_file, is_renamed) = (AtomicBool::new(true), AtomicBool::new(true), AtomicBool::new(false));
     let set = |flag: &AtomicBool| flag.store(false, Ordering::Relaxed);
     let double = Double::new(move |call, handle, name| match (call, name) {
         ("lookup", "data") if handle == "team" => match is_there.load(Ordering::Relaxed) {
@@ -133,13 +133,21 @@ fn nfs_export(rename: Answer, on_rename: impl Fn() + Send + Sync + 'static) -> (
         ("lookup", "team") if handle == "root" => Answer::Object("team", 2, 0o755),
         ("lookup", ".nfsprov" | "owners" | "trash" | "team") => Answer::Object("folder", 2, 0o700),
         ("lookup", "@owner") => Answer::Object("marker", 5, 0o777),
-        // The name in the trash is free.
-        ("lookup", name) if name.starts_with("pvc-") => Answer::NotFound,
+        ("lookup", name) if name.starts_with("pvc-") => match is_there.load(Ordering::Relaxed) {
+            true => Answer::NotFound,
+            false => Answer::Object("trashed", 2, 0o777),
+        },
         ("lookup", "data") => Answer::Object("folder", 2, 0o700),
-        ("readlink", _) => Answer::Target("0b510b51-0b51-0b51-0b51-0b510b510b51"),
+        ("readlink", _) if is_renamed.load(Ordering::Relaxed) => Answer::Target(owner),
+        ("readlink", _) => Answer::Target(UID),
         ("getattr", _) => Answer::Object("root", 2, 0o755),
+        ("rename", name) if name.starts_with("pvc-") => {
+            is_there.store(true, Ordering::Relaxed);
+            Answer::Done
+        }
         ("rename", _) => {
             on_rename();
+            is_renamed.store(true, Ordering::Relaxed);
             if matches!(rename, Answer::Done) {
                 set(&is_there);
             }
@@ -169,7 +177,7 @@ async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
         let (client, mut server) = mock();
         let stop: Arc<std::sync::OnceLock<Arc<Reconciler>>> = Arc::default();
         let stopped = stop.clone();
-        let (export, log) = nfs_export(Answer::CrossDevice, move || {
+        let (export, log) = nfs_export(Answer::CrossDevice, UID, move || {
             if let Some(work) = stopped.get() {
                 work.set_stopping(true);
             }
@@ -209,7 +217,7 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
     let (client, mut server) = mock();
     let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
     let lost = until.clone();
-    let (export, log) = nfs_export(Answer::Done, move || _ = lost.send_replace(Some(Instant::now())));
+    let (export, log) = nfs_export(Answer::Done, UID, move || _ = lost.send_replace(Some(Instant::now())));
     let leading = Leadership::held_until(until.subscribe());
     let work = Arc::new(work_on(client, export).with_leadership(leading));
     for leads in [false, true] {
@@ -236,6 +244,30 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
         );
         assert_eq!(log.iter().any(|call| call == "remove folder @owner"), leads, "{log:?}");
         until.send_replace(Some(Instant::now() + Duration::from_secs(3600)));
+    }
+}
+
+/// Two provisioners delete one volume. The slower one has read the marker before the faster one released the path, and
+/// renames the directory of the claim that has the path by then.
+#[tokio::test]
+async fn a_directory_that_has_a_new_owner_when_it_is_renamed_is_put_back() {
+    for (owner, is_put_back) in [("k/d/c/another-uid", true), (UID, false)] {
+        let (client, mut server) = mock();
+        let (export, log) = nfs_export(Answer::Done, owner, || {});
+        let work = work_on(client, export);
+        let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
+        for expected in ["GET", "DELETE", "PATCH"] {
+            let (what, _, to) = next(&mut server).await;
+            assert_eq!(what, format!("{expected} pvc-{UID}"));
+            answer(to, 200, &serde_json::to_value(volume()).unwrap());
+        }
+        let result = disposing.await.unwrap();
+        assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{result:?}");
+        let log = log.lock().unwrap();
+        let has = |call: &str| log.iter().any(|known| known == call);
+        assert!(has("rename team data"), "{log:?}");
+        assert_eq!(has(&format!("rename folder pvc-{UID}")), is_put_back, "{log:?}");
+        assert_eq!(has("remove folder @owner"), !is_put_back, "{log:?}");
     }
 }
 

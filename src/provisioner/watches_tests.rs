@@ -13,7 +13,7 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
     let export = tempfile::tempdir().unwrap();
     let (classes, mut writer) = reflector::store();
     let context = Context {
-        work: Arc::new(work(client, export.path())),
+        reconciler: Arc::new(work(client, export.path())),
         classes,
     };
     let policy = |word: &str| ("/spec/persistentVolumeReclaimPolicy", json!(word));
@@ -28,9 +28,9 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
         } else {
             record_volume_event(&Event::Apply(volume), &context);
         }
-        let location = context.work.exports.locations()[0].clone();
+        let location = context.reconciler.exports.locations()[0].clone();
         let team = VolumePath::parse("team").unwrap();
-        let neighbours = context.work.lock_neighbours();
+        let neighbours = context.reconciler.lock_neighbours();
         neighbours.find_conflict(&location, &team, "pvc-a", None).is_some()
     };
     for (parameters, taken) in [

@@ -1,0 +1,186 @@
+//! The watches of claims, volumes and classes.
+//!
+//! Only claims that are pending and volumes that are released stay in memory, so a cluster with many thousand volumes
+//! needs no more of it than one with ten.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::channel::mpsc;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, reflector as reflect_into};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::claim;
+use super::controller::Context;
+use super::reconcile::Reconciler;
+use super::volume;
+
+/// Watches the claims that are pending for this provisioner.
+pub(super) fn pending_claims(
+    reconciler: &Arc<Reconciler>,
+    store: Store<PersistentVolumeClaim>,
+    writer: reflector::store::Writer<PersistentVolumeClaim>,
+) -> impl Stream<Item = Result<PersistentVolumeClaim, watcher::Error>> + Send + use<> {
+    let (filter, recorder) = (reconciler.clone(), reconciler.clone());
+    let client = reconciler.client.clone();
+    let api: Api<PersistentVolumeClaim> = match &reconciler.settings.namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut listed = HashSet::new();
+    let pending = keep_matching(watcher(api, watcher::Config::default()), move |claim| {
+        claim::is_waiting_for(claim, &filter.settings.name)
+    })
+    .inspect_ok(move |event| record_claim_event(event, &recorder, &mut listed))
+    .reflect(writer);
+    emit_when_stored(pending, store)
+}
+
+/// Watches all volumes, to record their directories, and emits those that may have to be deleted.
+pub(super) fn released_volumes(
+    context: &Arc<Context>,
+    store: Store<PersistentVolume>,
+    writer: reflector::store::Writer<PersistentVolume>,
+) -> impl Stream<Item = Result<PersistentVolume, watcher::Error>> + Send + use<> {
+    let (context, filter, recorder) = (context.clone(), context.reconciler.clone(), context.reconciler.clone());
+    let all = watcher(Api::all(filter.client.clone()), watcher::Config::default())
+        .inspect_ok(move |event| record_volume_event(event, &context));
+    let mut listed = HashSet::new();
+    let released = keep_matching(all, move |volume| {
+        volume::may_need_deletion(volume, &filter.settings.name, filter.settings.namespace.as_deref())
+    })
+    .inspect_ok(move |event| record_released_event(event, &recorder, &mut listed))
+    .reflect(writer);
+    emit_when_stored(released, store)
+}
+
+/// Records the directories of all PVs of the cluster.
+fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
+    let reconciler = &context.reconciler;
+    match event {
+        Event::Init => reconciler.lock_neighbours().begin_list(),
+        Event::InitApply(volume) | Event::Apply(volume) => {
+            reconciler.record_volume(volume, context.find_class(volume).as_deref());
+        }
+        Event::Delete(volume) => reconciler.lock_neighbours().forget_volume(&volume.name_any()),
+        Event::InitDone => {
+            reconciler.lock_neighbours().end_list();
+            reconciler.mark_volumes_listed();
+        }
+    }
+}
+
+/// Forgets claims that were bound or deleted. `listed` collects the uids of a list while it is being read.
+fn record_claim_event(
+    event: &Event<PersistentVolumeClaim>,
+    reconciler: &Arc<Reconciler>,
+    listed: &mut HashSet<String>,
+) {
+    match event {
+        Event::Init => listed.clear(),
+        Event::InitApply(claim) => listed.extend(claim.uid()),
+        Event::InitDone => reconciler.clean_up_unlisted_claims(&std::mem::take(listed)),
+        Event::Apply(_) => {}
+        Event::Delete(claim) => {
+            let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+            reconciler.lock_claim_retries().forget_object(uid);
+            reconciler.clean_up_after_claim(uid);
+        }
+    }
+}
+
+/// Forgets the failures of volumes that are gone; `listed` as for claims.
+fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconciler, listed: &mut HashSet<String>) {
+    match event {
+        Event::Init => listed.clear(),
+        Event::InitApply(volume) => listed.extend(volume.uid()),
+        Event::InitDone => reconciler.lock_volume_retries().keep_only(&std::mem::take(listed)),
+        Event::Apply(_) => {}
+        Event::Delete(volume) => reconciler
+            .lock_volume_retries()
+            .forget_object(volume.metadata.uid.as_deref().unwrap_or_default()),
+    }
+}
+
+/// Stores the classes, and requeues the pending claims of a class when it changes.
+pub(super) async fn watch_classes(
+    events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
+    writer: reflector::store::Writer<StorageClass>,
+    claims: Store<PersistentVolumeClaim>,
+    trigger: mpsc::UnboundedSender<ObjectRef<PersistentVolumeClaim>>,
+) {
+    let changes = reflect_into(writer, events).default_backoff();
+    changes
+        .for_each(|event| {
+            let changed = |claim: &PersistentVolumeClaim| match &event {
+                Ok(Event::Apply(class)) => claim::class_name(claim) == class.metadata.name.as_deref(),
+                // A new list: any class may have changed.
+                Ok(Event::InitDone) => true,
+                _ => false,
+            };
+            for claim in claims.state().iter().filter(|claim| changed(claim)) {
+                // Fails only when the controller has ended.
+                _ = trigger.unbounded_send(ObjectRef::from_obj(&**claim));
+            }
+            if let Err(error) = event {
+                tracing::warn!("watching classes: {}; trying again", describe_watch_error(&error));
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+/// Emits each object once the store has it. The store takes a list as a whole, so its objects come at its end.
+fn emit_when_stored<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
+    store: Store<K>,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+{
+    events.flat_map(move |event| {
+        stream::iter(match event {
+            Ok(Event::Apply(object)) => vec![Ok(object)],
+            Ok(Event::InitDone) => store.state().iter().map(|object| Ok((**object).clone())).collect(),
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Err(error)],
+        })
+    })
+}
+
+/// Passes on the objects that `keep` accepts. One that it no longer accepts becomes a deletion.
+fn keep_matching<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
+    keep: impl Fn(&K) -> bool + Send,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    events.filter_map(move |event| {
+        std::future::ready(match event {
+            Ok(Event::Apply(object)) if !keep(&object) => Some(Ok(Event::Delete(object))),
+            Ok(Event::InitApply(object)) if !keep(&object) => None,
+            event => Some(event),
+        })
+    })
+}
+
+pub(super) fn describe_watch_error(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => crate::cluster::sentence(error),
+        WatchError(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "watches_tests.rs"]
+mod tests;
