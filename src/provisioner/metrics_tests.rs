@@ -167,7 +167,7 @@ fn readiness_is_a_watch_and_an_export_that_answers() {
     let no: Probe = Err("NFS server of s:/p does not answer".into());
     for (leading, watching, probes, lacking) in [
         (true, true, vec![&yes], vec![]),
-        (true, true, vec![], vec!["no export was looked at"]),
+        (true, true, vec![], vec!["no export was probed"]),
         (true, false, vec![&yes], vec!["not watched"]),
         (true, true, vec![&no], vec!["does not answer"]),
         // The others' claims can be served.

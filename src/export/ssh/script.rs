@@ -267,7 +267,7 @@ pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
     act_on_entry(
         root,
         path,
-        "words=$(rmdir -- \"./$name\" 2>&1) && exit 0\nthere \"$name\" || missing\n\
+        "words=$(rmdir -- \"./$name\" 2>&1) && exit 0\nexists \"$name\" || missing\n\
          case $words in *'ot empty'*) exit 4 ;; esac\nprintf '%s\\n' \"$words\" >&2\nexit 1",
     )
 }
