@@ -40,7 +40,7 @@ complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "setup-client" -d 'M
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "teardown-server" -d 'No longer export a directory; what it holds, and the packages, stay'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
-complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
+complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "doctor" -d 'Diagnose pending claims and failing NFS mounts, and suggest fixes'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "release" -d 'Make a Released PV Available again'
 complete -c nfsprov -n "__fish_nfsprov_needs_command" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
@@ -456,17 +456,20 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s v -l verbo
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s o -l output -d 'How the report is written' -r -f -a "table\t'For people'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s o -l output -d 'Output format' -r -f -a "table\t'Text for a terminal'
+markdown\t'Markdown, for a ticket'
 json\t'A JSON object'
 junit\t'A JUnit test suite'
 sarif\t'A SARIF 2.1.0 log'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ignore -d 'Leave this finding out; may be given again' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fail-on -d 'From which severity on the exit status is 1' -r -f -a "error\t'Errors'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l select -d 'Report only this finding (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ignore -d 'Leave out this finding (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fail-on -d 'Lowest severity that makes the exit status 1' -r -f -a "error\t'Errors'
 warning\t'Errors and warnings'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, and check nothing' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dump -d 'Write what the checks read to this directory, without running them' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l from-dump -d 'Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster' -r -F
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long the effect of a change is waited for [default: 2m; of an API server 3m]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to look at and to mend over SSH (repeatable): with --gate or --undo, every server node of the cluster' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fix -d 'Make automatic fixes, all or those of these findings: show each change, ask, apply it, wait for its effect' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l timeout -d 'With --fix, how long to wait for the effect of a change [default: 2m; for an API server 3m]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l ssh -d 'Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
@@ -483,16 +486,18 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_s
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s A -l all-namespaces -d 'Claims and pods of all namespaces'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l fix -d 'Mend what can be mended from here: show each change, ask, make it, wait for its effect, and check again'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix or --undo, ask nothing'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l gate -d 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with --undo, take it away again'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l undo -d 'Put back what --gate did on the hosts of --ssh'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l strict -d 'Exit with status 3 if a check could not run, too'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l no-probe -d 'Send no NFS calls from this machine to the servers that the cluster names'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l dry-run -d 'With --fix or --undo, show the changes without making them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s y -l yes -d 'With --fix or --undo, ask no questions'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l gate -d 'With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with --undo, remove it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l undo -d 'Undo --gate on the hosts of --ssh'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s v -l verbose -d 'Log more (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -a "explain" -d 'Explain a finding: its meaning, its causes and what to do'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and not __fish_seen_subcommand_from explain help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -l context -d 'Context of the kubeconfig' -r
@@ -505,7 +510,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Explain a finding: its meaning, its causes and what to do'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
@@ -835,7 +840,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_see
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "teardown-server" -d 'No longer export a directory; what it holds, and the packages, stay'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "create" -d 'Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "provision" -d 'Make volumes for the claims that wait for this provisioner'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "doctor" -d 'Find out why claims, volumes and pods don\'t come together, and what mends it'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "doctor" -d 'Diagnose pending claims and failing NFS mounts, and suggest fixes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "status" -d 'Show the claims, volumes, classes and provisioners that touch NFS'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "release" -d 'Make a Released PV Available again'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and not __fish_seen_subcommand_from setup-server setup-client teardown-server create provision doctor status release volumes templates migrate version completions man help" -f -a "volumes" -d 'The directories on an export: whose they are, archives brought back, archives removed'
@@ -851,7 +856,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_su
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "pod" -d 'A pod that uses a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "statefulset" -d 'A StatefulSet whose pods have a claim each, and its Service'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "provisioner" -d 'A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "explain" -d 'Tell what a finding means, how it comes about and what to do'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "explain" -d 'Explain a finding: its meaning, its causes and what to do'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "archived" -d 'Show the archives of deleted volumes'
