@@ -190,8 +190,9 @@ async fn without_mount_options_those_of_the_classes_are_tried_first() {
     let of_class = wire.with_mount_options(&["nfsvers=4.1".to_owned(), "port=2050".to_owned()]);
     of_class.probe_root().await.unwrap();
     let class_way = ("4.1", "&nfsport=2050".to_owned());
-    assert_eq!(of_class.ways_to_mount(), [class_way.clone()]);
-    assert_eq!(wire.ways_to_mount()[..2], [class_way, ("3", String::new())]);
+    let ways = wire.ways_to_mount();
+    assert_eq!(ways[..2], [class_way, ("3", String::new())]);
+    assert_eq!(of_class.ways_to_mount(), ways[..1]);
 }
 
 #[test]
