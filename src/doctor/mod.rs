@@ -1,7 +1,7 @@
 //! The doctor: diagnoses a cluster's NFS storage and suggests fixes.
 //!
 //! [`gather`] reads the cluster once, [`dump`] reads the same from files; [`checks`] turn these [`facts`] into
-//! [`Finding`]s without a cluster or a clock; [`policy`] decides which fixes `--fix` makes, and [`fix`] makes them;
+//! [`Finding`]s without a cluster or a clock; `policy` decides which fixes `--fix` makes, and `fix` makes them;
 //! [`report`] puts causes above their symptoms.
 
 pub mod checks;
@@ -112,7 +112,7 @@ pub struct Evidence {
 pub struct Fix {
     /// A command line that works when pasted; none where the note is all there is to say.
     pub command: Option<String>,
-    /// Whether `--fix` makes the changes after asking; [`policy`] decides.
+    /// Whether `--fix` makes the changes after asking; `policy` decides.
     pub automatic: bool,
     /// What to know before.
     pub note: String,
@@ -229,7 +229,7 @@ impl Finding {
         self
     }
 
-    /// Fixed by a change; [`policy`] decides whether `--fix` makes it.
+    /// Fixed by a change; `policy` decides whether `--fix` makes it.
     #[must_use]
     pub fn fixed_by(self, change: Change, note: impl Into<String>) -> Self {
         self.with_fix(Fix::changes([change], note))

@@ -20,7 +20,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use nfs_rs::{Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use self::candidates::{HEAD_START, find_similar_export, first_success, sort_by_family, url_host};
@@ -34,6 +34,10 @@ use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue,
 /// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session that
 /// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
 const MAX_SESSIONS: u8 = 16;
+
+/// Number of operations that are retried at once after a lost session. If all were, each would make its first calls on the
+/// new session, and none its last.
+const SESSION_RETRIES: usize = 4;
 
 /// The characters that are quoted in a URL path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -54,10 +58,21 @@ pub struct Wire {
 /// The connections of an export, one for each set of mount options.
 #[derive(Debug, Default)]
 struct Connections {
+    session_retries: SessionRetries,
     slots: SyncMutex<BTreeMap<MountOptions, Arc<Mutex<Slot>>>>,
     /// For tests: used instead of new connections, the last first.
     #[cfg(test)]
     doubles: SyncMutex<Vec<Connection>>,
+}
+
+/// The permits of operations that are retried after a lost session.
+#[derive(Debug)]
+struct SessionRetries(Semaphore);
+
+impl Default for SessionRetries {
+    fn default() -> Self {
+        Self(Semaphore::new(SESSION_RETRIES))
+    }
 }
 
 /// The connection, or the last failed attempt to open it.
@@ -266,6 +281,7 @@ impl Wire {
         work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
         let mut attempt = 1;
+        let mut _permit = None;
         loop {
             let connection = self.get_connection().await?;
             let (action, error) = match work(connection.clone()).await {
@@ -282,6 +298,10 @@ impl Wire {
                 2.. if is_session_lost(&error) => MAX_SESSIONS,
                 attempts => attempts,
             };
+            if is_session_lost(&error) && _permit.is_none() {
+                // Always `Some`: the semaphore is never closed.
+                _permit = self.connections.session_retries.0.acquire().await.ok();
+            }
             match class {
                 ErrorClass::ConnectionLost if attempt < max_attempts => attempt += 1,
                 ErrorClass::ConnectionLost if is_stale(&error) => {

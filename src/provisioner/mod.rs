@@ -1,6 +1,6 @@
 //! The dynamic provisioner: creates a directory and a PV for each claim that is handed over to it.
 //!
-//! A claim goes from [`controller`] (the loop) to `reconcile/provision` (one claim) to [`rules`] (decisions), to `export`
+//! A claim goes from `controller` (the loop) to `reconcile/provision` (one claim) to `rules` (decisions), to `export`
 //! (its directory) and to the API server (its PV). A released volume goes the same way through `reconcile/delete`.
 
 pub(crate) mod controller;

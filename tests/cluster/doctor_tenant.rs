@@ -199,7 +199,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     );
     let args = ["doctor", "-A", "--fix", "--yes", "-o", "json", "--timeout", "5s"];
     let (_, stderr, _) = said(&scene.nfsprov(&args).await?);
-    ensure!(stderr.contains("/nfs-client-provisioner patched"), "{stderr}");
+    ensure!(crate::doctor_provisioners::is_patched(&stderr), "{stderr}");
     scene.namespace = namespace;
     scene.healthy("-A --fix").await?;
     kubelet.abort();

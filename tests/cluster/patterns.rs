@@ -115,7 +115,7 @@ async fn a_retained_directory_is_nobodys_and_stays(stage: Arc<Stage>) -> Result<
         .await?;
     scene.delete_with_volume("a", &volume).await?;
     scene.claim("b", json!({})).await?;
-    scene.event("b", "not made by nfsprov").await?;
+    scene.event("b", "has no owner marker of nfsprov").await?;
     let text = scene.on_server(&format!("cat {}-kept/file", scene.namespace)).await?;
     ensure!(text == "kept\n", "{text}");
     Ok(())
@@ -130,7 +130,7 @@ async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result
     let event = scene
         .event("a", "ProvisioningFailed: failed to provision volume")
         .await?;
-    ensure!(event.contains("not made by nfsprov"), "{event}");
+    ensure!(event.contains("has no owner marker of nfsprov"), "{event}");
     Ok(())
 }
 

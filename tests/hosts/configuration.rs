@@ -386,8 +386,7 @@ async fn certificates(stage: &Stage) -> Result<()> {
 async fn new_keys_are_recorded_where_the_configuration_says(stage: Arc<Stage>) -> Result<()> {
     let port = stage.sshd(&stage.guest, &["ed25519"], "").await?;
     let home = Home::new(&stage, port).await?;
-    let config =
-        "HostKeyAlias Nfs.corp\nUserKnownHostsFile {home}/deep/corp {home}/second\nStrictHostKeyChecking accept-new\n";
+    let config = "HashKnownHosts no\nHostKeyAlias Nfs.corp\nUserKnownHostsFile {home}/deep/corp {home}/second\nStrictHostKeyChecking accept-new\n";
     home.write(&stage, ".ssh/config", &format!("{config}{HOST}"))?;
     let mut access = stage.access_of(&home.path)?;
     access.identities.clear();

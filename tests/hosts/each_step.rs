@@ -176,7 +176,7 @@ async fn ended_in_steps(
         let last = ran
             .stderr
             .lines()
-            .rfind(|line| line.starts_with(&begun) && !line.contains("failed: "));
+            .rfind(|line| line.starts_with(&begun) && !line.contains("failed: ") && !line.contains(": warning: "));
         let step = format!("{begun}{}: ", moment.step);
         ensure!(last.is_some_and(|line| line.starts_with(&step)), "{at}: {}", ran.stderr);
 

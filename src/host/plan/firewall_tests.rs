@@ -180,7 +180,10 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
     };
     let text = script(&teardown(&shared, "/nfsdata", NOW));
     assert!(text.contains("10.0.0.5") && !text.contains("10.0.0.6"), "{text}");
-    let clean = with(Firewall::Firewalld(firewalld(&[others.clone()], &[others])));
+    let clean = with(Firewall::Firewalld(firewalld(
+        std::slice::from_ref(&others),
+        std::slice::from_ref(&others),
+    )));
     let said = says(step(&teardown(&clean, "/nfsdata", NOW), NAME));
     assert_eq!(said, "ok: firewalld has no rule of nfsprov's");
 }

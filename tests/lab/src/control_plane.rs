@@ -128,7 +128,8 @@ impl ControlPlane {
         let (certificate, key) = authority.server(&names)?.write(&dir, "api-server")?;
         let mut api_server_args = vec![
             format!("--etcd-servers={etcd_url}"),
-            format!("--bind-address={}", if options.nodes { "0.0.0.0" } else { "127.0.0.1" }),
+            // The lab has a network of its own, whose guests may ask whether the API server is ready.
+            "--bind-address=0.0.0.0".to_owned(),
             format!("--advertise-address={ADVERTISED}"),
             format!("--secure-port={api_port}"),
             format!("--cert-dir={}", dir.display()),

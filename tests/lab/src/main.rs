@@ -36,7 +36,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Set::Test)]
         set: Set,
         /// How many groups may use the lab at once
-        #[arg(long, default_value_t = 2)]
+        #[arg(long, default_value_t = 1)]
         at_once: usize,
     },
     /// Start a lab in the background (building what is missing) and print its variables
