@@ -1,8 +1,8 @@
 //! The doctor: diagnoses a cluster's NFS storage and suggests fixes.
 //!
-//! [`gather`] reads the cluster once, [`dump`] reads the same from files; [`checks`] turn these [`facts`] into
+//! `gather` reads the cluster once, `dump` reads the same from files; `checks` turn these `facts` into
 //! [`Finding`]s without a cluster or a clock; `policy` decides which fixes `--fix` makes, and `fix` makes them;
-//! [`report`] puts causes above their symptoms.
+//! `report` puts causes above their symptoms.
 
 pub mod checks;
 pub mod dump;
