@@ -160,7 +160,7 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
     let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
     let told = std::fs::read_to_string(&log)?;
     ensure!(
-        status.code() == Some(1) && told.contains("stopped after 1 fix"),
+        status.code() == Some(1) && told.contains("interrupted after 1 fix"),
         "{status}: {told}"
     );
     // The pod is gone too, so that the StatefulSet makes both again.
