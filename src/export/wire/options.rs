@@ -34,14 +34,19 @@ impl MountOptions {
         found
     }
 
-    /// The versions in the order in which they are tried. 4 without a minor version is any of 4.x, as for mount(8).
+    /// The versions in the order in which they are tried. 4 without a minor version is any of 4.x, as for mount(8). Before
+    /// 4.2 comes 4.1, which creates directories as well: Linux 7.2 refuses nfs-rs's 4.2 (`NFS4ERR_INVAL`).
     pub(super) fn versions_to_try(&self) -> Vec<&'static str> {
         let wanted = match (self.version.as_deref(), &self.minor_version) {
             (None, _) => return VERSIONS.to_vec(),
             (Some("4"), Some(minor)) => format!("4.{minor}"),
             (Some(version), _) => version.to_owned(),
         };
-        let is_wanted = |version: &&str| *version == wanted || (wanted == "4" && version.starts_with("4."));
+        let is_wanted = |version: &&str| match wanted.as_str() {
+            "4" => version.starts_with("4."),
+            "4.2" => matches!(*version, "4.1" | "4.2"),
+            wanted => *version == wanted,
+        };
         VERSIONS.into_iter().filter(is_wanted).collect()
     }
 
@@ -64,7 +69,7 @@ mod tests {
             (&["hard", "noatime"], &VERSIONS[..], ""),
             (&["nfsvers=4.1"], &["4.1"], ""),
             (&["vers=3", "hard"], &["3"], ""),
-            (&["hard,vers=4.2,port=20490"], &["4.2"], "&nfsport=20490"),
+            (&["hard,vers=4.2,port=20490"], &["4.1", "4.2"], "&nfsport=20490"),
             (&["nfsvers=4"], &["4.0", "4.1", "4.2"], ""),
             (&["vers=4", "minorversion=1"], &["4.1"], ""),
             (
