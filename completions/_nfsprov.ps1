@@ -683,6 +683,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes on their export, which rebuild reads')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims that an export''s records name, in a new or damaged cluster')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make a directory of an export a volume of a claim')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -736,6 +739,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
             [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--remove-empty', '--remove-empty', [CompletionResultType]::ParameterName, 'Remove those that are empty, after asking')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Remove without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Remove without asking')
             [CompletionResult]::new('--sizes', '--sizes', [CompletionResultType]::ParameterName, 'Say how much they hold; takes a call for every directory in them')
             [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
@@ -780,10 +786,10 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;volumes;restore' {
-            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'The claim that gets it')
-            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of the PV, and of a claim that is made [default: what the claim requests]')
-            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class of a claim that is made')
-            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode of a claim that is made; may be given again')
+            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'The claim that gets it [default: the record''s]')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of the PV, and of a claim that is made [default: the record''s, or what the claim requests]')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class of a claim that is made [default: the record''s, or none]')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode of a claim that is made; may be given again [default: the record''s, or RWX]')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the PVs name it')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server''s own shell) or dir:/MOUNT (in a mounted copy of the export)')
@@ -845,12 +851,112 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'nfsprov;volumes;record' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the PVs name it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server''s own shell) or dir:/MOUNT (in a mounted copy of the export)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that a host''s key must have, hosts to go through too (repeatable: one of them)')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be written, and write nothing')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;volumes;rebuild' {
+            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'Only this claim; its record is taken even if its directory was made for another claim')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the plan is written; yaml is what kubectl apply takes')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the plan is written; yaml is what kubectl apply takes')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the PVs name it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server''s own shell) or dir:/MOUNT (in a mounted copy of the export)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that a host''s key must have, hosts to go through too (repeatable: one of them)')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Create what is missing')
+            [CompletionResult]::new('--create-namespaces', '--create-namespaces', [CompletionResultType]::ParameterName, 'Create namespaces that are missing')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Create without asking')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Create without asking')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'nfsprov;volumes;adopt' {
+            [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'The claim that gets it')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Size of the PV, and of a claim that is made [default: the record''s, or what the claim requests]')
+            [CompletionResult]::new('--class', '--class', [CompletionResultType]::ParameterName, 'Class of a claim that is made [default: the record''s, or none]')
+            [CompletionResult]::new('--access-mode', '--access-mode', [CompletionResultType]::ParameterName, 'Access mode of a claim that is made; may be given again [default: the record''s, or RWX]')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the PVs name it')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server''s own shell) or dir:/MOUNT (in a mounted copy of the export)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key to log in with (repeatable) [default: the agent''s, those of ~/.ssh/config, ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'What to do about a host whose key is not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint that a host''s key must have, hosts to go through too (repeatable: one of them)')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take, step by step [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File whose first line is sudo''s password')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long one request to the API server may take')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
+            [CompletionResult]::new('--create-claim', '--create-claim', [CompletionResultType]::ParameterName, 'Make the claim if it isn''t there')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; its password, if it wants one, is asked for')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log more (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Log errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'nfsprov;volumes;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show the directories on an export with the PVs that own them')
             [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'Show the directories that no PV of this cluster names')
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes on their export, which rebuild reads')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims that an export''s records name, in a new or damaged cluster')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make a directory of an export a volume of a claim')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -867,6 +973,15 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;volumes;help;expire' {
+            break
+        }
+        'nfsprov;volumes;help;record' {
+            break
+        }
+        'nfsprov;volumes;help;rebuild' {
+            break
+        }
+        'nfsprov;volumes;help;adopt' {
             break
         }
         'nfsprov;volumes;help;help' {
@@ -1108,6 +1223,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('archived', 'archived', [CompletionResultType]::ParameterValue, 'Show the archives of deleted volumes')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Bring an archive back as a PV for a claim')
             [CompletionResult]::new('expire', 'expire', [CompletionResultType]::ParameterValue, 'Remove archives that are too old, or too much')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes on their export, which rebuild reads')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims that an export''s records name, in a new or damaged cluster')
+            [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make a directory of an export a volume of a claim')
             break
         }
         'nfsprov;help;volumes;list' {
@@ -1123,6 +1241,15 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help;volumes;expire' {
+            break
+        }
+        'nfsprov;help;volumes;record' {
+            break
+        }
+        'nfsprov;help;volumes;rebuild' {
+            break
+        }
+        'nfsprov;help;volumes;adopt' {
             break
         }
         'nfsprov;help;templates' {

@@ -569,23 +569,26 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s v -l verbose
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l context -d 'Context of the kubeconfig' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l request-timeout -d 'How long one request to the API server may take' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s v -l verbose -d 'Log more (-v, -vv)'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s q -l quiet -d 'Log errors only'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "archived" -d 'Show the archives of deleted volumes'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "expire" -d 'Remove archives that are too old, or too much'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "archived" -d 'Show the archives of deleted volumes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "expire" -d 'Remove archives that are too old, or too much'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "record" -d 'Write the records of volumes on their export, which rebuild reads'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "rebuild" -d 'Create the volumes and claims that an export\'s records name, in a new or damaged cluster'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "adopt" -d 'Make a directory of an export a volume of a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s o -l output -d 'How the result is written' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
 json\t'JSON'
@@ -638,6 +641,8 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
 always\t'Always'
 never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l remove-empty -d 'Remove those that are empty, after asking'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s y -l yes -d 'Remove without asking'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sizes -d 'Say how much they hold; takes a call for every directory in them'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s v -l verbose -d 'Log more (-v, -vv)'
@@ -673,10 +678,10 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l claim -d 'The claim that gets it' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l size -d 'Size of the PV, and of a claim that is made [default: what the claim requests]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l class -d 'Class of a claim that is made' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l access-mode -d 'Access mode of a claim that is made; may be given again' -r -f -a "RWO\t'By one node'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l claim -d 'The claim that gets it [default: the record\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l size -d 'Size of the PV, and of a claim that is made [default: the record\'s, or what the claim requests]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l class -d 'Class of a claim that is made [default: the record\'s, or none]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l access-mode -d 'Access mode of a claim that is made; may be given again [default: the record\'s, or RWX]' -r -f -a "RWO\t'By one node'
 ROX\t'By many nodes, read-only'
 RWX\t'By many nodes'
 RWOP\t'By one pod'"
@@ -731,11 +736,101 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s q -l quiet -d 'Log errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from expire" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l claim -d 'Only this claim; its record is taken even if its directory was made for another claim' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s o -l output -d 'How the plan is written; yaml is what kubectl apply takes' -r -f -a "table\t'Aligned columns'
+wide\t'Aligned columns, all there are'
+json\t'JSON'
+yaml\t'YAML'
+name\t'Names only, as KIND/NAME'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l apply -d 'Create what is missing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l create-namespaces -d 'Create namespaces that are missing'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s y -l yes -d 'Create without asking'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l claim -d 'The claim that gets it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l size -d 'Size of the PV, and of a claim that is made [default: the record\'s, or what the claim requests]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l class -d 'Class of a claim that is made [default: the record\'s, or none]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l access-mode -d 'Access mode of a claim that is made; may be given again [default: the record\'s, or RWX]' -r -f -a "RWO\t'By one node'
+ROX\t'By many nodes, read-only'
+RWX\t'By many nodes'
+RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l server -d 'NFS server, as the PVs name it' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s i -l identity-file -d 'Private key to log in with (repeatable) [default: the agent\'s, those of ~/.ssh/config, ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l jump -d 'Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l host-key -d 'What to do about a host whose key is not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and go on'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l host-fingerprint -d 'Fingerprint that a host\'s key must have, hosts to go through too (repeatable: one of them)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l connect-timeout -d 'How long connecting may take, step by step [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l sudo-password-file -d 'File whose first line is sudo\'s password' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l request-timeout -d 'How long one request to the API server may take' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l color -d 'When to colour logs and tables' -r -f -a "auto\t'On a terminal without NO_COLOR'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l create-claim -d 'Make the claim if it isn\'t there'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l sudo -d 'Become root with sudo; its password, if it wants one, is asked for'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s v -l verbose -d 'Log more (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s q -l quiet -d 'Log errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show the directories on an export with the PVs that own them'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "orphans" -d 'Show the directories that no PV of this cluster names'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "archived" -d 'Show the archives of deleted volumes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "expire" -d 'Remove archives that are too old, or too much'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "record" -d 'Write the records of volumes on their export, which rebuild reads'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "rebuild" -d 'Create the volumes and claims that an export\'s records name, in a new or damaged cluster'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "adopt" -d 'Make a directory of an export a volume of a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l context -d 'Context of the kubeconfig' -r
@@ -862,5 +957,8 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_su
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "archived" -d 'Show the archives of deleted volumes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "restore" -d 'Bring an archive back as a PV for a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "expire" -d 'Remove archives that are too old, or too much'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "record" -d 'Write the records of volumes on their export, which rebuild reads'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "rebuild" -d 'Create the volumes and claims that an export\'s records name, in a new or damaged cluster'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "adopt" -d 'Make a directory of an export a volume of a claim'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "export" -d 'Write the built-in templates into a directory, to be edited and used with --template-dir'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from migrate" -f -a "nfs-subdir-external-provisioner" -d 'Hand the claims of nfs-subdir-external-provisioner over to nfsprov, or back with --back'

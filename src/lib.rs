@@ -24,6 +24,8 @@ pub mod manifest;
 pub mod output;
 pub mod provisioner;
 mod systemd;
+pub mod volumes;
+mod yaml;
 
 use std::path::Path;
 

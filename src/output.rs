@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::escape;
 pub use super::escape::plain;
+pub use super::yaml::write as yaml;
 
 /// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
 /// written there has them step aside.
@@ -146,47 +147,6 @@ fn diff_line(line: &str, colour: Colour) -> String {
 /// JSON, as a terminal can take it too.
 pub fn json(value: &Value) -> String {
     escape::json(&format!("{value:#}")) + "\n"
-}
-
-/// The same value as YAML: its structure in blocks, its scalars as JSON has them, which no reader takes for another type.
-pub fn yaml(value: &Value) -> String {
-    let mut text = String::new();
-    block(value, 0, &mut text);
-    text
-}
-
-fn block(value: &Value, depth: usize, text: &mut String) {
-    let indent = "  ".repeat(depth);
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            for item in items {
-                let mut inner = String::new();
-                block(item, depth + 1, &mut inner);
-                // The first line of an item stands beside its dash.
-                text.push_str(&format!("{indent}- {}", inner.trim_start_matches(' ')));
-            }
-        }
-        Value::Object(fields) if !fields.is_empty() => {
-            for (key, value) in fields {
-                let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
-                    true => key.clone(),
-                    false => escape::json(&Value::from(key.as_str()).to_string()),
-                };
-                match value {
-                    Value::Array(inner) if !inner.is_empty() => {
-                        text.push_str(&format!("{indent}{key}:\n"));
-                        block(value, depth, text);
-                    }
-                    Value::Object(inner) if !inner.is_empty() => {
-                        text.push_str(&format!("{indent}{key}:\n"));
-                        block(value, depth + 1, text);
-                    }
-                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escape::json(&scalar.to_string()))),
-                }
-            }
-        }
-        scalar => text.push_str(&format!("{indent}{}\n", escape::json(&scalar.to_string()))),
-    }
 }
 
 /// Whether results are read by a person as they come.

@@ -118,6 +118,11 @@ Examples:
   nfsprov volumes list --server nfs --path /nfsdata
   # Bring an archived directory back for a claim
   nfsprov volumes restore archived-a-b-pvc-5a --claim a/b --server nfs --path /d
+  # See what a new cluster lacks of an old one, then create it
+  nfsprov volumes rebuild --server nfs --path /nfsdata
+  nfsprov volumes rebuild --apply --server nfs --path /nfsdata
+  # Give a claim a directory that is there already
+  nfsprov volumes adopt old/d --claim a/b --server nfs --path /nfsdata
   # See what archives would go
   nfsprov volumes expire --older-than 30d --server nfs --path /nfsdata --dry-run";
 

@@ -1,34 +1,41 @@
 //! `nfsprov volumes`: the directories on an export against the PVs that own them.
 
-use std::collections::BTreeSet;
+mod claims;
+mod orphans;
+mod rebuild;
 
-use anyhow::{Context, Result, anyhow, bail};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Result, bail};
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::wait::await_condition;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
 use super::access::{access_for, way};
 use super::{cluster_options, colour, for_machines};
-use crate::cli::{AccessMode, Directories, Expire, ExportAt, Format, Global, Restore, Volumes};
+use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, never_interrupt};
-use crate::inventory::archives::{Expired, Expiry, expired, plan_return};
+use crate::inventory::archives::{Expired, Expiry, expired, several_volumes};
 use crate::inventory::directories::{Row, State, rows};
-use crate::inventory::restore::{self, NewClaim};
 use crate::inventory::survey::{measure, survey};
 use crate::inventory::{amount, gather};
 use crate::output;
+use crate::provisioner::rules::record::Record;
+use crate::volumes::read;
 
 /// Runs `nfsprov volumes`.
 pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
     match command {
         Volumes::List(args) => list(&args, global, Subject::All).await,
-        Volumes::Orphans(args) => list(&args, global, Subject::Orphans).await,
+        Volumes::Orphans(args) if args.remove_empty => orphans::remove_empty(&args, global).await,
+        Volumes::Orphans(args) => list(&args.directories, global, Subject::Orphans).await,
         Volumes::Archived(args) => list(&args, global, Subject::Archived).await,
-        Volumes::Restore(args) => restore(&args, global).await,
+        Volumes::Restore(args) => claims::restore(&args, global).await,
         Volumes::Expire(args) => expire(&args, global).await,
+        Volumes::Record(args) => rebuild::record(&args, global).await,
+        Volumes::Rebuild(args) => rebuild::rebuild(&args, global).await,
+        Volumes::Adopt(args) => claims::adopt(&args, global).await,
     }
 }
 
@@ -100,6 +107,9 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     let place = Place::reach(&args.export, global).await?;
     let (mut rows, _) = place.rows().await?;
     rows.retain(|row| subject.shows(row.state));
+    if subject == Subject::Archived {
+        name_claims(&place, &mut rows).await?;
+    }
     if args.sizes {
         measured(&place.export, &mut rows).await;
     }
@@ -126,11 +136,35 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     Ok(Exit::Done)
 }
 
+/// Says of archives whose they were: as the record says, or that they hold several volumes.
+async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
+    let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
+    let records = read::records_of(&place.export, &place.location, &volumes).await?;
+    let records: HashMap<String, Record> = records
+        .into_iter()
+        .filter_map(|(name, record)| Some((name, record.ok()?)))
+        .collect();
+    for row in rows {
+        match (&row.volume, &row.path) {
+            (Some(volume), _) => {
+                let claim = records.get(volume).and_then(Record::claim_key);
+                row.claim = claim.map(|(namespace, name)| format!("{namespace}/{name}"));
+            }
+            (None, Some(path)) => {
+                let entries = place.export.list_directory(Some(path)).await?.unwrap_or_default();
+                row.claim = several_volumes(path, &entries).map(|_| "(several volumes)".to_owned());
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
 fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
     let wide = args.output == Format::Wide;
     let archives = subject == Subject::Archived;
     let mut headings = match archives {
-        true => vec!["ARCHIVE", "AGE"],
+        true => vec!["ARCHIVE", "CLAIM", "AGE"],
         false => vec!["STATE", "DIRECTORY", "CLAIM"],
     };
     if args.sizes {
@@ -150,7 +184,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
             .map(|changed| amount::ago(age(now, changed)))
             .unwrap_or_default();
         let mut cells = match archives {
-            true => vec![row.directory.clone(), age.clone()],
+            true => vec![row.directory.clone(), or_none(&row.claim), age.clone()],
             false => vec![
                 row.state.as_str().to_owned(),
                 row.directory.clone(),
@@ -173,66 +207,6 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
 
 fn age(now: i64, changed: i64) -> u64 {
     u64::try_from(now.saturating_sub(changed)).unwrap_or_default()
-}
-
-async fn restore(args: &Restore, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
-    let (rows, names) = place.rows().await?;
-    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::plain(&why)))?;
-    let (namespace, name) = &args.claim;
-    let new_claim = args.size.as_ref().filter(|_| args.create_claim).map(|size| NewClaim {
-        size: size.clone(),
-        class: args.class.clone(),
-        access_modes: args.access_mode.iter().map(mode).collect(),
-    });
-    let restore = restore::Restore {
-        client: place.client(),
-        export: &place.export,
-        location: &place.location,
-        back: &back,
-        namespace,
-        claim: name,
-        size: args.size.as_deref(),
-        new_claim,
-    };
-    let (volume, made) = restore.run().await?;
-    let title = volume.name_any();
-    if made {
-        output::print(&format!("persistentvolumeclaim/{name} created\n"))?;
-    }
-    output::print(&format!("persistentvolume/{title} created\n"))?;
-    output::say(&format!(
-        "its directory is {}",
-        back.directory.under(&place.location.path)
-    ));
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client().clone(), namespace);
-    let settled = |claim: Option<&PersistentVolumeClaim>| {
-        claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
-    };
-    let waited = tokio::time::timeout(global.request_timeout, await_condition(claims, name, settled)).await;
-    let Ok(found) = waited else {
-        bail!(
-            "claim {namespace}/{name} is not Bound after {} s; PV {title} is there, and kept for it: \
-             `kubectl -n {namespace} describe pvc {name}` says why",
-            global.request_timeout.as_secs()
-        );
-    };
-    let claim = found.with_context(|| format!("cannot watch claim {namespace}/{name}"))?;
-    let got = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
-    if got != title {
-        bail!("claim {namespace}/{name} got another volume meanwhile, {got:?}; PV {title} stays, and holds the data");
-    }
-    output::print(&format!("persistentvolumeclaim/{name} is Bound\n"))?;
-    Ok(Exit::Done)
-}
-
-fn mode(mode: &AccessMode) -> &'static str {
-    match mode {
-        AccessMode::Rwo => "ReadWriteOnce",
-        AccessMode::Rox => "ReadOnlyMany",
-        AccessMode::Rwx => "ReadWriteMany",
-        AccessMode::Rwop => "ReadWriteOncePod",
-    }
 }
 
 async fn expire(args: &Expire, global: &Global) -> Result<Exit> {

@@ -7,8 +7,10 @@ mod listing;
 mod mounted;
 mod owner;
 mod path;
+mod record;
 mod rounds;
 mod ssh;
+mod system;
 #[cfg(test)]
 mod tests;
 mod trash;
@@ -23,7 +25,9 @@ pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
+pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
+pub use system::is_system_directory;
 #[cfg(test)]
 pub(crate) use wire::double;
 pub use wire::{Wire, list_exports};
@@ -306,7 +310,10 @@ impl Export {
     }
 
     /// Removes a link or file if it exists.
-    async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
+    ///
+    /// # Errors
+    /// As [`Export::create_directory`].
+    pub async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
         forward!(self.remove_link(path))
     }
 

@@ -3,6 +3,7 @@
 //! Each step opens one component below an open directory and refuses symbolic links, so other clients that change the tree
 //! meanwhile can't lead it outside.
 
+mod files;
 mod tree;
 
 use std::os::fd::OwnedFd;

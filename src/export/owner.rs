@@ -124,10 +124,24 @@ impl Export {
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
     /// [`ExportError::Owned`] when it exists without a marker; otherwise as [`Export::create_directory`].
     pub async fn take_ownership(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
+        self.mark(path, owner, false).await
+    }
+
+    /// The same of a directory that may be there without a marker.
+    ///
+    /// # Errors
+    /// As [`Export::take_ownership`].
+    pub async fn own_existing(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
+        self.mark(path, owner, true).await
+    }
+
+    async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
-        let reserved = |name: &String| name == MARK || name == REGISTRY[0] || names_a_volume(name);
+        let reserved = |name: &String| {
+            name == MARK || name == REGISTRY[0] || names_a_volume(name) || super::is_system_directory(name)
+        };
         if path.components().iter().any(reserved) {
-            return Err(ownership_error(path, "its name is reserved for nfsprov"));
+            return Err(ownership_error(path, "its name is reserved for nfsprov or the server"));
         }
         let lost_race = || ownership_error(path, "another claim took it at the same time");
         match self.read_owner(path).await? {
@@ -135,7 +149,7 @@ impl Export {
             Some(found) => return Err(conflict_error(path, path.clone(), found)),
             None => {
                 self.check_no_marker_around(path).await?;
-                if self.path_exists(path).await? {
+                if !may_exist && self.path_exists(path).await? {
                     return Err(ownership_error(
                         path,
                         "it exists already and has no owner marker of nfsprov",

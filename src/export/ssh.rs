@@ -2,6 +2,7 @@
 //!
 //! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the scripts.
 
+mod files;
 mod script;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,6 +11,7 @@ use super::*;
 use crate::host::Output;
 
 mod links;
+mod records;
 mod removal;
 
 /// A shell of this machine, and the directories of its tools.

@@ -8,6 +8,7 @@ mod connection;
 #[cfg(test)]
 pub(crate) mod double;
 mod errors;
+mod files;
 mod options;
 mod tree;
 

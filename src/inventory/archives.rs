@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::amount;
 use super::directories::{Row, State};
 use super::overview::Holds;
-use crate::export::{Location, VolumePath, is_named_after, names_a_volume};
+use crate::export::{Entry, Kind, Location, VolumePath, is_named_after, names_a_volume};
 use crate::provisioner::claim::class_name;
 use crate::provisioner::volume::DIRECTORY;
 
@@ -55,6 +55,20 @@ fn is_time(text: &str) -> bool {
             15 => c == 'Z',
             _ => c.is_ascii_digit(),
         })
+}
+
+/// Why an archive whose name names no PV is not given to one claim, judged by what is in it: csi-driver-nfs archives the
+/// volumes of a namespace to one directory.
+pub fn several_volumes(archive: &VolumePath, entries: &[Entry]) -> Option<String> {
+    let first = entries.first()?;
+    let may_be_volumes = entries.iter().all(|entry| entry.kind == Kind::Directory);
+    may_be_volumes.then(|| {
+        format!(
+            "{archive} holds only directories and may be the archive of several volumes; `nfsprov volumes adopt \
+             {archive}/{} --claim NAMESPACE/NAME` takes one of them, `nfsprov volumes adopt {archive}` all",
+            first.name
+        )
+    })
 }
 
 /// Which archives are to go.

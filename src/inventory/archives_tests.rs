@@ -269,3 +269,28 @@ fn the_volume_is_that_claims_and_is_retained() {
         })
     );
 }
+
+/// csi-driver-nfs archives the volumes of a namespace to one directory.
+#[test]
+fn an_archive_of_several_volumes_is_told_by_what_it_holds() {
+    let entry = |name: &str, kind| Entry {
+        name: name.to_owned(),
+        kind,
+        bytes: 0,
+        changed: 0,
+    };
+    let archive = VolumePath::parse("archived-default").unwrap();
+    for (entries, is_several) in [
+        (vec![], false),
+        (vec![entry("a", Kind::Directory), entry("b", Kind::Directory)], true),
+        (vec![entry("a", Kind::Directory), entry("file", Kind::Other)], false),
+    ] {
+        let why = several_volumes(&archive, &entries);
+        assert_eq!(why.is_some(), is_several, "{entries:?}");
+        assert!(why.is_none_or(|why| why.contains("adopt archived-default/a ")));
+    }
+    let volume = Archive::parse("archived-pvc-0ad8fba9-dcb2-4106-8887-c4968eb3afd6")
+        .unwrap()
+        .volume;
+    assert_eq!(volume, None, "no nfsprov's: expire leaves it alone");
+}

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::archives::Archive;
 use super::overview::Holds;
 use super::place::{name, on};
-use crate::export::{Location, Owner, REGISTRY, VolumePath};
+use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory};
 
 /// What there is on an export, and the PVs of the cluster.
 #[derive(Clone, Debug)]
@@ -125,7 +125,8 @@ pub fn rows(facts: &Facts) -> Vec<Row> {
             continue;
         };
         let in_volume = path.ancestors().iter().any(|above| owned.at.contains_key(above));
-        if path.components()[0] == REGISTRY[0] || in_volume && !owned.at.contains_key(path) {
+        let is_servers = path.components().iter().any(|name| is_system_directory(name));
+        if path.components()[0] == REGISTRY[0] || (in_volume || is_servers) && !owned.at.contains_key(path) {
             continue;
         }
         if let Some(volumes) = owned.at.get(path) {

@@ -1,4 +1,4 @@
-//! Bringing an archive back: a claim, a directory, a PV, in an order that may end anywhere and be begun again.
+//! Bringing an archive back, or giving a directory that stays where it is to a claim: a claim, a directory, a PV, in an order that may end anywhere and be begun again.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -19,7 +19,7 @@ pub struct NewClaim {
     /// The class; empty is none.
     pub class: String,
     /// As the API has them; at least one.
-    pub access_modes: Vec<&'static str>,
+    pub access_modes: Vec<String>,
 }
 
 /// Where and for whom an archive comes back.

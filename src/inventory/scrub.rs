@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::place::{Place, around, name};
-use crate::export::{Entry, Export, ExportError, REGISTRY};
+use crate::export::{Entry, Export, ExportError, Kind, REGISTRY, VolumePath, is_system_directory, never_interrupt};
 
 /// How many names are told of what a directory holds.
 const TOLD: usize = 8;
@@ -34,7 +34,10 @@ pub enum ScrubError {
 pub struct Scrub<'a> {
     export: &'a Export,
     place: Place,
+    /// What is removed.
     entries: Vec<Entry>,
+    /// Whether the directory has snapshots or the like, which stay.
+    keeps_system_directories: bool,
 }
 
 impl<'a> Scrub<'a> {
@@ -83,7 +86,25 @@ impl<'a> Scrub<'a> {
             }
         }
         match export.list_directory(place.directory.as_ref()).await? {
-            Some(entries) => Ok(Self { export, place, entries }),
+            Some(mut entries) => {
+                let found = entries.len();
+                entries.retain(|entry| !is_system_directory(&entry.name));
+                let keeps_system_directories = entries.len() < found;
+                let nameless = |entry: &&Entry| VolumePath::child(place.directory.as_ref(), &entry.name).is_err();
+                if let Some(entry) = entries.iter().find(nameless).filter(|_| keeps_system_directories) {
+                    return refuse(format!(
+                        "{} holds the server's own directories, and {:?}, which can't be removed by its name",
+                        shown(&place),
+                        entry.name
+                    ));
+                }
+                Ok(Self {
+                    export,
+                    place,
+                    entries,
+                    keeps_system_directories,
+                })
+            }
             None => refuse(format!(
                 "{} isn't on the export, so no pod can use PV {}; make it again, or delete the PV",
                 shown(&place),
@@ -120,14 +141,36 @@ impl<'a> Scrub<'a> {
     /// Says what could not be removed; a next call goes on.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
-        self.export.empty_directory(directory).await?;
-        match self.export.list_directory(directory).await?.unwrap_or_default().len() {
+        match self.keeps_system_directories {
+            true => self.remove_each().await?,
+            false => self.export.empty_directory(directory).await?,
+        }
+        let mut left = self.export.list_directory(directory).await?.unwrap_or_default();
+        left.retain(|entry| !is_system_directory(&entry.name));
+        match left.len() {
             0 => Ok(()),
             left => Err(ScrubError::Left {
                 path: shown(&self.place),
                 left: entries(left),
             }),
         }
+    }
+}
+
+impl Scrub<'_> {
+    /// Removes the entries one by one, so that the server's own directories are left alone.
+    async fn remove_each(&self) -> Result<(), ExportError> {
+        for entry in &self.entries {
+            // A name that leads nowhere was refused before.
+            let Ok(path) = VolumePath::child(self.place.directory.as_ref(), &entry.name) else {
+                continue;
+            };
+            match entry.kind {
+                Kind::Directory => _ = self.export.remove_directory(&path, &never_interrupt()).await?,
+                _ => self.export.remove_link(&path).await?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -239,6 +282,35 @@ mod tests {
                 .unwrap_err()
                 .contains("isn't on the export")
         );
+    }
+
+    #[tokio::test]
+    async fn the_servers_own_directories_stay() {
+        let root = tempfile::tempdir().unwrap();
+        for directory in [".snapshot/hourly", "@eaDir", "data/deep"] {
+            fs::create_dir_all(root.path().join("mine").join(directory)).unwrap();
+        }
+        fs::write(root.path().join("mine/file"), "").unwrap();
+        let mine = volume("mypv", "127.0.0.1", "/nfsdata/mine");
+        let (location, export) = export(root.path());
+        let prepare = async || Scrub::prepare(&mine, &[], on(&mine, &location).unwrap(), &export).await;
+        let hostile = root.path().join("mine/a\nb");
+        fs::write(&hostile, "").unwrap();
+        let refused = prepare().await.unwrap_err().to_string();
+        assert!(refused.contains("nothing was removed"), "{refused}");
+        assert!(root.path().join("mine/data/deep").exists());
+        fs::remove_file(hostile).unwrap();
+        let scrub = prepare().await.unwrap();
+        assert!(scrub.what().unwrap().starts_with("2 entries"), "{:?}", scrub.what());
+        scrub.run().await.unwrap();
+        let mut left: Vec<_> = fs::read_dir(root.path().join("mine"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".snapshot", "@eaDir"]);
+        assert!(root.path().join("mine/.snapshot/hourly").exists());
+        assert_eq!(prepare().await.unwrap().what(), None);
     }
 
     #[tokio::test]

@@ -100,6 +100,9 @@ mod tests {
             "team/data/inner",
             "team/left",
             "alone/inner",
+            ".snapshot/hourly",
+            "team/@eaDir",
+            "lost+found",
             "line\nbreak",
             "\u{1b}[2J",
         ] {

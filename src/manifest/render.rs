@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::strict;
 use super::templates::Template;
 use super::values::Values;
+use crate::yaml;
 
 /// One object, as text and as what the text says.
 #[derive(Clone, Debug)]
@@ -115,7 +116,7 @@ fn parse(file: &str, yaml: &str) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     let mut lines_before = 0;
     for part in parts(yaml) {
-        let value = read(&part).map_err(|(line, why)| match line {
+        let value = yaml::read(&part).map_err(|(line, why)| match line {
             Some(line) => anyhow!(
                 "template {file} gives no YAML: {why}, at line {} of what it gives: {:?}",
                 lines_before + line,
@@ -153,22 +154,10 @@ fn parts(yaml: &str) -> Vec<String> {
 /// # Errors
 /// Where it is wrong, and why.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
-    read(yaml).map_err(|(line, why)| match line {
+    yaml::read(yaml).map_err(|(line, why)| match line {
         Some(line) => format!("line {line}: {why}"),
         None => why,
     })
-}
-
-/// YAML as JSON, or the line where it is wrong, and why.
-fn read(yaml: &str) -> Result<Value, (Option<usize>, String)> {
-    // Through YAML's own value, which refuses a key that is there twice.
-    let value: serde_yaml::Value = serde_yaml::from_str(yaml).map_err(|error| {
-        let line = error.location().map(|place| place.line());
-        // It repeats the place behind `at`.
-        let why = error.to_string();
-        (line, why.split(" at line ").next().unwrap_or_default().to_owned())
-    })?;
-    serde_json::to_value(value).map_err(|error| (None, error.to_string()))
 }
 
 #[cfg(test)]

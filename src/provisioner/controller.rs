@@ -108,6 +108,7 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
     tokio::select! {
         _ = served => {}
         never = in_background => match never {},
+        never = reconciler.keep_records() => match never {},
         never = stopped => match never {},
     }
     // Ends removals that run in threads of their own.

@@ -8,10 +8,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use crate::export::{Export, Location};
+
+/// Interval at which background work checks whether claims are being provisioned.
+const CLAIMS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// One export and its limits. Clones share the limits.
 #[derive(Clone)]
@@ -24,6 +28,8 @@ pub struct Served {
 }
 
 struct Limits {
+    /// Number of claims, and of volumes, that may be in flight.
+    concurrency: usize,
     claims: Semaphore,
     volumes: Semaphore,
     volume_locks: VolumeLocks,
@@ -55,6 +61,13 @@ impl Served {
     /// Waits for a permit to provision. Always `Some`: the semaphore is never closed.
     pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.limits.claims.acquire().await.ok()
+    }
+
+    /// Waits until no claim is being provisioned. Checks at intervals, so it delays no claim.
+    pub async fn wait_until_claims_are_done(&self) {
+        while self.limits.claims.available_permits() < self.limits.concurrency {
+            tokio::time::sleep(CLAIMS_INTERVAL).await;
+        }
     }
 
     /// Waits for a permit to delete; as above.
@@ -93,6 +106,7 @@ impl Exports {
                 location,
                 export,
                 limits: Arc::new(Limits {
+                    concurrency: usize::from(concurrency),
                     claims: permits(),
                     volumes: permits(),
                     volume_locks: VolumeLocks::default(),

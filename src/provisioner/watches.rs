@@ -68,11 +68,15 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
         Event::Init => reconciler.lock_neighbours().begin_list(),
         Event::InitApply(volume) | Event::Apply(volume) => {
             reconciler.record_volume(volume, context.find_class(volume).as_deref());
+            if matches!(event, Event::Apply(_)) {
+                reconciler.volume_changed(volume);
+            }
         }
         Event::Delete(volume) => reconciler.lock_neighbours().forget_volume(&volume.name_any()),
         Event::InitDone => {
             reconciler.lock_neighbours().end_list();
             reconciler.mark_volumes_listed();
+            reconciler.check_records();
         }
     }
 }
@@ -92,6 +96,7 @@ fn record_claim_event(
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
             reconciler.lock_claim_retries().forget_object(uid);
             reconciler.clean_up_after_claim(uid);
+            reconciler.claim_changed(claim);
         }
     }
 }

@@ -43,6 +43,7 @@ mod objects;
 mod operable;
 mod patterns;
 mod proxy;
+mod records;
 mod release;
 mod setup;
 mod ssh;
@@ -111,6 +112,7 @@ fn all() -> Vec<Test> {
         manifests::TESTS,
         migrate::TESTS,
         objects::TESTS,
+        records::TESTS,
         release::TESTS,
         volumes::TESTS,
     ]

@@ -4,8 +4,9 @@
 //! directory with the expected one, so neither a symbolic link nor a rename can lead elsewhere. Then it acts on one
 //! plain name there. POSIX sh, with the tools that coreutils and busybox both have.
 
+use crate::export::record::NewFile;
 use crate::export::{Attributes, PARENT_MODE, VolumePath};
-use crate::host::quote;
+use crate::host::{arguments, quote};
 
 /// Exit statuses with a meaning of their own. All others are failures that standard error explains.
 pub(super) const OBSTACLE: u8 = 3;
@@ -270,4 +271,51 @@ pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
         "words=$(rmdir -- \"./$name\" 2>&1) && exit 0\nexists \"$name\" || missing\n\
          case $words in *'ot empty'*) exit 4 ;; esac\nprintf '%s\\n' \"$words\" >&2\nexit 1",
     )
+}
+
+/// Says of each file of a directory what it is, and what it holds unless that is more than `limit` bytes.
+pub(super) fn read_files(root: &str, folder: &VolumePath, names: &[String], limit: usize) -> String {
+    let act = format!(
+        r#"for name do
+    if [ -L "./$name" ]; then echo link; continue; fi
+    exists "$name" || {{ echo missing; continue; }}
+    [ -f "./$name" ] || {{ echo other; continue; }}
+    [ -r "./$name" ] || {{ echo unreadable; continue; }}
+    size=$(stat -c %s "./$name") || exit 1
+    if [ "$size" -gt {limit} ]; then echo large; continue; fi
+    printf 'file %s\n' "$size"
+    head -c "$size" "./$name" || exit 1
+    echo
+done"#
+    );
+    act_in_directory(root, Some(folder), &(arguments(names) + &act))
+}
+
+/// Writes files under temporary names, has them stored, and renames them: what is at a file's name is replaced, be it a link.
+pub(super) fn write_files(root: &str, folder: &VolumePath, files: &[NewFile]) -> String {
+    let words = files.iter().flat_map(|file| {
+        let text = String::from_utf8_lossy(&file.bytes).into_owned();
+        [file.temporary.clone(), file.name.clone(), text]
+    });
+    let act = r#"umask 077
+set -C
+clean() { while [ $# -gt 0 ]; do rm -f -- "./$1"; shift 3; done; }
+write() {
+    while [ $# -gt 0 ]; do
+        printf '%s' "$3" > "./$1" || return 1
+        shift 3
+    done
+}
+rename() {
+    while [ $# -gt 0 ]; do
+        mv -fT -- "./$1" "./$2" || return 1
+        shift 3
+    done
+}
+# Their file system alone, where sync knows how.
+stored() { with_heartbeat sync -f . 2>/dev/null || with_heartbeat sync; }
+if write "$@" && stored && rename "$@"; then exit 0; fi
+clean "$@"
+exit 1"#;
+    act_in_directory(root, Some(folder), &(arguments(&words.collect::<Vec<_>>()) + act))
 }

@@ -281,7 +281,11 @@ impl Connection {
     }
 
     /// The handle of the last of `parents`, which are looked up from the root; `None` if one doesn't exist.
-    async fn walk_directories(&self, parents: &[String], path: &VolumePath) -> Result<Option<Handle>, CallError> {
+    pub(super) async fn walk_directories(
+        &self,
+        parents: &[String],
+        path: &VolumePath,
+    ) -> Result<Option<Handle>, CallError> {
         let mut directory = self.root.clone();
         for (depth, name) in parents.iter().enumerate() {
             match self.look_up(&directory, name).await? {
@@ -317,7 +321,7 @@ impl Connection {
 }
 
 /// Whether the server created the object but returned no handle for it, as RFC 1813 allows.
-fn lacks_handle(error: &NfsError) -> bool {
+pub(super) fn lacks_handle(error: &NfsError) -> bool {
     matches!(error, NfsError::Rpc(text) if text == "bad file handle")
 }
 

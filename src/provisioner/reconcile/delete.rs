@@ -128,7 +128,12 @@ impl Reconciler {
                     return Ok(DeletionOutcome::NothingToDo);
                 };
                 match self.apply_on_delete(&deletion, served).await? {
-                    DirectoryOutcome::Done(fate) => fate,
+                    DirectoryOutcome::Done(fate) => {
+                        if on_delete == OnDelete::Retain {
+                            self.record_without_claim(&live, served).await;
+                        }
+                        fate
+                    }
                     DirectoryOutcome::Refused(why) => return Ok(DeletionOutcome::Refused(why)),
                 }
             }
@@ -205,7 +210,13 @@ impl Reconciler {
                 Ok(archive) => archive_directory(directory, archive, export).await?,
                 Err(why) => return Ok(Refused(why)),
             },
-            OnDelete::Delete => self.delete_directory(directory, volume, export).await?,
+            OnDelete::Delete => {
+                let fate = self.delete_directory(directory, volume, export).await?;
+                // While the PV is there: an attempt that ends here is repeated.
+                self.require_leadership()?;
+                export.remove_record(volume).await?;
+                fate
+            }
         };
         self.require_leadership()?;
         if let Proof::Marker(uid) = &deletion.proof {

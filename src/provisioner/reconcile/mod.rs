@@ -6,6 +6,7 @@
 mod delete;
 mod ownership;
 mod provision;
+mod record;
 mod trash;
 
 use std::collections::{HashMap, HashSet};
@@ -58,6 +59,8 @@ pub struct Reconciler {
     attempts: Mutex<HashMap<String, ownership::Attempt>>,
     /// The uids of classes for which a `WithoutEffect` event was published.
     told_classes: Mutex<HashSet<String>>,
+    /// The volumes whose records on the exports are out of date.
+    records: record::Records,
     leading: Leadership,
     stopping: Arc<AtomicBool>,
     started: Instant,
@@ -67,6 +70,7 @@ impl Reconciler {
     /// Reconciles with these settings on these exports.
     pub fn new(settings: Settings, client: Client, exports: Exports, events: Events) -> Self {
         let neighbours = Neighbours::new(exports.locations());
+        let records = record::Records::new(exports.locations().len());
         Self {
             settings,
             metrics: Metrics::default(),
@@ -79,6 +83,7 @@ impl Reconciler {
             volumes_known: watch::Sender::new(false),
             attempts: Mutex::default(),
             told_classes: Mutex::default(),
+            records,
             leading: Leadership::always_held(),
             stopping: Arc::default(),
             started: Instant::now(),

@@ -98,8 +98,18 @@ impl Reconciler {
         };
         self.begin_attempt(&uid, attempt).await;
         if plan.needs_marker {
-            self.take_ownership(&plan.directory, &owner_for_claim(&live, class), served)
-                .await?;
+            let (directory, owner) = (&plan.directory, owner_for_claim(&live, class));
+            let namespace = live.namespace().unwrap_or_default();
+            match self.take_ownership(directory, &owner, served).await {
+                Err(ReconcileError::Export(ExportError::Owned { .. }))
+                    if settings.on_existing.adopts(directory, &namespace) =>
+                {
+                    self.require_leadership()?;
+                    served.export.own_existing(directory, &owner).await?;
+                    tracing::info!(claim = format!("{namespace}/{}", live.name_any()), %directory, "adopted existing directory");
+                }
+                owned => owned?,
+            }
         }
         self.require_leadership()?;
         served

@@ -78,6 +78,43 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     assert!(directory.path().join("d-c-pvc-u").is_dir());
 }
 
+/// As a claim that is deleted with `onDelete: retain` and created again.
+#[tokio::test]
+async fn a_directory_that_is_there_is_adopted_only_if_the_class_says_so() {
+    for (on_existing, pattern, is_adopted) in [
+        ("adopt", "${.PVC.namespace}/${.PVC.name}", true),
+        ("refuse", "${.PVC.namespace}/${.PVC.name}", false),
+        ("adopt", "${.PVC.name}/${.PVC.namespace}", false),
+    ] {
+        let export = tempfile::tempdir().unwrap();
+        for directory in ["d/c", "c/d"] {
+            std::fs::create_dir_all(export.path().join(directory)).unwrap();
+            std::fs::write(export.path().join(directory).join("file"), "data").unwrap();
+        }
+        let (client, mut server) = mock();
+        let work = work(client, export.path());
+        let class = class(json!({"pathPattern": pattern, "onExisting": on_existing}));
+        let provisioning = tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class)).await });
+        let (_, _, to) = next(&mut server).await;
+        answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
+        if is_adopted {
+            let (what, request, to) = next(&mut server).await;
+            assert_eq!(what, "POST persistentvolumes");
+            let body = request.into_body().collect_bytes().await.unwrap();
+            answer(to, 201, &serde_json::from_slice(&body).unwrap());
+        }
+        let outcome = provisioning.await.unwrap();
+        assert_eq!(
+            matches!(outcome, Ok(ProvisionOutcome::Provisioned { .. })),
+            is_adopted,
+            "{outcome:?}"
+        );
+        let marker = export.path().join(".nfsprov/owners/d/c/@owner");
+        assert_eq!(marker.is_symlink(), is_adopted);
+        assert_eq!(std::fs::read_to_string(export.path().join("d/c/file")).unwrap(), "data");
+    }
+}
+
 /// MKDIR creates the directory with its mode, and nothing else is asked of the server.
 #[tokio::test]
 async fn a_claim_costs_one_nfs_call() {

@@ -131,7 +131,7 @@ fn nfs_export(rename: Answer, owner: &'static str, on_rename: impl Fn() + Send +
             false => Answer::NotFound,
         },
         ("lookup", "team") if handle == "root" => Answer::Object("team", 2, 0o755),
-        ("lookup", ".nfsprov" | "owners" | "trash" | "team") => Answer::Object("folder", 2, 0o700),
+        ("lookup", ".nfsprov" | "owners" | "trash" | "volumes" | "team") => Answer::Object("folder", 2, 0o700),
         ("lookup", "@owner") => Answer::Object("marker", 5, 0o777),
         ("lookup", name) if name.starts_with("pvc-") => match is_there.load(Ordering::Relaxed) {
             true => Answer::NotFound,
@@ -165,6 +165,8 @@ fn nfs_export(rename: Answer, owner: &'static str, on_rename: impl Fn() + Send +
         }
         ("rmdir", _) => Answer::NotEmpty,
         ("remove", "@owner") => Answer::Done,
+        // The record.
+        ("remove", name) if name.starts_with("pvc-") => Answer::NotFound,
         (call, name) => panic!("{call} {handle} {name}"),
     });
     double.export(location())

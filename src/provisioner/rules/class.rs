@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::storage::v1::StorageClass;
 
-use crate::export::{Attributes, Location};
+use crate::export::{Attributes, Location, VolumePath};
 
 /// The default mode of a volume's directory: pods of any user may write.
 pub const DIRECTORY_MODE: u32 = 0o777;
@@ -44,6 +44,24 @@ impl OnDelete {
     }
 }
 
+/// What becomes of a claim whose `pathPattern` names a directory that is there and is no other claim's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExisting {
+    /// The claim is refused: the directory's data may be anybody's.
+    #[default]
+    Refuse,
+    /// The claim gets the directory with its data, if the directory is in one that is called as the claim's namespace.
+    Adopt,
+}
+
+impl OnExisting {
+    /// Whether a claim of `namespace` gets a directory that is there.
+    pub fn adopts(self, directory: &VolumePath, namespace: &str) -> bool {
+        let components = directory.components();
+        self == Self::Adopt && components.len() > 1 && components[0] == namespace
+    }
+}
+
 /// The valid settings of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -55,6 +73,8 @@ pub struct Settings {
     pub attributes: Attributes,
     /// The `pathPattern` that names the directory, if the class has one.
     pub path_pattern: Option<String>,
+    /// What becomes of a claim whose `pathPattern` names a directory that is there already.
+    pub on_existing: OnExisting,
     /// `Delete` or `Retain`, for the PV.
     pub reclaim_policy: String,
     /// Mount options, for the PV.
@@ -116,6 +136,7 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
     }
     let mut attributes = Attributes::with_mode(DIRECTORY_MODE);
     let mut path_pattern = None;
+    let mut on_existing = OnExisting::default();
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
         let bad = |wanted: &str| format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}");
@@ -128,6 +149,13 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
             }
             "server" | "path" | "onDelete" | "archiveOnDelete" => {}
             "pathPattern" => path_pattern = Some(value.clone()),
+            "onExisting" => {
+                on_existing = match value.as_str() {
+                    "refuse" => OnExisting::Refuse,
+                    "adopt" => OnExisting::Adopt,
+                    _ => return Err(bad("refuse or adopt")),
+                }
+            }
             "dirUid" => attributes.uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
             "dirGid" => attributes.gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
             _ => unknown.push(key.clone()),
@@ -138,6 +166,7 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
         location,
         attributes,
         path_pattern,
+        on_existing,
         reclaim_policy,
         mount_options: class.mount_options.clone().unwrap_or_default(),
         unknown,
@@ -284,6 +313,7 @@ mod tests {
             ("archiveOnDelete", "2"),
             ("archiveOnDelete", " true"),
             ("archiveOnDelete", "tRUE"),
+            ("onExisting", "Adopt"),
             ("dirMode", "rwx"),
             ("dirMode", "0o777"),
             ("dirMode", "17777"),
@@ -299,6 +329,30 @@ mod tests {
             let error = read_settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_existing_directory_is_only_adopted_in_the_claims_own_namespace() {
+        let read = |value: &str| {
+            read_settings(&class(&[("onExisting", value)]), &export())
+                .unwrap()
+                .on_existing
+        };
+        for (value, directory, adopted) in [
+            ("adopt", "team/data", true),
+            ("adopt", "team/deep/data", true),
+            ("adopt", "team", false),
+            ("adopt", "other/data", false),
+            ("adopt", "data/team", false),
+            ("refuse", "team/data", false),
+        ] {
+            let directory = VolumePath::parse(directory).unwrap();
+            assert_eq!(read(value).adopts(&directory, "team"), adopted, "{value} {directory}");
+        }
+        assert_eq!(
+            read_settings(&class(&[]), &export()).unwrap().on_existing,
+            OnExisting::Refuse
+        );
     }
 
     #[test]

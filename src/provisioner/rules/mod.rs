@@ -6,4 +6,5 @@ pub mod class;
 pub mod election;
 pub mod neighbours;
 pub mod pattern;
+pub mod record;
 pub mod volume;

@@ -20,6 +20,7 @@ fn settings(reclaim_policy: &str) -> Settings {
         location: export(),
         attributes: Attributes::with_mode(0o777),
         path_pattern: None,
+        on_existing: Default::default(),
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],
         unknown: vec![],

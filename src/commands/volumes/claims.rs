@@ -1,0 +1,164 @@
+//! `nfsprov volumes restore` and `adopt`: a directory becomes the volume of a claim.
+
+use anyhow::{Context, Result, anyhow, bail};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
+
+use super::Place;
+use crate::cli::{self, AccessMode, Global};
+use crate::cluster::{list, sentence};
+use crate::exit::{Exit, UsageError};
+use crate::inventory::archives::{Archive, Return, plan_return, several_volumes};
+use crate::inventory::restore::{self, NewClaim};
+use crate::output;
+use crate::provisioner::rules::record::Record;
+use crate::volumes::{adopt, read};
+
+/// Runs `nfsprov volumes restore`.
+pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let (rows, names) = place.rows().await?;
+    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::plain(&why)))?;
+    if let Some(archive) = &back.archive
+        && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
+        && let Some(why) = several_volumes(
+            archive,
+            &place.export.list_directory(Some(archive)).await?.unwrap_or_default(),
+        )
+    {
+        bail!("{}", output::plain(&why));
+    }
+    let record = record_of(&place, &back.volume).await?;
+    let recorded = record.as_ref().and_then(Record::claim_key);
+    let claim = match (&args.claim, recorded) {
+        (Some(claim), _) => claim.clone(),
+        (None, Some((namespace, name))) => (namespace.to_owned(), name.to_owned()),
+        (None, None) => {
+            let why = "required: --claim NAMESPACE/NAME; no record of the volume names its claim";
+            return Err(UsageError(why.into()).into());
+        }
+    };
+    give(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
+}
+
+/// The record of a PV on the export, if it has one that can be read.
+async fn record_of(place: &Place, volume: &str) -> Result<Option<Record>> {
+    let found = read::records_of(&place.export, &place.location, &[volume.to_owned()]).await;
+    // A PV's name may be too long for a file.
+    Ok(found
+        .unwrap_or_default()
+        .into_iter()
+        .find_map(|(_, record)| record.ok()))
+}
+
+/// Runs `nfsprov volumes adopt`.
+pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let volumes: Vec<PersistentVolume> = list(&Api::all(place.client().clone()), |_| true)
+        .await
+        .map_err(|error| anyhow!("cannot list persistent volumes: {}", sentence(&error)))?;
+    let records = read::records(&place.export, &place.location).await?;
+    let facts = adopt::Facts {
+        location: place.location.clone(),
+        volumes,
+        markers: place.export.list_markers().await?,
+        records: records.into_iter().filter_map(|(_, record)| record.ok()).collect(),
+    };
+    let (namespace, name) = &args.claim;
+    let adoption = adopt::plan(&args.directory, (namespace, name), &facts)
+        .map_err(|why| anyhow!("{}; nothing was changed", output::plain(&why)))?;
+    if place.export.list_directory(Some(&args.directory)).await?.is_none() {
+        let directory = args.directory.to_string();
+        bail!("directory {} is not on {}", output::plain(&directory), place.location);
+    }
+    let record = adoption.record.as_ref();
+    give(&place, &adoption.back, record, &args.claim, &args.new_claim, global).await
+}
+
+/// Makes a directory the volume of a claim, and waits until the claim is bound.
+async fn give(
+    place: &Place,
+    back: &Return,
+    record: Option<&Record>,
+    claim: &(String, String),
+    wanted: &cli::NewClaim,
+    global: &Global,
+) -> Result<Exit> {
+    let (namespace, name) = claim;
+    let new_claim = match wanted.create_claim {
+        true => Some(new_claim(wanted, record)?),
+        false => None,
+    };
+    let restore = restore::Restore {
+        client: place.client(),
+        export: &place.export,
+        location: &place.location,
+        back,
+        namespace,
+        claim: name,
+        size: wanted.size.as_deref(),
+        new_claim,
+    };
+    let (volume, made) = restore.run().await?;
+    let title = volume.name_any();
+    if made {
+        output::print(&format!("persistentvolumeclaim/{name} created\n"))?;
+    }
+    output::print(&format!("persistentvolume/{title} created\n"))?;
+    output::say(&format!(
+        "its directory is {}",
+        back.directory.under(&place.location.path)
+    ));
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client().clone(), namespace);
+    let settled = |claim: Option<&PersistentVolumeClaim>| {
+        claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
+    };
+    let waited = tokio::time::timeout(global.request_timeout, await_condition(claims, name, settled)).await;
+    let Ok(found) = waited else {
+        bail!(
+            "claim {namespace}/{name} is not Bound after {} s; PV {title} is there, and kept for it: \
+             `kubectl -n {namespace} describe pvc {name}` says why",
+            global.request_timeout.as_secs()
+        );
+    };
+    let claim = found.with_context(|| format!("cannot watch claim {namespace}/{name}"))?;
+    let got = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
+    if got != title {
+        bail!("claim {namespace}/{name} got another volume meanwhile, {got:?}; PV {title} stays, and holds the data");
+    }
+    output::print(&format!("persistentvolumeclaim/{name} is Bound\n"))?;
+    Ok(Exit::Done)
+}
+
+/// A claim as it was asked for; what was not asked for is as the record says.
+fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim, UsageError> {
+    let recorded = record.and_then(|record| record.volume.spec.clone()).unwrap_or_default();
+    let capacity = recorded.capacity.unwrap_or_default();
+    let capacity = capacity.get("storage").map(|size| size.0.clone());
+    let size = wanted.size.clone().or(capacity);
+    let asked: Vec<String> = wanted
+        .access_mode
+        .iter()
+        .map(|mode| mode_name(mode).to_owned())
+        .collect();
+    let access_modes = match (asked.is_empty(), recorded.access_modes) {
+        (true, Some(recorded)) => recorded,
+        (true, None) => vec![mode_name(&AccessMode::Rwx).to_owned()],
+        (false, _) => asked,
+    };
+    Ok(NewClaim {
+        size: size.ok_or_else(|| UsageError("required: --size; no record says how large the claim was".into()))?,
+        class: wanted.class.clone().or(recorded.storage_class_name).unwrap_or_default(),
+        access_modes,
+    })
+}
+
+fn mode_name(mode: &AccessMode) -> &'static str {
+    match mode {
+        AccessMode::Rwo => "ReadWriteOnce",
+        AccessMode::Rox => "ReadOnlyMany",
+        AccessMode::Rwx => "ReadWriteMany",
+        AccessMode::Rwop => "ReadWriteOncePod",
+    }
+}

@@ -1,0 +1,86 @@
+//! `nfsprov volumes orphans --remove-empty`.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use futures::{StreamExt, stream};
+use k8s_openapi::jiff::Timestamp;
+
+use super::Place;
+use crate::cli::{Global, Orphans};
+use crate::commands::colour;
+use crate::exit::{Exit, UsageError};
+use crate::export::VolumePath;
+use crate::inventory::directories::{Row, State};
+use crate::output;
+
+/// How many directories are listed at once.
+const AT_ONCE: usize = 8;
+
+/// Removes the empty directories among orphans, after asking. A directory with anything in it can't be removed so.
+pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.directories.export, global).await?;
+    let empty = empty_orphans(&place).await?;
+    if empty.is_empty() {
+        output::say(&format!(
+            "there is no empty directory without a PV on {}",
+            place.location
+        ));
+        return Ok(Exit::Done);
+    }
+    let cells = empty.iter().map(|path| vec![path.to_string()]);
+    output::print(&output::table_for(colour(global.color), &["DIRECTORY"], cells))?;
+    let count = match empty.len() {
+        1 => "this empty directory".to_owned(),
+        count => format!("these {count} empty directories"),
+    };
+    if !args.yes {
+        output::say("a directory that another cluster uses looks like an orphan here");
+        if !output::can_ask() {
+            return Err(UsageError(format!("nothing was removed; --yes removes {count}").into()).into());
+        }
+        if !output::confirm(&format!("Remove {count}?"))? {
+            bail!("nothing was removed");
+        }
+    }
+    let mut exit = Exit::Done;
+    for path in &empty {
+        let shown = output::plain(&path.to_string());
+        match place.export.remove_empty_directory(path).await {
+            Ok(true) => output::print(&format!("{shown} removed\n"))?,
+            Ok(false) => output::say(&format!("{shown} is not empty any more; it stays")),
+            Err(error) => {
+                output::say(&error.to_string());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// The orphans that are empty, but for those with a record: another cluster may use them.
+async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
+    let (rows, _) = place.rows().await?;
+    let recorded = place.export.record_names(Timestamp::now().as_second()).await?.volumes;
+    let recorded: BTreeSet<String> = recorded.into_iter().collect();
+    let is_recorded = |row: &Row| row.volume.as_ref().is_some_and(|volume| recorded.contains(volume));
+    let orphans = rows
+        .into_iter()
+        .filter(|row| row.state == State::Orphan && !is_recorded(row))
+        .filter_map(|row| row.path);
+    let listings: Vec<_> = stream::iter(orphans)
+        .map(|path| async move {
+            let entries = place.export.list_directory(Some(&path)).await;
+            (path, entries)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut empty = Vec::new();
+    for (path, entries) in listings {
+        if entries?.is_some_and(|entries| entries.is_empty()) {
+            empty.push(path);
+        }
+    }
+    Ok(empty)
+}

@@ -1,0 +1,223 @@
+//! `nfsprov volumes rebuild` and `record`: from records to objects, and back.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::{Api, ResourceExt};
+
+use super::Place;
+use crate::cli::{self, Format, Global};
+use crate::cluster::{list, sentence};
+use crate::commands::{colour, for_machines};
+use crate::exit::{Exit, UsageError};
+use crate::inventory::{gather, place};
+use crate::output;
+use crate::provisioner::rules::record::Record;
+use crate::volumes::rebuild::{Action, Row, Selection, plan};
+use crate::volumes::{apply, read};
+
+/// Runs `nfsprov volumes rebuild`.
+pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let selection = Selection {
+        namespace: global.namespace.clone(),
+        claim: args.claim.clone(),
+        create_namespaces: args.create_namespaces,
+    };
+    let facts = read::facts(place.client(), &place.export, &place.location).await?;
+    let rows = plan(&facts, &selection);
+    drop(facts);
+    show(&rows, args.output, global)?;
+    let missing: Vec<Row> = rows
+        .iter()
+        .filter(|row| row.action == Action::Create)
+        .cloned()
+        .collect();
+    let is_right = !rows
+        .iter()
+        .any(|row| matches!(row.action, Action::Conflict | Action::Refused));
+    let exit = if is_right { Exit::Done } else { Exit::Failed };
+    if rows.is_empty() {
+        output::say(&format!("no record on {} is asked for", place.location));
+        return Ok(Exit::Done);
+    }
+    if missing.is_empty() {
+        output::say("nothing is to be created");
+        return Ok(if args.apply { exit } else { Exit::Done });
+    }
+    let count = match missing.len() {
+        1 => "1 volume with its claim".to_owned(),
+        count => format!("{count} volumes with their claims"),
+    };
+    if !args.apply {
+        output::say(&format!("nothing was changed; --apply creates {count}"));
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        if !output::can_ask() {
+            let why = format!("nothing was changed; --yes creates {count} without asking");
+            return Err(UsageError(why.into()).into());
+        }
+        if !output::confirm(&format!("Create {count}?"))? {
+            bail!("nothing was changed");
+        }
+    }
+    match create(&place, &missing, global).await? {
+        true => Ok(exit),
+        false => Ok(Exit::Failed),
+    }
+}
+
+fn show(rows: &[Row], format: Format, global: &Global) -> Result<()> {
+    let created = rows.iter().filter(|row| row.action == Action::Create);
+    let text = match format {
+        Format::Json => for_machines(format, &serde_json::to_value(rows)?).unwrap_or_default(),
+        Format::Yaml => created
+            .map(|row| row.creation.manifests())
+            .collect::<Vec<_>>()
+            .join("---\n"),
+        Format::Name => created
+            .map(|row| format!("persistentvolume/{}\n", row.volume))
+            .collect(),
+        Format::Table | Format::Wide if rows.is_empty() => String::new(),
+        Format::Table | Format::Wide => {
+            let cells = rows.iter().map(|row| {
+                let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+                vec![
+                    row.action.as_str().to_owned(),
+                    or_none(&row.claim),
+                    row.volume.clone(),
+                    or_none(&row.directory),
+                    row.why.clone(),
+                ]
+            });
+            let headings = ["ACTION", "CLAIM", "VOLUME", "DIRECTORY", "WHAT OR WHY"];
+            output::table_for(colour(global.color), &headings, cells)
+        }
+    };
+    Ok(output::print(&text)?)
+}
+
+/// Creates the objects of rows and waits until the claims are bound; whether all went well.
+async fn create(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
+    let bar = output::progress(rows.len(), "volumes");
+    let results = apply::create(place.client(), rows, || bar.inc(1)).await;
+    bar.finish_and_clear();
+    let by_volume: HashMap<&str, &Row> = rows.iter().map(|row| (row.volume.as_str(), row)).collect();
+    let mut is_right = true;
+    // A PV whose claim was deleted is reserved for it and bound to nothing.
+    let mut claims: HashMap<&str, (String, String)> = rows
+        .iter()
+        .filter(|row| row.has_claim)
+        .filter_map(|row| Some((row.volume.as_str(), split(row.claim.as_deref()?)?)))
+        .collect();
+    for (volume, result) in &results {
+        match result {
+            Ok(()) => output::print(&created(by_volume.get(volume.as_str()).copied()))?,
+            Err(why) => {
+                output::say(why);
+                claims.remove(volume.as_str());
+                is_right = false;
+            }
+        }
+    }
+    let waited: BTreeSet<_> = claims.into_values().collect();
+    let total = waited.len();
+    let pending = apply::wait_until_bound(place.client(), waited, global.request_timeout).await;
+    let pending = pending.context("cannot watch claims")?;
+    for (namespace, name) in &pending {
+        output::say(&format!(
+            "pvc/{name} -n {namespace} is not Bound; `kubectl describe pvc {name} -n {namespace}` says why"
+        ));
+    }
+    output::say(&format!("{} of {total} claims are Bound", total - pending.len()));
+    Ok(is_right && pending.is_empty())
+}
+
+/// The lines that say what was created, as kubectl writes them.
+fn created(row: Option<&Row>) -> String {
+    let Some(Row { creation, .. }) = row else {
+        return String::new();
+    };
+    let volume = creation
+        .volume
+        .as_ref()
+        .map(|volume| format!("persistentvolume/{} created\n", volume.name_any()));
+    let claim = creation.claim.as_ref();
+    let claim = claim.map(|claim| format!("persistentvolumeclaim/{} created\n", claim.name_any()));
+    volume.into_iter().chain(claim).collect()
+}
+
+fn split(claim: &str) -> Option<(String, String)> {
+    let (namespace, name) = claim.split_once('/')?;
+    Some((namespace.to_owned(), name.to_owned()))
+}
+
+/// Runs `nfsprov volumes record`.
+pub async fn record(args: &cli::Record, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    let mut volumes = gather::volumes(place.client()).await?;
+    volumes.retain(|volume| place::on(volume, &place.location).is_ok());
+    for name in &args.volumes {
+        if !volumes.iter().any(|volume| place::name(volume) == name) {
+            bail!("pv/{name} not found on {}", place.location);
+        }
+    }
+    if !args.volumes.is_empty() {
+        volumes.retain(|volume| args.volumes.iter().any(|name| place::name(volume) == name));
+    }
+    let claims: Vec<PersistentVolumeClaim> = list(&Api::all(place.client().clone()), |_| true)
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot list claims: {}", sentence(&error)))?;
+    let claims: HashMap<(Option<String>, String), &PersistentVolumeClaim> = claims
+        .iter()
+        .map(|claim| ((claim.namespace(), claim.name_any()), claim))
+        .collect();
+    let mut exit = Exit::Done;
+    let mut due = Vec::new();
+    for volume in &volumes {
+        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+        let claim = reference.and_then(|claim| {
+            let key = (claim.namespace.clone(), claim.name.clone().unwrap_or_default());
+            claims.get(&key).copied()
+        });
+        match Record::of(volume, claim, &place.location) {
+            Ok(record) => due.push((record.name().to_owned(), record.text())),
+            Err(why) => {
+                output::say(&format!("pv/{} has no record: {why}", place::name(volume)));
+                exit = Exit::Failed;
+            }
+        }
+    }
+    let names: Vec<String> = due.iter().map(|(name, _)| name.clone()).collect();
+    let found = place.export.read_records(&names).await?;
+    let written: HashMap<String, Vec<u8>> = found
+        .into_iter()
+        .filter_map(|found| Some((found.volume?, found.content.ok()?)))
+        .collect();
+    due.retain(|(name, text)| written.get(name).is_none_or(|known| known != text.as_bytes()));
+    let failed: HashMap<String, String> = match args.dry_run {
+        true => HashMap::new(),
+        false => {
+            let failed = place.export.write_records(&due).await;
+            failed
+                .into_iter()
+                .map(|(name, error)| (name, error.to_string()))
+                .collect()
+        }
+    };
+    let done = if args.dry_run { "would be recorded" } else { "recorded" };
+    for (name, _) in &due {
+        match failed.get(name) {
+            None => output::print(&format!("persistentvolume/{name} {done}\n"))?,
+            Some(why) => {
+                output::say(&format!("pv/{name} is not recorded: {why}"));
+                exit = Exit::Failed;
+            }
+        }
+    }
+    let unchanged = names.len() - due.len();
+    output::say(&format!("{} {done}, {unchanged} unchanged", due.len() - failed.len()));
+    Ok(exit)
+}

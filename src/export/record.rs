@@ -1,0 +1,252 @@
+//! Files in which an export describes its volumes: `.nfsprov/volumes/<PV>.yaml`, whatever they hold.
+//!
+//! A file is written under a temporary name and renamed, so that no reader ever sees half of one. Whatever another client
+//! puts at a file's place is replaced by the rename, and never followed when it is read.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use futures::{StreamExt, stream};
+
+use super::owner::{MODE, REGISTRY};
+use super::{Attributes, Export, ExportError, Kind, VolumePath};
+
+/// The largest record, in bytes.
+pub const MAX_RECORD: usize = 64 * 1024;
+
+/// Where the records are, in the export's root.
+const RECORDS: [&str; 2] = [REGISTRY[0], "volumes"];
+
+/// The mode of a record: no client but root has business there.
+pub(super) const FILE_MODE: u32 = 0o600;
+
+const SUFFIX: &str = ".yaml";
+
+/// What temporary files are called: `.<random>.tmp`.
+const TEMPORARY: &str = ".tmp";
+
+/// How many records are read or written by one call of a backend.
+const CHUNK: usize = 32;
+
+/// How many such calls are under way at once.
+const CALLS: usize = 4;
+
+/// How old a temporary file is before it counts as left by a process that was killed, in seconds.
+const ABANDONED: i64 = 3600;
+
+/// What a file holds, or why it is not read; none if it isn't there.
+pub(super) type Content = Option<Result<Vec<u8>, String>>;
+
+/// A file that is to be written.
+#[derive(Clone, Debug)]
+pub(super) struct NewFile {
+    pub(super) temporary: String,
+    pub(super) name: String,
+    pub(super) bytes: bytes::Bytes,
+}
+
+/// What was found where a record is, or where one could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRecord {
+    /// The name of the file as the server has it; it may hold anything.
+    pub file: String,
+    /// The PV that the file is named after, if it is.
+    pub volume: Option<String>,
+    /// What it holds, or in a sentence why that was not read.
+    pub content: Result<Vec<u8>, String>,
+}
+
+/// The files of an export's records by name, and what else is beside them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordNames {
+    /// The PVs that have a record.
+    pub volumes: Vec<String>,
+    /// Other names.
+    pub others: Vec<String>,
+    /// Temporary files that a process left which was killed.
+    abandoned: Vec<String>,
+}
+
+impl Export {
+    /// The names of all records, at `now` in seconds since 1970.
+    ///
+    /// # Errors
+    /// As [`Export::list_directory`].
+    pub async fn record_names(&self, now: i64) -> Result<RecordNames, ExportError> {
+        let mut names = RecordNames::default();
+        for entry in self.list_directory(Some(&folder()?)).await?.unwrap_or_default() {
+            let volume = entry.name.strip_suffix(SUFFIX);
+            let volume = volume.filter(|name| !name.is_empty() && !name.starts_with('.') && file(name).is_ok());
+            let is_temporary = entry.name.starts_with('.') && entry.name.ends_with(TEMPORARY);
+            match volume {
+                Some(volume) => names.volumes.push(volume.to_owned()),
+                None if is_temporary && entry.kind == Kind::Other => {
+                    if now.saturating_sub(entry.changed) > ABANDONED {
+                        names.abandoned.push(entry.name);
+                    }
+                }
+                None => names.others.push(entry.name),
+            }
+        }
+        names.volumes.sort_unstable();
+        names.others.sort_unstable();
+        Ok(names)
+    }
+
+    /// Removes the temporary files of processes that were killed; what can't be removed stays.
+    pub async fn remove_abandoned_files(&self, names: &RecordNames) {
+        for name in &names.abandoned {
+            if let Ok(path) = folder().and_then(|folder| child(&folder, name)) {
+                _ = self.remove_link(&path).await;
+            }
+        }
+    }
+
+    /// The records of these PVs, in any order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the export can't be used. What is wrong with one record is said with it.
+    pub async fn read_records(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
+        let mut calls = Vec::new();
+        for chunk in volumes.chunks(CHUNK) {
+            calls.push(self.read_chunk(chunk));
+        }
+        let mut calls = stream::iter(calls).buffer_unordered(CALLS);
+        let mut found = Vec::with_capacity(volumes.len());
+        while let Some(chunk) = calls.next().await {
+            found.extend(chunk?);
+        }
+        Ok(found)
+    }
+
+    async fn read_chunk(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
+        let (folder, mut files) = (folder()?, Vec::with_capacity(volumes.len()));
+        for volume in volumes {
+            files.push(file(volume)?);
+        }
+        let contents = match self {
+            Self::Wire(wire) => wire.read_files(&folder, &files).await?,
+            Self::Ssh(ssh) => ssh.read_files(&folder, &files).await?,
+            Self::Mounted(mounted) => mounted.read_files(&folder, &files).await?,
+        };
+        let found = volumes.iter().zip(files).zip(contents);
+        let found = found.filter_map(|((volume, file), content)| {
+            Some(FoundRecord {
+                file,
+                volume: Some(volume.clone()),
+                content: content?,
+            })
+        });
+        Ok(found.collect())
+    }
+
+    /// Writes the record of each PV, given with its name. May be repeated.
+    ///
+    /// # Errors
+    /// Those of single records, by PV; the others are written.
+    pub async fn write_records(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {
+        let mut calls = Vec::new();
+        for chunk in records.chunks(CHUNK) {
+            calls.push(self.write_chunk_or_each(chunk));
+        }
+        let failed: Vec<Vec<_>> = stream::iter(calls).buffer_unordered(CALLS).collect().await;
+        failed.into_iter().flatten().collect()
+    }
+
+    /// Writes some records with one call, or each with a call of its own if one of them is refused.
+    async fn write_chunk_or_each(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {
+        let error = match self.write_chunk(records).await {
+            Ok(()) => return Vec::new(),
+            Err(error) => error,
+        };
+        if !matches!(error, ExportError::Failed { .. }) || records.len() == 1 {
+            return records
+                .iter()
+                .map(|(volume, _)| (volume.clone(), error.clone()))
+                .collect();
+        }
+        let mut failed = Vec::new();
+        for record in records {
+            if let Err(error) = self.write_chunk(std::slice::from_ref(record)).await {
+                failed.push((record.0.clone(), error));
+            }
+        }
+        failed
+    }
+
+    async fn write_chunk(&self, records: &[(String, String)]) -> Result<(), ExportError> {
+        let folder = folder()?;
+        let mut files = Vec::with_capacity(records.len());
+        for (volume, text) in records {
+            files.push(NewFile {
+                temporary: format!(".{:016x}{TEMPORARY}", random()),
+                name: file(volume)?,
+                bytes: text.clone().into(),
+            });
+        }
+        match self.write_files(&folder, &files).await {
+            // The first time, there is no such directory.
+            Err(ExportError::Failed { .. }) if !matches!(self.path_exists(&folder).await, Ok(true)) => {
+                self.create_directory(&folder, Attributes::with_mode(MODE)).await?;
+                self.write_files(&folder, &files).await
+            }
+            written => written,
+        }
+    }
+
+    async fn write_files(&self, folder: &VolumePath, files: &[NewFile]) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => wire.write_files(folder, files).await,
+            Self::Ssh(ssh) => ssh.write_files(folder, files).await,
+            Self::Mounted(mounted) => mounted.write_files(folder, files).await,
+        }
+    }
+
+    /// Removes the record of a PV, if it has one.
+    ///
+    /// # Errors
+    /// As [`Export::create_directory`].
+    pub async fn remove_record(&self, volume: &str) -> Result<(), ExportError> {
+        self.remove_link(&child(&folder()?, &file(volume)?)?).await
+    }
+}
+
+fn folder() -> Result<VolumePath, ExportError> {
+    let path = RECORDS.join("/");
+    VolumePath::parse(&path).map_err(|error| unusable(&path, &error.to_string()))
+}
+
+/// The name of a PV's record.
+fn file(volume: &str) -> Result<String, ExportError> {
+    let name = format!("{volume}{SUFFIX}");
+    match VolumePath::parse(&name).is_ok_and(|path| path.components().len() == 1) {
+        true => Ok(name),
+        false => Err(unusable(&name, "a file of that name is not possible")),
+    }
+}
+
+fn child(folder: &VolumePath, name: &str) -> Result<VolumePath, ExportError> {
+    VolumePath::child(Some(folder), name).map_err(|error| unusable(name, &error.to_string()))
+}
+
+fn unusable(path: &str, cause: &str) -> ExportError {
+    ExportError::Failed {
+        action: "use the record",
+        path: path.to_owned(),
+        cause: cause.to_owned(),
+    }
+}
+
+/// A number that no other process chooses, and no other call of this one.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Why a file is not read.
+pub(super) fn too_large() -> String {
+    format!("it has more than {} KiB", MAX_RECORD / 1024)
+}
+
+/// The same.
+pub(super) fn not_a_file(what: &str) -> String {
+    format!("it is {what}, not a file")
+}

@@ -1,0 +1,95 @@
+//! Small files of one directory by the server's shell: several with one script.
+
+use super::{Ssh, operation_error, script};
+use crate::export::record::{Content, MAX_RECORD, NewFile, not_a_file, too_large};
+use crate::export::{ExportError, VolumePath};
+
+impl Ssh {
+    pub(in crate::export) async fn read_files(
+        &self,
+        folder: &VolumePath,
+        names: &[String],
+    ) -> Result<Vec<Content>, ExportError> {
+        let output = self
+            .run_script(&script::read_files(self.root_path(), folder, names, MAX_RECORD))
+            .await?;
+        let output = self.check_output("read", folder, output)?;
+        if output.status == script::MISSING {
+            return Ok(vec![None; names.len()]);
+        }
+        match contents(&output.stdout).filter(|contents| contents.len() == names.len()) {
+            Some(contents) => Ok(contents),
+            None => Err(operation_error(
+                "read",
+                &folder.to_string(),
+                "a file changed meanwhile".to_owned(),
+            )),
+        }
+    }
+
+    pub(in crate::export) async fn write_files(
+        &self,
+        folder: &VolumePath,
+        files: &[NewFile],
+    ) -> Result<(), ExportError> {
+        let output = self
+            .run_script(&script::write_files(self.root_path(), folder, files))
+            .await?;
+        match self.check_output("write", folder, output)?.status {
+            script::MISSING => Err(super::missing_error("write", folder)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What [`script::read_files`] says: a line for each file, and behind `file SIZE` as many bytes and a line break.
+fn contents(mut said: &[u8]) -> Option<Vec<Content>> {
+    let mut found = Vec::new();
+    // The frame of a script may begin with a line break.
+    while let [b'\n', rest @ ..] = said {
+        said = rest;
+    }
+    while !said.is_empty() {
+        let end = said.iter().position(|byte| *byte == b'\n')?;
+        let line = std::str::from_utf8(&said[..end]).ok()?;
+        said = &said[end + 1..];
+        found.push(match line.split_once(' ') {
+            Some(("file", size)) => {
+                let (content, rest) = said.split_at_checked(size.parse().ok()?)?;
+                said = rest.strip_prefix(b"\n")?;
+                Some(Ok(content.to_vec()))
+            }
+            None if line == "missing" => None,
+            None if line == "link" => Some(Err(not_a_file("a symbolic link"))),
+            None if line == "large" => Some(Err(too_large())),
+            None if line == "unreadable" => Some(Err("Permission denied".to_owned())),
+            None if line == "other" => Some(Err(not_a_file("a directory or device"))),
+            _ => return None,
+        });
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_holds_is_taken_for_nothing_else() {
+        let said = b"\nfile 12\nmissing\nlink\nmissing\nlarge\nfile 0\n\n";
+        let found = contents(said).unwrap();
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[0], Some(Ok(b"missing\nlink".to_vec())));
+        assert_eq!(found[1], None);
+        assert_eq!(found[3], Some(Ok(Vec::new())));
+        for wrong in [
+            &b"file 100\nshort\n"[..],
+            b"file x\n",
+            b"word\n",
+            b"file 3\nabcd\n",
+            b"missing",
+        ] {
+            assert_eq!(contents(wrong), None);
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! Keeping the records of volumes on their exports, off the path of claims.
+//!
+//! The watches only note which records may be out of date. A task an export reads those volumes once more, when no claim
+//! is pending, and writes several records at a time. In memory are hashes of what the export holds.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::time::{sleep, timeout};
+
+use super::Reconciler;
+use crate::cluster;
+use crate::export::{ExportError, VolumePath};
+use crate::provisioner::outcome::ReconcileError;
+use crate::provisioner::rules::record::{Record, Texts, claim_text, is_recorded, volume_text};
+use crate::provisioner::served::Served;
+
+/// How many records are written at a time.
+const BATCH: usize = 64;
+
+/// How many volumes are read from the API server at once.
+const REQUESTS: usize = 8;
+
+/// How many records are read at a time.
+const READ: usize = 512;
+
+/// How long pending claims hold records back, at most.
+const YIELD: Duration = Duration::from_secs(5);
+
+/// How long after a failed attempt the next one begins, at first and at last.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(300);
+
+/// The records of each export, in the order of the exports.
+pub(super) struct Records(Vec<Queue>);
+
+/// What is known of the records of one export, and which are to be written.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    due: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// PVs whose records may be out of date.
+    volumes: HashSet<String>,
+    /// Whether every PV is to be compared with its record.
+    is_check_due: bool,
+    /// What the export holds, by the hash of the PV's name; none until it is read.
+    known: Option<HashMap<u64, Hashes>>,
+}
+
+/// The hashes of a record's documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Hashes {
+    volume: u64,
+    claim: u64,
+}
+
+impl Hashes {
+    fn of(texts: &Texts) -> Self {
+        Self {
+            volume: hash(&texts.volume),
+            claim: hash(&texts.claim),
+        }
+    }
+}
+
+/// A record that is to be written. The lock keeps a deletion from removing the record before it is written.
+struct Due {
+    volume: String,
+    text: String,
+    _lock: OwnedMutexGuard<()>,
+}
+
+/// Why a record is written later.
+enum Postponed {
+    /// The volume is being provisioned or deleted.
+    Locked,
+    Failed(ReconcileError),
+}
+
+impl<E: Into<ReconcileError>> From<E> for Postponed {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Postponed {
+    /// Whether the next records may be written nonetheless.
+    fn is_of_one_volume(&self) -> bool {
+        match self {
+            Self::Locked => true,
+            Self::Failed(ReconcileError::Export(error)) => matches!(error, ExportError::Failed { .. }),
+            Self::Failed(error) => matches!(error, ReconcileError::Api { .. }),
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Records {
+    pub(super) fn new(exports: usize) -> Self {
+        Self((0..exports).map(|_| Queue::default()).collect())
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A set of names is good whatever happened to a thread that held it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, volume: String) {
+        self.state().volumes.insert(volume);
+        self.due.notify_one();
+    }
+
+    fn request_check(&self) {
+        self.state().is_check_due = true;
+        self.due.notify_one();
+    }
+
+    async fn wait_until_due(&self) {
+        loop {
+            {
+                let state = self.state();
+                if state.is_check_due || !state.volumes.is_empty() {
+                    return;
+                }
+            }
+            self.due.notified().await;
+        }
+    }
+
+    /// What the export holds of a PV's record, as far as it was read.
+    fn known(&self, volume: &str) -> Option<Hashes> {
+        self.state().known.as_ref()?.get(&hash(volume)).copied()
+    }
+
+    fn remember(&self, volume: &str, hashes: Hashes) {
+        if let Some(known) = &mut self.state().known {
+            known.insert(hash(volume), hashes);
+        }
+    }
+
+    fn take(&self, most: usize) -> Vec<String> {
+        let mut state = self.state();
+        let taken: Vec<String> = state.volumes.iter().take(most).cloned().collect();
+        for volume in &taken {
+            state.volumes.remove(volume);
+        }
+        taken
+    }
+}
+
+impl Reconciler {
+    /// A PV was stored: its record may be out of date.
+    pub(in crate::provisioner) fn volume_changed(&self, volume: &PersistentVolume) {
+        let Some(queue) = self.queue_of(volume) else {
+            return;
+        };
+        let name = volume.name_any();
+        let stored = queue.known(&name);
+        if volume_text(volume).is_ok_and(|text| stored.is_none_or(|stored| stored.volume != hash(&text))) {
+            queue.add(name);
+        }
+    }
+
+    /// A claim that has a volume was stored, or deleted: the record of its PV, if it has one, may be out of date.
+    pub(in crate::provisioner) fn claim_changed(&self, claim: &PersistentVolumeClaim) {
+        let Some(volume) = bound_volume(claim) else {
+            return;
+        };
+        for queue in &self.records.0 {
+            if let Some(stored) = queue.known(volume)
+                && stored.claim != hash(&claim_text(claim))
+            {
+                queue.add(volume.to_owned());
+            }
+        }
+    }
+
+    /// All PVs were listed: some may have changed unseen.
+    pub(in crate::provisioner) fn check_records(&self) {
+        self.records.0.iter().for_each(Queue::request_check);
+    }
+
+    /// Records that a PV's claim is deleted and its directory stays. That the record is not written keeps no PV from being
+    /// deleted.
+    pub(super) async fn record_without_claim(&self, volume: &PersistentVolume, served: &Served) {
+        let Ok(record) = Record::of(volume, None, &served.location) else {
+            return;
+        };
+        if self.require_leadership().is_err() {
+            return;
+        }
+        let records = [(record.name().to_owned(), record.text())];
+        if let Some((volume, error)) = served.export.write_records(&records).await.pop() {
+            tracing::warn!(volume, "record not written: {error}");
+        }
+    }
+
+    /// The records that a PV's is among, if it has one.
+    fn queue_of(&self, volume: &PersistentVolume) -> Option<&Queue> {
+        if !is_recorded(volume, &self.settings.name, self.settings.namespace.as_deref()) {
+            return None;
+        }
+        let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
+        let mut exports = self.exports.locations().iter();
+        let is_on = exports.position(|location| {
+            location.server == nfs.server && VolumePath::below(&location.path, nfs.path.trim_end_matches('/')).is_ok()
+        });
+        self.records.0.get(is_on?)
+    }
+
+    /// Writes the records of every export when they are out of date, until it is dropped.
+    pub(in crate::provisioner) async fn keep_records(&self) -> Infallible {
+        if self.settings.dry_run {
+            return std::future::pending().await;
+        }
+        let each = self.exports.iter().zip(&self.records.0);
+        let each = each.map(|(served, queue)| self.keep_records_on(served, queue));
+        match join_all(each).await.pop() {
+            Some(never) => never,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
+        let mut retry = FIRST_RETRY;
+        loop {
+            queue.wait_until_due().await;
+            // Late is late enough: nothing waits for a record.
+            _ = timeout(YIELD, served.wait_until_claims_are_done()).await;
+            match self.update_records(served, queue).await {
+                Ok(()) => retry = FIRST_RETRY,
+                // Another replica writes them, until this one leads again.
+                Err(Postponed::Locked | Postponed::Failed(ReconcileError::NotLeading | ReconcileError::Stopping)) => {
+                    sleep(FIRST_RETRY).await;
+                }
+                Err(Postponed::Failed(error)) => {
+                    let export = served.location.to_string();
+                    tracing::warn!(export, "records of volumes not written: {error}; next try in {retry:?}");
+                    sleep(retry).await;
+                    retry = (retry * 2).min(LAST_RETRY);
+                }
+            }
+        }
+    }
+
+    /// Writes the records that are out of date. Those that fail stay due, and so does a check that fails.
+    async fn update_records(&self, served: &Served, queue: &Queue) -> Result<(), Postponed> {
+        self.require_serving()?;
+        if queue.state().known.is_none() {
+            let known = read_known(served).await?;
+            queue.state().known = Some(known);
+        }
+        if std::mem::take(&mut queue.state().is_check_due) {
+            let outdated = self.outdated_volumes(queue).await;
+            if outdated.is_err() {
+                queue.request_check();
+            }
+            queue.state().volumes.extend(outdated?);
+        }
+        let mut failure = None;
+        let mut failed = Vec::new();
+        loop {
+            let batch = queue.take(BATCH);
+            if batch.is_empty() {
+                break;
+            }
+            let mut goes_on = true;
+            for (volume, postponed) in self.write_batch(served, queue, batch).await {
+                goes_on &= postponed.is_of_one_volume();
+                failed.push(volume);
+                if !matches!(failure, Some(Postponed::Failed(_))) {
+                    failure = Some(postponed);
+                }
+            }
+            if !goes_on {
+                break;
+            }
+            _ = timeout(YIELD, served.wait_until_claims_are_done()).await;
+        }
+        queue.state().volumes.extend(failed);
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Writes the records of some volumes; gives those that failed.
+    async fn write_batch(&self, served: &Served, queue: &Queue, volumes: Vec<String>) -> Vec<(String, Postponed)> {
+        let reads = stream::iter(volumes).map(|volume| async move {
+            let due = self.due_record(served, queue, &volume).await;
+            (volume, due)
+        });
+        let read: Vec<_> = reads.buffer_unordered(REQUESTS).collect().await;
+        let (mut due, mut failed) = (Vec::new(), Vec::new());
+        for (volume, record) in read {
+            match record {
+                Ok(record) => due.extend(record),
+                Err(error) => failed.push((volume, error)),
+            }
+        }
+        if self.require_leadership().is_err() {
+            failed.extend(
+                due.into_iter()
+                    .map(|due| (due.volume, ReconcileError::NotLeading.into())),
+            );
+            return failed;
+        }
+        let records: Vec<(String, String)> = due.iter().map(|due| (due.volume.clone(), due.text.clone())).collect();
+        let refused = served.export.write_records(&records).await;
+        for (volume, text) in &records {
+            if !refused.iter().any(|(name, _)| name == volume) {
+                queue.remember(volume, Hashes::of(&Texts::split(text)));
+                tracing::debug!(volume, "record written");
+            }
+        }
+        failed.extend(refused.into_iter().map(|(volume, error)| (volume, error.into())));
+        failed
+    }
+
+    /// The record of a PV as things are now, if it needs one that the export has not.
+    async fn due_record(&self, served: &Served, queue: &Queue, name: &str) -> Result<Option<Due>, Postponed> {
+        // A deletion may hold the lock for long, and others wait for the locks of this batch.
+        let lock = served.try_lock_volume(name).ok_or(Postponed::Locked)?;
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        let volume = self.call_api(&format!("read PV {name}"), volumes.get_opt(name)).await?;
+        let Some(volume) = volume.filter(|volume| self.queue_of(volume).is_some()) else {
+            return Ok(None);
+        };
+        let claim = self.claim_of(&volume).await?;
+        let record = match Record::of(&volume, claim.as_ref(), &served.location) {
+            Ok(record) => record,
+            Err(why) => {
+                tracing::debug!(volume = name, "no record: {why}");
+                return Ok(None);
+            }
+        };
+        let text = record.text();
+        let is_written = queue.known(name) == Some(Hashes::of(&Texts::split(&text)));
+        Ok((!is_written).then(|| Due {
+            volume: name.to_owned(),
+            text,
+            _lock: lock,
+        }))
+    }
+
+    async fn claim_of(&self, volume: &PersistentVolume) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
+        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+        let Some((namespace, name)) =
+            reference.and_then(|claim| Some((claim.namespace.as_ref()?, claim.name.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+        self.call_api(&format!("read claim {name}"), claims.get_opt(name)).await
+    }
+
+    /// The PVs whose records are not what the export holds.
+    async fn outdated_volumes(&self, queue: &Queue) -> Result<Vec<String>, ReconcileError> {
+        let claims: Api<PersistentVolumeClaim> = match &self.settings.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let api_error = |action: &str| {
+            let action = action.to_owned();
+            move |source| ReconcileError::Api { action, source }
+        };
+        let mut claim_hashes: HashMap<u64, u64> = HashMap::new();
+        cluster::list_as(&claims, ListParams::default(), |claim| {
+            if let Some(volume) = bound_volume(&claim) {
+                claim_hashes.insert(hash(volume), hash(&claim_text(&claim)));
+            }
+            None::<()>
+        })
+        .await
+        .map_err(api_error("list claims"))?;
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        let outdated = |volume: PersistentVolume| {
+            let own = self.queue_of(&volume)?;
+            if !std::ptr::eq(own, queue) {
+                return None;
+            }
+            let name = volume.name_any();
+            let hashes = Hashes {
+                volume: hash(&volume_text(&volume).ok()?),
+                // Without a claim the record has none.
+                claim: claim_hashes.get(&hash(&name)).copied().unwrap_or_else(|| hash("")),
+            };
+            (queue.known(&name) != Some(hashes)).then_some(name)
+        };
+        cluster::list_as(&volumes, ListParams::default(), outdated)
+            .await
+            .map_err(api_error("list PVs"))
+    }
+}
+
+/// What the records of an export hold.
+async fn read_known(served: &Served) -> Result<HashMap<u64, Hashes>, ExportError> {
+    let names = served.export.record_names(Timestamp::now().as_second()).await?;
+    served.export.remove_abandoned_files(&names).await;
+    let mut known = HashMap::with_capacity(names.volumes.len());
+    for names in names.volumes.chunks(READ) {
+        for found in served.export.read_records(names).await? {
+            // Whatever is at a record's place otherwise is written over.
+            if let (Some(volume), Ok(content)) = (found.volume, found.content)
+                && let Ok(text) = std::str::from_utf8(&content)
+            {
+                known.insert(hash(&volume), Hashes::of(&Texts::split(text)));
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// The PV of a claim that is bound.
+fn bound_volume(claim: &PersistentVolumeClaim) -> Option<&str> {
+    let phase = claim.status.as_ref()?.phase.as_deref()?;
+    let volume = claim.spec.as_ref()?.volume_name.as_deref()?;
+    (phase == "Bound").then_some(volume)
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -1,0 +1,139 @@
+//! Whether a directory of an export may become a volume of a claim, and as which PV (PURE).
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory, names_a_volume};
+use crate::inventory::archives::{Archive, Return};
+use crate::inventory::place;
+use crate::provisioner::rules::record::Record;
+
+/// What is at a directory, above it and below it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The export.
+    pub location: Location,
+    /// All PVs of the cluster.
+    pub volumes: Vec<PersistentVolume>,
+    /// The markers: directory, and the claim that owns it.
+    pub markers: Vec<(VolumePath, Owner)>,
+    /// The records that could be read.
+    pub records: Vec<Record>,
+}
+
+/// How a directory becomes a volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adoption {
+    /// The directory, which stays where it is, and the PV's name.
+    pub back: Return,
+    /// What the directory was before: the defaults.
+    pub record: Option<Record>,
+}
+
+/// How `directory` becomes a volume of a claim, given as namespace and name.
+///
+/// # Errors
+/// One sentence saying whose it is.
+pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
+    let is_reserved = |name: &String| name == REGISTRY[0] || is_system_directory(name);
+    if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {
+        return Err(format!("{name} is no directory of a volume"));
+    }
+    let (parents, last) = directory.split();
+    if parents.is_empty()
+        && let Some(volume) = Archive::parse(last).and_then(|archive| archive.volume)
+    {
+        return Err(format!(
+            "{directory} is the archive of PV {volume}; `nfsprov volumes restore {directory}` brings it back"
+        ));
+    }
+    for volume in &facts.volumes {
+        if let Ok(place) = place::on(volume, &facts.location)
+            && place.directory.is_none_or(|other| meets(&other, directory))
+        {
+            let name = place::name(volume);
+            return Err(format!("PV {name} lies at, above or below {directory}"));
+        }
+    }
+    let marked = owner_of(directory, claim, facts)?;
+    let record = record_of(directory, claim, facts)?;
+    let named = record.as_ref().map(|record| record.name().to_owned());
+    let volume = named
+        .or_else(|| marked.map(|uid| format!("pvc-{uid}")))
+        .or_else(|| made_for(last))
+        .unwrap_or_else(|| adopted(directory));
+    if facts.volumes.iter().any(|other| place::name(other) == volume) {
+        return Err(format!(
+            "pv/{volume}, as which the directory would be adopted, is there already"
+        ));
+    }
+    Ok(Adoption {
+        back: Return {
+            archive: None,
+            directory: directory.clone(),
+            volume,
+            needs_marker: false,
+        },
+        record,
+    })
+}
+
+/// The uid in the directory's marker, which must be that of a claim of the same name.
+fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -> Result<Option<&'a str>, String> {
+    let mut found = None;
+    for (marked, owner) in facts.markers.iter().filter(|(marked, _)| meets(marked, directory)) {
+        let is_same_claim = owner
+            .claim
+            .as_ref()
+            .is_some_and(|known| (known.namespace.as_str(), known.name.as_str()) == claim);
+        if marked != directory || !is_same_claim {
+            return Err(format!("{marked} belongs to {owner}"));
+        }
+        found = Some(owner.uid.as_str());
+    }
+    Ok(found)
+}
+
+/// The directory's record, which must be of the same claim.
+fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Option<Record>, String> {
+    let mut found = None;
+    for record in facts
+        .records
+        .iter()
+        .filter(|record| meets(&record.directory, directory))
+    {
+        if record.directory != *directory || record.claim_key().is_some_and(|known| known != claim) {
+            let (volume, known) = (record.name(), record.claim_key().unwrap_or_default());
+            return Err(format!(
+                "{} is recorded as PV {volume} of pvc/{} -n {}",
+                record.directory, known.1, known.0
+            ));
+        }
+        found = Some(record.clone());
+    }
+    Ok(found)
+}
+
+/// Whether one of two directories is, or is in, the other.
+fn meets(one: &VolumePath, other: &VolumePath) -> bool {
+    one.components().starts_with(other.components()) || other.components().starts_with(one.components())
+}
+
+/// The PV that a default directory was made for, by its name.
+fn made_for(name: &str) -> Option<String> {
+    let (_, uid) = name.rsplit_once("-pvc-")?;
+    names_a_volume(name).then(|| format!("pvc-{uid}"))
+}
+
+/// A PV's name for any other directory.
+fn adopted(directory: &VolumePath) -> String {
+    let word = directory.components().join("-").to_lowercase();
+    let word = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let word: String = word.take(200).collect();
+    format!("adopted-{}", word.trim_matches('-'))
+        .trim_end_matches('-')
+        .to_owned()
+}
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;

@@ -1,0 +1,9 @@
+//! Volumes that outlive their cluster: from the records on an export back to PVs and claims, and from any directory to a
+//! volume.
+//!
+//! [`rebuild`] and [`adopt`] decide (PURE), [`read`] reads the export and the cluster, [`apply`] creates objects.
+
+pub mod adopt;
+pub mod apply;
+pub mod read;
+pub mod rebuild;

@@ -1,0 +1,134 @@
+//! Reading the records of an export, and what they are held against.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::jiff::Timestamp;
+use kube::{Api, Client, ResourceExt};
+
+use super::rebuild::Facts;
+use crate::cluster::{list, sentence};
+use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
+use crate::provisioner::rules::record::{self, Record};
+
+/// How many directories are listed at once.
+const AT_ONCE: usize = 8;
+
+/// A record by the PV that its file is named after, read or refused in a sentence.
+pub type ReadRecord = (String, Result<Record, String>);
+
+/// Why records can't be held against a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The export's side.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The API server's side.
+    #[error("cannot list {what}: {}", sentence(source))]
+    Api {
+        /// The objects.
+        what: &'static str,
+        /// Its answer.
+        source: kube::Error,
+    },
+}
+
+/// All records of an export, each read or refused; sorted by name.
+///
+/// # Errors
+/// When the export can't be read; what is wrong with one record is said with it.
+pub async fn records(export: &Export, location: &Location) -> Result<Vec<ReadRecord>, ExportError> {
+    let names = export.record_names(Timestamp::now().as_second()).await?;
+    let mut found = records_of(export, location, &names.volumes).await?;
+    let other = |name: String| (name, Err("its name is no PV's with `.yaml` behind it".to_owned()));
+    found.extend(names.others.into_iter().map(other));
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+/// The records of these PVs; those that have none are left out.
+///
+/// # Errors
+/// As [`records`].
+pub async fn records_of(
+    export: &Export,
+    location: &Location,
+    volumes: &[String],
+) -> Result<Vec<ReadRecord>, ExportError> {
+    let found = export.read_records(volumes).await?;
+    let read = |found: FoundRecord| {
+        let name = found.volume.unwrap_or(found.file);
+        let record = match found.content {
+            Ok(content) => record::parse(&name, &content, location),
+            Err(why) => Err(why),
+        };
+        (name, record)
+    };
+    Ok(found.into_iter().map(read).collect())
+}
+
+/// The directories in the root of an export, and those beside the directories that records name.
+///
+/// # Errors
+/// As [`Export::list_directory`].
+pub async fn directories(export: &Export, records: &[ReadRecord]) -> Result<BTreeSet<VolumePath>, ExportError> {
+    let recorded = records.iter().filter_map(|(_, record)| record.as_ref().ok());
+    let folders: BTreeSet<Option<VolumePath>> = recorded
+        .map(|record| record.directory.ancestors().pop())
+        .chain([None])
+        .collect();
+    let listings: Vec<_> = stream::iter(folders)
+        .map(|folder| async move {
+            let entries = match export.list_directory(folder.as_ref()).await {
+                Ok(entries) => entries.unwrap_or_default(),
+                // Below something else than a directory there is none.
+                Err(ExportError::NotADirectory { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
+            let paths = directories.filter_map(|entry| VolumePath::child(folder.as_ref(), &entry.name).ok());
+            Ok(paths.collect::<Vec<_>>())
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut found = BTreeSet::new();
+    for listing in listings {
+        found.extend(listing?);
+    }
+    Ok(found)
+}
+
+/// The records of an export with what they are held against.
+///
+/// # Errors
+/// When the export or the cluster can't be read.
+pub async fn facts(client: &Client, export: &Export, location: &Location) -> Result<Facts, ReadError> {
+    let api_error = |what: &'static str| move |source| ReadError::Api { what, source };
+    let on_export = async {
+        let records = records(export, location).await?;
+        let directories = directories(export, &records).await?;
+        Ok::<_, ReadError>((records, directories, export.list_markers().await?))
+    };
+    let in_cluster = async {
+        let volumes = Api::<PersistentVolume>::all(client.clone());
+        let claims = Api::<PersistentVolumeClaim>::all(client.clone());
+        let namespaces = Api::<Namespace>::all(client.clone());
+        tokio::try_join!(
+            async { list(&volumes, |_| true).await.map_err(api_error("persistent volumes")) },
+            async { list(&claims, |_| true).await.map_err(api_error("claims")) },
+            async { list(&namespaces, |_| true).await.map_err(api_error("namespaces")) },
+        )
+    };
+    let ((records, directories, markers), (volumes, claims, namespaces)) = tokio::try_join!(on_export, in_cluster)?;
+    Ok(Facts {
+        location: location.clone(),
+        records,
+        directories,
+        markers,
+        volumes,
+        claims,
+        namespaces: namespaces.iter().map(ResourceExt::name_any).collect(),
+    })
+}

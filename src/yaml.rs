@@ -1,0 +1,126 @@
+//! YAML (PURE): written so that no reader takes a scalar for another type, and read without trusting who wrote it.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::escape;
+
+/// How many documents one text may have.
+const DOCUMENTS: usize = 16;
+
+/// A value as YAML: its structure in blocks, its scalars as JSON has them.
+pub fn write(value: &Value) -> String {
+    let mut text = String::new();
+    block(value, 0, &mut text);
+    text
+}
+
+fn block(value: &Value, depth: usize, text: &mut String) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                let mut inner = String::new();
+                block(item, depth + 1, &mut inner);
+                // The first line of an item stands beside its dash.
+                text.push_str(&format!("{indent}- {}", inner.trim_start_matches(' ')));
+            }
+        }
+        Value::Object(fields) if !fields.is_empty() => {
+            for (key, value) in fields {
+                let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
+                    true => key.clone(),
+                    false => escape::json(&Value::from(key.as_str()).to_string()),
+                };
+                match value {
+                    Value::Array(inner) if !inner.is_empty() => {
+                        text.push_str(&format!("{indent}{key}:\n"));
+                        block(value, depth, text);
+                    }
+                    Value::Object(inner) if !inner.is_empty() => {
+                        text.push_str(&format!("{indent}{key}:\n"));
+                        block(value, depth + 1, text);
+                    }
+                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escape::json(&scalar.to_string()))),
+                }
+            }
+        }
+        scalar => text.push_str(&format!("{indent}{}\n", escape::json(&scalar.to_string()))),
+    }
+}
+
+/// One document as JSON, or the line where it is wrong, and why.
+pub fn read(text: &str) -> Result<Value, (Option<usize>, String)> {
+    // Through YAML's own value, which refuses a key that is there twice.
+    let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| {
+        let line = error.location().map(|place| place.line());
+        (line, cause(&error))
+    })?;
+    serde_json::to_value(value).map_err(|error| (None, error.to_string()))
+}
+
+/// The documents of a text that a stranger may have written; empty ones are left out.
+///
+/// Anchors and aliases, with which a short text stands for a huge one, are refused by their characters: [`write`] escapes
+/// neither, so who writes such a text escapes them in strings (`\u0026`, `\u002a`).
+///
+/// # Errors
+/// One sentence; it may repeat words of the text.
+pub fn read_untrusted(text: &str) -> Result<Vec<Value>, String> {
+    if text.contains(['&', '*']) {
+        return Err("it has `&` or `*`, which stand for anchors and aliases in YAML".to_owned());
+    }
+    let mut documents = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(text).take(DOCUMENTS) {
+        let value = serde_yaml::Value::deserialize(document).map_err(|error| match error.location() {
+            Some(place) => format!("it is not YAML: {}, at line {}", cause(&error), place.line()),
+            None => format!("it is not YAML: {}", cause(&error)),
+        })?;
+        let value = serde_json::to_value(value).map_err(|error| format!("it is not like JSON: {error}"))?;
+        if !value.is_null() {
+            documents.push(value);
+        }
+    }
+    Ok(documents)
+}
+
+/// What serde_yaml says is wrong; it repeats the place behind `at`.
+fn cause(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_stranger_is_read_or_refused_in_a_sentence() {
+        let bomb = "a: &a [x, x]\nb: &b [*a, *a]\n";
+        let deep = "[".repeat(100_000);
+        for (text, wanted) in [
+            ("", Ok(vec![])),
+            ("# only a comment\n---\n", Ok(vec![])),
+            (
+                "a: 1\n---\nb: \"\\u002a\"\n",
+                Ok(vec![json!({"a": 1}), json!({"b": "*"})]),
+            ),
+            (bomb, Err("it has `&` or `*`")),
+            ("a: [", Err("it is not YAML: ")),
+            ("a: 1\na: 2\n", Err("it is not YAML: ")),
+            (deep.as_str(), Err("it is not YAML: ")),
+            ("{[a]: 1}", Err("it is not like JSON: ")),
+        ] {
+            let about: String = text.chars().take(40).collect();
+            match (read_untrusted(text), wanted) {
+                (Ok(read), Ok(wanted)) => assert_eq!(read, wanted, "{about}"),
+                (Err(error), Err(wanted)) => assert!(error.starts_with(wanted), "{about}: {error}"),
+                (read, _) => panic!("{about}: {read:?}"),
+            }
+        }
+        let many = "---\na: 1\n".repeat(100);
+        assert_eq!(read_untrusted(&many).map(|read| read.len()), Ok(DOCUMENTS));
+    }
+}

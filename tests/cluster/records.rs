@@ -1,0 +1,350 @@
+//! Volumes that outlive their cluster: docs/disaster-recovery.md, with a control plane that is lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::stage::Stage;
+
+crate::tests! {
+    Both("each version binds claims by rules of its own"): volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one,
+    Newest: a_record_follows_its_volume_and_goes_with_the_data,
+    Newest: a_directory_is_adopted_by_a_claim,
+}
+
+/// How many claims of each class there are in each namespace.
+const CLAIMS: usize = 4;
+
+/// A scene whose export is a directory of its own below the shared one: nobody else's records are there.
+async fn with_own_export(mut scene: Scene, directory: &str) -> Result<Scene> {
+    scene.on_server(&format!("mkdir -p {directory}")).await?;
+    scene.path = format!("{}/{directory}", scene.path);
+    Ok(scene)
+}
+
+/// The tool with the options of the scene's export, in no namespace of its own.
+async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
+    let mut command = Command::new(NFSPROV);
+    command
+        .arg("--kubeconfig")
+        .arg(&scene.kubeconfig)
+        .arg("volumes")
+        .args(args.split_whitespace())
+        // Without the command and the name.
+        .args(&scene.provision_args()[3..])
+        .env("HOME", scene.stage.home())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    Ok(said(
+        &timeout(PATIENCE, command.output())
+            .await
+            .context("nfsprov does not end")??,
+    ))
+}
+
+async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, yaml: &str) -> Result<()> {
+    let mut command = Command::new(scene.stage.kubectl()?);
+    command.arg("--kubeconfig").arg(kubeconfig).args(["apply", "-f", "-"]);
+    command.env("HOME", scene.stage.file("kubectl"));
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let mut stdin = child.stdin.take().context("no stdin")?;
+    stdin.write_all(yaml.as_bytes()).await?;
+    drop(stdin);
+    let (stdout, stderr, code) = said(&timeout(PATIENCE, child.wait_with_output()).await??);
+    ensure!(code == 0, "kubectl: {stdout} {stderr}");
+    Ok(())
+}
+
+/// Waits until a shell command in the export says `wanted`.
+async fn until(scene: &Scene, command: &str, wanted: &str) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let said = scene.on_server(command).await?;
+        if said.trim() == wanted {
+            return Ok(());
+        }
+        ensure!(Instant::now() < end, "{command}: {said:?}, not {wanted:?}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn bound(claims: &Api<PersistentVolumeClaim>, name: &str) -> Result<PersistentVolumeClaim> {
+    let is_bound = |claim: Option<&PersistentVolumeClaim>| {
+        claim.and_then(|claim| claim.status.as_ref()?.phase.as_deref()) == Some("Bound")
+    };
+    let claim = timeout(PATIENCE, await_condition(claims.clone(), name, is_bound)).await;
+    claim
+        .with_context(|| format!("{name} is never Bound"))??
+        .context("it went")
+}
+
+/// The directory below the export that each claim of some namespaces has, by namespace and name.
+async fn directories(scene: &Scene, namespaces: &[String]) -> Result<BTreeMap<(String, String), String>> {
+    let mut found = BTreeMap::new();
+    for namespace in namespaces {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), namespace);
+        for claim in claims.list(&Default::default()).await? {
+            let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone());
+            let volume: PersistentVolume = scene.volumes().get(&volume.context("no volume")?).await?;
+            let path = volume.spec.and_then(|spec| spec.nfs).context("not NFS")?.path;
+            let directory = path.strip_prefix(&format!("{}/", scene.path)).context("elsewhere")?;
+            found.insert((namespace.clone(), claim.name_any()), directory.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// What the file in each directory holds, in the order of the directories.
+async fn contents(scene: &Scene, directories: &BTreeMap<(String, String), String>) -> Result<String> {
+    let files: Vec<String> = directories
+        .values()
+        .map(|directory| format!("{directory}/file"))
+        .collect();
+    scene.on_server(&format!("cat {}", files.join(" "))).await
+}
+
+async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -> Result<()> {
+    let lost = stage.another_control_plane().await?;
+    let scene = stage.scene_on(lost.kubeconfig()).await?;
+    let export = format!("{}-export", scene.namespace);
+    let scene = with_own_export(scene, &export).await?;
+    let pattern = "${.PVC.namespace}/${.PVC.name}";
+    let classes = [
+        (scene.class.clone(), json!({})),
+        (format!("{}-kept", scene.class), json!({"reclaimPolicy": "Retain"})),
+        (
+            format!("{}-named", scene.class),
+            json!({"parameters": {"pathPattern": pattern, "onDelete": "retain"}}),
+        ),
+    ];
+    for (name, change) in &classes {
+        let mut class = json!({
+            "metadata": {"name": name}, "provisioner": scene.provisioner, "mountOptions": ["nfsvers=3"],
+        });
+        for (key, value) in change.as_object().context("no object")? {
+            class[key] = value.clone();
+        }
+        scene
+            .classes()
+            .create(&Default::default(), &serde_json::from_value(class)?)
+            .await?;
+    }
+    let namespaces = ["", "-b", "-c"].map(|suffix| format!("{}{suffix}", scene.namespace));
+    let provisioner = scene.watch(&[]).await?;
+    for namespace in &namespaces {
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
+        // The first one is the scene's own.
+        _ = Api::all(scene.client.clone())
+            .create(&Default::default(), &object)
+            .await;
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), namespace);
+        for (kind, (class, _)) in classes.iter().enumerate() {
+            for number in 0..CLAIMS {
+                let claim = json!({
+                    "metadata": {"name": format!("data-{kind}-{number}"), "labels": {"app": "web"}},
+                    "spec": {"storageClassName": class, "accessModes": ["ReadWriteMany"],
+                             "resources": {"requests": {"storage": "1Gi"}}},
+                });
+                claims
+                    .create(&Default::default(), &serde_json::from_value(claim)?)
+                    .await?;
+            }
+        }
+        for kind in 0..classes.len() {
+            for number in 0..CLAIMS {
+                bound(&claims, &format!("data-{kind}-{number}")).await?;
+            }
+        }
+    }
+    // One made by hand.
+    scene.on_server("mkdir by-hand").await?;
+    let hand = format!("hand-{}", scene.namespace);
+    let (server, path) = (stage.nfs().address().to_string(), format!("{}/by-hand", scene.path));
+    let volume = json!({
+        "metadata": {"name": hand},
+        "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "storageClassName": "",
+                 "persistentVolumeReclaimPolicy": "Retain", "nfs": {"server": server, "path": path}},
+    });
+    scene
+        .volumes()
+        .create(&Default::default(), &serde_json::from_value(volume)?)
+        .await?;
+    scene
+        .claim("by-hand", json!({"storageClassName": "", "volumeName": hand}))
+        .await?;
+    scene.bound("by-hand").await?;
+
+    let before = directories(&scene, &namespaces).await?;
+    let total = before.len();
+    ensure!(total == 3 * 3 * CLAIMS + 1, "{total}");
+    for ((namespace, name), directory) in &before {
+        scene
+            .on_server(&format!("echo {namespace}/{name} > {directory}/file"))
+            .await?;
+    }
+    let data = contents(&scene, &before).await?;
+    until(&scene, "ls .nfsprov/volumes | wc -l", &(total - 1).to_string()).await?;
+    let (stdout, stderr, code) = volumes(&scene, "record").await?;
+    ensure!(
+        code == 0 && stdout.contains(&format!("persistentvolume/{hand} recorded\n")),
+        "{code} {stdout} {stderr}"
+    );
+    ensure!(provisioner.stop().await?.success());
+    lost.stop().await?;
+
+    let plane = stage.another_control_plane().await?;
+    let scene = Scene {
+        path: scene.path.clone(),
+        ..stage.scene_on(plane.kubeconfig()).await?
+    };
+    let (stdout, stderr, code) = volumes(&scene, "rebuild -o json").await?;
+    ensure!(code == 0, "{stderr}");
+    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    ensure!(
+        rows.len() == total && rows.iter().all(|row| row["action"] == "conflict"),
+        "the namespaces are missing: {stdout}"
+    );
+    // Half of them by kubectl, from the files alone.
+    for namespace in &namespaces {
+        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
+        if namespace != &namespaces[2] {
+            Api::all(scene.client.clone())
+                .create(&Default::default(), &object)
+                .await?;
+        }
+    }
+    let some = "for file in $(ls .nfsprov/volumes | head -n 18); do cat .nfsprov/volumes/$file; echo ---; done";
+    let records = scene.on_server(some).await?;
+    let records: Vec<&str> = records.split_inclusive("---\n").collect();
+    let own: String = records
+        .into_iter()
+        .filter(|text| !text.contains(&namespaces[2]))
+        .collect();
+    kubectl_apply(&scene, plane.kubeconfig(), &own).await?;
+
+    let (stdout, stderr, code) = volumes(&scene, "rebuild --apply").await?;
+    ensure!(
+        code == 2 && stderr.contains("--yes creates"),
+        "{code} {stdout} {stderr}"
+    );
+    let rebuild = "rebuild --apply --yes --create-namespaces";
+    let (stdout, stderr, code) = volumes(&scene, rebuild).await?;
+    ensure!(
+        code == 0 && stderr.contains("claims are Bound"),
+        "{code} {stdout} {stderr}"
+    );
+    for (namespace, name) in before.keys() {
+        bound(&Api::namespaced(scene.client.clone(), namespace), name).await?;
+    }
+    let after = directories(&scene, &namespaces).await?;
+    ensure!(after == before, "{after:?}");
+    ensure!(contents(&scene, &after).await? == data, "every claim has its data");
+    let (stdout, stderr, code) = volumes(&scene, rebuild).await?;
+    ensure!(
+        code == 0 && stderr.contains("nothing is to be created") && !stdout.contains("created"),
+        "{code} {stdout} {stderr}"
+    );
+
+    // Whoever can write to the export can write records; the others are read nonetheless.
+    scene
+        .on_server(
+            "cd .nfsprov/volumes && ln -s /etc/passwd link.yaml && mkdir directory.yaml && \
+             head -c 10000000 /dev/zero > large.yaml && printf 'a: &a [x]\\nb: [*a]\\n' > bomb.yaml && \
+             echo '{' > broken.yaml && touch \"$(printf 'a\\033[2Jb\\n.yaml')\"",
+        )
+        .await?;
+    let (stdout, stderr, code) = volumes(&scene, "rebuild -o json").await?;
+    ensure!(code == 0, "{stderr}");
+    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    let count = |action: &str| rows.iter().filter(|row| row["action"] == action).count();
+    ensure!((count("refused"), count("exists")) == (6, total), "{stdout}");
+    let (stdout, _, _) = volumes(&scene, "rebuild").await?;
+    ensure!(!stdout.contains('\u{1b}'), "{stdout:?}");
+    plane.stop().await
+}
+
+async fn a_record_follows_its_volume_and_goes_with_the_data(stage: Arc<Stage>) -> Result<()> {
+    for version in ["3", "4.0", "4.1", "4.2"] {
+        let scene = stage.scene().await?;
+        let export = format!("{}-export", scene.namespace);
+        let scene = with_own_export(scene, &export).await?;
+        let options = [format!("nfsvers={version}")];
+        scene
+            .class(json!({"parameters": {"onDelete": "delete"}, "mountOptions": options}))
+            .await?;
+        let provisioner = scene.watch(&[]).await?;
+        scene.claim("a", json!({})).await?;
+        let volume = scene.bound("a").await?;
+        let name = volume.name_any();
+        let file = format!(".nfsprov/volumes/{name}.yaml");
+        let count = |word: &str| format!("grep -sc -e {word} {file} || true");
+        until(&scene, &count(&format!("a-{name}")), "2").await?;
+        let labels = kube::api::Patch::Merge(json!({"metadata": {"labels": {"tier": "gold"}}}));
+        scene.claims().patch("a", &Default::default(), &labels).await?;
+        until(&scene, &count("gold"), "1").await?;
+        // What is lost while no provisioner runs is written by the next.
+        ensure!(provisioner.stop().await?.success());
+        scene.on_server(&format!("echo half > {file}")).await?;
+        let provisioner = scene.watch(&[]).await?;
+        until(&scene, &count("gold"), "1").await?;
+        scene.delete_with_volume("a", &volume).await?;
+        until(&scene, "ls -A .nfsprov/volumes | wc -l", "0").await?;
+        ensure!(provisioner.stop().await?.success());
+    }
+    Ok(())
+}
+
+async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let export = format!("{}-export", scene.namespace);
+    let scene = with_own_export(scene, &export).await?;
+    scene
+        .on_server("mkdir -p old/data empty && echo kept > old/data/file")
+        .await?;
+    let adopt = format!("adopt old/data --claim {}/c --create-claim", scene.namespace);
+    let (_, stderr, code) = volumes(&scene, &adopt).await?;
+    ensure!(code == 2 && stderr.contains("--size"), "{code} {stderr}");
+    let (stdout, stderr, code) = volumes(&scene, &format!("{adopt} --size 1Gi")).await?;
+    ensure!(
+        code == 0 && stdout.ends_with("persistentvolumeclaim/c is Bound\n"),
+        "{stdout} {stderr}"
+    );
+    let volume = scene.bound("c").await?;
+    let path = volume.spec.and_then(|spec| spec.nfs).context("not NFS")?.path;
+    ensure!(path == format!("{}/old/data", scene.path), "{path}");
+    let other = format!("adopt old --claim {}/d --create-claim --size 1Gi", scene.namespace);
+    let (_, stderr, code) = volumes(&scene, &other).await?;
+    ensure!(
+        code == 1 && stderr.contains("lies at, above or below old"),
+        "{code} {stderr}"
+    );
+
+    let (stdout, stderr, code) = volumes(&scene, "orphans --remove-empty").await?;
+    ensure!(
+        code == 2 && stdout.contains("empty") && stderr.contains("--yes"),
+        "{stdout} {stderr}"
+    );
+    let (stdout, stderr, code) = volumes(&scene, "orphans --remove-empty --yes").await?;
+    ensure!(
+        code == 0 && stdout.ends_with("empty removed\n"),
+        "{code} {stdout} {stderr}"
+    );
+    ensure!(scene.on_server("ls").await? == "old\n");
+    Ok(())
+}
