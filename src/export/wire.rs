@@ -12,16 +12,16 @@ mod files;
 mod options;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nfs_rs::{Nfs3MountErrorCode, Nfs4ErrorCode, NfsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use self::candidates::{HEAD_START, find_similar_export, first_success, sort_by_family, url_host};
@@ -36,9 +36,9 @@ use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue,
 /// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
 const MAX_SESSIONS: u8 = 16;
 
-/// Number of operations that are retried at once after a lost session. If all were, each would make its first calls on the
-/// new session, and none its last.
-const SESSION_RETRIES: usize = 4;
+/// Number of operations at once on sessions that are lost so soon. If all ran, each would make its first calls on a session,
+/// and none its last.
+const TURNS: usize = 4;
 
 /// The characters that are quoted in a URL path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -53,34 +53,74 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Wire {
     location: Location,
     options: MountOptions,
+    purpose: Purpose,
     connections: Arc<Connections>,
 }
 
-/// The connections of an export, one for each set of mount options.
+/// What a connection is for. Each purpose has its own, so that many calls for one can't use up the sessions of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    #[default]
+    Claims,
+    Removals,
+    Records,
+}
+
+/// The connections of an export.
 #[derive(Debug, Default)]
 struct Connections {
-    session_retries: SessionRetries,
-    slots: SyncMutex<BTreeMap<MountOptions, Arc<Mutex<Slot>>>>,
+    slots: SyncMutex<BTreeMap<(MountOptions, Purpose), Arc<Slot>>>,
     /// For tests: used instead of new connections, the last first.
     #[cfg(test)]
     doubles: SyncMutex<Vec<Connection>>,
 }
 
-/// The permits of operations that are retried after a lost session.
+/// One connection, and the order in which operations use it.
 #[derive(Debug)]
-struct SessionRetries(Semaphore);
-
-impl Default for SessionRetries {
-    fn default() -> Self {
-        Self(Semaphore::new(SESSION_RETRIES))
-    }
+struct Slot {
+    state: Mutex<SlotState>,
+    turns: Semaphore,
+    /// Whether the client library gave a session up, so that operations have to take turns.
+    loses_sessions: AtomicBool,
 }
 
 /// The connection, or the last failed attempt to open it.
 #[derive(Debug, Default)]
-struct Slot {
+struct SlotState {
     connection: Option<Arc<Connection>>,
     failure: Option<(Instant, ExportError)>,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            turns: Semaphore::new(TURNS),
+            loses_sessions: AtomicBool::default(),
+        }
+    }
+}
+
+impl Slot {
+    /// A turn, if operations have to take turns. Removals go on from where they were, and need none.
+    async fn take_turn(&self, purpose: Purpose) -> Option<SemaphorePermit<'_>> {
+        match purpose != Purpose::Removals && self.loses_sessions.load(Ordering::Relaxed) {
+            // Never an error: the semaphore is never closed.
+            true => self.turns.acquire().await.ok(),
+            false => None,
+        }
+    }
+
+    async fn drop_connection(&self, dead: &Arc<Connection>) {
+        let mut state = self.state.lock().await;
+        if state
+            .connection
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, dead))
+        {
+            state.connection = None;
+        }
+    }
 }
 
 impl Wire {
@@ -89,6 +129,7 @@ impl Wire {
         Self {
             location,
             options: MountOptions::default(),
+            purpose: Purpose::default(),
             connections: Arc::default(),
         }
     }
@@ -114,9 +155,17 @@ impl Wire {
         }
     }
 
-    fn slot(&self) -> Arc<Mutex<Slot>> {
+    /// The same export, reached over the connection for this purpose.
+    fn with_purpose(&self, purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            ..self.clone()
+        }
+    }
+
+    fn slot(&self) -> Arc<Slot> {
         let mut slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.entry(self.options.clone()).or_default().clone()
+        slots.entry((self.options.clone(), self.purpose)).or_default().clone()
     }
 
     /// The versions and port parameters to try, in order. Without mount options, those of the classes come first: the server
@@ -125,7 +174,8 @@ impl Wire {
         let mut options = vec![self.options.clone()];
         if self.options == MountOptions::default() {
             let slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            options.splice(0..0, slots.keys().filter(|known| **known != self.options).cloned());
+            let known: BTreeSet<_> = slots.keys().map(|(options, _)| options).collect();
+            options.splice(0..0, known.into_iter().filter(|known| **known != self.options).cloned());
         }
         let ways = options.iter().flat_map(|options| {
             let ports = options.port_parameters();
@@ -175,11 +225,12 @@ impl Wire {
             return Ok(Removed::AlreadyGone);
         };
         let removed = AtomicU64::new(0);
+        let wire = self.with_purpose(Purpose::Removals);
         loop {
             let before = removed.load(Ordering::Relaxed);
             let remove =
                 |connection: Arc<Connection>| connection.remove_tree(&directory, may_continue, &removed).boxed();
-            match self.run_up_to(1, "remove", &object, remove).await {
+            match wire.run_up_to(1, "remove", &object, remove).await {
                 Err(ExportError::Unreachable { .. }) if removed.load(Ordering::Relaxed) > before => {
                     if !may_continue() {
                         return Err(ExportError::Interrupted);
@@ -281,10 +332,11 @@ impl Wire {
         object: &str,
         work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
+        let slot = self.slot();
+        let mut turn = slot.take_turn(self.purpose).await;
         let mut attempt = 1;
-        let mut _permit = None;
         loop {
-            let connection = self.get_connection().await?;
+            let connection = self.get_connection(&slot).await?;
             let (action, error) = match work(connection.clone()).await {
                 Ok(done) => return Ok(done),
                 Err(CallError::Export(error)) => return Err(error),
@@ -293,15 +345,15 @@ impl Wire {
             };
             let class = ErrorClass::classify(&error);
             if class != ErrorClass::Answered {
-                self.drop_connection(&connection).await;
+                slot.drop_connection(&connection).await;
             }
             let max_attempts = match attempts {
                 2.. if is_session_lost(&error) => MAX_SESSIONS,
                 attempts => attempts,
             };
-            if is_session_lost(&error) && _permit.is_none() {
-                // Always `Some`: the semaphore is never closed.
-                _permit = self.connections.session_retries.0.acquire().await.ok();
+            if is_session_lost(&error) && turn.is_none() {
+                slot.loses_sessions.store(true, Ordering::Relaxed);
+                turn = slot.take_turn(self.purpose).await;
             }
             match class {
                 ErrorClass::ConnectionLost if attempt < max_attempts => attempt += 1,
@@ -317,10 +369,9 @@ impl Wire {
     }
 
     /// The connection, or a new one. Callers that waited during a failed attempt share its error.
-    async fn get_connection(&self) -> Result<Arc<Connection>, ExportError> {
+    async fn get_connection(&self, slot: &Slot) -> Result<Arc<Connection>, ExportError> {
         let asked = Instant::now();
-        let slot = self.slot();
-        let mut slot = slot.lock().await;
+        let mut slot = slot.state.lock().await;
         if let Some(connection) = &slot.connection {
             return Ok(connection.clone());
         }
@@ -343,18 +394,6 @@ impl Wire {
                 slot.failure = Some((Instant::now(), error.clone()));
                 Err(error)
             }
-        }
-    }
-
-    async fn drop_connection(&self, dead: &Arc<Connection>) {
-        let slot = self.slot();
-        let mut slot = slot.lock().await;
-        if slot
-            .connection
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, dead))
-        {
-            slot.connection = None;
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::connection::TYPE_DIRECTORY;
 use super::double::{Answer, Double, TYPE_FILE, session_lost};
 use super::*;
-use crate::export::never_interrupt;
+use crate::export::{Export, never_interrupt};
 
 fn location() -> Location {
     Location {
@@ -30,16 +30,18 @@ async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
         "readdirplus" => Answer::Stale,
         _ => Answer::Object("v", TYPE_DIRECTORY, 0o777),
     });
-    let (connection, log) = double.connection();
-    let wire = Wire::with_connections(vec![connection], location());
-    let error = wire.remove_directory(&path("v"), &never_interrupt()).await.unwrap_err();
+    let (export, log) = double.export(location());
+    let error = export
+        .remove_directory(&path("v"), &never_interrupt())
+        .await
+        .unwrap_err();
     assert!(matches!(error, ExportError::Failed { .. }), "{error}");
     let log = log.lock().unwrap();
     assert_eq!(*log, ["lookup root v", "readdirplus v "]);
 }
 
-/// A connection that removes so many files of a directory that has more, and then loses its session; the last one
-/// removes the directory. None looks the path up but the first.
+/// A connection that looks the path up, and others that remove so many files of a directory that has more, and then lose
+/// their session; the last one removes the directory.
 fn losing_sessions(files: &'static [(&'static str, u32)], each: u64, sessions: usize) -> Vec<Connection> {
     let left = Arc::new(AtomicU64::new(files.len() as u64));
     let connection = |is_first: bool| {
@@ -74,7 +76,7 @@ async fn a_removal_goes_on_over_new_connections_while_it_makes_progress() {
     let wire = Wire::with_connections(losing_sessions(&FILES, 0, 4), location());
     let error = wire.remove_directory(&path("v"), &never_interrupt()).await.unwrap_err();
     assert!(matches!(error, ExportError::Unreachable { .. }), "{error}");
-    assert_eq!(wire.doubles().len(), 3, "no progress is no reason to go on");
+    assert_eq!(wire.doubles().len(), 2, "no progress is no reason to go on");
 
     let wire = Wire::with_connections(losing_sessions(&FILES, 2, 4), location());
     let asked = AtomicU64::new(0);
@@ -97,6 +99,27 @@ async fn a_call_is_tried_over_several_sessions() {
         let made = wire.create_directory(&path("v"), Attributes::with_mode(0o777)).await;
         assert_eq!(made.is_ok(), is_made, "{lost} sessions lost: {made:?}");
     }
+}
+
+/// Each record is tried again on the next session, not the others with it.
+#[tokio::test]
+async fn records_are_read_over_many_short_sessions() {
+    let connection = || {
+        let calls_left = AtomicU64::new(20);
+        let double = Double::new(move |_, _, _| {
+            match calls_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                Ok(_) => Answer::Object("v", TYPE_DIRECTORY, 0o700),
+                Err(_) => Answer::SessionLost,
+            }
+        });
+        double.connection().0
+    };
+    let wire = Wire::with_connections((0..40).map(|_| connection()).collect(), location());
+    let volumes: Vec<_> = (0..200).map(|number| format!("pv-{number}")).collect();
+    let found = Export::Wire(wire.clone()).read_records(&volumes).await.unwrap();
+    assert_eq!(found.len(), 200);
+    let used = 40 - wire.doubles().len();
+    assert!((10..40).contains(&used), "{used} sessions of 20 calls for 200 records");
 }
 
 #[test]

@@ -44,11 +44,12 @@ pub(crate) enum Answer {
 }
 
 /// Answers a call by its name, handle and file name.
-type Script = Box<dyn Fn(&str, &str, &str) -> Answer + Send + Sync>;
+type Script = Arc<dyn Fn(&str, &str, &str) -> Answer + Send + Sync>;
 
 /// The calls so far, each as `call handle name`.
 pub(crate) type Log = Arc<Mutex<Vec<String>>>;
 
+#[derive(Clone)]
 pub(crate) struct Double {
     script: Script,
     log: Log,
@@ -58,7 +59,7 @@ pub(crate) struct Double {
 impl Double {
     pub(crate) fn new(script: impl Fn(&str, &str, &str) -> Answer + Send + Sync + 'static) -> Self {
         Self {
-            script: Box::new(script),
+            script: Arc::new(script),
             log: Log::default(),
             version: NFSVersion::NFSv3,
         }
@@ -77,10 +78,10 @@ impl Double {
         (connection, log)
     }
 
-    /// An export over this one connection.
+    /// An export over two connections like this one: the second is for what has a connection of its own.
     pub(crate) fn export(self, location: Location) -> (Export, Log) {
-        let (connection, log) = self.connection();
-        (Export::Wire(Wire::with_connections(vec![connection], location)), log)
+        let ((second, _), (first, log)) = (self.clone().connection(), self.connection());
+        (Export::Wire(Wire::with_connections(vec![second, first], location)), log)
     }
 
     fn ask(&self, call: &str, handle: &Bytes, name: &str) -> Result<Answer> {

@@ -1,14 +1,12 @@
 //! Small files of one directory over NFS: read as they are, written under another name and renamed.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt, stream};
 use nfs_rs::{Mount, Nfs3ErrorCode, NfsError, ObjRes};
 
-use super::Wire;
-use super::connection::{CallError, Connection, Handle, lacks_handle, with_timeout};
+use super::connection::{Connection, Handle, lacks_handle, with_timeout};
 use super::errors::{ErrorClass, describe_refusal};
+use super::{Purpose, Wire};
 use crate::export::record::{Content, FILE_MODE, MAX_RECORD, NewFile, not_a_file, too_large};
 use crate::export::{ExportError, VolumePath};
 
@@ -25,10 +23,15 @@ impl Wire {
         folder: &VolumePath,
         names: &[String],
     ) -> Result<Vec<Content>, ExportError> {
-        self.run_with_retry("read", &folder.to_string(), |connection| {
-            connection.read_files(folder, names).boxed()
-        })
-        .await
+        let wire = self.with_purpose(Purpose::Records);
+        let Some(handle) = wire.find_folder(folder).await? else {
+            return Ok(vec![None; names.len()]);
+        };
+        let mut reads = Vec::with_capacity(names.len());
+        for name in names {
+            reads.push(Ok(wire.read_file(&handle, name)));
+        }
+        stream::iter(reads).try_buffered(AT_ONCE).try_collect().await
     }
 
     pub(in crate::export) async fn write_files(
@@ -36,25 +39,41 @@ impl Wire {
         folder: &VolumePath,
         files: &[NewFile],
     ) -> Result<(), ExportError> {
-        self.run_with_retry("write", &folder.to_string(), |connection| {
-            connection.write_files(folder, files).boxed()
+        let wire = self.with_purpose(Purpose::Records);
+        let Some(handle) = wire.find_folder(folder).await? else {
+            let missing = NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT);
+            return Err(self.operation_error("write", &folder.to_string(), &missing));
+        };
+        let mut writes = Vec::with_capacity(files.len());
+        for file in files {
+            writes.push(Ok(wire.write_file(&handle, file)));
+        }
+        stream::iter(writes).try_buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn find_folder(&self, folder: &VolumePath) -> Result<Option<Handle>, ExportError> {
+        self.run_with_retry("look for", &folder.to_string(), |connection| {
+            async move { connection.walk_directories(folder.components(), folder).await }.boxed()
+        })
+        .await
+    }
+
+    async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, ExportError> {
+        self.run_with_retry("read", name, |connection| {
+            async move { Ok(connection.read_file(folder, name).await?) }.boxed()
+        })
+        .await
+    }
+
+    async fn write_file(&self, folder: &Handle, file: &NewFile) -> Result<(), ExportError> {
+        self.run_with_retry("write", &file.name, |connection| {
+            async move { Ok(connection.write_file(folder, file).await?) }.boxed()
         })
         .await
     }
 }
 
 impl Connection {
-    async fn read_files(self: Arc<Self>, folder: &VolumePath, names: &[String]) -> Result<Vec<Content>, CallError> {
-        let Some(folder) = self.walk_directories(folder.components(), folder).await? else {
-            return Ok(vec![None; names.len()]);
-        };
-        let mut reads = Vec::with_capacity(names.len());
-        for name in names {
-            reads.push(Ok::<_, NfsError>(self.read_file(&folder, name)));
-        }
-        Ok(stream::iter(reads).try_buffered(AT_ONCE).try_collect().await?)
-    }
-
     /// What is wrong with the file alone is its content; an error ends the connection's work.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, NfsError> {
         let read = async {
@@ -97,17 +116,6 @@ impl Connection {
             }
         }
         Ok(Err(too_large()))
-    }
-
-    async fn write_files(self: Arc<Self>, folder: &VolumePath, files: &[NewFile]) -> Result<(), CallError> {
-        let Some(folder) = self.walk_directories(folder.components(), folder).await? else {
-            return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
-        };
-        let mut writes = Vec::with_capacity(files.len());
-        for file in files {
-            writes.push(Ok::<_, NfsError>(self.write_file(&folder, file)));
-        }
-        Ok(stream::iter(writes).try_buffer_unordered(AT_ONCE).try_collect().await?)
     }
 
     async fn write_file(&self, folder: &Handle, file: &NewFile) -> Result<(), NfsError> {
