@@ -168,14 +168,17 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
     let provisioner = scene.watch(&words(&over_ssh(&guest, "root"))).await?;
     for name in ["a", "b", "c"] {
         scene.claim(name, json!({})).await?;
-        scene.bound(name).await?;
-        // Each session's process, but for the one that this runs in.
+        let volume = scene.bound(name).await?;
+        // Each session's process, but for the one that this runs in, once the record is written: a login that is cut is a
+        // failure.
         let killed = guest
-            .ssh(
-                "for process in $(pgrep -f '^sshd: root@notty'); do
-                      if [ $process != $PPID ]; then kill -9 $process && echo $process; fi
-                  done",
-            )
+            .ssh(&format!(
+                "until [ -e /nfsdata/.nfsprov/volumes/{}.yaml ]; do sleep 0.1; done
+                 for process in $(pgrep -f '^sshd: root@notty'); do
+                     if [ $process != $PPID ]; then kill -9 $process && echo $process; fi
+                 done",
+                volume.name_any()
+            ))
             .await?;
         ensure!(!killed.trim().is_empty(), "there was no connection to be cut");
         let events = scene.events(name).await?;
