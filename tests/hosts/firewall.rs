@@ -30,16 +30,20 @@ struct Tool {
 
 const FIREWALLD: Tool = Tool {
     start: r#"interface=$(ip -o -4 route show | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
+cat >/etc/firewalld/zones/internal.xml <<zone
+<zone>
+  <interface name="$interface"/>
+  <service name="ssh"/>
+  <rule family="ipv4">
+    <source address="10.77.0.250"/>
+    <port port="2049" protocol="tcp"/>
+    <accept/>
+  </rule>
+</zone>
+zone
 systemctl start firewalld
-firewall-cmd --quiet --permanent --zone=internal --add-interface="$interface"
-firewall-cmd --quiet --permanent --zone=internal --remove-service=samba-client --remove-service=mdns
-firewall-cmd --quiet --permanent --zone=internal \
-    --add-rich-rule='rule family="ipv4" source address="10.77.0.250" port port="2049" protocol="tcp" accept'
-firewall-cmd --quiet --reload
 firewall-cmd --get-zone-of-interface="$interface" | grep -qx internal"#,
-    list: "for zone in public internal; do for kind in '' --permanent; do
-    echo \"$zone $kind\"; firewall-cmd $kind --zone=$zone --list-rich-rules; firewall-cmd $kind --zone=$zone --list-services
-done; done",
+    list: "firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones",
     // In force and permanent.
     rules_of_client: 2 * 7,
     mark: "priority=\"2049\"",

@@ -35,9 +35,6 @@ enum Command {
         /// Which groups
         #[arg(long, value_enum, default_value_t = Set::Test)]
         set: Set,
-        /// How many groups may use the lab at once
-        #[arg(long, default_value_t = 1)]
-        at_once: usize,
     },
     /// Start a lab in the background (building what is missing) and print its variables
     Up(Up),
@@ -148,7 +145,7 @@ fn run(command: Command) -> Result<bool> {
             println!("{}", archive.display());
         }
         // As the caller; what needs root asks for it.
-        Command::Test { groups, set, at_once } => return suite::run(set, &groups, at_once),
+        Command::Test { groups, set } => return suite::run(set, &groups),
         command => run_as_root(command)?,
     }
     Ok(true)

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::{step, times};
-use jobs::{JOBS, Job, Lane, Work};
+use jobs::{JOBS, Job, Work};
 
 pub use jobs::Set;
 
@@ -42,8 +42,6 @@ struct Tally {
 struct Run {
     workspace: PathBuf,
     lab: PathBuf,
-    /// How many groups of tests may run at once.
-    at_once: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -60,11 +58,11 @@ struct State {
 }
 
 /// Runs the jobs of `set`, or those called `only` and what they need, in the workspace that is the current directory.
-/// At most `at_once` groups of tests run beside one another. Returns whether all went well.
+/// Returns whether all went well.
 ///
 /// # Errors
 /// When a name is no job's, or the files of a run can't be written.
-pub fn run(set: Set, only: &[String], at_once: usize) -> Result<bool> {
+pub fn run(set: Set, only: &[String]) -> Result<bool> {
     let jobs = chosen(set, only)?;
     let workspace = std::env::current_dir().context("cannot tell the current directory")?;
     let target = workspace.join("target");
@@ -76,7 +74,6 @@ pub fn run(set: Set, only: &[String], at_once: usize) -> Result<bool> {
     let run = Run {
         workspace,
         lab,
-        at_once,
         state: Mutex::default(),
         changed: Condvar::new(),
     };
@@ -139,11 +136,9 @@ fn needed<'a>(job: &'a Job, jobs: &'a [&'static Job]) -> impl Iterator<Item = &'
 
 impl State {
     /// Whether a job that has all that it needs can start: its lane has a place, and no earlier job of the lane waits for it.
-    fn has_place(&self, job: &Job, jobs: &[&'static Job], at_once: usize) -> bool {
-        let places = match job.lane() {
-            None => return true,
-            Some(Lane::Code) => 1,
-            Some(Lane::Lab) => at_once,
+    fn has_place(&self, job: &Job, jobs: &[&'static Job]) -> bool {
+        let Some(lane) = job.lane() else {
+            return true;
         };
         let is_running = |other: &Job| self.started.contains(other.name) && !self.ended.contains_key(other.name);
         let waits = |other: &Job| {
@@ -152,7 +147,12 @@ impl State {
         };
         let others: Vec<_> = jobs.iter().filter(|other| other.lane() == job.lane()).collect();
         let mut earlier = others.iter().take_while(|other| other.name != job.name);
-        others.iter().filter(|other| is_running(other)).count() < places && !earlier.any(|other| waits(other))
+        let taken: usize = others
+            .iter()
+            .filter(|other| is_running(other))
+            .map(|other| other.places())
+            .sum();
+        taken + job.places() <= lane.places() && !earlier.any(|other| waits(other))
     }
 }
 
@@ -177,7 +177,7 @@ impl Run {
             if ends.iter().any(|end| end.is_some_and(|end| end != End::Passed)) {
                 return false;
             }
-            if ends.iter().all(Option::is_some) && state.has_place(job, jobs, self.at_once) {
+            if ends.iter().all(Option::is_some) && state.has_place(job, jobs) {
                 state.started.insert(job.name);
                 self.changed.notify_all();
                 return true;

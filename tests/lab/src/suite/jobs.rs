@@ -20,6 +20,15 @@ pub(super) enum Lane {
     Lab,
 }
 
+impl Lane {
+    pub(super) fn places(self) -> usize {
+        match self {
+            Self::Code => 1,
+            Self::Lab => 2,
+        }
+    }
+}
+
 /// What a job does.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
@@ -51,14 +60,22 @@ impl Job {
             Work::Tests(_) => Some(Lane::Lab),
         }
     }
+
+    /// How many places of its lane it takes: the group `cluster` uses all processors itself, and a node beside it would not be
+    /// Ready in time.
+    pub(super) fn places(&self) -> usize {
+        match self.name {
+            "cluster" => 2,
+            _ => 1,
+        }
+    }
 }
 
 const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work: Work) -> Job {
     Job { name, needs, set, work }
 }
 
-/// All jobs. Those of a lane that can run are started in this order: the longest first, with one that waits for kubelets more
-/// than it works beside it.
+/// All jobs. Those of a lane that can run are started in this order: the longest first.
 pub(super) const JOBS: [Job; 17] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
