@@ -165,8 +165,8 @@ where
     }
 }
 
-/// A list without what says who set which field. It is half of the text, nobody here asks for it, and what is not read
-/// need not be made objects of.
+/// Removes `managedFields` from a list's text. They are half of it, nfsprov never uses them, and skipping them saves
+/// parsing them.
 fn without_managed_fields(text: &str) -> Cow<'_, str> {
     // In a string, quotes have a backslash before them, so that it can't be found there.
     const KEY: &str = "\"managedFields\":[";

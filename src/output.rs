@@ -190,12 +190,12 @@ fn write_above(text: &str) {
     _ = MOVING.suspend(|| std::io::stderr().write_all(text.as_bytes()));
 }
 
-/// Whether there is somebody to answer: questions are asked on stderr and answered on stdin.
+/// Whether stdin and stderr are terminals: prompts are written to stderr and answered on stdin.
 pub fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Several who want to ask have their turns.
+/// Held while a prompt is open, so that prompts of parallel hosts don't overlap.
 static ASKING: Mutex<()> = Mutex::new(());
 
 /// Asks a question, with the moving lines out of its way.
@@ -204,7 +204,7 @@ fn at_the_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::i
     MOVING.suspend(question).map_err(std::io::Error::from)
 }
 
-/// The same; None where there is nobody to answer, or no answer was given.
+/// Runs a prompt. `None` without a terminal, or if the prompt was cancelled.
 fn of_whoever_is_there<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
     can_ask().then(|| at_the_terminal(question).ok()).flatten()
 }
@@ -231,12 +231,12 @@ pub fn confirm(question: &str) -> std::io::Result<bool> {
     at_the_terminal(|| Confirm::new().with_prompt(plain(question)).default(false).interact())
 }
 
-/// The same; None where there is nobody to answer.
+/// Asks a yes-or-no question. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_yes(question: &str) -> Option<bool> {
     can_ask().then(|| confirm(question).ok()).flatten()
 }
 
-/// Asks for something that is not shown while it is typed; None where there is nobody to answer.
+/// Asks for a secret without echoing it. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_secret(question: &str) -> Option<String> {
     of_whoever_is_there(|| {
         Password::new()
@@ -246,7 +246,7 @@ pub fn ask_secret(question: &str) -> Option<String> {
     })
 }
 
-/// Asks for a line of text; None where there is nobody to answer.
+/// Asks for a line of text. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_text(question: &str) -> Option<String> {
     of_whoever_is_there(|| {
         Input::new()

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_nobody_reads_is_an_error() {
+    fn a_socket_without_a_reader_is_an_error() {
         assert!(send(Report::Ready, "/nonexistent/notify".as_ref()).is_err());
     }
 }

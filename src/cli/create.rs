@@ -100,7 +100,7 @@ pub enum AccessMode {
 /// What becomes of a volume that its claim has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReclaimPolicy {
-    /// It stays, Released, until somebody decides
+    /// Keep the PV, Released, until an administrator decides
     #[value(name = "Retain")]
     Retain,
     /// It is emptied and Available again (deprecated)

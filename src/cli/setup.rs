@@ -35,7 +35,7 @@ pub struct SetupServer {
     /// Options of the export
     #[arg(long, default_value = OPTIONS, value_parser = options, value_name = "OPTIONS")]
     pub options: String,
-    /// Let root of the clients be nobody on the server; provision with --via ssh:// then
+    /// Map root on clients to the user nobody on the server; such an export needs provision --via ssh://
     #[arg(long)]
     pub root_squash: bool,
     /// Mode of the directory [default: 0777 for a new one; one that is there keeps its own]

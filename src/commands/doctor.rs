@@ -330,7 +330,7 @@ fn targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
         };
         match found.is_empty() {
             true => Err(anyhow!(
-                "there is no {what} called {name}{place}; nfsprov status -A lists what there is"
+                "{what} {name} not found{place}; nfsprov status -A lists claims and volumes"
             )),
             false => Ok(found),
         }

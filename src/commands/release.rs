@@ -88,7 +88,7 @@ fn say_what_stays(volume: &PersistentVolume) {
     }
 }
 
-/// Empties the PV's directory, if that is its own and somebody says yes.
+/// Empties the PV's directory after a confirmation, if no other PV uses it.
 async fn scrub(
     client: &Client,
     volumes: &Api<PersistentVolume>,
@@ -117,7 +117,7 @@ async fn scrub(
     } else {
         return Err(UsageError(format!("--scrub would remove {what}; --yes does it").into()).into());
     }
-    // Much may have happened while somebody thought about it.
+    // The cluster may have changed while the prompt was open.
     let live = read(volumes, &args.volume).await?;
     if live.metadata.uid != volume.metadata.uid || live.metadata.resource_version != volume.metadata.resource_version {
         bail!(

@@ -85,7 +85,7 @@ fn export(args: &Status) -> Result<Option<Location>, UsageError> {
     }
 }
 
-/// Shows what there is again and again, whenever it has changed; ends when it is interrupted, or nobody reads on.
+/// Prints the status again after each change, until it is interrupted or stdout is closed.
 async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<Exit> {
     let (watched, changes) = gather::watch(client, namespace);
     // What has changed by the time that it is shown is shown at once.

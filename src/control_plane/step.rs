@@ -42,7 +42,7 @@ process() {
 }
 "#;
 
-/// The step that makes these edits. An API server that answers 401 or 403 is up and lets nobody ask anonymously; one that
+/// The script that applies `edits`. An API server that answers 401 or 403 is up and refuses anonymous requests; one that
 /// crashes again and again does not answer three times in a row.
 pub(crate) fn script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.endpoint();

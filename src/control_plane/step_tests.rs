@@ -55,7 +55,7 @@ fn a_step_is_done_whole_or_undone_on_the_host() {
     let new_file_breaks = "if grep -q new \"$file\"; then echo 000; else echo 200; fi";
     for (what, path, codes, process, status, text) in rows! {
         ("it comes", CONFIG, "echo 200", "", 0, AFTER),
-        ("it lets nobody ask", CONFIG, "echo 401", "", 0, AFTER),
+        ("it refuses anonymous requests", CONFIG, "echo 401", "", 0, AFTER),
         ("it does not start with the gate", CONFIG, new_file_breaks, "", PUT_BACK, BEFORE),
         ("it does not start at all", CONFIG, "echo 000", "", NOT_PUT_BACK, BEFORE),
         ("it crashes again and again", CONFIG,

@@ -41,7 +41,7 @@ impl Dump {
         self.lists.remove(what);
     }
 
-    /// Keeps an object, without what is nobody's business.
+    /// Adds an object to the dump, with its secrets removed.
     pub fn add(&mut self, what: &str, object: impl Serialize) {
         // Objects of the API can always be written as JSON.
         if let Ok(mut object) = serde_json::to_value(object) {

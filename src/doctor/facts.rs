@@ -197,7 +197,7 @@ pub struct Lock {
     pub kind: String,
     pub namespace: String,
     pub name: String,
-    /// Who holds it; empty if nobody.
+    /// The holder's identity; empty if no process holds the lock.
     pub holder: String,
     /// When it was renewed.
     pub renewed: Option<Timestamp>,

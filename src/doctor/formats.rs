@@ -231,7 +231,7 @@ fn list(objects: &[Object]) -> String {
     }
 }
 
-/// What there is to know about a code.
+/// The long explanation of a code.
 pub fn entry(entry: &explain::Entry, width: usize) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),

@@ -183,7 +183,7 @@ impl Reader<'_> {
         let (limits, leases, volume_events, control, self_link) = tokio::join!(
             self.read("limitranges", self.here::<core::LimitRange>(), all(), Limit::read),
             self.read("leases", self.everywhere::<Lease>(), all(), |lease| {
-                // Those of nodes are many, and nobody's lock.
+                // Nodes' heartbeats are many, and no leader election locks.
                 Some(Lock::from(lease)).filter(|lock| lock.namespace != "kube-node-lease")
             }),
             async {

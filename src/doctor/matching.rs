@@ -160,7 +160,7 @@ fn weight(mismatch: &Mismatch) -> u32 {
 
 /// PVs by how near they come to a claim, nearest first; of those equally near the one nearest in size.
 ///
-/// Left out is what nobody could take for near: PVs that are Bound to other claims, and PVs of another class that
+/// Drops PVs that are no near match: those Bound to other claims, and those of another class that
 /// don't fit otherwise either.
 pub fn rank<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
     let near = |volume: &'a Volume| {

@@ -31,7 +31,7 @@ const IN_TREE: [&str; 13] = [
 /// How long a provisioner outside the cluster has to show itself by an event or a volume.
 const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// How fresh a lock is that somebody renews.
+/// A lock renewed within this time has a running holder.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// Known provisioners, by what tells them apart.

@@ -33,7 +33,7 @@ pub enum GatherError {
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It was as it should be.
+    /// It was already in the requested state.
     Ok(String),
     /// It is now.
     Changed(String),
@@ -67,7 +67,7 @@ pub enum StepEvent<'a> {
     Finished(&'a Outcome),
 }
 
-/// Reads what there is to know of a subject.
+/// Reads a host's facts about `subject`.
 ///
 /// # Errors
 /// [`GatherError`].

@@ -93,8 +93,8 @@ impl PromptCache {
         self.ask.text(question)
     }
 
-    /// Whether a host's key, as one line, is accepted; asked once however many connections want to know. Nobody is
-    /// asked if `silent`.
+    /// Whether a host's key, as one line, is accepted; asked once however many connections need it. Without a prompt
+    /// if `silent`.
     pub(super) fn accepts(&self, line: &str, question: &str, silent: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
@@ -135,7 +135,7 @@ mod tests {
 
     const HOSTS: usize = 8;
 
-    /// Somebody who answers when all hosts are about to ask.
+    /// A user who answers when all hosts are about to ask.
     #[derive(Clone, Default)]
     struct Patient {
         about_to_ask: Arc<AtomicUsize>,

@@ -164,7 +164,7 @@ pub struct Choice {
 pub enum Installer {
     /// A package manager.
     Manager(Manager),
-    /// Nothing that nfsprov runs: a system that is changed as a whole, and takes a restart, or one that nobody knows.
+    /// Nothing that nfsprov runs: a system that is changed as a whole, and takes a restart, or an unknown one.
     Nothing {
         /// What the system is.
         system: String,
@@ -226,9 +226,9 @@ const IMMUTABLE: [(&[&str], &str, &str); 6] = [
     ),
 ];
 
-/// What is said of a system that nobody knows.
+/// The message about an unknown system.
 const UNKNOWN: &str =
-    "has no package manager that nfsprov knows (dnf, yum, apt, zypper, apk, pacman); install {} there yourself";
+    "has no package manager that nfsprov supports (dnf, yum, apt, zypper, apk, pacman); install {} on it yourself";
 
 /// How things are called where nothing tells: as most have them.
 static GENERIC: Distro = systemd("an unknown distribution", &[], &[], "nfs-utils", "nfs-utils");

@@ -168,7 +168,7 @@ pub struct FactsError {
     after: String,
 }
 
-/// The script that gathers what there is to know of a subject.
+/// The shell script that prints a host's facts about `subject`.
 pub fn gather_script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(

@@ -1,6 +1,6 @@
 //! `/etc/nfs.conf`: nfsprov's settings stand in a block of their own at its end (PURE).
 //!
-//! Of two settings of the same name nfs-utils takes the first, so what somebody else wrote is never overruled.
+//! Of two settings of the same name nfs-utils takes the first, so nfsprov's block never overrides others' settings.
 
 use super::block::{self, Damage};
 
@@ -47,7 +47,7 @@ pub const LOCKD_UDP_PORT: PinnedPort = PinnedPort {
     port: LOCKD_PORT.port,
 };
 
-/// A setting's value, as somebody wrote it.
+/// A setting's value, exactly as it stands in the file.
 pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let mut inside = false;

@@ -77,7 +77,7 @@ pub struct Step {
 /// Whether a step changes something, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing: it is as it should be.
+    /// Already in the requested state; why, for the report.
     Ok(String),
     /// Nothing, because of this.
     Skipped(String),
@@ -249,7 +249,7 @@ trap 'rm -f "$new" "$old"' EXIT
 put_file() {
   now=
   [ ! -e "$file" ] || now=$(cksum <"$file")
-  [ "$now" = "$checksum" ] || { echo "$file was changed by somebody else just now" >&2; return 1; }
+  [ "$now" = "$checksum" ] || { echo "$file was changed by another program just now" >&2; return 1; }
   if [ ! -d "$folder" ]; then
     mkdir "$folder" || return
     made=yes

@@ -31,7 +31,7 @@ pub struct Framed<'a> {
 }
 
 impl Frame {
-    /// A frame with `nonce`, a word that nobody can guess.
+    /// A frame with `nonce`, which has to be unguessable.
     pub fn new(nonce: String) -> Self {
         Self { nonce }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::target::{DEFAULT_PORT, Target};
 
-/// What an ssh client does where nobody has configured anything.
+/// The settings of an ssh client without any configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientDefaults {
     /// The home directory by the passwd file, which `~` stands for.
@@ -53,7 +53,7 @@ pub const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh
 pub enum StrictHostKeys {
     /// None.
     Yes,
-    /// Those that somebody accepts.
+    /// Ask the user about unknown keys.
     #[default]
     Ask,
     /// All. ssh would even accept a changed key with `no`, which nothing here does.
@@ -147,7 +147,7 @@ pub struct Settings {
     pub proxy: Proxy,
     /// The login methods that are not allowed, by their names in the protocol.
     pub refused_methods: Vec<&'static str>,
-    /// Whether nobody is to be asked anything.
+    /// BatchMode: prompts are forbidden.
     pub batch: bool,
     /// What ssh would do and nothing here can, to be told when a login fails.
     pub unsupported: Vec<&'static str>,
@@ -162,7 +162,7 @@ pub struct SettingsError {
 }
 
 impl Settings {
-    /// Those for a host that nobody has configured.
+    /// The settings for a host without configuration.
     pub fn unconfigured(target: &Target, local_user: &str) -> Self {
         Self {
             host: target.host.clone(),

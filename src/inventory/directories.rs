@@ -10,7 +10,7 @@ use super::overview::Holds;
 use super::place::{name, on};
 use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory};
 
-/// What there is on an export, and the PVs of the cluster.
+/// The directories of an export, and the PVs of the cluster.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The export.

@@ -54,7 +54,7 @@ fn path(text: &str) -> VolumePath {
 }
 
 #[test]
-fn each_directory_is_somebodys_or_nobodys() {
+fn each_directory_has_an_owner_or_is_an_orphan() {
     let (a, b) = (format!("pvc-{A}"), format!("pvc-{B}"));
     let volumes = [
         volume(&a, &format!("/nfsdata/team-a-{a}"), "a"),

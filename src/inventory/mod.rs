@@ -1,4 +1,4 @@
-//! What there is: the claims, volumes, classes and provisioners of a cluster that touch NFS, and the directories on an
+//! The inventory: a cluster's claims, volumes, classes and provisioners that use NFS, and the directories on an
 //! export against the PVs that own them.
 //!
 //! What it amounts to is decided in [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`],

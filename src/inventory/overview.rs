@@ -403,7 +403,7 @@ fn shown_classes(classes: &[&StorageClass]) -> Vec<Class> {
     rows
 }
 
-/// What runs, then the Leases of what runs elsewhere, then the names that classes wait for and nobody is seen to have.
+/// Running provisioners, then Leases of those outside the cluster, then the names in classes without a provisioner.
 fn provisioners(
     facts: &Facts,
     classes: &[&StorageClass],

@@ -14,7 +14,7 @@ pub enum Data {
     Scrub,
 }
 
-/// What there is to do about a PV that is to be released.
+/// Whether a PV can be released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Release it, and say these before.
@@ -25,7 +25,7 @@ pub enum Verdict {
     Refuse(String),
 }
 
-/// What there is to do about a PV.
+/// Decides whether a PV can be released.
 pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
     let name = name(volume);
     let spec = volume.spec.clone().unwrap_or_default();
@@ -71,13 +71,13 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
                  directory, as soon as it sees it Released, and when its next claim goes; to keep it, {retain}"
             ),
             None => format!(
-                "PV {name} has the policy Delete, which nobody can carry out for it: it will be Failed when its next \
-                 claim goes; `kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'` \
-                 spares it that"
+                "PV {name} has the policy Delete, which no provisioner carries out for it: it becomes Failed when its next \
+                 claim is deleted; avoid that with \
+                 `kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'`"
             ),
         }]),
         ("Released", _, _) => Verdict::Release(Vec::new()),
-        // Nobody tries again to reclaim what is to be retained: there is nothing more to wait for.
+        // The controller manager never retries to reclaim a PV with the policy Retain.
         ("Failed", "Retain", _) => Verdict::Release(vec![format!("PV {name} was Failed{}", because(&status.message))]),
         ("Failed", _, _) => Verdict::Refuse(format!(
             "PV {name} is Failed: its policy {policy} could not be carried out{}; {retain}",
@@ -151,7 +151,7 @@ mod tests {
                 &none,
                 Scrub,
                 "release",
-                "it will be Failed when its next claim goes",
+                "it becomes Failed when its next claim is deleted",
             ),
             (
                 "Released",

@@ -22,7 +22,7 @@ pub struct NewClaim {
     pub access_modes: Vec<String>,
 }
 
-/// Where and for whom an archive comes back.
+/// The restore of one archive: the claim it is for, and the place of its directory.
 pub struct Restore<'a> {
     /// The cluster.
     pub client: &'a Client,
@@ -136,7 +136,7 @@ impl Restore<'_> {
         let Some(archive) = &self.back.archive else {
             return Ok(());
         };
-        // While the name is free; afterwards nobody could tell whose it is.
+        // The owner marker is written before the rename: a directory without one would have no known owner.
         if self.back.needs_marker {
             self.export.take_ownership(directory, &Owner::with_uid(uid)).await?;
         }

@@ -1,4 +1,4 @@
-//! Emptying the directory of one PV, and of nobody else.
+//! Empties the directory of one PV, and refuses if another PV uses the same directory.
 
 use std::net::IpAddr;
 
@@ -113,7 +113,7 @@ impl<'a> Scrub<'a> {
         }
     }
 
-    /// What there is to be removed, in a few words; None if there is nothing.
+    /// Summarizes the entries to remove; `None` if the directory is empty.
     pub fn what(&self) -> Option<String> {
         if self.entries.is_empty() {
             return None;

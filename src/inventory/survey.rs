@@ -10,7 +10,7 @@ use crate::export::{Export, ExportError, Kind, Location, VolumePath};
 /// How many directories are read, or measured, at once.
 const AT_ONCE: usize = 8;
 
-/// What there is on an export: the directories in its root, and those beside volumes; none is walked.
+/// Lists the directories in an export's root, and those beside volumes, without descending into them.
 ///
 /// # Errors
 /// As [`Export::list_directory`].

@@ -38,7 +38,7 @@ const SHARED: [&str; 2] = ["mod", "access"];
 
 #[test]
 fn arrows_run_one_way() {
-    // Who (a prefix of the file's name) must not know whom.
+    // A prefix of a file's name, and the modules that these files must not import.
     let rules = [
         (
             "export/",

@@ -189,19 +189,19 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "pvc", "c", "--size", "1Gi", "--access-mode", "RWO", "--access-mode", "RWOP", "--apply"], "--access-mode RWOP goes with no other: one pod alone has the volume"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--apply", "--label", "a=1", "--label", "a=2"], "--label: a is given two values, 1 and 2"),
     (&["create", "pvc", "c", "--size", "1Gi", "--selector", "a=1", "--selector", "a=2", "--apply"], "--selector: a is given two values, 1 and 2"),
-    (&["create", "pv", "--apply"], "missing: NAME, --server, --path, --size; on a terminal you would be asked"),
-    (&["create", "pv", "v", "--path", "/p", "--size", "1Gi", "--apply"], "missing: --server; on a terminal you would be asked"),
-    (&["create", "pv", "v", "--server", "s", "--size", "1Gi", "--apply"], "missing: --path; on a terminal you would be asked"),
-    (&["create", "pv", "v", "--server", "s", "--path", "/p", "--apply"], "missing: --size; on a terminal you would be asked"),
-    (&["create", "pvc", "--apply"], "missing: NAME, --size; on a terminal you would be asked"),
-    (&["create", "pvc", "c", "--apply"], "missing: --size; on a terminal you would be asked"),
-    (&["create", "pod", "--apply"], "missing: NAME, --claim; on a terminal you would be asked"),
-    (&["create", "pod", "p", "--apply"], "missing: --claim; on a terminal you would be asked"),
-    (&["create", "statefulset", "s", "--apply"], "missing: --class; on a terminal you would be asked"),
-    (&["create", "statefulset", "--class", "c", "--apply"], "missing: NAME; on a terminal you would be asked"),
-    (&["create", "storageclass", "--apply"], "missing: NAME; on a terminal you would be asked"),
-    (&["create", "provisioner", "--apply"], "missing: --server, --path; on a terminal you would be asked"),
-    (&["create", "provisioner", "--server", "s", "--apply"], "missing: --path; on a terminal you would be asked"),
+    (&["create", "pv", "--apply"], "required: NAME, --server, --path, --size"),
+    (&["create", "pv", "v", "--path", "/p", "--size", "1Gi", "--apply"], "required: --server"),
+    (&["create", "pv", "v", "--server", "s", "--size", "1Gi", "--apply"], "required: --path"),
+    (&["create", "pv", "v", "--server", "s", "--path", "/p", "--apply"], "required: --size"),
+    (&["create", "pvc", "--apply"], "required: NAME, --size"),
+    (&["create", "pvc", "c", "--apply"], "required: --size"),
+    (&["create", "pod", "--apply"], "required: NAME, --claim"),
+    (&["create", "pod", "p", "--apply"], "required: --claim"),
+    (&["create", "statefulset", "s", "--apply"], "required: --class"),
+    (&["create", "statefulset", "--class", "c", "--apply"], "required: NAME"),
+    (&["create", "storageclass", "--apply"], "required: NAME"),
+    (&["create", "provisioner", "--apply"], "required: --server, --path"),
+    (&["create", "provisioner", "--server", "s", "--apply"], "required: --path"),
     (&["create", "statefulset", "0web", "--class", "c", "--apply"], "the Service would be called 0web: a Service's name begins with a letter; give it another with --app"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a/B", "--replicas", "2", "--apply"], "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which names of objects can't have"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a_b", "--flavor", "upstream", "--apply"], "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which names of objects can't have"),
@@ -275,7 +275,7 @@ fn cases() -> Vec<(Vec<String>, String)> {
 fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     let cases = cases();
     assert!(cases.len() >= 200, "{} cases", cases.len());
-    // A cluster that nobody may call.
+    // A cluster that refuses every request.
     let cluster = TcpListener::bind("127.0.0.1:0").unwrap();
     cluster.set_nonblocking(true).unwrap();
     let place = tempfile::tempdir().unwrap();

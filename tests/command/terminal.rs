@@ -101,7 +101,7 @@ fn who_may_mount_is_asked_for_until_it_is_right() {
 
 #[test]
 fn a_terminal_without_a_size_has_80_columns() {
-    // The size of a terminal that nobody gave one is 0 by 0.
+    // A pseudo-terminal without a size reports 0 by 0.
     let (text, code) = end(on_a_terminal(&["doctor", "explain", "NFS102"]));
     let widest = text.lines().map(|line| line.trim_end().chars().count()).max();
     assert!(

@@ -201,7 +201,7 @@ impl Scene {
     }
 
     /// Runs a finding's fix as it is printed, which is a command of kubectl.
-    pub async fn mended(&self, finding: &Value) -> Result<()> {
+    pub async fn apply_fix(&self, finding: &Value) -> Result<()> {
         let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
         let kubectl = nfsprov_lab::run::kubectl(Default::default())?;
         let output = Command::new("sh")

@@ -17,15 +17,15 @@ pub struct Blank {
     pub check: fn(&str) -> Result<String, String>,
 }
 
-/// The values, those left out filled in by whoever sits at the terminal.
+/// Returns the values, and prompts for those that were left out.
 ///
 /// # Errors
-/// [`UsageError`] naming all that is missing where there is nobody to ask.
+/// [`UsageError`] that names the missing options if stdin is not a terminal.
 pub fn fill<const N: usize>(mut blanks: [Blank; N]) -> Result<[String; N]> {
     let missing: Vec<_> = blanks.iter().filter(|blank| blank.value.is_none()).collect();
     if !missing.is_empty() && !output::can_ask() {
         let flags: Vec<_> = missing.iter().map(|blank| blank.flag).collect();
-        let text = format!("missing: {}; on a terminal you would be asked", flags.join(", "));
+        let text = format!("required: {}", flags.join(", "));
         return Err(UsageError(text.into()).into());
     }
     for blank in &mut blanks {

@@ -44,7 +44,7 @@ impl Order {
     /// Reads a command line; what it left out is asked for.
     ///
     /// # Errors
-    /// [`UsageError`] for what can't work, or is missing where nobody can be asked.
+    /// [`UsageError`] for invalid values, and for missing ones if stdin is not a terminal.
     pub async fn of(kind: Kind, global: &Global) -> Result<Self> {
         match kind {
             Kind::Pv(args) => volume(args),

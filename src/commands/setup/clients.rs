@@ -12,7 +12,7 @@ pub(super) struct NodeAnswer {
     pub(super) is_connected: bool,
     /// The address that it has on its way to the server.
     pub(super) source: Option<IpAddr>,
-    /// The address that somebody named it by.
+    /// Its address on the command line.
     pub(super) named: Option<IpAddr>,
     /// The address that its kubelet wrote into the cluster.
     pub(super) written_by_kubelet: Option<IpAddr>,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_node_is_let_in_by_an_address_that_somebody_vouches_for() {
+    fn each_node_is_allowed_by_a_trusted_address() {
         let address = |text: &str| Some(text.parse().unwrap());
         let before = ["10.0.0.9".to_owned()];
         let node = || NodeAnswer {

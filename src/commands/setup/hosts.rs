@@ -36,11 +36,11 @@ impl ConnectedHost {
 
 /// The host's name in reports: as given, without the user.
 pub(super) fn display_name(target: &Target) -> String {
-    let nobody = Target {
+    let without_user = Target {
         user: None,
         ..target.clone()
     };
-    nobody.to_string()
+    without_user.to_string()
 }
 
 /// Logs in and gathers the host's facts.

@@ -78,7 +78,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         versions: args.nfs_version.into(),
     };
     for node in clients.unknown {
-        let why = "its address is not known, so it is let in only if it was before; --allow ADDRESS lets it in";
+        let why = "its address is unknown, so it keeps access only if it had it before; pass --allow ADDRESS to allow it";
         output::say(&format!("{node}: {why}"));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
@@ -86,7 +86,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     let prepared = join_all(prepared.map(|(asked, met)| apply_or_show(&asked.target, "client", met, client, &run)));
     let served = async {
         if server.is_ok() && wish.wanted.clients.is_empty() {
-            let why = "no node could be reached, so nobody is known who may mount the export";
+            let why = "no node could be reached, so the export would have no clients";
             return HostReport::unreached(display_name(&args.host), "server", why);
         }
         let plan = |facts: &Facts| plan_server(facts, &wish, run.now);

@@ -22,21 +22,21 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[],
         "API unreachable",
-        "The API server did not answer, so nothing was checked. Look at the URL in the message: is it the right context (kubectl config get-contexts), is the server up, is there a proxy in between?",
+        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy stands in between.",
     ),
     entry(
         "NFS003",
         Info,
         &[],
         "distribution and version",
-        "Which Kubernetes this is. It decides which fixes apply: selfLink can be brought back on 1.20 to 1.23 only; claims get a new default class by themselves from 1.26 on.",
+        "The distribution and version of the cluster. They decide which fixes apply: selfLink can be enabled again on 1.20 to 1.23 only; from 1.26 on, existing claims without a class get a new default class.",
     ),
     entry(
         "NFS004",
         Error,
         &[CLAIMS, EVENTS, LEASES],
         "controller manager not working",
-        "Claims are matched and handed to provisioners by the kube-controller-manager. It looks at every Pending claim each 15 seconds and writes an event. A claim that waits for ten minutes without a word, or a Lease kube-system/kube-controller-manager that nobody renews, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.",
+        "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.",
     ),
 ];
 
@@ -87,7 +87,7 @@ fn lease(case: &Case<'_>) -> Option<Finding> {
     ))
 }
 
-/// Claims about which nobody says anything, and no finding does either.
+/// Reports claims that have been Pending for long without any event or other finding.
 pub fn silence(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     if !case.facts.knows("events") {
         return None;
@@ -107,7 +107,7 @@ pub fn silence(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     let objects: Vec<Object> = silent.map(|claim| claim.object()).collect();
     let first = objects.first()?;
     Some(
-        dead("claims wait, and it says nothing about them")
+        dead("claims are Pending, and it writes no events about them")
             .only(Confidence::Likely)
             .seen(
                 format!("events on {}", first.title()),
@@ -121,7 +121,7 @@ fn dead(why: &str) -> Finding {
     Finding::new(
         "NFS004",
         Object::cluster("Cluster", "kube-controller-manager"),
-        format!("the controller manager does not work: {why}"),
+        format!("the kube-controller-manager does not work: {why}"),
     )
-    .advise("see its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
+    .advise("read its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
 }

@@ -126,8 +126,8 @@ fn locally(change: &Value) -> String {
     )
 }
 
-/// Creates a PV called `name` that fits a claim, and the note to it. The server and the directory are placeholders: every
-/// directory that the cluster knows of holds somebody's data.
+/// Creates a PV called `name` that fits a claim; also returns the note of this fix. Server and directory are placeholders,
+/// because every directory known from the cluster already holds data.
 pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
     let note = format!(
         "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \

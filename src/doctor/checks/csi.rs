@@ -21,7 +21,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLASSES, DEPLOYMENTS],
         "the NFS CSI driver's controller is not running",
-        "Volumes of a class of nfs.csi.k8s.io are made by the driver's controller (Deployment csi-nfs-controller, by default in kube-system). While it does not run, claims wait, though the driver on the nodes mounts what there is.",
+        "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.",
     ),
 ];
 

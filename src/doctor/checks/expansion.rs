@@ -1,4 +1,4 @@
-//! Claims that were enlarged after their volume was made: NFS127 (PURE).
+//! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
 use super::{Case, said};
 use crate::doctor::Severity::Warning;
@@ -11,8 +11,8 @@ pub const ENTRIES: &[Entry] = &[entry(
     "NFS127",
     Warning,
     &[CLAIMS, VOLUMES, CLASSES],
-    "a claim that was enlarged stays as it is",
-    "Nothing enlarges a volume that is a directory on an NFS server: it has the room of the whole export, whatever its capacity says. A class that sets allowVolumeExpansion promises what nobody does, and the claim says FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false; the pods have all the room of the export.",
+    "a claim is not expanded",
+    "A volume that is a directory on an NFS server can't be expanded: its pods can use all the space of the export, whatever its capacity says. With allowVolumeExpansion in its class, the claim keeps the condition FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false.",
 )];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -36,7 +36,7 @@ fn waits(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         "NFS127",
         object.clone(),
         format!(
-            "the claim was enlarged from {has} to {}, and nothing expands an NFS volume",
+            "the claim's size was increased from {has} to {}, but NFS volumes can't be expanded",
             claim.size
         ),
     )
@@ -49,14 +49,14 @@ fn waits(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     .all_seen(words.map(|event| said(event)))
     .alike(&volume.class);
     let promising = case.facts.class(&volume.class).filter(|class| class.is_expandable);
-    let room = "its pods can use all the room of the export already, unless the server has a quota for the directory";
+    let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
     Some(match promising {
         Some(class) => finding.suggest(
             format!(
                 "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":false}}'",
                 crate::doctor::names::word(&class.name)
             ),
-            format!("so that no claim is enlarged in vain; {room}"),
+            format!("so that the API server refuses such a change; {room}"),
         ),
         None => finding.advise(room),
     })

@@ -1,7 +1,7 @@
 //! Finalizers that hold an object which is being deleted: NFS505 (PURE).
 //!
-//! A finalizer is removed by whoever added it. A command that removes one is printed only where its owner is known, and
-//! known to be gone; of all others the finding names the owner, as far as the finalizer's name tells it.
+//! The controller that added a finalizer removes it. A command that removes one is printed only if its owner is known
+//! not to exist any more. For all others the finding names the owner, as far as the finalizer's name tells it.
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -29,7 +29,7 @@ const COPYING: [(&str, &str); 4] = [
 /// What is known of a finalizer's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    /// It does not exist any more, so that nobody removes the finalizer.
+    /// It does not exist any more, so the finalizer stays.
     Gone,
     /// It holds the object while it copies it.
     Copying,
@@ -70,13 +70,13 @@ pub fn check(
         .iter()
         .map(|holder| format!("{}, {}", holder.finalizer, holder.words));
     let each: Vec<_> = each.collect();
-    let gone: Vec<&Holder<'_>> = holders.iter().filter(|holder| holder.owner == Owner::Gone).collect();
+    let ownerless: Vec<&Holder<'_>> = holders.iter().filter(|holder| holder.owner == Owner::Gone).collect();
     let finding = Finding::new(
         "NFS505",
         object.clone(),
-        format!("it is being deleted and waits for {}", each.join("; and for ")),
+        format!("it is being deleted, but still has finalizer {}", each.join("; and finalizer ")),
     )
-    .only(match gone.len() == holders.len() {
+    .only(match ownerless.len() == holders.len() {
         true => Confidence::Certain,
         false => Confidence::Possible,
     })
@@ -88,17 +88,17 @@ pub fn check(
         return Some(
             finding
                 .as_bad_as(Severity::Info)
-                .advise("wait until that has ended: its owner then removes the finalizer; if nothing is being copied, see whether the owner runs"),
+                .advise("wait for the copy to end: the owner then removes the finalizer; if no copy is running, check whether the owner runs"),
         );
     }
-    Some(match gone.is_empty() {
+    Some(match ownerless.is_empty() {
         true => finding.advise(
-            "find out whether the owner still runs, and why it does not finish. Only it knows what it keeps the object for: \
-             removing its finalizer can lose data that it has not copied yet, or leave storage behind that nobody deletes",
+            "find out whether the owner still runs and why it does not finish. Only the owner knows why it keeps the object: \
+             removing its finalizer can lose data that it has not copied yet, or leave storage behind that is never deleted",
         ),
         false => finding.suggest(
-            remove(object, &gone),
-            "removes the finalizer of the owner that is gone, and no other; what the owner would have tidied up stays as it is",
+            remove(object, &ownerless),
+            "removes only the finalizer whose owner no longer exists; whatever that owner would have cleaned up stays",
         ),
     })
 }
@@ -143,7 +143,7 @@ fn owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<
         return gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {
-        return Some((Owner::Unknown, "whose name does not tell its owner".to_owned()));
+        return Some((Owner::Unknown, "whose owner is unknown".to_owned()));
     };
     let of = |(suffix, _): &&(&str, &str)| {
         let rest = domain.strip_suffix(suffix);
@@ -152,8 +152,8 @@ fn owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<
     if let Some((_, name)) = COPYING.iter().find(of) {
         return Some((
             Owner::Copying,
-            format!("by which {name} keeps it while it is being copied"),
+            format!("which {name} holds while it copies the data"),
         ));
     }
-    Some((Owner::Unknown, format!("which by its name belongs to {domain}")))
+    Some((Owner::Unknown, format!("which belongs to {domain}, by its name")))
 }

@@ -172,11 +172,11 @@ fn named_by(export: &ExportSeen) -> String {
     some(&titles.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Adds a fix that changes a directory, or only advice if nobody but a tenant names the directory.
+/// Adds a fix that changes a directory, or only advice if just tenants' objects name the directory.
 fn fixed(finding: Finding, host: &HostSeen, export: &ExportSeen, change: HostChange, note: &str) -> Finding {
     if !may_be_advised(export) {
         return finding.advise(format!(
-            "nothing but {} names this directory, and its tenants can name any directory: if it is meant to be exported, nfsprov setup-server does so",
+            "only {} names this directory, and tenants can name any directory there; if it should be exported, run nfsprov setup-server",
             named_by(export)
         ));
     }

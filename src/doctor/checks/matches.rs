@@ -229,7 +229,7 @@ fn with_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Findin
         let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
         finding.suggest(command, note)
     };
-    // What follows is true of NFS only: sizes that bind nobody, all access modes, `nfsprov release`.
+    // The fixes below are for NFS only, which enforces no size, has all access modes and `nfsprov release`.
     if !volume.is_nfs() {
         return finding.advise(OTHER_STORAGE);
     }

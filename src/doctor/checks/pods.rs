@@ -294,7 +294,7 @@ fn stuck(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
                  run there and write to the volume"
             ),
         ),
-        // Without a look at the node nobody knows whether the pod still runs there.
+        // Nodes could not be read, so whether the pod still runs on this one is unknown.
         None => (
             format!(
                 "the pod can't end; is the NFS server {} still there, and is node {node} Ready?",

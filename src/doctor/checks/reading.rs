@@ -29,8 +29,8 @@ pub const ENTRIES: &[Entry] = &[entry(
     "NFS002",
     Warning,
     &[],
-    "may not read something",
-    "The doctor's user may not read what some checks need. These checks are left out, and listed as not checked; they have not passed. An administrator of the cluster runs the fix: it grants the user, and nobody else, the right to read what was refused, each thing where it is read; the one right to create is for SubjectAccessReviews, which are questions that nothing keeps. What was refused can hide more, so the next run may ask for further rights; it takes none away.",
+    "missing read permissions",
+    "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.",
 )];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -50,7 +50,7 @@ fn forbidden(facts: &Facts) -> Option<Finding> {
     let finding = Finding::new(
         "NFS002",
         Object::cluster("Cluster", "RBAC"),
-        format!("you may not read {}; what needs them is not checked", names.join(", ")),
+        format!("no permission to read {}; the checks that need them were skipped", names.join(", ")),
     )
     .all_seen(evidence.collect::<Vec<_>>());
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| grants(facts, what)).collect();
@@ -58,13 +58,13 @@ fn forbidden(facts: &Facts) -> Option<Finding> {
     Some(match user.filter(|_| !grants.is_empty()) {
         Some(user) => finding.suggest(
             reconcile(user, grants),
-            "to be run by an administrator of the cluster; it adds the rights that are missing, and may be run again",
+            "a cluster administrator runs this; it adds the missing permissions and can be run again",
         ),
-        None => finding.advise("an administrator of the cluster has to grant the rights that the evidence names"),
+        None => finding.advise("a cluster administrator has to grant the permissions that the evidence names"),
     })
 }
 
-/// Whom the API server refused, as its message names them.
+/// The user whom an API server's refusal names.
 fn user(refusal: &str) -> Option<&str> {
     let (_, rest) = refusal.split_once("User \"")?;
     let (user, _) = rest.split_once('"')?;
@@ -139,7 +139,7 @@ fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
 /// Grants rights to a user.
 ///
 /// `kubectl auth reconcile` adds rules and subjects to what is there: run again, or with what the next run of the doctor
-/// prints, it neither fails nor takes a right away. The roles carry the user's name, so that nobody else gets them.
+/// prints, it neither fails nor removes a permission. The roles carry the user's name, so other users don't get them.
 fn reconcile(user: &str, grants: BTreeSet<Grant>) -> String {
     let subject = match user
         .strip_prefix("system:serviceaccount:")

@@ -17,12 +17,12 @@ use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Make, Provisioner};
 use crate::doctor::{Finding, Object};
 
-/// How long after its last renewal nobody believes in a lock.
+/// The age of the last renewal at which a lock counts as expired.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks rights", "The provisioner's service account may not do what it has to. The fix grants what is missing, and nothing else. --fix never grants it: who may create volumes can reach the files of every node, so look first who can change the workload."),
-    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's lock is stale", "Replicas agree by a lock who serves. Here the lock names a holder that has not renewed it for long, so that nobody serves.").automatic(),
+    entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks permissions", "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload."),
+    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's leader election lock is stale", "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.").automatic(),
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {

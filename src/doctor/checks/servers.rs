@@ -1,7 +1,7 @@
-//! What NFS servers answer from here: NFS403, NFS404 (PURE).
+//! Results of NFS calls from this machine: NFS403, NFS404 (PURE).
 //!
-//! This machine is no node: what it is refused says nothing about nodes, and what it can't reach they may. So only what
-//! holds for everybody is found.
+//! This machine is not a node: its address may be refused where nodes are allowed, and nodes may reach servers that it
+//! can't. So only findings that hold for every client are reported.
 
 use super::{Case, Evidence};
 use crate::doctor::explain::Entry;
@@ -31,21 +31,21 @@ fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
     let blocked = || others().chain(named.waiting.iter().cloned());
     let seen = |code, cause: String, text: &str| {
         Finding::new(code, about.clone(), cause).all_seen([Evidence {
-            source: format!("an NFS call to {export} from here"),
+            source: format!("an NFS call to {export} from this machine"),
             text: text.to_owned(),
         }])
     };
     match &probe.reached {
         Reached::Fine | Reached::Unknown(_) => None,
         Reached::Missing => {
-            let cause = format!("{export} doesn't exist on the server, or not under that name");
+            let cause = format!("{export} doesn't exist on the server, or has another name there");
             Some(
                 seen("NFS403", cause, "no such directory is exported")
                     .explaining(blocked())
-                    .advise("make the directory on the server, or name the one that is there (showmount -e)"),
+                    .advise("create the directory on the server, or use the path of an existing one (showmount -e)"),
             )
         }
-        // Nobody waits for it; it may be that only nodes reach it.
+        // No claim or pod is pending for it; perhaps only the nodes reach it.
         Reached::Refused(_) | Reached::Silent(_) if named.waiting.is_empty() => None,
         Reached::Refused(why) => {
             let cause = format!("nothing listens for NFS on {}", probe.server);
@@ -53,17 +53,17 @@ fn judge(probe: &Probe, named: &Named) -> Option<Finding> {
                 seen("NFS404", cause, why)
                     .only(Confidence::Likely)
                     .explaining(blocked())
-                    .advise("start the NFS server there: nfsprov setup-server does all that it needs"),
+                    .advise("start the NFS server there; nfsprov setup-server installs, configures and starts it"),
             )
         }
         Reached::Silent(why) => {
-            let cause = format!("the NFS server {} does not answer, from here", probe.server);
+            let cause = format!("the NFS server {} does not answer this machine", probe.server);
             // This machine may be outside the storage network, so it is no cause for what waits.
             let finding = seen("NFS404", cause, why)
                 .only(Confidence::Possible)
                 .explaining(others());
             Some(finding.as_bad_as(Severity::Warning).advise(
-                "is it up, and does its firewall let TCP 2049 in from the nodes? This machine may be one that it shuts out",
+                "check that the server runs and that its firewall allows TCP 2049 from the nodes; it may block this machine only",
             ))
         }
     }

@@ -21,21 +21,21 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, CLASSES, DEPLOYMENTS, EVENTS],
         "no running provisioner",
-        "The class names a provisioner, and nothing in the cluster answers to that name: no workload has it as PROVISIONER_NAME, there is no CSIDriver and no event by it. nfsprov provision serves any name, once or with --watch; create provisioner runs it in the cluster.",
+        "No running provisioner has the name that the class asks for: no workload has it as PROVISIONER_NAME, no CSIDriver has it, and no event comes from it. nfsprov provision serves any name, once or with --watch; nfsprov create provisioner runs it in the cluster.",
     ),
     entry(
         "NFS202",
         Error,
         &[CLAIMS, CLASSES, DEPLOYMENTS],
         "class and provisioner differ in name",
-        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. Which of the two is the wrong one is for people to say.",
+        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. An administrator has to decide which of the two is wrong.",
     ),
     entry(
         "NFS212",
         Warning,
         &[DEPLOYMENTS],
         "two provisioners under one name",
-        "Two workloads serve the same name. Their locks don't exclude each other, so a claim may be worked on twice.",
+        "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.",
     ),
 ];
 
@@ -80,7 +80,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
                 "NFS202",
                 class.object(),
                 format!(
-                    "the class names provisioner {name}, and none runs; {title} is called {meant}: did you mean that?"
+                    "no running provisioner for {name}, which the class names; {title} has the name {meant}: did you mean that?"
                 ),
             )
             .only(Confidence::Possible)
@@ -93,7 +93,7 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
                     container: other.container.name.clone(),
                     variables: vec![("PROVISIONER_NAME".to_owned(), name.clone())],
                 },
-                "gives it the class' name, if it is the class that is right; a class' provisioner can't be edited",
+                "gives it the name from the class; the provisioner of a class can't be edited",
             )
             .explaining(explained),
         );
@@ -113,12 +113,12 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
     .all_seen(word_of)
     .explaining(explained);
     if !sounds_like_nfs(name) {
-        return Some(finding.advise(format!("install what serves {name}, or use another class")));
+        return Some(finding.advise(format!("install the provisioner {name}, or use another class")));
     }
     let command = create_provisioner(case.facts, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
-        false => "runs nfsprov, whose image you make (docs/manifests.md)",
+        false => "runs nfsprov, whose image you build (docs/manifests.md)",
     };
     let meant = match closest(name, names.iter().copied()) {
         Some(meant) => format!("did you mean {meant}, which runs? "),
@@ -134,8 +134,8 @@ fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding
 
 /// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
 ///
-/// Anybody who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
-/// a slip, or if the provisioner runs beside the claims that wait: then nobody is led to somebody else's.
+/// Every user who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
+/// a typing mistake, or if the provisioner runs in the namespace of the pending claims. So no tenant is sent to another's.
 fn renamed<'a>(
     case: &Case<'_>,
     name: &str,
@@ -163,7 +163,7 @@ fn renamed<'a>(
 
 fn twice(case: &Case<'_>) -> Vec<Finding> {
     let mut all = case.provisioners.clone();
-    // A stopped one disturbs nobody.
+    // A provisioner without replicas does not conflict.
     all.retain(|one| !one.stopped());
     let pair = |(index, one): (usize, &Provisioner<'_>)| {
         let name = one.name?;
@@ -175,7 +175,7 @@ fn twice(case: &Case<'_>) -> Vec<Finding> {
         )
         .seen(format!("PROVISIONER_NAME of {}", one.workload.object().title()), name)
         .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name);
-        let note = "stops the one; or give it another PROVISIONER_NAME and a class of its own";
+        let note = "scales one of them to 0; or give it another PROVISIONER_NAME and a class of its own";
         Some(match one.workload.kind.as_str() {
             "Deployment" | "StatefulSet" => {
                 let workload = one.workload.object();

@@ -1,4 +1,4 @@
-//! PVs at the end of their lives: NFS501 to NFS504, NFS506, NFS507 (PURE).
+//! PVs that are Released, Failed or terminating: NFS501 to NFS504, NFS506, NFS507 (PURE).
 
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
@@ -14,20 +14,20 @@ use crate::doctor::names::word;
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-/// How far back a provisioner's complaints about a volume show that it is there: it tries again every five minutes.
+/// A provisioner retries every five minutes, so an error event by it this recent shows that it still runs.
 const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS501", Warning, &[VOLUMES], "Released, and stays so", "With the reclaim policy Retain a PV is kept when its claim goes, with its data and unusable. nfsprov release makes it Available again; the next claim then sees the data that is in it."),
-    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "Recycle empties a volume with a pod of its own (recycler-for-…). It is deprecated, works for NFS and hostPath only, and leaves the PV unusable when that pod fails.").automatic(),
-    entry("NFS503", Error, &[VOLUMES], "Delete on a PV made by hand", "Kubernetes has no deleter for NFS. When the claim goes, such a PV ends as Failed. Its policy has to be Retain.").automatic(),
-    entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Claims that pods use, and PVs that claims use, are kept until these are gone. That is what protects the data."),
-    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer whose owner is gone", "An object that is being deleted waits until each of its finalizers is removed by its owner, which added it; the part before the slash is the owner's domain. A command that removes one is printed only for owners that are known to be gone: a provisioner that does not run any more, or a CSI driver that is not installed. Of others the finding names the owner: see whether it runs. While a snapshot or a backup is being made this is no fault."),
-    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its deleter is gone", "The PV is to be deleted by the provisioner that made it, and no provisioner of that name runs any more."),
-    entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov records what it needs on the PV."),
+    entry("NFS501", Warning, &[VOLUMES], "Released PV with policy Retain", "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data."),
+    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.").automatic(),
+    entry("NFS503", Error, &[VOLUMES], "policy Delete on a static PV", "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.").automatic(),
+    entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data."),
+    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer blocks a deletion", "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal."),
+    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its provisioner does not run", "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more."),
+    entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV."),
 ];
 
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -58,13 +58,13 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
                 Finding::new(
                     "NFS504",
                     claim.object(),
-                    format!("the claim is being deleted, and {} still uses it", names.join(", ")),
+                    format!("the claim is being deleted, but {} still uses it", names.join(", ")),
                 )
                 .seen("metadata.finalizers", "kubernetes.io/pvc-protection")
                 .seen("spec.volumes of pods", names.join(", "))
                 .suggest(
                     format!("kubectl -n {} delete pod {}", word(&claim.namespace), names.join(" ")),
-                    "ends the pods; then the claim goes, and with it what its class deletes",
+                    "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
                 ),
             );
         }
@@ -85,15 +85,15 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         "Delete" if volume.provisioned_by.is_none() && volume.nfs.is_some() => {
             let failed = event(case, &object, "NFS503");
             let cause = match volume.phase.as_str() {
-                "Failed" => "the PV was made by hand, and Kubernetes can't delete NFS volumes",
-                _ => "the PV was made by hand, and will fail when its claim goes: Kubernetes can't delete NFS volumes",
+                "Failed" => "the PV is static, and Kubernetes can't delete NFS volumes",
+                _ => "the PV is static and becomes Failed when its claim is deleted: Kubernetes can't delete NFS volumes",
             };
             Some(
                 Finding::new("NFS503", object, cause)
                     .seen(source, "Delete")
                     .seen("annotation pv.kubernetes.io/provisioned-by", "not set")
                     .all_seen(failed)
-                    .fixed_by(retain, "the PV then stays when its claim goes, with its data"),
+                    .fixed_by(retain, "Kubernetes then keeps the PV and its data when the claim is deleted"),
             )
         }
         "Recycle" => {
@@ -103,14 +103,14 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 .find(|event| event.reason == "VolumeFailedRecycle");
             let failed = failing.filter(|_| matches!(volume.phase.as_str(), "Released" | "Failed"));
             let cause = match failed {
-                Some(_) => "the PV can't be emptied by its recycler pod",
-                None => "the reclaim policy Recycle is deprecated: it empties the volume with a pod of its own",
+                Some(_) => "the recycler pod can't empty the PV",
+                None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
             };
             Some(
                 Finding::new("NFS502", object, cause)
                     .seen(source, "Recycle")
                     .all_seen(failed.map(|event| said(event)))
-                    .fixed_by(retain, "nfsprov release --scrub does what Recycle did, when you say so"),
+                    .fixed_by(retain, "nfsprov release --scrub empties the volume on request, as Recycle did"),
             )
         }
         _ => None,
@@ -134,7 +134,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 "NFS501",
                 object.clone(),
                 format!(
-                    "the PV's claim {}/{} is gone; it is kept, and no other claim can have it",
+                    "the PV's claim {}/{} was deleted; the PV is retained, and no other claim can bind to it",
                     of.namespace, of.name
                 ),
             )
@@ -155,7 +155,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 "NFS507",
                 object.clone(),
                 format!(
-                    "the PV's class {} was deleted, and its provisioner needs that to delete the volume",
+                    "the PV's class {} was deleted, and its provisioner needs the class to delete the volume",
                     volume.class
                 ),
             )
@@ -167,8 +167,8 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             ),
         );
     }
-    let nobody = abandoned(case, &object, name);
-    if !case.facts.knows("deployments") || !nobody || !case.older(volume.phase_since, DELETING) {
+    let is_abandoned = abandoned(case, &object, name);
+    if !case.facts.knows("deployments") || !is_abandoned || !case.older(volume.phase_since, DELETING) {
         return None;
     }
     let command = provision(case.facts, name);
@@ -176,7 +176,7 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         Finding::new(
             "NFS506",
             object.clone(),
-            format!("the PV is to be deleted by provisioner {name}, which does not run any more"),
+            format!("provisioner {name}, which has to delete the PV, does not run any more"),
         )
         .only(Confidence::Likely)
         .alike(name)
@@ -184,14 +184,14 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         .seen("annotation pv.kubernetes.io/provisioned-by", name)
         .suggest(
             command,
-            "serves that name, and deletes or archives its directories as their classes said; Ctrl-C ends it",
+            "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
         ),
     )
 }
 
 /// How a released volume becomes available: `nfsprov release` does so for volumes of Kubernetes' own kind.
 fn release(finding: Finding, volume: &Volume) -> Finding {
-    let data = "its data becomes visible to the next claim that gets it";
+    let data = "the next claim that binds to it sees its data";
     match &volume.csi_driver {
         None => finding.suggest(
             format!("nfsprov release {} --keep-data", word(&volume.name)),
@@ -225,12 +225,12 @@ fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             Finding::new(
                 "NFS504",
                 object.clone(),
-                format!("the PV is being deleted, and claim {}/{} still has it{and}", of.namespace, of.name),
+                format!("the PV is being deleted, but claim {}/{} is still bound to it{and}", of.namespace, of.name),
             )
             .seen(format!("metadata.finalizers of {}", object.title()), volume.finalizers.join(", "))
             .suggest(
                 format!("kubectl -n {} delete pvc {}", word(&of.namespace), word(&of.name)),
-                "only if the volume is not needed any more: the PV goes when its claim is gone; there is no way to undelete it",
+                "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
         );
     }
@@ -238,7 +238,7 @@ fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     finalizers::check(case, &object, &volume.finalizers, volume.deleting, by)
 }
 
-/// Whether nobody serves the provisioner's name that a volume is to be deleted by.
+/// Whether no running provisioner has the name of the one that has to delete a volume.
 pub fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
     let complains = |event: &&super::Event| provisioners::wrote(event, name) && !case.older(event.last, COMPLAINS);
     if case.events(object).iter().any(complains) {

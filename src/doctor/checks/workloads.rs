@@ -58,7 +58,7 @@ fn judge(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         Make::CsiController => of_csi_controller(finding),
         _ => finding,
     };
-    // What nobody waits for is not broken yet.
+    // No claim is affected as long as none is pending.
     let idle = waiting.is_empty() && one.workload.replicas == 0;
     let finding = if idle {
         finding.as_bad_as(Severity::Warning)
@@ -137,7 +137,7 @@ fn incomplete(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     })
 }
 
-/// The name that a provisioner without one is meant to have, if only one name is served by nobody.
+/// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves.
 fn unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
     let all = &case.provisioners;
     let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());

@@ -70,7 +70,7 @@ impl Edit {
     /// [`NoChange`] when it is done already, or what holds now speaks against it.
     pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
-        let gone = || NoChange::Refused("does not exist any more".to_owned());
+        let deleted = || NoChange::Refused("does not exist any more".to_owned());
         let (before, after, way) = match change {
             Change::Delete(_) => {
                 let before = live.ok_or(NoChange::Unchanged)?;
@@ -80,7 +80,7 @@ impl Edit {
             change => {
                 let refused = || NoChange::Refused("is no object of the cluster".to_owned());
                 let patch = change.patch().ok_or_else(refused)?;
-                let before = live.ok_or_else(gone)?;
+                let before = live.ok_or_else(deleted)?;
                 let after = merged(before.clone(), &patch);
                 (Some(before), Some(after), Way::Patch)
             }
@@ -130,7 +130,7 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     }
 }
 
-/// An object without what nobody edits.
+/// Removes the fields that only the API server writes.
 fn bare(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");

@@ -246,7 +246,7 @@ fn where_nothing_installs_packages_the_system_says_what_does() {
             "ID=gentoo\nPRETTY_NAME=Gentoo\n",
             &[],
             "nfs-utils",
-            "Gentoo (gentoo) has no package manager that nfsprov knows (dnf, yum, apt, zypper, apk, pacman); install P there yourself",
+            "Gentoo (gentoo) has no package manager that nfsprov supports (dnf, yum, apt, zypper, apk, pacman); install P on it yourself",
         ),
         // Its name tells how things are called, even where nothing installs them.
         (

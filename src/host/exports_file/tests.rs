@@ -98,7 +98,7 @@ fn edits_look_like_this() {
         block_of("/nfsdata *(rw,no_root_squash,no_all_squash,sync)\n")
     );
 
-    // Another directory of ours, a note of somebody's, and what follows the block.
+    // Another directory of ours, a user's comment, and text after the block.
     let before = format!("{srv}{}/opt *(ro)\n", block_of("/other *(ro)\n# a note\n"));
     let after = format!(
         "{srv}{}/opt *(ro)\n",
@@ -109,7 +109,7 @@ fn edits_look_like_this() {
     // A line is replaced where it stands, and one for the same directory is not kept beside it.
     let before = block_of("/nfsdata 10.0.0.9(ro)\n/other *(ro)\n\"/nfsdata/\" \\\n  10.0.0.8(ro)\n");
     assert_eq!(edited(&before, &one), block_of(&format!("{line}/other *(ro)\n")));
-    // Without something behind it, a line's end is not taken away that somebody needs now.
+    // At the end of the file, the line break before the block stays: the last line needs it.
     let followed = format!("{}/opt *(ro)\n", edited("/srv 10.0.0.1(rw)", &one));
     assert_eq!(
         without(followed.as_bytes(), "/nfsdata").unwrap(),

@@ -91,8 +91,8 @@ fn never(c: char) -> Option<String> {
         '"' => "which exportfs takes for the beginning of a quotation",
         '#' => "which begins a comment",
         '\\' => "which joins lines or begins an escape",
-        '\u{feff}' => "a byte order mark, which nobody sees and exportfs takes for a letter",
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{ad}' => "which nobody sees",
+        '\u{feff}' => "a byte order mark, which is invisible and which exportfs takes for a letter",
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{ad}' => "which is invisible",
         c if c.is_whitespace() => "and exportfs ends a word at a space",
         c if c.is_control() => "a control character",
         c => {

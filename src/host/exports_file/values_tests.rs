@@ -107,7 +107,7 @@ fn a_client_that_exportfs_would_take_otherwise_is_refused() {
                 "\u{feff}node1",
                 "character 1 is '\\u{feff}' (U+FEFF), a byte order mark",
             ),
-            ("no\u{200b}de", "which nobody sees"),
+            ("no\u{200b}de", "which is invisible"),
             ("no\0de", "character 3 is '\\0' (U+0000), a control character"),
             (
                 "node\u{ff11}",

@@ -173,7 +173,7 @@ fi
 exported
 "#;
 
-/// Has exportfs read its files where nobody else sees what comes of it: a mount namespace with a table of exports of its
+/// Has exportfs read its files without an effect outside: a mount namespace with a table of exports of its
 /// own, and with the file replaced by the standard input if told so. What exportfs says comes before the mark, and what
 /// is exported then after it, up to the last line: without that, the mark of a host that exports nothing would lose its end.
 pub(super) const IN_NAMESPACE: &str = r#"mark='

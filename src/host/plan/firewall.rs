@@ -179,7 +179,7 @@ impl RuleChanges {
     }
 }
 
-/// What the step says: whom it lets in, and how many rules go.
+/// The step's report: the clients that it allows, and the number of rules that it removes.
 fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
     let mut clauses = Vec::new();
     if adds {

@@ -102,7 +102,7 @@ fn a_firewall_has_the_ports_of_nfs_3_pinned() {
 }
 
 #[test]
-fn firewalld_lets_in_each_client_in_its_zone_and_nobody_else() {
+fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
     assert_eq!(
         told(&closed, &wish(), NAME),

@@ -55,10 +55,10 @@ fn a_file_is_replaced_or_restored_as_a_whole() {
     assert_eq!(entries(here), set::<String>([""; 0]));
     assert_eq!(put("", "").0, 0);
     assert_eq!(std::fs::read(&path).unwrap(), new);
-    // Somebody else made or changed it meanwhile: it is theirs.
+    // Another program created or changed it meanwhile, so it stays as it is.
     for checksum in ["", "1 2"] {
         let (status, said) = put(checksum, "");
-        assert!(status == 9 && said.contains("changed by somebody else"), "{said}");
+        assert!(status == 9 && said.contains("changed by another program"), "{said}");
     }
     std::fs::write(&path, "old").unwrap();
     let (_, checksum) = run(&["sh"], here, "cksum <d/exports");

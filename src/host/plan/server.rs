@@ -172,7 +172,7 @@ fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &
         let step = Step::ok(NAME, format!("{path} is there, mode {mode:04o}, of {user}:{group}"));
         return match mode & 0o111 {
             0 => step.warning(format!(
-                "mode {mode:04o} lets nobody but root enter {path}, for it has no x; --mode 0777 lets everybody"
+                "mode {mode:04o} has no x, so only root can enter {path}; --mode 0777 lets every user enter"
             )),
             _ => step,
         };

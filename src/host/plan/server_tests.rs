@@ -91,7 +91,7 @@ fn a_program_counts_whatever_its_package_is_called() {
         ),
         (
             with_programs("ID=gentoo\nPRETTY_NAME=Gentoo\n", &[]),
-            "install nfs-utils there yourself",
+            "install nfs-utils on it yourself",
         ),
     ] {
         let plan = client(&facts, NOW);

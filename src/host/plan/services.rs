@@ -34,7 +34,7 @@ pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     let known = found.as_ref().map_or(service.names[0], |(name, _)| name);
     let unit = found.map(|(_, unit)| unit).unwrap_or_default();
     if unit.masked {
-        let why = format!("somebody has masked {known}: systemctl unmask {known} allows it again");
+        let why = format!("{known} is masked; allow it with: systemctl unmask {known}");
         return Step::refused(name, why);
     }
     let mut verbs = Vec::new();

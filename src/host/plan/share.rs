@@ -11,7 +11,7 @@ use crate::host::facts::Facts;
 /// at the time `now`, in seconds since 1970. Nothing else that was set up there changes.
 ///
 /// It is refused where nfsprov does not export the directory yet: the path may come from objects that a tenant of the
-/// cluster writes, and only somebody who names it to `setup-server` decides on a new export.
+/// cluster writes, and only an administrator may add an export, with `setup-server`.
 pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     if choice.is_none() {

@@ -332,7 +332,7 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
         let plan = share(&facts, path, &["10.0.0.9".to_owned()], NOW);
         assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
     }
-    // A block that somebody has damaged is no guess.
+    // A damaged block is refused, not guessed at.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
     assert!(share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
 }

@@ -171,7 +171,7 @@ pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) 
                 // What can't be read any more is at its end.
                 _ = stream.take(MAX_OUTPUT).read_to_end(&mut bytes);
             }
-            // Nobody may wait any more.
+            // The receiver is gone after a timeout.
             _ = tell.send((at, bytes));
         });
     }

@@ -18,7 +18,7 @@ pub(super) enum Key {
     Agent(ssh2::PublicKey),
     File {
         path: PathBuf,
-        /// Somebody named it, so it is news that it can't be used.
+        /// The user configured it, so a key that can't be used is reported.
         named: bool,
     },
 }

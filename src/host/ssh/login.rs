@@ -106,7 +106,7 @@ pub(super) fn login(
         why,
     };
     attempts.connections += 1;
-    // Asking what there is counts as a try only if it is let in.
+    // The request for the list of methods counts as an attempt only if the server accepts it.
     let mut methods = match session.auth_methods(&hop.user) {
         Ok(methods) => methods.to_owned(),
         Err(_) if session.authenticated() => return Ok(Step::In),
@@ -433,7 +433,7 @@ struct Answers<'a> {
     ask: &'a PromptCache,
     /// Answers that are remembered, with their questions.
     given: Vec<(String, Secret)>,
-    /// Whether nobody is to be asked.
+    /// BatchMode: prompts are forbidden.
     silent: bool,
     unanswered: bool,
 }

@@ -38,7 +38,7 @@ pub(super) struct Hop {
     /// What connects to it, where it is the first on the way.
     pub(super) proxy_command: Option<String>,
     pub(super) refused_methods: Vec<&'static str>,
-    /// Whether nobody is to be configured anything about it.
+    /// BatchMode: prompts are forbidden.
     pub(super) batch: bool,
     pub(super) unsupported: Vec<&'static str>,
 }

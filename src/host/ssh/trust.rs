@@ -115,8 +115,8 @@ impl<'a> Trust<'a> {
             Verdict::Revoked { place } => return no(format!("its key {key} is marked @revoked in {place}")),
             Verdict::Changed { place, recorded } => {
                 return no(format!(
-                    "its key has changed: it shows {key}, and {place} has {recorded}; somebody may be listening in; \
-                     if it was set up anew, take the old key out with: ssh-keygen -R '{name}'"
+                    "its key has changed: it shows {key}, and {place} has {recorded}; this may be an attack; \
+                     if the host was reinstalled, remove the old key: ssh-keygen -R '{name}'"
                 ));
             }
             Verdict::Unknown { authority } => authority,

@@ -17,7 +17,7 @@ globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2
 userknownhostsfile /root
 ";
 
-/// What is printed about a host that nobody has configured, `nfs`.
+/// The output of `ssh -G nfs` without any configuration.
 fn printed(changes: &[(&str, &str)]) -> String {
     let unconfigured = DEFAULTS
         .replace("defaults", "nfs")
@@ -44,7 +44,7 @@ fn parse(target: &str, changes: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 #[test]
-fn a_host_that_nobody_has_configured_is_as_without_a_client() {
+fn a_host_without_configuration_gets_the_settings_of_a_machine_without_ssh() {
     assert_eq!(
         parse("nfs", &[]).unwrap(),
         Settings::unconfigured(&"nfs".parse().unwrap(), "root")

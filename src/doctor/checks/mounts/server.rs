@@ -33,7 +33,7 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
         ),
         "NFS403" => Description::new(
             format!("{named} doesn't exist on the server, or not under that name"),
-            "make the directory on the server, or name the one that is there (showmount -e)",
+            "create the directory on the server, or use the path of an existing one (showmount -e)",
         ),
         "NFS404" => {
             let (why, confidence) = match failure.named.as_deref() {

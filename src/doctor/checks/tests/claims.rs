@@ -20,13 +20,13 @@ fn a_claims_class() {
             "no class, a PV without one": vec![claim("a", json!({})), volume("v", json!({"spec": {"storageClassName":
                 null}}))] => [];
             "a slip": all([served(), vec![of_class("a", "manged")]]) => ["NFS103 pvc default/a"];
-            "a class nobody made": all([served(), vec![of_class("a", "gold")]]) => ["NFS103 pvc default/a"];
+            "a class that does not exist": all([served(), vec![of_class("a", "gold")]]) => ["NFS103 pvc default/a"];
             "no class by hand": vec![of_class("a", "nfs")] => ["NFS102 pvc default/a"];
             "the class \"\"": all([served(), vec![of_class("a", "")]]) => ["NFS102 pvc default/a"];
             "in-tree NFS": vec![class("c", "kubernetes.io/nfs"), of_class("a", "c")] => ["NFS104 storageclass c"];
             "in-tree that works": vec![class("c", "kubernetes.io/aws-ebs"), handed_over("a", "c",
                 "kubernetes.io/aws-ebs")] => [];
-            "in-tree NFS nobody waits for": vec![class("c", "kubernetes.io/nfs")] => [];
+            "in-tree NFS without pending claims": vec![class("c", "kubernetes.io/nfs")] => [];
             "by hand, and nothing there": vec![class("c", "kubernetes.io/no-provisioner"), of_class("a", "c")] =>
                 ["NFS104 storageclass c"];
             "by hand, and one fits": vec![class("c", "kubernetes.io/no-provisioner"), of_class("a", "c"), volume("v",
@@ -202,7 +202,7 @@ fn claims_of_a_stateful_set() {
             "older than the template": all([served(), vec![set("managed"), of_class("www-web-0", "gone")]]) =>
                 ["NFS122 pvc default/www-web-0"];
             "of the template": all([served(), vec![set("managed"), bound("www-web-0")]]) => [];
-            // What somebody prepared, as `volumes restore --create-claim` does, stays, and is judged by itself.
+            // A claim that an administrator prepared, as `volumes restore --create-claim` does, is kept and checked by itself.
             "made for a PV": all([served(), vec![set("managed"), with(of_class("www-web-0", "nfs"), json!({"spec":
                 {"volumeName": "gone"}}))]]) => ["NFS112 pvc default/www-web-0"];
             "made for a PV without a class": all([served(), vec![set("managed"), of_class("www-web-0", "")]]) =>

@@ -136,7 +136,7 @@ fn rights_to_read_are_one_users() {
         assert_eq!(objects[1]["roleRef"]["name"], name);
         assert_eq!(objects[1]["subjects"], json!([subject]));
     }
-    // Nobody is named, or in a way that is not certain.
+    // The refusal names no user, or ambiguously.
     for user in ["it", r#"User """#, r#"User "a\"b""#] {
         assert_eq!(granted(Some("default"), user, &["pods"]), None, "{user}");
     }

@@ -88,7 +88,7 @@ fn what_a_server_shows() {
             &["NFS402 host nfs"]),
         ("a node is shut out", server(8, network, with_mode(0o777)), nodes(), &["NFS402 host nfs"]),
         ("no node is", server(8, network, with_mode(0o777)), vec![at("node1", "10.0.0.1")], &[]),
-        // Whom a name stands for is the server's to know.
+        // Only the server can resolve the name.
         ("a name", server(8, "/nfsdata  *.example.com(rw)\n", with_mode(0o777)), nodes(), &[]),
         ("the document's chmod", server(8, world, with_mode(0o666)), nodes(), &["NFS411 host nfs"]),
         ("a directory of a group", server(8, world, with_mode(0o2770)), nodes(), &[]),
@@ -150,7 +150,7 @@ fn what_a_node_shows() {
     for (what, host, wanted) in rows! {
         ("all well", ready(), &[][..]),
         ("no client", client(&["rpcbind"]), &["NFS401 node node1"]),
-        ("nobody knows what it is", unknown(client(&[])), &[]),
+        ("an unknown system", unknown(client(&[])), &[]),
         ("a server that it reaches", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", true)]), &[]),
         ("one that it does not reach", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", false)]), &["NFS404 node node1"]),
         ("processes wait in NFS calls", HostSeen { hung: vec!["4711 tar".to_owned()], nfs_mounts:
@@ -167,7 +167,7 @@ fn what_a_node_shows() {
 }
 
 #[test]
-fn what_the_kubelet_said_is_mended_where_it_was_looked_at() {
+fn a_kubelet_error_gets_a_fix_once_its_host_was_checked() {
     let said = "mount.nfs: rpc.statd is not running but is required for remote locking.";
     let objects = || {
         let bound = json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}});
@@ -181,9 +181,9 @@ fn what_the_kubelet_said_is_mended_where_it_was_looked_at() {
             event("Pod", "p", "FailedMount", said),
         ]
     };
-    let mended = seen(client(&["nfs-common"]), objects()).remove(0);
-    assert_eq!(mended.code, "NFS407");
-    assert!(mended.fix.unwrap().automatic);
+    let diagnosed = seen(client(&["nfs-common"]), objects()).remove(0);
+    assert_eq!(diagnosed.code, "NFS407");
+    assert!(diagnosed.fix.unwrap().automatic);
     let printed = found(&facts(OLD, objects())).remove(0).fix.unwrap();
     assert!(!printed.automatic && printed.command.is_some());
 }

@@ -25,7 +25,7 @@ fn needs_self_link(change: Value) -> Vec<Value> {
 }
 
 #[test]
-fn an_image_is_changed_where_a_claim_waits_and_nobody_else_manages_it() {
+fn an_image_is_changed_if_a_claim_is_pending_and_no_other_tool_manages_it() {
     let labelled = |key: &str, value: &str| json!({"metadata": {"labels": {key: value}}});
     let annotated = |key: &str| json!({"metadata": {"annotations": {key: "x"}}});
     let owner = json!({"metadata": {"ownerReferences": [{"apiVersion": "x/v1", "kind": "NFSProvisioner", "name": "main", "uid": "u"}]}});
@@ -313,7 +313,7 @@ fn a_class_is_for_people_to_choose() {
         vec![class("nfs-ssd", SERVED), of_class("a", "nfs-hdd")],
     ]));
     assert!(!note.contains("nfs-ssd"), "{note}");
-    // Of two classes nobody's order decides.
+    // With two classes the order must not decide.
     let two = || vec![class("b", "x/nfs"), class("c", "y/nfs")];
     let (command, note) = fix(all([two(), vec![claim("a", json!({}))]]));
     assert!(
@@ -341,7 +341,7 @@ fn a_class_is_for_people_to_choose() {
     ]);
     let (command, note) = fix(all([in_tree(), one(), other]));
     assert!(command.is_empty() && note.contains("one of x/nfs, y/nfs"), "{note}");
-    // Its environment alone makes nobody a provisioner.
+    // The environment alone makes no workload a provisioner.
     let tenant = provisioner("a-tenants", "busybox", "a/nfs");
     let (command, _) = fix(all([in_tree(), one(), tenant]));
     assert!(command.contains(r#"{"provisioner":"x/nfs"}"#), "{command}");

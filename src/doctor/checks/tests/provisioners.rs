@@ -25,7 +25,7 @@ fn stopped(reason: &str, message: &str) -> Value {
 }
 
 #[test]
-fn somebody_serves_or_nobody() {
+fn a_running_provisioner_is_told_from_a_missing_one() {
     let spoke = with(
         event(
             "PersistentVolumeClaim",
@@ -60,8 +60,8 @@ fn somebody_serves_or_nobody() {
     };
     for version in [OLD, NEW] {
         hold! { version,
-            "nobody": scene(vec![]) => ["NFS201 storageclass managed"];
-            "a class nobody waits for": vec![class("managed", NAME)] => [];
+            "no provisioner": scene(vec![]) => ["NFS201 storageclass managed"];
+            "a class without pending claims": vec![class("managed", NAME)] => [];
             "one that runs": scene(good()) => [];
             "one outside that spoke": scene(vec![spoke.clone()]) => [];
             "one outside that made something": scene(vec![made.clone()]) => [];
@@ -161,7 +161,7 @@ fn a_provisioner_that_does_not_run() {
     assert_eq!(
         (idle.code, idle.severity),
         ("NFS203", Severity::Warning),
-        "nobody waits"
+        "no claim is pending"
     );
     let fix = only(OLD, scene(unset())).fix.unwrap();
     assert_eq!(

@@ -56,8 +56,8 @@ fn what_holds_for_everybody_is_found() {
         // A machine that is no node.
         ("not for us", mounting(Some(WAITS)), Reached::Unknown("access denied".to_owned()), &["NFS410 pod default/p",
             "NFS413 pv v"]),
-        ("nobody waits", mounting(None), refused(), &[]),
-        ("nobody waits either", mounting(None), silent(), &[]),
+        ("no claim is pending", mounting(None), refused(), &[]),
+        ("no claim is pending, no answer", mounting(None), silent(), &[]),
         ("a pod waits", mounting(Some(WAITS)), refused(), &["NFS404 pv v", "NFS410 pod default/p"]),
         ("a pod waits, and this machine may be outside the storage network", mounting(Some(WAITS)), silent(),
             &["NFS404 pv v", "NFS410 pod default/p", "NFS413 pv v"]),

@@ -42,7 +42,7 @@ fn the_end_of_a_volume() {
             "recycled": vec![by_hand("Recycle")] => ["NFS502 pv v"];
             "to be deleted, and made by hand": vec![by_hand("Delete")] => ["NFS503 pv v"];
             "to be deleted by one that runs": all([vec![deleted()], serving()]) => [];
-            "to be deleted by nobody": vec![deleted()] => ["NFS506 pv v"];
+            "its provisioner does not run": vec![deleted()] => ["NFS506 pv v"];
             "just released": vec![with(deleted(), json!({"status": {"lastPhaseTransitionTime":
                 "2026-01-01T11:59:58Z"}}))] => [];
             "its class is gone": all([vec![deleted(), event("PersistentVolume", "v", "VolumeFailedDelete", failed)],
@@ -68,7 +68,7 @@ fn a_recycler_that_fails() {
         ],
     );
     assert!(
-        finding.code == "NFS502" && finding.cause.contains("can't be emptied"),
+        finding.code == "NFS502" && finding.cause.contains("can't empty the PV"),
         "{}",
         finding.cause
     );
@@ -108,7 +108,7 @@ fn what_can_not_go() {
             "a claim in use": vec![going(claim(), &protected), bound(), user(json!({}))] => ["NFS504 pvc default/a"];
             "a claim whose pod is over": vec![going(claim(), &protected), bound(), user(json!({"status": {"phase":
                 "Succeeded"}}))] => [];
-            "a claim of nobody": vec![going(claim(), &protected), bound()] => [];
+            "a claim that no pod uses": vec![going(claim(), &protected), bound()] => [];
             "a volume in use": vec![claim(), going(bound(), &["kubernetes.io/pv-protection"])] => ["NFS504 pv v"];
             "a provisioner's finalizer, and it is gone": vec![going(provisioned(released("Delete")), &owned)] =>
                 ["NFS505 pv v"];
@@ -121,7 +121,7 @@ fn what_can_not_go() {
             "an attacher's finalizer, and its driver is on a node": vec![going(released("Retain"),
                 &["external-attacher/a-csi-example-com"]), with(object("CSINode", "n"), json!({"spec": {"drivers":
                 [{"name": "a.csi.example.com", "nodeID": "n"}]}}))] => [];
-            "somebody's finalizer": vec![going(of_class("a", "nfs"), &["example.com/keep"])] =>
+            "another controller's finalizer": vec![going(of_class("a", "nfs"), &["example.com/keep"])] =>
                 ["NFS505 pvc default/a"];
             "only Kubernetes' own": vec![going(of_class("a", "nfs"), &protected)] => [];
         }
@@ -146,11 +146,11 @@ fn a_finalizer_is_removed_only_if_its_owner_is_known_to_be_gone() {
             PROVISIONER)]), vec!["provisioner example.com/nfs does not run"]),
         ("both are gone; the later place comes first", volume(&[PROVISIONER, "nfsprov/making"]), error,
             patch(&[remove(1, "nfsprov/making"), remove(0, PROVISIONER)]), vec!["nfsprov/making", PROVISIONER]),
-        ("one is gone, and of the other nobody knows", volume(&["backup.example.com/keep", PROVISIONER]), error,
+        ("one owner is gone, the other is unknown", volume(&["backup.example.com/keep", PROVISIONER]), error,
             patch(&[remove(1, PROVISIONER)]), vec!["belongs to backup.example.com"]),
-        ("nobody knows", claim(&["example.com/keep"]), error, None, vec!["example.com/keep",
+        ("an unknown owner", claim(&["example.com/keep"]), error, None, vec!["example.com/keep",
             "belongs to example.com"]),
-        ("its name tells nothing", claim(&["keep"]), error, None, vec!["keep", "does not tell its owner"]),
+        ("its name tells nothing", claim(&["keep"]), error, None, vec!["keep", "whose owner is unknown"]),
         ("a snapshot is being taken", claim(&[SNAPSHOT, "kubernetes.io/pvc-protection"]), info, None,
             vec!["the snapshot controller"]),
         ("a backup is being made", claim(&["volumes.velero.io/x"]), info, None, vec!["Velero"]),

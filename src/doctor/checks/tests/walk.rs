@@ -84,7 +84,7 @@ fn a_pod_that_waits_is_named() {
     let pulling = json!({"status": {"containerStatuses": [{"name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0,
         "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
     for (what, objects, wanted) in rows! {
-        ("with words that nobody knows", mounting(json!({}),
+        ("with unknown words", mounting(json!({}),
             "MountVolume.SetUp failed for volume \"v\" : mount failed: strange"), &["NFS413 pv v"][..]),
         ("on a node that is not Ready", all([mounting(json!({}), ""), vec![ready("Unknown")]]),
             &["NFS420 node node1"]),
@@ -164,7 +164,7 @@ fn what_nfs_can_not_do() {
             "blocks": all([served(), vec![asking(json!({"volumeMode": "Block"}))]]) => ["NFS110 pvc default/a"];
             "a snapshot": all([served(), vec![asking(source("VolumeSnapshot"))]]) => ["NFS125 pvc default/a"];
             "a snapshot, which the CSI driver copies": csi("VolumeSnapshot") => [];
-            "what nobody copies": csi("Book") => ["NFS125 pvc default/a"];
+            "a data source without a populator": csi("Book") => ["NFS125 pvc default/a"];
             "attributes": all([served(), vec![asking(json!({"volumeAttributesClassName": "gold"}))]]) =>
                 ["NFS126 pvc default/a"];
         }
