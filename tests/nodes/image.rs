@@ -78,7 +78,9 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     ensure!(fix.ends_with(NEW), "the fix is {fix}");
     // Rights are given by people.
     let rights = findings.iter().find(|one| title(one) == "NFS206 Deployment/nfsprov");
-    scene.apply_fix(rights.context("the doctor does not say NFS206")?).await?;
+    scene
+        .apply_fix(rights.context("the doctor does not say NFS206")?)
+        .await?;
     scene.done(&["doctor", "--fix", "--yes"]).await?;
 
     for name in names {

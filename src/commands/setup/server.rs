@@ -78,7 +78,8 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         versions: args.nfs_version.into(),
     };
     for node in clients.unknown {
-        let why = "its address is unknown, so it keeps access only if it had it before; pass --allow ADDRESS to allow it";
+        let why =
+            "its address is unknown, so it keeps access only if it had it before; pass --allow ADDRESS to allow it";
         output::say(&format!("{node}: {why}"));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);

@@ -74,7 +74,10 @@ pub fn check(
     let finding = Finding::new(
         "NFS505",
         object.clone(),
-        format!("it is being deleted, but still has finalizer {}", each.join("; and finalizer ")),
+        format!(
+            "it is being deleted, but still has finalizer {}",
+            each.join("; and finalizer ")
+        ),
     )
     .only(match ownerless.len() == holders.len() {
         true => Confidence::Certain,
@@ -150,10 +153,7 @@ fn owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     if let Some((_, name)) = COPYING.iter().find(of) {
-        return Some((
-            Owner::Copying,
-            format!("which {name} holds while it copies the data"),
-        ));
+        return Some((Owner::Copying, format!("which {name} holds while it copies the data")));
     }
     Some((Owner::Unknown, format!("which belongs to {domain}, by its name")))
 }

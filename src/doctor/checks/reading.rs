@@ -50,7 +50,10 @@ fn forbidden(facts: &Facts) -> Option<Finding> {
     let finding = Finding::new(
         "NFS002",
         Object::cluster("Cluster", "RBAC"),
-        format!("no permission to read {}; the checks that need them were skipped", names.join(", ")),
+        format!(
+            "no permission to read {}; the checks that need them were skipped",
+            names.join(", ")
+        ),
     )
     .all_seen(evidence.collect::<Vec<_>>());
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| grants(facts, what)).collect();

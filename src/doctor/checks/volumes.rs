@@ -86,14 +86,19 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             let failed = event(case, &object, "NFS503");
             let cause = match volume.phase.as_str() {
                 "Failed" => "the PV is static, and Kubernetes can't delete NFS volumes",
-                _ => "the PV is static and becomes Failed when its claim is deleted: Kubernetes can't delete NFS volumes",
+                _ => {
+                    "the PV is static and becomes Failed when its claim is deleted: Kubernetes can't delete NFS volumes"
+                }
             };
             Some(
                 Finding::new("NFS503", object, cause)
                     .seen(source, "Delete")
                     .seen("annotation pv.kubernetes.io/provisioned-by", "not set")
                     .all_seen(failed)
-                    .fixed_by(retain, "Kubernetes then keeps the PV and its data when the claim is deleted"),
+                    .fixed_by(
+                        retain,
+                        "Kubernetes then keeps the PV and its data when the claim is deleted",
+                    ),
             )
         }
         "Recycle" => {
@@ -110,7 +115,10 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 Finding::new("NFS502", object, cause)
                     .seen(source, "Recycle")
                     .all_seen(failed.map(|event| said(event)))
-                    .fixed_by(retain, "nfsprov release --scrub empties the volume on request, as Recycle did"),
+                    .fixed_by(
+                        retain,
+                        "nfsprov release --scrub empties the volume on request, as Recycle did",
+                    ),
             )
         }
         _ => None,
