@@ -1,5 +1,7 @@
 //! The way to the cluster: a kubeconfig, as kubectl reads it, becomes a client; its errors become one sentence.
 
+pub mod quantity;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;

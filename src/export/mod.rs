@@ -7,6 +7,7 @@ mod listing;
 mod mounted;
 mod owner;
 mod path;
+mod quota;
 mod record;
 mod rounds;
 mod ssh;
@@ -25,6 +26,7 @@ pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
+pub use quota::{LimitChange, SizeLimit};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
 pub use system::is_system_directory;
@@ -183,6 +185,14 @@ pub enum ExportError {
         /// The message of the server or the system.
         cause: String,
     },
+    /// The server doesn't hold a directory to its size.
+    #[error("the size of {path} can't be enforced: {why}")]
+    NotEnforced {
+        /// The directory.
+        path: String,
+        /// The reason, in one sentence.
+        why: String,
+    },
     /// [`MayContinue`] ended a removal.
     #[error("the removal was interrupted; what is left is removed by the next attempt")]
     Interrupted,
@@ -249,6 +259,39 @@ impl Export {
     /// to change an owner.
     pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         forward!(self.create_directory(path, wanted))
+    }
+
+    /// Whether [`Export::limit_size`] can succeed, as far as it is known without asking the server.
+    ///
+    /// # Errors
+    /// What the provisioner needs, in one sentence.
+    pub fn check_can_limit(&self) -> Result<(), String> {
+        match self {
+            Self::Wire(_) => Err("the class has quota: enforce, and over NFS no limit can be set; \
+                                  run the provisioner with --via ssh://[USER@]HOST"
+                .to_owned()),
+            Self::Ssh(_) | Self::Mounted(_) => Ok(()),
+        }
+    }
+
+    /// Limits the size of an existing directory, and returns once the limit is proved. May be repeated.
+    ///
+    /// # Errors
+    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as [`Export::create_directory`].
+    pub async fn limit_size(
+        &self,
+        path: &VolumePath,
+        limit: &SizeLimit,
+        change: LimitChange,
+    ) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(_) => Err(ExportError::NotEnforced {
+                path: path.to_string(),
+                why: self.check_can_limit().err().unwrap_or_default(),
+            }),
+            Self::Ssh(ssh) => ssh.limit_size(path, limit, change).await,
+            Self::Mounted(mounted) => mounted.limit_size(path, limit, change).await,
+        }
     }
 
     /// Removes a directory tree; symbolic links in it are removed, not followed.

@@ -11,6 +11,7 @@ use super::*;
 use crate::host::Output;
 
 mod links;
+mod quota;
 mod records;
 mod removal;
 

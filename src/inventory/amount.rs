@@ -1,51 +1,6 @@
 //! Sizes and ages as people write them (PURE).
 
-/// The suffixes of quantities that stand for bytes, and how many.
-const SUFFIXES: [(&str, u128); 12] = [
-    ("Ki", 1 << 10),
-    ("Mi", 1 << 20),
-    ("Gi", 1 << 30),
-    ("Ti", 1 << 40),
-    ("Pi", 1 << 50),
-    ("Ei", 1 << 60),
-    ("k", 1_000),
-    ("M", 1_000_000),
-    ("G", 1_000_000_000),
-    ("T", 1_000_000_000_000),
-    ("P", 1_000_000_000_000_000),
-    ("E", 1_000_000_000_000_000_000),
-];
-
-/// The bytes that a Kubernetes quantity stands for, rounded up; None if it is none, or more than there can be.
-pub fn bytes(quantity: &str) -> Option<u64> {
-    let end = quantity
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(quantity.len());
-    let (number, suffix) = quantity.split_at(end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    // `numerator / denominator` bytes, before the suffix.
-    let numerator: u128 = format!("0{whole}{fraction}").parse().ok()?;
-    let denominator = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let (times, over) = match SUFFIXES.iter().find(|(known, _)| *known == suffix) {
-        Some((_, times)) => (*times, 1),
-        None => match suffix {
-            "" => (1, 1),
-            "m" => (1, 1_000),
-            "u" => (1, 1_000_000),
-            "n" => (1, 1_000_000_000),
-            _ => {
-                let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-                let ten = 10_u128.checked_pow(power.unsigned_abs())?;
-                if power < 0 { (1, ten) } else { (ten, 1) }
-            }
-        },
-    };
-    let bytes = numerator.checked_mul(times)?.div_ceil(denominator.checked_mul(over)?);
-    u64::try_from(bytes).ok()
-}
+pub use crate::cluster::quantity::bytes;
 
 /// Bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
 pub fn size(bytes: u64) -> String {
@@ -103,32 +58,6 @@ pub fn ago(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantities_are_kubernetes() {
-        for (quantity, wanted) in [
-            ("1", Some(1)),
-            ("1Gi", Some(1 << 30)),
-            ("1.5Ki", Some(1536)),
-            (".5Mi", Some(1 << 19)),
-            ("5.Gi", Some(5 << 30)),
-            ("500M", Some(500_000_000)),
-            ("1e9", Some(1_000_000_000)),
-            ("1E3", Some(1_000)),
-            ("12E", Some(12_000_000_000_000_000_000)),
-            ("1500m", Some(2)),
-            ("1e-1", Some(1)),
-            ("", None),
-            (".", None),
-            ("Gi", None),
-            ("1G1", None),
-            ("1e99", None),
-            ("16Ei", None),
-            ("-1Gi", None),
-        ] {
-            assert_eq!(bytes(quantity), wanted, "{quantity:?}");
-        }
-    }
 
     #[test]
     fn sizes_are_short() {

@@ -77,7 +77,7 @@ missing() { exit 5; }
 "#;
 
 /// A script that runs in the export's root. The root itself may be reached through links, which the administrator chose.
-fn at_root(root: &str, rest: &str) -> String {
+pub(super) fn at_root(root: &str, rest: &str) -> String {
     format!(
         "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(current_path) || exit 1\nhere=${{here%??}}\n{rest}",
         root = quote(&absolute_path(root)),
@@ -90,7 +90,7 @@ fn absolute_path(root: &str) -> String {
 }
 
 /// Enters the directories `names`, each in the one before, and runs the shell command `otherwise` if one is missing.
-fn enter_directories(names: &[String], otherwise: &str) -> String {
+pub(super) fn enter_directories(names: &[String], otherwise: &str) -> String {
     let steps = names
         .iter()
         .map(|name| format!("enter {} || {otherwise}\n", quote(name)));

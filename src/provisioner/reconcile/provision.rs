@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::ownership::Attempt;
 use super::{Reconciler, claim_key};
-use crate::export::{ExportError, Owner, OwnerClaim};
+use crate::export::{ExportError, LimitChange, Owner, OwnerClaim};
 use crate::provisioner::claim::{self, Verdict};
 use crate::provisioner::class;
 use crate::provisioner::outcome::{ProvisionOutcome, ReconcileError};
@@ -81,6 +81,11 @@ impl Reconciler {
             Ok(plan) => plan,
             Err(why) => return Ok(ProvisionOutcome::Refused(why)),
         };
+        if plan.limit.is_some()
+            && let Err(why) = served.export.check_can_limit()
+        {
+            return Ok(ProvisionOutcome::Refused(why));
+        }
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
         self.check_no_volume_conflict(&plan, served)?;
@@ -116,6 +121,13 @@ impl Reconciler {
             .export
             .create_directory(&plan.directory, settings.attributes)
             .await?;
+        if let Some(limit) = &plan.limit {
+            self.require_leadership()?;
+            served
+                .export
+                .limit_size(&plan.directory, limit, LimitChange::New)
+                .await?;
+        }
         self.require_leadership()?;
         let is_new = self.create_volume(&plan.volume).await?;
         self.end_attempt(&uid);

@@ -75,6 +75,8 @@ pub struct Settings {
     pub path_pattern: Option<String>,
     /// What becomes of a claim whose `pathPattern` names a directory that is there already.
     pub on_existing: OnExisting,
+    /// Whether claims are bound only once the server limits their directories to their size (`quota: enforce`).
+    pub enforces_quota: bool,
     /// `Delete` or `Retain`, for the PV.
     pub reclaim_policy: String,
     /// Mount options, for the PV.
@@ -137,6 +139,7 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
     let mut attributes = Attributes::with_mode(DIRECTORY_MODE);
     let mut path_pattern = None;
     let mut on_existing = OnExisting::default();
+    let mut enforces_quota = false;
     let mut unknown = Vec::new();
     for (key, value) in class.parameters.iter().flatten() {
         let bad = |wanted: &str| format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}");
@@ -156,6 +159,12 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
                     _ => return Err(bad("refuse or adopt")),
                 }
             }
+            "quota" => {
+                enforces_quota = match value.as_str() {
+                    "enforce" => true,
+                    _ => return Err(bad("enforce; leave it out for volumes without a limit")),
+                }
+            }
             "dirUid" => attributes.uid = Some(value.parse().map_err(|_| bad("a numeric user id"))?),
             "dirGid" => attributes.gid = Some(value.parse().map_err(|_| bad("a numeric group id"))?),
             _ => unknown.push(key.clone()),
@@ -167,6 +176,7 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
         attributes,
         path_pattern,
         on_existing,
+        enforces_quota,
         reclaim_policy,
         mount_options: class.mount_options.clone().unwrap_or_default(),
         unknown,
@@ -314,6 +324,11 @@ mod tests {
             ("archiveOnDelete", " true"),
             ("archiveOnDelete", "tRUE"),
             ("onExisting", "Adopt"),
+            ("quota", ""),
+            ("quota", "Enforce"),
+            ("quota", "enforce "),
+            ("quota", "true"),
+            ("quota", "enforce-users"),
             ("dirMode", "rwx"),
             ("dirMode", "0o777"),
             ("dirMode", "17777"),
@@ -328,6 +343,18 @@ mod tests {
         ] {
             let error = read_settings(&class(&[(key, value)]), &export()).unwrap_err();
             assert!(error.contains(key) && error.contains("nfs"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_enforced_only_if_the_class_says_so() {
+        for (parameters, enforces) in [(&[][..], false), (&[("quota", "enforce")], true)] {
+            let settings = read_settings(&class(parameters), &export()).unwrap();
+            assert_eq!(
+                (settings.enforces_quota, settings.unknown),
+                (enforces, vec![]),
+                "{parameters:?}"
+            );
         }
     }
 

@@ -11,7 +11,8 @@ use k8s_openapi::api::storage::v1::StorageClass;
 
 use super::class::{self, OnDelete, Settings};
 use super::{claim, pattern};
-use crate::export::{Location, VolumePath, is_named_after};
+use crate::cluster::quantity;
+use crate::export::{Location, SizeLimit, VolumePath, is_named_after};
 
 /// The annotation that names a PV's provisioner.
 pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
@@ -23,6 +24,10 @@ pub const FORMER_FINALIZER: &str = "nfsprov/making";
 pub const DIRECTORY: &str = "nfsprov/directory";
 /// The annotation with the class's `onDelete`, written at creation.
 pub const ON_DELETE: &str = "nfsprov/on-delete";
+/// The annotation of a PV whose directory is limited to its size.
+pub const QUOTA: &str = "nfsprov/quota";
+/// The only value of [`QUOTA`].
+pub const ENFORCE: &str = "enforce";
 
 /// A volume to create.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,8 @@ pub struct VolumePlan {
     pub directory: VolumePath,
     /// Whether the directory needs an owner marker, because its name doesn't hold the claim's uid.
     pub needs_marker: bool,
+    /// What the directory must be limited to before the PV is created; `None` without `quota: enforce`.
+    pub limit: Option<SizeLimit>,
     /// Its PV.
     pub volume: PersistentVolume,
 }
@@ -112,17 +119,25 @@ pub fn plan_volume(
     let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
         return Err("the claim requests no storage size".to_owned());
     };
+    let limit = match settings.enforces_quota {
+        true => Some(size_limit(&size.0, uid)?),
+        false => None,
+    };
+    let mut annotations = BTreeMap::from([
+        (PROVISIONED_BY.to_owned(), provisioner.to_owned()),
+        (DIRECTORY.to_owned(), directory.to_string()),
+        (ON_DELETE.to_owned(), settings.on_delete.as_str().to_owned()),
+    ]);
+    if limit.is_some() {
+        annotations.insert(QUOTA.to_owned(), ENFORCE.to_owned());
+    }
     let is_deleted = settings.reclaim_policy == "Delete";
     let access_modes = spec.access_modes.as_deref().unwrap_or_default();
     let is_read_only = !access_modes.is_empty() && access_modes.iter().all(|mode| mode == "ReadOnlyMany");
     let volume = PersistentVolume {
         metadata: ObjectMeta {
             name: Some(volume_name),
-            annotations: Some(BTreeMap::from([
-                (PROVISIONED_BY.to_owned(), provisioner.to_owned()),
-                (DIRECTORY.to_owned(), directory.to_string()),
-                (ON_DELETE.to_owned(), settings.on_delete.as_str().to_owned()),
-            ])),
+            annotations: Some(annotations),
             finalizers: is_deleted.then(|| vec![FINALIZER.to_owned()]),
             ..ObjectMeta::default()
         },
@@ -154,8 +169,19 @@ pub fn plan_volume(
     Ok(VolumePlan {
         directory,
         needs_marker,
+        limit,
         volume,
     })
+}
+
+/// The limit of a claim's directory.
+///
+/// # Errors
+/// One sentence, when the size is none that can be enforced.
+pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
+    let bytes = quantity::bytes(size)
+        .ok_or_else(|| format!("the size {size:?} can't be enforced: it is no number of bytes"))?;
+    SizeLimit::new(bytes, claim_uid)
 }
 
 /// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap: every PV

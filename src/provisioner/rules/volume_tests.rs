@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::export::Attributes;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 const OURS: &str = "nfsprov/nfs";
 
@@ -21,6 +22,7 @@ fn settings(reclaim_policy: &str) -> Settings {
         attributes: Attributes::with_mode(0o777),
         path_pattern: None,
         on_existing: Default::default(),
+        enforces_quota: false,
         reclaim_policy: reclaim_policy.into(),
         mount_options: vec!["nfsvers=4.1".into()],
         unknown: vec![],
@@ -35,6 +37,43 @@ fn claim(name: &str) -> PersistentVolumeClaim {
                  "resources": {"requests": {"storage": "1Gi"}}, "volumeMode": "Filesystem"},
     }))
     .unwrap()
+}
+
+#[test]
+fn only_a_volume_with_an_enforced_size_has_a_limit() {
+    for (enforces_quota, size, limit, annotation) in [
+        (false, "0", Ok(None), None),
+        (true, "10Mi", Ok(Some(10 << 20)), Some("enforce")),
+        (true, "1.5Ki", Ok(Some(1536)), Some("enforce")),
+        (true, "0", Err("a size of 0"), None),
+        (true, "1Zi", Err("no number of bytes"), None),
+        (true, "-1", Err("no number of bytes"), None),
+    ] {
+        let settings = Settings {
+            enforces_quota,
+            ..settings("Delete")
+        };
+        let mut claim = claim("c");
+        let size_of = |claim: &mut PersistentVolumeClaim| {
+            let requests = claim.spec.as_mut()?.resources.as_mut()?.requests.as_mut()?;
+            requests.insert("storage".to_owned(), Quantity(size.to_owned()))
+        };
+        assert!(size_of(&mut claim).is_some());
+        match (plan_volume(&claim, &settings, OURS), limit) {
+            (Ok(plan), Ok(bytes)) => {
+                let uid = claim.metadata.uid.as_deref().unwrap();
+                assert_eq!(
+                    plan.limit,
+                    bytes.map(|bytes| SizeLimit::new(bytes, uid).unwrap()),
+                    "{size}"
+                );
+                let annotations = plan.volume.metadata.annotations.unwrap();
+                assert_eq!(annotations.get(QUOTA).map(String::as_str), annotation, "{size}");
+            }
+            (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+            (found, _) => panic!("{size}: {found:?}"),
+        }
+    }
 }
 
 #[test]

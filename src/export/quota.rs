@@ -1,0 +1,291 @@
+//! Limits of directories by the project quotas of XFS and ext4 (PURE).
+//!
+//! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory, [`plan_limit`]
+//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is. `ssh/quota.rs` has
+//! the scripts. Each refusal is a sentence for the claim's event.
+
+pub(super) mod facts;
+
+use facts::{Exported, Facts, Project, Proof};
+
+/// The first project id: below those of systemd and porto, far above those of kubelets, Docker and people.
+const FIRST_ID: u32 = 1 << 30;
+
+/// How many bits of a claim's uid make a project id.
+const ID_BITS: u32 = 30;
+
+/// XFS and ext4 count in blocks of 4 KiB.
+const BLOCK_KIB: u64 = 4;
+
+/// The size that a directory is limited to, and the project ids that it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SizeLimit {
+    kib: u64,
+    /// The first that is free is used.
+    project_ids: Vec<u32>,
+}
+
+impl SizeLimit {
+    /// The limit for the claim with this uid, rounded up to whole blocks.
+    ///
+    /// # Errors
+    /// Why there can be none: servers take a limit of 0 for no limit, and ids are made of the uid's bits.
+    pub fn new(bytes: u64, claim_uid: &str) -> Result<Self, String> {
+        if bytes == 0 {
+            return Err("a size of 0 can't be enforced".to_owned());
+        }
+        let digits: String = claim_uid.chars().filter(|digit| *digit != '-').collect();
+        // Parsing takes a plus sign, too.
+        let is_uuid = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let bits = is_uuid.then(|| u128::from_str_radix(&digits, 16).ok()).flatten();
+        let bits =
+            bits.ok_or_else(|| format!("the claim's uid {claim_uid:?} is no UUID, so it gives no project id"))?;
+        let mask = (1_u128 << ID_BITS) - 1;
+        let parts = (1..=u128::BITS / ID_BITS).map(|part| (bits >> (u128::BITS - part * ID_BITS)) & mask);
+        Ok(Self {
+            kib: bytes.div_ceil(1024).next_multiple_of(BLOCK_KIB),
+            // 30 bits fit.
+            project_ids: parts.map(|part| FIRST_ID | part as u32).collect(),
+        })
+    }
+
+    /// The project ids that a directory with this limit may have, the preferred one first.
+    pub(super) fn project_ids(&self) -> &[u32] {
+        &self.project_ids
+    }
+}
+
+/// Whether a directory gets a limit or another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitChange {
+    /// The directory is empty, or an earlier attempt has given it the limit.
+    New,
+    /// The directory has a limit, and its project id proves that it is the claim's.
+    Resize,
+}
+
+/// File systems with project quotas that hold for a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileSystem {
+    Xfs,
+    Ext4,
+}
+
+impl FileSystem {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Xfs => "xfs",
+            Self::Ext4 => "ext4",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self, String> {
+        let why = match name {
+            "xfs" => return Ok(Self::Xfs),
+            "ext4" => return Ok(Self::Ext4),
+            "btrfs" => "its limits hold for subvolumes, not for directories",
+            "zfs" => "its limits hold for datasets, not for directories",
+            "nfs" | "nfs4" => "it is a mount of another NFS server; only that server can set limits",
+            "" => return Err("the file system of the export is unknown".to_owned()),
+            _ => "only XFS and ext4 have project quotas",
+        };
+        Err(format!("the export is on {name}: {why}"))
+    }
+}
+
+/// A limit to set on a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LimitPlan {
+    pub(super) file_system: FileSystem,
+    /// The file system's block device.
+    pub(super) device: String,
+    pub(super) project_id: u32,
+    pub(super) kib: u64,
+    /// Whether the directory gets its project id now, so that nothing else may have it.
+    is_new: bool,
+}
+
+/// Decides how a directory is limited.
+///
+/// # Errors
+/// Why its size can't be enforced, in one sentence.
+pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) -> Result<LimitPlan, String> {
+    if facts.uid != Some(0) {
+        let uid = facts.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
+        return Err(format!(
+            "only root sets limits, and the scripts run as uid {uid}; log in as root or pass --sudo"
+        ));
+    }
+    if facts.missing.iter().any(|tool| tool == "findmnt") {
+        return Err(missing_tools(&facts.missing));
+    }
+    let file_system = FileSystem::parse(&facts.file_system)?;
+    if !facts.missing.is_empty() {
+        return Err(missing_tools(&facts.missing));
+    }
+    match file_system {
+        FileSystem::Xfs => check_xfs_options(facts)?,
+        FileSystem::Ext4 => check_squash(facts)?,
+    }
+    if let Some(error) = &facts.report_error {
+        return Err(format!("project quotas of {} can't be read: {error}", facts.device));
+    }
+    for (what, project) in [("root", facts.root_project), ("parent directory", facts.parent_project)] {
+        match project {
+            None => return Err(format!("the project id of the export's {what} can't be read")),
+            Some(Project { id, inherits: true }) if id != 0 => {
+                return Err(format!(
+                    "the export's {what} belongs to project {id} and passes it on, so directories of other projects can't \
+                     be archived or deleted in it; take it out with `chattr -P -p 0`"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    let kib = limit.kib
+        + match file_system {
+            FileSystem::Xfs => 0,
+            // The directory itself counts.
+            FileSystem::Ext4 => BLOCK_KIB,
+        };
+    if kib.saturating_mul(1024) >= facts.total_bytes {
+        return Err(format!(
+            "{} KiB are more than the whole file system has, {} KiB, so the limit can't be proved",
+            limit.kib,
+            facts.total_bytes / 1024
+        ));
+    }
+    let (project_id, is_new) = choose_project_id(facts, limit, kib, change)?;
+    Ok(LimitPlan {
+        file_system,
+        device: facts.device.clone(),
+        project_id,
+        kib,
+        is_new,
+    })
+}
+
+fn missing_tools(tools: &[String]) -> String {
+    let package = |tool: &str| match tool {
+        "findmnt" => "util-linux",
+        "lsattr" | "chattr" => "e2fsprogs",
+        "xfs_quota" => "xfsprogs",
+        "exportfs" => "nfs-utils or nfs-kernel-server",
+        _ => "quota",
+    };
+    let named: Vec<String> = tools
+        .iter()
+        .map(|tool| format!("{tool} (package {})", package(tool)))
+        .collect();
+    format!("the server lacks {}", named.join(", "))
+}
+
+fn check_xfs_options(facts: &Facts) -> Result<(), String> {
+    let has = |wanted: &str| facts.options.split(',').any(|option| option == wanted);
+    if has("pqnoenforce") {
+        return Err(format!(
+            "{} is mounted with pqnoenforce, which counts and limits nothing; mount it with prjquota",
+            facts.device
+        ));
+    }
+    match has("prjquota") || has("pquota") {
+        true => Ok(()),
+        false => Err(format!(
+            "{} is mounted without prjquota; add it to /etc/fstab, then unmount and mount it (remounting has no effect)",
+            facts.device
+        )),
+    }
+}
+
+/// Root of an ext4 file system is not limited, nor is root of a client that the export doesn't squash.
+fn check_squash(facts: &Facts) -> Result<(), String> {
+    let reaches =
+        |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);
+    let mut exports = facts.exports.iter().filter(reaches).peekable();
+    if exports.peek().is_none() {
+        return Err(format!(
+            "root is not limited on ext4 unless the export squashes it, and exportfs lists no export of {}",
+            facts.root
+        ));
+    }
+    match exports.find(|export| !export.squashes_root()) {
+        None => Ok(()),
+        Some(export) => Err(format!(
+            "root in pods is not limited on ext4, since {} is exported to {} without root_squash; use XFS, or root_squash \
+             with --via ssh://",
+            export.path, export.client
+        )),
+    }
+}
+
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    let rest = path.strip_prefix(above.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The project id of the directory, and whether it doesn't have it yet.
+fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitChange) -> Result<(u32, bool), String> {
+    let Some(Project { id, .. }) = facts.project else {
+        return Err("its project id can't be read".to_owned());
+    };
+    if limit.project_ids.contains(&id) {
+        return Ok((id, false));
+    }
+    if id != 0 {
+        return Err(format!("it belongs to project {id}, which is not this claim's"));
+    }
+    if change == LimitChange::Resize {
+        return Err("it has no project id, so nothing has limited it".to_owned());
+    }
+    if facts.has_entries {
+        return Err("it holds files already, which its limit would not count".to_owned());
+    }
+    // A limit of this size without files is what an earlier attempt left.
+    let is_taken = |id: &u32| {
+        let used = facts.usage.iter().find(|usage| usage.project_id == *id);
+        facts.named_projects.contains(id)
+            || used.is_some_and(|usage| {
+                usage.inodes > 0 || usage.used_kib > 0 || (usage.limit_kib > 0 && usage.limit_kib != kib)
+            })
+    };
+    match limit.project_ids.iter().find(|id| !is_taken(id)) {
+        Some(id) => Ok((*id, true)),
+        None => Err("other directories have all project ids that the claim's uid gives".to_owned()),
+    }
+}
+
+impl LimitPlan {
+    /// Whether the directory is limited, by what the server says of it afterwards.
+    ///
+    /// # Errors
+    /// What is wrong, in one sentence.
+    pub(super) fn check_proof(&self, proof: &Proof) -> Result<(), String> {
+        let expected = Project {
+            id: self.project_id,
+            inherits: true,
+        };
+        if proof.project != Some(expected) {
+            return Err(format!("its project id is not {} after it was set", self.project_id));
+        }
+        let kib = proof.size_bytes / 1024;
+        if proof.size_bytes != self.kib * 1024 {
+            return Err(format!(
+                "{} accepts the limit and does not enforce it: statfs reports {kib} KiB instead of {} KiB",
+                self.device, self.kib
+            ));
+        }
+        let inodes = proof.usage.iter().find(|usage| usage.project_id == self.project_id);
+        match inodes.map(|usage| usage.inodes) {
+            Some(1) => Ok(()),
+            Some(_) if !self.is_new => Ok(()),
+            found => Err(format!(
+                "project {} has {} files, not one: another directory may have it, too",
+                self.project_id,
+                found.unwrap_or(0)
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

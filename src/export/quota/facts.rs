@@ -1,0 +1,192 @@
+//! Reads what the scripts of `ssh/quota.rs` print about a server and a directory (PURE).
+//!
+//! Each line is a word and its value. Servers may print anything: what can't be read counts as unknown, and
+//! `plan_limit` refuses what is unknown.
+
+/// A directory's project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export) struct Project {
+    pub id: u32,
+    /// Whether new entries of the directory get the id, too.
+    pub inherits: bool,
+}
+
+impl Project {
+    /// Parses a line of `lsattr -pd`: `1001 -------------------P-- .`.
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let id = words.next()?.parse().ok()?;
+        let flags = words.next()?;
+        Some(Self {
+            id,
+            inherits: flags.contains('P'),
+        })
+    }
+}
+
+/// What a project's files take, and its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export) struct ProjectUsage {
+    pub project_id: u32,
+    pub used_kib: u64,
+    /// 0 for no limit.
+    pub limit_kib: u64,
+    pub inodes: u64,
+}
+
+impl ProjectUsage {
+    /// Parses a line of `xfs_quota report -p -n -N -b -i` or of `repquota -P -n -v -O csv`.
+    fn parse(line: &str) -> Option<Self> {
+        let line = line.trim().strip_prefix('#')?;
+        // The grace times, in brackets, may hold blanks.
+        let mut plain = String::new();
+        let mut rest = line;
+        while let Some((before, bracketed)) = rest.split_once('[') {
+            plain += before;
+            rest = bracketed.split_once(']')?.1;
+        }
+        plain += rest;
+        let fields: Vec<&str> = match plain.contains(',') {
+            // id, block status, file status, blocks: used, soft, hard, grace, files: used, …
+            true => {
+                let fields: Vec<&str> = plain.split(',').collect();
+                [0, 3, 5, 7]
+                    .iter()
+                    .map(|at| fields.get(*at).copied())
+                    .collect::<Option<_>>()?
+            }
+            // id, blocks: used, soft, hard, warnings, files: used, …
+            false => {
+                let fields: Vec<&str> = plain.split_whitespace().collect();
+                [0, 1, 3, 5]
+                    .iter()
+                    .map(|at| fields.get(*at).copied())
+                    .collect::<Option<_>>()?
+            }
+        };
+        let numbers: Option<Vec<u64>> = fields.iter().map(|field| field.parse().ok()).collect();
+        match numbers?[..] {
+            [id, used_kib, limit_kib, inodes] => Some(Self {
+                project_id: u32::try_from(id).ok()?,
+                used_kib,
+                limit_kib,
+                inodes,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// An export as `exportfs -s` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::export) struct Exported {
+    pub path: String,
+    pub client: String,
+    options: String,
+}
+
+impl Exported {
+    /// Whether root of every client is another user here. What is not listed is not assumed.
+    pub(super) fn squashes_root(&self) -> bool {
+        let has = |wanted: &str| self.options.split(',').any(|option| option == wanted);
+        (has("root_squash") && !has("no_root_squash")) || (has("all_squash") && !has("no_all_squash"))
+    }
+}
+
+/// What a directory's server is like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::export) struct Facts {
+    /// Who the scripts run as.
+    pub uid: Option<u32>,
+    /// Tools that the file system's quotas need.
+    pub missing: Vec<String>,
+    /// The type of the directory's file system.
+    pub file_system: String,
+    pub device: String,
+    /// Of the mount, separated by commas.
+    pub options: String,
+    /// The size of the file system.
+    pub total_bytes: u64,
+    /// The real path of the export's root.
+    pub root: String,
+    pub root_project: Option<Project>,
+    pub parent_project: Option<Project>,
+    /// The directory's own.
+    pub project: Option<Project>,
+    /// Whether anything is in the directory.
+    pub has_entries: bool,
+    /// The projects that the limit may use and that have a limit or files.
+    pub usage: Vec<ProjectUsage>,
+    /// Why there is no report of usage.
+    pub report_error: Option<String>,
+    /// Those of them that /etc/projid or /etc/projects names.
+    pub named_projects: Vec<u32>,
+    pub exports: Vec<Exported>,
+}
+
+/// What a directory is like after its limit was set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::export) struct Proof {
+    pub project: Option<Project>,
+    /// What statfs says of it, as FSSTAT does to clients.
+    pub size_bytes: u64,
+    pub usage: Vec<ProjectUsage>,
+}
+
+pub(in crate::export) fn parse_facts(text: &str) -> Facts {
+    let mut facts = Facts::default();
+    for (word, value) in lines(text) {
+        match word {
+            "uid" => facts.uid = value.parse().ok(),
+            "missing" => facts.missing.push(value.to_owned()),
+            "type" => value.clone_into(&mut facts.file_system),
+            "device" => value.clone_into(&mut facts.device),
+            "options" => value.clone_into(&mut facts.options),
+            "total" => facts.total_bytes = parse_size(value),
+            "root" => value.clone_into(&mut facts.root),
+            "root-project" => facts.root_project = Project::parse(value),
+            "parent-project" => facts.parent_project = Project::parse(value),
+            "project" => facts.project = Project::parse(value),
+            "entries" => facts.has_entries = true,
+            "usage" => facts.usage.extend(ProjectUsage::parse(value)),
+            "report-error" => facts.report_error = Some(value.to_owned()),
+            "named" => facts.named_projects.extend(value.parse::<u32>()),
+            "export" => {
+                let listed = crate::host::exports_file::listing(value);
+                facts.exports.extend(listed.into_iter().map(|export| Exported {
+                    path: export.path,
+                    client: export.client,
+                    options: export.options,
+                }));
+            }
+            _ => {}
+        }
+    }
+    facts
+}
+
+pub(in crate::export) fn parse_proof(text: &str) -> Proof {
+    let mut proof = Proof::default();
+    for (word, value) in lines(text) {
+        match word {
+            "project" => proof.project = Project::parse(value),
+            "size" => proof.size_bytes = parse_size(value),
+            "usage" => proof.usage.extend(ProjectUsage::parse(value)),
+            _ => {}
+        }
+    }
+    proof
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
+}
+
+/// Blocks and a block's size, as `stat -f -c '%b %S'` prints them; 0 for anything else.
+fn parse_size(value: &str) -> u64 {
+    let size = || {
+        let (blocks, block) = value.split_once(' ')?;
+        blocks.parse::<u64>().ok()?.checked_mul(block.parse().ok()?)
+    };
+    size().unwrap_or(0)
+}

@@ -1,0 +1,260 @@
+//! Limits, servers and proofs as tables.
+
+use super::facts::{parse_facts, parse_proof};
+use super::*;
+
+const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
+
+fn limit(mib: u64) -> SizeLimit {
+    SizeLimit::new(mib << 20, UID).unwrap()
+}
+
+/// What the script prints of an XFS server with a new directory, with lines in place of those of the same word; a line of
+/// one word is left out.
+fn facts(changes: &[&str]) -> Facts {
+    let lines = [
+        "uid 0",
+        "root /srv/xfs",
+        "root-project 0 ---------------------- .",
+        "parent-project 0 ---------------------- .",
+        "project 0 ---------------------- .",
+        "type xfs",
+        "device /dev/vdb",
+        "options rw,relatime,attr2,inode64,prjquota",
+        "total 262144 4096",
+    ];
+    let word = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let kept = lines
+        .iter()
+        .filter(|line| changes.iter().all(|change| word(change) != word(line)));
+    let added = changes
+        .iter()
+        .filter(|change| change.contains(' ') || **change == "entries");
+    let text: Vec<&str> = kept.chain(added).copied().collect();
+    parse_facts(&text.join("\n"))
+}
+
+/// The same of an ext4 server that squashes root.
+fn ext4(changes: &[&str]) -> Facts {
+    let squashed = [
+        "type ext4",
+        "options rw,relatime",
+        "export /srv/xfs *(rw,root_squash,no_all_squash)",
+    ];
+    let word = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let kept = squashed
+        .iter()
+        .filter(|line| changes.iter().all(|change| word(change) != word(line)));
+    facts(&kept.chain(changes).copied().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_limit_is_whole_blocks_and_its_ids_are_the_uids_bits() {
+    for (bytes, kib) in [(1, 4), (4096, 4), (4097, 8), (10 << 20, 10_240), (u64::MAX, 1 << 54)] {
+        assert_eq!(SizeLimit::new(bytes, UID).unwrap().kib, kib, "{bytes}");
+    }
+    for (uid, ids) in [
+        ("00000000-0000-0000-0000-000000000000", [1 << 30; 4]),
+        ("ffffffff-ffff-ffff-ffff-ffffffffffff", [u32::MAX >> 1; 4]),
+        (
+            "80000000-0000-0000-0000-000000000000",
+            [0x6000_0000, 1 << 30, 1 << 30, 1 << 30],
+        ),
+        (
+            "00000004-0000-0000-0000-0000000001ff",
+            [0x4000_0001, 1 << 30, 1 << 30, 0x4000_0001],
+        ),
+    ] {
+        assert_eq!(SizeLimit::new(1, uid).unwrap().project_ids, ids, "{uid}");
+    }
+    for (bytes, uid) in [
+        (0, UID),
+        (1, ""),
+        (1, "u"),
+        (1, "+b510b51-0b51-4b51-8b51-0b510b510b51"),
+        (1, "é"),
+    ] {
+        assert!(SizeLimit::new(bytes, uid).is_err(), "{bytes} {uid:?}");
+    }
+}
+
+#[test]
+fn a_server_that_can_limit_gets_a_plan() {
+    let ids = limit(10).project_ids;
+    let usage = |id: u32, rest: &str| format!("usage #{id} {rest}");
+    let (first, second) = (ids[0], ids[1]);
+    let own = format!("project {first} -------------------P-- .");
+    let without_flag = format!("project {second} ---------------------- .");
+    let other_files = usage(first, "4 0 0 00 [--------] 1 0 0 00 [--------]");
+    let other_limit = usage(first, "0 0 20480 00 [--------] 0 0 0 00 [--------]");
+    let earlier = usage(first, "0 0 10240 00 [--------] 0 0 0 00 [6 days]");
+    let csv = format!("usage #{first},ok,ok,4,0,10240,,1,0,0,");
+    let named = format!("named {first}");
+    for (facts, plan) in [
+        (facts(&[]), (first, 10_240, true)),
+        (facts(&["options rw,pquota"]), (first, 10_240, true)),
+        // Entries of an earlier attempt's directory are counted.
+        (facts(&[&own, "entries"]), (first, 10_240, false)),
+        (facts(&[&without_flag]), (second, 10_240, false)),
+        (facts(&[&earlier]), (first, 10_240, true)),
+        (facts(&[&other_files]), (second, 10_240, true)),
+        (facts(&[&other_limit]), (second, 10_240, true)),
+        (facts(&[&named]), (second, 10_240, true)),
+        // A project that is not passed on hinders no rename.
+        (
+            facts(&["root-project 7 ---------------------- ."]),
+            (first, 10_240, true),
+        ),
+        (ext4(&[]), (first, 10_244, true)),
+        (ext4(&[&csv]), (second, 10_244, true)),
+        (
+            ext4(&["export /srv *(rw,no_root_squash,all_squash)"]),
+            (first, 10_244, true),
+        ),
+        // Exports of other directories don't matter.
+        (
+            ext4(&["export /srv/xfs a(root_squash)", "export /srv/xfs2 b(no_root_squash)"]),
+            (first, 10_244, true),
+        ),
+    ] {
+        let found = plan_limit(&facts, &limit(10), LimitChange::New).unwrap();
+        assert_eq!((found.project_id, found.kib, found.is_new), plan, "{facts:?}");
+        assert_eq!(found.device, "/dev/vdb");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_limit_is_refused_with_the_reason() {
+    let ids = limit(10).project_ids;
+    let taken: Vec<String> = ids.iter().map(|id| format!("named {id}")).collect();
+    let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
+    for (facts, part) in [
+        (facts(&["uid 1000"]), "pass --sudo"),
+        (facts(&["uid"]), "uid unknown"),
+        (facts(&["missing findmnt", "type"]), "findmnt (package util-linux)"),
+        (facts(&["missing xfs_quota"]), "xfs_quota (package xfsprogs)"),
+        (
+            ext4(&["missing setquota", "missing repquota"]),
+            "setquota (package quota), repquota (package quota)",
+        ),
+        (facts(&["type btrfs"]), "subvolumes"),
+        (facts(&["type zfs"]), "datasets"),
+        (facts(&["type tmpfs"]), "on tmpfs: only XFS and ext4"),
+        (facts(&["type overlay"]), "on overlay: only XFS and ext4"),
+        (facts(&["type nfs4"]), "another NFS server"),
+        (facts(&["type"]), "unknown"),
+        (facts(&["options rw,noquota"]), "without prjquota"),
+        (facts(&["options rw,xprjquota"]), "without prjquota"),
+        (facts(&["options rw,pqnoenforce"]), "pqnoenforce"),
+        (
+            ext4(&["export /srv/xfs *(rw,no_root_squash,no_all_squash)"]),
+            "root in pods is not limited on ext4",
+        ),
+        (ext4(&["export / *(rw,no_root_squash)"]), "/ is exported to *"),
+        (
+            ext4(&["export /srv/xfs/deep h(no_root_squash)"]),
+            "/srv/xfs/deep is exported to h",
+        ),
+        (
+            ext4(&["export /srv/xfs a(root_squash)", "export /srv/xfs b(no_root_squash)"]),
+            "to b",
+        ),
+        // An option that is not listed is not assumed.
+        (ext4(&["export /srv/xfs a(rw)"]), "to a"),
+        (ext4(&["export /srv/other a(root_squash)"]), "lists no export"),
+        (ext4(&["export"]), "lists no export"),
+        (facts(&["report-error no quota"]), "can't be read: no quota"),
+        (
+            facts(&["root-project 9 -------------------P-- ."]),
+            "root belongs to project 9",
+        ),
+        (
+            facts(&["parent-project 9 -------------------P-- ."]),
+            "parent directory belongs to project 9",
+        ),
+        (
+            facts(&["root-project lsattr: Operation not supported"]),
+            "root can't be read",
+        ),
+        (
+            facts(&["project lsattr: Operation not supported"]),
+            "its project id can't be read",
+        ),
+        (
+            facts(&["project 1001 -------------------P-- ."]),
+            "project 1001, which is not",
+        ),
+        (facts(&["entries"]), "holds files already"),
+        (facts(&["total 2560 4096"]), "more than the whole file system"),
+        (facts(&["total"]), "more than the whole file system"),
+        (facts(&taken), "all project ids"),
+    ] {
+        let why = plan_limit(&facts, &limit(10), LimitChange::New).unwrap_err();
+        assert!(why.contains(part), "{why}: {facts:?}");
+    }
+}
+
+#[test]
+fn only_a_directory_with_the_claims_id_is_resized() {
+    let id = limit(10).project_ids[2];
+    let own = format!("project {id} -------------------P-- .");
+    let plan = plan_limit(&facts(&[&own, "entries"]), &limit(20), LimitChange::Resize).unwrap();
+    assert_eq!((plan.project_id, plan.kib), (id, 20_480));
+    for project in [
+        "project 0 ---------------------- .",
+        "project 1001 -------------------P-- .",
+    ] {
+        assert!(
+            plan_limit(&facts(&[project]), &limit(20), LimitChange::Resize).is_err(),
+            "{project}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_is_proved_by_what_the_server_says_of_the_directory() {
+    let new = plan_limit(&facts(&[]), &limit(10), LimitChange::New).unwrap();
+    let id = new.project_id;
+    let old = LimitPlan {
+        is_new: false,
+        ..new.clone()
+    };
+    let proof = |project: &str, size: &str, inodes: u64| {
+        parse_proof(&format!(
+            "project {project} .\nsize {size}\nusage #{id} 0 0 10240 00 [--------] {inodes} 0 0 00 [--------]"
+        ))
+    };
+    let good = format!("{id} -------------------P--");
+    for (plan, proof, part) in [
+        (&new, proof(&good, "2560 4096", 1), None),
+        (&old, proof(&good, "2560 4096", 5), None),
+        (&new, proof(&good, "2560 4096", 5), Some("5 files, not one")),
+        (&new, proof(&good, "262144 4096", 1), Some("does not enforce it")),
+        (&new, proof(&good, "", 1), Some("does not enforce it")),
+        (
+            &new,
+            proof(&format!("{id} -------"), "2560 4096", 1),
+            Some("project id is not"),
+        ),
+        (
+            &new,
+            proof("0 -------------------P--", "2560 4096", 1),
+            Some("project id is not"),
+        ),
+        (&new, parse_proof(""), Some("project id is not")),
+        (
+            &old,
+            parse_proof(&format!("project {good}\nsize 2560 4096")),
+            Some("has 0 files"),
+        ),
+    ] {
+        let found = plan.check_proof(&proof).err();
+        match part {
+            None => assert_eq!(found, None),
+            Some(part) => assert!(
+                found.as_ref().is_some_and(|why| why.contains(part)),
+                "{part}: {found:?}"
+            ),
+        }
+    }
+}
