@@ -43,6 +43,7 @@ mod objects;
 mod operable;
 mod patterns;
 mod proxy;
+mod quota;
 mod records;
 mod release;
 mod setup;
@@ -56,7 +57,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
 use nfsprov_lab::Lane;
-use nfsprov_lab::namespace::{Entry, enter};
+use nfsprov_lab::namespace::{Entry, enter_with_quota};
 
 use stage::{On, Shared, Stage};
 
@@ -104,6 +105,7 @@ fn all() -> Vec<Test> {
         adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
+        quota::TESTS,
         confinement::TESTS,
         deletion::TESTS,
         exports::TESTS,
@@ -152,7 +154,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut missing = None;
     if !arguments.list && !lanes.is_empty() {
         // First of all: what follows runs inside the lab's namespaces, in a process of its own.
-        match enter()? {
+        match enter_with_quota()? {
             Entry::Inside(lab) => {
                 let built = Lane::to_test()?;
                 lanes.retain(|lane| built.contains(lane));

@@ -39,7 +39,7 @@ async fn scene_on(stage: &Arc<Stage>, guest: &Guest) -> Result<Scene> {
 }
 
 /// The options that log in to a guest, which takes seconds on one that shares a busy processor.
-fn over_ssh(guest: &Guest, user: &str) -> Vec<String> {
+pub fn over_ssh(guest: &Guest, user: &str) -> Vec<String> {
     over_ssh_within(guest, user, "60s")
 }
 
@@ -62,7 +62,7 @@ fn over_ssh_within(guest: &Guest, user: &str, connect_timeout: &str) -> Vec<Stri
         .collect()
 }
 
-fn words(options: &[String]) -> Vec<&str> {
+pub fn words(options: &[String]) -> Vec<&str> {
     options.iter().map(String::as_str).collect()
 }
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::export::ExportError;
 use crate::export::double::{Answer, Double};
 use crate::provisioner::lease::Leadership;
 use crate::provisioner::mock::{answer, class, location, mock, next, refusal, waiting_claim, work, work_on};
@@ -76,6 +77,40 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let there: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(there.len(), 1, "{there:?}");
     assert!(directory.path().join("d-c-pvc-u").is_dir());
+}
+
+/// What can't be enforced is no volume, and what no server would be asked for makes no directory either.
+#[tokio::test]
+async fn a_claim_gets_no_volume_before_its_size_is_enforced() {
+    let uid = "0b510b51-0b51-4b51-8b51-0b510b510b51";
+    let mut claim = waiting_claim();
+    claim.metadata.uid = Some(uid.to_owned());
+    // No file system with project quotas.
+    let export = tempfile::Builder::new().tempdir_in("/dev/shm").unwrap();
+    let double = Double::new(|_, _, _| Answer::Object("directory", 2, 0o777));
+    let (over_nfs, log) = double.export(location());
+    for over_nfs in [None, Some(over_nfs)] {
+        let (client, mut server) = mock();
+        let is_over_nfs = over_nfs.is_some();
+        let work = match over_nfs {
+            None => work(client, export.path()),
+            Some(over_nfs) => work_on(client, over_nfs),
+        };
+        let (seen, class) = (claim.clone(), class(json!({"quota": "enforce"})));
+        let provisioning = tokio::spawn(async move { work.provision_claim(&seen, Some(&class)).await });
+        let (what, _, to) = next(&mut server).await;
+        assert_eq!(what, "GET c");
+        answer(to, 200, &serde_json::to_value(&claim).unwrap());
+        let outcome = provisioning.await.unwrap();
+        match outcome {
+            Ok(ProvisionOutcome::Refused(why)) if is_over_nfs => assert!(why.contains("--via ssh://"), "{why}"),
+            Err(ReconcileError::Export(ExportError::NotEnforced { .. })) if !is_over_nfs => {}
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    assert!(log.lock().unwrap().is_empty());
+    let name = format!("d-c-pvc-{uid}");
+    assert!(export.path().join(name).is_dir());
 }
 
 /// As a claim that is deleted with `onDelete: retain` and created again.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Lab;
 use crate::image::kernel::Kernel;
-use crate::image::{self, Image, node, rpm_double, tools};
+use crate::image::{self, Image, node, quota, rpm_double, tools};
 use crate::network::Tap;
 use crate::process::Process;
 use boot::Boot;
@@ -34,6 +34,8 @@ const START_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// How long telling another guest about a new name may take; a guest that hangs learns it never.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
+/// The size of a second disk; what is not written costs nothing.
+const SECOND_DISK: u64 = 2 << 30;
 const SSH_PORT: u16 = 22;
 const NFS_PORT: u16 = 2049;
 
@@ -58,6 +60,9 @@ pub enum Template {
     RpmDouble,
     /// Debian with an NFS server that exports nothing, and with firewalld, ufw and pam_oath, none of which is in use.
     NfsServerWithTools,
+    /// Debian with an NFS server that exports nothing, the tools of XFS and of quotas, and an empty second disk,
+    /// `/dev/ubdb`, of 2 GiB.
+    NfsServerWithQuota,
 }
 
 impl Template {
@@ -103,10 +108,18 @@ struct Disk {
     memory: PathBuf,
 }
 
+impl Disk {
+    /// The file of a second disk.
+    fn second(&self) -> PathBuf {
+        self.file.with_extension("second")
+    }
+}
+
 impl Drop for Disk {
     fn drop(&mut self) {
-        // There is none when the guest never started; and all go with the lab.
+        // There is none when the guest never started, and few have two; and all go with the lab.
         let _ = std::fs::remove_file(&self.file);
+        let _ = std::fs::remove_file(self.second());
     }
 }
 
@@ -130,6 +143,10 @@ impl Lab {
             Template::NfsServerWithTools => {
                 let found = tools::find();
                 Some(found.context("the server with firewalls is not built yet: run nfsprov-lab build")?)
+            }
+            Template::NfsServerWithQuota => {
+                let found = quota::find();
+                Some(found.context("the server with quotas is not built yet: run nfsprov-lab build")?)
             }
             Template::RpmDouble => {
                 let found = rpm_double::find();
@@ -175,6 +192,10 @@ impl Lab {
                     String::from_utf8_lossy(&copied.stderr).trim()
                 );
             }
+        }
+        if let Some(second) = guest.second_disk() {
+            let made = std::fs::File::create(&second).and_then(|disk| disk.set_len(SECOND_DISK));
+            made.with_context(|| format!("cannot make {}", second.display()))?;
         }
         guest.boot().await?;
         Ok(guest)
@@ -385,6 +406,11 @@ trap 'umount \"$at\"; rmdir \"$at\"' EXIT; ctr --namespace k8s.io images import 
         Ok(())
     }
 
+    /// The file of its second disk, if its template has one.
+    fn second_disk(&self) -> Option<PathBuf> {
+        (self.template == Template::NfsServerWithQuota).then(|| self.disk.second())
+    }
+
     fn start_kernel(&mut self, hosts: &[(String, Ipv4Addr)]) -> Result<()> {
         if self.tap.is_none() {
             let tap = Tap::add(self.slot.number());
@@ -396,6 +422,7 @@ trap 'umount \"$at\"; rmdir \"$at\"' EXIT; ctr --namespace k8s.io images import 
             kernel: self.template.kernel(&self.image),
             disk: &self.disk.file,
             beneath: Some(&self.beneath),
+            second: self.second_disk(),
             megabytes: self.template.megabytes(),
             memory: &self.disk.memory,
             hosts,

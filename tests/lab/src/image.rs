@@ -3,12 +3,14 @@
 //! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
 //! machine's apt is configured with, with the modules of both kernels. The templates are what a guest changed on its disk while the NFS client, or the server, was
 //! installed in it: copy-on-write files, good only with the very image they were made on. A node's disk is in [`node`], that
-//! of a host with rpm packages in [`rpm_double`], that of a server with firewalls in [`tools`].
+//! of a host with rpm packages in [`rpm_double`], that of a server with firewalls in [`tools`], that of
+//! one with quotas in [`quota`].
 
 mod freeze;
 pub(crate) mod kernel;
 mod made;
 pub mod node;
+pub mod quota;
 pub mod rpm_double;
 pub mod tools;
 

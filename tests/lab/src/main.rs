@@ -94,6 +94,8 @@ enum Part {
     RpmDouble,
     /// The disk of a server with firewalls and one-time passwords
     Tools,
+    /// The disk of a server with quotas
+    Quota,
 }
 
 #[derive(Args)]
@@ -195,6 +197,7 @@ fn build_part(part: Part) -> Result<()> {
         Part::Nodes => image::node::build().map(drop),
         Part::RpmDouble => image::rpm_double::build().map(drop),
         Part::Tools => image::tools::build().map(drop),
+        Part::Quota => image::quota::build().map(drop),
     }
 }
 
@@ -203,6 +206,7 @@ fn build_all() -> Result<()> {
     image::node::build()?;
     image::rpm_double::build()?;
     image::tools::build()?;
+    image::quota::build()?;
     build_latest()
 }
 

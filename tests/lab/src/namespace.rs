@@ -31,6 +31,14 @@ pub fn enter() -> Result<Entry> {
     enter_for(&[Lane::default()])
 }
 
+/// The same for tests of which some need [`crate::Template::NfsServerWithQuota`].
+///
+/// # Errors
+/// Those of [`enter_for`].
+pub fn enter_with_quota() -> Result<Entry> {
+    enter_needing(&[Lane::default()], &[Extra::QUOTA])
+}
+
 /// Enters a lab; to be called first in `main`, while the process has one thread.
 ///
 /// Outside, this makes a directory and namespaces, runs the same executable with the same arguments inside, waits
@@ -83,6 +91,11 @@ impl Extra {
         found: || image::rpm_double::find().is_some(),
         build: image::rpm_double::build,
         missing: "the lab's double of a host with rpm packages is not built yet: run make test",
+    };
+    const QUOTA: Self = Self {
+        found: || image::quota::find().is_some(),
+        build: image::quota::build,
+        missing: "the lab's server with quotas is not built yet: run make test",
     };
     const TOOLS: Self = Self {
         found: || image::tools::find().is_some(),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -20,6 +20,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) disk: &'a Path,
     /// The disk that `disk` holds the changes of; without one, `disk` is whole.
     pub(crate) beneath: Option<&'a Path>,
+    /// A further disk, whole.
+    pub(crate) second: Option<PathBuf>,
     /// The size of its memory; what it does not use costs nothing.
     pub(crate) megabytes: u16,
     /// A directory in memory, which the command also needs as `TMPDIR`.
@@ -58,6 +60,7 @@ impl Boot<'_> {
             disk.push(beneath);
         }
         command.push(disk);
+        command.extend(self.second.as_ref().map(|second| path_argument("ubd1=", second)));
         command.push("root=/dev/ubda".into());
         command.push("rw".into());
         let (tap, mac) = (network::tap_name(self.number), network::mac(self.number));

@@ -57,6 +57,7 @@ impl Setup<'_> {
             kernel: self.kernel.clone(),
             disk: &disk,
             beneath: beneath.as_deref(),
+            second: None,
             megabytes: 512,
             memory: &memory,
             // None: they would be in the /etc/hosts of every guest that starts from this disk.
