@@ -3,6 +3,7 @@
 mod fix;
 mod gate;
 mod hosts;
+mod listing;
 mod probe;
 
 use std::path::Path;
@@ -49,10 +50,11 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
             (false, Some(namespace)) => Some(namespace.as_str()),
             _ => None,
         };
-        let (facts, now) = match dump::read(directory, namespace) {
+        let (mut facts, now) = match dump::read(directory, namespace) {
             Ok(read) => read,
             Err(error) => return Ok(unable(&format!("{error:#}"))),
         };
+        facts.leave_out(explain::LISTINGS, "--from-dump");
         return match diagnose(args, &facts, now) {
             Ok(report) => conclude(args, global, &facts, &report),
             Err(error) => Ok(unable(&error.to_string())),
@@ -87,7 +89,10 @@ async fn read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>, hosts: 
     hosts::look(hosts, &mut facts).await;
     match args.no_probe {
         true => facts.leave_out(explain::EXPORTS, "--no-probe"),
-        false => probe::probe(&mut facts).await,
+        false => {
+            probe::probe(&mut facts).await;
+            listing::list(&mut facts).await;
+        }
     }
     facts
 }

@@ -89,6 +89,9 @@ pub(crate) const HOSTS: &str = "hosts of --ssh";
 /// NFS exports that are asked from here.
 pub(crate) const EXPORTS: &str = "some NFS exports";
 
+/// What lies on NFS exports, listed from here.
+pub(crate) const LISTINGS: &str = "directories of some NFS exports";
+
 /// All codes, in order.
 pub static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let mut all: Vec<Entry> = CHECKS.iter().flat_map(|check| check.entries).copied().collect();

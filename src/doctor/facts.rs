@@ -5,7 +5,7 @@ mod hosts;
 mod read;
 mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::jiff::Timestamp;
@@ -47,6 +47,8 @@ pub struct Facts {
     pub rights: Vec<Right>,
     /// What NFS exports answered from here.
     pub probes: Vec<Probe>,
+    /// What lies on those on which claims have volumes.
+    pub listings: Vec<ExportListing>,
     /// Hosts that were looked at over SSH.
     pub hosts: Vec<HostSeen>,
     /// What could not be read, and why.
@@ -60,6 +62,35 @@ pub struct Probe {
     pub path: String,
     /// What came of it.
     pub reached: Reached,
+}
+
+/// What of an export's directories and records no PV of the cluster stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportListing {
+    pub server: String,
+    pub path: String,
+    /// Volumes that were there before.
+    pub volumes: Vec<EarlierVolume>,
+    /// The PVs whose directories are empty, of those that were looked at.
+    pub empty: BTreeSet<String>,
+}
+
+/// A volume that an export still has. Whoever can write to the export can forge each of its traces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierVolume {
+    /// The PV's name.
+    pub name: String,
+    /// Its archive in the export's root, if it has one.
+    pub archive: Option<String>,
+    /// Its directory below the export's path, if that is known.
+    pub directory: Option<String>,
+    /// The default name of its directory, where directory or archive has such a name.
+    pub named_after: Option<String>,
+    pub is_recorded: bool,
+    /// The claim that its record names.
+    pub claim: Option<(String, String)>,
+    /// When its archive or directory was changed, in seconds since 1970.
+    pub changed: i64,
 }
 
 /// What came of an NFS call.

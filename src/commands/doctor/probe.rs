@@ -12,7 +12,7 @@ use crate::doctor::servers::{asked, invalid};
 use crate::export::{Export, ExportError, Location, Wire};
 
 /// How long an export may take to answer, so that a dead one does not keep the report.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The port of NFS.
 const PORT: u16 = 2049;

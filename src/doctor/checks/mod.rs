@@ -6,6 +6,7 @@ mod classes;
 mod cluster;
 mod commands;
 mod csi;
+pub mod earlier_data;
 mod environment;
 mod expansion;
 mod failures;
@@ -87,6 +88,7 @@ pub static CHECKS: &[Check] = &[
     },
     check!(volumes),
     check!(servers),
+    check!(earlier_data),
     check!(waiting),
 ];
 

@@ -9,6 +9,7 @@ macro_rules! hold {
 
 mod claims;
 mod cluster;
+mod earlier_data;
 mod hosts;
 mod pods;
 mod policy;

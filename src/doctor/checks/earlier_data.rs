@@ -1,0 +1,153 @@
+//! Claims whose new volume is empty while an export still has data of an earlier claim of their name: NFS508 (PURE).
+//!
+//! The command that probes exports reads what lies on them; which claims are worth a look is decided here.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::Case;
+use crate::doctor::Severity::Warning;
+use crate::doctor::explain::{CLAIMS, EXPORTS, Entry, LISTINGS, VOLUMES, entry};
+use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
+use crate::doctor::names::word;
+use crate::doctor::{Confidence, Finding, Fix};
+
+/// How many earlier volumes of one claim are printed.
+const SHOWN: usize = 3;
+
+/// Its row.
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS508",
+    Warning,
+    &[CLAIMS, VOLUMES, EXPORTS, LISTINGS],
+    "empty, while earlier data is on the export",
+    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim was deleted and made again, or the cluster was. A provisioner gives every new claim a new directory. nfsprov volumes restore brings an archive back, volumes rebuild what a record describes, and volumes adopt a directory that no PV names. The claim that has the empty directory must be deleted first: a claim keeps its volume.",
+)];
+
+/// A claim whose volume is on an export.
+pub struct Served<'a> {
+    /// The claim.
+    pub claim: &'a Claim,
+    /// The PV that it is bound to.
+    pub volume: &'a Volume,
+    /// The volume's directory below the export's path.
+    pub directory: &'a str,
+}
+
+/// The claims whose volumes are in directories of an export.
+pub fn served<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
+    let inside = |volume: &'a Volume| {
+        let (its_server, its_path) = volume.nfs.as_ref().filter(|_| volume.deleting.is_none())?;
+        let below = its_path.strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
+        (its_server == server && !below.is_empty()).then_some(below)
+    };
+    let volumes = facts
+        .volumes
+        .iter()
+        .filter_map(|volume| Some((volume, inside(volume)?)));
+    let claims = facts
+        .claims
+        .iter()
+        .filter(|claim| claim.deleting.is_none() && claim.phase == "Bound");
+    let claims: HashMap<&str, &Claim> = claims.map(|claim| (claim.volume.as_str(), claim)).collect();
+    volumes
+        .filter_map(|(volume, directory)| {
+            let claim = *claims.get(volume.name.as_str())?;
+            Some(Served {
+                claim,
+                volume,
+                directory,
+            })
+        })
+        .collect()
+}
+
+/// The volumes of an export that no PV of the cluster is, and that were a claim's before, the likeliest first.
+pub fn earlier<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) -> Vec<&'a EarlierVolume> {
+    let is_gone = |volume: &&EarlierVolume| facts.volumes.iter().all(|other| other.name != volume.name);
+    let mut found: Vec<&EarlierVolume> = listed
+        .iter()
+        .filter(|volume| was_of(volume, claim))
+        .filter(is_gone)
+        .collect();
+    // What nobody archived was not meant to go.
+    found.sort_by_key(|volume| (volume.archive.is_some(), !volume.is_recorded, Reverse(volume.changed)));
+    found
+}
+
+/// Whether a volume's default directory, or archive of one, is named after a claim, or a record says so of another one.
+fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
+    let default = format!("{}-{}-{}", claim.namespace, claim.name, volume.name);
+    match &volume.named_after {
+        Some(name) => *name == default,
+        None => volume.claim == Some((claim.namespace.clone(), claim.name.clone())),
+    }
+}
+
+/// Finds claims that got an empty volume beside their earlier data.
+pub fn check(case: &Case<'_>) -> Vec<Finding> {
+    let facts = case.facts;
+    let mut found = Vec::new();
+    for listing in &facts.listings {
+        for served in served(facts, (&listing.server, &listing.path)) {
+            if listing.empty.contains(&served.volume.name) {
+                let earlier = earlier(facts, served.claim, &listing.volumes);
+                found.extend(judge(&served, &earlier, listing));
+            }
+        }
+    }
+    found
+}
+
+fn judge(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListing) -> Option<Finding> {
+    let first = *earlier.first()?;
+    let claim = served.claim;
+    let export = format!("{}:{}", listing.server, listing.path);
+    let cause = format!(
+        "the claim's directory is empty, and {export} has data of an earlier {}",
+        claim.object().title()
+    );
+    let mut finding = Finding::new("NFS508", claim.object(), cause)
+        .only(Confidence::Likely)
+        .seen(format!("directory of pv/{}", served.volume.name), "empty");
+    for volume in earlier.iter().take(SHOWN) {
+        finding = finding.seen(format!("an NFS call to {export} from here"), describe(volume));
+    }
+    let delete = format!("kubectl -n {} delete pvc {}", word(&claim.namespace), word(&claim.name));
+    let note = format!(
+        "look at the data first; a claim keeps its volume, so delete the one with the empty directory before: {delete}"
+    );
+    Some(finding.with_fix(Fix::command(command(claim, first, listing), note)))
+}
+
+fn describe(volume: &EarlierVolume) -> String {
+    match (&volume.archive, &volume.directory) {
+        (Some(archive), _) => format!("archive {archive}"),
+        (None, Some(directory)) if volume.is_recorded => {
+            format!("record of pv/{}, directory {directory}", volume.name)
+        }
+        (None, Some(directory)) => format!("directory {directory}, which no PV names"),
+        (None, None) => format!("record of pv/{}", volume.name),
+    }
+}
+
+/// The command that makes an earlier volume the claim's. A record is not taken by the claim's name alone: `rebuild --claim`
+/// would believe a record that names somebody else's directory.
+fn command(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
+    let export = format!("--server {} --path {}", word(&listing.server), word(&listing.path));
+    let key = word(&format!("{}/{}", claim.namespace, claim.name));
+    let mut new_claim = format!("--claim {key} --create-claim");
+    if !volume.is_recorded {
+        new_claim.push_str(&format!(" --size {}", word(&claim.size)));
+        if let Some(class) = claim.class.as_deref().filter(|class| !class.is_empty()) {
+            new_claim.push_str(&format!(" --class {}", word(class)));
+        }
+    }
+    match (&volume.archive, &volume.directory) {
+        (Some(archive), _) => format!("nfsprov volumes restore {} {new_claim} {export}", word(archive)),
+        (None, Some(directory)) if !volume.is_recorded => {
+            format!("nfsprov volumes adopt {} {new_claim} {export}", word(directory))
+        }
+        (None, _) => format!("nfsprov volumes rebuild -n {} --apply {export}", word(&claim.namespace)),
+    }
+}
