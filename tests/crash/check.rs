@@ -73,6 +73,17 @@ pub const RULES: &[Rule] = &[
         When::AtRest,
         markers,
     ),
+    ("every record is whole", When::Always, whole_records),
+    (
+        "every volume that is in use or retained has its record, with the claim that it has",
+        When::AtRest,
+        recorded,
+    ),
+    (
+        "every other record is of a volume whose data is archived or retained",
+        When::AtRest,
+        records_of_data,
+    ),
     ("the trash is empty", When::AtRest, trash),
     ("pv-protection is the cluster's to take off", When::AtRest, protection),
 ];
@@ -257,6 +268,39 @@ fn owned(state: &State, history: &History) -> Vec<String> {
     let unused = unused(state, &without_volume(history));
     let lost = directories(state).filter(|path| !owners.contains(*path) && !unused.contains(*path));
     lost.map(|path| format!("{path} is nobody's")).collect()
+}
+
+fn whole_records(state: &State, _: &History) -> Vec<String> {
+    let faulty = state.records.iter().filter_map(|(volume, record)| {
+        let fault = record.fault.as_ref()?;
+        Some(format!("the record of PV {volume}: {fault}"))
+    });
+    faulty.collect()
+}
+
+fn recorded(state: &State, history: &History) -> Vec<String> {
+    let mut broken = Vec::new();
+    for volume in &state.volumes {
+        let made = history.made.get(&volume.claim);
+        let claim = made.filter(|made| !made.deleted).map(|made| &made.claim);
+        let wanted = claim.map(|claim| (claim.namespace.to_owned(), claim.name.clone()));
+        match state.records.get(&volume.name) {
+            Some(record) if record.claim == wanted => {}
+            found => broken.push(format!("PV {} of {wanted:?} has {found:?}", volume.name)),
+        }
+    }
+    broken
+}
+
+fn records_of_data(state: &State, history: &History) -> Vec<String> {
+    let mut kept: BTreeSet<String> = state.volumes.iter().map(|volume| volume.name.clone()).collect();
+    let deleted = history.made.iter().filter(|(_, made)| made.deleted);
+    let with_data =
+        deleted.filter(|(_, made)| matches!(made.claim.kind, Kind::Plain | Kind::Pattern | Kind::Left | Kind::Kept));
+    kept.extend(with_data.map(|(uid, _)| format!("pvc-{uid}")));
+    let left = state.records.keys().filter(|volume| !kept.contains(*volume));
+    left.map(|volume| format!("PV {volume}, which is gone, has a record"))
+        .collect()
 }
 
 fn trash(state: &State, _: &History) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::check::RULES;
 use crate::plan::{Claim, Kind, NAMESPACES, NFS_VERSIONS};
-use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, State, Stored, Volume, WHO};
+use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, Recorded, State, Stored, Volume, WHO};
 
 /// A change that breaks a rule.
 type Doctor = fn(&mut State, &mut History);
@@ -155,6 +155,31 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
+        "every record is whole",
+        &[|state, _| record(state, Kind::Plain, true).fault = Some("it is cut off".into())],
+    ),
+    (
+        "has its record",
+        &[
+            |state, _| _ = state.records.remove(&format!("pvc-{}", uid(Kind::Plain, true))),
+            |state, _| record(state, Kind::Nested, true).claim = None,
+            |state, _| record(state, Kind::Pattern, true).claim = Some((NAMESPACES[0].into(), "other".into())),
+            // Its claim is deleted.
+            |state, _| {
+                let claim = claim(Kind::Kept, "deleted");
+                record(state, Kind::Kept, false).claim = Some((claim.namespace.into(), claim.name));
+            },
+        ],
+    ),
+    (
+        "every other record",
+        &[
+            |state, _| _ = record(state, Kind::Removed, false),
+            |state, _| _ = record(state, Kind::Nested, false),
+            |state, _| _ = state.records.insert("pvc-stranger".into(), Recorded::default()),
+        ],
+    ),
+    (
         "the trash",
         &[|state, _| {
             let path = format!(".nfsprov/trash/pvc-{}", uid(Kind::Removed, false));
@@ -291,6 +316,10 @@ fn fill(state: &mut State, place: &str, uid: &str) {
     state.export.insert(format!("{place}/{WHO}"), link(uid));
 }
 
+fn record(state: &mut State, kind: Kind, live: bool) -> &mut Recorded {
+    state.records.entry(format!("pvc-{}", uid(kind, live))).or_default()
+}
+
 fn volume(kind: Kind, live: bool) -> Volume {
     let mut finalizers = vec![PROTECTION.to_owned()];
     if kind.policy() == "Delete" {
@@ -333,6 +362,8 @@ fn good() -> (State, History) {
             history.filled.insert(uid.clone());
             if live {
                 state.volumes.push(volume(kind, true));
+                let claim = made(kind, true).claim;
+                record(&mut state, kind, true).claim = Some((claim.namespace.to_owned(), claim.name));
                 fill(&mut state, &path(kind, true), &uid);
                 entry(&mut state, &path(kind, true)).attributes = kind.attributes().into();
             }
@@ -358,6 +389,9 @@ fn good() -> (State, History) {
         ..volume(Kind::Kept, false)
     };
     state.volumes.push(kept);
+    for kind in [Kind::Plain, Kind::Pattern, Kind::Left, Kind::Kept] {
+        record(&mut state, kind, false);
+    }
     state.unprotected.insert("pvc-gone".into());
     state.released.insert("pvc-gone".into());
     (state, history)

@@ -1,6 +1,6 @@
 //! Where it happens, and how it is looked at: a control plane, an NFS server, what lies beside its export.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
+use nfsprov::export::Location;
+use nfsprov::provisioner::rules::record;
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::plan::{Kind, NAMESPACES, NFS_VERSIONS, TRAP, class_name};
-use crate::state::{Entry, PROTECTION, State, Stored, Volume, WHO};
+use crate::state::{Entry, PROTECTION, Recorded, State, Stored, Volume, WHO};
 
 /// The provisioner's name.
 pub const PROVISIONER: &str = "crash.test/nfs";
@@ -157,12 +159,33 @@ impl Place {
             Ok((path.to_owned(), entry))
         };
         Ok(State {
+            records: self.records().await?,
             claims: claims.iter().map(stored).collect(),
             volumes: volumes.iter().map(volume).collect(),
             export: listing.lines().map(line).collect::<Result<_>>()?,
             outside: self.outside().await?,
             ..State::default()
         })
+    }
+
+    /// The records on the export, each read as `volumes rebuild` reads it.
+    async fn records(&self) -> Result<BTreeMap<String, Recorded>> {
+        // Neither character is in YAML.
+        let print = format!(
+            "cd {EXPORT}/.nfsprov/volumes 2>/dev/null || exit 0; \
+             for file in *.yaml; do [ -e \"$file\" ] || continue; printf '\\001%s\\002' \"$file\"; cat \"$file\"; done"
+        );
+        let text = self.nfs.ssh(&print).await?;
+        let location = Location {
+            server: self.nfs.address().to_string(),
+            path: EXPORT.to_owned(),
+        };
+        let files = text.split('\u{1}').skip(1).filter_map(|file| file.split_once('\u{2}'));
+        let records = files.map(|(file, content)| {
+            let volume = file.trim_end_matches(".yaml");
+            (volume.to_owned(), recorded(volume, content, &location))
+        });
+        Ok(records.collect())
     }
 
     /// What lies beside the export.
@@ -221,6 +244,21 @@ pub async fn stop(mut provisioner: Process) -> Result<()> {
     let status = status.context("nfsprov does not stop")??;
     anyhow::ensure!(status.success(), "nfsprov ended with {status}");
     Ok(())
+}
+
+fn recorded(volume: &str, content: &str, location: &Location) -> Recorded {
+    match record::parse(volume, content.as_bytes(), location) {
+        Err(fault) => Recorded {
+            fault: Some(fault),
+            claim: None,
+        },
+        Ok(record) => Recorded {
+            fault: (record.text() != content).then(|| format!("it has {} bytes, and more is meant", content.len())),
+            claim: record
+                .claim
+                .map(|claim| (claim.namespace().unwrap_or_default(), claim.name_any())),
+        },
+    }
 }
 
 fn stored(claim: &PersistentVolumeClaim) -> Stored {

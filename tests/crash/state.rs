@@ -47,6 +47,15 @@ pub struct Entry {
     pub target: String,
 }
 
+/// A record on the export.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Why `volumes rebuild` would not read it, or what is missing of it.
+    pub fault: Option<String>,
+    /// Namespace and name of the claim that it has a manifest of.
+    pub claim: Option<(String, String)>,
+}
+
 /// A look at everything.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -54,6 +63,8 @@ pub struct State {
     pub volumes: Vec<Volume>,
     /// All that is on the export, by paths below its root.
     pub export: BTreeMap<String, Entry>,
+    /// The records on the export, by the PVs that they are named after.
+    pub records: BTreeMap<String, Recorded>,
     /// What lies beside the export, as text to be compared.
     pub outside: String,
     /// From the API server's audit log: PVs that had no [`PROTECTION`] after a write of the provisioner's.
