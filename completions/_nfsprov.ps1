@@ -882,6 +882,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
         }
         'nfsprov;volumes;rebuild' {
             [CompletionResult]::new('--claim', '--claim', [CompletionResultType]::ParameterName, 'Only this claim; its record is taken even if its directory was made for another claim')
+            [CompletionResult]::new('--former-server', '--former-server', [CompletionResultType]::ParameterName, 'Name or address that the server had before, which records name: their PVs are created with that of --server')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How the plan is written; yaml is what kubectl apply takes')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How the plan is written; yaml is what kubectl apply takes')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as the PVs name it')

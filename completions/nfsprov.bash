@@ -3176,13 +3176,17 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__rebuild)
-            opts="-y -o -i -n -v -q -h -V --claim --apply --create-namespaces --yes --output --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -o -i -n -v -q -h -V --claim --apply --create-namespaces --former-server --yes --output --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --claim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --former-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -761,6 +761,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from record" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l claim -d 'Only this claim; its record is taken even if its directory was made for another claim' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l former-server -d 'Name or address that the server had before, which records name: their PVs are created with that of --server' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s o -l output -d 'How the plan is written; yaml is what kubectl apply takes' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all there are'
 json\t'JSON'

@@ -101,6 +101,9 @@ pub struct Rebuild {
     /// Create namespaces that are missing
     #[arg(long)]
     pub create_namespaces: bool,
+    /// Name or address that the server had before, which records name: their PVs are created with that of --server
+    #[arg(long, value_name = "SERVER", value_parser = validate::server)]
+    pub former_server: Option<String>,
     /// Create without asking
     #[arg(short, long, requires = "apply")]
     pub yes: bool,

@@ -5,5 +5,6 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod moved;
 pub mod read;
 pub mod rebuild;

@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeCl
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
 
+use super::moved::{self, Parsed};
 use super::rebuild::Facts;
 use crate::cluster::{list, sentence};
 use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
-use crate::provisioner::rules::record::{self, Record};
+use crate::provisioner::rules::record::Record;
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
@@ -39,12 +40,43 @@ pub enum ReadError {
 /// # Errors
 /// When the export can't be read; what is wrong with one record is said with it.
 pub async fn records(export: &Export, location: &Location) -> Result<Vec<ReadRecord>, ExportError> {
+    let parsed = parse_all(export, location, None).await?;
+    Ok(parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect())
+}
+
+/// The same with records that name a former server of the export.
+async fn parse_all(
+    export: &Export,
+    location: &Location,
+    former_server: Option<&str>,
+) -> Result<Vec<(String, Parsed)>, ExportError> {
     let names = export.record_names(Timestamp::now().as_second()).await?;
-    let mut found = records_of(export, location, &names.volumes).await?;
-    let other = |name: String| (name, Err("its name is no PV's with `.yaml` behind it".to_owned()));
-    found.extend(names.others.into_iter().map(other));
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
+    let found = export.read_records(&names.volumes).await?;
+    let parsed = found.into_iter().map(|found| parse(found, location, former_server));
+    let mut parsed: Vec<_> = parsed.collect();
+    let refused = |name: String| {
+        let why = "its name is no PV's with `.yaml` behind it".to_owned();
+        let parsed = Parsed {
+            record: Err(why),
+            is_moved: false,
+        };
+        (name, parsed)
+    };
+    parsed.extend(names.others.into_iter().map(refused));
+    parsed.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(parsed)
+}
+
+fn parse(found: FoundRecord, location: &Location, former_server: Option<&str>) -> (String, Parsed) {
+    let name = found.volume.unwrap_or(found.file);
+    let parsed = match found.content {
+        Ok(content) => moved::parse(&name, &content, location, former_server),
+        Err(why) => Parsed {
+            record: Err(why),
+            is_moved: false,
+        },
+    };
+    (name, parsed)
 }
 
 /// The records of these PVs; those that have none are left out.
@@ -57,15 +89,8 @@ pub async fn records_of(
     volumes: &[String],
 ) -> Result<Vec<ReadRecord>, ExportError> {
     let found = export.read_records(volumes).await?;
-    let read = |found: FoundRecord| {
-        let name = found.volume.unwrap_or(found.file);
-        let record = match found.content {
-            Ok(content) => record::parse(&name, &content, location),
-            Err(why) => Err(why),
-        };
-        (name, record)
-    };
-    Ok(found.into_iter().map(read).collect())
+    let parsed = found.into_iter().map(|found| parse(found, location, None));
+    Ok(parsed.map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
 /// The directories in the root of an export, and those beside the directories that records name.
@@ -100,16 +125,25 @@ pub async fn directories(export: &Export, records: &[ReadRecord]) -> Result<BTre
     Ok(found)
 }
 
-/// The records of an export with what they are held against.
+/// The records of an export with what they are held against. `former_server` is a name or address that the export's server
+/// had before.
 ///
 /// # Errors
 /// When the export or the cluster can't be read.
-pub async fn facts(client: &Client, export: &Export, location: &Location) -> Result<Facts, ReadError> {
+pub async fn facts(
+    client: &Client,
+    export: &Export,
+    location: &Location,
+    former_server: Option<&str>,
+) -> Result<Facts, ReadError> {
     let api_error = |what: &'static str| move |source| ReadError::Api { what, source };
     let on_export = async {
-        let records = records(export, location).await?;
+        let parsed = parse_all(export, location, former_server).await?;
+        let moved = parsed.iter().filter(|(_, parsed)| parsed.is_moved);
+        let moved: BTreeSet<String> = moved.map(|(name, _)| name.clone()).collect();
+        let records: Vec<ReadRecord> = parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect();
         let directories = directories(export, &records).await?;
-        Ok::<_, ReadError>((records, directories, export.list_markers().await?))
+        Ok::<_, ReadError>((records, moved, directories, export.list_markers().await?))
     };
     let in_cluster = async {
         let volumes = Api::<PersistentVolume>::all(client.clone());
@@ -121,10 +155,13 @@ pub async fn facts(client: &Client, export: &Export, location: &Location) -> Res
             async { list(&namespaces, |_| true).await.map_err(api_error("namespaces")) },
         )
     };
-    let ((records, directories, markers), (volumes, claims, namespaces)) = tokio::try_join!(on_export, in_cluster)?;
+    let ((records, moved, directories, markers), (volumes, claims, namespaces)) =
+        tokio::try_join!(on_export, in_cluster)?;
     Ok(Facts {
         location: location.clone(),
+        former_server: former_server.map(str::to_owned),
         records,
+        moved,
         directories,
         markers,
         volumes,

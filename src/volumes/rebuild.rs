@@ -19,8 +19,12 @@ use crate::provisioner::rules::record::{Record, claim_text, volume_text};
 pub struct Facts {
     /// The export.
     pub location: Location,
+    /// A name or address that the server had before.
+    pub former_server: Option<String>,
     /// The records by the PV that each file is named after, read or refused; and files that are named after none.
     pub records: Vec<(String, Result<Record, String>)>,
+    /// The PVs whose records name the former server.
+    pub moved: BTreeSet<String>,
     /// The directories in the root, and those beside the directories that records name.
     pub directories: BTreeSet<VolumePath>,
     /// The markers: directory, and the claim that owns it.
@@ -226,12 +230,14 @@ impl<'a> Index<'a> {
                 index.wanted_claims.entry(key).or_default().push(name);
             }
         }
+        let former = facts.former_server.iter().map(|server| Location {
+            server: server.clone(),
+            path: facts.location.path.clone(),
+        });
+        let exports: Vec<Location> = [facts.location.clone()].into_iter().chain(former).collect();
         for volume in &facts.volumes {
-            if let Ok(place::Place {
-                directory: Some(directory),
-                ..
-            }) = place::on(volume, &facts.location)
-            {
+            let mut places = exports.iter().filter_map(|export| place::on(volume, export).ok());
+            if let Some(directory) = places.find_map(|place| place.directory) {
                 let place = index.places.entry(directory).or_default();
                 place.insert(place::name(volume).to_owned());
             }
@@ -258,7 +264,7 @@ impl<'a> Index<'a> {
         let (action, why, creation) = match self.judge(record, selection) {
             Ok(creation) => match describe(&creation) {
                 None => (Action::Exists, String::new(), creation),
-                Some(what) => (Action::Create, what, creation),
+                Some(what) => (Action::Create, self.with_servers(what, record, &creation), creation),
             },
             Err((action, why)) => (action, why, Creation::default()),
         };
@@ -272,6 +278,15 @@ impl<'a> Index<'a> {
             why,
             has_claim: record.claim.is_some(),
             creation,
+        }
+    }
+
+    /// What is created, and where its PV names another server than its record.
+    fn with_servers(&self, created: String, record: &Record, creation: &Creation) -> String {
+        let is_moved = creation.volume.is_some() && self.facts.moved.contains(record.name());
+        match self.facts.former_server.as_ref().filter(|_| is_moved) {
+            Some(former) => format!("{created}; server {former} becomes {}", self.facts.location.server),
+            None => created,
         }
     }
 
@@ -351,7 +366,8 @@ impl<'a> Index<'a> {
             return Err(format!("pv/{name} is being deleted"));
         }
         if place::mounted(found) != place::mounted(&record.volume) {
-            return Err(format!("pv/{name} is another volume"));
+            let found = place::mounted(found).map(|found| format!(", at {found}"));
+            return Err(format!("pv/{name} is another volume{}", found.unwrap_or_default()));
         }
         let claim = |volume: &PersistentVolume| {
             let claim = volume.spec.as_ref()?.claim_ref.clone()?;

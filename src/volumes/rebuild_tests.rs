@@ -48,6 +48,8 @@ fn path(text: &str) -> VolumePath {
 fn facts() -> Facts {
     Facts {
         location: export(),
+        former_server: None,
+        moved: BTreeSet::new(),
         records: vec![record("v", "team-data", "data")],
         directories: [path("team-data")].into(),
         markers: Vec::new(),
@@ -176,6 +178,56 @@ fn what_is_missing_is_created_and_what_differs_is_a_conflict() {
         };
         let (found, why) = told(&facts, &Selection::default());
         assert!(found == action && why.contains(words), "{words:?}: {found:?} {why}");
+    }
+}
+
+#[test]
+fn a_moved_record_says_so_and_volumes_of_the_former_server_count() {
+    let at_former =
+        |name: &str, directory: &str| object(with(volume(name, directory), "/spec/nfs/server", json!("former")));
+    let moved = Facts {
+        former_server: Some("former".to_owned()),
+        moved: ["v".to_owned()].into(),
+        ..facts()
+    };
+    for (volumes, former_server, action, words) in [
+        (
+            vec![],
+            Some("former"),
+            Action::Create,
+            "PV, claim; server former becomes nfs",
+        ),
+        (
+            vec![object(volume("v", "team-data"))],
+            Some("former"),
+            Action::Create,
+            "claim",
+        ),
+        (
+            vec![at_former("v", "team-data")],
+            Some("former"),
+            Action::Conflict,
+            "pv/v is another volume, at former:/nfsdata/team-data",
+        ),
+        (
+            vec![at_former("other", "team-data/inner")],
+            Some("former"),
+            Action::Conflict,
+            "team-data is also, or holds, or is in, the directory of PV other",
+        ),
+        (
+            vec![at_former("other", "team-data/inner")],
+            None,
+            Action::Create,
+            "PV, claim",
+        ),
+    ] {
+        let facts = Facts {
+            volumes,
+            former_server: former_server.map(str::to_owned),
+            ..moved.clone()
+        };
+        assert_eq!(told(&facts, &Selection::default()), (action, words.to_owned()));
     }
 }
 

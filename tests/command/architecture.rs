@@ -214,6 +214,7 @@ fn what_decides_is_pure() {
         "manifest/strict.rs",
         "manifest/rival.rs",
         "volumes/adopt.rs",
+        "volumes/moved.rs",
         "volumes/rebuild.rs",
         "manifest/values.rs",
         "diff.rs",

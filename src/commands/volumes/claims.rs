@@ -30,16 +30,16 @@ pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
         bail!("{}", output::plain(&why));
     }
     let record = record_of(&place, &back.volume).await?;
-    let recorded = record.as_ref().and_then(Record::claim_key);
-    let claim = match (&args.claim, recorded) {
-        (Some(claim), _) => claim.clone(),
-        (None, Some((namespace, name))) => (namespace.to_owned(), name.to_owned()),
-        (None, None) => {
-            let why = "required: --claim NAMESPACE/NAME; no record of the volume names its claim";
-            return Err(UsageError(why.into()).into());
-        }
-    };
+    let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
     give(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
+}
+
+/// The claim that is asked for, else the record's.
+fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Result<(String, String), UsageError> {
+    let recorded = record.and_then(Record::claim_key);
+    let recorded = recorded.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
+    let why = "required: --claim NAMESPACE/NAME; no record of the volume names its claim";
+    asked.cloned().or(recorded).ok_or_else(|| UsageError(why.into()))
 }
 
 /// The record of a PV on the export, if it has one that can be read.
@@ -160,5 +160,89 @@ fn mode_name(mode: &AccessMode) -> &'static str {
         AccessMode::Rox => "ReadOnlyMany",
         AccessMode::Rwx => "ReadWriteMany",
         AccessMode::Rwop => "ReadWriteOncePod",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::export::Location;
+    use crate::provisioner::rules::record::parse;
+
+    /// The record of a volume of 2Gi of the class `managed`.
+    fn record() -> Record {
+        let volume = json!({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"},
+            "spec": {"accessModes": ["ReadWriteOnce", "ReadOnlyMany"], "capacity": {"storage": "2Gi"},
+                     "claimRef": {"namespace": "team", "name": "data"},
+                     "nfs": {"server": "nfs", "path": "/nfsdata/a"},
+                     "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "managed"},
+        });
+        let export = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        parse("v", volume.to_string().as_bytes(), &export).unwrap()
+    }
+
+    fn asked(size: Option<&str>, class: Option<&str>, access_mode: Vec<AccessMode>) -> cli::NewClaim {
+        cli::NewClaim {
+            create_claim: true,
+            size: size.map(str::to_owned),
+            class: class.map(str::to_owned),
+            access_mode,
+        }
+    }
+
+    #[test]
+    fn a_claim_is_as_asked_for_then_as_recorded_then_as_before_there_were_records() {
+        let record = record();
+        for (what, recorded, asked, size, class, modes) in [
+            (
+                "nothing asked for",
+                Some(&record),
+                asked(None, None, vec![]),
+                Some("2Gi"),
+                "managed",
+                &["ReadWriteOnce", "ReadOnlyMany"][..],
+            ),
+            (
+                "all asked for",
+                Some(&record),
+                asked(Some("3Gi"), Some("other"), vec![AccessMode::Rwop]),
+                Some("3Gi"),
+                "other",
+                &["ReadWriteOncePod"],
+            ),
+            (
+                "a size, and no record",
+                None,
+                asked(Some("3Gi"), None, vec![]),
+                Some("3Gi"),
+                "",
+                &["ReadWriteMany"],
+            ),
+            ("nothing, and no record", None, asked(None, None, vec![]), None, "", &[]),
+        ] {
+            let found = new_claim(&asked, recorded).ok();
+            let wanted = size.map(|size| NewClaim {
+                size: size.to_owned(),
+                class: class.to_owned(),
+                access_modes: modes.iter().map(|mode| (*mode).to_owned()).collect(),
+            });
+            assert_eq!(found, wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_archive_goes_to_the_claim_that_is_asked_for_or_recorded() {
+        let (record, other) = (record(), ("web".to_owned(), "other".to_owned()));
+        let recorded = ("team".to_owned(), "data".to_owned());
+        assert_eq!(wanted_claim(Some(&other), Some(&record)).ok().as_ref(), Some(&other));
+        assert_eq!(wanted_claim(Some(&other), None).ok().as_ref(), Some(&other));
+        assert_eq!(wanted_claim(None, Some(&record)).ok(), Some(recorded));
+        assert!(wanted_claim(None, None).is_err());
     }
 }

@@ -25,7 +25,13 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
         claim: args.claim.clone(),
         create_namespaces: args.create_namespaces,
     };
-    let facts = read::facts(place.client(), &place.export, &place.location).await?;
+    let facts = read::facts(
+        place.client(),
+        &place.export,
+        &place.location,
+        args.former_server.as_deref(),
+    )
+    .await?;
     let rows = plan(&facts, &selection);
     drop(facts);
     show(&rows, args.output, global)?;
