@@ -188,6 +188,16 @@ impl Place {
         Ok(records.collect())
     }
 
+    /// Waits until something changes among the records; for a few seconds, since there may be none to write.
+    pub async fn wait_until_recording(&self) -> Result<()> {
+        let wait = format!(
+            "touch /tmp/before && n=0 && while [ $n -lt 300 ] && \
+             [ -z \"$(find {EXPORT}/.nfsprov/volumes -newer /tmp/before -print -quit 2>/dev/null)\" ]; \
+             do sleep 0.01; n=$((n+1)); done"
+        );
+        self.nfs.ssh(&wait).await.map(drop)
+    }
+
     /// What lies beside the export.
     pub async fn outside(&self) -> Result<String> {
         self.nfs.ssh(OUTSIDE).await

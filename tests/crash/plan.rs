@@ -147,6 +147,8 @@ pub enum Kill {
     Starting(Duration),
     /// So long after it said that it watches.
     Serving(Duration),
+    /// So long after the first record was begun.
+    Recording(Duration),
 }
 
 /// What happens to a claim, in this order; each at a time since the provisioner's start, or before it is started.
@@ -201,6 +203,7 @@ pub fn rounds(seed: u64, count: usize) -> Vec<Round> {
 fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
     let kill = match random.chance(15) {
         true => Kill::Starting(random.millis(250)),
+        false if random.chance(30) => Kill::Recording(random.millis(60)),
         false => Kill::Serving(random.millis(700)),
     };
     let mut chains: Vec<Chain> = Vec::new();
@@ -282,11 +285,14 @@ pub fn test() -> Result<(), String> {
             all().any(|(_, steps)| steps[0].1 == Step::Create && steps.len() == 2),
         ),
         (
-            "one is never killed while starting, or never later",
-            [true, false].iter().all(|starting| {
-                let is = |round: &Round| matches!(round.kill, Kill::Starting(_)) == *starting;
-                plan.iter().any(is)
-            }),
+            "one is never killed while starting, while serving or while writing records",
+            [
+                |kill| matches!(kill, Kill::Starting(_)),
+                |kill| matches!(kill, Kill::Serving(_)),
+                |kill: Kill| matches!(kill, Kill::Recording(_)),
+            ]
+            .iter()
+            .all(|is| plan.iter().any(|round| is(round.kill))),
         ),
     ];
     match facts.iter().find(|(_, holds)| !holds) {

@@ -51,6 +51,8 @@ pub struct Tally {
     serving: usize,
     half_made: usize,
     half_gone: usize,
+    recording: usize,
+    half_recorded: usize,
     told: usize,
 }
 
@@ -152,10 +154,11 @@ impl Run {
     async fn round(&mut self, number: usize, round: &Round) -> Result<()> {
         self.steps(round, false).await?;
         let provisioner = self.place.start(&format!("provision-{number}.log"))?;
-        tokio::try_join!(end(provisioner, round.kill), self.steps(round, true))?;
+        tokio::try_join!(end(&self.place, provisioner, round.kill), self.steps(round, true))?;
         match round.kill {
             Kill::Starting(_) => self.tally.starting += 1,
             Kill::Serving(_) => self.tally.serving += 1,
+            Kill::Recording(_) => self.tally.recording += 1,
         }
         let state = self.place.look().await?;
         self.count_halves(&state);
@@ -252,6 +255,9 @@ impl Run {
             .iter()
             .filter(|volume| volume.policy == "Delete" && !state.export.contains_key(&volume.path));
         self.tally.half_gone += gone.count();
+        let bound = state.volumes.iter().filter(|volume| volume.phase == "Bound");
+        let unrecorded = bound.filter(|volume| !state.records.contains_key(&volume.name));
+        self.tally.half_recorded += unrecorded.count();
     }
 
     fn broken(&self, state: &State, when: When) -> Vec<String> {
@@ -340,6 +346,8 @@ impl Run {
             serving,
             half_made,
             half_gone,
+            recording,
+            half_recorded,
             told,
             ..
         } = &self.tally;
@@ -350,8 +358,11 @@ impl Run {
             .keys()
             .filter(|path| path.starts_with("archived-") && !path.contains('/'));
         let bound = state.volumes.iter().filter(|volume| volume.phase == "Bound").count();
-        println!("kills: {starting} while starting, {serving} while serving");
-        println!("interrupted: {half_made} directories without their PV yet, {half_gone} PVs without their directory");
+        println!("kills: {starting} while starting, {serving} while serving, {recording} while writing records");
+        println!(
+            "interrupted: {half_made} directories without their PV yet, {half_gone} PVs without their directory, \
+             {half_recorded} without their record yet"
+        );
         println!(
             "claims: {made} made, {} deleted, {live} live; {provisioned} had a PV",
             made - live
@@ -372,9 +383,13 @@ impl Run {
 }
 
 /// Kills the provisioner at its moment.
-async fn end(mut provisioner: Process, kill: Kill) -> Result<()> {
+async fn end(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> {
     let after = match kill {
         Kill::Starting(after) => after,
+        Kill::Recording(after) => {
+            place.wait_until_recording().await?;
+            after
+        }
         Kill::Serving(after) => {
             let end = Instant::now() + PATIENCE;
             loop {
