@@ -22,10 +22,27 @@ crate::tests! {
     Both("each version binds claims by rules of its own"): volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one,
     Newest: a_record_follows_its_volume_and_goes_with_the_data,
     Newest: a_directory_is_adopted_by_a_claim,
+    Newest: an_archive_comes_back_as_its_record_says,
 }
 
-/// How many claims of each class there are in each namespace.
-const CLAIMS: usize = 4;
+/// The page whose commands are run here.
+const PAGE: &str = include_str!("../../docs/disaster-recovery.md");
+
+/// Its commands without `nfsprov volumes` and the export.
+const COMMANDS: [&str; 5] = [
+    "rebuild",
+    "rebuild --apply",
+    "rebuild --former-server nfs",
+    "record [PV …] [--dry-run]",
+    "adopt old/data --claim team/data --create-claim --size 10Gi",
+];
+
+/// How many claims of each class there are in each namespace: default names and patterns, Delete and Retain. With the one
+/// that is made by hand they are forty.
+const CLAIMS: [usize; 4] = [4, 4, 4, 1];
+
+/// How many volumes kubectl brings back from the files alone.
+const BY_KUBECTL: usize = 20;
 
 /// A scene whose export is a directory of its own below the shared one: nobody else's records are there.
 async fn with_own_export(mut scene: Scene, directory: &str) -> Result<Scene> {
@@ -119,7 +136,24 @@ async fn contents(scene: &Scene, directories: &BTreeMap<(String, String), String
     scene.on_server(&format!("cat {}", files.join(" "))).await
 }
 
+/// The commands of the page, as in [`COMMANDS`].
+fn documented() -> Vec<String> {
+    let lines = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("    nfsprov volumes "));
+    let command = |line: &str| {
+        let words = line.split(" #").next().unwrap_or_default().split_whitespace();
+        let words: Vec<&str> = words.collect();
+        words
+            .join(" ")
+            .replace(" --server nfs2 --path /nfsdata", "")
+            .replace(" --server nfs --path /nfsdata", "")
+    };
+    lines.map(command).collect()
+}
+
 async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -> Result<()> {
+    ensure!(documented() == COMMANDS, "{:?}", documented());
     let lost = stage.another_control_plane().await?;
     let scene = stage.scene_on(lost.kubeconfig()).await?;
     let export = format!("{}-export", scene.namespace);
@@ -131,6 +165,10 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         (
             format!("{}-named", scene.class),
             json!({"parameters": {"pathPattern": pattern, "onDelete": "retain"}}),
+        ),
+        (
+            format!("{}-named-kept", scene.class),
+            json!({"parameters": {"pathPattern": pattern}, "reclaimPolicy": "Retain"}),
         ),
     ];
     for (name, change) in &classes {
@@ -155,7 +193,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
             .await;
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), namespace);
         for (kind, (class, _)) in classes.iter().enumerate() {
-            for number in 0..CLAIMS {
+            for number in 0..CLAIMS[kind] {
                 let claim = json!({
                     "metadata": {"name": format!("data-{kind}-{number}"), "labels": {"app": "web"}},
                     "spec": {"storageClassName": class, "accessModes": ["ReadWriteMany"],
@@ -166,8 +204,8 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
                     .await?;
             }
         }
-        for kind in 0..classes.len() {
-            for number in 0..CLAIMS {
+        for (kind, count) in CLAIMS.into_iter().enumerate() {
+            for number in 0..count {
                 bound(&claims, &format!("data-{kind}-{number}")).await?;
             }
         }
@@ -192,7 +230,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
 
     let before = directories(&scene, &namespaces).await?;
     let total = before.len();
-    ensure!(total == 3 * 3 * CLAIMS + 1, "{total}");
+    ensure!(total == 40, "{total}");
     for ((namespace, name), directory) in &before {
         scene
             .on_server(&format!("echo {namespace}/{name} > {directory}/file"))
@@ -229,16 +267,18 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
                 .await?;
         }
     }
-    let some = "for file in $(ls .nfsprov/volumes | head -n 18); do cat .nfsprov/volumes/$file; echo ---; done";
-    let records = scene.on_server(some).await?;
-    let records: Vec<&str> = records.split_inclusive("---\n").collect();
-    let own: String = records
-        .into_iter()
-        .filter(|text| !text.contains(&namespaces[2]))
-        .collect();
-    kubectl_apply(&scene, plane.kubeconfig(), &own).await?;
+    let some = format!(
+        "cd .nfsprov/volumes && for file in $(grep -L {} * | head -n {BY_KUBECTL}); do cat $file; echo ---; done",
+        namespaces[2]
+    );
+    kubectl_apply(&scene, plane.kubeconfig(), &scene.on_server(&some).await?).await?;
+    let by_kubectl = directories(&scene, &namespaces).await?;
+    ensure!(by_kubectl.len() == BY_KUBECTL, "{by_kubectl:?}");
+    for (namespace, name) in by_kubectl.keys() {
+        bound(&Api::namespaced(scene.client.clone(), namespace), name).await?;
+    }
 
-    let (stdout, stderr, code) = volumes(&scene, "rebuild --apply").await?;
+    let (stdout, stderr, code) = volumes(&scene, COMMANDS[1]).await?;
     ensure!(
         code == 2 && stderr.contains("--yes creates"),
         "{code} {stdout} {stderr}"
@@ -326,14 +366,44 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
         "{stdout} {stderr}"
     );
     let volume = scene.bound("c").await?;
-    let path = volume.spec.and_then(|spec| spec.nfs).context("not NFS")?.path;
-    ensure!(path == format!("{}/old/data", scene.path), "{path}");
+    let nfs = volume.spec.and_then(|spec| spec.nfs).context("not NFS")?;
+    ensure!(nfs.path == format!("{}/old/data", scene.path), "{}", nfs.path);
     let other = format!("adopt old --claim {}/d --create-claim --size 1Gi", scene.namespace);
     let (_, stderr, code) = volumes(&scene, &other).await?;
     ensure!(
         code == 1 && stderr.contains("lies at, above or below old"),
         "{code} {stderr}"
     );
+
+    // The server had another name when the record was written.
+    let (stdout, stderr, code) = volumes(&scene, "record").await?;
+    ensure!(code == 0 && stdout.contains(" recorded\n"), "{code} {stdout} {stderr}");
+    let name = volume.metadata.name.context("no name")?;
+    scene
+        .on_server(&format!(
+            "sed -i 's/server: .*/server: nfs/' .nfsprov/volumes/{name}.yaml"
+        ))
+        .await?;
+    scene.claims().delete("c", &Default::default()).await?;
+    scene.volumes().delete(&name, &Default::default()).await?;
+    scene.gone(&name).await?;
+    let (stdout, stderr, code) = volumes(&scene, &format!("{} -o json", COMMANDS[0])).await?;
+    ensure!(code == 0, "{stderr}");
+    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    let why = rows[0]["why"].as_str().unwrap_or_default();
+    ensure!(
+        rows[0]["action"] == "refused" && why.contains("--former-server"),
+        "{stdout}"
+    );
+    let (stdout, stderr, code) = volumes(&scene, &format!("{} --apply --yes", COMMANDS[2])).await?;
+    let server = scene.stage.nfs().address().to_string();
+    ensure!(
+        code == 0 && stdout.contains(&format!("server nfs becomes {server}")),
+        "{code} {stdout} {stderr}"
+    );
+    let volume = scene.bound("c").await?;
+    let nfs = volume.spec.and_then(|spec| spec.nfs).context("not NFS")?;
+    ensure!(nfs.server == server, "{}", nfs.server);
 
     let (stdout, stderr, code) = volumes(&scene, "orphans --remove-empty").await?;
     ensure!(
@@ -346,5 +416,43 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
         "{code} {stdout} {stderr}"
     );
     ensure!(scene.on_server("ls").await? == "old\n");
+    Ok(())
+}
+
+async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let export = format!("{}-export", scene.namespace);
+    let scene = with_own_export(scene, &export).await?;
+    scene.class(json!({})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    let recorded = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}});
+    scene.claim("data", recorded.clone()).await?;
+    let volume = scene.bound("data").await?;
+    let name = volume.name_any();
+    let (file, archive) = (
+        format!(".nfsprov/volumes/{name}.yaml"),
+        format!("archived-{}-data-{name}", scene.namespace),
+    );
+    until(&scene, &format!("grep -c PersistentVolumeClaim$ {file} || true"), "2").await?;
+    scene.delete_with_volume("data", &volume).await?;
+    ensure!(provisioner.stop().await?.success());
+
+    scene.on_server(&format!("mv {file} record")).await?;
+    for (options, missing) in [("", "--claim"), ("--claim ns/data", "--size")] {
+        let (_, stderr, code) = volumes(&scene, &format!("restore {archive} --create-claim {options}")).await?;
+        ensure!(code == 2 && stderr.contains(missing), "{options}: {code} {stderr}");
+    }
+    scene.on_server(&format!("mv record {file}")).await?;
+    let (stdout, stderr, code) = volumes(&scene, &format!("restore {archive} --create-claim")).await?;
+    ensure!(code == 0, "{code} {stdout} {stderr}");
+    let claim = bound(&scene.claims(), "data").await?;
+    let spec = serde_json::to_value(claim.spec)?;
+    ensure!(
+        spec["volumeName"] == json!(name)
+            && spec["accessModes"] == recorded["accessModes"]
+            && spec["resources"] == recorded["resources"]
+            && spec["storageClassName"] == json!(scene.class),
+        "{spec}"
+    );
     Ok(())
 }
