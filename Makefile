@@ -54,6 +54,7 @@ bench: build bench-tools
 	cargo bench --bench claims
 	cargo bench --bench create
 	cargo bench --bench scale
+	cargo bench --bench rebuild
 	cargo bench --bench doctor
 	cargo bench --bench setup
 
