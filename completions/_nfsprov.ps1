@@ -79,7 +79,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour logs and tables')
             [CompletionResult]::new('--nodes-from-cluster', '--nodes-from-cluster', [CompletionResultType]::ParameterName, 'Prepare and allow every node of the current context, logging in as on the server')
             [CompletionResult]::new('--allow-nodes-from-cluster', '--allow-nodes-from-cluster', [CompletionResultType]::ParameterName, 'Allow every node of the current context by its InternalIP, without logging in; shows them and asks')
-            [CompletionResult]::new('--root-squash', '--root-squash', [CompletionResultType]::ParameterName, 'Let root of the clients be nobody on the server; provision with --via ssh:// then')
+            [CompletionResult]::new('--root-squash', '--root-squash', [CompletionResultType]::ParameterName, 'Map root on clients to the user nobody on the server; such an export needs provision --via ssh://')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Don''t ask')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Don''t ask')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be done, with the changes of every file, and change nothing')

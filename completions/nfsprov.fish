@@ -81,7 +81,7 @@ always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l nodes-from-cluster -d 'Prepare and allow every node of the current context, logging in as on the server'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l allow-nodes-from-cluster -d 'Allow every node of the current context by its InternalIP, without logging in; shows them and asks'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Let root of the clients be nobody on the server; provision with --via ssh:// then'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Map root on clients to the user nobody on the server; such an export needs provision --via ssh://'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s y -l yes -d 'Don\'t ask'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l dry-run -d 'Show what would be done, with the changes of every file, and change nothing'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l check -d 'The same, and exit with 4 if anything would change'
@@ -176,7 +176,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 ROX\t'By many nodes, read-only'
 RWX\t'By many nodes'
 RWOP\t'By one pod'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l reclaim-policy -d 'What becomes of the volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l reclaim-policy -d 'What becomes of the volume when its claim goes' -r -f -a "Retain\t'Keep the PV, Released, until an administrator decides'
 Recycle\t'It is emptied and Available again (deprecated)'
 Delete\t'It is deleted'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pv" -l class -d 'Class that a claim must name to get it' -r
@@ -232,7 +232,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from pvc" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l provisioner -d 'Name of the provisioner that serves it' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'Keep the PV, Released, until an administrator decides'
 Recycle\t'It is emptied and Available again (deprecated)'
 Delete\t'It is deleted'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
@@ -267,7 +267,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l provisioner -d 'Name of the provisioner that serves it' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'It stays, Released, until somebody decides'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l reclaim-policy -d 'What becomes of a volume when its claim goes' -r -f -a "Retain\t'Keep the PV, Released, until an administrator decides'
 Recycle\t'It is emptied and Available again (deprecated)'
 Delete\t'It is deleted'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l binding-mode -d 'When volumes are made' -r -f -a "Immediate\t'As soon as the claim is there'
