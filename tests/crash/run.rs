@@ -63,12 +63,13 @@ pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally
         "crash: seed {seed}, {count} rounds, {LIVE} live claims, Kubernetes {}",
         run.place.plane.version()
     );
-    for (number, round) in rounds(seed, count).iter().enumerate() {
+    let plan = rounds(seed, count);
+    for (number, round) in plan.iter().enumerate() {
         run.round(number, round)
             .await
             .with_context(|| format!("round {number}"))?;
     }
-    run.rest().await?;
+    run.rest(plan.last()).await?;
     run.end(watching).await
 }
 
@@ -304,10 +305,17 @@ impl Run {
         Ok(())
     }
 
-    /// One life that nobody ends, until all rules hold that hold at rest; or until it is clear that they never will.
-    async fn rest(&mut self) -> Result<()> {
+    /// One life without a kill, until all rules hold that hold at rest; or until it is clear that they never will. Then the
+    /// claims that the last round made are deleted, so that however early the kills were, volumes were deleted as well.
+    async fn rest(&mut self, last: Option<&Round>) -> Result<()> {
         let provisioner = [self.place.start("provision-last.log")?];
         let start = Instant::now();
+        self.wait_for_rest(&provisioner).await?;
+        let chains = last.map(|round| &round.chains[..]).unwrap_or_default();
+        let lives = chains
+            .iter()
+            .filter(|(_, steps)| matches!(steps[..], [(_, Step::Create)]));
+        try_join_all(lives.map(|(claim, _)| self.step(claim, Step::Delete))).await?;
         self.wait_for_rest(&provisioner).await?;
         let took = start.elapsed();
         let [provisioner] = provisioner;
