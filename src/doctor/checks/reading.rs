@@ -67,7 +67,7 @@ fn forbidden(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// The user whom an API server's refusal names.
+/// The user that an API server's refusal names.
 fn user(refusal: &str) -> Option<&str> {
     let (_, rest) = refusal.split_once("User \"")?;
     let (user, _) = rest.split_once('"')?;

@@ -22,7 +22,12 @@ has() {
 }
 # What hangs is a fact that is missing, not a host that is lost.
 soon() {
-    if has timeout; then timeout 10 "$@" 2>/dev/null; else "$@" 2>/dev/null; fi
+    within 10 "$@"
+}
+within() {
+    seconds=$1
+    shift
+    if has timeout; then timeout "$seconds" "$@" 2>/dev/null; else "$@" 2>/dev/null; fi
 }
 
 fact uid "$(id -u)"
@@ -125,10 +130,11 @@ if [ -n "$directory" ]; then
 fi
 
 zones=
-if has firewall-cmd; then zones=$(soon firewall-cmd --list-all-zones); fi
+# It starts a Python, which takes a busy host seconds.
+if has firewall-cmd; then zones=$(within 30 firewall-cmd --list-all-zones); fi
 if [ -n "$zones" ]; then
     fact firewalld "$zones"
-    fact firewalld-permanent "$(soon firewall-cmd --permanent --list-all-zones)"
+    fact firewalld-permanent "$(within 30 firewall-cmd --permanent --list-all-zones)"
     fact firewalld-default "$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"
     fact firewalld-routes "$(ip -o -4 route show 2>/dev/null; ip -o -6 route show 2>/dev/null)"
 elif has ufw && soon ufw status | grep -q '^Status: active'; then

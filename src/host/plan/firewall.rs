@@ -210,6 +210,12 @@ fn unchanged(tool: &str, allowed: &Allowed) -> Step {
 
 fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const TOOL: &str = "firewalld";
+    if firewalld.permanent.is_empty() {
+        return Step::refused(
+            NAME,
+            "firewall-cmd --permanent --list-all-zones did not answer; rules that are not permanent would be lost at a restart",
+        );
+    }
     let wanted = rich_rules(firewalld, allowed);
     let mut changes: BTreeMap<(&str, bool), RuleChanges> = BTreeMap::new();
     for (is_permanent, zones) in [(true, &firewalld.permanent), (false, &firewalld.runtime)] {

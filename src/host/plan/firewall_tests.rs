@@ -125,6 +125,12 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
         text.contains("--permanent") && text.matches("--add-rich-rule").count() == 1,
         "{text}"
     );
+    // As on a host so busy that the command took too long.
+    let mut silent = firewalld(&[], &[]);
+    silent.permanent.clear();
+    let silent = with(Firewall::Firewalld(silent));
+    let said = told(&silent, &wish(), NAME);
+    assert!(said.contains("did not answer"), "{said}");
     // The whole world comes by every zone; a name by none.
     let mut world = wish();
     world.wanted.clients = vec!["*".into()];
