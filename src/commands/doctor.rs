@@ -54,7 +54,9 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
             Ok(read) => read,
             Err(error) => return Ok(unable(&format!("{error:#}"))),
         };
-        facts.leave_out(explain::LISTINGS, "--from-dump");
+        if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
+            facts.leave_out(explain::LISTINGS, "--from-dump");
+        }
         return match diagnose(args, &facts, now) {
             Ok(report) => conclude(args, global, &facts, &report),
             Err(error) => Ok(unable(&error.to_string())),

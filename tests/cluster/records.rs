@@ -433,7 +433,7 @@ async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<(
         format!(".nfsprov/volumes/{name}.yaml"),
         format!("archived-{}-data-{name}", scene.namespace),
     );
-    until(&scene, &format!("grep -c PersistentVolumeClaim$ {file} || true"), "2").await?;
+    until(&scene, &format!("grep -c PersistentVolumeClaim {file} || true"), "2").await?;
     scene.delete_with_volume("data", &volume).await?;
     ensure!(provisioner.stop().await?.success());
 

@@ -68,7 +68,7 @@ async fn missing(stage: Arc<Stage>) -> Result<()> {
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS403 PersistentVolume/missing").await?;
     let said = words(&finding);
-    ensure!(said.contains("make the directory on the server"), "it says {said}");
+    ensure!(said.contains("create the directory on the server"), "it says {said}");
     stage.nfs.ssh("mkdir /nfsdata/missing").await?;
     scene.running("app").await?;
     scene.healthy().await
