@@ -13,6 +13,7 @@ pub mod node;
 pub mod quota;
 pub mod rpm_double;
 pub mod tools;
+mod with_packages;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

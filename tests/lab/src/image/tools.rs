@@ -2,16 +2,13 @@
 //!
 //! Its guests need the kernel that has iptables.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::Result;
 
-use super::freeze::{Disk, Setup};
 use super::made::Made;
-use super::{Image, remove};
-use crate::process::contained;
-use crate::{packages, step};
+use super::with_packages::build_disk;
 
 /// What is run in a guest to give it them.
 const SETUP: &str = include_str!("../../tools/setup.sh");
@@ -41,33 +38,8 @@ pub fn find() -> Option<PathBuf> {
 /// # Errors
 /// When a package cannot be had or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
-    TOOLS.build(build_disk)
-}
-
-/// Builds the disk in `dir`, from the start.
-fn build_disk(dir: &Path, image: &Image, log: &Path) -> Result<()> {
-    let payload = dir.join("payload");
-    remove(&payload)?;
-    TOOLS.write_recipe(&payload.join("recipe"))?;
-    let download = || {
-        let mut command = contained("nice");
-        command.args(["sh", "payload/recipe/build.sh", "packages", "payload/recipe"]);
-        command.arg(image.disk()).arg("").current_dir(dir);
-        command
-    };
-    packages::with_update(log, || {
-        step::run("downloading firewalls and one-time passwords", log, &mut download())
-    })?;
-    let setup = Setup {
-        name: "tools-template",
-        script: &format!("payload='{}'\n{SETUP}", payload.display()),
-        kernel: image.kernel_with_iptables(),
-        disk: Disk::Changes(TOOLS.disk),
-        title: "installing firewalls and one-time passwords in a guest (a minute)",
-    };
-    setup.run(image, dir, log)?;
-    for rest in ["payload", "dpkg-status"] {
-        remove(&dir.join(rest))?;
-    }
-    Ok(())
+    TOOLS.build(|dir, image, log| {
+        let what = ("tools-template", "firewalls and one-time passwords");
+        build_disk(&TOOLS, what, image.kernel_with_iptables(), (dir, image, log))
+    })
 }

@@ -1,0 +1,47 @@
+//! Disks that are the image with further packages: what is downloaded, and the guest that installs it.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::freeze::{Disk, Setup};
+use super::kernel::Kernel;
+use super::made::Made;
+use super::{Image, remove};
+use crate::process::contained;
+use crate::{packages, step};
+
+/// Makes the disk in `dir`, from the start: downloads the recipe's packages and runs the setup in a guest of this host name
+/// and kernel. `what` says in the log what is installed.
+///
+/// # Errors
+/// When a package cannot be had or a step fails.
+pub(super) fn build_disk(
+    made: &Made,
+    (host_name, what): (&str, &str),
+    kernel: Kernel,
+    (dir, image, log): (&Path, &Image, &Path),
+) -> Result<()> {
+    let payload = dir.join("payload");
+    remove(&payload)?;
+    made.write_recipe(&payload.join("recipe"))?;
+    let download = || {
+        let mut command = contained("nice");
+        command.args(["sh", "payload/recipe/build.sh", "packages", "payload/recipe"]);
+        command.arg(image.disk()).arg("").current_dir(dir);
+        command
+    };
+    packages::with_update(log, || step::run(&format!("downloading {what}"), log, &mut download()))?;
+    let setup = Setup {
+        name: host_name,
+        script: &format!("payload='{}'\n{}", payload.display(), made.setup.concat()),
+        kernel,
+        disk: Disk::Changes(made.disk),
+        title: &format!("installing {what} in a guest (a minute)"),
+    };
+    setup.run(image, dir, log)?;
+    for rest in ["payload", "dpkg-status"] {
+        remove(&dir.join(rest))?;
+    }
+    Ok(())
+}
