@@ -2598,7 +2598,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__adopt)
-            opts="-i -n -v -q -h -V --claim --create-claim --size --class --access-mode --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-i -n -v -q -h -V --claim --create-claim --size --class --access-mode --former-server --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2618,6 +2618,10 @@ _nfsprov() {
                     ;;
                 --access-mode)
                     COMPREPLY=($(compgen -W "RWO ROX RWX RWOP" -- "${cur}"))
+                    return 0
+                    ;;
+                --former-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -3348,7 +3352,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__restore)
-            opts="-i -n -v -q -h -V --claim --create-claim --size --class --access-mode --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-i -n -v -q -h -V --claim --create-claim --size --class --access-mode --former-server --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3368,6 +3372,10 @@ _nfsprov() {
                     ;;
                 --access-mode)
                     COMPREPLY=($(compgen -W "RWO ROX RWX RWOP" -- "${cur}"))
+                    return 0
+                    ;;
+                --former-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --server)

@@ -685,6 +685,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 ROX\t'By many nodes, read-only'
 RWX\t'By many nodes'
 RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l former-server -d 'Name or address that the server had before, which records name: their PVs are created with that of --server' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l server -d 'NFS server, as the PVs name it' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from restore" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r
@@ -800,6 +801,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 ROX\t'By many nodes, read-only'
 RWX\t'By many nodes'
 RWOP\t'By one pod'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l former-server -d 'Name or address that the server had before, which records name: their PVs are created with that of --server' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l server -d 'NFS server, as the PVs name it' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -l via -d 'How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server\'s own shell) or dir:/MOUNT (in a mounted copy of the export)' -r

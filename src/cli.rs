@@ -29,7 +29,9 @@ pub use self::release::Release;
 pub use self::setup::{NfsVersion, SetupClient, SetupRun, SetupServer, Summary, TeardownServer};
 pub use self::ssh::{HostKey, Ssh};
 pub use self::status::Status;
-pub use self::volumes::{Adopt, Directories, Expire, ExportAt, NewClaim, Orphans, Rebuild, Record, Restore, Volumes};
+pub use self::volumes::{
+    Adopt, Directories, Expire, ExportAt, NewClaim, Orphans, Rebuild, Record, Recorded, Restore, Volumes,
+};
 use crate::manifest::validate;
 
 /// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.

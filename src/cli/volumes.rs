@@ -101,9 +101,9 @@ pub struct Rebuild {
     /// Create namespaces that are missing
     #[arg(long)]
     pub create_namespaces: bool,
-    /// Name or address that the server had before, which records name: their PVs are created with that of --server
-    #[arg(long, value_name = "SERVER", value_parser = validate::server)]
-    pub former_server: Option<String>,
+    /// The server that records name.
+    #[command(flatten)]
+    pub recorded: Recorded,
     /// Create without asking
     #[arg(short, long, requires = "apply")]
     pub yes: bool,
@@ -127,9 +127,20 @@ pub struct Adopt {
     /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
+    /// The server that records name.
+    #[command(flatten)]
+    pub recorded: Recorded,
     /// The export.
     #[command(flatten)]
     pub export: ExportAt,
+}
+
+/// How records are read.
+#[derive(Debug, Args)]
+pub struct Recorded {
+    /// Name or address that the server had before, which records name: their PVs are created with that of --server
+    #[arg(long, value_name = "SERVER", value_parser = validate::server)]
+    pub former_server: Option<String>,
 }
 
 /// A claim that is made if it isn't there.
@@ -161,6 +172,9 @@ pub struct Restore {
     /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
+    /// The server that records name.
+    #[command(flatten)]
+    pub recorded: Recorded,
     /// The export.
     #[command(flatten)]
     pub export: ExportAt,

@@ -139,7 +139,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
 /// Says of archives whose they were: as the record says, or that they hold several volumes.
 async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
-    let records = read::records_of(&place.export, &place.location, &volumes).await?;
+    let records = read::records_of(&place.export, &place.location, None, &volumes).await?;
     let records: HashMap<String, Record> = records
         .into_iter()
         .filter_map(|(name, record)| Some((name, record.ok()?)))

@@ -175,6 +175,8 @@ pub struct Volume {
     pub claim: Option<ClaimRef>,
     /// Who made it.
     pub provisioned_by: Option<String>,
+    /// Its directory below the export, where nfsprov made it.
+    pub directory: Option<String>,
     /// Its NFS server and path, if it is one.
     pub nfs: Option<(String, String)>,
     /// Its CSI driver, if it has one.
@@ -298,6 +300,22 @@ impl Volume {
     /// The NFS server and path that nodes mount.
     pub fn export(&self) -> Option<&(String, String)> {
         self.nfs.as_ref().or(self.csi_export.as_ref())
+    }
+
+    /// The server and path of the export on which a provisioner made it, as its directory's name tells.
+    pub fn provisioner_export(&self) -> Option<(&str, &str)> {
+        let (server, path) = self.nfs.as_ref().filter(|_| self.provisioned_by.is_some())?;
+        let export = match &self.directory {
+            Some(directory) => path.strip_suffix(directory.as_str())?.strip_suffix('/')?,
+            // Also nfs-subdir-external-provisioner's: <namespace>-<claim>-<PV>.
+            None => {
+                let (parent, last) = path.rsplit_once('/')?;
+                last.strip_suffix(self.name.as_str())?
+                    .strip_suffix('-')
+                    .map(|_| parent)?
+            }
+        };
+        Some((server, if export.is_empty() { "/" } else { export }))
     }
 }
 

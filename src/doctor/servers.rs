@@ -25,7 +25,7 @@ pub struct Named {
 
 /// The exports that the cluster names, by server and path, each with who names it and what waits for it.
 ///
-/// The directories that provisioners make are many, and one is named only if a pod waits for it. What `create` would
+/// The directories that provisioners make are many: one is named only if a pod waits for it, their export always. What `create` would
 /// refuse as a server or a path is left out, so that it reaches no server and no host; [`invalid`] tells of it.
 pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut all = all(facts);
@@ -67,6 +67,12 @@ fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
             let named = found.entry(place).or_default();
             named.by.push(volume.object());
             named.waiting.extend(waiting);
+        }
+        if let Some((server, path)) = volume.provisioner_export() {
+            let named = found.entry((server.to_owned(), path.to_owned())).or_default();
+            if named.by.is_empty() {
+                named.by.push(volume.object());
+            }
         }
     }
     for one in provisioners::all(facts) {

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
+use super::moved;
 use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory, names_a_volume};
 use crate::inventory::archives::{Archive, Return};
 use crate::inventory::place;
@@ -12,6 +13,8 @@ use crate::provisioner::rules::record::Record;
 pub struct Facts {
     /// The export.
     pub location: Location,
+    /// The name or address that the server had before, if it is given.
+    pub former_server: Option<String>,
     /// All PVs of the cluster.
     pub volumes: Vec<PersistentVolume>,
     /// The markers: directory, and the claim that owns it.
@@ -46,13 +49,14 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
             "{directory} is the archive of PV {volume}; `nfsprov volumes restore {directory}` brings it back"
         ));
     }
-    for volume in &facts.volumes {
-        if let Ok(place) = place::on(volume, &facts.location)
-            && place.directory.is_none_or(|other| meets(&other, directory))
-        {
-            let name = place::name(volume);
-            return Err(format!("PV {name} lies at, above or below {directory}"));
-        }
+    let exports = moved::exports(&facts.location, facts.former_server.as_deref());
+    let is_there = |volume: &&PersistentVolume| {
+        let mut places = exports.iter().filter_map(|export| place::on(volume, export).ok());
+        places.any(|place| place.directory.is_none_or(|other| meets(&other, directory)))
+    };
+    if let Some(volume) = facts.volumes.iter().find(is_there) {
+        let name = place::name(volume);
+        return Err(format!("PV {name} lies at, above or below {directory}"));
     }
     let marked = owner_of(directory, claim, facts)?;
     let record = record_of(directory, claim, facts)?;

@@ -12,6 +12,7 @@ fn facts() -> Facts {
             server: "nfs".into(),
             path: "/nfsdata".into(),
         },
+        former_server: Some("former".into()),
         volumes: Vec::new(),
         markers: Vec::new(),
         records: Vec::new(),
@@ -56,16 +57,18 @@ fn a_directory_gets_a_name_that_says_what_it_was() {
 
 #[test]
 fn a_directory_that_another_volume_has_is_refused() {
-    for (at, free) in [
-        ("/nfsdata/d", false),
-        ("/nfsdata/d/inner", false),
-        ("/nfsdata", false),
-        ("/nfsdata/other", true),
+    for (server, at, free) in [
+        ("nfs", "/nfsdata/d", false),
+        ("nfs", "/nfsdata/d/inner", false),
+        ("nfs", "/nfsdata", false),
+        ("nfs", "/nfsdata/other", true),
+        ("former", "/nfsdata/d", false),
+        ("another", "/nfsdata/d", true),
     ] {
-        let volume = json!({"metadata": {"name": "v"}, "spec": {"nfs": {"server": "nfs", "path": at}}});
+        let volume = json!({"metadata": {"name": "v"}, "spec": {"nfs": {"server": server, "path": at}}});
         let mut facts = facts();
         facts.volumes = vec![serde_json::from_value(volume).unwrap()];
-        assert_eq!(adopted_as("d", &facts).is_ok(), free, "{at}");
+        assert_eq!(adopted_as("d", &facts).is_ok(), free, "{server}:{at}");
     }
     let taken = json!({"metadata": {"name": "adopted-d"}, "spec": {"hostPath": {"path": "/"}}});
     let mut facts = facts();

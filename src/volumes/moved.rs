@@ -35,6 +35,15 @@ pub fn parse(name: &str, content: &[u8], export: &Location, former_server: Optio
     Parsed { record, is_moved }
 }
 
+/// The export, and the same on its former server: PVs of a cluster may name either.
+pub fn exports(export: &Location, former_server: Option<&str>) -> Vec<Location> {
+    let former = former_server.map(|server| Location {
+        server: server.to_owned(),
+        path: export.path.clone(),
+    });
+    [export.clone()].into_iter().chain(former).collect()
+}
+
 fn names(server: &Option<String>, export: &Location) -> bool {
     server.as_deref() == Some(export.server.as_str())
 }

@@ -35,16 +35,20 @@ pub enum ReadError {
     },
 }
 
-/// All records of an export, each read or refused; sorted by name.
+/// All records of an export, each read or refused; sorted by name. `former_server` is a name or address that the export's
+/// server had before.
 ///
 /// # Errors
 /// When the export can't be read; what is wrong with one record is said with it.
-pub async fn records(export: &Export, location: &Location) -> Result<Vec<ReadRecord>, ExportError> {
-    let parsed = parse_all(export, location, None).await?;
+pub async fn records(
+    export: &Export,
+    location: &Location,
+    former_server: Option<&str>,
+) -> Result<Vec<ReadRecord>, ExportError> {
+    let parsed = parse_all(export, location, former_server).await?;
     Ok(parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
-/// The same with records that name a former server of the export.
 async fn parse_all(
     export: &Export,
     location: &Location,
@@ -86,10 +90,11 @@ fn parse(found: FoundRecord, location: &Location, former_server: Option<&str>) -
 pub async fn records_of(
     export: &Export,
     location: &Location,
+    former_server: Option<&str>,
     volumes: &[String],
 ) -> Result<Vec<ReadRecord>, ExportError> {
     let found = export.read_records(volumes).await?;
-    let parsed = found.into_iter().map(|found| parse(found, location, None));
+    let parsed = found.into_iter().map(|found| parse(found, location, former_server));
     Ok(parsed.map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
@@ -125,8 +130,7 @@ pub async fn directories(export: &Export, records: &[ReadRecord]) -> Result<BTre
     Ok(found)
 }
 
-/// The records of an export with what they are held against. `former_server` is a name or address that the export's server
-/// had before.
+/// The records of an export, read as by [`records`], with what they are held against.
 ///
 /// # Errors
 /// When the export or the cluster can't be read.

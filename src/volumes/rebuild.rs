@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use serde::{Serialize, Serializer};
 
+use super::moved;
 use crate::export::{Location, Owner, VolumePath, names_a_volume};
 use crate::inventory::amount;
 use crate::inventory::archives::Archive;
@@ -230,11 +231,7 @@ impl<'a> Index<'a> {
                 index.wanted_claims.entry(key).or_default().push(name);
             }
         }
-        let former = facts.former_server.iter().map(|server| Location {
-            server: server.clone(),
-            path: facts.location.path.clone(),
-        });
-        let exports: Vec<Location> = [facts.location.clone()].into_iter().chain(former).collect();
+        let exports = moved::exports(&facts.location, facts.former_server.as_deref());
         for volume in &facts.volumes {
             let mut places = exports.iter().filter_map(|export| place::on(volume, export).ok());
             if let Some(directory) = places.find_map(|place| place.directory) {

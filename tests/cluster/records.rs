@@ -23,6 +23,7 @@ crate::tests! {
     Newest: a_record_follows_its_volume_and_goes_with_the_data,
     Newest: a_directory_is_adopted_by_a_claim,
     Newest: an_archive_comes_back_as_its_record_says,
+    Newest: the_doctor_names_the_command_that_brings_earlier_data_back,
 }
 
 /// The page whose commands are run here.
@@ -395,6 +396,13 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
         rows[0]["action"] == "refused" && why.contains("--former-server"),
         "{stdout}"
     );
+    // The record is another claim's, and its name for the server says no more of the directory than before.
+    let other = format!("adopt old/data --claim {}/d --create-claim --size 1Gi", scene.namespace);
+    let (_, stderr, code) = volumes(&scene, &format!("{other} --former-server nfs")).await?;
+    ensure!(
+        code == 1 && stderr.contains(&format!("is recorded as PV {name} of pvc/c")),
+        "{code} {stderr}"
+    );
     let (stdout, stderr, code) = volumes(&scene, &format!("{} --apply --yes", COMMANDS[2])).await?;
     let server = scene.stage.nfs().address().to_string();
     ensure!(
@@ -454,5 +462,36 @@ async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<(
             && spec["storageClassName"] == json!(scene.class),
         "{spec}"
     );
+    Ok(())
+}
+
+async fn the_doctor_names_the_command_that_brings_earlier_data_back(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({})).await?;
+    let provisioner = scene.watch(&[]).await?;
+    scene.claim("data", json!({})).await?;
+    let volume = scene.bound("data").await?;
+    let name = volume.name_any();
+    let directory = format!("{}-data-{name}", scene.namespace);
+    scene.on_server(&format!("echo kept > {directory}/file")).await?;
+    until(&scene, &format!("ls .nfsprov/volumes/{name}.yaml | wc -l"), "1").await?;
+    scene.delete_with_volume("data", &volume).await?;
+    scene.claim("data", json!({})).await?;
+    let empty = scene.bound("data").await?;
+
+    let finding = scene.diagnosed("NFS508 PersistentVolumeClaim/data").await?;
+    let command = finding["fix"]["command"].as_str().context("no command")?;
+    ensure!(
+        command.contains(&format!("volumes restore archived-{directory}")),
+        "{command}"
+    );
+    // The note says that the claim with the empty directory must go first.
+    scene.delete_with_volume("data", &empty).await?;
+    let (stdout, stderr, code) = said(&scene.shell(command).await?);
+    ensure!(code == 0, "{command}: {stdout} {stderr}");
+    ensure!(scene.bound("data").await?.name_any() == name);
+    ensure!(scene.on_server(&format!("cat {directory}/file")).await? == "kept\n");
+    scene.healthy(command).await?;
+    ensure!(provisioner.stop().await?.success());
     Ok(())
 }

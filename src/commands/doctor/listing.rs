@@ -139,7 +139,7 @@ async fn add_records(
     let names = export.record_names(Timestamp::now().as_second()).await?.volumes;
     let lost = names.into_iter().filter(|name| !known.contains(name.as_str()));
     let lost: Vec<String> = lost.take(MOST_RECORDS).collect();
-    for (name, record) in records_of(export, location, &lost).await? {
+    for (name, record) in records_of(export, location, None, &lost).await? {
         let Ok(record) = record else {
             continue;
         };

@@ -29,7 +29,7 @@ pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
     {
         bail!("{}", output::plain(&why));
     }
-    let record = record_of(&place, &back.volume).await?;
+    let record = record_of(&place, &back.volume, &args.recorded).await;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
     give(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
 }
@@ -42,14 +42,16 @@ fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Re
     asked.cloned().or(recorded).ok_or_else(|| UsageError(why.into()))
 }
 
-/// The record of a PV on the export, if it has one that can be read.
-async fn record_of(place: &Place, volume: &str) -> Result<Option<Record>> {
-    let found = read::records_of(&place.export, &place.location, &[volume.to_owned()]).await;
+/// The record of a PV on the export, if it has one. One that is refused counts as none, after a note that says why.
+async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Option<Record> {
+    let (volumes, former_server) = ([volume.to_owned()], recorded.former_server.as_deref());
+    let found = read::records_of(&place.export, &place.location, former_server, &volumes).await;
     // A PV's name may be too long for a file.
-    Ok(found
-        .unwrap_or_default()
-        .into_iter()
-        .find_map(|(_, record)| record.ok()))
+    let (_, record) = found.unwrap_or_default().pop()?;
+    if let Err(why) = &record {
+        output::say(&format!("the record of pv/{volume} is not used: {why}"));
+    }
+    record.ok()
 }
 
 /// Runs `nfsprov volumes adopt`.
@@ -58,9 +60,17 @@ pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let volumes: Vec<PersistentVolume> = list(&Api::all(place.client().clone()), |_| true)
         .await
         .map_err(|error| anyhow!("cannot list persistent volumes: {}", sentence(&error)))?;
-    let records = read::records(&place.export, &place.location).await?;
+    let former_server = args.recorded.former_server.as_deref();
+    let records = read::records(&place.export, &place.location, former_server).await?;
+    let refused = records.iter().filter(|(_, record)| record.is_err()).count();
+    if refused > 0 {
+        output::say(&format!(
+            "{refused} records are refused and not used; `nfsprov volumes rebuild` says why"
+        ));
+    }
     let facts = adopt::Facts {
         location: place.location.clone(),
+        former_server: former_server.map(str::to_owned),
         volumes,
         markers: place.export.list_markers().await?,
         records: records.into_iter().filter_map(|(_, record)| record.ok()).collect(),

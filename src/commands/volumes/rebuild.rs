@@ -29,7 +29,7 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
         place.client(),
         &place.export,
         &place.location,
-        args.former_server.as_deref(),
+        args.recorded.former_server.as_deref(),
     )
     .await?;
     let rows = plan(&facts, &selection);

@@ -13,6 +13,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{Claim, ClaimRef, Class, Container, Event, Limit, Lock, Node, Pod, Stopped, Volume, Workload};
 use crate::doctor::matching::Wish;
 use crate::doctor::{Object, provisioners, quantity};
+use crate::provisioner::volume::DIRECTORY;
 
 /// Where the class stood before there was a field for it.
 const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
@@ -99,6 +100,7 @@ impl From<core::PersistentVolume> for Volume {
         Self {
             created: made(&meta),
             deleting: going(&meta),
+            directory: annotation(&meta, DIRECTORY),
             provisioned_by: annotation(&meta, "pv.kubernetes.io/provisioned-by"),
             class: annotation(&meta, CLASS).or(spec.storage_class_name).unwrap_or_default(),
             name: meta.name.unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! NFS403 and NFS404, as NFS calls from here tell.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::provisioners::{GOOD, NAME, scene};
@@ -111,6 +113,39 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
         ("a volume that goes", vec![volume("v", json!({"status": {"phase": "Released"}}))], 0),
     } {
         assert_eq!(servers::asked(&facts(OLD, objects)).len(), wanted, "{what}");
+    }
+}
+
+#[test]
+fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_that_it_made() {
+    let pattern = "team/data";
+    for (path, directory, by, wanted) in [
+        ("/nfsdata/ns-a-pvc-1", None, Some(NAME), Some("/nfsdata")),
+        ("/ns-a-pvc-1", None, Some(NAME), Some("/")),
+        ("/nfsdata/team/data", Some(pattern), Some(NAME), Some("/nfsdata")),
+        ("/team/data", Some(pattern), Some(NAME), Some("/")),
+        // Its name says nothing, or what it says is not so.
+        ("/nfsdata/team/data", None, Some(NAME), None),
+        ("/nfsdata/a-team/data", Some(pattern), Some(NAME), None),
+        ("/nfsdata/ns-a-pvc-2", None, Some(NAME), None),
+        ("/nfsdata/ns-a-pvc-1", None, None, None),
+    ] {
+        let annotations: BTreeMap<&str, &str> = [
+            ("pv.kubernetes.io/provisioned-by", by),
+            ("nfsprov/directory", directory),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
+        let made = volume(
+            "pvc-1",
+            json!({"metadata": {"annotations": annotations}, "spec": {"nfs": {"server": "nfs", "path": path}}}),
+        );
+        let facts = facts(NEW, vec![made]);
+        let export = facts.volumes[0].provisioner_export();
+        assert_eq!(export, wanted.map(|path| ("nfs", path)), "{path} {directory:?} {by:?}");
+        let is_asked = |path: &str| servers::asked(&facts).contains(&("nfs".to_owned(), path.to_owned()));
+        assert!(wanted.is_none_or(is_asked), "{path}");
     }
 }
 
