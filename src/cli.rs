@@ -34,14 +34,14 @@ pub use self::volumes::{
 };
 use crate::manifest::validate;
 
-/// Gives Kubernetes clusters storage from NFS: writes and applies the manifests, runs the provisioner.
+/// Provide Kubernetes clusters with NFS storage: set up servers, create objects, provision volumes, diagnose faults.
 #[derive(Debug, Parser)]
 #[command(name = "nfsprov", before_help = examples::NFSPROV, version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
-    /// What holds for every command.
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
 }
@@ -58,24 +58,24 @@ pub struct Global {
     /// Namespace [default: the context's]
     #[arg(short, long, global = true, value_parser = validate::namespace, help_heading = "Cluster")]
     pub namespace: Option<String>,
-    /// How long one request to the API server may take
+    /// Time limit of one request to the API server
     #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
-    /// When to colour logs and tables
+    /// Colour of logs and tables
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
     pub color: When,
-    /// Log more (-v, -vv)
+    /// More detailed logs (-v, -vv)
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
-    /// Log errors only
+    /// Errors only
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
 }
 
-/// When to use colours.
+/// The values of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// On a terminal without NO_COLOR
+    /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
     Always,
@@ -86,70 +86,70 @@ pub enum When {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a host an NFS server for a cluster, over SSH, and prove that it is one
+    /// Set up an NFS server over SSH and verify it with an NFS call
     #[command(before_help = examples::SETUP_SERVER)]
     SetupServer(SetupServer),
-    /// Make hosts NFS clients, over SSH
+    /// Set up NFS clients over SSH
     #[command(before_help = examples::SETUP_CLIENT)]
     SetupClient(SetupClient),
-    /// No longer export a directory; what it holds, and the packages, stay
+    /// Remove nfsprov's exports from a host; data and packages are kept
     #[command(before_help = examples::TEARDOWN_SERVER)]
     TeardownServer(TeardownServer),
-    /// Write or apply a manifest: volumes, claims, classes, what uses them, and the provisioner
+    /// Create volumes, claims, classes, pods and provisioners: print the manifest or apply it
     #[command(before_help = examples::CREATE)]
     Create {
         /// The kind of object.
         #[command(subcommand)]
         kind: Kind,
     },
-    /// Make volumes for the claims that wait for this provisioner
+    /// Run the dynamic provisioner
     #[command(before_help = examples::PROVISION)]
     Provision(Provision),
     /// Diagnose pending claims and failing NFS mounts, and suggest fixes
     #[command(before_help = examples::DOCTOR)]
     Doctor(Doctor),
-    /// Show the claims, volumes, classes and provisioners that touch NFS
+    /// Show the claims, volumes, classes and provisioners that use NFS
     #[command(before_help = examples::STATUS)]
     Status(Status),
-    /// Make a Released PV Available again
+    /// Make a Released volume Available again
     #[command(before_help = examples::RELEASE)]
     Release(Release),
-    /// The directories on an export: whose they are, archives brought back, archives removed
+    /// Manage the directories on an export: list, restore and expire archives, rebuild, adopt
     #[command(before_help = examples::VOLUMES)]
     Volumes {
-        /// What to do with them.
+        /// The action.
         #[command(subcommand)]
         action: Volumes,
     },
-    /// The templates that create fills
+    /// Export the templates of nfsprov create
     #[command(before_help = examples::TEMPLATES)]
     Templates {
-        /// What to do with them.
+        /// The action.
         #[command(subcommand)]
         action: Templates,
     },
-    /// Take over from another provisioner, or hand back to it
+    /// Migrate from another provisioner, or back to it
     Migrate {
         /// The other provisioner.
         #[command(subcommand)]
         from: Migrate,
     },
-    /// Show which nfsprov this is, and the versions of Kubernetes that it is tested on
+    /// Show nfsprov's version and the Kubernetes versions that it is tested with
     #[command(before_help = examples::VERSION)]
     Version(Version),
-    /// Write the completion script of a shell to stdout
+    /// Print the completion script of a shell
     #[command(before_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Write the manual page of nfsprov to stdout, or all pages into a directory
+    /// Print the manual page, or write all pages to a directory
     #[command(before_help = examples::MAN)]
     Man(Man),
 }
 
-/// Shells that can complete.
+/// Shells with completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// GNU Bash
@@ -165,15 +165,15 @@ pub enum Shell {
 /// `version`.
 #[derive(Debug, Args)]
 pub struct Version {
-    /// How to write it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = VersionFormat::Text)]
     pub output: VersionFormat,
 }
 
-/// How the version is written.
+/// Output formats of `version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VersionFormat {
-    /// Lines for people
+    /// Plain text
     Text,
     /// JSON
     Json,
@@ -184,10 +184,10 @@ pub enum VersionFormat {
 /// `man`.
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Write a page a command into this directory, such as /usr/local/share/man/man1
+    /// Directory for one page per command, such as /usr/local/share/man/man1
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
-    /// Overwrite files that are there and differ
+    /// Overwrite existing files that differ
     #[arg(short, long, requires = "output_dir")]
     pub yes: bool,
 }
@@ -195,22 +195,23 @@ pub struct Man {
 /// `templates`.
 #[derive(Debug, Subcommand)]
 pub enum Templates {
-    /// Write the built-in templates into a directory, to be edited and used with --template-dir
+    /// Write the built-in templates to a directory; edit them and use them with --template-dir
+    #[command(before_help = examples::TEMPLATES)]
     Export {
-        /// The directory; made if need be
+        /// Directory to write to, created if missing
         directory: PathBuf,
-        /// Overwrite files that are there and differ
+        /// Overwrite existing files that differ
         #[arg(short, long)]
         yes: bool,
     },
 }
 
-/// How results are written.
+/// Output formats of listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Aligned columns
     Table,
-    /// Aligned columns, all there are
+    /// Aligned columns, all of them
     Wide,
     /// JSON
     Json,

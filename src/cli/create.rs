@@ -14,107 +14,107 @@ pub use self::workload::{Flavor, Pod, Provisioner, Statefulset};
 use super::{duration, examples};
 use crate::manifest::validate;
 
-/// What `create` makes.
+/// The kinds that `create` knows.
 #[derive(Debug, Subcommand)]
 pub enum Kind {
-    /// A static volume on an existing export
+    /// Create a static volume on an existing export
     #[command(before_help = examples::PV)]
     Pv(Pv),
-    /// A claim
+    /// Create a claim
     #[command(before_help = examples::PVC)]
     Pvc(Pvc),
-    /// A class of volumes made on demand
+    /// Create a StorageClass
     #[command(visible_alias = "sc", before_help = examples::STORAGECLASS)]
     Storageclass(Storageclass),
-    /// A pod that uses a claim
+    /// Create a pod that uses a claim
     #[command(before_help = examples::POD)]
     Pod(Pod),
-    /// A StatefulSet whose pods have a claim each, and its Service
+    /// Create a StatefulSet with a claim for each pod, and its Service
     #[command(visible_alias = "sts", before_help = examples::STATEFULSET)]
     Statefulset(Statefulset),
-    /// A provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass
+    /// Create a provisioner in the cluster: ServiceAccount, RBAC, Deployment and StorageClass
     #[command(before_help = examples::PROVISIONER)]
     Provisioner(Provisioner),
 }
 
-/// What becomes of a rendered manifest.
+/// Where a rendered manifest goes.
 #[derive(Clone, Debug, Args)]
 pub struct Delivery {
     /// Apply the manifest to the cluster instead of printing it
     #[arg(long)]
     pub apply: bool,
-    /// Have the API server check the manifest and store nothing
+    /// Print the manifest (client), or have the API server check it without storing it (server)
     #[arg(long, value_enum, value_name = "WHERE")]
     pub dry_run: Option<DryRun>,
-    /// When applying, take over fields that another manager owns
+    /// With --apply, change fields that another field manager owns
     #[arg(long)]
     pub force_conflicts: bool,
-    /// Write a file an object into this directory instead of printing
+    /// Directory for one file per object, instead of printing them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["apply", "dry_run"])]
     pub output_dir: Option<PathBuf>,
     /// Overwrite files that are there and differ
     #[arg(short, long, requires = "output_dir")]
     pub yes: bool,
-    /// Use the templates of this directory in place of the built-in ones of the same name
+    /// Directory of templates that replace the built-in ones of the same name
     #[arg(long, value_name = "DIR")]
     pub template_dir: Option<PathBuf>,
 }
 
-/// How long to stay with what was applied.
+/// Waiting for applied objects.
 #[derive(Clone, Debug, Args)]
 pub struct Waiting {
     /// With --apply, wait until the volume is Available or the claim Bound
     #[arg(long, requires = "apply", conflicts_with = "dry_run")]
     pub wait: bool,
-    /// How long --wait waits
+    /// Time limit of --wait
     #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
 
-/// Where a dry run ends.
+/// The kinds of dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
     /// Print the manifest only
     Client,
-    /// Send it, and store nothing
+    /// Have the API server check it without storing it
     Server,
 }
 
-/// How nodes may mount a volume.
+/// The access modes of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccessMode {
-    /// By one node
+    /// Read and write by one node
     #[value(name = "RWO", alias = "ReadWriteOnce")]
     Rwo,
-    /// By many nodes, read-only
+    /// Read-only by many nodes
     #[value(name = "ROX", alias = "ReadOnlyMany")]
     Rox,
-    /// By many nodes
+    /// Read and write by many nodes
     #[value(name = "RWX", alias = "ReadWriteMany")]
     Rwx,
-    /// By one pod
+    /// Read and write by one pod
     #[value(name = "RWOP", alias = "ReadWriteOncePod")]
     Rwop,
 }
 
-/// What becomes of a volume that its claim has left.
+/// The effect of a claim's deletion on its volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReclaimPolicy {
-    /// Keep the PV, Released, until an administrator decides
+    /// Keep the volume (Released) and its data
     #[value(name = "Retain")]
     Retain,
-    /// It is emptied and Available again (deprecated)
+    /// Empty the volume and make it Available again (deprecated)
     #[value(name = "Recycle")]
     Recycle,
-    /// It is deleted
+    /// Delete the volume
     #[value(name = "Delete")]
     Delete,
 }
 
-/// When a class' volumes are made.
+/// When the volumes of a class are provisioned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BindingMode {
-    /// As soon as the claim is there
+    /// As soon as the claim exists
     #[value(name = "Immediate")]
     Immediate,
     /// When the first pod that uses the claim is scheduled
@@ -122,14 +122,14 @@ pub enum BindingMode {
     WaitForFirstConsumer,
 }
 
-/// What becomes of a deleted volume's directory.
+/// The effect of a volume's deletion on its directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnDelete {
-    /// Removed, with all that is in it
+    /// Remove the directory and its contents
     Delete,
-    /// Left where it is
+    /// Keep the directory where it is
     Retain,
-    /// Renamed to archived-…
+    /// Rename the directory to archived-…
     Archive,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::duration;
 use super::ssh::{Ssh, target as host};
+use super::{duration, examples};
 use crate::doctor::explain;
 use crate::host;
 use crate::manifest::validate;
@@ -15,10 +15,10 @@ use crate::manifest::validate;
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Doctor {
-    /// Another action than a diagnosis.
+    /// Subcommands.
     #[command(subcommand)]
     pub what: Option<What>,
-    /// Only what concerns these: a claim's name, pvc/NAME, pv/NAME or pod/NAME
+    /// Objects to diagnose: a claim's name, pvc/NAME, pv/NAME or pod/NAME [default: all]
     #[arg(value_name = "OBJECT", value_parser = target)]
     pub targets: Vec<Target>,
     /// Claims and pods of all namespaces
@@ -39,13 +39,13 @@ pub struct Doctor {
     /// Exit with status 3 if a check could not run, too
     #[arg(long)]
     pub strict: bool,
-    /// Send no NFS calls from this machine to the servers that the cluster names
+    /// Skip the NFS calls from this machine to the cluster's NFS servers
     #[arg(long)]
     pub no_probe: bool,
-    /// Write what the checks read to this directory, without running them
+    /// Write the data that the checks need to this directory, without running them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["from_dump", "targets"])]
     pub dump: Option<PathBuf>,
-    /// Check what is in this directory (of --dump, or of kubectl get -o json) instead of a cluster
+    /// Check the files in this directory (written by --dump or kubectl get -o json) instead of a cluster
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
     /// Make automatic fixes, all or those of these findings: show each change, ask, apply it, wait for its effect
@@ -58,7 +58,7 @@ pub struct Doctor {
     /// With --fix or --undo, ask no questions
     #[arg(short, long)]
     pub yes: bool,
-    /// With --fix, how long to wait for the effect of a change [default: 2m; for an API server 3m]
+    /// With --fix, time limit for the effect of a change [default: 2m; for an API server 3m]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster
@@ -76,10 +76,11 @@ pub struct Doctor {
     pub ssh: Ssh,
 }
 
-/// What `doctor` does besides.
+/// Subcommands of `doctor`.
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Explain a finding: its meaning, its causes and what to do
+    #[command(before_help = examples::EXPLAIN)]
     Explain {
         /// Code, such as NFS301; without it all findings are listed
         #[arg(value_parser = code)]
@@ -102,7 +103,7 @@ pub enum ReportFormat {
     Sarif,
 }
 
-/// What makes the exit status 1.
+/// The values of `--fail-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
     /// Errors
@@ -111,7 +112,7 @@ pub enum FailOn {
     Warning,
 }
 
-/// An object that is asked about.
+/// An object to diagnose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A claim of the namespace.

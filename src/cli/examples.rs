@@ -4,151 +4,201 @@ pub(super) const NFSPROV: &str = "\
 Examples:
   # Why is this claim Pending?
   nfsprov doctor mypvc
-  # Make a host an NFS server for two nodes
+  # Set up an NFS server for two nodes
   nfsprov setup-server root@nfs --node root@node1 --node root@node2
-  # Make volumes for the claims of a class
+  # Provision volumes for the claims of a class
   nfsprov create storageclass managed-nfs-storage --apply
   nfsprov provision --watch --server nfs --path /nfsdata";
 
 pub(super) const SETUP_SERVER: &str = "\
 Examples:
-  # See what would be done
+  # Print the plan without making changes
   nfsprov setup-server root@nfs --allow 10.0.0.0/24 --dry-run
-  # Export /nfsdata to all nodes of the cluster, and make them clients
+  # Export /nfsdata to all nodes of the cluster, and set them up as clients
   nfsprov setup-server ops@nfs --sudo --nodes-from-cluster
-  # Nodes without sshd, and a network of its own for NFS
+  # Allow nodes without sshd; clients reach the server by another address
   nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5";
 
 pub(super) const SETUP_CLIENT: &str = "\
 Examples:
-  # Make a node able to mount, and try it
+  # Set up a node as a client, and test a mount
   nfsprov setup-client root@node3 --server nfs";
 
 pub(super) const TEARDOWN_SERVER: &str = "\
 Examples:
-  # Export /nfsdata no longer; its data stays
+  # Stop exporting /nfsdata; its data is kept
   nfsprov teardown-server root@nfs --export /nfsdata";
 
 pub(super) const CREATE: &str = "\
 Examples:
   # Print a claim
   nfsprov create pvc mypvc --class managed-nfs-storage --size 1Gi
-  # Make it, and wait until it is Bound
+  # Create the claim, and wait until it is Bound
   nfsprov create pvc mypvc --class managed-nfs-storage --size 1Gi --apply --wait";
 
 pub(super) const DOCTOR: &str = "\
 Examples:
-  # Why do claims of this namespace wait?
+  # Diagnose the claims of this namespace
   nfsprov doctor
-  # This claim alone, and its server and node too
+  # Diagnose one claim, its NFS server and its node
   nfsprov doctor pvc/mypvc --ssh root@nfs --ssh root@node1
-  # Automatic fixes, each shown and confirmed
+  # Apply automatic fixes; shows each change and asks
   nfsprov doctor --fix
-  # What a finding means
+  # Explain a finding
   nfsprov doctor explain NFS301";
 
 pub(super) const PV: &str = "\
 Examples:
-  # Print a volume; --apply makes it
+  # Print a volume; --apply creates it
   nfsprov create pv mypv --server 10.0.0.1 --path /nfsdata --size 1Gi
-  # Make one that only the claim team/db gets
+  # Create a volume for the claim team/db only
   nfsprov create pv p --server nfs --path /d --size 1Gi --claim team/db --apply";
 
 pub(super) const PVC: &str = "\
 Examples:
-  # Make a claim of a class, and wait until it is Bound
+  # Create a claim of a class, and wait until it is Bound
   nfsprov create pvc mypvc --class managed-nfs-storage --size 1Gi --apply --wait
-  # Print one that takes a certain volume
+  # Print a claim for a certain volume
   nfsprov create pvc mypvc --class nfs --size 1Gi --volume mypv";
 
 pub(super) const STORAGECLASS: &str = "\
 Examples:
-  # Make a class whose deleted volumes are archived
+  # Create a class whose deleted volumes are archived
   nfsprov create storageclass managed-nfs-storage --apply
-  # Print one whose directories are named by namespace and claim
+  # Print a class whose directories are named NAMESPACE/CLAIM
   nfsprov create storageclass c --path-pattern '${.PVC.namespace}/${.PVC.name}'";
 
 pub(super) const POD: &str = "\
 Examples:
-  # Start a pod that has the claim at /mydata
+  # Start a pod that mounts the claim at /mydata
   nfsprov create pod mypod --claim mypvc --apply
-  # With a command of its own
+  # Start a pod with another command
   nfsprov create pod writer --claim mypvc --apply -- sh -c 'date > /mydata/now'";
 
 pub(super) const STATEFULSET: &str = "\
 Examples:
-  # Three pods with a claim each, and their Service
+  # Create three pods with a claim each, and their Service
   nfsprov create statefulset web --class managed-nfs-storage --apply";
 
 pub(super) const PROVISIONER: &str = "\
 Examples:
-  # Run nfsprov in the cluster, with its rights and a class
+  # Run nfsprov in the cluster; creates RBAC and a class too
   nfsprov create provisioner --server nfs --path /nfsdata --apply
-  # Print what Kubernetes 1.20 can run
+  # Print the objects for Kubernetes 1.20
   nfsprov create provisioner --server nfs --path /d --kubernetes 1.20";
 
 pub(super) const PROVISION: &str = "\
 Examples:
-  # Serve the claims of all classes that name nfsprov/nfs, until Ctrl-C
+  # Provision the claims of all classes of nfsprov/nfs, until Ctrl-C
   nfsprov provision --watch --server nfs --path /nfsdata
   # Take over the classes of another provisioner
   nfsprov provision --watch --server nfs --path /nfsdata --name fuseim.pri/ifs
-  # Say what would be made
+  # Print what would be provisioned
   nfsprov provision --server nfs --path /nfsdata --dry-run";
 
 pub(super) const STATUS: &str = "\
 Examples:
-  # Claims of this namespace, and what serves them
+  # Show the claims of this namespace, their volumes and provisioners
   nfsprov status
-  # All namespaces, with what the directories hold
+  # Show all namespaces, and the amount of data in each volume
   nfsprov status -A --sizes
-  # For scripts
+  # Print JSON for a script
   nfsprov status -A -o json";
 
 pub(super) const RELEASE: &str = "\
 Examples:
-  # Let another claim have a Released volume with its data
+  # Make a Released volume Available, with its data
   nfsprov release mypv --keep-data
-  # Empty it before
+  # Empty the volume first
   nfsprov release mypv --scrub";
 
 pub(super) const VOLUMES: &str = "\
 Examples:
-  # What lies on an export, and whose it is
+  # List the directories on an export and their owners
   nfsprov volumes list --server nfs --path /nfsdata
-  # Bring an archived directory back for a claim
+  # Restore an archived directory for a claim
   nfsprov volumes restore archived-a-b-pvc-5a --claim a/b --server nfs --path /d
-  # See what a new cluster lacks of an old one, then create it
+  # Print the volumes that a new cluster lacks, then create them
   nfsprov volumes rebuild --server nfs --path /nfsdata
   nfsprov volumes rebuild --apply --server nfs --path /nfsdata
-  # Give a claim a directory that is there already
+  # Make an existing directory the volume of a claim
   nfsprov volumes adopt old/d --claim a/b --server nfs --path /nfsdata
-  # See what archives would go
+  # Print the archives that would be deleted
   nfsprov volumes expire --older-than 30d --server nfs --path /nfsdata --dry-run";
+
+pub(super) const VOLUMES_LIST: &str = "\
+Examples:
+  # List the directories on an export and their owners
+  nfsprov volumes list --server nfs --path /nfsdata
+  # Show the amount of data in each
+  nfsprov volumes list --sizes --server nfs --path /nfsdata";
+
+pub(super) const VOLUMES_ORPHANS: &str = "\
+Examples:
+  # List the directories without a volume in this cluster
+  nfsprov volumes orphans --server nfs --path /nfsdata";
+
+pub(super) const VOLUMES_ARCHIVED: &str = "\
+Examples:
+  # List the archives that can be restored
+  nfsprov volumes archived --server nfs --path /nfsdata";
+
+pub(super) const VOLUMES_RESTORE: &str = "\
+Examples:
+  # Restore an archived directory for a claim
+  nfsprov volumes restore archived-a-b-pvc-5a --claim a/b --server nfs --path /d";
+
+pub(super) const VOLUMES_EXPIRE: &str = "\
+Examples:
+  # Print the archives that would be deleted
+  nfsprov volumes expire --older-than 30d --server nfs --path /nfsdata --dry-run";
+
+pub(super) const VOLUMES_RECORD: &str = "\
+Examples:
+  # Write the records of all volumes on an export
+  nfsprov volumes record --server nfs --path /nfsdata";
+
+pub(super) const VOLUMES_REBUILD: &str = "\
+Examples:
+  # Print the volumes that a new cluster lacks, then create them
+  nfsprov volumes rebuild --server nfs --path /nfsdata
+  nfsprov volumes rebuild --apply --server nfs --path /nfsdata";
+
+pub(super) const VOLUMES_ADOPT: &str = "\
+Examples:
+  # Make an existing directory the volume of a claim
+  nfsprov volumes adopt old/d --claim a/b --server nfs --path /nfsdata";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  # List all findings
+  nfsprov doctor explain
+  # Explain one finding
+  nfsprov doctor explain NFS301";
 
 pub(super) const TEMPLATES: &str = "\
 Examples:
-  # Change the manifests that create writes
+  # Edit the templates of nfsprov create, and use them
   nfsprov templates export ./mine
   nfsprov create pv mypv --server nfs --path /d --size 1Gi --template-dir ./mine";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:
-  # Complete in this shell, and in those to come
+  # Install completion for bash
   nfsprov completions bash > ~/.local/share/bash-completion/completions/nfsprov";
 
 pub(super) const MIGRATE: &str = "\
 Examples:
-  # See what would be done
+  # Print the plan without making changes
   nfsprov -n nfs migrate nfs-subdir-external-provisioner --dry-run
-  # Let nfsprov serve the claims of its classes
+  # Migrate its classes to nfsprov
   nfsprov -n nfs migrate nfs-subdir-external-provisioner
-  # Let nfs-subdir-external-provisioner serve them again
+  # Migrate back to nfs-subdir-external-provisioner
   nfsprov -n nfs migrate nfs-subdir-external-provisioner --back";
 
 pub(super) const VERSION: &str = "\
 Examples:
-  # The version for a script
+  # Print the version as JSON
   nfsprov version -o json";
 
 pub(super) const MAN: &str = "\

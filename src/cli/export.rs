@@ -8,28 +8,28 @@ use super::ssh::{Ssh, target};
 use crate::host::Target;
 use crate::manifest::validate;
 
-/// How directories are reached.
+/// The ways to access directories on an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     /// Over NFS from this process.
     Nfs,
-    /// By the shell of the server itself.
+    /// By commands on the server, over SSH.
     Ssh(Target),
-    /// In this directory.
+    /// In a local mount.
     Dir(PathBuf),
 }
 
-/// The export that PVs are on, where they don't say it themselves.
+/// The export of the volumes, for volumes that don't name it themselves.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Export")]
 pub struct ExportOfVolumes {
-    /// NFS server, as the PVs name it [default: theirs]
+    /// NFS server, as in the volumes [default: from the volumes]
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, requires = "path")]
     pub server: Option<String>,
-    /// Exported directory [default: as the PVs' provisioner recorded it]
+    /// Exported directory [default: from the volumes]
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
-    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
+    /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
     /// For --via ssh://

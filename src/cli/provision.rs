@@ -13,44 +13,44 @@ use crate::provisioner::DEFAULT_NAME;
 /// `provision`.
 #[derive(Debug, Args)]
 pub struct Provision {
-    /// Keep serving until SIGINT or SIGTERM, instead of one pass over what waits now
+    /// Run until SIGINT or SIGTERM, instead of one pass over the pending claims
     #[arg(long)]
     pub watch: bool,
-    /// NFS server, as the nodes reach it
+    /// Host name or address by which the nodes reach the NFS server
     #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
     pub server: String,
     /// Exported directory
     #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
     pub path: String,
-    /// Name of the provisioner, as in the classes
+    /// Name of the provisioner, as in classes
     #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
     pub name: String,
-    /// How directories are made: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's
-    /// shell) or dir:/MOUNT (in a mounted copy of the export)
+    /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the
+    /// server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
-    /// A further export that a class may name by its parameters server and path; may be given again
+    /// Further export that a class may name by its parameters server and path (repeatable)
     #[arg(long, value_name = "SERVER:PATH", value_parser = export)]
     pub allow_export: Vec<(String, String)>,
-    /// How many claims are worked on at once on each export
+    /// Concurrency limit for each export: claims provisioned at once
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
-    /// Say what would be made, and make nothing
+    /// Print what would be provisioned, without making changes
     #[arg(long)]
     pub dry_run: bool,
-    /// Serve only while holding the Lease of the provisioner's name, so that of several replicas one serves
+    /// Provision only while holding the Lease of the provisioner's name, so that one of several replicas is the leader
     #[arg(long, requires = "watch", conflicts_with = "dry_run")]
     pub leader_elect: bool,
-    /// Namespace of the Lease [default: the namespace of -n, else the context's or the pod's]
+    /// Namespace of the Lease [default: -n, else the namespace of the context or the pod]
     #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::name)]
     pub lease_namespace: Option<String>,
     /// With --watch, serve /metrics, /healthz and /readyz on this address
     #[arg(long, requires = "watch", value_parser = address, value_name = "ADDR:PORT")]
     pub metrics_addr: Option<SocketAddr>,
-    /// How logs are written
+    /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// How the result of one pass is written
+    /// Output format of one pass
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
     /// For --via ssh://
@@ -58,7 +58,7 @@ pub struct Provision {
     pub ssh: Ssh,
 }
 
-/// How logs are written.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people

@@ -8,16 +8,16 @@ use crate::manifest::validate;
 /// `release`.
 #[derive(Debug, Args)]
 pub struct Release {
-    /// The PV
+    /// Volume to release
     #[arg(value_name = "PV", value_parser = validate::name)]
     pub volume: String,
-    /// Leave its data where it is: the next claim will see it
+    /// Keep the data; the next claim sees it
     #[arg(long, conflicts_with = "scrub")]
     pub keep_data: bool,
-    /// Remove all that is in its directory first
+    /// Empty the volume's directory first
     #[arg(long)]
     pub scrub: bool,
-    /// Remove without asking
+    /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
     /// The export.

@@ -11,52 +11,52 @@ use crate::manifest::validate;
 /// `setup-server`.
 #[derive(Debug, Args)]
 pub struct SetupServer {
-    /// The host that is to serve NFS
+    /// Host to set up as the NFS server
     #[arg(value_parser = target, value_name = "[USER@]HOST[:PORT]")]
     pub host: Target,
     /// Directory to export
     #[arg(long, default_value = "/nfsdata", value_parser = export, value_name = "PATH")]
     pub export: String,
-    /// Who may mount it: address, network, host name, @netgroup, or * for the whole world (repeatable)
+    /// Client that may mount the export: address, network, host name, @netgroup, or * for every host (repeatable)
     #[arg(long, value_parser = client, value_name = "CLIENT")]
     pub allow: Vec<String>,
-    /// Node to prepare as a client, and to allow (repeatable)
+    /// Node to set up as a client and to allow (repeatable)
     #[arg(long, value_parser = target, value_name = "[USER@]HOST[:PORT]")]
     pub node: Vec<Target>,
-    /// Prepare and allow every node of the current context, logging in as on the server
+    /// Set up and allow every node of the current context, with the server's login
     #[arg(long)]
     pub nodes_from_cluster: bool,
-    /// Allow every node of the current context by its InternalIP, without logging in; shows them and asks
+    /// Allow every node of the current context by its InternalIP, without logging in; asks for confirmation
     #[arg(long)]
     pub allow_nodes_from_cluster: bool,
-    /// Name or address that clients reach the server by [default: HOST]
+    /// Host name or address by which clients reach the server [default: HOST]
     #[arg(long, value_parser = validate::server, value_name = "HOST")]
     pub address: Option<String>,
-    /// Options of the export
+    /// Export options
     #[arg(long, default_value = OPTIONS, value_parser = options, value_name = "OPTIONS")]
     pub options: String,
-    /// Map root on clients to the user nobody on the server; such an export needs provision --via ssh://
+    /// Map root on clients to the user nobody; such an export needs provision --via ssh://
     #[arg(long)]
     pub root_squash: bool,
-    /// Mode of the directory [default: 0777 for a new one; one that is there keeps its own]
+    /// Mode of the directory [default: 0777 if it is created, else unchanged]
     #[arg(long, value_parser = mode, value_name = "MODE")]
     pub mode: Option<u32>,
-    /// Owner of the directory, as USER, USER:GROUP or numbers [default: as it is]
+    /// Owner of the directory, as USER, USER:GROUP or numbers [default: unchanged]
     #[arg(long, value_parser = owner, value_name = "OWNER")]
     pub owner: Option<String>,
     /// NFS versions to serve
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
     pub nfs_version: NfsVersion,
-    /// Don't ask
+    /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Options that all three have.
+    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
-    /// Exports file to write to
+    /// Exports file to edit
     #[arg(long, default_value = "/etc/exports", value_parser = exports_file, value_name = "FILE")]
     pub exports_file: String,
-    /// How to log in.
+    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
@@ -64,25 +64,25 @@ pub struct SetupServer {
 /// `setup-client`.
 #[derive(Debug, Args)]
 pub struct SetupClient {
-    /// The hosts that are to mount NFS
+    /// Hosts to set up as NFS clients
     #[arg(value_parser = target, required_unless_present = "nodes_from_cluster", value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<Target>,
-    /// Every node of the current context
+    /// Set up every node of the current context
     #[arg(long)]
     pub nodes_from_cluster: bool,
-    /// NFS server to try a mount of
+    /// NFS server for a test mount
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, value_name = "HOST")]
     pub server: Option<String>,
-    /// Directory that it exports
+    /// Exported directory for the test mount
     #[arg(long, default_value = "/nfsdata", env = "NFSPROV_PATH", value_parser = export, value_name = "PATH")]
     pub export: String,
-    /// NFS versions to try
+    /// NFS versions to test
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
     pub nfs_version: NfsVersion,
-    /// Options that all three have.
+    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
-    /// How to log in.
+    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
@@ -90,36 +90,36 @@ pub struct SetupClient {
 /// `teardown-server`.
 #[derive(Debug, Args)]
 pub struct TeardownServer {
-    /// The host that serves NFS
+    /// Host of the NFS server
     #[arg(value_parser = target, value_name = "[USER@]HOST[:PORT]")]
     pub host: Target,
-    /// Directory that is no longer to be exported; what it holds stays
+    /// Directory to stop exporting; its data is kept
     #[arg(long, value_parser = export, value_name = "PATH")]
     pub export: String,
-    /// Exports file that nfsprov wrote to
+    /// Exports file to edit
     #[arg(long, default_value = "/etc/exports", value_parser = exports_file, value_name = "FILE")]
     pub exports_file: String,
-    /// Don't ask
+    /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Options that all three have.
+    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
-    /// How to log in.
+    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// What commands that change hosts have in common.
+/// Options of commands that change hosts.
 #[derive(Clone, Debug, Args)]
 pub struct SetupRun {
-    /// Show what would be done, with the changes of every file, and change nothing
+    /// Print the plan with a diff of every file, without making changes
     #[arg(long)]
     pub dry_run: bool,
-    /// The same, and exit with 4 if anything would change
+    /// Like --dry-run, but exit with status 4 if anything would change
     #[arg(long)]
     pub check: bool,
-    /// How the result is written
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Summary::Table, value_name = "FORMAT")]
     pub output: Summary,
 }
@@ -131,7 +131,7 @@ impl SetupRun {
     }
 }
 
-/// How the result is written.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Summary {
     /// Aligned columns

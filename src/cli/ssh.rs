@@ -8,41 +8,41 @@ use clap::{Args, ValueEnum};
 use super::duration;
 use crate::host::Target;
 
-/// How hosts are logged in to.
+/// Options of SSH connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "SSH")]
 pub struct Ssh {
-    /// Private key to log in with (repeatable) [default: the agent's, those of ~/.ssh/config, ~/.ssh/id_*]
+    /// Private key file (repeatable) [default: keys of the agent, of ~/.ssh/config and ~/.ssh/id_*]
     #[arg(short, long, value_name = "FILE")]
     pub identity_file: Vec<PathBuf>,
-    /// Host to go through (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]
+    /// Jump host (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]
     #[arg(long, value_delimiter = ',', value_parser = target, value_name = "[USER@]HOST[:PORT]")]
     pub jump: Vec<Target>,
-    /// What to do about a host whose key is not in known_hosts [default: ask]
+    /// Handling of host keys that are not in known_hosts [default: ask]
     #[arg(long, value_enum)]
     pub host_key: Option<HostKey>,
-    /// Fingerprint that a host's key must have, hosts to go through too (repeatable: one of them)
+    /// Fingerprint of an accepted host key, jump hosts included (repeatable)
     #[arg(long, value_parser = fingerprint, value_name = "SHA256:…")]
     pub host_fingerprint: Vec<String>,
-    /// How long connecting may take, step by step [default: 10s]
+    /// Time limit of each step of a login [default: 10s]
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub connect_timeout: Option<Duration>,
-    /// Become root with sudo; its password, if it wants one, is asked for
+    /// Become root with sudo; asks for the password if sudo needs one
     #[arg(long)]
     pub sudo: bool,
-    /// File whose first line is sudo's password
+    /// File with the sudo password in its first line
     #[arg(long, requires = "sudo", value_name = "FILE")]
     pub sudo_password_file: Option<PathBuf>,
 }
 
-/// What to do about unknown hosts.
+/// The values of `--host-key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostKey {
     /// Show the key and ask
     Ask,
     /// Refuse
     Strict,
-    /// Record the key and go on
+    /// Record the key and continue
     AcceptNew,
 }
 

@@ -10,13 +10,13 @@ pub struct Status {
     /// Claims of all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
-    /// How the result is written
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
-    /// Show it again whenever something changes
+    /// Show the status again after each change
     #[arg(short, long, conflicts_with = "sizes")]
     pub watch: bool,
-    /// Read the volumes' directories and say how much they hold; takes a call for every directory in them
+    /// Measure the data in each volume; needs an NFS call for every directory in it
     #[arg(long)]
     pub sizes: bool,
     /// The export.

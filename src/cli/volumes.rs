@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::export::{Via, via};
-use super::{AccessMode, Format, Ssh};
+use super::{AccessMode, Format, Ssh, examples};
 use crate::export::VolumePath;
 use crate::inventory::amount;
 use crate::manifest::validate;
@@ -11,21 +11,29 @@ use crate::manifest::validate;
 /// `volumes`.
 #[derive(Debug, Subcommand)]
 pub enum Volumes {
-    /// Show the directories on an export with the PVs that own them
+    /// List the directories on an export, with the volumes that own them
+    #[command(before_help = examples::VOLUMES_LIST)]
     List(Directories),
-    /// Show the directories that no PV of this cluster names
+    /// List the directories without a volume in this cluster
+    #[command(before_help = examples::VOLUMES_ORPHANS)]
     Orphans(Orphans),
-    /// Show the archives of deleted volumes
+    /// List the archives of deleted volumes
+    #[command(before_help = examples::VOLUMES_ARCHIVED)]
     Archived(Directories),
-    /// Bring an archive back as a PV for a claim
+    /// Restore an archive as a volume for a claim
+    #[command(before_help = examples::VOLUMES_RESTORE)]
     Restore(Restore),
-    /// Remove archives that are too old, or too much
+    /// Delete archives by age or total size
+    #[command(before_help = examples::VOLUMES_EXPIRE)]
     Expire(Expire),
-    /// Write the records of volumes on their export, which rebuild reads
+    /// Write the records of volumes to their export, for volumes rebuild
+    #[command(before_help = examples::VOLUMES_RECORD)]
     Record(Record),
-    /// Create the volumes and claims that an export's records name, in a new or damaged cluster
+    /// Create the volumes and claims of an export's records in a new or damaged cluster
+    #[command(before_help = examples::VOLUMES_REBUILD)]
     Rebuild(Rebuild),
-    /// Make a directory of an export a volume of a claim
+    /// Make an existing directory the volume of a claim
+    #[command(before_help = examples::VOLUMES_ADOPT)]
     Adopt(Adopt),
 }
 
@@ -33,13 +41,13 @@ pub enum Volumes {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Export")]
 pub struct ExportAt {
-    /// NFS server, as the PVs name it
+    /// NFS server, as in the volumes
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: String,
     /// Exported directory
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: String,
-    /// How directories are reached: nfs (over the protocol, no mount needed), ssh://USER@HOST:PORT (by the server's own shell) or dir:/MOUNT (in a mounted copy of the export)
+    /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
     /// For --via ssh://
@@ -50,10 +58,10 @@ pub struct ExportAt {
 /// `volumes list`, `orphans` and `archived`.
 #[derive(Debug, Args)]
 pub struct Directories {
-    /// How the result is written
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub output: Format,
-    /// Say how much they hold; takes a call for every directory in them
+    /// Measure the data; needs an NFS call for every directory
     #[arg(long)]
     pub sizes: bool,
     /// The export.
@@ -64,10 +72,10 @@ pub struct Directories {
 /// `volumes orphans`.
 #[derive(Debug, Args)]
 pub struct Orphans {
-    /// Remove those that are empty, after asking
+    /// Remove empty directories, after confirmation
     #[arg(long)]
     pub remove_empty: bool,
-    /// Remove without asking
+    /// Answer yes to every question
     #[arg(short, long, requires = "remove_empty")]
     pub yes: bool,
     /// What is listed.
@@ -78,10 +86,10 @@ pub struct Orphans {
 /// `volumes record`.
 #[derive(Debug, Args)]
 pub struct Record {
-    /// PVs, provisioned or made by hand [default: all on the export]
+    /// Volumes to record, provisioned or static [default: all on the export]
     #[arg(value_name = "PV")]
     pub volumes: Vec<String>,
-    /// Say what would be written, and write nothing
+    /// Print what would be written, without making changes
     #[arg(long)]
     pub dry_run: bool,
     /// The export.
@@ -92,22 +100,22 @@ pub struct Record {
 /// `volumes rebuild`.
 #[derive(Debug, Args)]
 pub struct Rebuild {
-    /// Only this claim; its record is taken even if its directory was made for another claim
+    /// Rebuild this claim only, even if its directory was created for another claim
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: Option<(String, String)>,
-    /// Create what is missing
+    /// Create the missing objects
     #[arg(long)]
     pub apply: bool,
-    /// Create namespaces that are missing
+    /// Create missing namespaces
     #[arg(long)]
     pub create_namespaces: bool,
-    /// The server that records name.
+    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
-    /// Create without asking
+    /// Answer yes to every question
     #[arg(short, long, requires = "apply")]
     pub yes: bool,
-    /// How the plan is written; yaml is what kubectl apply takes
+    /// Output format of the plan; yaml can be piped to kubectl apply
     #[arg(short, long, value_enum, default_value_t = Format::Table, conflicts_with = "apply")]
     pub output: Format,
     /// The export.
@@ -118,16 +126,16 @@ pub struct Rebuild {
 /// `volumes adopt`.
 #[derive(Debug, Args)]
 pub struct Adopt {
-    /// The directory, below the exported one
+    /// Directory, relative to the export
     #[arg(value_name = "DIRECTORY", value_parser = directory)]
     pub directory: VolumePath,
-    /// The claim that gets it
+    /// Claim for the volume
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: (String, String),
     /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
-    /// The server that records name.
+    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
     /// The export.
@@ -138,7 +146,7 @@ pub struct Adopt {
 /// How records are read.
 #[derive(Debug, Args)]
 pub struct Recorded {
-    /// Name or address that the server had before, which records name: their PVs are created with that of --server
+    /// Former name or address of the server; records that name it are used for --server
     #[arg(long, value_name = "SERVER", value_parser = validate::server)]
     pub former_server: Option<String>,
 }
@@ -146,16 +154,16 @@ pub struct Recorded {
 /// A claim that is made if it isn't there.
 #[derive(Debug, Args)]
 pub struct NewClaim {
-    /// Make the claim if it isn't there
+    /// Create the claim if it does not exist
     #[arg(long)]
     pub create_claim: bool,
-    /// Size of the PV, and of a claim that is made [default: the record's, or what the claim requests]
+    /// Size of the volume and of a new claim [default: from the record, or the claim's request]
     #[arg(long, value_parser = validate::size)]
     pub size: Option<String>,
-    /// Class of a claim that is made [default: the record's, or none]
+    /// Class of a new claim [default: from the record, or none]
     #[arg(long, requires = "create_claim")]
     pub class: Option<String>,
-    /// Access mode of a claim that is made; may be given again [default: the record's, or RWX]
+    /// Access mode of a new claim (repeatable) [default: from the record, or RWX]
     #[arg(long, value_enum, ignore_case = true, requires = "create_claim")]
     pub access_mode: Vec<AccessMode>,
 }
@@ -163,16 +171,16 @@ pub struct NewClaim {
 /// `volumes restore`.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// The archive, with or without `archived-`
+    /// Archive, with or without the prefix archived-
     #[arg(value_name = "NAME")]
     pub archive: String,
-    /// The claim that gets it [default: the record's]
+    /// Claim for the volume [default: the record's]
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: Option<(String, String)>,
     /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
-    /// The server that records name.
+    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
     /// The export.
@@ -184,16 +192,16 @@ pub struct Restore {
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("limit").required(true).multiple(true)))]
 pub struct Expire {
-    /// Remove archives that have not been changed for so long, such as 30d
+    /// Delete archives that were not changed for this time, such as 30d
     #[arg(long, group = "limit", value_name = "AGE", value_parser = amount::age)]
     pub older_than: Option<u64>,
-    /// Remove the oldest archives until the rest takes no more than this, such as 100Gi; takes a call for every directory in them
+    /// Delete the oldest archives until the total is at most this, such as 100Gi; needs an NFS call for every directory
     #[arg(long, group = "limit", value_name = "SIZE", value_parser = total)]
     pub keep_total: Option<u64>,
-    /// Remove without asking
+    /// Answer yes to every question
     #[arg(short, long, conflicts_with = "dry_run")]
     pub yes: bool,
-    /// Say what would be removed, and remove nothing
+    /// Print what would be deleted, without making changes
     #[arg(long)]
     pub dry_run: bool,
     /// The export.

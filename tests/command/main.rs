@@ -6,6 +6,7 @@ mod cli;
 mod completions;
 mod confinement;
 mod doctor;
+mod help;
 mod invalid_inputs;
 mod templates;
 mod terminal;

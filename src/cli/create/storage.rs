@@ -15,7 +15,7 @@ pub struct Pv {
     /// Name of the volume
     #[arg(value_parser = validate::name)]
     pub name: Option<String>,
-    /// NFS server, as the nodes reach it
+    /// Host name or address by which the nodes reach the NFS server
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: Option<String>,
     /// Exported directory
@@ -24,28 +24,28 @@ pub struct Pv {
     /// Size, such as 1Gi; NFS does not enforce it
     #[arg(long, value_parser = validate::size)]
     pub size: Option<String>,
-    /// Access mode; may be given again
+    /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
     pub access_modes: Vec<AccessMode>,
-    /// What becomes of the volume when its claim goes
+    /// Effect of the claim's deletion on the volume
     #[arg(long, value_enum, value_name = "POLICY", default_value = "Retain")]
     pub reclaim_policy: ReclaimPolicy,
-    /// Class that a claim must name to get it
+    /// Class that a claim must have to bind to the volume, or "" for none
     #[arg(long, default_value = "nfs", value_parser = class)]
     pub class: String,
-    /// Mount option; may be given again
+    /// Mount option (repeatable)
     #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
     pub mount_options: Vec<String>,
-    /// The only claim that may have it
+    /// Only claim that can bind to the volume
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: Option<(String, String)>,
-    /// Label; may be given again
+    /// Label (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = validate::label)]
     pub labels: Vec<(String, String)>,
-    /// What becomes of the manifest.
+    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
-    /// How long to stay.
+    /// Waiting for it.
     #[command(flatten)]
     pub waiting: Waiting,
 }
@@ -62,19 +62,19 @@ pub struct Pvc {
     /// Class, or "" for none [default: the cluster's default class]
     #[arg(long, value_parser = class)]
     pub class: Option<String>,
-    /// Access mode; may be given again
+    /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
     pub access_modes: Vec<AccessMode>,
-    /// The PV that it must get
+    /// Volume that the claim must bind to
     #[arg(long, value_name = "PV", value_parser = validate::name)]
     pub volume: Option<String>,
-    /// Label that its PV must have; may be given again
+    /// Label that the volume must have (repeatable)
     #[arg(long = "selector", value_name = "KEY=VALUE", value_parser = validate::label)]
     pub selector: Vec<(String, String)>,
-    /// What becomes of the manifest.
+    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
-    /// How long to stay.
+    /// Waiting for it.
     #[command(flatten)]
     pub waiting: Waiting,
 }
@@ -85,31 +85,31 @@ pub struct Storageclass {
     /// Name of the class
     #[arg(value_parser = validate::name)]
     pub name: Option<String>,
-    /// Name of the provisioner that serves it
+    /// Name of the provisioner
     #[arg(long, env = "NFSPROV_PROVISIONER", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
     pub provisioner: String,
-    /// Make it the class of claims that name none
+    /// Make this the default class
     #[arg(long)]
     pub default: bool,
-    /// What becomes of a volume when its claim goes
+    /// Effect of a claim's deletion on its volume
     #[arg(long, value_enum, value_name = "POLICY", default_value = "Delete")]
     pub reclaim_policy: ReclaimPolicy,
-    /// When volumes are made
+    /// Time at which volumes are provisioned
     #[arg(long, value_enum, value_name = "MODE", default_value = "Immediate")]
     pub binding_mode: BindingMode,
-    /// Mount option; may be given again
+    /// Mount option (repeatable)
     #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
     pub mount_options: Vec<String>,
-    /// What becomes of a deleted volume's directory [default: archive; none with --reclaim-policy Retain]
+    /// Effect of a volume's deletion on its directory [default: archive; none with --reclaim-policy Retain]
     #[arg(long, value_enum)]
     pub on_delete: Option<OnDelete>,
-    /// NFS server, if the class is to name one
+    /// NFS server to write into the class
     #[arg(long, requires = "path", value_parser = validate::server)]
     pub server: Option<String>,
-    /// Exported directory, if the class is to name one
+    /// Exported directory to write into the class
     #[arg(long, requires = "server", value_parser = validate::path)]
     pub path: Option<String>,
-    /// What names new directories, such as '${.PVC.namespace}/${.PVC.name}' [default: claim and PV]
+    /// Path pattern of new directories, such as '${.PVC.namespace}/${.PVC.name}' [default: claim and volume name]
     #[arg(long, value_name = "PATTERN", value_parser = path_pattern)]
     pub path_pattern: Option<String>,
     /// Permission bits of new directories [default: 0777]
@@ -121,12 +121,12 @@ pub struct Storageclass {
     /// Group id of new directories [default: 0]
     #[arg(long, value_name = "ID", value_parser = validate::id)]
     pub dir_gid: Option<String>,
-    /// What becomes of the manifest.
+    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-/// A pattern that the provisioner will understand: tried on a claim that has all that it names.
+/// Accepts a path pattern if the provisioner can expand it for a claim that has every label and annotation in it.
 fn path_pattern(text: &str) -> Result<String, String> {
     let keys = |kind: &str| -> BTreeMap<String, String> {
         let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());

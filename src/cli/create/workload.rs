@@ -13,19 +13,19 @@ pub struct Pod {
     /// Name of the pod and of its container
     #[arg(value_parser = validate::pod)]
     pub name: Option<String>,
-    /// The claim that it uses
+    /// Claim that the pod uses
     #[arg(long, value_parser = validate::name)]
     pub claim: Option<String>,
     /// Image of the container
     #[arg(long, default_value = "busybox", value_parser = validate::image)]
     pub image: String,
-    /// Where the container sees the volume
+    /// Mount path in the container
     #[arg(long, value_name = "PATH", default_value = "/mydata", value_parser = validate::mount_path)]
     pub mount_path: String,
-    /// What the container runs [default with the image busybox: /bin/sh -c "sleep 30000"; else what its image runs]
+    /// Command of the container [default for the image busybox: /bin/sh -c "sleep 30000"; else the image's own]
     #[arg(last = true)]
     pub command: Vec<String>,
-    /// What becomes of the manifest.
+    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }
@@ -42,19 +42,19 @@ pub struct Statefulset {
     /// Name of the Service and of the container, and the label `app` [default: the StatefulSet's name]
     #[arg(long, value_parser = validate::service)]
     pub app: Option<String>,
-    /// How many pods
+    /// Number of pods
     #[arg(long, default_value_t = 3, value_parser = pods)]
     pub replicas: u32,
     /// Size of each claim, such as 1Gi
     #[arg(long, default_value = "1Gi", value_parser = validate::size)]
     pub size: String,
-    /// Access mode of the claims; may be given again
+    /// Access mode of the claims (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
     pub access_modes: Vec<AccessMode>,
     /// Image of the container
     #[arg(long, default_value = "nginx", value_parser = validate::image)]
     pub image: String,
-    /// Where the container sees its volume
+    /// Mount path in the container
     #[arg(long, value_name = "PATH", default_value = "/usr/share/nginx/html", value_parser = validate::mount_path)]
     pub mount_path: String,
     /// Name of the volume; the claims are called VOLUME-NAME-0 and so on
@@ -63,56 +63,56 @@ pub struct Statefulset {
     /// Port of the container and of the Service
     #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = port)]
     pub service_port: u16,
-    /// Port of every node that leads to the Service [default: none, the Service is headless]
+    /// NodePort of the Service [default: none; the Service is headless]
     #[arg(long, value_name = "PORT", value_parser = port)]
     pub node_port: Option<u16>,
-    /// What becomes of the manifest.
+    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-/// Whose provisioner `create provisioner` is to make.
+/// The provisioner programs that `create provisioner` knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Flavor {
-    /// This program
+    /// nfsprov
     Nfsprov,
-    /// The program nfs-subdir-external-provisioner
+    /// nfs-subdir-external-provisioner
     Upstream,
 }
 
 /// `create provisioner`.
 #[derive(Debug, Args)]
 pub struct Provisioner {
-    /// Name of the Deployment and of the ServiceAccount [default: nfsprov; of upstream nfs-client-provisioner]
+    /// Name of the Deployment and the ServiceAccount [default: nfsprov; with --flavor upstream: nfs-client-provisioner]
     #[arg(value_parser = validate::deployment)]
     pub name: Option<String>,
-    /// NFS server, as the nodes reach it
+    /// Host name or address by which the nodes reach the NFS server
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
     pub server: Option<String>,
     /// Exported directory
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
-    /// Name of the provisioner, as classes have it [default: nfsprov/nfs; of upstream
+    /// Name of the provisioner, as in classes [default: nfsprov/nfs; with --flavor upstream:
     /// k8s-sigs.io/nfs-subdir-external-provisioner]
     #[arg(long, env = "NFSPROV_PROVISIONER", value_parser = validate::provisioner)]
     pub provisioner: Option<String>,
-    /// Image [default: the published image of this version; of upstream its v4.0.2]
+    /// Image [default: nfsprov's image of this version; with --flavor upstream: its v4.0.2]
     #[arg(long, value_parser = validate::image)]
     pub image: Option<String>,
-    /// Number of pods; one of them serves, the others stand by [default: 2; of upstream 1]
+    /// Number of pods: one leader, the others on standby [default: 2; with --flavor upstream: 1]
     #[arg(long, value_parser = replicas)]
     pub replicas: Option<u32>,
-    /// Kubernetes version that the manifests are for; before 1.22 the pod runs as root, with no capability but
+    /// Kubernetes version of the cluster; before 1.22 the pod runs as root with the single capability
     /// NET_BIND_SERVICE [default: the cluster's with --apply or --dry-run server, else 1.22 or newer]
     #[arg(long, value_name = "VERSION", value_parser = validate::minor_version)]
     pub kubernetes: Option<u32>,
-    /// Name of the class to make
+    /// Name of the class to create
     #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
     pub class: String,
-    /// Whose provisioner to run
+    /// Provisioner program to run
     #[arg(long, value_enum, default_value = "nfsprov")]
     pub flavor: Flavor,
-    /// What becomes of the manifests.
+    /// Where the manifests go.
     #[command(flatten)]
     pub delivery: Delivery,
 }
