@@ -206,6 +206,17 @@ pub enum Templates {
     },
 }
 
+/// The output of a listing.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Listing {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// Leave out the headings of tables
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
 /// Output formats of listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {

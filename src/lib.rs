@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod output;
 pub mod provisioner;
 mod systemd;
+mod versioned;
 pub mod volumes;
 mod yaml;
 

@@ -69,7 +69,7 @@ fn terminal_width() -> Option<u16> {
 
 /// Rows in aligned columns under headings, as kubectl prints them.
 ///
-/// A row is always one line, so that it can be searched and cut, and no cell can move the cursor.
+/// No headings, no line for them. A row is always one line, so that it can be searched and cut, and no cell can move the cursor.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     aligned(headings, rows, None, false)
 }
@@ -98,7 +98,9 @@ fn aligned(
     if coloured {
         table.enforce_styling();
     }
-    table.set_header(headings.iter().copied());
+    if !headings.is_empty() {
+        table.set_header(headings.iter().copied());
+    }
     for row in rows {
         let cells = row.iter().map(|text| {
             // No break where a word ends: a cell that is cut is cut at the width.
@@ -406,6 +408,14 @@ mod tests {
             true,
         );
         assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    }
+
+    #[test]
+    fn a_table_without_headings_has_its_rows_alone() {
+        let rows = || [vec!["a".to_owned(), "Bound".to_owned()]];
+        assert_eq!(table(&["NAME", "PHASE"], rows()), "NAME  PHASE\na     Bound\n");
+        assert_eq!(table(&[], rows()), "a  Bound\n");
+        assert_eq!(table(&[], []), "");
     }
 
     #[test]

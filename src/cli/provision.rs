@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::Listing;
 use super::Ssh;
 use super::export::{Via, via};
 use crate::manifest::validate;
@@ -50,9 +50,9 @@ pub struct Provision {
     /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Output format of one pass
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    /// The output of one pass.
+    #[command(flatten)]
+    pub listing: Listing,
     /// For --via ssh://
     #[command(flatten)]
     pub ssh: Ssh,

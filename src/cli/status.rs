@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ExportOfVolumes, Format};
+use super::{ExportOfVolumes, Listing};
 
 /// `status`.
 #[derive(Debug, Args)]
@@ -10,9 +10,9 @@ pub struct Status {
     /// Claims of all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    /// The output.
+    #[command(flatten)]
+    pub listing: Listing,
     /// Show the status again after each change
     #[arg(short, long, conflicts_with = "sizes")]
     pub watch: bool,

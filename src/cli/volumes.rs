@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::export::{Via, via};
-use super::{AccessMode, Format, Ssh, examples};
+use super::{AccessMode, Format, Listing, Ssh, examples};
 use crate::export::VolumePath;
 use crate::inventory::amount;
 use crate::manifest::validate;
@@ -58,9 +58,9 @@ pub struct ExportAt {
 /// `volumes list`, `orphans` and `archived`.
 #[derive(Debug, Args)]
 pub struct Directories {
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    /// The output.
+    #[command(flatten)]
+    pub listing: Listing,
     /// Measure the data; needs an NFS call for every directory
     #[arg(long)]
     pub sizes: bool,
@@ -118,6 +118,9 @@ pub struct Rebuild {
     /// Output format of the plan; yaml can be piped to kubectl apply
     #[arg(short, long, value_enum, default_value_t = Format::Table, conflicts_with = "apply")]
     pub output: Format,
+    /// Leave out the headings of the table
+    #[arg(long)]
+    pub no_headers: bool,
     /// The export.
     #[command(flatten)]
     pub export: ExportAt,

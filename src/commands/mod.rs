@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use serde_json::Value;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Format, Global, When};
@@ -26,6 +26,7 @@ use crate::cluster::Options;
 use crate::exit::{Exit, UsageError};
 use crate::manifest::files::{self, File, WriteError, Written};
 use crate::output::{self, Colour};
+use crate::versioned::Versioned;
 
 /// The cluster options of a command line.
 fn cluster_options(global: &Global) -> Options {
@@ -90,11 +91,17 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
     Ok(output::print(&lines.collect::<String>())?)
 }
 
-/// A result in one of the formats for machines; None for tables and names, which are each command's own.
-fn for_machines(format: Format, value: &Value) -> Option<String> {
-    match format {
-        Format::Json => Some(output::json(value)),
-        Format::Yaml => Some(output::yaml(value)),
-        Format::Table | Format::Wide | Format::Name => None,
-    }
+/// A result of a kind in one of the formats for scripts; None for tables and names, which are each command's own.
+fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> serde_json::Result<Option<String>> {
+    let write = match format {
+        Format::Json => output::json,
+        Format::Yaml => output::yaml,
+        Format::Table | Format::Wide | Format::Name => return Ok(None),
+    };
+    Ok(Some(write(&serde_json::to_value(Versioned::new(kind, result))?)))
+}
+
+/// The headings of a table, unless they are left out.
+fn headings_unless<'a>(no_headers: bool, headings: &'a [&'a str]) -> &'a [&'a str] {
+    if no_headers { &[] } else { headings }
 }

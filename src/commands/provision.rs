@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::access::{access_for, way};
 use super::stop_signal;
-use super::{cluster_options, for_machines};
-use crate::cli::{Format, Global, LogFormat, Provision, Via};
+use super::{cluster_options, for_scripts, headings_unless};
+use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
 use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, ExportError, Location};
@@ -23,6 +23,7 @@ use crate::provisioner::reconcile::{Reconciler, Settings};
 use crate::provisioner::served::Exports;
 use crate::provisioner::{controller, election};
 use crate::systemd::{self, Report};
+use crate::versioned::Items;
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
@@ -122,7 +123,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         tracing::info!("stopped");
         Exit::Done
     } else {
-        pass(&work, args.output, stop).await?
+        pass(&work, args.listing, stop).await?
     };
     // With the work the last sender of events goes, which is what the publisher waits for.
     drop(work);
@@ -158,11 +159,11 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
-async fn pass(work: &Reconciler, format: Format, stop: impl Future<Output = ()>) -> Result<Exit> {
+async fn pass(work: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
     let pending = PendingClaims::read_from_cluster(work)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
-    if pending.is_empty() && matches!(format, Format::Table | Format::Wide | Format::Name) {
+    if pending.is_empty() && matches!(listing.output, Format::Table | Format::Wide | Format::Name) {
         output::say(&format!("no claim waits for provisioner {}", work.settings.name));
         return Ok(Exit::Done);
     }
@@ -172,9 +173,10 @@ async fn pass(work: &Reconciler, format: Format, stop: impl Future<Output = ()>)
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
-    let text = match for_machines(format, &cells.iter().map(object).collect()) {
+    let items: Vec<_> = cells.iter().map(object).collect();
+    let text = match for_scripts(listing.output, "ProvisionResult", Items { items })? {
         Some(text) => text,
-        None if format == Format::Name => {
+        None if listing.output == Format::Name => {
             let volumes = cells
                 .iter()
                 .map(|[_, _, volume, _]| volume)
@@ -182,7 +184,10 @@ async fn pass(work: &Reconciler, format: Format, stop: impl Future<Output = ()>)
             volumes.map(|volume| format!("persistentvolume/{volume}\n")).collect()
         }
         None => output::table(
-            &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
+            headings_unless(
+                listing.no_headers,
+                &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
+            ),
             cells.into_iter().map(Vec::from),
         ),
     };

@@ -8,13 +8,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
 use super::access::{access_for, way};
-use super::{cluster_options, colour, for_machines};
+use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Status, Via};
 use crate::cluster::{Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
-use crate::inventory::gather;
 use crate::inventory::overview::{Overview, Volume, overview};
+use crate::inventory::{amount, gather};
 use crate::output::{self, Colour};
 
 /// Takes the cursor home and what was on the terminal away.
@@ -23,6 +23,7 @@ const ANEW: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
 /// How the result is to look.
 struct Look {
     format: Format,
+    no_headers: bool,
     /// Whether claims of several namespaces are shown.
     all: bool,
     sizes: bool,
@@ -36,7 +37,8 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let cluster = connect(&cluster_options(global), purpose).await?;
     let namespace = (!args.all_namespaces).then_some(cluster.namespace.as_str());
     let look = Look {
-        format: args.output,
+        format: args.listing.output,
+        no_headers: args.listing.no_headers,
         all: args.all_namespaces,
         sizes: args.sizes,
         colour: colour(global.color),
@@ -62,8 +64,9 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
         facts.holdings = gather::holdings(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
-    let overview = overview(&facts, Timestamp::now());
-    let text = text(&overview, &look)?;
+    let now = Timestamp::now();
+    let overview = overview(&facts, now);
+    let text = text(&overview, &look, now)?;
     if text.is_empty() {
         output::say("nothing touches NFS here: no volume, claim, class or provisioner");
     }
@@ -105,7 +108,8 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
         if !watched.is_known() {
             continue;
         }
-        let text = text(&overview(&watched.facts(), Timestamp::now()), look)?;
+        let now = Timestamp::now();
+        let text = text(&overview(&watched.facts(), now), look, now)?;
         if shown.as_ref() == Some(&text) {
             continue;
         }
@@ -123,13 +127,13 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
     Ok(Exit::Done)
 }
 
-fn text(overview: &Overview, look: &Look) -> Result<String> {
-    if let Some(text) = for_machines(look.format, &serde_json::to_value(overview)?) {
+fn text(overview: &Overview, look: &Look, now: Timestamp) -> Result<String> {
+    if let Some(text) = for_scripts(look.format, "Status", overview)? {
         return Ok(text);
     }
     Ok(match look.format {
         Format::Name => names(overview),
-        format => tables(overview, look, format == Format::Wide),
+        format => tables(overview, look, now, format == Format::Wide),
     })
 }
 
@@ -154,9 +158,9 @@ fn names(overview: &Overview) -> String {
 }
 
 /// A table a kind, without those that there is nothing of; an empty line between them, as kubectl has it.
-fn tables(overview: &Overview, look: &Look, wide: bool) -> String {
+fn tables(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> String {
     let tables = [
-        storage(overview, look, wide),
+        storage(overview, look, now, wide),
         classes(overview, look, wide),
         provisioners(overview, look, wide),
     ];
@@ -164,8 +168,8 @@ fn tables(overview: &Overview, look: &Look, wide: bool) -> String {
 }
 
 /// Claims with their volumes, then volumes without a claim of these.
-fn storage(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
-    let mut headings = vec!["CLAIM", "PHASE", "SIZE", "VOLUME"];
+fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Option<String> {
+    let mut headings = vec!["CLAIM", "PHASE", "CLASS", "SIZE", "MODES", "VOLUME", "AGE"];
     if look.all {
         headings.insert(0, "NAMESPACE");
     }
@@ -173,16 +177,15 @@ fn storage(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
         headings.push("HOLDS");
     }
     if wide {
-        headings.extend(["CLASS", "POLICY", "DIRECTORY"]);
+        headings.extend(["POLICY", "DIRECTORY"]);
     }
-    let more = |volume: Option<&Volume>, class: &str| {
+    let more = |volume: Option<&Volume>| {
         let mut cells = Vec::new();
         if look.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
             cells.push(holds.map(|holds| holds.words()).unwrap_or_default());
         }
         if wide {
-            cells.push(class.to_owned());
             cells.push(volume.map(|volume| volume.reclaim_policy.clone()).unwrap_or_default());
             cells.push(
                 volume
@@ -200,12 +203,19 @@ fn storage(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
     let claimed: HashSet<&str> = overview.claims.iter().map(|claim| claim.volume.as_str()).collect();
     let claims = overview.claims.iter().map(|claim| {
         let volume = volumes.get(claim.volume.as_str()).copied();
-        let (size, name) = (claim.size.clone(), claim.volume.clone());
-        let mut cells = vec![claim.name.clone(), claim.phase.clone(), size, name];
+        let mut cells = vec![
+            claim.name.clone(),
+            claim.phase.clone(),
+            claim.class.clone(),
+            claim.size.clone(),
+            short_modes(&claim.access_modes),
+            claim.volume.clone(),
+            age(claim.created, now),
+        ];
         if look.all {
             cells.insert(0, claim.namespace.clone());
         }
-        cells.extend(more(volume, &claim.class));
+        cells.extend(more(volume));
         cells
     });
     let free = overview
@@ -218,14 +228,41 @@ fn storage(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
             ("Released" | "Failed", Some(claim)) => format!("(was {claim})"),
             (_, Some(claim)) => format!("(for {claim})"),
         };
-        let mut cells = vec![owner, volume.phase.clone(), volume.size.clone(), volume.name.clone()];
+        let mut cells = vec![
+            owner,
+            volume.phase.clone(),
+            volume.class.clone(),
+            volume.size.clone(),
+            short_modes(&volume.access_modes),
+            volume.name.clone(),
+            age(volume.created, now),
+        ];
         if look.all {
             cells.insert(0, String::new());
         }
-        cells.extend(more(Some(volume), &volume.class));
+        cells.extend(more(Some(volume)));
         cells
     });
     table(look, &headings, claims.chain(unclaimed).collect())
+}
+
+/// Access modes as kubectl shortens them.
+fn short_modes(modes: &[String]) -> String {
+    let short = modes.iter().map(|mode| match mode.as_str() {
+        "ReadWriteOnce" => "RWO",
+        "ReadOnlyMany" => "ROX",
+        "ReadWriteMany" => "RWX",
+        "ReadWriteOncePod" => "RWOP",
+        other => other,
+    });
+    short.collect::<Vec<_>>().join(",")
+}
+
+fn age(created: Option<Timestamp>, now: Timestamp) -> String {
+    let seconds = created.map(|created| now.as_second().saturating_sub(created.as_second()));
+    seconds
+        .map(|seconds| amount::ago(seconds.try_into().unwrap_or_default()))
+        .unwrap_or_default()
 }
 
 fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
@@ -274,5 +311,28 @@ fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> 
 }
 
 fn table(look: &Look, headings: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
-    (!rows.is_empty()).then(|| output::table_for(look.colour, headings, rows))
+    (!rows.is_empty()).then(|| output::table_for(look.colour, headings_unless(look.no_headers, headings), rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_modes_and_ages_are_as_kubectl_shows_them() {
+        for (modes, wanted) in [
+            (&["ReadWriteMany"][..], "RWX"),
+            (&["ReadWriteOnce", "ReadOnlyMany"], "RWO,ROX"),
+            (&["ReadWriteOncePod"], "RWOP"),
+            (&["Other"], "Other"),
+            (&[], ""),
+        ] {
+            let modes: Vec<String> = modes.iter().map(|mode| (*mode).to_owned()).collect();
+            assert_eq!(short_modes(&modes), wanted);
+        }
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        for (created, wanted) in [(Some(at(1_000)), "50m"), (Some(at(9_000)), "0s"), (None, "")] {
+            assert_eq!(age(created, at(4_000)), wanted);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::{Version, VersionFormat};
 use crate::exit::Exit;
 use crate::output;
+use crate::versioned::Versioned;
 
 /// The commit that it was built from, where the build says so.
 const COMMIT: Option<&str> = option_env!("NFSPROV_COMMIT");
@@ -18,13 +19,12 @@ pub fn run(args: &Version) -> Result<Exit> {
     let commit = COMMIT.unwrap_or("unknown");
     let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
     let value = json!({
-        "apiVersion": "nfsprov/v1",
-        "kind": "Version",
         "version": version,
         "commit": commit,
         "platform": platform,
         "testedKubernetes": TESTED_KUBERNETES,
     });
+    let value = serde_json::to_value(Versioned::new("Version", value))?;
     let text = match args.output {
         VersionFormat::Text => format!(
             "nfsprov {version}\ncommit: {commit}\nplatform: {platform}\ntested on Kubernetes: {}\n",

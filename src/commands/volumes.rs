@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
 use super::access::{access_for, way};
-use super::{cluster_options, colour, for_machines};
+use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
@@ -22,6 +22,7 @@ use crate::inventory::survey::{measure, survey};
 use crate::inventory::{amount, gather};
 use crate::output;
 use crate::provisioner::rules::record::Record;
+use crate::versioned::Items;
 use crate::volumes::read;
 
 /// Runs `nfsprov volumes`.
@@ -113,9 +114,9 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     if args.sizes {
         measured(&place.export, &mut rows).await;
     }
-    let text = match for_machines(args.output, &serde_json::to_value(&rows)?) {
+    let text = match for_scripts(args.listing.output, "DirectoryList", Items { items: &rows })? {
         Some(text) => text,
-        None if args.output == Format::Name => rows
+        None if args.listing.output == Format::Name => rows
             .iter()
             .map(|row| format!("{}\n", output::plain(&row.directory)))
             .collect(),
@@ -161,7 +162,7 @@ async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
 }
 
 fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
-    let wide = args.output == Format::Wide;
+    let wide = args.listing.output == Format::Wide;
     let archives = subject == Subject::Archived;
     let mut headings = match archives {
         true => vec!["ARCHIVE", "CLAIM", "AGE"],
@@ -202,7 +203,8 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         }
         cells
     });
-    output::table_for(colour(global.color), &headings, cells)
+    let headings = headings_unless(args.listing.no_headers, &headings);
+    output::table_for(colour(global.color), headings, cells)
 }
 
 fn age(now: i64, changed: i64) -> u64 {

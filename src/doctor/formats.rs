@@ -12,6 +12,7 @@ use super::report::Report;
 
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, is_hidden, plain};
+use crate::versioned::Versioned;
 pub use markdown::markdown;
 
 /// How many objects that a cause explains are named.
@@ -255,7 +256,7 @@ pub fn entry(entry: &explain::Entry, width: usize) -> String {
 /// # Errors
 /// Never, as far as the library's own writer goes.
 pub fn json(report: &Report) -> serde_json::Result<String> {
-    Ok(escape::json(&serde_json::to_string_pretty(report)?) + "\n")
+    Ok(escape::json(&serde_json::to_string_pretty(&Versioned::new("Report", report))?) + "\n")
 }
 
 /// A JUnit suite: a case a code, failed by errors and, if they count, warnings.

@@ -7,7 +7,7 @@ use nfs_rs::Nfs3ErrorCode;
 use nfs_rs::Nfs3MountErrorCode::{MNT3ERR_ACCES, MNT3ERR_NOENT};
 use tokio::time::sleep;
 
-use super::connection::TYPE_DIRECTORY;
+use super::connection::{TYPE_DIRECTORY, TYPE_LINK};
 use super::double::{Answer, Double, TYPE_FILE, session_lost};
 use super::*;
 use crate::export::{Export, never_interrupt};
@@ -38,6 +38,26 @@ async fn a_directory_that_becomes_stale_is_not_looked_up_again() {
     assert!(matches!(error, ExportError::Failed { .. }), "{error}");
     let log = log.lock().unwrap();
     assert_eq!(*log, ["lookup root v", "readdirplus v "]);
+}
+
+/// NFS 4 removes directories, links and files by one call.
+#[tokio::test]
+async fn only_a_directory_is_removed_as_an_empty_directory() {
+    for (kind, is_removed, calls) in [
+        (TYPE_DIRECTORY, true, &["lookup root v", "rmdir root v"][..]),
+        (TYPE_LINK, false, &["lookup root v"]),
+        (TYPE_FILE, false, &["lookup root v"]),
+    ] {
+        let double = Double::new(move |call, _, _| match call {
+            "lookup" => Answer::Object("v", kind, 0o777),
+            "rmdir" => Answer::Done,
+            _ => panic!("{call}"),
+        });
+        let (export, log) = double.export(location());
+        let removed = export.remove_empty_directory(&path("v")).await;
+        assert_eq!(removed.is_ok(), is_removed, "{kind}: {removed:?}");
+        assert_eq!(*log.lock().unwrap(), calls, "{kind}");
+    }
 }
 
 /// A connection that looks the path up, and others that remove so many files of a directory that has more, and then lose

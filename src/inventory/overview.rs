@@ -75,6 +75,7 @@ pub struct Overview {
 
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// Its namespace.
     pub namespace: String,
@@ -88,6 +89,10 @@ pub struct Claim {
     pub volume: String,
     /// Its class' name, empty if it names none.
     pub class: String,
+    /// The access modes that it requests, as Kubernetes writes them.
+    pub access_modes: Vec<String>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
 }
 
 /// A PV.
@@ -104,6 +109,10 @@ pub struct Volume {
     pub reclaim_policy: String,
     /// Its class' name, empty if it has none.
     pub class: String,
+    /// Its access modes, as Kubernetes writes them.
+    pub access_modes: Vec<String>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
     /// The NFS server.
     pub server: String,
     /// The path on it.
@@ -333,6 +342,8 @@ fn claims(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
             size: requests.map(|size| size.0.clone()).unwrap_or_default(),
             volume: volume.to_owned(),
             class: class.to_owned(),
+            access_modes: spec.and_then(|spec| spec.access_modes.clone()).unwrap_or_default(),
+            created: claim.metadata.creation_timestamp.as_ref().map(|time| time.0),
         })
     };
     let mut rows: Vec<Claim> = facts.claims.iter().filter_map(row).collect();
@@ -363,6 +374,8 @@ fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
             size: size(&spec.capacity),
             reclaim_policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
             class: spec.storage_class_name.unwrap_or_default(),
+            access_modes: spec.access_modes.unwrap_or_default(),
+            created: volume.metadata.creation_timestamp.as_ref().map(|time| time.0),
             server: there.server,
             path: there.path,
             claim: reference.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),

@@ -98,8 +98,11 @@ async fn a_dry_run_makes_nothing(stage: Arc<Stage>) -> Result<()> {
     let mut args = scene.provision_args();
     args.extend(["--dry-run", "-o", "json"].map(str::to_owned));
     let (stdout, _, code) = said(&scene.nfsprov(&args).await?);
-    let rows: Value = serde_json::from_str(&stdout)?;
-    ensure!(code == 0 && rows[0]["result"] == "would provision", "{stdout}");
+    let result: Value = serde_json::from_str(&stdout)?;
+    ensure!(
+        code == 0 && result["items"][0]["result"] == "would provision",
+        "{stdout}"
+    );
     ensure!(scene.directories().await?.is_empty() && scene.phase("a").await? == "Pending");
     Ok(())
 }

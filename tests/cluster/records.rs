@@ -89,6 +89,16 @@ async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, yaml: &str) -> Result<(
     Ok(())
 }
 
+/// The items of a list in JSON.
+fn items(stdout: &str) -> Result<Vec<Value>> {
+    let list: Value = serde_json::from_str(stdout)?;
+    ensure!(
+        list["apiVersion"] == "nfsprov/v1" && list["kind"] == "RebuildPlan",
+        "{list}"
+    );
+    Ok(list["items"].as_array().cloned().unwrap_or_default())
+}
+
 /// Waits until a shell command in the export says `wanted`.
 async fn until(scene: &Scene, command: &str, wanted: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
@@ -254,7 +264,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
     };
     let (stdout, stderr, code) = volumes(&scene, "rebuild -o json").await?;
     ensure!(code == 0, "{stderr}");
-    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    let rows = items(&stdout)?;
     ensure!(
         rows.len() == total && rows.iter().all(|row| row["action"] == "conflict"),
         "the namespaces are missing: {stdout}"
@@ -312,7 +322,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         .await?;
     let (stdout, stderr, code) = volumes(&scene, "rebuild -o json").await?;
     ensure!(code == 0, "{stderr}");
-    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    let rows = items(&stdout)?;
     let count = |action: &str| rows.iter().filter(|row| row["action"] == action).count();
     ensure!((count("refused"), count("exists")) == (6, total), "{stdout}");
     let (stdout, _, _) = volumes(&scene, "rebuild").await?;
@@ -390,7 +400,7 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
     scene.gone(&name).await?;
     let (stdout, stderr, code) = volumes(&scene, &format!("{} -o json", COMMANDS[0])).await?;
     ensure!(code == 0, "{stderr}");
-    let rows: Vec<Value> = serde_json::from_str(&stdout)?;
+    let rows = items(&stdout)?;
     let why = rows[0]["why"].as_str().unwrap_or_default();
     ensure!(
         rows[0]["action"] == "refused" && why.contains("--former-server"),

@@ -292,9 +292,22 @@ async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
         let mut rows = found[kind].as_array().into_iter().flatten();
         rows.find(|row| row["name"] == name).cloned().unwrap_or_default()
     };
-    let claim = |name: &str, phase: &str, volume: &str| json!({"namespace": scene.namespace, "name": name, "phase": phase, "size": "1Gi", "volume": volume, "class": scene.class});
     ensure!(
-        found["claims"] == json!([claim("data", "Bound", &volume), claim("waits", "Pending", "")]),
+        found["apiVersion"] == "nfsprov/v1" && found["kind"] == "Status",
+        "{stdout}"
+    );
+    for (name, phase, volume) in [("data", "Bound", volume.as_str()), ("waits", "Pending", "")] {
+        let mut row = named("claims", name);
+        let created = row["created"].take();
+        ensure!(created.is_string(), "{stdout}");
+        let wanted = json!({
+            "namespace": scene.namespace, "name": name, "phase": phase, "size": "1Gi", "volume": volume,
+            "class": scene.class, "accessModes": ["ReadWriteMany"], "created": null,
+        });
+        ensure!(row == wanted, "{stdout}");
+    }
+    ensure!(
+        found["claims"].as_array().is_some_and(|claims| claims.len() == 2),
         "{stdout}"
     );
     let row = named("volumes", &volume);
@@ -331,10 +344,18 @@ async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
         "{yaml}"
     );
     let (table, _, _) = said(&scene.nfsprov(&["status"]).await?);
-    let row = table.lines().find(|line| line.starts_with("data ")).unwrap_or_default();
     ensure!(
-        row.split_whitespace().collect::<Vec<_>>() == ["data", "Bound", "1Gi", &volume],
+        table.starts_with("CLAIM ") && table.contains("\nPROVISIONER "),
         "{table}"
     );
+    let row = table.lines().find(|line| line.starts_with("data ")).unwrap_or_default();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    let (age, others) = cells.split_last().context("no row")?;
+    ensure!(
+        others == ["data", "Bound", &scene.class, "1Gi", "RWX", &volume] && age.ends_with(['s', 'm']),
+        "{table}"
+    );
+    let (table, _, _) = said(&scene.nfsprov(&["status", "--no-headers"]).await?);
+    ensure!(table.starts_with("data ") && !table.contains("PROVISIONER"), "{table}");
     Ok(())
 }

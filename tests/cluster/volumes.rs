@@ -51,13 +51,15 @@ async fn own_export(scene: &Scene) -> Result<(String, Vec<String>)> {
 
 /// The rows of a listing whose directories `belong`.
 fn rows(listing: &str, belong: &str) -> Result<Vec<Value>> {
-    let rows: Vec<Value> = serde_json::from_str(listing)?;
+    let list: Value = serde_json::from_str(listing)?;
+    ensure!(list["kind"] == "DirectoryList", "{listing}");
     let ours = |row: &Value| {
         row["directory"]
             .as_str()
             .is_some_and(|directory| directory.contains(belong))
     };
-    Ok(rows.into_iter().filter(ours).collect())
+    let rows = list["items"].as_array().into_iter().flatten();
+    Ok(rows.filter(|row| ours(row)).cloned().collect())
 }
 
 /// A volume with a file in it that its claim has left: the archive's name.

@@ -297,3 +297,30 @@ fn files_have_one_subject() {
         );
     }
 }
+
+/// The kinds of results for scripts: the strings that `Versioned::new` and `for_scripts` are called with.
+#[test]
+fn each_kind_of_result_is_documented() {
+    let page = include_str!("../../docs/output.md");
+    let mut kinds = Vec::new();
+    for (file, code) in sources() {
+        for call in ["Versioned::new(\"", "for_scripts("] {
+            let kind = |rest: &str| rest.split('"').nth(usize::from(call.ends_with('('))).map(str::to_owned);
+            let calls = code.split(call).skip(1).filter(|rest| !rest.starts_with("format:"));
+            kinds.extend(calls.map(|rest| (file.clone(), kind(rest).unwrap())));
+        }
+    }
+    assert!(kinds.len() > 5, "{kinds:?}");
+    for (file, kind) in &kinds {
+        assert!(page.contains(&format!("| `{kind}` |")), "{file}: {kind}");
+    }
+    let documented = page
+        .lines()
+        .filter_map(|line| line.split(" | `").nth(1)?.split('`').next());
+    for kind in documented {
+        assert!(
+            kinds.iter().any(|(_, printed)| printed == kind),
+            "{kind} is printed by nothing"
+        );
+    }
+}

@@ -42,7 +42,11 @@ pub const RULES: &[Rule] = &[
         When::Always,
         accounted,
     ),
-    ("nothing outside the export has changed", When::Always, outside),
+    (
+        "nothing outside the export has changed, nor the link that leads there",
+        When::Always,
+        outside,
+    ),
     (
         "every live claim is Bound, and one that asks for another's place is not",
         When::AtRest,

@@ -66,7 +66,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "outside the export",
+        "outside the export has changed",
         &[|state, _| state.outside.push_str("another file")],
     ),
     (

@@ -198,9 +198,13 @@ impl Place {
         self.nfs.ssh(&wait).await.map(drop)
     }
 
-    /// What lies beside the export.
+    /// What lies beside the export, and the link on it that leads there.
     pub async fn outside(&self) -> Result<String> {
-        self.nfs.ssh(OUTSIDE).await
+        self.nfs
+            .ssh(&format!(
+                "{OUTSIDE} && find {EXPORT}/{TRAP} -maxdepth 0 -printf '%y %p %l\\n'"
+            ))
+            .await
     }
 
     /// Puts data, a tree and links outwards into directories, each with the uid of its claim.

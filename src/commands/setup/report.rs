@@ -7,6 +7,7 @@ use crate::cli::{SetupRun, Summary};
 use crate::diff::unified;
 use crate::host::{Done, FileChange, Outcome, Plan, State};
 use crate::output::{self, Colour};
+use crate::versioned::Versioned;
 
 /// All hosts.
 #[derive(Debug, Default)]
@@ -159,6 +160,7 @@ impl Report {
             "wouldChange": self.changes() && options.looks_only(),
             "failed": self.failed(),
         });
+        let value = serde_json::to_value(Versioned::new("SetupReport", value))?;
         Ok(match options.output {
             Summary::Json => output::json(&value),
             Summary::Yaml => output::yaml(&value),

@@ -9,11 +9,12 @@ use kube::{Api, ResourceExt};
 use super::Place;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{list, sentence};
-use crate::commands::{colour, for_machines};
+use crate::commands::{colour, for_scripts, headings_unless};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::{gather, place};
 use crate::output;
 use crate::provisioner::rules::record::Record;
+use crate::versioned::Items;
 use crate::volumes::rebuild::{Action, Row, Selection, plan};
 use crate::volumes::{apply, read};
 
@@ -34,7 +35,7 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
     .await?;
     let rows = plan(&facts, &selection);
     drop(facts);
-    show(&rows, args.output, global)?;
+    show(&rows, args, global)?;
     let missing: Vec<Row> = rows
         .iter()
         .filter(|row| row.action == Action::Create)
@@ -75,10 +76,10 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
     }
 }
 
-fn show(rows: &[Row], format: Format, global: &Global) -> Result<()> {
+fn show(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
     let created = rows.iter().filter(|row| row.action == Action::Create);
-    let text = match format {
-        Format::Json => for_machines(format, &serde_json::to_value(rows)?).unwrap_or_default(),
+    let text = match args.output {
+        Format::Json => for_scripts(args.output, "RebuildPlan", Items { items: rows })?.unwrap_or_default(),
         Format::Yaml => created
             .map(|row| row.creation.manifests())
             .collect::<Vec<_>>()
@@ -99,7 +100,7 @@ fn show(rows: &[Row], format: Format, global: &Global) -> Result<()> {
                 ]
             });
             let headings = ["ACTION", "CLAIM", "VOLUME", "DIRECTORY", "WHAT OR WHY"];
-            output::table_for(colour(global.color), &headings, cells)
+            output::table_for(colour(global.color), headings_unless(args.no_headers, &headings), cells)
         }
     };
     Ok(output::print(&text)?)

@@ -33,5 +33,7 @@ async fn links_are_made_read_and_removed() {
         assert!(export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");
         assert!(export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");
         assert!(export.remove_empty_directory(&no).await.unwrap(), "{way}");
+        export.remove_empty_directory(&path("ld")).await.unwrap_err();
+        assert!(root.path().join("ld").is_symlink(), "{way}");
     }
 }

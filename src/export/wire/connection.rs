@@ -14,7 +14,7 @@ use crate::export::{
 
 /// `ftype3` of a directory and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
 pub(super) const TYPE_DIRECTORY: u32 = 2;
-const TYPE_LINK: u32 = 5;
+pub(super) const TYPE_LINK: u32 = 5;
 
 /// The mode's bits: permissions, set-user-id, set-group-id and sticky.
 const ALL_BITS: u32 = 0o7777;
@@ -247,11 +247,11 @@ impl Connection {
     }
 
     pub(super) async fn remove_empty_directory(self: Arc<Self>, path: &VolumePath) -> Result<bool, CallError> {
-        let (parents, name) = path.split();
-        let Some(parent) = self.walk_directories(parents, path).await? else {
+        // NFS 4 has one call for all kinds: it would remove a link or a file as well.
+        let Some(found) = self.clone().find_directory(path).await? else {
             return Ok(true);
         };
-        match with_timeout(self.mount.rmdir(parent, name)).await {
+        match with_timeout(self.mount.rmdir(found.parent, &found.name)).await {
             Err(error) if is_not_empty(&error) => Ok(false),
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(true),
