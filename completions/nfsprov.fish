@@ -428,7 +428,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-name
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l metrics-addr -d 'With --watch, serve /metrics, /healthz and /readyz on this address' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l log-format -d 'Log format' -r -f -a "text\t'For people'
 json\t'A JSON object a line'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'Output format of one pass' -r -f -a "table\t'Aligned columns'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'Output format' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all of them'
 json\t'JSON'
 yaml\t'YAML'
@@ -451,6 +451,7 @@ never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l watch -d 'Run until SIGINT or SIGTERM, instead of one pass over the pending claims'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l dry-run -d 'Print what would be provisioned, without making changes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l leader-elect -d 'Provision only while holding the Lease of the provisioner\'s name, so that one of several replicas is the leader'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l no-headers -d 'Leave out the headings of tables'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s v -l verbose -d 'More detailed logs (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s q -l quiet -d 'Errors only'
@@ -536,6 +537,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l color -d 'Col
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s A -l all-namespaces -d 'Claims of all namespaces'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l no-headers -d 'Leave out the headings of tables'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -s w -l watch -d 'Show the status again after each change'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sizes -d 'Measure the data in each volume; needs an NFS call for every directory in it'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand status" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
@@ -612,6 +614,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the headings of tables'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sizes -d 'Measure the data; needs an NFS call for every directory'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s v -l verbose -d 'More detailed logs (-v, -vv)'
@@ -643,6 +646,7 @@ always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l remove-empty -d 'Remove empty directories, after confirmation'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s y -l yes -d 'Answer yes to every question'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l no-headers -d 'Leave out the headings of tables'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sizes -d 'Measure the data; needs an NFS call for every directory'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from orphans" -s v -l verbose -d 'More detailed logs (-v, -vv)'
@@ -672,6 +676,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l no-headers -d 'Leave out the headings of tables'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sizes -d 'Measure the data; needs an NFS call for every directory'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from archived" -s v -l verbose -d 'More detailed logs (-v, -vv)'
@@ -789,6 +794,7 @@ never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l apply -d 'Create the missing objects'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l create-namespaces -d 'Create missing namespaces'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s y -l yes -d 'Answer yes to every question'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l no-headers -d 'Leave out the headings of the table'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s v -l verbose -d 'More detailed logs (-v, -vv)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from rebuild" -s q -l quiet -d 'Errors only'
