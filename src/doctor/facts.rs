@@ -8,13 +8,13 @@ mod workloads;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::NodeSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
 pub use self::hosts::{ExportSeen, HostSeen};
 pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
 use super::Object;
-use super::matching::Wish;
-use super::provisioners::sounds_like_nfs;
+use super::names::sounds_like_nfs;
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -148,6 +148,19 @@ pub struct Claim {
     pub data_source: Option<(String, String)>,
     /// Its VolumeAttributesClass.
     pub attributes_class: Option<String>,
+}
+
+/// What a claim asks of a PV, beside its class.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// The size in thousandths of a byte.
+    pub bytes: i128,
+    /// Access modes, all of which the PV must have.
+    pub modes: Vec<String>,
+    /// `Filesystem` or `Block`.
+    pub volume_mode: String,
+    /// Labels that the PV must have.
+    pub selector: Option<LabelSelector>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -341,7 +354,7 @@ impl Facts {
         let bare = |pod: &&Pod| !pod.over() && !pod.containers.is_empty() && !is_owned(pod);
         let found: Vec<Workload> = self.pods.iter().filter(bare).map(Pod::workload).collect();
         self.workloads
-            .extend(found.into_iter().filter(super::provisioners::is_of_interest));
+            .extend(found.into_iter().filter(Workload::is_of_interest));
     }
 
     /// Records that `what` is not read on request, by this option.

@@ -140,9 +140,8 @@ impl Reader<'_> {
 
     async fn lists(&self) -> Facts {
         let all = ListParams::default;
-        let some = |object: Workload| {
-            Some(object.without_foreign_templates(self.namespace)).filter(provisioners::is_of_interest)
-        };
+        let some =
+            |object: Workload| Some(object.without_foreign_templates(self.namespace)).filter(Workload::is_of_interest);
         let (claims, volumes, classes, pods, deployments, sets, daemons, nodes, events, drivers, csi_nodes) = tokio::join!(
             self.read(
                 "persistentvolumeclaims",

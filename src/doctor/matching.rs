@@ -10,19 +10,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::facts::{Claim, Volume};
 use super::quantity;
 
-/// What a claim asks of a PV, beside its class.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wish {
-    /// The size in thousandths of a byte.
-    pub bytes: i128,
-    /// Access modes, all of which the PV must have.
-    pub modes: Vec<String>,
-    /// `Filesystem` or `Block`.
-    pub volume_mode: String,
-    /// Labels that the PV must have.
-    pub selector: Option<LabelSelector>,
-}
-
 /// A field in which a PV does not fit a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mismatch {

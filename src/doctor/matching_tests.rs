@@ -1,7 +1,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::*;
-use crate::doctor::facts::ClaimRef;
+use crate::doctor::facts::{ClaimRef, Wish};
 
 fn claim() -> Claim {
     Claim {

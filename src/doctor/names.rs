@@ -9,6 +9,11 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     similar.all(|other| other == first).then_some(first)
 }
 
+/// Whether a name is one that makes NFS volumes, as far as one can tell.
+pub fn sounds_like_nfs(name: &str) -> bool {
+    name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
+}
+
 /// Whether two names differ only as a slip of the pen does: in separators and case, or in one letter of one long word.
 ///
 /// Siblings differ in a whole word, in a digit or in a short word: `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`,

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Claim, Container, Event, Facts, Pod, Workload};
+use super::facts::{Claim, Container, Event, Facts, Log, Pod, Workload};
 use super::images;
+use super::names::sounds_like_nfs;
 use crate::provisioner::DEFAULT_NAME;
 
 /// The NFS CSI driver, which is its own provisioner.
@@ -62,22 +63,9 @@ pub struct Provisioner<'a> {
     pub name: Option<&'a str>,
 }
 
-/// Whether a container may be a provisioner that makes NFS volumes.
-pub fn may_provision(container: &Container) -> bool {
-    images::makes_directories(&container.image)
-        || images::is_ganesha(&container.image)
-        || container.env.contains_key("PROVISIONER_NAME")
-        || (images::is_nfsprov(&container.image) && container.args.iter().any(|arg| arg == "provision"))
-}
-
 /// Whether a provisioner of Kubernetes itself makes volumes under this name.
 pub fn is_in_tree(name: &str) -> bool {
     IN_TREE.contains(&name)
-}
-
-/// Whether a name is one that makes NFS volumes, as far as one can tell.
-pub fn sounds_like_nfs(name: &str) -> bool {
-    name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
 /// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
@@ -87,7 +75,7 @@ pub fn candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
 }
 
 fn candidate(workload: &Workload) -> Option<Provisioner<'_>> {
-    let container = workload.containers.iter().find(|container| may_provision(container))?;
+    let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
     let make = match () {
         () if images::makes_directories(image) => Make::Subdir,
@@ -274,6 +262,16 @@ impl Provisioner<'_> {
         facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
     }
 
+    /// The logs of its pods.
+    pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
+        let pods = self.pods(facts);
+        let is_theirs = move |log: &&Log| {
+            pods.iter()
+                .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
+        };
+        facts.logs.iter().filter(is_theirs)
+    }
+
     /// `deployment/nfs-client-provisioner`, as kubectl takes it.
     pub fn argument(&self) -> String {
         format!("{}/{}", self.workload.kind.to_lowercase(), self.workload.name)
@@ -342,23 +340,6 @@ fn mentions(container: &Container, name: &str) -> bool {
         || container.env.values().flatten().any(|value| value == name)
         || in_image(last)
         || (in_image(owner) && base.contains("provisioner"))
-}
-
-/// Whether any check asks about a workload.
-pub fn is_of_interest(workload: &Workload) -> bool {
-    !workload.templates.is_empty() || workload.containers.iter().any(is_relevant)
-}
-
-/// Whether a container may serve storage: a provisioner of any make, or a part of an NFS CSI driver.
-pub fn is_relevant(container: &Container) -> bool {
-    may_provision(container)
-        || container.image.contains("provisioner")
-        || container.image.contains("csi")
-        || images::base(&container.image).contains("nfs")
-        || container
-            .args
-            .iter()
-            .any(|arg| arg.contains("provisioner") || arg.contains("nfs"))
 }
 
 /// The export that a provisioner of this name would make directories on: none that is a volume itself.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::Object;
 use super::facts::{Event, Facts, Volume};
 use super::messages::{self, Place};
-use super::provisioners;
+use super::{names, provisioners};
 use crate::manifest::validate;
 
 /// Up to how many exports are asked whether or not anything waits for them.
@@ -88,7 +88,7 @@ fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
     }
     for class in &facts.classes {
         let parameter = |key: &str| class.parameters.get(key).cloned();
-        let nfs = provisioners::sounds_like_nfs(&class.provisioner);
+        let nfs = names::sounds_like_nfs(&class.provisioner);
         if let (true, Some(server), Some(path)) = (nfs, parameter("server"), parameter("path")) {
             let named = found.entry((server, path)).or_default();
             named.by.push(class.object());

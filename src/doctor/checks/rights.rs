@@ -123,13 +123,8 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
     }
     let needed = needed(one);
     let missing: Vec<&Right> = needed.iter().filter(denied).collect();
-    let pods = one.pods(case.facts);
-    let logs = case.facts.logs.iter();
-    let line = logs
-        .filter(|log| {
-            pods.iter()
-                .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
-        })
+    let line = one
+        .logs(case.facts)
         .find_map(|log| Some((log, messages::line("NFS206", &log.text)?)));
     let account = format!("{}:{}", one.workload.namespace, one.workload.service_account);
     let finding = |cause: String| Finding::new("NFS206", object.clone(), cause).explaining(waiting(case, one));

@@ -180,13 +180,7 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
 
 /// The provisioner's own word for it.
 fn line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
-    let pods = one.pods(case.facts);
-    let logs = case.facts.logs.iter();
-    let mut theirs = logs.filter(|log| {
-        pods.iter()
-            .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
-    });
-    theirs.find_map(|log| {
+    one.logs(case.facts).find_map(|log| {
         Some(Evidence {
             source: format!("log of pod {}/{}", log.namespace, log.pod),
             text: messages::line("NFS302", &log.text)?.trim().to_owned(),

@@ -8,8 +8,8 @@ use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
-use crate::doctor::names::{closest, some};
-use crate::doctor::provisioners::{self, NFS_CSI, Provisioner, sounds_like_nfs};
+use crate::doctor::names::{closest, some, sounds_like_nfs};
+use crate::doctor::provisioners::{self, NFS_CSI, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
 /// How long a claim may wait before its provisioner is missed.

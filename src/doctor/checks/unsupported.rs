@@ -8,7 +8,8 @@ use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
-use crate::doctor::provisioners::{NFS_CSI, sounds_like_nfs};
+use crate::doctor::names::sounds_like_nfs;
+use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Finding};
 
 pub const ENTRIES: &[Entry] = &[

@@ -179,12 +179,7 @@ fn last_word(object: &Object, event: Option<&Event>) -> Evidence {
 
 /// The last line of a provisioner's log.
 fn last_line(case: &Case<'_>, one: &provisioners::Provisioner<'_>) -> Option<Evidence> {
-    let pods = one.pods(case.facts);
-    let mut logs = case.facts.logs.iter();
-    let log = logs.find(|log| {
-        pods.iter()
-            .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
-    })?;
+    let log = one.logs(case.facts).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;
     Some(Evidence {
         source: format!("last line of the log of pod {}/{}", log.namespace, log.pod),

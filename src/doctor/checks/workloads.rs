@@ -10,7 +10,8 @@ use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::provisioners::{self, Make, Provisioner, sounds_like_nfs};
+use crate::doctor::names::sounds_like_nfs;
+use crate::doctor::provisioners::{self, Make, Provisioner};
 use crate::doctor::{Confidence, Finding, Fix, Object, Severity};
 
 /// How long a pod may take to be ready.

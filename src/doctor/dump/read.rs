@@ -173,7 +173,7 @@ impl Collector {
             .retain(|pod| is_here(&pod.namespace) || !pod.containers.is_empty());
         let workloads = std::mem::take(&mut facts.workloads).into_iter();
         let workloads = workloads.map(|workload| workload.without_foreign_templates(namespace));
-        facts.workloads = workloads.filter(provisioners::is_of_interest).collect();
+        facts.workloads = workloads.filter(Workload::is_of_interest).collect();
         let place = |workload: &Workload| {
             let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
             kinds.iter().position(|kind| *kind == workload.kind)

@@ -10,9 +10,8 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Claim, ClaimRef, Class, Container, Event, Limit, Lock, Node, Pod, Stopped, Volume, Workload};
-use crate::doctor::matching::Wish;
-use crate::doctor::{Object, provisioners, quantity};
+use super::{Claim, ClaimRef, Class, Container, Event, Limit, Lock, Node, Pod, Stopped, Volume, Wish, Workload};
+use crate::doctor::{Object, quantity};
 use crate::provisioner::volume::DIRECTORY;
 
 /// Where the class stood before there was a field for it.
@@ -214,7 +213,7 @@ impl Pod {
         let is_static = owner.is_some_and(|owner| owner.kind == "Node");
         let labels = meta.labels.clone().unwrap_or_default();
         let control = meta.namespace.as_deref() == Some("kube-system") && labels.contains_key("component");
-        let provisioner = containers.iter().any(provisioners::is_relevant);
+        let provisioner = containers.iter().any(Container::is_relevant);
         if claims.is_empty() && nfs.is_empty() && !control && !provisioner && !name.starts_with("recycler-for-") {
             return None;
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 
 use super::Object;
+use crate::doctor::images;
 
 /// A container as it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +103,28 @@ pub struct Node {
     pub addresses: Vec<String>,
 }
 
+impl Container {
+    /// Whether it may be a provisioner that makes NFS volumes.
+    pub fn may_provision(&self) -> bool {
+        images::makes_directories(&self.image)
+            || images::is_ganesha(&self.image)
+            || self.env.contains_key("PROVISIONER_NAME")
+            || (images::is_nfsprov(&self.image) && self.args.iter().any(|arg| arg == "provision"))
+    }
+
+    /// Whether it may serve storage: a provisioner of any make, or a part of an NFS CSI driver.
+    pub fn is_relevant(&self) -> bool {
+        self.may_provision()
+            || self.image.contains("provisioner")
+            || self.image.contains("csi")
+            || images::base(&self.image).contains("nfs")
+            || self
+                .args
+                .iter()
+                .any(|arg| arg.contains("provisioner") || arg.contains("nfs"))
+    }
+}
+
 impl Pod {
     pub fn object(&self) -> Object {
         Object::of("Pod", &self.namespace, &self.name)
@@ -129,6 +152,11 @@ impl Pod {
 }
 
 impl Workload {
+    /// Whether any check asks about it.
+    pub fn is_of_interest(&self) -> bool {
+        !self.templates.is_empty() || self.containers.iter().any(Container::is_relevant)
+    }
+
     pub fn object(&self) -> Object {
         Object::of(&self.kind, &self.namespace, &self.name)
     }
