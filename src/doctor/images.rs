@@ -63,11 +63,11 @@ pub fn frozen(image: &str) -> Option<&'static str> {
     FROZEN.into_iter().find(|prefix| image.starts_with(prefix))
 }
 
-/// The same image where it is kept now.
-pub fn moved(image: &str) -> String {
+/// The same image where it is kept now; none if that is not known.
+pub fn moved(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
-        Some(rest) => format!("registry.k8s.io/{rest}"),
-        None => CURRENT.to_owned(),
+        Some(rest) => Some(format!("registry.k8s.io/{rest}")),
+        None => makes_directories(image).then(|| CURRENT.to_owned()),
     }
 }
 
@@ -111,10 +111,13 @@ mod tests {
             assert_eq!(frozen(image).is_some(), is_frozen, "{image}");
             assert_eq!(is_chart_version(image), chart, "{image}");
         }
-        assert_eq!(
-            moved("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"),
-            CURRENT
-        );
+        for (image, kept) in rows! {
+            ("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2", Some(CURRENT)),
+            ("quay.io/external_storage/nfs-client-provisioner:latest", Some(CURRENT)),
+            ("quay.io/external_storage/efs-provisioner:latest", None),
+        } {
+            assert_eq!(moved(image).as_deref(), kept, "{image}");
+        }
         for (image, last) in rows! {
             ("registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),
             ("k8s.gcr.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),

@@ -114,10 +114,74 @@ pub struct QuotaItem {
     pub limited: String,
 }
 
-/// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about.
+/// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C: …`.
 pub fn refused_claim(text: &str) -> Option<&str> {
-    let rest = text.split_once("create Claim ")?.1;
-    rest.split_whitespace().next()
+    let mut rest = ["create Claim ", "failed to create PVC "]
+        .iter()
+        .filter_map(|before| text.split_once(before));
+    let name = rest.next()?.1.split_whitespace().next()?;
+    Some(name.trim_end_matches(':'))
+}
+
+/// What a mount command was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountCommand {
+    /// The NFS server and path.
+    pub export: (String, String),
+    /// After `-o`; empty for none.
+    pub options: String,
+}
+
+/// The mount command that a message quotes.
+pub fn mount_command(text: &str) -> Option<MountCommand> {
+    static COMMAND: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"-t nfs4?(?: -o (\S+))? (\S+?):(/\S*)").expect("a constant"));
+    let captures = COMMAND.captures(text)?;
+    let server = captures[2].trim_start_matches('[').trim_end_matches(']');
+    Some(MountCommand {
+        export: (server.to_owned(), captures[3].to_owned()),
+        options: captures.get(1).map_or("", |options| options.as_str()).to_owned(),
+    })
+}
+
+/// What a message says that a user may not do: `get endpoints`.
+pub fn denied_right(text: &str) -> Option<String> {
+    static DENIED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"cannot (\w+) (?:resource "([^"]+)"|([\w./]+))"#).expect("a constant"));
+    let captures = DENIED.captures(text)?;
+    let resource = captures.get(2).or(captures.get(3))?;
+    Some(format!("{} {}", &captures[1], resource.as_str()))
+}
+
+/// What a failed call came to: without the calls around it, and of a mount only what mount printed.
+pub fn root_error(text: &str) -> String {
+    let text = match text.split_once("ailed to provision volume with StorageClass \"") {
+        Some((_, rest)) => rest.split_once("\": ").map_or(text, |(_, why)| why),
+        None => text,
+    };
+    let output = text.split_once("\nOutput: ").map(|(_, output)| output);
+    let (text, is_output) = (output.unwrap_or(text), output.is_some());
+    let mut text = text.trim();
+    while let Some((_, rest)) = text
+        .strip_prefix("rpc error: code = ")
+        .and_then(|rest| rest.split_once(" desc = "))
+    {
+        text = rest;
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match is_output {
+        true => lines.next().unwrap_or_default().to_owned(),
+        false => lines.collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// The message of a log's line, without time and place of the program.
+pub fn log_message(line: &str) -> &str {
+    let is_place = |(place, _): &(&str, &str)| place.contains(".go:") || place.contains("main.rs:");
+    line.split_once("] ")
+        .filter(is_place)
+        .map_or(line, |(_, message)| message)
+        .trim()
 }
 
 #[cfg(test)]

@@ -74,3 +74,54 @@ fn a_quota_is_taken_apart() {
         Some("www-web-0")
     );
 }
+
+#[test]
+fn the_claim_of_a_refusal_is_found_in_both_wordings() {
+    for (text, claim) in rows! {
+        ("create Claim www-web-0 for Pod web-0 in StatefulSet web failed error: x", Some("www-web-0")),
+        ("create Pod web-1 in StatefulSet web failed error: failed to create PVC data-web-1: x is forbidden", Some("data-web-1")),
+        ("something else", None),
+    } {
+        assert_eq!(refused_claim(text), claim, "{text}");
+    }
+}
+
+#[test]
+fn a_mount_command_is_taken_apart() {
+    for (text, server, path, options) in rows! {
+        ("Mounting arguments: -t nfs 10.0.0.5:/data /mnt\nOutput: x", "10.0.0.5", "/data", ""),
+        ("--scope -- mount -t nfs -o vers=3,tcp nas.lan:/a:b /mnt\nOutput: x", "nas.lan", "/a:b", "vers=3,tcp"),
+        ("Mounting arguments: -t nfs4 [fd00::5]:/ /mnt", "fd00::5", "/", ""),
+        ("Mounting arguments: -t nfs fd00::5:/data /mnt", "fd00::5", "/data", ""),
+    } {
+        let command = mount_command(text).unwrap();
+        assert_eq!(command.export, (server.to_owned(), path.to_owned()), "{text}");
+        assert_eq!(command.options, options, "{text}");
+    }
+    assert_eq!(mount_command("Mounting arguments: -t cifs //a/b /mnt"), None);
+}
+
+#[test]
+fn an_error_is_told_without_the_calls_around_it() {
+    for (text, why) in rows! {
+        ("failed to provision volume with StorageClass \"nfs\": rpc error: code = Internal desc = server is a required parameter", "server is a required parameter"),
+        ("Failed to provision volume with StorageClass \"nfs\": error exporting \nEXPORT\n{\n}\n: refused", "error exporting EXPORT { } : refused"),
+        ("rpc error: code = Internal desc = failed to mount nfs server: rpc error: code = Internal desc = mount failed: exit status 32\nMounting command: mount\nOutput: mount.nfs: Odd\nmore", "mount.nfs: Odd"),
+        ("unlinkat /persistentvolumes/a: directory not empty", "unlinkat /persistentvolumes/a: directory not empty"),
+    } {
+        assert_eq!(root_error(text), why, "{text}");
+    }
+    for (line, message) in rows! {
+        ("F0302 11:58:30.124100       1 controller.go:888] leaderelection lost", "leaderelection lost"),
+        ("panic: runtime error [recovered] here", "panic: runtime error [recovered] here"),
+    } {
+        assert_eq!(log_message(line), message);
+    }
+    for (text, right) in rows! {
+        ("User \"a\" cannot get resource \"endpoints\" in API group \"\"", Some("get endpoints")),
+        ("User \"a\" cannot get endpoints in the namespace \"x\"", Some("get endpoints")),
+        ("all is well", None),
+    } {
+        assert_eq!(denied_right(text).as_deref(), right, "{text}");
+    }
+}

@@ -180,6 +180,13 @@ pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
 
+/// Whether a provisioner has written since `since` that it failed: it can refer to claims.
+pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
+    let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
+    let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");
+    failures.any(|event| wrote(event, name) && after(event.last))
+}
+
 /// Whether a class or a volume names this provisioner.
 pub fn is_named(facts: &Facts, name: &str) -> bool {
     facts.classes.iter().any(|class| class.provisioner == name)
@@ -344,34 +351,21 @@ fn mentions(container: &Container, name: &str) -> bool {
 
 /// The export that a provisioner of this name would make directories on: none that is a volume itself.
 pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
-    export_of(facts, Some(name))
-}
-
-fn export_of(facts: &Facts, name: Option<&str>) -> Option<(String, String)> {
     let by_name = || {
         let all = all(facts);
-        let of_name = all.iter().filter(|one| name.is_some() && one.name == name);
+        let of_name = all.iter().filter(|one| one.name == Some(name));
         of_name.filter_map(Provisioner::export).next()
     };
     let by_class = || {
-        let classes = facts
-            .classes
-            .iter()
-            .filter(|class| name == Some(class.provisioner.as_str()));
-        classes
-            .filter_map(|class| {
-                class
-                    .parameters
-                    .get("server")
-                    .cloned()
-                    .zip(class.parameters.get("path").cloned())
-            })
-            .next()
+        let mut classes = facts.classes.iter().filter(|class| class.provisioner == name);
+        classes.find_map(|class| {
+            let parameter = |key| class.parameters.get(key).cloned();
+            parameter("server").zip(parameter("path"))
+        })
     };
     let by_volume = || {
-        let made = facts.volumes.iter();
-        let mut made = made.filter(|volume| name.is_some() && volume.provisioned_by.as_deref() == name);
-        made.find_map(|volume| {
+        let is_made = |volume: &&super::facts::Volume| volume.provisioned_by.as_deref() == Some(name);
+        facts.volumes.iter().filter(is_made).find_map(|volume| {
             let (server, path) = volume.nfs.clone()?;
             Some((server, parent(&path)))
         })

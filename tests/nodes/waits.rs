@@ -123,7 +123,7 @@ async fn unmounted(stage: Arc<Stage>) -> Result<()> {
         .await?;
     let finding = scene.diagnosed("NFS208 Deployment/provisioner").await?;
     let cause = finding["cause"].as_str().context("it has no cause")?;
-    ensure!(cause.contains("NFS403"), "{cause}");
+    ensure!(cause.contains("doesn't exist on the server"), "{cause}");
     stage.nfs.ssh("mkdir /nfsdata/unmounted").await?;
     scene.healthy().await?;
     deployments.delete("provisioner", &DeleteParams::default()).await?;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Case;
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
+use super::{Case, matches};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Class};
@@ -89,6 +89,13 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let ranked = case.ranked(claim);
     if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
         return None;
+    }
+    // Where volumes are made by hand, a PV was meant, not a class.
+    if case.facts.classes.is_empty()
+        && case.provisioners.is_empty()
+        && let Some(finding) = matches::near_miss(case, claim, &ranked)
+    {
+        return Some(finding);
     }
     let again = recreate_claim(claim, &Value::Null);
     let finding = |cause: String| {

@@ -123,5 +123,6 @@ fn dead(why: &str) -> Finding {
         Object::cluster("Cluster", "kube-controller-manager"),
         format!("the kube-controller-manager does not work: {why}"),
     )
+    .alike("kube-controller-manager")
     .advise("read its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
 }

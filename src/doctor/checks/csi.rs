@@ -5,6 +5,7 @@ use super::mounts::not_registered;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
 use crate::doctor::facts::{Class, Pod};
+use crate::doctor::names::some;
 use crate::doctor::provisioners::{self, Make, NFS_CSI};
 use crate::doctor::{Confidence, Finding, Object};
 
@@ -53,8 +54,11 @@ fn missing(case: &Case<'_>, class: &Class) -> Option<Finding> {
         let finding = finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"));
         return Some(
             finding
-                .seen("CSIDrivers", format!("none called {NFS_CSI}"))
-                .advise("install csi-driver-nfs as its documentation says, or use a class of nfsprov's"),
+                .seen(
+                    "CSIDrivers",
+                    some(&case.facts.csi_drivers.iter().map(String::as_str).collect::<Vec<_>>()),
+                )
+                .advise("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }
     let candidates = provisioners::candidates(case.facts);

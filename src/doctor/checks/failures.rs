@@ -1,7 +1,7 @@
 //! What provisioners say of claims that they fail to make volumes for: NFS209, NFS216, NFS217, and causes that mounts
 //! have too (PURE).
 
-use super::mounts::{Failure, classify};
+use super::mounts::{classify, of_provisioner};
 use super::{Case, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, entry};
@@ -66,6 +66,7 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     let event = newest_failure(case, claim)?;
     let text = &event.message;
+    let why = &messages::root_error(text);
     let users = case.users(claim).iter().map(|pod| pod.object());
     let finding = |code, cause: String| {
         Finding::new(code, claim.object(), cause)
@@ -93,11 +94,13 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
                 .advise("export it rw on the server; if it is, the server's own file system became read-only"),
             );
         }
-        Some((code, Some(why))) if classify(case, text, "", None).is_none() => {
+        Some((code, Some(_))) if classify(case, text, "", None).is_none() && !text.contains("Output: ") => {
+            let what = match why.contains("mkdir ") {
+                true => "the directory",
+                false => "the volume",
+            };
             return Some(
-                finding(code, format!("the provisioner can't make the directory: {}", why.trim())).advise(
-                    "if it is permission: the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
-                ),
+                finding(code, format!("the provisioner can't make {what}: {}", what_failed(why))).advise(advice(why)),
             );
         }
         _ => {}
@@ -112,26 +115,68 @@ fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     Some(
         finding(
             "NFS209",
-            "the provisioner can't make the volume, and says why".to_owned(),
+            format!("the provisioner can't make the volume: {}", what_failed(why)),
         )
         .only(Confidence::Likely)
-        .advise("the evidence has its words; it tries again by itself"),
+        .advise(advice(why)),
     )
+}
+
+/// Of an error's words those that say what could not be done.
+fn what_failed(why: &str) -> &str {
+    let before = [
+        "unable to create directory to provision new pv: ",
+        "failed to make subdirectory: ",
+    ];
+    let mut told = before.iter().filter_map(|before| why.split_once(before));
+    told.next().map_or(why, |(_, what)| what)
+}
+
+/// What to do about a provisioner's error, by the words that the first matching row has.
+const ADVICE: [(&[&str], &str); 6] = [
+    (
+        &["permission denied", "operation not permitted"],
+        "the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
+    ),
+    (
+        &["no such file or directory", "not a directory"],
+        "make the directory above it on the server, as path, subDir or pathPattern of the class name it; the provisioner tries again by itself",
+    ),
+    (
+        &["file exists"],
+        "something else has that name on the server: move it away; the provisioner tries again by itself",
+    ),
+    (
+        &["input/output error"],
+        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner tries again by itself",
+    ),
+    (
+        &["getting NFS server IP", "SERVICE_NAME"],
+        "the provisioner's Service needs every port that the message lists, and the provisioner's one pod as its only endpoint: replicas: 1, and no other pod with its labels",
+    ),
+    (
+        &["required parameter", "parameter"],
+        "make the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
+    ),
+];
+
+fn advice(why: &str) -> &'static str {
+    let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
+    let row = ADVICE.iter().find(is_met);
+    row.map_or("see the provisioner's log; it tries again by itself", |(_, advice)| {
+        advice
+    })
 }
 
 /// A controller that mounts the export itself failed to do so, as a node would.
 fn mount_failed(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
-    let export = claim
-        .handover
-        .as_deref()
-        .and_then(|name| provisioners::served_export(case.facts, name));
-    let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify(case, &event.message, "", server)?;
-    let failure = Failure {
-        code,
-        named,
-        node: "",
-        export,
+    let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
+    let of_class = || {
+        let parameters = &case.facts.class(claim.class.as_deref()?)?.parameters;
+        let share = parameters.get("share").or(parameters.get("path"))?;
+        Some((parameters.get("server")?.clone(), share.clone()))
     };
+    let failure = of_provisioner(case, &event.message, served().or_else(of_class))?;
+    let code = failure.code;
     Some(failure.describe(case)?.finding(code, claim.object(), said(event)))
 }

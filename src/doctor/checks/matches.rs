@@ -103,17 +103,22 @@ fn by_hand_only(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     let foreign = !case.may_be_nfs(matching::class(claim));
     let (nfs, others): (Vec<Near<'_>>, Vec<Near<'_>>) = ranked.into_iter().partition(|near| near.volume.is_nfs());
-    match nfs.first() {
-        Some(near) if near.mismatches.len() == 1 && meant(near, claim) => {
-            Some(miss(case, claim, near, &near.mismatches[0], &nfs[1..]))
-        }
-        _ if foreign => Some(none_fits(case, claim, &others).advise(OTHER_STORAGE)),
-        _ => {
+    match near_miss(case, claim, &nfs) {
+        Some(finding) => Some(finding),
+        None if foreign => Some(none_fits(case, claim, &others).advise(OTHER_STORAGE)),
+        None => {
             let name = format!("{}-{}", claim.namespace, claim.name);
             let (command, note) = create_new_volume(claim, &name);
             Some(none_fits(case, claim, &nfs).suggest(command, note))
         }
     }
+}
+
+/// That the nearest of the ranked NFS PVs is kept away by one thing alone.
+pub fn near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Option<Finding> {
+    let near = ranked.first()?;
+    let is_near = near.volume.is_nfs() && near.mismatches.len() == 1 && meant(near, claim);
+    is_near.then(|| miss(case, claim, near, &near.mismatches[0], &ranked[1..]))
 }
 
 /// Whether a near miss is worth a finding of its own: by class alone many PVs differ, unless one is reserved.
@@ -158,7 +163,9 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     let by_hand = |volume: &&&Volume| volume.provisioned_by.is_none() && volume.is_nfs();
     let reserved = case.reserved(claim).iter().find(by_hand);
-    let volume = reserved.or_else(|| case.alike.iter().filter(by_hand).find(chosen));
+    let by_hand_all = || case.alike.iter().filter(by_hand);
+    let volume = reserved.or_else(|| by_hand_all().find(chosen));
+    let volume = volume.or_else(|| by_hand_all().find(|volume| got_default_instead(case, claim, volume)));
     if let Some(volume) = volume {
         let mismatches = matching::compare(claim, volume);
         let first = mismatches.first()?.clone();
@@ -193,6 +200,21 @@ fn dynamic(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             ),
         ),
     }
+}
+
+/// Whether a claim got a default class of other storage, and this PV without a class was meant: it has exactly the claim's
+/// size, and the access mode that other storage hardly has.
+fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool {
+    let default = case.facts.default_class();
+    let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
+    let is_shared = claim.wish.modes.iter().any(|mode| mode == "ReadWriteMany");
+    let is_free = volume.claim.is_none() && volume.class.is_empty();
+    is_default
+        && case.is_other_storage(claim)
+        && is_shared
+        && is_free
+        && volume.capacity == Some(claim.wish.bytes)
+        && matching::compare(claim, volume) == [Mismatch::Class]
 }
 
 /// One PV that would fit but for one thing.

@@ -17,6 +17,7 @@ mod matches;
 mod mounts;
 mod pods;
 mod reading;
+mod refusals;
 mod rights;
 mod selflink;
 mod servers;

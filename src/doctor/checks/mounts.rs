@@ -14,6 +14,7 @@ use crate::doctor::Severity::Error;
 use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
 use crate::doctor::facts::{Event, Pod, Volume};
 use crate::doctor::messages::{self, Place};
+use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
 pub const ENTRIES: &[Entry] = &[entry(
@@ -37,6 +38,8 @@ pub struct Failure<'a> {
     pub node: &'a str,
     /// The NFS server and path; none where they are not known.
     pub export: Option<(String, String)>,
+    /// The mount options; empty where they are not known.
+    pub options: String,
 }
 
 /// A cause in words, how sure it is, and what fixes it.
@@ -137,7 +140,7 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
         let Some((failure, evidence, volume)) = failed else {
             continue;
         };
-        let about = subject(&failure, pod, volume);
+        let about = subject(case, &failure, pod, volume);
         let key = (failure.code, about.clone());
         let finding = found.remove(&key).or_else(|| {
             let description = failure.describe(case)?;
@@ -154,7 +157,7 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The kubelet's newest word on why a volume is not mounted.
-fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+pub fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     let events = case.events(&pod.object()).iter();
     let found = events.filter_map(|event| Some((failure(case, pod, event)?, said(event))));
     let mut found = found.filter(|((failure, _), _)| failure.code != "NFS410");
@@ -176,7 +179,7 @@ fn of_text<'a>(
     text: &'a str,
     node: &'a str,
 ) -> Option<(Failure<'a>, Option<&'a Volume>)> {
-    let (volume, export) = mounted(case, pod, text);
+    let (volume, export, options) = mounted(case, pod, text);
     let server = export.as_ref().map(|(server, _)| server.as_str());
     let (code, named) = classify(case, text, node, server)?;
     let failure = Failure {
@@ -184,12 +187,30 @@ fn of_text<'a>(
         named,
         node,
         export,
+        options,
     };
     Some((failure, volume))
 }
 
-/// The volume that a text is about, and its export.
-fn mounted<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> (Option<&'a Volume>, Option<(String, String)>) {
+/// What a provisioner met that mounts the export itself, on a node that is not known; `export` where its words name none.
+pub fn of_provisioner(case: &Case<'_>, text: &str, export: Option<(String, String)>) -> Option<Failure<'static>> {
+    let (told, options) = messages::mount_command(text)
+        .map(|command| (command.export, command.options))
+        .unzip();
+    let export = told.or(export);
+    let server = export.as_ref().map(|(server, _)| server.as_str());
+    let (code, named) = classify(case, text, "", server)?;
+    Some(Failure {
+        code,
+        named,
+        node: "",
+        export,
+        options: options.unwrap_or_default(),
+    })
+}
+
+/// The volume that a text is about, its export, and the mount options.
+fn mounted<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> (Option<&'a Volume>, Option<(String, String)>, String) {
     // By the kubelet's words, or by the directory in which it mounts.
     let named = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"]
         .iter()
@@ -200,8 +221,12 @@ fn mounted<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> (Option<&'a Volu
     let volume = named
         .and_then(|name| case.volume(name))
         .or_else(|| nfs_volumes(case, pod).next());
-    let export = volume.and_then(|volume| volume.export().cloned());
-    (volume, export.or_else(|| pod.nfs.first().cloned()))
+    let (command, options) = messages::mount_command(text)
+        .map(|command| (command.export, command.options))
+        .unzip();
+    let export = volume.and_then(|volume| volume.export().cloned()).or(command);
+    let export = export.or_else(|| pod.nfs.first().cloned());
+    (volume, export, options.unwrap_or_default())
 }
 
 /// That a container can't be started because of its volume.
@@ -217,8 +242,11 @@ fn stopped<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
 }
 
 /// What is at fault: the node where it lacks something, else the volume.
-fn subject(failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
+fn subject(case: &Case<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
     match (node::is_at_fault(failure.code), volume) {
+        (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, case) => {
+            Object::cluster("CSIDriver", NFS_CSI)
+        }
         (true, _) => Object::cluster("Node", failure.node),
         (false, Some(volume)) => volume.object(),
         (false, None) => pod.object(),

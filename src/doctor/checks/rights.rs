@@ -102,9 +102,6 @@ fn is_known(one: &Provisioner<'_>) -> bool {
 }
 
 fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Option<Finding> {
-    if !is_known(one) {
-        return None;
-    }
     let object = one.workload.object();
     let denied = |right: &&Right| case.facts.rights.contains(right);
     // A workload that only calls itself as the one that serves gets no rights.
@@ -121,7 +118,7 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
     if one.name.is_some_and(works) {
         return None;
     }
-    let needed = needed(one);
+    let needed = if is_known(one) { needed(one) } else { Vec::new() };
     let missing: Vec<&Right> = needed.iter().filter(denied).collect();
     let line = one
         .logs(case.facts)
@@ -130,13 +127,12 @@ fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Op
     let finding = |cause: String| Finding::new("NFS206", object.clone(), cause).explaining(waiting(case, one));
     if missing.is_empty() {
         // An old line may be answered by rights given since; then the server says that all is allowed.
-        let (log, line) = line.filter(|_| case.facts.rights.is_empty())?;
+        let (log, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
+        let what = messages::denied_right(line).unwrap_or_else(|| "do what the provisioner must".to_owned());
         return Some(
-            finding(format!(
-                "service account {account} may not do what the provisioner must"
-            ))
-            .seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim())
-            .advise("grant what the line names to its service account"),
+            finding(format!("service account {account} may not {what}"))
+                .seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim())
+                .advise("grant what the line names to its service account"),
         );
     }
     let list = grouped(&missing);

@@ -153,7 +153,10 @@ fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         );
     }
     // Who writes events can refer to objects; what another image wrote before does not count.
-    let works = |name: &str| provisioners::has_worked(case.facts, name, one.since(case.facts));
+    let works = |name: &str| {
+        let since = one.since(case.facts);
+        provisioners::has_worked(case.facts, name, since) || provisioners::has_failed(case.facts, name, since)
+    };
     if case.facts.self_link == Some(true) || one.name.is_some_and(works) {
         return None;
     }
@@ -220,19 +223,20 @@ fn frozen(one: &Provisioner<'_>) -> Option<Finding> {
     let image = &one.container.image;
     let prefix = images::frozen(image)?;
     let object = one.workload.object();
-    Some(
-        Finding::new(
-            "NFS306",
-            object.clone(),
-            format!(
-                "the provisioner's image comes from {}, which is deprecated",
-                prefix.trim_end_matches(['/', '-'])
-            ),
-        )
-        .seen(format!("image of {}", object.title()), image)
-        .fixed_by(
-            set_image(one.workload, &one.container.name, &images::moved(image)),
-            "the same provisioner, where it is kept now",
+    let finding = Finding::new(
+        "NFS306",
+        object.clone(),
+        format!(
+            "the provisioner's image comes from {}, which is deprecated",
+            prefix.trim_end_matches(['/', '-'])
         ),
     )
+    .seen(format!("image of {}", object.title()), image);
+    Some(match images::moved(image) {
+        Some(moved) => finding.fixed_by(
+            set_image(one.workload, &one.container.name, &moved),
+            "the same provisioner, where it is kept now",
+        ),
+        None => finding.advise("see where its project keeps its images now, or what has replaced it"),
+    })
 }

@@ -83,7 +83,9 @@ fn refused(case: &Case<'_>, set: &Workload) -> Option<Finding> {
         let about = messages::refused_claim(&event.message);
         limit && about.is_none_or(|about| missing.iter().any(|(name, _, _)| name == about))
     })?;
-    let first = missing.first()?;
+    let about = messages::refused_claim(&event.message);
+    let first = missing.iter().find(|(name, _, _)| Some(name.as_str()) == about);
+    let first = first.or(missing.first())?;
     let claim = Object::of("PersistentVolumeClaim", &set.namespace, &first.0);
     let finding = |cause: String| {
         Finding::new("NFS121", set.object(), cause)

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
 use super::commands::{create_class, provision};
-use super::{Case, finalizers, said};
+use super::{Case, finalizers, mounts, said};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
 use crate::doctor::facts::Volume;
@@ -38,8 +38,12 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
     };
     for volume in case.facts.volumes.iter().filter(ours) {
         found.extend(policy(case, volume));
-        if volume.phase == "Released" && volume.deleting.is_none() {
-            found.extend(released(case, volume));
+        if volume.deleting.is_none() {
+            match volume.phase.as_str() {
+                "Released" => found.extend(released(case, volume).or_else(|| deletion_fails(case, volume))),
+                "Failed" => found.extend(deletion_fails(case, volume)),
+                _ => {}
+            }
         }
         if volume.deleting.is_some() {
             found.extend(going_volume(case, volume));
@@ -194,6 +198,32 @@ fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             command,
             "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
         ),
+    )
+}
+
+/// A volume that its provisioner fails to delete, and says why.
+fn deletion_fails(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let name = volume
+        .provisioned_by
+        .as_deref()
+        .filter(|_| volume.reclaim == "Delete")?;
+    let object = volume.object();
+    let mut events = case.events(&object).iter();
+    let event = events.find(|event| event.reason == "VolumeFailedDelete" && provisioners::wrote(event, name))?;
+    let why = messages::root_error(&event.message);
+    if let Some(failure) = mounts::of_provisioner(case, &event.message, volume.export().cloned())
+        && let Some(description) = failure.describe(case)
+    {
+        let mut finding = description.finding(failure.code, object, said(event));
+        finding.cause = format!("the PV can't be deleted: {}", finding.cause);
+        return Some(finding);
+    }
+    Some(
+        Finding::new("NFS123", object, format!("the PV can't be deleted: {why}"))
+            .all_seen([said(event)])
+            .advise(format!(
+                "see the log of provisioner {name}; it tries again by itself, and anew after a restart"
+            )),
     )
 }
 

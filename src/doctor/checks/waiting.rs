@@ -11,7 +11,8 @@ use super::pods::nfs_volumes;
 use super::{Case, said};
 use crate::doctor::Severity::{self, Error};
 use crate::doctor::explain::{self, CLAIMS, Entry, NODES, PODS, entry};
-use crate::doctor::facts::{Claim, Event, Pod};
+use crate::doctor::facts::{Claim, Event, Pod, Stopped};
+use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
@@ -21,7 +22,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, PODS],
         "waiting, cause unknown",
-        "A claim or a pod waits, and none of the checks knows why. The finding says which parts were looked at, what could not be read, and the last event. The provisioner's log and kubectl describe of the object are the next places to look; events are kept for an hour only, so a claim that is made again brings fresh ones.",
+        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding says which parts were looked at, what could not be read, and the last event. The provisioner's log and kubectl describe of the object are the next places to look; events are kept for an hour only, so a claim that is made again brings fresh ones.",
     ),
     entry(
         "NFS420",
@@ -129,14 +130,18 @@ fn waits(case: &Case<'_>, pod: &Pod) -> bool {
             "ContainerCreating" | "PodInitializing" | "CreateContainerConfigError" | ""
         )
     };
-    pod.stopped.iter().all(|stopped| creating(&stopped.reason))
+    // But for one that fails at the very directory of a volume.
+    let at_volume = |message: &str| message.contains("/volumes/kubernetes.io~nfs/");
+    let stopped = |stopped: &Stopped| creating(&stopped.reason) || at_volume(&stopped.message);
+    pod.stopped.iter().all(stopped)
 }
 
 fn of_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let object = claim.object();
     let event = case.events(&object).first();
     let class = claim.class.as_deref().unwrap_or_default();
-    let provisioner = case.facts.class(class).map(|class| class.provisioner.as_str());
+    let by_class = case.facts.class(class).map(|class| class.provisioner.as_str());
+    let provisioner = by_class.or(claim.handover.as_deref());
     let all = &case.provisioners;
     let serving = all.iter().find(|one| one.name.is_some() && one.name == provisioner);
     let cause = match (serving, provisioner) {
@@ -185,6 +190,17 @@ fn last_line(case: &Case<'_>, one: &provisioners::Provisioner<'_>) -> Option<Evi
         source: format!("last line of the log of pod {}/{}", log.namespace, log.pod),
         text: line.trim().to_owned(),
     })
+}
+
+/// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing.
+fn is_of_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
+    let named = message
+        .split_once("for volume \"")
+        .and_then(|(_, rest)| rest.split('"').next());
+    let mut claims = pod.claims.iter().map(|name| case.claim(&pod.namespace, name));
+    // The names of the volumes that the pod describes itself are not kept.
+    pod.nfs.is_empty()
+        && named.is_some_and(|named| claims.all(|claim| claim.is_some_and(|claim| claim.volume != named)))
 }
 
 /// What was not looked at, and may hold the cause.
@@ -237,8 +253,15 @@ fn of_pod(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     }
     let events = case.events(&object);
     let mounting = |event: &&&Event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed");
+    let mut failed = events.iter().filter(mounting);
+    if let Some(event) = failed.find(|event| is_of_other_volume(case, pod, &event.message)) {
+        let cause = "the pod waits for a volume that is none of its claims', and so not NFS";
+        let finding = Finding::new("NFS123", object, cause).as_bad_as(Severity::Warning);
+        return Some(finding.all_seen([said(event)]).advise(note));
+    }
     // "Volumes are not there yet" says less than why the kubelet could not mount one.
-    let is_specific = |event: &&&Event| !event.message.contains("Unable to attach or mount volumes");
+    let is_specific =
+        |event: &&&Event| messages::classify(Place::Mount, &event.message).is_none_or(|(code, _)| code != "NFS410");
     let failed = events.iter().filter(mounting).find(is_specific);
     let failed = failed.or_else(|| events.iter().find(mounting)).copied();
     let volume = nfs_volumes(case, pod).next();

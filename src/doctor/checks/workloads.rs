@@ -3,10 +3,10 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::commands::set_image;
-use super::{Case, said};
+use super::{Case, mounts, refusals, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
-use crate::doctor::facts::{Log, Pod, Stopped};
+use crate::doctor::facts::{Event, Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
@@ -180,7 +180,7 @@ fn down(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         return by_pod;
     }
     if pods.is_empty()
-        && let Some(refused) = refused(case, one)
+        && let Some(refused) = refusals::refused(case, one)
     {
         return Some(refused);
     }
@@ -203,10 +203,16 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
     let object = one.workload.object();
     let source = format!("container {} of {}", stopped.container, pod.object().title());
     let seen = |finding: Finding| finding.seen(source.clone(), format!("{} {}", stopped.reason, stopped.message));
-    let current = || set_image(one.workload, &one.container.name, images::CURRENT);
     match stopped.reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
             let image = &one.container.image;
+            // "Back-off pulling image" says less than the attempt before it.
+            let mut events = case.events(&pod.object()).iter();
+            let attempt = events.find(|event| event.message.starts_with("Failed to pull image"));
+            let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
+            if messages::line("NFS205", words).is_some() {
+                return Some(other_architecture(one, seen).all_seen(attempt.map(|event| said(event))));
+            }
             let finding = seen(Finding::new(
                 "NFS204",
                 object,
@@ -217,44 +223,65 @@ fn broken(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) 
                     set_image(one.workload, &one.container.name, &images::released(image)),
                     "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2",
                 ),
-                false => finding.advise(pull_advice(stopped)),
+                false => finding.advise(pull_advice(if words.is_empty() { &stopped.reason } else { words })),
             })
         }
-        "CrashLoopBackOff" | "Error" | "CreateContainerConfigError" | "RunContainerError" | "OOMKilled" => {
+        "CrashLoopBackOff"
+        | "Error"
+        | "CreateContainerConfigError"
+        | "CreateContainerError"
+        | "RunContainerError"
+        | "OOMKilled" => {
             let log = log(case, pod);
             let text = log.map(|log| log.text.as_str()).unwrap_or_default();
-            let alien = messages::line("NFS205", text).or_else(|| messages::line("NFS205", &stopped.message));
-            if let Some(line) = alien {
-                let finding = seen(Finding::new(
-                    "NFS205",
-                    object,
-                    "the image's architecture does not match the node's",
-                ))
-                .seen(format!("log of {}", pod.object().title()), line.trim());
-                return Some(match images::makes_directories(&one.container.image) {
-                    true => finding.fixed_by(current(), "this one is built for amd64, arm64 and arm"),
-                    false => finding.advise("use an image built for the node's processor"),
-                });
+            let line = messages::line("NFS205", text).or_else(|| messages::line("NFS205", &stopped.message));
+            if let Some(line) = line {
+                return Some(
+                    other_architecture(one, seen).seen(format!("log of {}", pod.object().title()), line.trim()),
+                );
+            }
+            if stopped.reason.starts_with("RunContainer") || stopped.reason.starts_with("CreateContainer") {
+                let cause = "the provisioner's container can't be started";
+                let advice = "the node says why: the container's image, command or settings are wrong";
+                return Some(seen(Finding::new("NFS203", object, cause)).advise(advice));
             }
             let line =
                 messages::line("NFS203", text).or_else(|| text.lines().rev().find(|line| !line.trim().is_empty()));
-            let finding = seen(Finding::new("NFS203", object, "the provisioner crashes"));
+            let cause = match line.map(messages::log_message) {
+                Some(words) => format!("the provisioner crashes: {words}"),
+                None => "the provisioner crashes".to_owned(),
+            };
+            let finding = seen(Finding::new("NFS203", object, cause));
             let finding = match line {
                 Some(line) => finding.seen(format!("log of {}", pod.object().title()), line.trim()),
                 None => finding.only(Confidence::Likely),
             };
-            Some(finding.advise("its log says why it ends"))
+            Some(finding.advise(match line {
+                Some(line) if line.contains("leaderelection lost") || line.contains("stopped leading") => {
+                    "the API server answered too slowly for it to keep its lock: look at the control plane and at etcd; a longer lease only hides it"
+                }
+                _ => "its log says why it ends",
+            }))
         }
         _ => None,
     }
 }
 
+/// The image is for another processor than the node's.
+fn other_architecture(one: &Provisioner<'_>, seen: impl Fn(Finding) -> Finding) -> Finding {
+    let cause = "the image's architecture does not match the node's";
+    let finding = seen(Finding::new("NFS205", one.workload.object(), cause));
+    match images::makes_directories(&one.container.image) {
+        true => finding.fixed_by(
+            set_image(one.workload, &one.container.name, images::CURRENT),
+            "this one is built for amd64, arm64 and arm",
+        ),
+        false => finding.advise("use an image built for the node's processor"),
+    }
+}
+
 /// What to do about an image that can't be pulled: only the registry's words tell.
-fn pull_advice(stopped: &Stopped) -> String {
-    let words = match stopped.message.is_empty() {
-        true => &stopped.reason,
-        false => &stopped.message,
-    };
+fn pull_advice(words: &str) -> String {
     format!(
         "the node says: {words}; see that the image exists there and that the node may pull it, or use a mirror of it"
     )
@@ -270,22 +297,31 @@ fn unmounted(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod) -> Option<Findin
     if pod.phase != "Pending" {
         return None;
     }
-    let object = pod.object();
-    let (event, code) = case.events(&object).iter().find_map(|event| {
-        let (code, _) = messages::classify(Place::Mount, &event.message)?;
-        Some((event, code))
-    })?;
+    let (object, workload) = (pod.object(), one.workload.object());
+    if let Some((failure, evidence, _)) = mounts::unmounted(case, pod)
+        && let Some(description) = failure.describe(case)
+    {
+        let mut finding = description.finding("NFS208", workload, evidence);
+        finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
+        return Some(finding.explaining([object]));
+    }
+    let is_symptom =
+        |event: &&&Event| messages::classify(Place::Mount, &event.message).is_some_and(|(code, _)| code == "NFS410");
+    let event = case.events(&object).iter().find(is_symptom)?;
+    let export = pod
+        .nfs
+        .first()
+        .map_or("SERVER:PATH".to_owned(), |(server, path)| format!("{server}:{path}"));
+    let cause = format!("the provisioner's pod can't mount the export {export}: the mount does not end");
+    let advice = format!(
+        "mount it by hand on node {}, which often says more: mount -v -t nfs {export} /mnt; most often the server does not answer",
+        pod.node
+    );
     Some(
-        Finding::new(
-            "NFS208",
-            one.workload.object(),
-            format!("the provisioner's pod can't mount the export ({code})"),
-        )
-        .all_seen([said(event)])
-        .advise(format!(
-            "as for {code}; or use nfsprov's own provisioner, which mounts nothing"
-        ))
-        .explaining([object.clone()]),
+        Finding::new("NFS208", workload, cause)
+            .all_seen([said(event)])
+            .advise(advice)
+            .explaining([object]),
     )
 }
 
@@ -300,28 +336,4 @@ fn homeless(one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
         .seen(format!("condition PodScheduled of {}", pod.object().title()), text)
         .advise("give it a node that it may run on")
     })
-}
-
-fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let event = case.facts.events.iter().rev().find(|event| {
-        let theirs = event.object.as_ref().is_some_and(|object| {
-            let named = object.name.strip_prefix(&one.workload.name);
-            object.namespace.as_deref() == Some(&one.workload.namespace)
-                && named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        });
-        let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
-        // A quota for pods refuses as well.
-        theirs && event.reason == "FailedCreate" && matches!(code, Some("NFS207" | "NFS121"))
-    })?;
-    Some(
-        Finding::new(
-            "NFS207",
-            one.workload.object(),
-            "the provisioner's pod is refused by the cluster's rules",
-        )
-        .all_seen([said(event)])
-        .advise(
-            "run it in a namespace that allows it; nfsprov's own provisioner mounts nothing and needs no privilege",
-        ),
-    )
 }

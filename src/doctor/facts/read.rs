@@ -292,7 +292,8 @@ fn manager(meta: &ObjectMeta) -> Option<String> {
     if marked("kustomize.toolkit.fluxcd.io/") || marked("helm.toolkit.fluxcd.io/") {
         return Some("Flux".to_owned());
     }
-    if marked("meta.helm.sh/") || marked("helm.sh/chart") {
+    // Charts of Helm 2's time have a label of its own.
+    if marked("meta.helm.sh/") || marked("helm.sh/chart") || matches!(label("heritage"), Some("Helm" | "Tiller")) {
         return Some("Helm".to_owned());
     }
     let owner = meta.owner_references.iter().flatten().next();

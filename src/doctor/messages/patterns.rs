@@ -113,6 +113,18 @@ pub const ROWS: &[Row] = &[
             "0/3 nodes are available: 3 pod has unbound immediate PersistentVolumeClaims.",
         ],
     ),
+    // Newer kubelets end this summary with a deadline, which says nothing of the server.
+    (
+        "NFS410",
+        Mount,
+        r"Unable to attach or mount volumes: unmounted volumes=\[([^\]]*)\]|timeout expired waiting for volumes to attach or mount for pod|error processing PVC (\S+): (?:PVC is being deleted|PVC is not bound)",
+        &[
+            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[], failed to process volumes=[]: context deadline exceeded",
+            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[], failed to process volumes=[data]: error processing PVC default/a: PVC is not bound",
+            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data default-token-x]: timed out waiting for the condition",
+            "Unable to mount volumes for pod \"a_default(0b22)\": timeout expired waiting for volumes to attach or mount for pod \"default\"/\"a\". list of unmounted volumes=[data]. list of unattached volumes=[data default-token-x]",
+        ],
+    ),
     (
         "NFS407",
         Mount,
@@ -138,8 +150,9 @@ pub const ROWS: &[Row] = &[
     (
         "NFS211",
         Mount,
-        r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)|(dial unix \S*nfs\S*\.sock)",
+        r"driver name (\S+) not found in the list of registered CSI drivers|CSINode \S+ does not contain driver (\S+)|(dial unix \S*nfs\S*\.sock)|waiting for (external-attacher of \S+) CSI driver",
         &[
+            "AttachVolume.Attach failed for volume \"data\" : timed out waiting for external-attacher of nfs.csi.k8s.io CSI driver to attach volume data",
             "MountVolume.MountDevice failed for volume \"pvc-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name nfs.csi.k8s.io not found in the list of registered CSI drivers",
             "MountVolume.SetUp failed for volume \"pvc-1\" : rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /var/lib/kubelet/plugins/csi-nfsplugin/csi.sock: connect: connection refused\"",
         ],
@@ -147,8 +160,9 @@ pub const ROWS: &[Row] = &[
     (
         "NFS401",
         Mount,
-        r"/sbin/mount\.<type> helper program|Required binary /sbin/mount\.nfs4? is missing",
+        r"/sbin/mount\.<type> helper program|Required binary /sbin/mount\.nfs4? is missing|NFS: mount program didn't pass remote address",
         &[
+            "Output: mount: /var/lib/kubelet/x: fsconfig() failed: NFS: mount program didn't pass remote address.",
             "Required binary /sbin/mount.nfs is missing",
             "MountVolume.SetUp failed for volume \"mypv\" : mount failed: exit status 32\nMounting command: mount\nMounting arguments: -t nfs 10.77.0.10:/nfsdata /var/lib/kubelet/pods/x/volumes/kubernetes.io~nfs/mypv\nOutput: mount: /var/lib/kubelet/pods/x/volumes/kubernetes.io~nfs/mypv: bad option; for several filesystems (e.g. nfs, cifs) you might need a /sbin/mount.<type> helper program.",
             "MountVolume.SetUp failed for volume \"mypv\" : mount failed: exit status 32\nMounting command: systemd-run\nMounting arguments: --description=Kubernetes transient mount for /var/lib/kubelet/pods/x/volumes/kubernetes.io~nfs/mypv --scope -- mount -t nfs 10.77.0.10:/nfsdata /var/lib/kubelet/pods/x/volumes/kubernetes.io~nfs/mypv\nOutput: mount: wrong fs type, bad option, bad superblock on 10.77.0.10:/nfsdata,\n       missing codepage or helper program, or other error\n       (for several filesystems (e.g. nfs, cifs) you might\n       need a /sbin/mount.<type> helper program)",
@@ -232,8 +246,9 @@ pub const ROWS: &[Row] = &[
     (
         "NFS406",
         Mount,
-        r"(?i)stale (?:NFS )?file handle",
+        r"(?i)stale (?:NFS )?file handle|creating mount source path \S*/volumes/kubernetes\.io~\S*: mkdir \S+: file exists",
         &[
+            "error while creating mount source path '/var/lib/kubelet/pods/f3/volumes/kubernetes.io~nfs/pvc-1': mkdir /var/lib/kubelet/pods/f3/volumes/kubernetes.io~nfs/pvc-1: file exists",
             "stat /var/lib/kubelet/pods/c9/volumes/kubernetes.io~nfs/v: stale NFS file handle",
             "open /persistentvolumes: Stale NFS file handle",
             "Output: mount.nfs: Stale file handle",
@@ -246,15 +261,6 @@ pub const ROWS: &[Row] = &[
         &[
             "Output: mount.nfs: an incorrect mount option was specified for /mnt",
             "Output: mount.nfs: Invalid argument",
-        ],
-    ),
-    (
-        "NFS410",
-        Mount,
-        r"Unable to attach or mount volumes: unmounted volumes=\[([^\]]*)\]|error processing PVC (\S+): (?:PVC is being deleted|PVC is not bound)",
-        &[
-            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[], failed to process volumes=[data]: error processing PVC default/a: PVC is not bound",
-            "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data default-token-x]: timed out waiting for the condition",
         ],
     ),
     (
@@ -392,7 +398,11 @@ pub const ROWS: &[Row] = &[
     (
         "NFS205",
         Log,
-        r"exec format error",
-        &["standard_init_linux.go:219: exec user process caused: exec format error"],
+        r"exec format error|no match for platform in manifest|no matching manifest for \S+|no image found in manifest list for architecture",
+        &[
+            "Failed to pull image \"x:v4.0.0\": rpc error: code = NotFound desc = failed to pull and unpack image \"x:v4.0.0\": no match for platform in manifest: not found",
+            "Failed to pull image \"x:v3.0.0\": rpc error: code = Unknown desc = Error choosing image instance: no image found in manifest list for architecture arm64, variant \"v8\", OS linux",
+            "standard_init_linux.go:219: exec user process caused: exec format error",
+        ],
     ),
 ];

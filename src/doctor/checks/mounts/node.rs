@@ -6,9 +6,11 @@ use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
 use crate::doctor::checks::hosts::on_node;
 use crate::doctor::explain::{EVENTS, Entry, HOSTS, PODS, entry};
-use crate::doctor::facts::Node;
+use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
+use crate::doctor::images::is_nfs_csi_driver;
 use crate::doctor::names::word;
+use crate::doctor::provisioners::NFS_CSI;
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
@@ -86,6 +88,7 @@ pub fn describe(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
             ),
             "give the PV a host name of the server (with an AAAA record, which the node resolves), or a newer kubelet to the node",
         ),
+        "NFS211" if waits_for_attachment(failure, case) => describe_attachment(case),
         "NFS211" => not_registered(case, node, known),
         _ => return None,
     })
@@ -161,21 +164,65 @@ fn no_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     })
 }
 
+/// Whether Kubernetes waits for the volume to be attached, which the NFS CSI driver never does.
+pub fn waits_for_attachment(failure: &Failure<'_>, case: &Case<'_>) -> bool {
+    let named = failure.named.as_deref().unwrap_or_default();
+    named.ends_with(NFS_CSI) && named != NFS_CSI && case.facts.knows("csidrivers")
+}
+
+fn describe_attachment(case: &Case<'_>) -> Description {
+    let is_there = case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI);
+    let why = if is_there {
+        "lacks attachRequired: false"
+    } else {
+        "is missing"
+    };
+    Description::new(
+        format!(
+            "Kubernetes waits until the volume is attached, which the NFS CSI driver never does: its CSIDriver object {why}"
+        ),
+        format!(
+            "create the CSIDriver {NFS_CSI} as the driver's own installation does, with attachRequired: false; the pods then go on by themselves"
+        ),
+    )
+}
+
 /// The NFS CSI driver is not registered with a node's kubelet.
 pub fn not_registered(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
-    use crate::doctor::images::is_nfs_csi_driver;
-    let runs = case.facts.pods.iter().any(|pod| {
-        pod.node == node
-            && pod.ready
-            && pod
-                .containers
-                .iter()
-                .any(|container| is_nfs_csi_driver(&container.image))
-    });
-    if !runs {
+    let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
+    let there = case.facts.pods.iter().filter(|pod| pod.node == node && !pod.over());
+    let mut there = there.filter(|pod| pod.containers.iter().any(is_driver));
+    let Some(pod) = there.next() else {
+        let mut sets = case
+            .facts
+            .workloads
+            .iter()
+            .filter(|workload| workload.kind == "DaemonSet");
+        let set = sets.find(|workload| workload.containers.iter().any(is_driver));
+        let set = set.map_or("the driver's DaemonSet".to_owned(), |set| set.object().title());
         return Description::new(
             format!("the CSI driver for NFS is not on node {node}"),
-            "see why the driver's DaemonSet has no running pod on the node",
+            format!(
+                "see why {set} has no running pod there: compare its nodeSelector and tolerations with the node's labels and taints"
+            ),
+        );
+    };
+    if !pod.ready {
+        let title = pod.object().title();
+        let state = pod
+            .stopped
+            .first()
+            .map(|stopped| format!(": {} {}", stopped.reason, stopped.message));
+        return Description::new(
+            format!(
+                "the CSI driver's {title}, which serves node {node}, is not ready{}",
+                state.unwrap_or_default().trim_end()
+            ),
+            format!(
+                "see kubectl -n {} describe pod {}, and its log",
+                word(&pod.namespace),
+                word(&pod.name)
+            ),
         );
     }
     let label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));

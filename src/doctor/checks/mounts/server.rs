@@ -50,15 +50,21 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
             .only(confidence)
         }
         "NFS405" => Description::new(
-            format!("the server of {export} does not offer the NFS version that is asked for"),
-            "take nfsvers=… out of the mount options of PV and class, or have the server offer it",
+            format!(
+                "the server of {export} does not offer the NFS version that is asked for{}",
+                options_of(failure)
+            ),
+            "take nfsvers=… and proto=… (udp) out of the mount options of PV and class, or have the server offer them",
         ),
         "NFS406" => Description::new(
             format!("{export} was removed or replaced on the server while it was mounted"),
             "delete the pod, so that the volume is mounted anew",
         ),
         "NFS409" => Description::new(
-            "mount.nfs does not know a mount option of the volume",
+            format!(
+                "mount.nfs does not know a mount option of the volume{}",
+                options_of(failure)
+            ),
             "see mountOptions of the PV and its class",
         ),
         "NFS418" => Description::new(
@@ -73,4 +79,12 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
         ),
         _ => return None,
     })
+}
+
+/// The mount options, where they are known.
+fn options_of(failure: &Failure<'_>) -> String {
+    match failure.options.as_str() {
+        "" => String::new(),
+        options => format!(" (-o {options})"),
+    }
 }

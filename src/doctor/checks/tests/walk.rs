@@ -92,7 +92,7 @@ fn a_pod_that_waits_is_named() {
         ("for its image", all([mounting(pulling, ""), vec![ready("True")]]), &[]),
         ("for a secret", all([mounting(json!({}),
             "MountVolume.SetUp failed for volume \"token\" : secret \"x\" not found"), vec![ready("True")]]),
-            &["NFS413 pv v"]),
+            &["NFS123 pod default/p"]),
     } {
         let found = found(NEW, objects);
         assert_eq!(titles(&found), wanted, "{what}: {found:#?}");

@@ -1,0 +1,86 @@
+//! What refuses a provisioner's pod: NFS207, whose row stands beside the other reasons why provisioners don't run (PURE).
+
+use super::{Case, said};
+use crate::doctor::Finding;
+use crate::doctor::messages::{self, Place};
+use crate::doctor::provisioners::Provisioner;
+
+/// That the cluster refuses the pod of a workload.
+pub fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let event = case.facts.events.iter().rev().find(|event| {
+        let theirs = event.object.as_ref().is_some_and(|object| {
+            let named = object.name.strip_prefix(&one.workload.name);
+            object.namespace.as_deref() == Some(&one.workload.namespace)
+                && named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        });
+        let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
+        // A quota for pods refuses as well.
+        theirs && event.reason == "FailedCreate" && matches!(code, Some("NFS207" | "NFS121"))
+    })?;
+    let (cause, advice) = describe_refusal(&event.message);
+    Some(
+        Finding::new("NFS207", one.workload.object(), cause)
+            .all_seen([said(event)])
+            .advise(format!(
+                "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"
+            )),
+    )
+}
+
+/// Who refuses a pod: a sign in the refusal's words, what stands before and after the name in them, who that is, and what
+/// lets the pod in.
+const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
+    (
+        "violates PodSecurity",
+        ("violates PodSecurity \"", '"'),
+        "the Pod Security Standard of its namespace",
+        "run it in a namespace whose label pod-security.kubernetes.io/enforce is baseline, which allows NFS volumes, or privileged",
+    ),
+    (
+        "security context constraint",
+        ("", ' '),
+        "OpenShift's security context constraints",
+        "let its service account use an SCC that allows NFS volumes, such as hostmount-anyuid",
+    ),
+    (
+        "PodSecurityPolicy",
+        ("", ' '),
+        "PodSecurityPolicy",
+        "let its service account use a PodSecurityPolicy that allows NFS volumes",
+    ),
+    (
+        "admission webhook",
+        ("admission webhook \"", '"'),
+        "an admission webhook",
+        "make an exception for it in the webhook's policies, or run it in a namespace that they leave alone",
+    ),
+    (
+        "exceeded quota",
+        ("exceeded quota: ", ','),
+        "the ResourceQuota of its namespace",
+        "raise the quota, or make room in the namespace",
+    ),
+    (
+        "error looking up service account",
+        ("error looking up service account ", ':'),
+        "the API server, which does not find its service account",
+        "create the service account, with the permissions that the provisioner needs (see NFS206)",
+    ),
+];
+
+/// What refused a pod, and what to do.
+fn describe_refusal(text: &str) -> (String, &'static str) {
+    // The oldest wording of the same policy.
+    let text = text.replace("pod security policy", "PodSecurityPolicy");
+    let Some((_, (before, end), who, advice)) = REFUSALS.iter().find(|(sign, ..)| text.contains(sign)) else {
+        let advice = "run it in a namespace that allows it";
+        return (
+            "the provisioner's pod is refused by the cluster's rules".to_owned(),
+            advice,
+        );
+    };
+    let name = text.split_once(before).filter(|_| !before.is_empty());
+    let name = name.and_then(|(_, rest)| rest.split(*end).next());
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    (format!("the provisioner's pod is refused by {who}{name}"), advice)
+}
