@@ -63,6 +63,7 @@ pub(super) fn access(ssh: &Ssh) -> Result<Access> {
         connect_timeout: ssh.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
         sudo,
         ask: Arc::new(PromptCache::new(Terminal)),
+        jump_sessions: Arc::default(),
     })
 }
 

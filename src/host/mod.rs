@@ -33,5 +33,5 @@ pub use plan::{
 };
 pub use proof::{Proof, ProofResult};
 pub use script::{arguments, quote};
-pub use ssh::{Access, ConnectError, Host, HostKeys, Output, RunError, Sudo, server_names};
+pub use ssh::{Access, ConnectError, Host, HostKeys, JumpSessions, Output, RunError, Sudo, server_names};
 pub use target::{Target, TargetError};

@@ -4,6 +4,7 @@
 
 mod client;
 mod connect;
+mod jump;
 mod keys;
 mod login;
 mod proxy;
@@ -21,6 +22,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
 use self::connect::Connection;
+pub use self::jump::JumpSessions;
 use self::run::ExecError;
 pub(super) use self::run::MAX_REPEATED;
 use super::ask::{PromptCache, Secret};
@@ -74,6 +76,8 @@ pub struct Access {
     pub sudo: Sudo,
     /// Who is asked.
     pub ask: Arc<PromptCache>,
+    /// The sessions to jump hosts, which all connections with this access share.
+    pub jump_sessions: Arc<JumpSessions>,
 }
 
 /// Why there is no connection. The text names the host.
@@ -121,6 +125,15 @@ pub enum ConnectError {
         /// What sudo says.
         why: String,
     },
+}
+
+impl ConnectError {
+    fn unreachable(host: &str, cause: &str) -> Self {
+        Self::Unreachable {
+            host: host.to_owned(),
+            cause: cause.to_owned(),
+        }
+    }
 }
 
 /// What a script came to.
@@ -197,13 +210,10 @@ impl Host {
         let (aim, with) = (target.clone(), access.clone());
         let thread = std::thread::Builder::new().name(format!("ssh {}", target.host));
         let started = thread.spawn(move || serve(&aim, &with, ready, &waiting));
-        let unreachable = |cause: String| ConnectError::Unreachable {
-            host: target.to_string(),
-            cause,
-        };
-        started.map_err(|error| unreachable(error.to_string()))?;
+        let unreachable = |cause: &str| ConnectError::unreachable(&target.to_string(), cause);
+        started.map_err(|error| unreachable(&error.to_string()))?;
         let connected = connected.await;
-        let name = connected.map_err(|_| unreachable("its thread ended".to_owned()))??;
+        let name = connected.map_err(|_| unreachable("its thread ended"))??;
         Ok(Self { name, jobs })
     }
 

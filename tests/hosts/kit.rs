@@ -145,6 +145,7 @@ impl Stage {
             connect_timeout: 4 * PATIENCE,
             sudo: Sudo::No,
             ask: Answers::none().into(),
+            jump_sessions: Arc::default(),
         })
     }
 

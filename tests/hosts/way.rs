@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nfsprov::host::{ConnectError, Host, HostKeys};
+use futures::future::{join_all, try_join_all};
+use nfsprov::host::{ConnectError, Host, HostKeys, Target};
 use nfsprov_lab::guest::Template;
 use tokio::time::Instant;
 
@@ -14,6 +15,8 @@ crate::tests! {
     two_hosts_on_the_way_by_option_and_by_configuration,
     every_host_on_the_way_is_checked,
     a_way_carries_much_both_ways,
+    hosts_behind_a_jump_host_share_one_login_to_it,
+    a_dead_jump_host_costs_its_hosts_one_timeout,
     where_nothing_answers_is_said_in_time,
     a_host_that_hangs_is_given_up,
 }
@@ -70,6 +73,8 @@ async fn every_host_on_the_way_is_checked(stage: Arc<Stage>) -> Result<()> {
     let known = std::fs::read_to_string(&file)?;
     access.host_keys = HostKeys::Strict;
     for wrong in [first, second] {
+        // Another run.
+        access.jump_sessions = Arc::default();
         let other = stage.file(&stage.guest, "/etc/ssh/test/other-ed25519.pub").await?;
         let lines = known.lines().map(|line| match line.starts_with(&format!("{wrong} ")) {
             true => format!("{wrong} {other}\n"),
@@ -97,6 +102,89 @@ async fn a_way_carries_much_both_ways(stage: Arc<Stage>) -> Result<()> {
     let output = crate::kit::run(&host, &long).await?;
     ensure!(output.stdout.len() == size, "{}", output.stdout.len());
     ensure!(String::from_utf8_lossy(&output.stderr).trim() == (size / 4).to_string());
+    Ok(())
+}
+
+async fn hosts_behind_a_jump_host_share_one_login_to_it(stage: Arc<Stage>) -> Result<()> {
+    const HOSTS: usize = 6;
+    let port = stage.sshd(&stage.second, &["ed25519"], "").await?;
+    let logins = async || -> Result<usize> {
+        let count = format!("grep -c 'Accepted publickey' /var/log/sshd-{port}.log || :");
+        Ok(stage.second.ssh(&count).await?.trim().parse()?)
+    };
+    let mut access = stage.access()?;
+    access.jump = vec![format!("root@{}:{port}", stage.second.address()).parse()?];
+    let target: Target = format!("root@{}", stage.guest.address()).parse()?;
+    let hosts = try_join_all((0..HOSTS).map(|_| Host::connect(&target, &access))).await?;
+    ensure!(logins().await? == 1, "{HOSTS} hosts: {} logins", logins().await?);
+
+    // All at once, more than what fits into the buffers on the way.
+    let size = 1 << 20;
+    let both_ways = format!(
+        "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
+        "x".repeat(size)
+    );
+    for output in join_all(hosts.iter().map(|host| crate::kit::run(host, &both_ways))).await {
+        let output = output?;
+        ensure!(output.stdout.len() == size, "{}", output.stdout.len());
+        ensure!(String::from_utf8_lossy(&output.stderr).trim() == size.to_string());
+    }
+
+    // An address whose packets get lost holds up no other host, and costs one further login.
+    let lose = "set -- $(ip route get 10.77.0.198)
+while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:00:00:00:00:01 dev \"$2\" nud permanent";
+    stage.second.ssh(lose).await?;
+    let mut impatient = access.clone();
+    impatient.connect_timeout = Duration::from_secs(20);
+    let nowhere: Target = "root@10.77.0.198".parse()?;
+    let begun = Instant::now();
+    let (dead, later) = tokio::join!(Host::connect(&nowhere, &impatient), async {
+        // The jump host opens one tunnel after the other, so this one comes behind the first.
+        tokio::task::yield_now().await;
+        let host = Host::connect(&target, &impatient).await?;
+        anyhow::Ok((says(&host, "echo on").await?, begun.elapsed()))
+    });
+    let error = refused(dead)?;
+    ensure!(
+        error.contains("10.77.0.198:22") && error.contains("no answer within 20 s"),
+        "{error}"
+    );
+    let (said, took) = later?;
+    ensure!(
+        said == "on" && took < impatient.connect_timeout,
+        "{said} after {took:?}"
+    );
+    ensure!(logins().await? <= 2, "{}", logins().await?);
+    ensure!(
+        says(&hosts[0], "echo on").await? == "on",
+        "the others still have the first session"
+    );
+
+    // A session that was lost is replaced.
+    let before = logins().await?;
+    drop(hosts);
+    let cut = format!("for child in $(pgrep -P $(cat /run/sshd-{port}.pid)); do kill -9 $child; done");
+    stage.second.ssh(&cut).await?;
+    let host = Host::connect(&target, &access).await?;
+    ensure!(says(&host, "echo on").await? == "on");
+    ensure!(logins().await? == before + 1, "{}", logins().await?);
+    Ok(())
+}
+
+async fn a_dead_jump_host_costs_its_hosts_one_timeout(stage: Arc<Stage>) -> Result<()> {
+    const HOSTS: u32 = 8;
+    let mut access = stage.access()?;
+    access.connect_timeout = Duration::from_secs(3);
+    access.jump = vec!["root@10.77.0.9".parse()?];
+    let begun = Instant::now();
+    let targets = (1..=HOSTS).map(|number| format!("root@10.77.1.{number}").parse());
+    let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
+    for connected in join_all(targets.iter().map(|target| Host::connect(target, &access))).await {
+        let error = refused(connected)?;
+        ensure!(error.starts_with("cannot reach 10.77.0.9:22"), "{error}");
+    }
+    let took = begun.elapsed();
+    ensure!(took < access.connect_timeout * (HOSTS / 2), "{took:?}");
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::proxy::{self, Proxy};
 use super::route::{Hop, find_hops};
 use super::run::{ExecError, Shell, SshSession, milliseconds};
 use super::trust::Trust;
-use super::{Access, ConnectError, KEEPALIVE, Output, Sudo, tunnel};
+use super::{Access, ConnectError, KEEPALIVE, Output, Sudo};
 use crate::host::ask::Secret;
 use crate::host::known_hosts::PublicKey;
 use crate::host::ssh_settings::AddressFamily;
@@ -41,21 +41,6 @@ impl Connection {
     }
 }
 
-/// What was learnt about a host on the way by connections that had to be made anew.
-#[derive(Default)]
-struct Progress {
-    attempts: Attempts,
-    /// It has no key of the types that are recorded: ask for any, to see and name it.
-    any_kind: bool,
-}
-
-/// How one attempt to connect through all hops ended.
-enum Traversal {
-    Connected(SshSession),
-    /// A host has further login methods or host keys to try on a new connection.
-    Retry,
-}
-
 /// Connects and logs in. Gives up, with any error, when `cancelled`.
 pub(super) fn connect(
     target: &Target,
@@ -66,92 +51,81 @@ pub(super) fn connect(
         host: target.to_string(),
         cause,
     })?;
-    let mut progress: Vec<Progress> = hops.iter().map(|_| Progress::default()).collect();
-    let live = loop {
-        match connect_hops(&hops, &mut progress, access, cancelled)? {
-            Traversal::Connected(live) => break live,
-            Traversal::Retry => {}
-        }
+    let Some(last) = hops.last() else {
+        return Err(ConnectError::unreachable(&target.to_string(), "no host was named"));
     };
-    let (Some(last), host) = (hops.last(), target.to_string()) else {
-        return Err(unreachable_error(&target.to_string(), "no host was named"));
-    };
+    let live = log_in(&hops, access, cancelled)?;
     let name = format!("{}@{}", last.user, last.address());
     let shell = find_shell(&live, last, access, cancelled)?;
-    tracing::debug!(host, name, "connected over SSH");
+    tracing::debug!(host = %target, name, "connected over SSH");
     Ok(Connection { live, name, shell })
 }
 
-/// Connects and logs in to each hop, the last through those before it.
-fn connect_hops(
-    hops: &[Hop],
-    progress: &mut [Progress],
-    access: &Access,
-    cancelled: &dyn Fn() -> bool,
-) -> Result<Traversal, ConnectError> {
-    let mut previous: Option<(SshSession, &Hop)> = None;
-    for (place, hop) in hops.iter().enumerate() {
-        let progress = &mut progress[place];
-        let (socket, proxy) = match (previous.take(), &hop.proxy_command) {
-            (None, None) => (connect_tcp(hop, access.connect_timeout)?, None),
-            (None, Some(command)) => {
-                let opened =
-                    proxy::start_proxy_command(command).map_err(|cause| unreachable_error(&hop.address(), &cause))?;
-                (opened.0, Some(opened.1))
-            }
-            (Some((live, through)), _) => {
-                let opened = tunnel::open_tunnel(live, &hop.host, hop.port, access.connect_timeout);
-                let opened = opened.map_err(|cause| {
-                    unreachable_error(
-                        &hop.address(),
-                        &format!("{} can't connect to it: {cause}", through.address()),
-                    )
-                })?;
-                (opened, None)
-            }
-        };
+/// Logs in to the last of `hops`, through those before it. Connects again while further host keys or login methods are
+/// left to try.
+pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool) -> Result<SshSession, ConnectError> {
+    let Some((hop, jump_hosts)) = hops.split_last() else {
+        return Err(ConnectError::unreachable("the host", "no host was named"));
+    };
+    let mut attempts = Attempts::default();
+    // Once the host has shown that it has no key of the recorded types, any key is requested, to see and name it.
+    let mut requests_any_key = false;
+    loop {
+        let (socket, proxy) = open_socket(hop, jump_hosts, access)?;
         let trust = Trust::read(access, hop)?;
-        let recorded = trust.recorded_algorithms().filter(|_| !progress.any_kind);
+        let recorded = trust.recorded_algorithms().filter(|_| !requests_any_key);
         let live = match start_session(socket, proxy, recorded.as_deref(), access.connect_timeout) {
             Ok(live) => live,
             Err((error, _)) if recorded.is_some() && is_disagreement(&error) => {
-                progress.any_kind = true;
-                return Ok(Traversal::Retry);
+                requests_any_key = true;
+                continue;
             }
             Err((error, proxy)) => {
                 let said = proxy.map(|proxy| proxy.said()).filter(|said| !said.is_empty());
                 let said = said.map_or_else(String::new, |said| format!("; its ProxyCommand says: {said}"));
-                return Err(unreachable_error(&hop.address(), &format!("{}{said}", error.message())));
+                return Err(ConnectError::unreachable(
+                    &hop.address(),
+                    &format!("{}{said}", error.message()),
+                ));
             }
         };
         let Some(key) = live.session.host_key().map(|(blob, _)| PublicKey::new(blob)) else {
-            return Err(unreachable_error(&hop.address(), "it shows no host key"));
+            return Err(ConnectError::unreachable(&hop.address(), "it shows no host key"));
         };
         trust.check(&key)?;
-        match login::login(&live.session, hop, access, &mut progress.attempts)? {
-            Step::In => previous = Some((live, hop)),
-            Step::Again => return Ok(Traversal::Retry),
-        }
+        let step = login::login(&live.session, hop, access, &mut attempts)?;
         if cancelled() {
-            return Err(unreachable_error(&hop.address(), "the run was cancelled"));
+            return Err(ConnectError::unreachable(&hop.address(), "the run was cancelled"));
         }
-    }
-    match previous {
-        Some((live, _)) => Ok(Traversal::Connected(live)),
-        None => Err(unreachable_error("the host", "no host was named")),
+        match step {
+            Step::In => return Ok(live),
+            Step::Again => {}
+        }
     }
 }
 
-fn unreachable_error(host: &str, cause: &str) -> ConnectError {
-    ConnectError::Unreachable {
-        host: host.to_owned(),
-        cause: cause.to_owned(),
+/// A socket that leads to a host: by TCP, by its ProxyCommand, or through jump hosts.
+fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
+    match (jump_hosts, &hop.proxy_command) {
+        ([], None) => Ok((connect_tcp(hop, access.connect_timeout)?, None)),
+        ([], Some(command)) => {
+            let started = proxy::start_proxy_command(command);
+            let (socket, proxy) = started.map_err(|cause| ConnectError::unreachable(&hop.address(), &cause))?;
+            Ok((socket, Some(proxy)))
+        }
+        (jump_hosts, _) => {
+            // Others may wait for this login, so it goes on when this connection is cancelled.
+            let log_in = || log_in(jump_hosts, access, &|| false);
+            let sessions = &access.jump_sessions;
+            let socket = sessions.open_tunnel(jump_hosts, hop, access.connect_timeout, log_in)?;
+            Ok((socket, None))
+        }
     }
 }
 
 /// A TCP connection to the first of the host's addresses that takes one.
 fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
-    let failed = |cause: &str| unreachable_error(&hop.address(), cause);
+    let failed = |cause: &str| ConnectError::unreachable(&hop.address(), cause);
     let addresses = resolve_addresses(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
     let mut first = None;
     for address in addresses
@@ -238,7 +212,7 @@ fn find_shell(
     };
     let patience = access.connect_timeout;
     let ask = |script: &str, shell: &Shell| live.run(script, shell, patience, cancelled);
-    let trouble = |trouble: ExecError| unreachable_error(&host, &trouble.into_run_error(&host, patience).to_string());
+    let trouble = |trouble: ExecError| ConnectError::unreachable(&host, &trouble.into_run_error(&host, patience).to_string());
     let said = ask("id -u; command -v sudo >/dev/null && echo sudo; exit 0", &Shell::Plain).map_err(trouble)?;
     let said = String::from_utf8_lossy(&said.stdout);
     let mut said = said.lines();

@@ -11,7 +11,7 @@ use crate::host::target::{DEFAULT_PORT, Target};
 const MAX_HOPS: usize = 8;
 
 /// One host on the way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hop {
     /// The name or address to connect to.
     pub(super) host: String,

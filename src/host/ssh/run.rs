@@ -192,7 +192,7 @@ impl SshSession {
                 return Err(ExecError::Silent);
             }
             self.session.keepalive_send()?;
-            self.wait(left.min(TICK), &[])?;
+            self.wait(left.min(TICK))?;
         }
     }
 
@@ -205,19 +205,13 @@ impl SshSession {
         }
     }
 
-    /// Waits until the session's socket, or one of `others`, can be used.
-    pub(super) fn wait(&self, limit: Duration, others: &[(BorrowedFd, PollFlags)]) -> Result<(), ExecError> {
+    /// Waits until the session's socket can be used.
+    fn wait(&self, limit: Duration) -> Result<(), ExecError> {
         let wanted = match self.session.block_directions() {
             BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
             BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
         };
-        let mut watched = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), wanted)];
-        watched.extend(others.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)));
-        let limit = Timespec::try_from(limit).map_err(|error| ExecError::Lost(error.to_string()))?;
-        match poll(&mut watched, Some(&limit)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(errno) => Err(ExecError::Lost(std::io::Error::from(errno).to_string())),
-        }
+        poll_fds(&[(self.socket.as_fd(), wanted)], limit).map(drop)
     }
 }
 
@@ -337,8 +331,21 @@ fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     Ok(into.len() > before)
 }
 
+/// Waits for one of these events; returns those that each descriptor has.
+pub(super) fn poll_fds(wanted: &[(BorrowedFd, PollFlags)], limit: Duration) -> Result<Vec<PollFlags>, ExecError> {
+    let mut polled: Vec<PollFd> = wanted
+        .iter()
+        .map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags))
+        .collect();
+    let limit = Timespec::try_from(limit).map_err(|error| ExecError::Lost(error.to_string()))?;
+    match poll(&mut polled, Some(&limit)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(polled.iter().map(PollFd::revents).collect()),
+        Err(errno) => Err(ExecError::Lost(std::io::Error::from(errno).to_string())),
+    }
+}
+
 /// Whether libssh2 wants to be called again (`LIBSSH2_ERROR_EAGAIN`).
-fn would_block(error: &ssh2::Error) -> bool {
+pub(super) fn would_block(error: &ssh2::Error) -> bool {
     error.code() == ErrorCode::Session(-37)
 }
 

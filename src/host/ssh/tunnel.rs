@@ -1,55 +1,94 @@
-//! A connection through another: libssh2 wants a socket, so a thread moves bytes between one and a channel.
+//! Tunnels through a jump host: one SSH session carries them all.
+//!
+//! Each session behind the jump host needs a socket of its own, and only one thread can wait for a session of libssh2.
+//! So a thread for each jump host moves bytes between sockets and the channels of its [`JumpSession`].
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use ssh2::Channel;
+use ssh2::{BlockDirections, Channel, ErrorCode, ExtendedData};
 
-use super::run::{SshSession, milliseconds};
+use super::run::{ExecError, SshSession, poll_fds, would_block};
 
-/// How long the thread sleeps when nothing moves; then it shows the jump host that it is there.
+/// The longest wait; after it the thread sends a keepalive.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Has the host behind `live` connect to another, and gives the socket that leads there. The tunnel ends with either
-/// side.
-pub(super) fn open_tunnel(live: SshSession, host: &str, port: u16, timeout: Duration) -> Result<OwnedFd, String> {
-    live.session.set_blocking(true);
-    live.session.set_timeout(milliseconds(timeout));
-    let opened = live.session.channel_direct_tcpip(host, port, None);
-    let channel = opened.map_err(|error| error.message().to_owned())?;
-    live.session.set_blocking(false);
-    let (near, far) = UnixStream::pair().map_err(|error| error.to_string())?;
-    far.set_nonblocking(true).map_err(|error| error.to_string())?;
-    let thread = std::thread::Builder::new().name(format!("ssh to {host}"));
-    let moving = move || {
-        // Whichever side ended: dropping both ends tells the other.
-        _ = pump(&live, channel, far);
-    };
-    thread.spawn(moving).map_err(|error| error.to_string())?;
-    Ok(near.into())
+/// `LIBSSH2_ERROR_CHANNEL_FAILURE`: the jump host refuses the channel, and the session goes on.
+const CHANNEL_REFUSED: ErrorCode = ErrorCode::Session(-21);
+
+/// Requests a tunnel from the thread of a jump session.
+struct Request {
+    host: String,
+    port: u16,
+    /// When the requester stops waiting.
+    deadline: Instant,
+    reply: SyncSender<Result<OwnedFd, String>>,
 }
 
-/// Bytes on their way, and how many of them have arrived.
-#[derive(Default)]
-struct Parcel {
-    bytes: Vec<u8>,
-    done: usize,
+/// A session to a jump host. Dropping it ends the session as soon as its last tunnel has ended.
+pub(super) struct JumpSession {
+    requests: Sender<Request>,
+    /// A byte wakes the thread for a request; the end of the stream says that no further requests come.
+    wake: UnixStream,
 }
 
-impl Parcel {
-    fn is_empty(&self) -> bool {
-        self.done == self.bytes.len()
+impl JumpSession {
+    /// Hands a session that is logged in over to a thread.
+    pub(super) fn start(live: SshSession, host: &str) -> Result<Self, String> {
+        live.session.set_blocking(false);
+        let (requests, requested) = channel();
+        let (wake, woken) = UnixStream::pair().map_err(|error| error.to_string())?;
+        woken.set_nonblocking(true).map_err(|error| error.to_string())?;
+        let carry = move || {
+            if let Err(lost) = carry_tunnels(&live, &requested, &woken) {
+                tracing::debug!(?lost, "the session to a jump host ended");
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("jump {host}"));
+        thread.spawn(carry).map_err(|error| error.to_string())?;
+        Ok(Self { requests, wake })
     }
 
-    /// Takes new bytes if the old ones are gone. Whether any came; an error when none will come any more.
+    /// Requests a tunnel to a host, at most one at a time: libssh2 opens one channel after the other. The receiver gets
+    /// the socket that leads to the host, or the jump host's refusal; it is disconnected if the session is lost.
+    pub(super) fn request_tunnel(&self, host: &str, port: u16, timeout: Duration) -> Receiver<Result<OwnedFd, String>> {
+        let (reply, replied) = sync_channel(1);
+        let request = Request {
+            host: host.to_owned(),
+            port,
+            deadline: Instant::now() + timeout,
+            reply,
+        };
+        // If the thread has ended, dropping the request disconnects the receiver.
+        if self.requests.send(request).is_ok() {
+            _ = (&self.wake).write(&[0]);
+        }
+        replied
+    }
+}
+
+/// Bytes on their way in one direction, and how many of them were written.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Buffer {
+    fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// Reads if all bytes were written; returns whether bytes came. An error if none will come any more.
     fn fill(&mut self, from: &mut impl Read) -> Result<bool, ErrorKind> {
         if !self.is_empty() {
             return Ok(false);
         }
-        self.done = 0;
+        self.written = 0;
         self.bytes.resize(32 << 10, 0);
         let read = from.read(&mut self.bytes);
         self.bytes.truncate(*read.as_ref().unwrap_or(&0));
@@ -61,14 +100,14 @@ impl Parcel {
         }
     }
 
-    /// Hands on what is taken; whether that was anything.
+    /// Writes what is left; returns whether anything was taken.
     fn empty(&mut self, into: &mut impl Write) -> Result<bool, ErrorKind> {
         if self.is_empty() {
             return Ok(false);
         }
-        match into.write(&self.bytes[self.done..]) {
+        match into.write(&self.bytes[self.written..]) {
             Ok(count) => {
-                self.done += count;
+                self.written += count;
                 Ok(count > 0)
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
@@ -77,25 +116,158 @@ impl Parcel {
     }
 }
 
-fn pump(live: &SshSession, mut channel: Channel, mut far: UnixStream) -> Result<(), ErrorKind> {
-    let (mut there, mut back) = (Parcel::default(), Parcel::default());
+/// One channel to a host, and the socket of the session that runs through it.
+struct Tunnel {
+    channel: Channel,
+    /// None once either end has closed: then only the channel is still to be closed.
+    socket: Option<UnixStream>,
+    to_host: Buffer,
+    from_host: Buffer,
+    is_closed: bool,
+}
+
+impl Tunnel {
+    /// A tunnel through `channel`, and the socket that leads into it.
+    fn new(mut channel: Channel) -> Result<(Self, OwnedFd), String> {
+        // Otherwise such data would stay in libssh2's queue and be reported as readable for ever.
+        let merged = channel.handle_extended_data(ExtendedData::Merge);
+        merged.map_err(|error| error.message().to_owned())?;
+        let (near, far) = UnixStream::pair().map_err(|error| error.to_string())?;
+        far.set_nonblocking(true).map_err(|error| error.to_string())?;
+        let tunnel = Self {
+            channel,
+            socket: Some(far),
+            to_host: Buffer::default(),
+            from_host: Buffer::default(),
+            is_closed: false,
+        };
+        Ok((tunnel, near.into()))
+    }
+
+    /// Moves what can be moved now; returns whether anything happened.
+    fn advance(&mut self) -> bool {
+        let Some(socket) = &mut self.socket else {
+            let closed = self.channel.close();
+            self.is_closed = !closed.is_err_and(|error| would_block(&error));
+            return self.is_closed;
+        };
+        let mut move_bytes = || {
+            let mut moved = self.to_host.fill(socket)?;
+            moved |= self.to_host.empty(&mut self.channel)?;
+            moved |= self.from_host.fill(&mut self.channel)?;
+            moved |= self.from_host.empty(socket)?;
+            // Nobody is left to read an answer to what the host does not take.
+            if !moved && !self.to_host.is_empty() && has_hung_up(socket) {
+                return Err(ErrorKind::BrokenPipe);
+            }
+            Ok(moved)
+        };
+        move_bytes().unwrap_or_else(|_| {
+            self.socket = None;
+            true
+        })
+    }
+
+    /// Whether libssh2 holds something for this channel that it received while it worked on another: no event of the
+    /// session's socket will announce it.
+    fn can_advance(&self) -> bool {
+        let is_readable = || self.channel.read_window().available > 0 || self.channel.eof();
+        let is_writable = || self.channel.write_window().remaining > 0;
+        self.socket.is_some()
+            && ((self.from_host.is_empty() && is_readable()) || (!self.to_host.is_empty() && is_writable()))
+    }
+
+    fn events(&self) -> PollFlags {
+        let mut events = PollFlags::empty();
+        events.set(PollFlags::IN, self.to_host.is_empty());
+        events.set(PollFlags::OUT, !self.from_host.is_empty());
+        events
+    }
+}
+
+fn has_hung_up(socket: &UnixStream) -> bool {
+    let events = poll_fds(&[(socket.as_fd(), PollFlags::empty())], Duration::ZERO);
+    events.is_ok_and(|events| events[0].contains(PollFlags::HUP))
+}
+
+/// Opens tunnels and carries their bytes until nobody needs the session any more.
+fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &UnixStream) -> Result<(), ExecError> {
+    let mut tunnels: Vec<Tunnel> = Vec::new();
+    let mut opening: Option<Request> = None;
+    let mut is_wanted = true;
     loop {
-        let mut moved = there.fill(&mut far)?;
-        moved |= there.empty(&mut channel)?;
-        moved |= back.fill(&mut channel)?;
-        moved |= back.empty(&mut far)?;
-        if moved {
+        let mut moved = false;
+        // A packet that libssh2 could send in part only: until the rest is sent, it sends nothing else.
+        let mut is_sending = false;
+        let mut note = || {
+            is_sending |= matches!(
+                live.session.block_directions(),
+                BlockDirections::Outbound | BlockDirections::Both
+            );
+        };
+        if let Ok(0) = woken.read(&mut [0; 64]) {
+            is_wanted = false;
+        }
+        for tunnel in &mut tunnels {
+            moved |= tunnel.advance();
+            note();
+        }
+        tunnels.retain(|tunnel| !tunnel.is_closed);
+        opening = opening.or_else(|| requested.try_recv().ok());
+        // After the tunnels: they may have received the answer, and this call may receive bytes of theirs, which
+        // can_advance sees.
+        if let Some(request) = opening.take() {
+            match live.session.channel_direct_tcpip(&request.host, request.port, None) {
+                Err(error) if would_block(&error) => opening = Some(request),
+                Err(error) if error.code() == CHANNEL_REFUSED => {
+                    // The requester may have given up.
+                    _ = request.reply.send(Err(error.message().to_owned()));
+                    moved = true;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(channel) => {
+                    let opened = Tunnel::new(channel).map(|(tunnel, socket)| {
+                        tunnels.push(tunnel);
+                        socket
+                    });
+                    // As above; the tunnel then ends with its socket.
+                    _ = request.reply.send(opened);
+                    moved = true;
+                }
+            }
+            note();
+        }
+        let now = Instant::now();
+        let is_idle = tunnels.iter().all(|tunnel| tunnel.socket.is_none());
+        if !is_wanted && is_idle && opening.as_ref().is_none_or(|request| request.deadline <= now) {
+            return Ok(());
+        }
+        if moved || (!is_sending && tunnels.iter().any(Tunnel::can_advance)) {
             continue;
         }
-        live.session.keepalive_send().map_err(|_| ErrorKind::BrokenPipe)?;
-        let wanted = match (there.is_empty(), back.is_empty()) {
-            (true, true) => PollFlags::IN,
-            (true, false) => PollFlags::IN | PollFlags::OUT,
-            (false, false) => PollFlags::OUT,
-            // Only the jump host can help; an empty set still hears of the other side's end.
-            (false, true) => PollFlags::empty(),
-        };
-        live.wait(IDLE, &[(far.as_fd(), wanted)])
-            .map_err(|_| ErrorKind::BrokenPipe)?;
+        if !is_sending {
+            live.session.keepalive_send()?;
+        }
+        let mut waited_for: Vec<(BorrowedFd, PollFlags)> = Vec::new();
+        if is_wanted {
+            waited_for.push((woken.as_fd(), PollFlags::IN));
+        }
+        // What arrives for an idle session stays on its socket: nothing reads it.
+        if !tunnels.is_empty() || opening.is_some() {
+            let out = if is_sending { PollFlags::OUT } else { PollFlags::empty() };
+            waited_for.push((live.socket.as_fd(), PollFlags::IN | out));
+        }
+        let sockets = tunnels
+            .iter()
+            .filter_map(|tunnel| Some((tunnel.socket.as_ref()?, tunnel.events())));
+        waited_for.extend(sockets.map(|(socket, events)| (socket.as_fd(), events)));
+        let remaining = opening
+            .as_ref()
+            .map(|request| request.deadline.saturating_duration_since(now));
+        // Past its deadline, only an answer or a keepalive matters.
+        let limit = remaining
+            .filter(|remaining| !remaining.is_zero())
+            .map_or(IDLE, |left| left.min(IDLE));
+        poll_fds(&waited_for, limit)?;
     }
 }

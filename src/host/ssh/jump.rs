@@ -1,0 +1,120 @@
+//! The sessions to jump hosts: all connections of a run that take the same way share one.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::ConnectError;
+use super::route::Hop;
+use super::run::SshSession;
+use super::tunnel::JumpSession;
+
+/// The part of the connect timeout in which a jump host that is well has opened a tunnel. Until then, others wait for
+/// the same session; afterwards they get a new one, so that an address that drops packets holds up no other host.
+const PROMPT_PART: u32 = 4;
+
+/// The sessions to jump hosts, one for each way there. Logs in on first use.
+#[derive(Default)]
+pub struct JumpSessions(Mutex<Vec<Arc<Way>>>);
+
+/// The way to a jump host: the hosts that lead to it and itself, each with all of its settings.
+struct Way {
+    hops: Vec<Hop>,
+    /// Locked while a connection logs in there, or opens a tunnel.
+    state: Mutex<WayState>,
+}
+
+#[derive(Default)]
+struct WayState {
+    session: Option<JumpSession>,
+    /// The last login that failed, and when.
+    failure: Option<(Instant, ConnectError)>,
+}
+
+impl fmt::Debug for JumpSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JumpSessions(…)")
+    }
+}
+
+impl JumpSessions {
+    /// A socket that leads to `host` through `jump_hosts`, the last of which `log_in` logs in to. Callers that waited
+    /// during a failed login share its error.
+    pub(super) fn open_tunnel(
+        &self,
+        jump_hosts: &[Hop],
+        host: &Hop,
+        timeout: Duration,
+        log_in: impl Fn() -> Result<SshSession, ConnectError>,
+    ) -> Result<OwnedFd, ConnectError> {
+        let (asked, prompt) = (Instant::now(), timeout / PROMPT_PART);
+        let last = jump_hosts.last().map(Hop::address).unwrap_or_default();
+        let refused =
+            |cause: &str| ConnectError::unreachable(&host.address(), &format!("{last} can't connect to it: {cause}"));
+        let way = self.find_way(jump_hosts);
+        let mut way = lock(&way.state);
+        loop {
+            let is_new = way.session.is_none();
+            let session = match way.session.take() {
+                Some(session) => session,
+                None => way.start_session(&last, asked, &log_in)?,
+            };
+            let reply = session.request_tunnel(&host.host, host.port, timeout);
+            match reply.recv_timeout(prompt) {
+                Ok(opened) => {
+                    way.session = Some(session);
+                    return opened.map_err(|cause| refused(&cause));
+                }
+                // The session was lost since its last use.
+                Err(RecvTimeoutError::Disconnected) if !is_new => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(refused("its connection was lost")),
+                Err(RecvTimeoutError::Timeout) => {
+                    // Without its handle, the session ends after the tunnels that it has.
+                    drop((session, way));
+                    let opened = reply.recv_timeout(timeout - prompt);
+                    let silent = || format!("no answer within {} s", timeout.as_secs_f32());
+                    return opened
+                        .unwrap_or_else(|_| Err(silent()))
+                        .map_err(|cause| refused(&cause));
+                }
+            }
+        }
+    }
+
+    fn find_way(&self, jump_hosts: &[Hop]) -> Arc<Way> {
+        let mut ways = lock(&self.0);
+        if let Some(way) = ways.iter().find(|way| way.hops == jump_hosts) {
+            return Arc::clone(way);
+        }
+        let way = Arc::new(Way {
+            hops: jump_hosts.to_vec(),
+            state: Mutex::default(),
+        });
+        ways.push(Arc::clone(&way));
+        way
+    }
+}
+
+impl WayState {
+    fn start_session(
+        &mut self,
+        jump_host: &str,
+        asked: Instant,
+        log_in: impl Fn() -> Result<SshSession, ConnectError>,
+    ) -> Result<JumpSession, ConnectError> {
+        if let Some((when, error)) = &self.failure
+            && *when > asked
+        {
+            return Err(error.clone());
+        }
+        let failed = |cause: String| ConnectError::unreachable(jump_host, &cause);
+        let started = log_in().and_then(|live| JumpSession::start(live, jump_host).map_err(failed));
+        started.inspect_err(|error| self.failure = Some((Instant::now(), error.clone())))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
