@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Access;
-use super::login::Agent;
 use super::route::Hop;
 use crate::host::key_file;
 use crate::host::known_hosts::PublicKey;
@@ -16,6 +15,7 @@ const DEFAULTS: [&str; 5] = ["id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk"
 pub(super) enum Key {
     /// The agent's.
     Agent(ssh2::PublicKey),
+    /// A private key's file.
     File {
         path: PathBuf,
         /// The user configured it, so a key that can't be used is reported.
@@ -25,21 +25,19 @@ pub(super) enum Key {
 
 /// The keys in the order of their tries: named ones first, with the agent's help where it has them, then the agent's
 /// others, then those that ssh looks for by itself.
-pub(super) fn keys(hop: &Hop, access: &Access, agent: Option<&Agent>) -> Vec<Key> {
+pub(super) fn keys_to_try(hop: &Hop, access: &Access, agent_keys: Vec<ssh2::PublicKey>) -> Vec<Key> {
     let mut files: Vec<(PathBuf, bool)> = access.identities.iter().map(|path| (path.clone(), true)).collect();
     files.extend(hop.identities.iter().map(|path| (path.clone(), true)));
     let mut defaults = Vec::new();
     if let (true, Some(home)) = (files.is_empty(), &access.home) {
         defaults.extend(DEFAULTS.map(|name| (home.join(".ssh").join(name), false)));
     }
-    let mut kept = Vec::new();
-    for key in agent.map(Agent::keys).unwrap_or_default() {
-        kept.push(Some(key));
-    }
+    // Those that no file names stay in it.
+    let mut agent_keys: Vec<Option<ssh2::PublicKey>> = agent_keys.into_iter().map(Some).collect();
     let mut keys = Vec::new();
     for (path, named) in files {
-        let public = public_key(&path);
-        let held = kept.iter_mut().find(|slot| {
+        let public = read_public_key(&path);
+        let held = agent_keys.iter_mut().find(|slot| {
             let blob = slot.as_ref().map(|key| PublicKey::new(key.blob()));
             blob.is_some() && blob == public
         });
@@ -49,14 +47,14 @@ pub(super) fn keys(hop: &Hop, access: &Access, agent: Option<&Agent>) -> Vec<Key
         }
     }
     if !hop.identities_only {
-        keys.extend(kept.into_iter().flatten().map(Key::Agent));
+        keys.extend(agent_keys.into_iter().flatten().map(Key::Agent));
     }
     keys.extend(defaults.into_iter().map(|(path, named)| Key::File { path, named }));
     keys
 }
 
 /// The public half of a key file, from the file itself or from the one beside it.
-pub(super) fn public_key(path: &Path) -> Option<PublicKey> {
+pub(super) fn read_public_key(path: &Path) -> Option<PublicKey> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".pub");
     let read = |path: &Path| fs::read_to_string(path).ok();
@@ -65,7 +63,7 @@ pub(super) fn public_key(path: &Path) -> Option<PublicKey> {
 }
 
 /// The certificate for a key, as its file's text: of those that are configured, or the one beside the key.
-pub(super) fn certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) -> Option<String> {
+pub(super) fn find_certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) -> Option<String> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-cert.pub");
     let files = hop

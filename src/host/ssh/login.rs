@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 
-use super::keys::{HARDWARE_KEY, Key, certificate, is_hardware_key, keys, public_key};
+use super::keys::{HARDWARE_KEY, Key, find_certificate, is_hardware_key, keys_to_try, read_public_key};
 use super::route::Hop;
 use super::{Access, ConnectError};
 use crate::host::ask::{PromptCache, Secret};
@@ -195,7 +195,7 @@ impl Login<'_> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
         let mut agent = socket.and_then(|socket| Agent::connect(session, socket));
-        let keys = keys(hop, access, agent.as_ref());
+        let keys = keys_to_try(hop, access, agent.as_ref().map(Agent::keys).unwrap_or_default());
         // After a step, every key but those that made it may be the next.
         let first = if self.passed.is_empty() { self.attempts.next } else { 0 };
         for (place, key) in keys.iter().enumerate().skip(first) {
@@ -324,7 +324,7 @@ fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
 }
 
 /// A connection to ssh-agent.
-pub(super) struct Agent(ssh2::Agent);
+struct Agent(ssh2::Agent);
 
 impl Agent {
     fn connect(session: &Session, socket: &Path) -> Option<Self> {
@@ -335,7 +335,7 @@ impl Agent {
         Some(Self(agent))
     }
 
-    pub(super) fn keys(&self) -> Vec<ssh2::PublicKey> {
+    fn keys(&self) -> Vec<ssh2::PublicKey> {
         self.0.identities().unwrap_or_default()
     }
 
@@ -381,11 +381,11 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         Err(_) if !named => return Tried::Unusable(String::new()),
         Err(error) => return Tried::Unusable(format!("{name} can't be read: {error}")),
     };
-    let public = public_key(path);
+    let public = read_public_key(path);
     if public.as_ref().is_some_and(is_hardware_key) {
         return Tried::Unusable(format!("{name} {HARDWARE_KEY}"));
     }
-    let certificate = certificate(hop, path, public.as_ref());
+    let certificate = find_certificate(hop, path, public.as_ref());
     let offer = |passphrase: &str| {
         if let Some(certificate) = &certificate {
             let offered = session.userauth_pubkey_memory(&hop.user, Some(certificate), &text, Some(passphrase));
