@@ -125,6 +125,9 @@ pub enum ConnectError {
         /// What sudo says.
         why: String,
     },
+    /// The login works, but its shell runs no scripts.
+    #[error(transparent)]
+    Shell(RunError),
 }
 
 impl ConnectError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nfsprov::host::RunError;
+use nfsprov::host::{RunError, Sudo};
 use tokio::time::{Instant, timeout};
 
 use crate::kit::{NOBODY, PATIENCE, Stage, connect, refused, run, says};
@@ -81,12 +81,23 @@ async fn a_dropped_connection_is_no_success(stage: Arc<Stage>) -> Result<()> {
 }
 
 async fn a_login_without_a_shell_is_no_success(stage: Arc<Stage>) -> Result<()> {
-    let error = refused(connect("nologin", &stage.guest, 22, &stage.access()?).await)?;
-    ensure!(error.contains("currently not available"), "{error}");
+    let first_script = async |user: &str, port, access| -> Result<String> {
+        let host = connect(user, &stage.guest, port, &access).await?;
+        refused(run(&host, "echo on").await)
+    };
+    let error = first_script("nologin", 22, stage.access()?).await?;
+    ensure!(
+        error.contains("runs no script for this user") && error.contains("currently not available"),
+        "{error}"
+    );
+    let mut access = stage.access()?;
+    access.sudo = Sudo::Ask;
+    let error = refused(connect("nologin", &stage.guest, 22, &access).await)?;
+    ensure!(error.contains("runs no script for this user"), "{error}");
     // However much it says instead, and whatever that does to terminals.
     let chatty = "ForceCommand head -c 9000000 /dev/zero | tr '\\0' x; printf '\\033]52;c;x\\007last words'; exit 1";
     let port = stage.sshd(&stage.guest, &["ed25519"], chatty).await?;
-    let error = refused(connect("root", &stage.guest, port, &stage.access()?).await)?;
+    let error = first_script("root", port, stage.access()?).await?;
     ensure!(
         error.ends_with("last words") && error.len() < 2000,
         "{} bytes",

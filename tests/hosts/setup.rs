@@ -129,11 +129,27 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
     let times: Vec<u64> = started.lines().map(str::parse).collect::<Result<_, _>>()?;
     ensure!(times[0] < times[1], "{times:?}");
 
+    // A second run: one round trip for the facts of each host, and on the client one for the proof.
+    let keys = "mkdir -p /etc/ssh/test /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/test/ed25519";
+    tokio::try_join!(server.ssh(keys), client.ssh(keys))?;
+    let port = stage.sshd(&server, &["ed25519"], "LogLevel VERBOSE").await?;
+    let port_of_node = stage.sshd(&client, &["ed25519"], "LogLevel VERBOSE").await?;
+    let (logged, logged_node) = (format!("{host}:{port}"), format!("{node}:{port_of_node}"));
+    let setup_again = setup.map(|word| match word {
+        word if word == host => logged.as_str(),
+        word if word == node => logged_node.as_str(),
+        word => word,
+    });
     let state = server.ssh(STATE).await?;
-    let second = report(&nfsprov(&stage, &setup).await?, 0)?;
+    let second = report(&nfsprov(&stage, &setup_again).await?, 0)?;
     ensure!(second["changed"] == false, "{second}");
     let after = server.ssh(STATE).await?;
     ensure!(after == state, "the second run changed something:\n{state}\n{after}");
+    for (guest, port, expected) in [(&server, port, "1"), (&client, port_of_node, "2")] {
+        let count = format!("grep -c 'Starting session: command' /var/log/sshd-{port}.log || :");
+        let scripts = guest.ssh(&count).await?;
+        ensure!(scripts.trim() == expected, "{scripts} scripts instead of {expected}");
+    }
     report(&nfsprov(&stage, &[&setup[..], &["--check"]].concat()).await?, 0)?;
 
     client

@@ -13,7 +13,7 @@ use super::proxy::{self, Proxy};
 use super::route::{Hop, find_hops};
 use super::run::{ExecError, Shell, SshSession, milliseconds};
 use super::trust::Trust;
-use super::{Access, ConnectError, KEEPALIVE, Output, Sudo};
+use super::{Access, ConnectError, KEEPALIVE, Output, RunError, Sudo};
 use crate::host::ask::Secret;
 use crate::host::known_hosts::PublicKey;
 use crate::host::ssh_settings::AddressFamily;
@@ -205,6 +205,12 @@ fn find_shell(
     access: &Access,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Shell, ConnectError> {
+    let given = match &access.sudo {
+        // Nothing to find out: the first script will tell whether the login runs scripts.
+        Sudo::No => return Ok(Shell::Plain),
+        Sudo::Ask => None,
+        Sudo::Password(password) => Some(password),
+    };
     let host = hop.address();
     let no = |why: String| ConnectError::Sudo {
         host: host.clone(),
@@ -212,18 +218,16 @@ fn find_shell(
     };
     let patience = access.connect_timeout;
     let ask = |script: &str, shell: &Shell| live.run(script, shell, patience, cancelled);
-    let trouble = |trouble: ExecError| ConnectError::unreachable(&host, &trouble.into_run_error(&host, patience).to_string());
+    let trouble = |trouble: ExecError| match trouble.into_run_error(&host, patience) {
+        lost @ (RunError::Lost { .. } | RunError::Silent { .. }) => ConnectError::unreachable(&host, &lost.to_string()),
+        failed @ (RunError::Killed { .. } | RunError::NoShell { .. }) => ConnectError::Shell(failed),
+    };
     let said = ask("id -u; command -v sudo >/dev/null && echo sudo; exit 0", &Shell::Plain).map_err(trouble)?;
     let said = String::from_utf8_lossy(&said.stdout);
     let mut said = said.lines();
     if said.next() == Some("0") {
         return Ok(Shell::Plain);
     }
-    let given = match &access.sudo {
-        Sudo::No => return Ok(Shell::Plain),
-        Sudo::Ask => None,
-        Sudo::Password(password) => Some(password),
-    };
     if said.next() != Some("sudo") {
         let why = "there is no sudo, which alone is supported (not su, not doas); install it, or log in as root";
         return Err(no(why.to_owned()));
