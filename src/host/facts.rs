@@ -144,7 +144,7 @@ pub enum Directory {
         /// Its owner and group, as numbers and as names.
         owner: [String; 4],
     },
-    /// A link to this.
+    /// It, or a directory above it, is a symbolic link; the path without links.
     Link(String),
     /// Something else.
     Other,

@@ -18,6 +18,8 @@ pub enum Firewall {
     Ufw(Vec<String>),
     /// Rules that its administrator loads with this tool.
     Custom(&'static str),
+    /// A firewall is in force, but this command, which lists its rules, gave no answer.
+    Unread(&'static str),
 }
 
 /// firewalld's zones, and what decides which of them a packet belongs to.

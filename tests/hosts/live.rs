@@ -88,7 +88,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
     guest
         .ssh(
             "cp -a /etc/exports /root/; echo '/srv/other 10.9.0.9(ro,no_subtree_check)' >>/etc/exports
-             mkdir -p /srv/memory && mount -t ramfs ramfs /srv/memory",
+             mkdir -p /srv/memory && mount -t ramfs ramfs /srv/memory; ln -s /srv/other /srv/link",
         )
         .await?;
     let target = arguments[1].as_str();
@@ -100,6 +100,19 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         "--allow",
         "10.77.0.0/16",
     ];
+    // exportfs would list what it leads to.
+    let link = [
+        "setup-server",
+        target,
+        "--export",
+        "/srv/link/new",
+        "--allow",
+        "10.77.0.0/16",
+    ];
+    let before = guest.ssh(STATE).await?;
+    let ran = nfsprov(&stage, &link).await?.ended(1)?;
+    ensure!(ran.stderr.contains("--export /srv/other/new"), "{ran:?}");
+    ensure!(guest.ssh(STATE).await? == before);
     let unread = with(&arguments, &[]);
     let unknown = with(&arguments, &["--allow", "nosuch.invalid"]);
     let new_file: Vec<&str> = unknown

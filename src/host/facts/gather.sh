@@ -111,8 +111,17 @@ if [ -n "$exports" ]; then
 fi
 
 if [ -n "$directory" ]; then
+    above=$directory
+    until [ -d "$above" ]; do
+        above=${above%/*}
+        above=${above:-/}
+    done
+    # Any directory on the way may be a link: exportfs lists what it leads to.
+    real=$(readlink -f "$above" 2>/dev/null)
     if [ -L "$directory" ]; then
         fact directory "link $(readlink -f "$directory")"
+    elif [ -n "$real" ] && [ "$real" != "$above" ]; then
+        fact directory "link $real${directory#"$above"}"
     elif [ -d "$directory" ]; then
         fact directory "directory $(stat -c '%a %u %g %U %G' "$directory")"
     elif [ -e "$directory" ]; then
@@ -120,11 +129,6 @@ if [ -n "$directory" ]; then
     else
         fact directory none
     fi
-    above=$directory
-    until [ -d "$above" ]; do
-        above=${above%/*}
-        above=${above:-/}
-    done
     fact above "$above"
     fact filesystem "$(stat -f -c %T "$above" 2>/dev/null)"
 fi
@@ -137,8 +141,9 @@ if [ -n "$zones" ]; then
     fact firewalld-permanent "$(within 30 firewall-cmd --permanent --list-all-zones)"
     fact firewalld-default "$(sed -n 's/^DefaultZone=//p' /etc/firewalld/firewalld.conf 2>/dev/null)"
     fact firewalld-routes "$(ip -o -4 route show 2>/dev/null; ip -o -6 route show 2>/dev/null)"
-elif has ufw && soon ufw status | grep -q '^Status: active'; then
-    fact ufw "$(soon ufw show added)"
+elif has ufw && grep -q '^ENABLED=yes' /etc/ufw/ufw.conf 2>/dev/null; then
+    # It starts a Python, too.
+    fact ufw "$(within 30 ufw show added)"
 else
     # Of all chains of nftables, those that every packet to the host passes.
     if has nft; then
@@ -170,3 +175,4 @@ if has ip; then
         fi
     done
 fi
+fact end ''

@@ -11,7 +11,7 @@ impl Facts {
     /// Reads what the script wrote.
     ///
     /// # Errors
-    /// When it isn't whole.
+    /// [`FactsError`] when its end is missing: a shell that was killed may have written whole records.
     pub fn parse(output: &[u8]) -> Result<Self, FactsError> {
         let mut facts = Self::default();
         let mut rest = output;
@@ -31,10 +31,14 @@ impl Facts {
             name.clone_into(&mut last);
             rest = after;
         }
-        match last.is_empty() {
-            true => Err(FactsError { after: last }),
-            false => Ok(facts),
+        if last != "end" {
+            return Err(FactsError { after: last });
         }
+        // It runs, so what takes its place in the other facts is not the firewall.
+        if facts.unit("firewalld").active && !matches!(facts.firewall, Firewall::Firewalld(_) | Firewall::Unread(_)) {
+            facts.firewall = Firewall::Unread("firewall-cmd --list-all-zones");
+        }
+        Ok(facts)
     }
 
     fn set(&mut self, name: &str, text: &str) {
@@ -83,6 +87,9 @@ impl Facts {
                     ..Firewalld::default()
                 });
             }
+            "firewalld-permanent" if text.is_empty() => {
+                self.firewall = Firewall::Unread("firewall-cmd --permanent --list-all-zones");
+            }
             "firewalld-permanent" | "firewalld-default" | "firewalld-routes" => {
                 if let Firewall::Firewalld(firewalld) = &mut self.firewall {
                     match name {
@@ -94,6 +101,8 @@ impl Facts {
                     }
                 }
             }
+            // It prints a heading at least.
+            "ufw" if text.is_empty() => self.firewall = Firewall::Unread("ufw show added"),
             "ufw" => self.firewall = Firewall::Ufw(parse_ufw_rules(text)),
             "nftables" if nft_refuses_by_default(text) => self.firewall = Firewall::Custom("nftables"),
             "iptables" => self.firewall = Firewall::Custom("iptables"),

@@ -6,7 +6,13 @@ use crate::host::shells::{StandIns, run_in_each_shell};
 
 fn said(records: &[(&str, &str)]) -> Vec<u8> {
     let record = |(name, value): &(&str, &str)| format!("@{name} {}\n{value}\n", value.len());
-    records.iter().map(record).collect::<String>().into_bytes()
+    let end = ("end", "");
+    records
+        .iter()
+        .chain([&end])
+        .map(record)
+        .collect::<String>()
+        .into_bytes()
 }
 
 #[test]
@@ -88,10 +94,43 @@ fn facts_are_read_from_their_lines() {
 fn facts_that_break_off_are_none() {
     let whole = said(&[("uid", "0"), ("exports", "/a *(ro)\n")]);
     for length in 0..whole.len() {
-        let whole_records = length == said(&[("uid", "0")]).len();
-        assert_eq!(Facts::parse(&whole[..length]).is_ok(), whole_records, "{length} bytes");
+        assert!(Facts::parse(&whole[..length]).is_err(), "{length} bytes");
     }
+    assert!(Facts::parse(&whole).is_ok());
     assert!(Facts::parse(b"bash: no such thing\n").is_err());
+}
+
+#[test]
+fn a_firewall_whose_rules_were_not_printed_is_not_taken_for_none() {
+    let running = (
+        "unit",
+        "firewalld LoadState=loaded ActiveState=active UnitFileState=enabled",
+    );
+    let zones = ("firewalld", "public\n  services: ssh\n");
+    for (records, command) in [
+        (&[running][..], "firewall-cmd --list-all-zones"),
+        (&[running, ("nftables", "reject\n}")], "firewall-cmd --list-all-zones"),
+        (
+            &[
+                running,
+                zones,
+                ("firewalld-permanent", ""),
+                ("firewalld-default", "public"),
+            ],
+            "firewall-cmd --permanent --list-all-zones",
+        ),
+        (&[("ufw", "")], "ufw show added"),
+    ] {
+        let facts = Facts::parse(&said(records)).unwrap();
+        assert_eq!(facts.firewall, Firewall::Unread(command), "{records:?}");
+    }
+    let answered = [running, zones, ("firewalld-permanent", "public\n  services: ssh\n")];
+    let answered = Facts::parse(&said(&answered)).unwrap();
+    assert!(
+        matches!(answered.firewall, Firewall::Firewalld(_)),
+        "{:?}",
+        answered.firewall
+    );
 }
 
 #[test]
@@ -118,6 +157,31 @@ fn this_machine_has_facts_under_every_shell() {
         assert_eq!(facts.above, directory.path().to_str().unwrap());
         assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell} {facts:?}");
     });
+}
+
+#[test]
+fn links_on_the_way_to_a_directory_are_followed_by_every_shell() {
+    let base = tempfile::tempdir().unwrap();
+    let real = base.path().canonicalize().unwrap().join("real");
+    let link = real.with_file_name("link");
+    std::fs::create_dir_all(real.join("there")).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let led_to = |rest: &str| Directory::Link(real.join(rest).to_str().unwrap().to_owned());
+    for (directory, found) in [
+        (link.join("there"), led_to("there")),
+        (link.join("new/sub"), led_to("new/sub")),
+        (link.clone(), Directory::Link(real.to_str().unwrap().to_owned())),
+        (real.join("new"), Directory::Missing),
+    ] {
+        let subject = Subject {
+            directory: Some(directory.to_str().unwrap().to_owned()),
+            ..Subject::default()
+        };
+        run_in_each_shell(&gather_script(&subject), &[], |shell, output| {
+            let facts = Facts::parse(&output.stdout).unwrap();
+            assert_eq!(facts.directory, found, "{shell}: {}", directory.display());
+        });
+    }
 }
 
 /// Notes each name that it is asked for, beside itself.

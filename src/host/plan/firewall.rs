@@ -113,6 +113,11 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
                 false => step.warning(format!("let the clients in to {}", allowed.ports.describe())),
             };
         }
+        // Without the rules in force, rules are added twice or missed; without the permanent ones, those that are added
+        // are lost at a restart.
+        Firewall::Unread(command) => {
+            return Step::refused(NAME, format!("`{command}` gave no answer; run this again when it does"));
+        }
         Firewall::Firewalld(firewalld) => open_firewalld(firewalld, allowed),
         Firewall::Ufw(rules) => open_ufw(rules, allowed),
     };
@@ -210,12 +215,6 @@ fn unchanged(tool: &str, allowed: &Allowed) -> Step {
 
 fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const TOOL: &str = "firewalld";
-    if firewalld.permanent.is_empty() {
-        return Step::refused(
-            NAME,
-            "firewall-cmd --permanent --list-all-zones did not answer; rules that are not permanent would be lost at a restart",
-        );
-    }
     let wanted = rich_rules(firewalld, allowed);
     let mut changes: BTreeMap<(&str, bool), RuleChanges> = BTreeMap::new();
     for (is_permanent, zones) in [(true, &firewalld.permanent), (false, &firewalld.runtime)] {

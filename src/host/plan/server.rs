@@ -125,10 +125,10 @@ fn plan_directory(facts: &Facts, server: &Server) -> Step {
     let path = &server.wanted.path;
     let quoted = quote(path);
     match &facts.directory {
-        Directory::Link(to) => {
-            let why = format!("{path} is a link to {to}: export that, or nodes and server mean different places");
-            Step::refused(NAME, why)
-        }
+        Directory::Link(to) => Step::refused(
+            NAME,
+            format!("{path} leads to {to} by a symbolic link; export that instead: --export {to}"),
+        ),
         Directory::Other => Step::refused(NAME, format!("{path} is there and is no directory")),
         Directory::Missing => {
             let mode = server.mode.unwrap_or(OPEN);
