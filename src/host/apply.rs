@@ -211,7 +211,7 @@ fn describe_failure(output: &Output) -> Option<String> {
 }
 
 /// The last lines of a command's output, on one line.
-pub(super) fn last_words(output: &Output) -> String {
+pub fn last_words(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];
     let lines = |text: &str| {

@@ -24,7 +24,7 @@ mod ssh;
 mod ssh_settings;
 mod target;
 
-pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather};
+pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather, last_words};
 pub use ask::{Ask, PromptCache, Secret};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{

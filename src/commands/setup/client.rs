@@ -3,7 +3,7 @@
 use anyhow::Result;
 use futures::future::join_all;
 
-use super::hosts::{HostRequest, apply_or_show, connect_and_gather_all};
+use super::hosts::{HostRequest, apply_or_show, connect_and_gather_all, without_duplicates};
 use super::report::Report;
 use super::{Run, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupClient};
@@ -22,6 +22,7 @@ pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     if args.nodes_from_cluster {
         hosts.extend(run.or_stop(nodes_of_cluster(global, None)).await??);
     }
+    let hosts = without_duplicates(hosts);
     let met = run
         .or_stop(connect_and_gather_all(&hosts, &run, &Subject::default()))
         .await?;

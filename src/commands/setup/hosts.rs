@@ -1,5 +1,6 @@
 //! Connects to hosts in parallel, gathers their facts and applies plans, with a status line for each host.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use futures::future::join_all;
@@ -16,6 +17,13 @@ pub(super) struct HostRequest {
     pub(super) target: Target,
     /// The address that the server sees it under, if that is known already.
     pub(super) address: Option<IpAddr>,
+}
+
+/// The hosts, each once: of requests for one host and port, the first counts.
+pub(super) fn without_duplicates(mut requests: Vec<HostRequest>) -> Vec<HostRequest> {
+    let mut seen = BTreeSet::new();
+    requests.retain(|HostRequest { target, .. }| seen.insert((target.host.clone(), target.port)));
+    requests
 }
 
 /// A host that is logged in to, with its facts.
@@ -112,5 +120,32 @@ fn show_event(name: &str, met: &ConnectedHost, verbose: bool, told: StepEvent) {
             }
         }
         StepEvent::Finished(Outcome { .. }) | StepEvent::Output(..) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_is_named_twice_is_set_up_once() {
+        let request = |target: &str, address: Option<&str>| HostRequest {
+            target: target.parse().unwrap(),
+            address: address.map(|address| address.parse().unwrap()),
+        };
+        let requests = vec![
+            request("root@10.0.0.1", None),
+            request("10.0.0.2", None),
+            request("10.0.0.1", Some("10.0.0.1")),
+            request("10.0.0.2:2222", None),
+            request("10.0.0.2", Some("10.0.0.2")),
+        ];
+        let hosts = without_duplicates(requests);
+        let names: Vec<String> = hosts.iter().map(|host| host.target.to_string()).collect();
+        assert_eq!(names, ["root@10.0.0.1", "10.0.0.2", "10.0.0.2:2222"]);
+        assert!(
+            hosts.iter().all(|host| host.address.is_none()),
+            "a named host is no kubelet's word"
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::DesiredExport;
-use crate::host::{Proof, Versions};
+use crate::host::{Proof, Versions, last_words};
 
 /// How long the server may take to answer from here.
 const REACH_WITHIN: Duration = Duration::from_secs(30);
@@ -39,10 +39,7 @@ pub(super) async fn prove_on_client(proof: &Proof, met: Option<&ConnectedHost>, 
     met.show_status("proving that it can mount the export");
     let ended = match met.host.run(&proof.shell_script(), PATIENCE).await {
         Ok(output) if output.status == 0 => proof.parse_results(&output.stdout),
-        Ok(output) => {
-            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return report.rows.push(Row::new("proof", Status::Failed, why));
-        }
+        Ok(output) => return report.rows.push(Row::new("proof", Status::Failed, last_words(&output))),
         Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
     };
     met.show_status("done");

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use super::clients::{NodeAnswer, clients};
 use super::hosts::{
     ConnectedHost, HostRequest, apply_or_show, connect_and_gather, connect_and_gather_all, display_name,
+    without_duplicates,
 };
 use super::report::{HostReport, Report};
 use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
@@ -39,7 +40,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         let user = args.host.user.as_deref();
         nodes.extend(run.or_stop(nodes_of_cluster(global, user)).await??);
     }
-    nodes.dedup_by(|one, other| one.target == other.target);
+    let nodes = without_duplicates(nodes);
 
     let names = match &args.address {
         Some(address) => vec![address.clone()],
