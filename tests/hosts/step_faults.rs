@@ -21,13 +21,20 @@ struct Fault {
     step: &'static str,
     when: &'static str,
     call: &'static str,
+    /// The command that succeeds once the step is reached.
+    given: &'static str,
 }
 
 const fn fault(step: &'static str, when: &'static str, call: &'static str) -> Fault {
-    Fault { step, when, call }
+    Fault {
+        step,
+        when,
+        call,
+        given: "true",
+    }
 }
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 15] = [
     fault("directory", "before", "mkdir*/srv/new*"),
     fault("directory", "before", "chmod*/srv/new*"),
     fault("nfs-server", "before", "mktemp*nfs.conf*"),
@@ -36,7 +43,12 @@ const FAULTS: [Fault; 14] = [
     fault("nfs-server", "before", "systemctl*restart*rpc-statd*"),
     fault("nfs-server", "before", "systemctl*restart*nfs-server*"),
     fault("nfs-server", "after", "systemctl*restart*nfs-server*"),
-    fault("exports", "before", "unshare*"),
+    // Both steps predict what will be exported; the second one does so after nfs.conf was changed.
+    fault("nfs-server", "before", "unshare*"),
+    Fault {
+        given: "grep -q port=20048 /etc/nfs.conf",
+        ..fault("exports", "before", "unshare*")
+    },
     fault("exports", "before", "mv*/etc/exports"),
     fault("exports", "before", "exportfs*-ra"),
     fault("firewall", "before", "ufw*allow*tcp*"),
@@ -99,11 +111,17 @@ async fn a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be(stage
     let before = guest.ssh(PARTS).await?;
     nfsprov(&stage, &setup).await?.ended(0)?;
     let wanted = guest.ssh(PARTS).await?;
-    for Fault { step, when, call } in FAULTS {
+    for Fault {
+        step,
+        when,
+        call,
+        given,
+    } in FAULTS
+    {
         let at = format!("a fault in {step}, {when} {call}");
         guest.ssh(RESET).await.with_context(|| at.clone())?;
         ensure!(guest.ssh(PARTS).await? == before, "{at}: not reset");
-        let condition = format!("case \"$name $*\" in {call}) when={when} ;; esac");
+        let condition = format!("case \"$name $*\" in {call}) if {given}; then when={when}; fi ;; esac");
         guest.ssh(&format!("cat >/run/fault <<'END'\n{condition}\nEND")).await?;
         let ran = nfsprov(&stage, &setup).await?;
         ensure!(
