@@ -7,6 +7,7 @@
 #[path = "../shared/mod.rs"]
 mod shared;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -17,8 +18,6 @@ use nfsprov_lab::namespace::elevate;
 use nfsprov_lab::{Lab, cache, packages};
 use serde_json::Value;
 use tokio::process::Command;
-
-use shared::middle;
 
 /// How often each is run, after one uncounted time.
 const ROUNDS: usize = 5;
@@ -89,17 +88,41 @@ async fn compare(lab: &Lab) -> Result<()> {
             }
         }
     }
-    println!("A server as it should be, nothing to change; middle of {ROUNDS} runs each, alternating");
-    let middles = times.map(middle);
-    for (way, time) in Way::ALL.into_iter().zip(middles) {
-        println!(
-            "{:<30} {:>7.2} s {:>6.1} x",
-            way.name(),
-            time.as_secs_f64(),
-            time.as_secs_f64() / middles[0].as_secs_f64()
-        );
+    println!("A server in the requested state, nothing to change; {ROUNDS} rounds, each way once a round");
+    println!("{:<30} {:^24} {:^24}", "", "seconds", "times nfsprov, in its round");
+    for (way, times_of_way) in Way::ALL.into_iter().zip(&times) {
+        let seconds = times_of_way.iter().map(Duration::as_secs_f64);
+        let nfsprov = times[0].iter().map(Duration::as_secs_f64);
+        let ratios = seconds.clone().zip(nfsprov).map(|(time, nfsprov)| time / nfsprov);
+        println!("{:<30} {} {}", way.name(), Spread::of(seconds), Spread::of(ratios));
     }
     Ok(())
+}
+
+/// The middle of some measurements, and the range that they spread over.
+struct Spread {
+    least: f64,
+    middle: f64,
+    most: f64,
+}
+
+impl Spread {
+    /// Of [`ROUNDS`] measurements.
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Self {
+            least: values[0],
+            middle: values[values.len() / 2],
+            most: values[values.len() - 1],
+        }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>7.2} ({:>6.2} to {:>6.2})", self.middle, self.least, self.most)
+    }
 }
 
 impl Bench {
