@@ -1,15 +1,16 @@
-//! `setup-server --nodes-from-cluster`: the cluster says who its nodes are.
+//! `setup-server` for the nodes of a cluster, and for a provisioner that works over SSH.
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
-use crate::kit::{PATIENCE, PATIENT};
+use crate::kit::{Directories, PATIENCE, PATIENT};
+use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -19,7 +20,7 @@ crate::tests! {
 async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Result<()> {
     // Node objects are registered by hand, for no kubelet runs in these guests; their addresses are real.
     let plane = stage.cleared_control_plane().await?;
-    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let lab = stage.lab();
     let (server, node) = tokio::try_join!(
         lab.guest("cluster-server", Template::NfsServer),
@@ -85,5 +86,34 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     let report: Value = serde_json::from_slice(&check.stdout)?;
     let why = report.to_string();
     ensure!(why.contains("dropped 10.77.0.250"), "{why}");
+
+    // Where root of clients is squashed, the provisioner makes directories over SSH, and a pod of any user writes to its own.
+    let squashed = setup(&["--allow", &from, "--root-squash", "--mode", "0711"]);
+    let squashed = scene.nfsprov_within(5 * PATIENCE, &squashed).await?;
+    ensure!(squashed.status.code() == Some(0), "{squashed:?}");
+    let listing = server.ssh("exportfs -s; stat -c '%a %u' /nfsdata").await?;
+    ensure!(
+        listing.contains(",root_squash") && !listing.contains("no_root_squash") && listing.ends_with("711 0\n"),
+        "{listing}"
+    );
+    scene.export = Directories::Guest(at.clone());
+    scene.class(json!({})).await?;
+    let provisioner = scene.watch(&words(&over_ssh(&server, "root"))).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    let path = volume
+        .spec
+        .and_then(|spec| Some(spec.nfs?.path))
+        .context("no NFS volume")?;
+    let pod = "setpriv --reuid 4711 --regid 4711 --clear-groups";
+    let used = format!(
+        "mkdir -p /mnt/claim /mnt/export; mount -t nfs {at}:{path} /mnt/claim && mount -t nfs {at}:/nfsdata /mnt/export
+         {pod} sh -c 'echo written >/mnt/claim/file' && {pod} cat /mnt/claim/file && stat -c %u /mnt/claim/file
+         for user in '{pod}' ''; do ! $user ls /mnt/export 2>/dev/null && ! $user mkdir /mnt/export/x 2>/dev/null && echo no; done
+         umount /mnt/claim /mnt/export"
+    );
+    let said = node.ssh(&used).await?;
+    ensure!(said == "written\n4711\nno\nno\n", "{said}");
+    provisioner.stop().await?;
     stage.give_back(plane).await
 }
