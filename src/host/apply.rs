@@ -3,34 +3,34 @@
 //! [`apply`] runs the script of each step, judges predicted exports before they change, and makes the rest of the plan anew
 //! where a step changed the facts.
 
-use super::exports_file::{self, differences};
+use super::exports_file::{self, find_differences};
 use super::facts::{self, Facts, FactsError, Subject};
 use super::plan::{
-    Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK, exclusive,
+    Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK, exclusive_script,
 };
 use super::script::last_part;
 use super::ssh::{Host, MAX_REPEATED, Output, RunError};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long gathering facts, or a short step, may go without a word.
+/// The timeout without output for gathering facts, or for a short step.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many lines of a command's output an error repeats.
 const LINES: usize = 6;
 
-/// Why a host's facts are not known. The text does not name the host, but for a lost connection.
+/// Why a host's facts could not be read. The text names the host only for a lost connection.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GatherError {
-    /// The script did not end.
+    /// The script did not run to its end.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// It ended early.
+    /// Its output is incomplete.
     #[error("cannot tell what it is like: {0}")]
     Facts(#[from] FactsError),
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// It was already in the requested state.
@@ -39,20 +39,20 @@ pub enum Done {
     Changed(String),
     /// It is not needed.
     Skipped(String),
-    /// It failed; this says why, and whether something is left half done.
+    /// It failed: why, and whether its changes were undone.
     Failed(String),
-    /// Something before it failed, or the run was ended.
+    /// A step before it failed, or the run was interrupted.
     NotDone(String),
 }
 
-/// A step and what became of it.
+/// A step and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What it is about, in a word.
+    /// The name of the step.
     pub step: &'static str,
-    /// What became of it.
+    /// Its result.
     pub done: Done,
-    /// What one should know about it.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 
@@ -76,8 +76,9 @@ pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError
     Ok(Facts::parse(&output.stdout)?)
 }
 
-/// Carries out what `plan` makes of a host's facts, one step after the other, until one fails or `stopped` says so; a step
-/// that has begun is ended. New packages and a server's start change the facts, which are then gathered again for the steps that follow.
+/// Applies the plan that `plan` makes of a host's facts, step by step, until one fails or `stopped` returns true; a step
+/// that has begun runs to its end. New packages and a server's start change the facts, so they are gathered again for
+/// the steps that follow.
 pub async fn apply(
     host: &Host,
     subject: &Subject,
@@ -154,7 +155,7 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
 async fn run_action(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
     match action {
         Action::Script { text, patience } => {
-            let output = run(host, text, *patience, said).await?;
+            let output = run_exclusively(host, text, *patience, said).await?;
             describe_failure(&output).map_or(Ok(()), Err)
         }
         Action::Exports(change) => change_exports(host, change, said).await,
@@ -166,9 +167,9 @@ async fn run_action(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Re
 async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Output)) -> Result<(), String> {
     let judge = |output: &Output| {
         let after = exports_file::listing(&String::from_utf8_lossy(&output.stdout));
-        differences(&change.before, &after, &change.was, change.wanted.as_ref())
+        find_differences(&change.before, &after, &change.own_before, change.wanted.as_ref())
     };
-    let predicted = run(host, &change.predict, PATIENCE, said).await?;
+    let predicted = run_exclusively(host, &change.predict, PATIENCE, said).await?;
     let wrong = match predicted.status {
         0 => judge(&predicted),
         _ => vec![last_words(&predicted)],
@@ -176,7 +177,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
     if !wrong.is_empty() {
         return Err(format!("{}; nothing was changed", wrong.join("; ")));
     }
-    let output = run(host, &change.commit_script(&predicted.stdout), PATIENCE, said).await?;
+    let output = run_exclusively(host, &change.commit_script(&predicted.stdout), PATIENCE, said).await?;
     let wrong = match output.stdout.is_empty() {
         true => Vec::new(),
         false => judge(&output),
@@ -190,9 +191,14 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
     describe_failure(&told).map_or(Ok(()), Err)
 }
 
-async fn run(host: &Host, script: &str, patience: Duration, said: &impl Fn(&Output)) -> Result<Output, String> {
+async fn run_exclusively(
+    host: &Host,
+    script: &str,
+    patience: Duration,
+    said: &impl Fn(&Output),
+) -> Result<Output, String> {
     let output = host
-        .run(&exclusive(script), patience)
+        .run(&exclusive_script(script), patience)
         .await
         .map_err(|error| format!("{error}; the host may have ended the step by itself, which the next run sees"))?;
     said(&output);

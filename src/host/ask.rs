@@ -1,4 +1,4 @@
-//! Questions to the user, and a cache of the answers.
+//! Prompts, and a cache of their answers.
 //!
 //! Commands implement [`Ask`]; [`PromptCache`] asks each question once, however many hosts want its answer.
 
@@ -55,7 +55,7 @@ impl fmt::Debug for PromptCache {
 }
 
 impl PromptCache {
-    /// Passes on what isn't known yet.
+    /// A cache without answers, which asks `ask`.
     pub fn new(ask: impl Ask + 'static) -> Self {
         Self {
             ask: Box::new(ask),
@@ -75,14 +75,14 @@ impl PromptCache {
         Some(secret)
     }
 
-    /// Asks for something that can be used once.
+    /// Asks for a secret that is valid once, and does not keep it.
     pub(super) fn one_time_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask.secret(question)
     }
 
     /// Forgets an answer that was wrong; a newer one stays.
-    pub(super) fn forget(&self, question: &str, wrong: &Secret) {
+    pub(super) fn forget_secret(&self, question: &str, wrong: &Secret) {
         let mut secrets = self.secrets();
         if secrets.get(question) == Some(wrong) {
             secrets.remove(question);
@@ -95,29 +95,29 @@ impl PromptCache {
 
     /// Whether a host's key, as one line, is accepted; asked once however many connections need it. Without a prompt
     /// if `silent`.
-    pub(super) fn accepts(&self, line: &str, question: &str, silent: bool) -> Option<bool> {
+    pub(super) fn is_key_accepted(&self, line: &str, question: &str, silent: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
             return Some(true);
         }
         let answer = if silent { None } else { self.ask.yes(question) };
         if answer == Some(true) {
-            self.accept(line);
+            self.accept_key(line);
         }
         answer
     }
 
     /// Whether a host's key, as one line, was accepted before.
     pub(super) fn has_accepted(&self, line: &str) -> bool {
-        self.accepted().contains(line)
+        self.accepted_keys().contains(line)
     }
 
     /// Keeps an accepted key where known_hosts can't be written; whether it was not kept before.
-    pub(super) fn accept(&self, line: &str) -> bool {
-        self.accepted().insert(line.to_owned())
+    pub(super) fn accept_key(&self, line: &str) -> bool {
+        self.accepted_keys().insert(line.to_owned())
     }
 
-    fn accepted(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn accepted_keys(&self) -> MutexGuard<'_, HashSet<String>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +171,9 @@ mod tests {
     fn many_hosts_that_want_one_answer_ask_once() {
         let asks: [fn(&PromptCache) -> bool; 2] = [
             |remembered| remembered.secret("Passphrase of key").is_some(),
-            |remembered| remembered.accepts("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true),
+            |remembered| {
+                remembered.is_key_accepted("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true)
+            },
         ];
         for ask in asks {
             let patient = Patient::default();
@@ -193,9 +195,9 @@ mod tests {
         let remembered = PromptCache::new(Patient::default());
         let [wrong, right] = ["wrong", "right"].map(|text| Secret::new(text.to_owned()));
         remembered.secrets().insert("question".to_owned(), right.clone());
-        remembered.forget("question", &wrong);
+        remembered.forget_secret("question", &wrong);
         assert_eq!(remembered.secrets().get("question"), Some(&right));
-        remembered.forget("question", &right);
+        remembered.forget_secret("question", &right);
         assert_eq!(remembered.secrets().get("question"), None);
     }
 }

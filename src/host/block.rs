@@ -36,7 +36,7 @@ pub struct Block {
 ///
 /// # Errors
 /// [`Damage`] where a mark has no other one, or where there are more than two.
-pub fn find(file: &[u8]) -> Result<Option<Block>, Damage> {
+pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
     let mut found: Option<Block> = None;
     let mut open: Option<(Range<usize>, usize, bool)> = None;
     let (mut at, mut number) = (0, 0);
@@ -45,7 +45,7 @@ pub fn find(file: &[u8]) -> Result<Option<Block>, Damage> {
         let place = at..at + line.len();
         at = place.end;
         let wrong = |what| Err(Damage { line: number, what });
-        match (mark(line), &open) {
+        match (parse_mark(line), &open) {
             (None, _) => {}
             (Some(Mark::Begin { .. }), Some(_)) => return wrong("a block begins in the middle of another one"),
             (Some(Mark::Begin { .. }), None) if found.is_some() => return wrong("a second block begins"),
@@ -54,7 +54,7 @@ pub fn find(file: &[u8]) -> Result<Option<Block>, Damage> {
             (Some(Mark::End), Some((begin, first, glued))) => {
                 let body = begin.end..place.start;
                 // exportfs would read the mark as part of the line, and what is added there, too.
-                let last = lines(&file[body.clone()]).pop().unwrap_or_default();
+                let last = split_lines(&file[body.clone()]).pop().unwrap_or_default();
                 if !is_comment(last) && last.ends_with(b"\\\n") {
                     return wrong("the line before it ends in a backslash and goes on");
                 }
@@ -82,7 +82,7 @@ enum Mark {
     End,
 }
 
-fn mark(line: &[u8]) -> Option<Mark> {
+fn parse_mark(line: &[u8]) -> Option<Mark> {
     let line = std::str::from_utf8(line.trim_ascii()).ok()?;
     let is = |mark: &str| {
         let rest = line.strip_prefix(mark);
@@ -98,7 +98,7 @@ fn mark(line: &[u8]) -> Option<Mark> {
 }
 
 /// The file with a block at its end that has this body.
-pub fn append(file: &[u8], body: &[u8]) -> Vec<u8> {
+pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
     let glued = file.last().is_some_and(|last| *last != b'\n');
     let (end, remark) = if glued { ("\n", GLUED) } else { ("", "") };
     let begin = format!("{end}{BEGIN}{REMARK}{remark}\n");
@@ -106,7 +106,7 @@ pub fn append(file: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The file with another body in its block; without the block if nothing is left of it.
-pub fn replace(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
+pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     if !body.is_empty() {
         return [&file[..block.body.start], body, &file[block.body.end..]].concat();
     }
@@ -119,7 +119,7 @@ pub fn replace(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
 }
 
 /// The lines of a body, each with those that a backslash joins to it.
-pub fn lines(body: &[u8]) -> Vec<&[u8]> {
+pub fn split_lines(body: &[u8]) -> Vec<&[u8]> {
     let mut lines = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in body.split_inclusive(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! Distributions: what they call NFS's packages and units, and how their package managers are spoken to (PURE).
+//! Distributions: the names of NFS packages and services, and the commands of package managers (PURE).
 //!
 //! What differs from one to the next is data, in one table. Units are candidates: which of them a host has is asked
 //! there.
@@ -10,33 +10,20 @@ use super::script::quote;
 /// A family of distributions that name things alike.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Distro {
-    /// What people call it.
+    /// Its name in messages.
     pub name: &'static str,
     /// The `ID`s of os-release(5), without regard to capitals.
     ids: &'static [&'static str],
-    /// What installs packages there; the first that is found.
+    /// Its package managers; the first one that the host has is used.
     managers: &'static [Manager],
     /// The package of the NFS server.
     pub server: &'static str,
     /// The package of what a host needs to mount.
     pub client: &'static str,
-    /// What starts services.
-    pub init: Init,
-    /// What the portmapper's service may be called. It comes first.
+    /// The names that the service of rpcbind may have, the best one first.
     pub rpcbind: &'static [&'static str],
-    /// What the NFS server's service may be called, the best name first.
+    /// The names that the service of the NFS server may have, the best one first.
     pub nfs: &'static [&'static str],
-    /// What a host that only mounts may want running.
-    pub mounting: &'static [&'static str],
-}
-
-/// What starts services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Init {
-    /// systemd, by systemctl.
-    Systemd,
-    /// OpenRC, by rc-service and rc-update.
-    OpenRc,
 }
 
 /// A package manager.
@@ -57,9 +44,8 @@ pub enum Manager {
 }
 
 const NFS_SYSTEMD: &[&str] = &["nfs-server", "nfs-kernel-server", "nfs", "nfsserver"];
-const CLIENT_SYSTEMD: &[&str] = &["nfs-client.target"];
 
-const fn systemd(
+const fn systemd_distro(
     name: &'static str,
     ids: &'static [&'static str],
     managers: &'static [Manager],
@@ -72,30 +58,28 @@ const fn systemd(
         managers,
         server,
         client,
-        init: Init::Systemd,
         rpcbind: &["rpcbind"],
         nfs: NFS_SYSTEMD,
-        mounting: CLIENT_SYSTEMD,
     }
 }
 
 /// All that are known. An id may stand in two rows, told apart by the package manager that is there.
 static DISTROS: [Distro; 8] = [
-    systemd(
+    systemd_distro(
         "Red Hat Enterprise Linux and its like",
         &["rhel", "centos", "rocky", "almalinux", "ol", "fedora", "amzn"],
         &[Manager::Dnf, Manager::Yum],
         "nfs-utils",
         "nfs-utils",
     ),
-    systemd(
+    systemd_distro(
         "Debian and its like",
         &["debian", "ubuntu"],
         &[Manager::Apt],
         "nfs-kernel-server",
         "nfs-common",
     ),
-    systemd(
+    systemd_distro(
         "SUSE",
         &[
             "sles",
@@ -111,7 +95,7 @@ static DISTROS: [Distro; 8] = [
         "nfs-kernel-server",
         "nfs-client",
     ),
-    systemd(
+    systemd_distro(
         "openEuler and its like",
         &["openeuler", "anolis", "kylin"],
         &[Manager::Dnf, Manager::Yum],
@@ -119,27 +103,25 @@ static DISTROS: [Distro; 8] = [
         "nfs-utils",
     ),
     // Its desktop edition is made of Debian packages.
-    systemd(
+    systemd_distro(
         "Kylin desktop",
         &["kylin"],
         &[Manager::Apt],
         "nfs-kernel-server",
         "nfs-common",
     ),
-    systemd("Arch", &["arch"], &[Manager::Pacman], "nfs-utils", "nfs-utils"),
+    systemd_distro("Arch", &["arch"], &[Manager::Pacman], "nfs-utils", "nfs-utils"),
     Distro {
         name: "Alpine",
         ids: &["alpine"],
         managers: &[Manager::Apk],
         server: "nfs-utils",
         client: "nfs-utils",
-        init: Init::OpenRc,
         rpcbind: &["rpcbind"],
         nfs: &["nfs"],
-        mounting: &["rpc.statd"],
     },
     // Some of openSUSE's children have no zypper in their images, but dnf.
-    systemd(
+    systemd_distro(
         "SUSE with dnf",
         &["suse", "opensuse-tumbleweed", "opensuse-microos"],
         &[Manager::Dnf],
@@ -148,12 +130,12 @@ static DISTROS: [Distro; 8] = [
     ),
 ];
 
-/// A distribution and what installs packages there.
+/// The distribution of a host, and its package manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What things are called.
+    /// Its names for packages and services.
     pub distro: &'static Distro,
-    /// What installs packages.
+    /// Its package manager, or why there is none.
     pub installer: Installer,
     /// Why this is a guess, if it is one: a sentence.
     pub guessed: Option<String>,
@@ -231,7 +213,7 @@ const UNKNOWN: &str =
     "has no package manager that nfsprov supports (dnf, yum, apt, zypper, apk, pacman); install {} on it yourself";
 
 /// How things are called where nothing tells: as most have them.
-static GENERIC: Distro = systemd("an unknown distribution", &[], &[], "nfs-utils", "nfs-utils");
+static GENERIC: Distro = systemd_distro("an unknown distribution", &[], &[], "nfs-utils", "nfs-utils");
 
 /// What a host's os-release says of it. Where there is no such file, that of an empty text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,7 +234,7 @@ impl OsRelease {
         let value = |name: &str| {
             let mut values = text.lines().filter_map(|line| {
                 let (key, value) = line.trim().split_once('=')?;
-                (key == name).then(|| unquoted(value.trim()))
+                (key == name).then(|| unquote(value.trim()))
             });
             values.next_back().filter(|value| !value.is_empty())
         };
@@ -271,7 +253,7 @@ impl OsRelease {
 }
 
 /// A value without its quotation marks and escapes.
-fn unquoted(value: &str) -> String {
+fn unquote(value: &str) -> String {
     let inner = |mark: char| value.strip_prefix(mark)?.strip_suffix(mark);
     if let Some(inner) = inner('\'') {
         return inner.to_owned();

@@ -2,8 +2,8 @@
 //!
 //! `exportfs -ra` is no judge: it answers 0 where it exports to the whole world by mistake, and 1 when it has already
 //! changed what is exported. So values are judged before they are written ([`check_client`] and its like), others'
-//! lines are read as exportfs reads them ([`conflicts`]), and afterwards what it lists is held against what was meant
-//! ([`differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
+//! lines are read as exportfs reads them ([`find_conflicts`]), and afterwards what it lists is held against what was meant
+//! ([`find_differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
 
 mod client;
 mod conflicts;
@@ -15,8 +15,8 @@ mod values;
 
 pub use super::block::Damage;
 pub(super) use client::{Client, Network};
-pub use conflicts::{Conflict, Gravity, conflicts};
-pub use listing::{ActiveExport, differences, drift, listing};
+pub use conflicts::{Conflict, Gravity, find_conflicts};
+pub use listing::{ActiveExport, describe_drift, find_differences, listing};
 pub use unwritten::in_no_file;
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
@@ -66,7 +66,7 @@ impl DesiredExport {
     }
 
     /// Its line.
-    fn line(&self) -> Vec<u8> {
+    fn to_line(&self) -> Vec<u8> {
         let clients = self.each_client().into_iter();
         let clients: Vec<String> = clients.map(|client| format!("{client}({})", self.options)).collect();
         format!("{} {}\n", self.path, clients.join(" ")).into_bytes()
@@ -107,20 +107,20 @@ pub enum ExportsError {
 ///
 /// # Errors
 /// [`ExportsError`]: nothing is written that exportfs takes for something else, and no block is guessed at.
-pub fn with(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, ExportsError> {
-    check(wanted)?;
-    let Some(found) = block::find(original)? else {
-        return Ok(block::append(original, &wanted.line()));
+pub fn with_export(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, ExportsError> {
+    check_export(wanted)?;
+    let Some(found) = block::find_block(original)? else {
+        return Ok(block::append_block(original, &wanted.to_line()));
     };
-    let lines = block::lines(&original[found.body.clone()]);
+    let lines = block::split_lines(&original[found.body.clone()]);
     let own: Vec<&[u8]> = lines
         .iter()
         .filter(|line| is_for(line, &wanted.path))
         .copied()
         .collect();
-    let reading = lexer::read(&own.concat());
+    let reading = lexer::read_exports(&own.concat());
     let whole = reading.stopped.is_none() && reading.unclosed.is_none();
-    if whole && !own.is_empty() && drift(&listed(reading, &wanted.path), wanted).is_empty() {
+    if whole && !own.is_empty() && describe_drift(&to_active_exports(reading, &wanted.path), wanted).is_empty() {
         return Ok(original.to_owned());
     }
     let mut body = Vec::new();
@@ -129,29 +129,29 @@ pub fn with(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, ExportsE
         if !is_for(line, &wanted.path) {
             body.extend_from_slice(line);
         } else if !written {
-            body.extend(wanted.line());
+            body.extend(wanted.to_line());
             written = true;
         }
     }
     if !written {
-        body.extend(wanted.line());
+        body.extend(wanted.to_line());
     }
-    Ok(block::replace(original, &found, &body))
+    Ok(block::replace_body(original, &found, &body))
 }
 
 /// The file `original` without nfsprov's line for the directory `path`, and without its block if nothing else is in it.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
-pub fn without(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsError> {
-    let Some(found) = block::find(original)? else {
+pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsError> {
+    let Some(found) = block::find_block(original)? else {
         return Ok(original.to_owned());
     };
-    let lines = block::lines(&original[found.body.clone()]);
+    let lines = block::split_lines(&original[found.body.clone()]);
     let rest: Vec<&[u8]> = lines.iter().filter(|line| !is_for(line, path)).copied().collect();
     match rest.len() == lines.len() {
         true => Ok(original.to_owned()),
-        false => Ok(block::replace(original, &found, &rest.concat())),
+        false => Ok(block::replace_body(original, &found, &rest.concat())),
     }
 }
 
@@ -159,16 +159,16 @@ pub fn without(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsError> {
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
-pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExport>>, ExportsError> {
-    let Some(found) = block::find(original)? else {
+pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExport>>, ExportsError> {
+    let Some(found) = block::find_block(original)? else {
         return Ok(None);
     };
-    let lines = block::lines(&original[found.body]);
+    let lines = block::split_lines(&original[found.body]);
     let own: Vec<&[u8]> = lines.into_iter().filter(|line| is_for(line, path)).collect();
     if own.is_empty() {
         return Ok(None);
     }
-    Ok(Some(listed(lexer::read(&own.concat()), path)))
+    Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
 /// The clients of nfsprov's exports in these files, but for those of the directory `path` in `own`. A damaged block has
@@ -176,19 +176,21 @@ pub fn ours(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExport>>, Ex
 pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = &'a [u8]>, path: &str) -> Vec<String> {
     let mut clients = Vec::new();
     for (text, left_out) in std::iter::once((own, Some(path))).chain(others.map(|text| (text, None))) {
-        let Ok(Some(found)) = block::find(text) else { continue };
-        let lines = block::lines(&text[found.body]);
+        let Ok(Some(found)) = block::find_block(text) else {
+            continue;
+        };
+        let lines = block::split_lines(&text[found.body]);
         let kept = lines
             .into_iter()
             .filter(|line| left_out.is_none_or(|path| !is_for(line, path)));
-        let entries = lexer::read(&kept.collect::<Vec<_>>().concat()).entries;
+        let entries = lexer::read_exports(&kept.collect::<Vec<_>>().concat()).entries;
         clients.extend(entries.into_iter().map(|entry| entry.client));
     }
     clients
 }
 
 /// What was read of lines about the directory `path`.
-fn listed(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
+fn to_active_exports(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
     let entries = reading.entries.into_iter().map(|entry| ActiveExport {
         path: path.to_owned(),
         client: entry.client,
@@ -199,11 +201,11 @@ fn listed(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
 
 /// Whether a line of the block is about the directory `path`.
 fn is_for(line: &[u8], path: &str) -> bool {
-    lexer::path_of(line).is_some_and(|own| plain(&own) == path.as_bytes())
+    lexer::path_of(line).is_some_and(|own| normalize_path(&own) == path.as_bytes())
 }
 
 /// A directory as exportfs lists it, but for links: one slash between two parts, none at the end, and no `..`.
-fn plain(path: &[u8]) -> Vec<u8> {
+fn normalize_path(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|byte| *byte == b'/') {
         match part {
@@ -215,7 +217,7 @@ fn plain(path: &[u8]) -> Vec<u8> {
     [b"/", &parts.join(&b'/')[..]].concat()
 }
 
-fn check(wanted: &DesiredExport) -> Result<(), ExportsError> {
+fn check_export(wanted: &DesiredExport) -> Result<(), ExportsError> {
     check_path(&wanted.path)?;
     check_options(&wanted.options)?;
     if wanted.clients.is_empty() {

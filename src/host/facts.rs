@@ -28,21 +28,21 @@ pub struct Subject {
 /// A host's facts. What could not be read is as if it weren't there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Who the script ran as.
+    /// The user id that the script ran as.
     pub uid: Option<u32>,
     /// Its clock, in seconds since 1970.
     pub clock: Option<i64>,
-    /// Its own name.
+    /// The name that it has for itself.
     pub hostname: String,
-    /// Its kernel's release.
+    /// The release of its kernel.
     pub kernel: String,
-    /// `/etc/os-release`.
+    /// The content of `/etc/os-release`.
     pub os_release: String,
     /// The programs that it has, of package managers and of those that NFS needs.
     pub programs: Vec<String>,
     /// Of the packages that NFS comes in, those that are installed.
     pub packages: BTreeSet<String>,
-    /// What starts its services.
+    /// Its init system.
     pub init: Init,
     /// Its services, by the names that they were asked for, aliases among them.
     pub units: BTreeMap<String, Unit>,
@@ -56,9 +56,9 @@ pub struct Facts {
     pub versions: String,
     /// The TCP ports of mountd, as rpcbind knows them.
     pub mountd_ports: BTreeSet<u16>,
-    /// Those of statd.
+    /// The TCP ports of statd.
     pub statd_ports: BTreeSet<u16>,
-    /// Those of lockd.
+    /// The TCP ports of lockd.
     pub lockd_ports: BTreeSet<u16>,
     /// Where the exports file is, links followed.
     pub exports_path: String,
@@ -68,50 +68,50 @@ pub struct Facts {
     pub exports_checksum: String,
     /// The other files that exportfs reads, by name.
     pub other_exports: Vec<(String, Vec<u8>)>,
-    /// `exportfs -s`.
+    /// The output of `exportfs -s`.
     pub listing: Option<String>,
-    /// `/etc/nfs.conf`.
+    /// The content of `/etc/nfs.conf`.
     pub nfs_conf: Option<Vec<u8>>,
     /// Its checksum, as cksum(1) has it.
     pub nfs_conf_checksum: String,
     /// The files of `/etc/nfs.conf.d`.
     pub nfs_conf_parts: Vec<Vec<u8>>,
-    /// What is where the directory should be.
+    /// What the path of the export is.
     pub directory: Directory,
     /// The nearest directory above it that exists, or itself.
     pub above: String,
     /// The file system's type there.
     pub filesystem: String,
-    /// What guards its ports.
+    /// The firewall that guards its ports.
     pub firewall: Firewall,
     /// Whether SELinux is enforcing, and which of the booleans asked for are on.
     pub selinux: Option<BTreeMap<String, bool>>,
     /// Its addresses, without those of the loopback interface.
     pub addresses: Vec<IpAddr>,
-    /// How it reaches the server.
+    /// Its routes to the servers.
     pub routes: Vec<Route>,
 }
 
-/// What starts a host's services.
+/// An init system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Init {
     /// systemd.
     Systemd,
     /// OpenRC.
     OpenRc,
-    /// Something else: what process 1 calls itself.
+    /// Another one: the command line of process 1.
     Other(String),
-    /// Not known.
+    /// It could not be found out.
     #[default]
     Unknown,
 }
 
-/// A service.
+/// The state of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
-    /// Whether there is such a one.
+    /// Whether the host has it.
     pub exists: bool,
-    /// Whether it may be started at all.
+    /// Whether an administrator forbade its start (`systemctl mask`).
     pub masked: bool,
     /// Whether it runs.
     pub active: bool,
@@ -122,19 +122,19 @@ pub struct Unit {
 /// Whether a kernel can do something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Support {
-    /// It does already.
+    /// The running kernel can.
     Yes,
-    /// A module that it has would do it.
+    /// A module can that the host has.
     Module,
-    /// It can't.
+    /// Neither can.
     #[default]
     No,
 }
 
-/// What is where a directory should be.
+/// What a path is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Directory {
-    /// Nothing.
+    /// Nothing has the path.
     #[default]
     Missing,
     /// A directory.
@@ -146,22 +146,22 @@ pub enum Directory {
     },
     /// It, or a directory above it, is a symbolic link; the path without links.
     Link(String),
-    /// Something else.
+    /// A file, a device or the like.
     Other,
 }
 
-/// How a host reaches a server.
+/// A route from a host to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The server, as it was asked for.
+    /// The server's name, as it was given.
     pub server: String,
-    /// The address that this means there.
+    /// The address that the host found for it.
     pub address: String,
-    /// The host's own address on the way.
+    /// The address by which the server sees the host.
     pub source: IpAddr,
 }
 
-/// Facts that are none.
+/// The output of the script is incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what it says of itself breaks off after {after:?}; is its disk full, or does something change its files?")]
 pub struct FactsError {
@@ -191,7 +191,7 @@ impl Facts {
 
     /// Whether nfsprov's own block of the exports file exports this directory; not where that block is damaged.
     pub fn is_exported_by_nfsprov(&self, path: &str) -> bool {
-        let ours = exports_file::ours(self.exports.as_deref().unwrap_or_default(), path);
+        let ours = exports_file::own_exports(self.exports.as_deref().unwrap_or_default(), path);
         matches!(ours, Ok(Some(_)))
     }
 
@@ -201,15 +201,15 @@ impl Facts {
         let parts = self.nfs_conf_parts.iter().map(Vec::as_slice);
         std::iter::once(main)
             .chain(parts)
-            .find_map(|text| nfs_conf::get(text, section, key))
+            .find_map(|text| nfs_conf::get_setting(text, section, key))
     }
 
-    /// Whether it has a program.
+    /// Whether the program was found.
     pub fn has_program(&self, name: &str) -> bool {
         self.programs.iter().any(|program| program == name)
     }
 
-    /// A service by its name; one that is not there if it wasn't asked for.
+    /// The state of a service; that of a missing one if the script did not ask for it.
     pub fn unit(&self, name: &str) -> Unit {
         self.units.get(name).cloned().unwrap_or_default()
     }

@@ -49,7 +49,7 @@ pub fn classify_key_file(text: &str) -> KeyFile {
 }
 
 fn openssh<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
-    match container(lines) {
+    match read_container(lines) {
         Some((cipher, _)) if cipher == b"none" => KeyFile::Plain,
         Some(_) => KeyFile::Encrypted,
         None => KeyFile::NoKey,
@@ -59,7 +59,7 @@ fn openssh<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
 /// The public key of a private key's file in OpenSSH's own format, or of a file that ends in `.pub`.
 pub fn parse_public_key(text: &str) -> Option<PublicKey> {
     let blob = match text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        Some(body) => container(body.lines().map(str::trim))?.1,
+        Some(body) => read_container(body.lines().map(str::trim))?.1,
         None => STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()?,
     };
     Some(PublicKey::new(&blob))
@@ -67,7 +67,7 @@ pub fn parse_public_key(text: &str) -> Option<PublicKey> {
 
 /// The cipher's name and the public key in OpenSSH's own format (PROTOCOL.key): after a magic text come the names of
 /// cipher and key derivation, the latter's options, the number of keys, and the public key.
-fn container<'a>(lines: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, Vec<u8>)> {
+fn read_container<'a>(lines: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, Vec<u8>)> {
     let encoded: String = lines.take_while(|line| !line.starts_with("-----")).collect();
     let bytes = STANDARD.decode(encoded).ok()?;
     let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;

@@ -139,10 +139,10 @@ pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
 /// A revoked key is refused wherever the line stands; a host with any key of its own recorded has these and no
 /// others. A port of its own is a name of its own, but a key that is recorded for the plain name vouches for a port
 /// about which nothing is recorded, as it does for ssh.
-pub fn judge(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict {
+pub fn judge_key(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict {
     let full = name(host, port);
     let plain = name(host, DEFAULT_PORT);
-    for entry in files.iter().flat_map(entries) {
+    for entry in files.iter().flat_map(parse_entries) {
         if entry.mark == Mark::Revoked && entry.key == *key && (entry.is_for(&full) || entry.is_for(&plain)) {
             return Verdict::Revoked { place: entry.place };
         }
@@ -164,7 +164,7 @@ pub fn judge(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict 
     }
     let authority = files
         .iter()
-        .flat_map(entries)
+        .flat_map(parse_entries)
         .find(|entry| entry.mark == Mark::Authority && entry.is_for(&full));
     Verdict::Unknown {
         authority: authority.map(|entry| entry.place),
@@ -172,7 +172,7 @@ pub fn judge(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict 
 }
 
 /// The line that records a key for a host.
-pub fn line(host: &str, port: u16, key: &PublicKey) -> String {
+pub fn format_line(host: &str, port: u16, key: &PublicKey) -> String {
     format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
 }
 
@@ -205,10 +205,10 @@ struct Entry<'a> {
 
 fn own_entries<'a>(files: &'a [File], name: &'a str) -> impl Iterator<Item = Entry<'a>> {
     let own = move |entry: &Entry| entry.mark == Mark::None && entry.is_for(name);
-    files.iter().flat_map(entries).filter(own)
+    files.iter().flat_map(parse_entries).filter(own)
 }
 
-fn entries(file: &File) -> impl Iterator<Item = Entry<'_>> {
+fn parse_entries(file: &File) -> impl Iterator<Item = Entry<'_>> {
     let lines = file.text.lines().enumerate();
     lines.filter_map(|(number, line)| {
         let mut words = line.split_ascii_whitespace().peekable();
@@ -241,9 +241,9 @@ impl Entry<'_> {
         let mut found = false;
         for pattern in self.hosts.split(',') {
             match pattern.strip_prefix('!') {
-                Some(pattern) if matches(pattern, name) => return false,
+                Some(pattern) if matches_pattern(pattern, name) => return false,
                 Some(_) => {}
-                None => found |= matches(pattern, name),
+                None => found |= matches_pattern(pattern, name),
             }
         }
         found
@@ -259,7 +259,7 @@ fn hash_is_of(hash: &str, name: &str) -> Option<bool> {
 }
 
 /// Whether a pattern with `*` and `?` is that of a name; upper and lower case are the same.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_lowercase().into_bytes(), name.to_lowercase().into_bytes());
     let (mut at, mut seen) = (0, 0);
     // Where to go on when what follows the last `*` doesn't fit: let the star take one more.
@@ -336,7 +336,7 @@ mod tests {
         ] {
             let files = file(&format!("{hosts} {}\n", text(&good)));
             assert_eq!(
-                judge(&files, host, port, &good),
+                judge_key(&files, host, port, &good),
                 Verdict::Known,
                 "{hosts} for {host}:{port}"
             );
@@ -363,7 +363,11 @@ mod tests {
         ] {
             let files = file(&format!("{hosts} {}\n", text(&good)));
             let unknown = Verdict::Unknown { authority: None };
-            assert_eq!(judge(&files, host, port, &good), unknown, "{hosts} for {host}:{port}");
+            assert_eq!(
+                judge_key(&files, host, port, &good),
+                unknown,
+                "{hosts} for {host}:{port}"
+            );
         }
     }
 
@@ -373,18 +377,18 @@ mod tests {
         let other_type = key("ecdsa-sha2-nistp256", 1);
         let files = file(&format!("# mine\n\nnfs {}\n", text(&old)));
         for shown in [&new, &other_type] {
-            let Verdict::Changed { place, recorded } = judge(&files, "nfs", 22, shown) else {
+            let Verdict::Changed { place, recorded } = judge_key(&files, "nfs", 22, shown) else {
                 panic!("{shown} was not noticed");
             };
             assert_eq!((place.to_string().as_str(), recorded), ("known_hosts:3", old.clone()));
         }
         // An equal key under the plain name doesn't excuse a wrong one under the port's.
         let files = file(&format!("nfs {}\n[nfs]:2222 {}\n", text(&new), text(&old)));
-        assert!(matches!(judge(&files, "nfs", 2222, &new), Verdict::Changed { .. }));
+        assert!(matches!(judge_key(&files, "nfs", 2222, &new), Verdict::Changed { .. }));
         // A second key of the host may stand anywhere, in another file too.
         let mut files = file(&format!("nfs {}\n", text(&old)));
         files.extend(file(&format!("nfs {}\n", text(&new))));
-        assert_eq!(judge(&files, "nfs", 22, &new), Verdict::Known);
+        assert_eq!(judge_key(&files, "nfs", 22, &new), Verdict::Known);
     }
 
     #[test]
@@ -396,28 +400,28 @@ mod tests {
             text(&bad),
             text(&good)
         ));
-        let Verdict::Revoked { place } = judge(&files, "nfs", 22, &bad) else {
+        let Verdict::Revoked { place } = judge_key(&files, "nfs", 22, &bad) else {
             panic!("a revoked key was not noticed");
         };
         assert_eq!(place.to_string(), "known_hosts:2");
-        assert_eq!(judge(&files, "nfs", 22, &good), Verdict::Known);
+        assert_eq!(judge_key(&files, "nfs", 22, &good), Verdict::Known);
         let elsewhere = file(&format!("@revoked other {}\nnfs {}\n", text(&bad), text(&bad)));
-        assert_eq!(judge(&elsewhere, "nfs", 22, &bad), Verdict::Known);
+        assert_eq!(judge_key(&elsewhere, "nfs", 22, &bad), Verdict::Known);
         // The plain name's revocation holds on every port.
         let plain = file(&format!("@revoked nfs {}\n[nfs]:2222 {}\n", text(&bad), text(&bad)));
-        assert!(matches!(judge(&plain, "nfs", 2222, &bad), Verdict::Revoked { .. }));
+        assert!(matches!(judge_key(&plain, "nfs", 2222, &bad), Verdict::Revoked { .. }));
     }
 
     #[test]
     fn an_authority_is_recognised_and_is_no_key_of_the_host() {
         let key = key("ssh-ed25519", 1);
         let files = file(&format!("@cert-authority *.example.org {}\n", text(&key)));
-        let Verdict::Unknown { authority: Some(place) } = judge(&files, "nfs.example.org", 22, &key) else {
+        let Verdict::Unknown { authority: Some(place) } = judge_key(&files, "nfs.example.org", 22, &key) else {
             panic!("the authority was not recognised");
         };
         assert_eq!(place.to_string(), "known_hosts:1");
         let unknown = Verdict::Unknown { authority: None };
-        assert_eq!(judge(&files, "nfs", 22, &key), unknown);
+        assert_eq!(judge_key(&files, "nfs", 22, &key), unknown);
     }
 
     #[test]
@@ -429,7 +433,7 @@ mod tests {
             text(&key("ssh-ed25519", 8)),
             text(&good)
         ));
-        assert_eq!(judge(&files, "nfs", 22, &good), Verdict::Known);
+        assert_eq!(judge_key(&files, "nfs", 22, &good), Verdict::Known);
         assert_eq!(recorded_kinds(&files, "nfs", 22), ["ssh-ed25519"]);
     }
 
@@ -439,8 +443,8 @@ mod tests {
         for (host, port) in [("nfs", 22), ("Nfs", 2222), ("fd00::1", 22), ("fd00::1", 23)] {
             let hashed = hashed_line(host, port, &key, &[9; SALT_LENGTH]);
             assert!(!hashed.to_lowercase().contains(&host.to_lowercase()), "{hashed}");
-            for line in [line(host, port, &key), hashed] {
-                let verdict = judge(&file(&line), host, port, &key);
+            for line in [format_line(host, port, &key), hashed] {
+                let verdict = judge_key(&file(&line), host, port, &key);
                 assert_eq!(verdict, Verdict::Known, "{host}:{port}: {line}");
             }
         }

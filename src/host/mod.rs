@@ -28,8 +28,7 @@ pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather, last_words
 pub use ask::{Ask, PromptCache, Secret};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{
-    FileChange, Plan, Server, State, Step, Versions, client as plan_client, server as plan_server, share as plan_share,
-    teardown as plan_teardown,
+    DesiredServer, FileChange, Plan, State, Step, Versions, plan_client, plan_server, plan_share, plan_teardown,
 };
 pub use proof::{Proof, ProofResult};
 pub use script::{arguments, quote};

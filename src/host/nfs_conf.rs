@@ -48,7 +48,7 @@ pub const LOCKD_UDP_PORT: PinnedPort = PinnedPort {
 };
 
 /// A setting's value, exactly as it stands in the file.
-pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
+pub fn get_setting(text: &[u8], section: &str, key: &str) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let mut inside = false;
     for line in text.lines().map(str::trim) {
@@ -66,7 +66,7 @@ pub fn get(text: &[u8], section: &str, key: &str) -> Option<String> {
 }
 
 /// What a truth value means: `y` or `n`; any other value means itself.
-pub fn means(value: &str) -> &str {
+pub fn normalize_value(value: &str) -> &str {
     match value.to_ascii_lowercase().as_str() {
         "1" | "t" | "true" | "y" | "yes" | "on" => "y",
         "0" | "f" | "false" | "n" | "no" | "off" => "n",
@@ -78,22 +78,22 @@ pub fn means(value: &str) -> &str {
 ///
 /// # Errors
 /// [`Damage`].
-pub fn without(text: &[u8]) -> Result<Vec<u8>, Damage> {
-    Ok(match block::find(text)? {
-        Some(found) => block::replace(text, &found, b""),
+pub fn without_block(text: &[u8]) -> Result<Vec<u8>, Damage> {
+    Ok(match block::find_block(text)? {
+        Some(found) => block::replace_body(text, &found, b""),
         None => text.to_vec(),
     })
 }
 
 /// The text, which has no block, with one of these settings, each a section, a key and a value; none without settings.
-pub fn with(text: &[u8], settings: &[(&str, &str, String)]) -> Vec<u8> {
+pub fn with_settings(text: &[u8], settings: &[(&str, &str, String)]) -> Vec<u8> {
     if settings.is_empty() {
         return text.to_vec();
     }
     let lines = settings
         .iter()
         .map(|(section, key, value)| format!("[{section}]\n{key}={value}\n"));
-    block::append(text, lines.collect::<String>().as_bytes())
+    block::append_block(text, lines.collect::<String>().as_bytes())
 }
 
 #[cfg(test)]
@@ -104,11 +104,14 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_nfs_utils_does() {
-        assert_eq!(get(DEBIANS, "mountd", "manage-gids").as_deref(), Some("y"));
-        assert_eq!(get(DEBIANS, "NFSD", "Vers4").as_deref(), Some("yes"));
-        assert_eq!(get(DEBIANS, "nfsd", "vers3"), None, "a comment is none");
-        assert_eq!(get(DEBIANS, "mountd", "port"), None);
-        assert_eq!((means("Yes"), means("0"), means("20048")), ("y", "n", "20048"));
+        assert_eq!(get_setting(DEBIANS, "mountd", "manage-gids").as_deref(), Some("y"));
+        assert_eq!(get_setting(DEBIANS, "NFSD", "Vers4").as_deref(), Some("yes"));
+        assert_eq!(get_setting(DEBIANS, "nfsd", "vers3"), None, "a comment is none");
+        assert_eq!(get_setting(DEBIANS, "mountd", "port"), None);
+        assert_eq!(
+            (normalize_value("Yes"), normalize_value("0"), normalize_value("20048")),
+            ("y", "n", "20048")
+        );
     }
 
     #[test]
@@ -118,16 +121,16 @@ mod tests {
             ("mountd", "port", "20048".to_owned()),
         ];
         for original in [DEBIANS, b"", b"[nfsd]\n", b"\xff\n[a]\nb=c"] {
-            let text = with(original, &settings);
-            assert_eq!(get(&text, "nfsd", "vers3").as_deref(), Some("n"));
-            assert_eq!(get(&text, "mountd", "port").as_deref(), Some("20048"));
-            assert_eq!(without(&text).unwrap(), original);
-            assert_eq!(with(original, &[]), original);
+            let text = with_settings(original, &settings);
+            assert_eq!(get_setting(&text, "nfsd", "vers3").as_deref(), Some("n"));
+            assert_eq!(get_setting(&text, "mountd", "port").as_deref(), Some("20048"));
+            assert_eq!(without_block(&text).unwrap(), original);
+            assert_eq!(with_settings(original, &[]), original);
             let more = [&text[..], b"[statd]\nport=1\n"].concat();
             // Two lines never become one.
             let apart: &[u8] = if original.ends_with(b"c") { b"\n" } else { b"" };
             assert_eq!(
-                without(&more).unwrap(),
+                without_block(&more).unwrap(),
                 [original, apart, b"[statd]\nport=1\n"].concat()
             );
         }

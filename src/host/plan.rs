@@ -4,6 +4,7 @@
 //! does so, verifies the change, and undoes it on failure.
 
 mod client;
+mod desired;
 mod exports;
 mod firewall;
 mod nfs_server;
@@ -25,24 +26,25 @@ use super::exports_file::{ActiveExport, DesiredExport};
 use super::facts::{Facts, Support};
 use super::script::quote;
 
-pub use client::client;
-pub use server::{Server, Versions, server};
-pub use share::share;
-pub use teardown::teardown;
+pub use client::plan_client;
+pub use desired::{DesiredServer, Versions};
+pub use server::plan_server;
+pub use share::plan_share;
+pub use teardown::plan_teardown;
 
-/// How long a step's script may be silent.
+/// The timeout of a step's script without output.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long the package manager waits for another installation.
 const WAIT_FOR_PACKAGES: Duration = Duration::from_secs(300);
 
-/// How long an installation may be silent: some packages are slow to set up.
+/// The timeout of an installation without output: some packages are slow to set up.
 const PATIENCE_WITH_PACKAGES: Duration = Duration::from_secs(900);
 
-/// The status of a step's script that failed and took back what it had done.
+/// The status of a step's script that failed and undid its changes.
 pub const TAKEN_BACK: u8 = 120;
 
-/// The status of a step's script that failed, and could not take everything back.
+/// The status of a step's script that failed, and could not undo all of its changes.
 pub const LEFT_HALF_DONE: u8 = 121;
 
 /// How far clocks may differ before files look as if they came from the future, in seconds.
@@ -57,74 +59,73 @@ pub const NFS_SERVER: &str = "nfs-server";
 /// The steps for one host, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Its steps.
+    /// The steps, in the order in which they are applied.
     pub steps: Vec<Step>,
 }
 
-/// One step.
+/// One step of a plan: a change with its verification, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What it is about, in a word.
+    /// Its name in reports, a word.
     pub name: &'static str,
-    /// Whether it changes something.
+    /// What it does.
     pub state: State,
-    /// What one should know about it.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
     /// The files that it changes.
     pub files: Vec<FileChange>,
 }
 
-/// Whether a step changes something, and how.
+/// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Already in the requested state; why, for the report.
     Ok(String),
-    /// Nothing, because of this.
+    /// It is not needed on this host; why.
     Skipped(String),
-    /// Something.
+    /// It changes the host.
     Change {
-        /// What.
+        /// The change in words.
         why: String,
-        /// How.
+        /// How the host is changed.
         action: Action,
     },
-    /// It can't be done, and so nothing is done on this host.
+    /// It cannot be done, so no step is applied on this host; why.
     Refused(String),
 }
 
-/// How something is changed.
+/// How a step changes the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// By this script, which undoes its change on failure.
     Script {
-        /// The script.
         text: String,
-        /// How long it may go without a word.
+        /// The timeout without output.
         patience: Duration,
     },
     /// By a script that predicts what will be exported, and if that is right, by one that changes it.
     Exports(Box<ExportsChange>),
 }
 
-/// A change of what is exported.
+/// A change of the exports, with what its prediction is judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportsChange {
     /// Prints what would be exported after the change, and changes nothing.
     pub predict: String,
     /// Makes the change, and undoes it unless exactly `$expected` is exported then, which is set before it.
     pub commit: String,
-    /// What is exported before.
+    /// The active exports before.
     pub before: Vec<ActiveExport>,
-    /// What nfsprov's block says of the directory before.
-    pub was: Vec<ActiveExport>,
-    /// What should be exported after, if anything.
+    /// The exports of the directory in nfsprov's block before.
+    pub own_before: Vec<ActiveExport>,
+    /// The desired export; None for a teardown.
     pub wanted: Option<DesiredExport>,
 }
 
-/// A file before and after.
+/// A change of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
-    /// The file.
+    /// The path of the file.
     pub path: String,
     /// What it holds; None if it isn't there.
     pub before: Option<Vec<u8>>,
@@ -203,7 +204,7 @@ const LOCK_WITHIN: u64 = 60;
 
 /// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by is
 /// cut. What it starts does not inherit the lock.
-pub(super) fn exclusive(script: &str) -> String {
+pub(super) fn exclusive_script(script: &str) -> String {
     exclusive_by(LOCK, LOCK_WITHIN, script)
 }
 

@@ -31,50 +31,50 @@ use super::target::Target;
 /// How often an idle connection shows that it is in use: routers on the way forget those that are silent.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// What is done about a host whose key is not recorded. A key that has changed is never accepted.
+/// The policy for a host key that is not recorded. A changed key is never accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKeys {
-    /// Show it and ask.
+    /// Show the key and ask the user.
     Ask,
-    /// Refuse.
+    /// Refuse the host.
     Strict,
-    /// Record it and go on.
+    /// Record the key and continue.
     AcceptNew,
 }
 
 /// How to become root where the login is another user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sudo {
-    /// Not at all.
+    /// Stay the user who logged in.
     No,
-    /// With sudo, asking for the password if it wants one.
+    /// By sudo; ask the user if it needs a password.
     Ask,
-    /// With sudo and this password.
+    /// By sudo with this password.
     Password(Secret),
 }
 
-/// With what, and on whose behalf, hosts are logged in to.
+/// The settings of all SSH connections of a run.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// The home directory, which has `.ssh`; none where there is no such thing.
+    /// The home directory, in which `.ssh` is looked for, if there is one.
     pub home: Option<PathBuf>,
-    /// The local user's name, who is the remote one too unless something says otherwise.
+    /// The local user's name; the default for the remote one.
     pub user: String,
-    /// The agent's socket.
+    /// The socket of ssh-agent.
     pub agent: Option<PathBuf>,
-    /// Key files that were named, before those of the configuration.
+    /// Key files of the command line; they come before those of the configuration.
     pub identities: Vec<PathBuf>,
-    /// Hosts to go through, instead of those of the configuration.
+    /// Jump hosts of the command line, instead of those of the configuration.
     pub jump: Vec<Target>,
-    /// What is done about unknown hosts.
+    /// The policy for unknown hosts.
     pub host_keys: HostKeys,
-    /// If there are any: the fingerprints that keys of hosts must have, one of them each.
+    /// If not empty, each host key must have one of these fingerprints.
     pub fingerprints: Vec<String>,
-    /// How long each step of connecting may take: an answer, a handshake, a try to log in.
+    /// The timeout of each step of connecting: a TCP connection, a handshake, a login attempt.
     pub connect_timeout: Duration,
-    /// How to become root.
+    /// How scripts become root.
     pub sudo: Sudo,
-    /// Who is asked.
+    /// Asks the user, and keeps the answers for the run.
     pub ask: Arc<PromptCache>,
     /// The sessions to jump hosts, which all connections with this access share.
     pub jump_sessions: Arc<JumpSessions>,
@@ -139,18 +139,18 @@ impl ConnectError {
     }
 }
 
-/// What a script came to.
+/// The result of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its own exit status.
+    /// The exit status of the script.
     pub status: u8,
-    /// What it wrote to standard output.
+    /// All that it wrote to standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote to standard error, the last MiB.
+    /// The last MiB that it wrote to standard error.
     pub stderr: Vec<u8>,
 }
 
-/// Why a script has no exit status; how far it got is not known. The text names the host.
+/// Why a script has no exit status. How far it got is unknown. The text names the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The connection ended.
@@ -161,15 +161,15 @@ pub enum RunError {
         /// The connection's end.
         cause: String,
     },
-    /// Nothing came for too long; the connection is given up.
+    /// No output came within the timeout; the connection was closed.
     #[error("{host} gave no answer within {} s", after.as_secs())]
     Silent {
         /// The host.
         host: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// A signal ended the shell.
+    /// A signal killed the shell.
     #[error("the shell on {host} was killed by SIG{signal}")]
     Killed {
         /// The host.
@@ -177,12 +177,12 @@ pub enum RunError {
         /// The signal's name, as `KILL`.
         signal: String,
     },
-    /// The login has no shell that runs scripts, or sudo starts none.
+    /// The login shell, or sudo, ended without running the script.
     #[error("{host} runs no script for this user: {said}")]
     NoShell {
         /// The host.
         host: String,
-        /// What came instead.
+        /// Its output.
         said: String,
     },
 }
@@ -202,17 +202,16 @@ pub struct Host {
 }
 
 impl Host {
-    /// Logs in to `target` and becomes root, as far as `access` says so.
+    /// Logs in to `target`, and becomes root if `access` says so.
     ///
     /// # Errors
-    /// [`ConnectError`], which says what is to be done; within the time-outs of `access`, but for the time that
-    /// questions take.
+    /// [`ConnectError`], within the timeouts of `access` and the time that prompts take.
     pub async fn connect(target: &Target, access: &Access) -> Result<Self, ConnectError> {
         let (jobs, waiting) = channel();
         let (ready, connected) = oneshot::channel();
         let (aim, with) = (target.clone(), access.clone());
         let thread = std::thread::Builder::new().name(format!("ssh {}", target.host));
-        let started = thread.spawn(move || serve(&aim, &with, ready, &waiting));
+        let started = thread.spawn(move || serve_jobs(&aim, &with, ready, &waiting));
         let unreachable = |cause: &str| ConnectError::unreachable(&target.to_string(), cause);
         started.map_err(|error| unreachable(&error.to_string()))?;
         let connected = connected.await;
@@ -225,11 +224,11 @@ impl Host {
         &self.name
     }
 
-    /// Has the host's shell run `script`, after all that was given to this connection before. `patience` is how long
-    /// it may go without a word. Dropping the future gives the connection up.
+    /// Runs `script` in the host's shell, after the scripts that this connection was given before. `patience` is the
+    /// timeout without output. Dropping the future closes the connection.
     ///
     /// # Errors
-    /// [`RunError`] when the script did not end by itself; that it failed is its status.
+    /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.
     pub async fn run(&self, script: &str, patience: Duration) -> Result<Output, RunError> {
         let lost = || RunError::Lost {
             host: self.name.clone(),
@@ -246,8 +245,7 @@ impl Host {
     }
 }
 
-/// The names and addresses that a host may be known under to others: the one that its configuration connects to, then
-/// the one that was written.
+/// The names by which NFS clients may know a host: the one that ssh's configuration connects to, then the one given.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     let last = route::find_hops(target, access).ok().and_then(|mut hops| hops.pop());
     let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();
@@ -258,15 +256,20 @@ pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
 }
 
 /// Connects and runs jobs until the sender is dropped or the connection is lost.
-fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String, ConnectError>>, jobs: &Receiver<Job>) {
+fn serve_jobs(
+    target: &Target,
+    access: &Access,
+    ready: oneshot::Sender<Result<String, ConnectError>>,
+    jobs: &Receiver<Job>,
+) {
     let connected = connect::connect(target, access, &|| ready.is_closed());
     let mut connection = match connected {
         Ok(connection) => connection,
-        // Whoever waited may have gone.
+        // The caller may have given up.
         Err(error) => return drop(ready.send(Err(error))),
     };
     if ready.send(Ok(connection.name.clone())).is_err() {
-        return connection.leave();
+        return connection.disconnect();
     }
     loop {
         match jobs.recv_timeout(KEEPALIVE) {
@@ -290,20 +293,20 @@ fn serve(target: &Target, access: &Access, ready: oneshot::Sender<Result<String,
                     return;
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => return connection.leave(),
+            Err(RecvTimeoutError::Disconnected) => return connection.disconnect(),
         }
     }
 }
 
 impl Connection {
-    fn leave(&mut self) {
+    fn disconnect(&mut self) {
         // A courtesy: the host notices the end without it.
         _ = self.live.session.disconnect(None, "done", None);
     }
 }
 
-/// A random word that nothing on the host can guess.
-fn nonce() -> Result<String, String> {
+/// A random word that no program on the host can guess.
+fn random_word() -> Result<String, String> {
     let bytes: [u8; 16] = random_bytes()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

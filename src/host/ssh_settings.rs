@@ -16,7 +16,7 @@ use super::target::{DEFAULT_PORT, Target};
 pub struct ClientDefaults {
     /// The home directory by the passwd file, which `~` stands for.
     pub home: PathBuf,
-    /// Its `identityfile` lines.
+    /// The key files that ssh tries by default.
     pub identities: Vec<OsString>,
 }
 
@@ -27,7 +27,7 @@ impl ClientDefaults {
     /// Reads what `ssh` prints then; None if that is no output of `ssh -G`.
     pub fn parse(output: &[u8]) -> Option<Self> {
         let values = |keyword: &'static str| {
-            lines(output)
+            settings_lines(output)
                 .filter(move |(word, _)| *word == keyword)
                 .map(|(_, value)| value)
         };
@@ -48,15 +48,15 @@ impl ClientDefaults {
 /// Known_hosts files for all users of this machine, unless configured otherwise.
 pub const GLOBAL_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 
-/// Which host keys are accepted that are not recorded.
+/// The policy for host keys that are not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StrictHostKeys {
-    /// None.
+    /// Only recorded keys are accepted.
     Yes,
     /// Ask the user about unknown keys.
     #[default]
     Ask,
-    /// All. ssh would even accept a changed key with `no`, which nothing here does.
+    /// New keys are accepted. ssh would even accept a changed key with `no`, which nothing here does.
     AcceptNew,
 }
 
@@ -74,7 +74,7 @@ pub enum AddressFamily {
 
 impl AddressFamily {
     /// Whether an address may be tried.
-    pub fn allows(self, address: &SocketAddr) -> bool {
+    pub fn allows_address(self, address: &SocketAddr) -> bool {
         match self {
             Self::Any => true,
             Self::Inet => address.is_ipv4(),
@@ -86,21 +86,21 @@ impl AddressFamily {
 /// Which agent is asked for keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum IdentityAgent {
-    /// That of `SSH_AUTH_SOCK`.
+    /// The agent of `SSH_AUTH_SOCK`.
     #[default]
     Environment,
-    /// That of another variable.
+    /// The agent of another environment variable.
     Variable(String),
-    /// That of this socket.
+    /// The agent at this socket.
     Socket(PathBuf),
-    /// None.
+    /// No agent.
     None,
 }
 
 /// How the first connection on the way is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
-    /// To the host itself.
+    /// Directly.
     #[default]
     None,
     /// Through these hosts.
@@ -115,9 +115,7 @@ pub enum Proxy {
 pub struct Settings {
     /// The name or address to connect to.
     pub host: String,
-    /// The port.
     pub port: u16,
-    /// The user.
     pub user: String,
     /// Which of its addresses are tried.
     pub address_family: AddressFamily,
@@ -125,15 +123,14 @@ pub struct Settings {
     pub host_key_alias: Option<String>,
     /// The key files that the configuration names; none if ssh would try its defaults.
     pub identities: Vec<OsString>,
-    /// Certificates for keys.
+    /// Certificate files.
     pub certificates: Vec<OsString>,
     /// Whether an agent's other keys are left alone.
     pub identities_only: bool,
-    /// The agent.
     pub agent: IdentityAgent,
     /// The user's known_hosts files, the one that new keys are recorded in first; None stands for the defaults.
     pub known_hosts: Option<Vec<PathBuf>>,
-    /// Those for all users.
+    /// The known_hosts files for all users.
     pub global_known_hosts: Vec<PathBuf>,
     /// Whether the names of new hosts are recorded as hashes.
     pub hash_known_hosts: bool,
@@ -143,7 +140,6 @@ pub struct Settings {
     pub revoked_host_keys: Option<OsString>,
     /// What is done about host keys that are not recorded.
     pub strict_host_keys: StrictHostKeys,
-    /// The way.
     pub proxy: Proxy,
     /// The login methods that are not allowed, by their names in the protocol.
     pub refused_methods: Vec<&'static str>,
@@ -199,7 +195,7 @@ impl Settings {
             host: target.to_string(),
             what,
         };
-        for (keyword, value) in lines(output) {
+        for (keyword, value) in settings_lines(output) {
             let text = value.to_string_lossy().into_owned();
             let is_yes = matches!(text.as_str(), "yes" | "true");
             match keyword {
@@ -222,8 +218,8 @@ impl Settings {
                 "certificatefile" => settings.certificates.push(value.to_owned()),
                 "identitiesonly" => settings.identities_only = is_yes,
                 "identityagent" => settings.agent = IdentityAgent::parse(value),
-                "userknownhostsfile" => settings.known_hosts = Some(paths(value)),
-                "globalknownhostsfile" => settings.global_known_hosts = paths(value),
+                "userknownhostsfile" => settings.known_hosts = Some(parse_paths(value)),
+                "globalknownhostsfile" => settings.global_known_hosts = parse_paths(value),
                 "knownhostscommand" if text != "none" => settings.known_hosts_command = Some(text),
                 "revokedhostkeys" if text != "none" => settings.revoked_host_keys = Some(value.to_owned()),
                 "stricthostkeychecking" => {
@@ -325,7 +321,7 @@ pub fn expand_tokens<'a>(text: &str, value: &dyn Fn(char) -> Option<&'a str>) ->
 }
 
 /// The lines `keyword value`, keywords in lower case. A value may hold any bytes but a newline.
-fn lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
+fn settings_lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
     output.split(|byte| *byte == b'\n').filter_map(|line| {
         let at = line.iter().position(|byte| *byte == b' ')?;
         Some((
@@ -336,7 +332,7 @@ fn lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
 }
 
 /// Files on one line; ssh prints them without quotation, so none has a blank in its name.
-fn paths(value: &OsStr) -> Vec<PathBuf> {
+fn parse_paths(value: &OsStr) -> Vec<PathBuf> {
     let words = value.as_bytes().split(|byte| *byte == b' ');
     let paths = words.filter(|word| !word.is_empty() && *word != b"none");
     paths.map(|word| PathBuf::from(OsStr::from_bytes(word))).collect()
@@ -368,8 +364,8 @@ pub fn expansion_arguments(path: &OsStr, settings: &Settings, original: &Target)
 }
 
 /// What `ssh` printed then.
-pub fn expanded(output: &[u8]) -> Option<PathBuf> {
-    let found = lines(output).find(|(keyword, _)| *keyword == "userknownhostsfile");
+pub fn parse_expansion(output: &[u8]) -> Option<PathBuf> {
+    let found = settings_lines(output).find(|(keyword, _)| *keyword == "userknownhostsfile");
     found.map(|(_, value)| PathBuf::from(value))
 }
 

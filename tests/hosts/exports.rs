@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::exports_file::{
-    ActiveExport, DesiredExport, Gravity, check_client, check_file, check_options, check_path, conflicts, differences,
-    listing, with, without,
+    ActiveExport, DesiredExport, Gravity, check_client, check_file, check_options, check_path, find_conflicts,
+    find_differences, listing, with_export, without_export,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -124,7 +124,7 @@ async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> 
             exports("/nfsdata\n"),
             "0",
             &["/nfsdata * ro"],
-            with(b"", &wanted(&[])).is_err(),
+            with_export(b"", &wanted(&[])).is_err(),
         ),
         // Whether a name can be looked up is seen afterwards.
         (exports("/nfsdata nosuch.invalid(rw)\n"), "0", &[], true),
@@ -275,7 +275,7 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
     for wanted in [&document, &many, &named] {
         let edits: Vec<(&[u8], Vec<u8>)> = FILES
             .iter()
-            .map(|file| anyhow::Ok((file.as_bytes(), with(file.as_bytes(), wanted)?)))
+            .map(|file| anyhow::Ok((file.as_bytes(), with_export(file.as_bytes(), wanted)?)))
             .collect::<Result<_>>()?;
         let files = edits
             .iter()
@@ -286,18 +286,18 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
             let [before, after] = pair else {
                 anyhow::bail!("an odd number of outcomes")
             };
-            let found = conflicts(&[("exports".into(), file.to_vec())], wanted);
+            let found = find_conflicts(&[("exports".into(), file.to_vec())], wanted);
             ensure!(
                 found.iter().all(|found| found.gravity == Gravity::Reported),
                 "{text:?}: {found:?}"
             );
-            let wrong = differences(&before.listed, &after.listed, &[], Some(wanted));
+            let wrong = find_differences(&before.listed, &after.listed, &[], Some(wanted));
             ensure!(
                 wrong.is_empty() && after.status == "0",
                 "{text:?}: {wrong:#?} {}",
                 after.stderr
             );
-            ensure!(without(edited, "/nfsdata")? == *file, "{text:?}");
+            ensure!(without_export(edited, "/nfsdata")? == *file, "{text:?}");
         }
     }
     Ok(())
@@ -311,13 +311,13 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
     let rows: Vec<(Files, DesiredExport, &[&str])> = vec![
         (exports(line), one.clone(), &[]),
         (
-            exports(with(b"", &wanted(&["10.9.0.7", "nosuch.invalid"]))?),
+            exports(with_export(b"", &wanted(&["10.9.0.7", "nosuch.invalid"]))?),
             wanted(&["10.9.0.7", "nosuch.invalid"]),
             &["/nfsdata is not exported to nosuch.invalid: exportfs leaves out a host"],
         ),
         // Two names of one host.
         (
-            exports(with(b"", &wanted(&["server", "localhost"]))?),
+            exports(with_export(b"", &wanted(&["server", "localhost"]))?),
             wanted(&["server", "localhost"]),
             &[],
         ),
@@ -385,7 +385,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
     let files: Vec<Files> = rows.iter().map(|(files, ..)| files.clone()).collect();
     for (outcome, (files, wanted, parts)) in trials(&stage, &files).await?.iter().zip(rows) {
         let text = String::from_utf8_lossy(&files[0].1).into_owned();
-        let mut found = differences(&[], &outcome.listed, &[], Some(&wanted));
+        let mut found = find_differences(&[], &outcome.listed, &[], Some(&wanted));
         found.sort();
         let mut parts = parts.to_vec();
         parts.sort_unstable();
@@ -454,7 +454,7 @@ async fn edits_that_nothing_stops_are_exported_as_meant(stage: Arc<Stage>) -> Re
             .new_tree(&mut runner)
             .map_err(|why| anyhow::anyhow!("{why}"))?
             .current();
-        let edited = with(&file, &wanted)?;
+        let edited = with_export(&file, &wanted)?;
         tried.push((file, edited));
     }
     let files = tried.iter().flat_map(|(file, edited)| [exports(file), exports(edited)]);
@@ -465,9 +465,9 @@ async fn edits_that_nothing_stops_are_exported_as_meant(stage: Arc<Stage>) -> Re
         let [before, after] = pair else {
             anyhow::bail!("an odd number of outcomes")
         };
-        let found = conflicts(&[("exports".into(), file.clone())], &wanted);
+        let found = find_conflicts(&[("exports".into(), file.clone())], &wanted);
         let stops: Vec<_> = found.iter().filter(|found| found.gravity == Gravity::Stops).collect();
-        let wrong = differences(&before.listed, &after.listed, &[], Some(&wanted));
+        let wrong = find_differences(&before.listed, &after.listed, &[], Some(&wanted));
         if stops.is_empty() {
             ensure!(wrong.is_empty(), "{text:?}: {wrong:#?} {before:#?} {after:#?}");
             right += 1;

@@ -23,27 +23,28 @@ pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
         hosts.extend(run.or_stop(nodes_of_cluster(global, None)).await??);
     }
     let hosts = without_duplicates(hosts);
-    let met = run
+    let connected = run
         .or_stop(connect_and_gather_all(&hosts, &run, &Subject::default()))
         .await?;
     let plan = |facts: &Facts| plan_client(facts, run.now);
-    let hosts = hosts.iter().zip(&met);
-    let prepared = hosts.map(|(asked, met)| apply_or_show(&asked.target, "client", met, plan, &run));
+    let hosts = hosts.iter().zip(&connected);
+    let prepared = hosts.map(|(asked, connected)| apply_or_show(&asked.target, "client", connected, plan, &run));
     let mut report = Report {
         hosts: join_all(prepared).await,
     };
     if let Some(server) = args
         .server
         .as_ref()
-        .filter(|_| !run.options.looks_only() && !run.stopped())
+        .filter(|_| !run.options.looks_only() && !run.is_stopped())
     {
         let proof = Proof {
             servers: vec![server.clone()],
             path: args.export.clone(),
             versions: proof::versions_to_prove(args.nfs_version.into()),
         };
-        let proofs = met.iter().zip(&mut report.hosts);
-        join_all(proofs.map(|(met, report)| proof::prove_on_client(&proof, met.as_ref().ok(), report))).await;
+        let proofs = connected.iter().zip(&mut report.hosts);
+        join_all(proofs.map(|(connected, report)| proof::prove_on_client(&proof, connected.as_ref().ok(), report)))
+            .await;
     }
-    run.end(&report, global)
+    run.print_report(&report, global)
 }

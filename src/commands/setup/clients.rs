@@ -1,9 +1,9 @@
-//! Who may mount the export: decided from what the command line, the cluster and the nodes themselves say.
+//! Decides which clients may mount the export, from the command line, the cluster and the nodes (PURE).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// What is known of the address of a node that is to mount the export.
+/// The addresses known of a node that is to mount the export.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NodeAnswer {
     /// What reports call it.
@@ -21,9 +21,9 @@ pub(super) struct NodeAnswer {
 }
 
 impl NodeAnswer {
-    /// The address to let in. A kubelet's word for it counts only where the node was logged in to at that address; and
-    /// where the server has a network for its clients, the addresses of another network don't count.
-    fn address(&self, has_client_network: bool) -> Option<IpAddr> {
+    /// The address to let in. The one that the kubelet wrote counts only if nfsprov logged in to the node there. Where
+    /// the server has a network of its own for clients, addresses of other networks don't count.
+    fn trusted_address(&self, has_client_network: bool) -> Option<IpAddr> {
         let others = match (self.is_connected, has_client_network) {
             (true, true) => None,
             (true, false) => self.written_by_kubelet.or(self.named).or(self.own),
@@ -33,7 +33,7 @@ impl NodeAnswer {
     }
 }
 
-/// Who is let in.
+/// The clients of the export.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Clients {
     pub(super) allowed: Vec<String>,
@@ -43,7 +43,7 @@ pub(super) struct Clients {
 
 /// The clients that were named, and the nodes. Where the address of one is not known, all who may mount the export
 /// already still may: that a node is down is no reason to lock it out.
-pub(super) fn clients(
+pub(super) fn allowed_clients(
     named: &[String],
     nodes: &[NodeAnswer],
     has_client_network: bool,
@@ -54,7 +54,7 @@ pub(super) fn clients(
         unknown: Vec::new(),
     };
     for node in nodes {
-        match node.address(has_client_network) {
+        match node.trusted_address(has_client_network) {
             Some(address) => clients.allowed.push(address.to_string()),
             None => clients.unknown.push(node.name.clone()),
         }
@@ -64,7 +64,6 @@ pub(super) fn clients(
     }
     let mut seen = BTreeSet::new();
     clients.allowed.retain(|client| seen.insert(client.clone()));
-    // The whole world has everybody in it.
     if clients.allowed.iter().any(|client| client == "*") {
         clients.allowed = vec!["*".to_owned()];
     }
@@ -130,7 +129,7 @@ mod tests {
             ),
             ("down, as before", node(), false, &["10.0.0.9"]),
         ] {
-            let clients = clients(&[], &[answer], has_client_network, &before);
+            let clients = allowed_clients(&[], &[answer], has_client_network, &before);
             assert_eq!(clients.allowed, allowed, "{what}");
             assert_eq!(clients.unknown.is_empty(), allowed != ["10.0.0.9"], "{what}");
         }
@@ -139,7 +138,7 @@ mod tests {
     #[test]
     fn each_client_is_named_once_and_the_world_alone() {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let allowed = |named: &[&str]| clients(&words(named), &[], false, &[]).allowed;
+        let allowed = |named: &[&str]| allowed_clients(&words(named), &[], false, &[]).allowed;
         assert_eq!(allowed(&["a", "b", "a"]), ["a", "b"]);
         assert_eq!(allowed(&["a", "*"]), ["*"]);
     }

@@ -58,7 +58,7 @@ pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Sub
     let host = Host::connect(target, &run.access)
         .await
         .map_err(|error| error.to_string())?;
-    line.says("looking around");
+    line.says("gathering facts");
     let facts = gather(&host, subject).await.map_err(|error| error.to_string())?;
     let subject = subject.clone();
     Ok(ConnectedHost {
@@ -87,28 +87,36 @@ pub(super) async fn connect_and_gather_all(
 pub(super) async fn apply_or_show(
     target: &Target,
     role: &'static str,
-    met: &Result<ConnectedHost, String>,
+    connected: &Result<ConnectedHost, String>,
     plan: impl Fn(&Facts) -> Plan,
     run: &Run,
 ) -> HostReport {
     let name = display_name(target);
-    let met = match met {
-        Ok(met) => met,
-        Err(why) => return HostReport::unreached(name, role, why),
+    let connected = match connected {
+        Ok(connected) => connected,
+        Err(why) => return HostReport::not_connected(name, role, why),
     };
     if run.options.looks_only() {
-        return HostReport::planned(name, role, plan(&met.facts));
+        return HostReport::from_plan(name, role, plan(&connected.facts));
     }
-    let told = |told: StepEvent| show_event(&name, met, run.verbose, told);
-    let outcomes = apply(&met.host, &met.subject, &met.facts, plan, || run.stopped(), told).await;
-    met.line.says("done");
+    let told = |told: StepEvent| show_event(&name, connected, run.verbose, told);
+    let outcomes = apply(
+        &connected.host,
+        &connected.subject,
+        &connected.facts,
+        plan,
+        || run.is_stopped(),
+        told,
+    )
+    .await;
+    connected.line.says("done");
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())
 }
 
-fn show_event(name: &str, met: &ConnectedHost, verbose: bool, told: StepEvent) {
+fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, told: StepEvent) {
     match told {
         StepEvent::Started(step, why) => {
-            met.line.says(&format!("{}: {why}", step.name));
+            connected.line.says(&format!("{}: {why}", step.name));
             if verbose || !output::moves() {
                 output::say(&format!("{name}: {}: {why}", step.name));
             }

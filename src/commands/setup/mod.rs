@@ -55,22 +55,22 @@ impl Run {
         })
     }
 
-    fn stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.stop.clone().now_or_never().is_some()
     }
 
     /// Awaits `work`, unless the run is interrupted before.
     async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
-            () = self.stop.clone() => bail!("ended before anything was changed"),
+            () = self.stop.clone() => bail!("interrupted before anything was changed"),
             done = work => Ok(done),
         }
     }
 
     /// Prints the report and returns the exit status that follows from it.
-    fn end(&self, report: &Report, global: &Global) -> Result<Exit> {
-        output::print(&report.text(&self.options, super::colour(global.color))?)?;
-        Ok(match (report.failed(), self.options.check && report.changes()) {
+    fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
+        output::print(&report.render(&self.options, super::colour(global.color))?)?;
+        Ok(match (report.has_failures(), self.options.check && report.changes()) {
             (true, _) => Exit::Failed,
             (false, true) => Exit::Changes,
             (false, false) => Exit::Done,

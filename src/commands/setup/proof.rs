@@ -32,17 +32,17 @@ pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
 }
 
 /// Mounts the export on a client that is ready for it.
-pub(super) async fn prove_on_client(proof: &Proof, met: Option<&ConnectedHost>, report: &mut HostReport) {
-    let Some(met) = met.filter(|_| report.is_successful()) else {
+pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedHost>, report: &mut HostReport) {
+    let Some(connected) = connected.filter(|_| report.is_successful()) else {
         return;
     };
-    met.show_status("proving that it can mount the export");
-    let ended = match met.host.run(&proof.shell_script(), PATIENCE).await {
+    connected.show_status("proving that it can mount the export");
+    let ended = match connected.host.run(&proof.shell_script(), PATIENCE).await {
         Ok(output) if output.status == 0 => proof.parse_results(&output.stdout),
         Ok(output) => return report.rows.push(Row::new("proof", Status::Failed, last_words(&output))),
         Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
     };
-    met.show_status("done");
+    connected.show_status("done");
     for proved in ended {
         let (server, version) = (&proved.server, &proved.version);
         let row = match &proved.failure {

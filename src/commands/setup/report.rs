@@ -9,13 +9,13 @@ use crate::host::{Done, FileChange, Outcome, Plan, State};
 use crate::output::{self, Colour};
 use crate::versioned::Versioned;
 
-/// All hosts.
+/// The report of a run.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) hosts: Vec<HostReport>,
 }
 
-/// One host.
+/// The steps of one host.
 #[derive(Debug)]
 pub(super) struct HostReport {
     pub(super) name: String,
@@ -26,7 +26,7 @@ pub(super) struct HostReport {
     files: Vec<FileChange>,
 }
 
-/// One step.
+/// A row of the report: a step and its result.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) step: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct Row {
     pub(super) warnings: Vec<String>,
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     Ok,
@@ -100,12 +100,12 @@ impl HostReport {
     }
 
     /// A host that could not be connected to.
-    pub(super) fn unreached(name: String, role: &'static str, why: &str) -> Self {
+    pub(super) fn not_connected(name: String, role: &'static str, why: &str) -> Self {
         Self::new(name, role, vec![Row::new("login", Status::Failed, why)])
     }
 
     /// A host whose plan is shown and not applied.
-    pub(super) fn planned(name: String, role: &'static str, plan: Plan) -> Self {
+    pub(super) fn from_plan(name: String, role: &'static str, plan: Plan) -> Self {
         let mut report = Self::new(name, role, Vec::new());
         for step in plan.steps {
             let (status, why) = match step.state {
@@ -142,7 +142,7 @@ impl HostReport {
 }
 
 impl Report {
-    pub(super) fn failed(&self) -> bool {
+    pub(super) fn has_failures(&self) -> bool {
         !self.hosts.iter().all(HostReport::is_successful)
     }
 
@@ -153,12 +153,12 @@ impl Report {
     }
 
     /// The report in the chosen format; warnings and summaries go to stderr.
-    pub(super) fn text(&self, options: &SetupRun, colour: Colour) -> Result<String> {
+    pub(super) fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
             "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
             "changed": self.changes() && !options.looks_only(),
             "wouldChange": self.changes() && options.looks_only(),
-            "failed": self.failed(),
+            "failed": self.has_failures(),
         });
         let value = serde_json::to_value(Versioned::new("SetupReport", value))?;
         Ok(match options.output {
@@ -187,7 +187,7 @@ impl Report {
             }
         }
         self.print_remarks();
-        if !self.failed() && !self.changes() {
+        if !self.has_failures() && !self.changes() {
             output::say("nothing had to be changed");
         } else if options.looks_only() && self.changes() {
             output::say("nothing was changed: this is what would be");

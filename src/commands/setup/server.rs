@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use futures::future::join_all;
 
-use super::clients::{NodeAnswer, clients};
+use super::clients::{NodeAnswer, allowed_clients};
 use super::hosts::{
     ConnectedHost, HostRequest, apply_or_show, connect_and_gather, connect_and_gather_all, display_name,
     without_duplicates,
@@ -13,7 +13,7 @@ use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupServer};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, DesiredExport, check_client};
-use crate::host::{Facts, Proof, Server, Subject, plan_client, plan_server, server_names};
+use crate::host::{DesiredServer, Facts, Proof, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
 /// Runs `nfsprov setup-server`.
@@ -55,7 +55,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         servers: names.clone(),
         ..Subject::default()
     };
-    let (server, met) = run
+    let (server, connected) = run
         .or_stop(futures::future::join(
             connect_and_gather(&args.host, &run, &subject),
             connect_and_gather_all(&nodes, &run, &about_nodes),
@@ -63,12 +63,12 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         .await?;
     let answers: Vec<NodeAnswer> = nodes
         .iter()
-        .zip(&met)
-        .map(|(asked, met)| answer_of(asked, met))
+        .zip(&connected)
+        .map(|(asked, connected)| answer_of(asked, connected))
         .collect();
     let allowed_before = allowed_before(&args, server.as_ref().ok());
-    let clients = clients(&args.allow, &answers, args.address.is_some(), &allowed_before);
-    let wish = Server {
+    let clients = allowed_clients(&args.allow, &answers, args.address.is_some(), &allowed_before);
+    let desired = DesiredServer {
         wanted: DesiredExport {
             path: args.export.clone(),
             clients: clients.allowed,
@@ -84,44 +84,45 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         output::say(&format!("{node}: {why}"));
     }
     let client = |facts: &Facts| plan_client(facts, run.now);
-    let prepared = nodes.iter().zip(&met);
-    let prepared = join_all(prepared.map(|(asked, met)| apply_or_show(&asked.target, "client", met, client, &run)));
+    let prepared = nodes.iter().zip(&connected);
+    let prepared =
+        join_all(prepared.map(|(asked, connected)| apply_or_show(&asked.target, "client", connected, client, &run)));
     let served = async {
-        if server.is_ok() && wish.wanted.clients.is_empty() {
+        if server.is_ok() && desired.wanted.clients.is_empty() {
             let why = "no node could be reached, so the export would have no clients";
-            return HostReport::unreached(display_name(&args.host), "server", why);
+            return HostReport::not_connected(display_name(&args.host), "server", why);
         }
-        let plan = |facts: &Facts| plan_server(facts, &wish, run.now);
+        let plan = |facts: &Facts| plan_server(facts, &desired, run.now);
         apply_or_show(&args.host, "server", &server, plan, &run).await
     };
     let (served, mut prepared) = futures::future::join(served, prepared).await;
     let mut report = Report { hosts: vec![served] };
-    if !run.options.looks_only() && !run.stopped() && report.hosts[0].is_successful() {
+    if !run.options.looks_only() && !run.is_stopped() && report.hosts[0].is_successful() {
         // Where one network is meant, the other would be no proof.
         let addresses = server
             .iter()
             .filter(|_| args.address.is_none())
-            .flat_map(|met| met.facts.addresses.iter().map(ToString::to_string));
+            .flat_map(|connected| connected.facts.addresses.iter().map(ToString::to_string));
         let proof = Proof {
             servers: names.iter().cloned().chain(addresses).collect(),
-            path: wish.wanted.path.clone(),
-            versions: proof::versions_to_prove(wish.versions),
+            path: desired.wanted.path.clone(),
+            versions: proof::versions_to_prove(desired.versions),
         };
-        let proofs = met
+        let proofs = connected
             .iter()
             .zip(&mut prepared)
-            .map(|(met, report)| proof::prove_on_client(&proof, met.as_ref().ok(), report));
-        let here = proof::prove_from_here(names.first(), &wish.wanted, wish.versions);
+            .map(|(connected, report)| proof::prove_on_client(&proof, connected.as_ref().ok(), report));
+        let here = proof::prove_from_here(names.first(), &desired.wanted, desired.versions);
         let (here, _) = futures::future::join(here, join_all(proofs)).await;
         report.hosts[0].rows.extend(here);
     }
     report.hosts.append(&mut prepared);
-    run.end(&report, global)
+    run.print_report(&report, global)
 }
 
-/// What is known of a node's address.
-fn answer_of(asked: &HostRequest, met: &Result<ConnectedHost, String>) -> NodeAnswer {
-    let facts = met.as_ref().ok().map(|met| &met.facts);
+/// The addresses known of a node.
+fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> NodeAnswer {
+    let facts = connected.as_ref().ok().map(|connected| &connected.facts);
     NodeAnswer {
         name: display_name(&asked.target),
         is_connected: facts.is_some(),
@@ -132,9 +133,10 @@ fn answer_of(asked: &HostRequest, met: &Result<ConnectedHost, String>) -> NodeAn
     }
 }
 
-/// Who may mount the export until now, by nfsprov's own line.
+/// The clients that nfsprov's line lets mount the export so far.
 fn allowed_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<String> {
-    let ours = server.and_then(|met| exports_file::ours(met.facts.exports.as_deref()?, &args.export).ok()?);
+    let ours = server
+        .and_then(|connected| exports_file::own_exports(connected.facts.exports.as_deref()?, &args.export).ok()?);
     ours.into_iter().flatten().map(|entry| entry.client).collect()
 }
 

@@ -18,9 +18,9 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
         directory: Some(args.export.clone()),
         servers: Vec::new(),
     };
-    let met = run.or_stop(connect_and_gather(&args.host, &run, &subject)).await?;
+    let connected = run.or_stop(connect_and_gather(&args.host, &run, &subject)).await?;
     let plan = |facts: &Facts| plan_teardown(facts, &args.export, run.now);
-    let first = met.as_ref().ok().map(|met| plan(&met.facts));
+    let first = connected.as_ref().ok().map(|connected| plan(&connected.facts));
     let changes = first.is_some_and(|plan| plan.changes() && !plan.refused());
     if changes && !args.yes && !run.options.looks_only() {
         if !output::can_ask() {
@@ -36,7 +36,7 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
         }
     }
     let report = Report {
-        hosts: vec![apply_or_show(&args.host, "server", &met, plan, &run).await],
+        hosts: vec![apply_or_show(&args.host, "server", &connected, plan, &run).await],
     };
-    run.end(&report, global)
+    run.print_report(&report, global)
 }

@@ -10,14 +10,13 @@ use super::*;
 #[test]
 fn distributions_are_known_by_their_os_release() {
     use Manager::{Apk, Apt, Dnf, Pacman, Yum, Zypper};
-    for (text, managers, manager, server, client, init) in [
+    for (text, managers, manager, server, client) in [
         (
             "NAME=\"CentOS Linux\"\nID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"7\"\n",
             &[Yum][..],
             Yum,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"9.4\"\n",
@@ -25,7 +24,6 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n",
@@ -33,7 +31,6 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n",
@@ -41,31 +38,15 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
-        (
-            "ID=\"ol\"\nID_LIKE=\"fedora\"\n",
-            &[Dnf],
-            Dnf,
-            "nfs-utils",
-            "nfs-utils",
-            Init::Systemd,
-        ),
-        (
-            "ID=fedora\nVERSION_ID=42\n",
-            &[Dnf],
-            Dnf,
-            "nfs-utils",
-            "nfs-utils",
-            Init::Systemd,
-        ),
+        ("ID=\"ol\"\nID_LIKE=\"fedora\"\n", &[Dnf], Dnf, "nfs-utils", "nfs-utils"),
+        ("ID=fedora\nVERSION_ID=42\n", &[Dnf], Dnf, "nfs-utils", "nfs-utils"),
         (
             "ID=\"amzn\"\nID_LIKE=\"centos rhel fedora\"\nVERSION_ID=\"2\"\n",
             &[Yum],
             Yum,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "NAME=\"openEuler\"\nID=\"openEuler\"\nVERSION_ID=\"22.03\"\n",
@@ -73,7 +54,6 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=\"anolis\"\nID_LIKE=\"rhel fedora centos\"\n",
@@ -81,7 +61,6 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=\"kylin\"\nVERSION_ID=\"V10\"\n",
@@ -89,7 +68,6 @@ fn distributions_are_known_by_their_os_release() {
             Dnf,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
         (
             "ID=kylin\nID_LIKE=debian\nVERSION_ID=\"v10\"\n",
@@ -97,7 +75,6 @@ fn distributions_are_known_by_their_os_release() {
             Apt,
             "nfs-kernel-server",
             "nfs-common",
-            Init::Systemd,
         ),
         (
             "ID=debian\nVERSION_ID=\"12\"\n",
@@ -105,7 +82,6 @@ fn distributions_are_known_by_their_os_release() {
             Apt,
             "nfs-kernel-server",
             "nfs-common",
-            Init::Systemd,
         ),
         (
             "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\n",
@@ -113,7 +89,6 @@ fn distributions_are_known_by_their_os_release() {
             Apt,
             "nfs-kernel-server",
             "nfs-common",
-            Init::Systemd,
         ),
         (
             "ID=\"sles\"\nID_LIKE=\"suse\"\n",
@@ -121,7 +96,6 @@ fn distributions_are_known_by_their_os_release() {
             Zypper,
             "nfs-kernel-server",
             "nfs-client",
-            Init::Systemd,
         ),
         (
             "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n",
@@ -129,7 +103,6 @@ fn distributions_are_known_by_their_os_release() {
             Zypper,
             "nfs-kernel-server",
             "nfs-client",
-            Init::Systemd,
         ),
         (
             "ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n",
@@ -137,34 +110,20 @@ fn distributions_are_known_by_their_os_release() {
             Zypper,
             "nfs-kernel-server",
             "nfs-client",
-            Init::Systemd,
         ),
-        (
-            "ID=alpine\nVERSION_ID=3.20.0\n",
-            &[Apk],
-            Apk,
-            "nfs-utils",
-            "nfs-utils",
-            Init::OpenRc,
-        ),
+        ("ID=alpine\nVERSION_ID=3.20.0\n", &[Apk], Apk, "nfs-utils", "nfs-utils"),
         (
             "ID=arch\nBUILD_ID=rolling\n",
             &[Pacman],
             Pacman,
             "nfs-utils",
             "nfs-utils",
-            Init::Systemd,
         ),
     ] {
         let choice = of(&OsRelease::parse(text), &programs(managers));
         assert_eq!(choice.guessed, None, "{text}");
-        let found = (
-            choice.installer,
-            choice.distro.server,
-            choice.distro.client,
-            choice.distro.init,
-        );
-        assert_eq!(found, (Installer::Manager(manager), server, client, init), "{text}");
+        let found = (choice.installer, choice.distro.server, choice.distro.client);
+        assert_eq!(found, (Installer::Manager(manager), server, client), "{text}");
         assert_eq!(choice.distro.rpcbind, ["rpcbind"], "{text}");
     }
 }

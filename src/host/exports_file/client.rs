@@ -132,7 +132,7 @@ impl Client {
             (Self::World, _) | (_, Self::World) => true,
             (Self::Network(one), Self::Network(two)) => one.overlaps(two),
             (Self::Pattern(pattern), Self::Name(name)) | (Self::Name(name), Self::Pattern(pattern)) => {
-                known_hosts::matches(pattern, name)
+                known_hosts::matches_pattern(pattern, name)
             }
             _ => self == other,
         }

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::lexer::{self, Entry, Origin, Reading};
 use super::options::Meaning;
 use super::values::looks_like_address;
-use super::{DesiredExport, plain, with};
+use super::{DesiredExport, normalize_path, with_export};
 use crate::host::block;
 
 /// A line of another's that matters to an export of ours, or to those who wrote it.
@@ -41,15 +41,15 @@ impl fmt::Display for Conflict {
 
 /// What stands against `wanted` in the files that exportfs reads, each with its name. The first of them is the one that
 /// has nfsprov's block, or will have it.
-pub fn conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
+pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
         let file = File {
             name,
             bytes,
-            reading: lexer::read(bytes),
+            reading: lexer::read_exports(bytes),
             own: match at {
-                0 => block::find(bytes).ok().flatten().map(|block| block.lines),
+                0 => block::find_block(bytes).ok().flatten().map(|block| block.lines),
                 _ => None,
             }
             .unwrap_or_default(),
@@ -102,7 +102,7 @@ impl File<'_> {
             .iter()
             .filter(|entry| !self.own.contains(&entry.line));
         for entry in others {
-            let path = plain(&entry.path);
+            let path = normalize_path(&entry.path);
             let shown = String::from_utf8_lossy(&path);
             let client = Client::of(&entry.client);
             // What an open quotation has swallowed is told as that.
@@ -138,14 +138,15 @@ impl File<'_> {
 
     /// Whether exportfs would read our line in this file as it is meant, and others' as before.
     fn find_hiding_entries(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
-        let Ok(candidate) = with(self.bytes, wanted) else {
+        let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;
         };
-        let Ok(Some(block)) = block::find(&candidate) else {
+        let Ok(Some(block)) = block::find_block(&candidate) else {
             return;
         };
-        let reading = lexer::read(&candidate);
-        let ours = |entry: &&Entry| block.lines.contains(&entry.line) && plain(&entry.path) == wanted.path.as_bytes();
+        let reading = lexer::read_exports(&candidate);
+        let ours =
+            |entry: &&Entry| block.lines.contains(&entry.line) && normalize_path(&entry.path) == wanted.path.as_bytes();
         let read: Vec<&str> = reading
             .entries
             .iter()

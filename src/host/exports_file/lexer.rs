@@ -49,7 +49,7 @@ pub struct Reading {
 }
 
 /// Reads a file.
-pub fn read(bytes: &[u8]) -> Reading {
+pub fn read_exports(bytes: &[u8]) -> Reading {
     let mut lexer = Lexer {
         bytes,
         at: 0,
@@ -116,14 +116,14 @@ impl Lexer<'_> {
             }
             first = false;
             if let Some(options) = word.as_deref().and_then(|word| word.strip_prefix(b"-")) {
-                let options = text(options);
+                let options = to_text(options);
                 check_options_of_client(&options).map_err(|why| (line, why))?;
                 defaults = Some(join_options(defaults.as_deref(), &options));
                 self.skip_blanks(false);
                 line = self.line;
                 word = self.read_word(CLIENT_LIMIT)?;
             }
-            let word = text(&word.unwrap_or_default());
+            let word = to_text(&word.unwrap_or_default());
             let (client, options) = match word.split_once('(') {
                 None => (word.as_str(), ""),
                 Some((client, rest)) => match rest.split_once(')') {
@@ -253,7 +253,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-fn text(word: &[u8]) -> String {
+fn to_text(word: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
 }
 
@@ -279,7 +279,7 @@ mod tests {
 
     /// What is read, as `path client(options)`.
     fn shown(text: &[u8]) -> (Vec<String>, Option<usize>, Option<usize>) {
-        let reading = read(text);
+        let reading = read_exports(text);
         let entries = reading.entries.iter().map(|entry| {
             let path = String::from_utf8_lossy(&entry.path);
             format!("{} {path} {}({})", entry.line, entry.client, entry.options)

@@ -70,10 +70,14 @@ fn unescape_path(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// How nfsprov's own lines change: `was` is what they said of the directory before ([`super::ours`]). A clause each.
-pub fn drift(was: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
+/// How nfsprov's own lines change, a clause each; `own_before` is what they said of the directory before
+/// ([`super::own_exports`]).
+pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
     let clients = wanted.each_client();
-    let known: Vec<(&ActiveExport, Client)> = was.iter().map(|entry| (entry, Client::of(&entry.client))).collect();
+    let known: Vec<(&ActiveExport, Client)> = own_before
+        .iter()
+        .map(|entry| (entry, Client::of(&entry.client)))
+        .collect();
     let mut drift = Vec::new();
     for text in &clients {
         let client = Client::of(text);
@@ -95,19 +99,19 @@ pub fn drift(was: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
 }
 
 /// What of `after` is not what was meant, a sentence each: `wanted` not in force as it was written (or, with None, still
-/// in force), and anything of others changed, gone or new. `before` is what was listed before the change, and `was`
-/// what nfsprov's block said then of the directory ([`super::ours`]).
-pub fn differences(
+/// in force), and anything of others changed, gone or new. `before` is what was listed before the change, and
+/// `own_before` what nfsprov's block said then of the directory ([`super::own_exports`]).
+pub fn find_differences(
     before: &[ActiveExport],
     after: &[ActiveExport],
-    was: &[ActiveExport],
+    own_before: &[ActiveExport],
     wanted: Option<&DesiredExport>,
 ) -> Vec<String> {
     let mut differences = Vec::new();
     let mut rest: Vec<&ActiveExport> = after.iter().collect();
     let mut others: Vec<&ActiveExport> = before.iter().collect();
-    let old: Vec<&str> = was.iter().map(|own| own.client.as_str()).collect();
-    if let Some(own) = was.first() {
+    let old: Vec<&str> = own_before.iter().map(|own| own.client.as_str()).collect();
+    if let Some(own) = own_before.first() {
         match_clients(&own.path, &old, &mut others, &[]);
     }
     if let Some(wanted) = wanted {
@@ -138,7 +142,7 @@ pub fn differences(
     for entry in rest {
         let ActiveExport { path, client, options } = entry;
         let own = wanted.is_some_and(|wanted| wanted.path == *path);
-        differences.push(match (own, was.iter().any(|old| old.is_where(entry))) {
+        differences.push(match (own, own_before.iter().any(|old| old.is_where(entry))) {
             (_, true) => format!("{path} is still exported to {client}"),
             (true, false) => format!("{path} is exported to {client}, too, with {options}"),
             (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
@@ -218,7 +222,7 @@ fn match_clients<'a, 'l>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::exports_file::{ours, with};
+    use crate::host::exports_file::{own_exports, with_export};
 
     fn wanted(clients: &[&str]) -> DesiredExport {
         DesiredExport {
@@ -258,7 +262,7 @@ mod tests {
     fn what_is_listed_is_held_against_what_was_meant() {
         let before = listing(LISTED.lines().next().unwrap());
         let both = wanted(&["10.0.0.7", "node1"]);
-        let check = |after: &str, wanted: &DesiredExport| differences(&before, &listing(after), &[], Some(wanted));
+        let check = |after: &str, wanted: &DesiredExport| find_differences(&before, &listing(after), &[], Some(wanted));
         assert_eq!(check(LISTED, &both), [""; 0]);
         for (after, clients, parts) in [
             // A host that can't be looked up, and one that another has already.
@@ -319,7 +323,7 @@ mod tests {
 
     #[test]
     fn what_was_ours_may_change_and_go() {
-        let was = ours(&with(b"", &wanted(&["10.0.0.7", "node1"])).unwrap(), "/nfsdata")
+        let own_before = own_exports(&with_export(b"", &wanted(&["10.0.0.7", "node1"])).unwrap(), "/nfsdata")
             .unwrap()
             .unwrap();
         let before = listing(LISTED);
@@ -330,20 +334,23 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         let one = wanted(&["10.0.0.7"]);
-        assert_eq!(differences(&before, &listing(&fewer), &was, Some(&one)), [""; 0]);
         assert_eq!(
-            differences(&before, &before, &was, Some(&wanted(&["10.0.0.7", "node1"]))),
+            find_differences(&before, &listing(&fewer), &own_before, Some(&one)),
+            [""; 0]
+        );
+        assert_eq!(
+            find_differences(&before, &before, &own_before, Some(&wanted(&["10.0.0.7", "node1"]))),
             [""; 0]
         );
         // Taken out altogether.
         let none = listing(LISTED.lines().next().unwrap());
-        assert_eq!(differences(&before, &none, &was, None), [""; 0]);
-        let left = differences(&before, &listing(&fewer), &was, None);
+        assert_eq!(find_differences(&before, &none, &own_before, None), [""; 0]);
+        let left = find_differences(&before, &listing(&fewer), &own_before, None);
         assert_eq!(left, ["/nfsdata is still exported to 10.0.0.7"]);
         // A network is listed as it was written, whatever mask that was.
         let mask = "/nfsdata  10.0.0.0/255.255.255.0(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash,no_all_squash)";
         assert_eq!(
-            differences(&[], &listing(mask), &[], Some(&wanted(&["10.0.0.0/24"]))),
+            find_differences(&[], &listing(mask), &[], Some(&wanted(&["10.0.0.0/24"]))),
             [""; 0]
         );
     }

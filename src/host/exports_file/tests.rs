@@ -20,7 +20,7 @@ fn block_of(lines: &str) -> String {
 }
 
 fn edited(file: &str, wanted: &DesiredExport) -> String {
-    String::from_utf8(with(file.as_bytes(), wanted).unwrap()).unwrap()
+    String::from_utf8(with_export(file.as_bytes(), wanted).unwrap()).unwrap()
 }
 
 /// Files as administrators have them.
@@ -53,20 +53,20 @@ fn the_block_comes_at_the_end_and_goes_without_a_trace() {
     for file in FILES {
         let shown = String::from_utf8_lossy(file);
         let wanted = wanted(&["10.0.0.7", "@nodes"]);
-        let edited = with(file, &wanted).unwrap();
+        let edited = with_export(file, &wanted).unwrap();
         assert!(edited.starts_with(file), "{shown}");
-        assert_eq!(with(&edited, &wanted).unwrap(), edited, "{shown}");
-        assert_eq!(without(&edited, "/nfsdata").unwrap(), file, "{shown}");
-        assert_eq!(ours(&edited, "/nfsdata").unwrap().unwrap().len(), 2, "{shown}");
+        assert_eq!(with_export(&edited, &wanted).unwrap(), edited, "{shown}");
+        assert_eq!(without_export(&edited, "/nfsdata").unwrap(), file, "{shown}");
+        assert_eq!(own_exports(&edited, "/nfsdata").unwrap().unwrap().len(), 2, "{shown}");
         let files = [("/etc/exports".to_owned(), edited)];
-        let conflicts = conflicts(&files, &wanted);
+        let conflicts = find_conflicts(&files, &wanted);
         assert!(
             conflicts.iter().all(|found| found.gravity == Gravity::Reported),
             "{conflicts:?}"
         );
         // exportfs would read ours and, as before, all others.
-        let before = lexer::read(file).entries;
-        let after = lexer::read(&files[0].1).entries;
+        let before = lexer::read_exports(file).entries;
+        let after = lexer::read_exports(&files[0].1).entries;
         assert_eq!(after[..before.len()], before[..], "{shown}");
         let clients: Vec<&str> = after[before.len()..]
             .iter()
@@ -105,19 +105,19 @@ fn edits_look_like_this() {
         block_of(&format!("/other *(ro)\n# a note\n{line}"))
     );
     assert_eq!(edited(&before, &one), after);
-    assert_eq!(without(after.as_bytes(), "/nfsdata").unwrap(), before.as_bytes());
+    assert_eq!(without_export(after.as_bytes(), "/nfsdata").unwrap(), before.as_bytes());
     // A line is replaced where it stands, and one for the same directory is not kept beside it.
     let before = block_of("/nfsdata 10.0.0.9(ro)\n/other *(ro)\n\"/nfsdata/\" \\\n  10.0.0.8(ro)\n");
     assert_eq!(edited(&before, &one), block_of(&format!("{line}/other *(ro)\n")));
     // At the end of the file, the line break before the block stays: the last line needs it.
     let followed = format!("{}/opt *(ro)\n", edited("/srv 10.0.0.1(rw)", &one));
     assert_eq!(
-        without(followed.as_bytes(), "/nfsdata").unwrap(),
+        without_export(followed.as_bytes(), "/nfsdata").unwrap(),
         format!("{srv}/opt *(ro)\n").as_bytes()
     );
     // What is not there is not taken out.
     for file in [srv, &block_of("/other *(ro)\n"), &block_of("")] {
-        assert_eq!(without(file.as_bytes(), "/nfsdata").unwrap(), file.as_bytes());
+        assert_eq!(without_export(file.as_bytes(), "/nfsdata").unwrap(), file.as_bytes());
     }
     // One client however often, and in whatever order.
     let two = edited("", &wanted(&["10.0.0.7", "node1", "10.0.0.7/32", "Node1"]));
@@ -155,18 +155,18 @@ fn a_damaged_block_is_not_guessed_at() {
             "backslash",
         ),
     ] {
-        let error = with(file.as_bytes(), &wanted(&["*"])).unwrap_err();
+        let error = with_export(file.as_bytes(), &wanted(&["*"])).unwrap_err();
         assert!(
             matches!(&error, ExportsError::Damaged(damage) if damage.line == line),
             "{error}"
         );
         assert!(error.to_string().contains(part), "{error}");
-        assert_eq!(without(file.as_bytes(), "/nfsdata"), Err(error.clone()));
-        assert_eq!(ours(file.as_bytes(), "/nfsdata"), Err(error));
+        assert_eq!(without_export(file.as_bytes(), "/nfsdata"), Err(error.clone()));
+        assert_eq!(own_exports(file.as_bytes(), "/nfsdata"), Err(error));
     }
     // Not marks of ours.
     for file in ["# BEGIN nfsprovision\n", "# END nfsprov-old\n", "#BEGIN nfsprov\n"] {
-        assert!(with(file.as_bytes(), &wanted(&["*"])).is_ok(), "{file}");
+        assert!(with_export(file.as_bytes(), &wanted(&["*"])).is_ok(), "{file}");
     }
 }
 
@@ -184,15 +184,18 @@ fn what_exportfs_would_take_otherwise_is_not_written() {
         },
         wanted(&["10.0.0.7", "10.0.0.*"]),
     ] {
-        assert!(matches!(with(b"", &bad), Err(ExportsError::Value(_))), "{bad:?}");
+        assert!(matches!(with_export(b"", &bad), Err(ExportsError::Value(_))), "{bad:?}");
     }
-    assert!(matches!(with(b"", &wanted(&[])), Err(ExportsError::NoClient { .. })));
+    assert!(matches!(
+        with_export(b"", &wanted(&[])),
+        Err(ExportsError::NoClient { .. })
+    ));
     let long = DesiredExport {
         options: format!("rw,mountpoint=/{}", "x".repeat(490)),
         ..good
     };
     assert!(matches!(
-        with(b"", &long),
+        with_export(b"", &long),
         Err(ExportsError::TooLong {
             length: 515,
             limit: 511,
@@ -204,10 +207,10 @@ fn what_exportfs_would_take_otherwise_is_not_written() {
 #[test]
 fn drift_is_told() {
     let before = edited("", &wanted(&["10.0.0.7", "10.0.0.9"]));
-    let was = ours(before.as_bytes(), "/nfsdata").unwrap().unwrap();
-    assert_eq!(drift(&was, &wanted(&["10.0.0.9", "10.0.0.7"])), [""; 0]);
+    let own_before = own_exports(before.as_bytes(), "/nfsdata").unwrap().unwrap();
+    assert_eq!(describe_drift(&own_before, &wanted(&["10.0.0.9", "10.0.0.7"])), [""; 0]);
     assert_eq!(
-        drift(&was, &wanted(&["10.0.0.8", "10.0.0.7"])),
+        describe_drift(&own_before, &wanted(&["10.0.0.8", "10.0.0.7"])),
         ["added 10.0.0.8", "dropped 10.0.0.9"]
     );
     let options = DesiredExport {
@@ -215,20 +218,20 @@ fn drift_is_told() {
         ..wanted(&["10.0.0.7"])
     };
     assert_eq!(
-        drift(&was, &options),
+        describe_drift(&own_before, &options),
         [
             format!("ro instead of {OPTIONS} for 10.0.0.7"),
             "dropped 10.0.0.9".into()
         ]
     );
-    assert_eq!(ours(before.as_bytes(), "/other").unwrap(), None);
-    assert_eq!(ours(b"/nfsdata *(rw)\n", "/nfsdata").unwrap(), None);
+    assert_eq!(own_exports(before.as_bytes(), "/other").unwrap(), None);
+    assert_eq!(own_exports(b"/nfsdata *(rw)\n", "/nfsdata").unwrap(), None);
 }
 
 /// The conflicts of a file, as `line gravity: why`.
 fn found(file: &str, wanted: &DesiredExport) -> Vec<String> {
     let files = [("/etc/exports".to_owned(), file.as_bytes().to_owned())];
-    let conflicts = conflicts(&files, wanted).into_iter();
+    let conflicts = find_conflicts(&files, wanted).into_iter();
     conflicts
         .map(|found| format!("{} {:?}: {}", found.line, found.gravity, found.why))
         .collect()
@@ -336,7 +339,7 @@ fn all_files_are_looked_at_and_the_first_is_ours() {
         b"# x\n/nfsdata 10.0.0.7(ro)\n".to_vec(),
     );
     let files = [("/etc/exports".to_owned(), block.clone()), other];
-    let found = conflicts(&files, &wanted(&["10.0.0.7"]));
+    let found = find_conflicts(&files, &wanted(&["10.0.0.7"]));
     let said: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         said,
@@ -350,7 +353,7 @@ fn all_files_are_looked_at_and_the_first_is_ours() {
         ("/etc/exports.d/a.exports".to_owned(), Vec::new()),
         ("/etc/exports".to_owned(), [&block[..], b"/srv *(wr)\n"].concat()),
     ];
-    let found = conflicts(&files, &wanted(&["10.0.0.7"]));
+    let found = find_conflicts(&files, &wanted(&["10.0.0.7"]));
     let gravity: Vec<(usize, Gravity)> = found.iter().map(|found| (found.line, found.gravity)).collect();
     assert_eq!(gravity, [(2, Gravity::Stops), (4, Gravity::Reported)]);
 }
@@ -377,15 +380,15 @@ proptest! {
     #[test]
     fn nothing_outside_the_block_changes(file in exports()) {
         let wanted = wanted(&["10.0.0.7", "fd00::1", "*.lab"]);
-        let Ok(edited) = with(&file, &wanted) else {
+        let Ok(edited) = with_export(&file, &wanted) else {
             return Ok(());
         };
-        prop_assert_eq!(&with(&edited, &wanted).unwrap(), &edited);
-        let ours = super::ours(&edited, "/nfsdata").unwrap().unwrap();
-        prop_assert_eq!(drift(&ours, &wanted), Vec::<String>::new());
-        let after = block::find(&edited).unwrap().unwrap();
-        let removed = without(&edited, "/nfsdata").unwrap();
-        match block::find(&file).unwrap() {
+        prop_assert_eq!(&with_export(&edited, &wanted).unwrap(), &edited);
+        let ours = super::own_exports(&edited, "/nfsdata").unwrap().unwrap();
+        prop_assert_eq!(describe_drift(&ours, &wanted), Vec::<String>::new());
+        let after = block::find_block(&edited).unwrap().unwrap();
+        let removed = without_export(&edited, "/nfsdata").unwrap();
+        match block::find_block(&file).unwrap() {
             None => {
                 prop_assert!(edited.starts_with(&file));
                 prop_assert_eq!(after.whole.end, edited.len());
@@ -395,7 +398,7 @@ proptest! {
                 prop_assert_eq!(&edited[..before.body.start], &file[..before.body.start]);
                 prop_assert_eq!(&edited[after.body.end..], &file[before.body.end..]);
                 // What was ours already, or an empty block, is not what the file began with.
-                if !before.body.is_empty() && super::ours(&file, "/nfsdata").unwrap().is_none() {
+                if !before.body.is_empty() && super::own_exports(&file, "/nfsdata").unwrap().is_none() {
                     prop_assert_eq!(removed, file);
                 }
             }
@@ -406,17 +409,17 @@ proptest! {
     #[test]
     fn an_edit_that_nothing_stops_is_read_as_meant(file in exports()) {
         let wanted = wanted(&["10.0.0.7", "*.lab"]);
-        let (Ok(edited), files) = (with(&file, &wanted), [("/etc/exports".to_owned(), file.clone())]) else {
+        let (Ok(edited), files) = (with_export(&file, &wanted), [("/etc/exports".to_owned(), file.clone())]) else {
             return Ok(());
         };
-        if conflicts(&files, &wanted).iter().any(|found| found.gravity == Gravity::Stops) {
+        if find_conflicts(&files, &wanted).iter().any(|found| found.gravity == Gravity::Stops) {
             return Ok(());
         }
-        let block = block::find(&edited).unwrap().unwrap();
-        let read = lexer::read(&edited).entries.into_iter();
+        let block = block::find_block(&edited).unwrap().unwrap();
+        let read = lexer::read_exports(&edited).entries.into_iter();
         let own: Vec<(Vec<u8>, String)> = read
-            .filter(|entry| block.lines.contains(&entry.line) && plain(&entry.path) == b"/nfsdata")
-            .map(|entry| (plain(&entry.path), entry.client))
+            .filter(|entry| block.lines.contains(&entry.line) && normalize_path(&entry.path) == b"/nfsdata")
+            .map(|entry| (normalize_path(&entry.path), entry.client))
             .collect();
         let mut clients: Vec<&str> = own.iter().map(|(_, client)| client.as_str()).collect();
         clients.sort_unstable();

@@ -2,14 +2,17 @@
 
 use super::client::Client;
 use super::lexer::{self, Entry};
-use super::{ActiveExport, plain};
+use super::{ActiveExport, normalize_path};
 
 /// The entries of `listing` that no line of `files` can have made: `exportfs -ra`, or a restart of the NFS server, would
 /// drop them. An entry is missed here rather than named wrongly: exportfs lists a host by its canonical name, and a
 /// directory by its path without links, neither of which the files show.
 pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) -> Vec<&'a ActiveExport> {
-    let mut written: Vec<Entry> = files.iter().flat_map(|(_, text)| lexer::read(text).entries).collect();
-    let is_at = |entry: &Entry, listed: &ActiveExport| plain(&entry.path) == listed.path.as_bytes();
+    let mut written: Vec<Entry> = files
+        .iter()
+        .flat_map(|(_, text)| lexer::read_exports(text).entries)
+        .collect();
+    let is_at = |entry: &Entry, listed: &ActiveExport| normalize_path(&entry.path) == listed.path.as_bytes();
     let is_for = |entry: &Entry, listed: &ActiveExport| Client::of(&entry.client) == Client::of(&listed.client);
     let is_name = |client: &str| matches!(Client::of(client), Client::Name(_));
     let mut left: Vec<&ActiveExport> = listing.iter().collect();
@@ -26,7 +29,7 @@ pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) 
     take(&|entry, listed| is_at(entry, listed) && is_name(&entry.client) && is_name(&listed.client));
     let listed_paths: Vec<&[u8]> = listing.iter().map(|listed| listed.path.as_bytes()).collect();
     take(&|entry, listed| {
-        let may_be_a_link = !listed_paths.contains(&&plain(&entry.path)[..]);
+        let may_be_a_link = !listed_paths.contains(&&normalize_path(&entry.path)[..]);
         may_be_a_link && (is_for(entry, listed) || (is_name(&entry.client) && is_name(&listed.client)))
     });
     left

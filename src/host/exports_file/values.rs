@@ -86,7 +86,7 @@ fn check_each_character(text: &str, why: impl Fn(char) -> Option<String>) -> Res
 }
 
 /// What no word of the file may hold, whatever it is.
-fn never(c: char) -> Option<String> {
+fn reason_to_reject(c: char) -> Option<String> {
     let why = match c {
         '"' => "which exportfs takes for the beginning of a quotation",
         '#' => "which begins a comment",
@@ -96,7 +96,7 @@ fn never(c: char) -> Option<String> {
         c if c.is_whitespace() => "and exportfs ends a word at a space",
         c if c.is_control() => "a control character",
         c => {
-            return ascii(c)
+            return ascii_lookalike(c)
                 .map(|meant| format!("a full-width character that exportfs takes for a letter; write {meant:?}"));
         }
     };
@@ -104,7 +104,7 @@ fn never(c: char) -> Option<String> {
 }
 
 /// The ASCII character that a full-width one looks like.
-fn ascii(c: char) -> Option<char> {
+fn ascii_lookalike(c: char) -> Option<char> {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0),
         '\u{3001}' => Some(','),
@@ -123,7 +123,7 @@ fn check_client_text(text: &str) -> Result<(), String> {
             ',' => "and here one client is given at a time".to_owned(),
             '%' => "and a zone belongs to one host only; leave it out".to_owned(),
             c => {
-                return never(c)
+                return reason_to_reject(c)
                     .or_else(|| (!c.is_ascii()).then(|| "and a host's name is ASCII; write its xn-- form".to_owned()));
             }
         };
@@ -304,7 +304,7 @@ fn check_option_list(text: &str) -> Result<(), String> {
     check_each_character(text, |c| match c {
         '(' | ')' => Some("and the list is given without parentheses".to_owned()),
         ' ' => Some("and exportfs ends a list at a space".to_owned()),
-        c => never(c),
+        c => reason_to_reject(c),
     })?;
     if text.ends_with(',') {
         return Err(format!(
@@ -361,7 +361,7 @@ fn check_path_text(text: &str) -> Result<(), String> {
     }
     check_each_character(text, |c| match c {
         '(' | ')' => Some("and options belong to clients, not to the directory".to_owned()),
-        c => never(c),
+        c => reason_to_reject(c),
     })?;
     if text.len() >= PATH_LIMIT {
         return Err(format!(
@@ -401,7 +401,7 @@ fn check_file_text(text: &str) -> Result<(), String> {
     let Some(name) = text.strip_prefix(FOLDER) else {
         return Err(reads);
     };
-    check_each_character(text, never)?;
+    check_each_character(text, reason_to_reject)?;
     match name.strip_suffix(".exports") {
         Some(stem) if !stem.is_empty() && !stem.starts_with('.') && !stem.contains('/') => Ok(()),
         _ => Err(reads),

@@ -26,7 +26,7 @@ impl Facts {
                 "other" => facts.other_exports.push((other.clone(), value.to_vec())),
                 "nfs.conf" => facts.nfs_conf = Some(value.to_vec()),
                 "nfs.conf-part" => facts.nfs_conf_parts.push(value.to_vec()),
-                name => facts.set(name, &text),
+                name => facts.set_fact(name, &text),
             }
             name.clone_into(&mut last);
             rest = after;
@@ -41,7 +41,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn set(&mut self, name: &str, text: &str) {
+    fn set_fact(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();
         match name {

@@ -7,7 +7,7 @@ use crate::host::facts::Facts;
 const MOUNT: &str = "mount.nfs";
 
 /// What makes a host a client, at the time `now`, in seconds since 1970.
-pub fn client(facts: &Facts, now: i64) -> Plan {
+pub fn plan_client(facts: &Facts, now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };

@@ -11,20 +11,23 @@ const NAME: &str = "exports";
 pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
-        Some(wanted) => exports_file::with(text, wanted),
-        None => exports_file::without(text, path),
+        Some(wanted) => exports_file::with_export(text, wanted),
+        None => exports_file::without_export(text, path),
     };
     let after = match edit(original) {
         Ok(after) => after,
         Err(error) => return Step::refused(NAME, format!("{}: {error}", facts.exports_path)),
     };
-    let was = exports_file::ours(original, path).ok().flatten().unwrap_or_default();
-    let (stops, warnings) = conflicts(facts, original, wanted);
+    let own_before = exports_file::own_exports(original, path)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let (stops, warnings) = split_conflicts(facts, original, wanted);
     if !stops.is_empty() {
         return Step::refused(NAME, stops.join("; "));
     }
     let live = exports_file::listing(facts.listing.as_deref().unwrap_or_default());
-    let differences = exports_file::differences(&live, &live, &was, wanted);
+    let differences = exports_file::find_differences(&live, &live, &own_before, wanted);
     let same = after == original;
     if same && differences.is_empty() {
         return with_warnings(Step::ok(NAME, describe_unchanged(wanted, path)), warnings);
@@ -37,13 +40,13 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
     }
     let why = match same {
         true => format!("have exportfs read it again: {}", differences.join("; ")),
-        false => describe_change(&was, wanted, path),
+        false => describe_change(&own_before, wanted, path),
     };
     let action = Action::Exports(Box::new(ExportsChange {
-        predict: predict(facts, &after),
-        commit: commit(facts, (!same).then_some(&after)),
+        predict: prediction_script(facts, &after),
+        commit: commit_script(facts, (!same).then_some(&after)),
         before: live,
-        was,
+        own_before,
         wanted: wanted.cloned(),
     }));
     let mut step = Step::new(NAME, State::Change { why, action });
@@ -107,7 +110,7 @@ fn describe_unchanged(wanted: Option<&DesiredExport>, path: &str) -> String {
 }
 
 /// What in other's lines stands against the export, and what is only to be known.
-fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> (Vec<String>, Vec<String>) {
+fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> (Vec<String>, Vec<String>) {
     let Some(wanted) = wanted else {
         return (Vec::new(), Vec::new());
     };
@@ -115,7 +118,7 @@ fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> 
     let files: Vec<_> = std::iter::once(own)
         .chain(facts.other_exports.iter().cloned())
         .collect();
-    let (stops, warnings): (Vec<_>, Vec<_>) = exports_file::conflicts(&files, wanted)
+    let (stops, warnings): (Vec<_>, Vec<_>) = exports_file::find_conflicts(&files, wanted)
         .into_iter()
         .partition(|conflict| conflict.gravity == Gravity::Stops);
     let told = |conflicts: Vec<exports_file::Conflict>| conflicts.iter().map(ToString::to_string).collect();
@@ -123,11 +126,14 @@ fn conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> 
 }
 
 /// The change in words, clients that come and go by name.
-fn describe_change(was: &[ActiveExport], wanted: Option<&DesiredExport>, path: &str) -> String {
+fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, path: &str) -> String {
     match wanted {
         None => format!("no longer export {path}"),
-        Some(wanted) if was.is_empty() => format!("export {path} to {}", wanted.clients.join(", ")),
-        Some(wanted) => format!("{path}: {}", exports_file::drift(was, wanted).join(", ")),
+        Some(wanted) if own_before.is_empty() => format!("export {path} to {}", wanted.clients.join(", ")),
+        Some(wanted) => format!(
+            "{path}: {}",
+            exports_file::describe_drift(own_before, wanted).join(", ")
+        ),
     }
 }
 
@@ -141,7 +147,7 @@ impl ExportsChange {
 /// Prints what exportfs would export if the file held `content`, and changes nothing: a mount namespace has a table of
 /// exports and the content of its own. Fails where exportfs complains of more than it does of the files as they are;
 /// others' lines may have it complain every time, and what it notes of a default is no complaint.
-fn predict(facts: &Facts, content: &[u8]) -> String {
+fn prediction_script(facts: &Facts, content: &[u8]) -> String {
     format!(
         "file={}\ncontent() {{\n{}\n}}\n{IN_NAMESPACE}{PREDICT}",
         quote(&facts.exports_path),
@@ -210,7 +216,7 @@ listing() {
 
 /// Has the file hold `content`, or stay as it is, and exportfs read it. Set before: `$expected`, the sorted lines that
 /// `exportfs -s` prints then. Where it prints others, they go to the standard output and the change is undone.
-fn commit(facts: &Facts, content: Option<&Vec<u8>>) -> String {
+fn commit_script(facts: &Facts, content: Option<&Vec<u8>>) -> String {
     let (put, restore) = match content {
         Some(content) => (
             replace_file(&facts.exports_path, &facts.exports_checksum, content),

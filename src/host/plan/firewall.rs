@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::server::Versions;
+use super::desired::Versions;
 use super::{Step, with_undo};
 use crate::host::exports_file::{self, Client, Network};
 use crate::host::facts::Facts;
@@ -22,13 +22,13 @@ const UFW_COMMENT: &str = " comment 'nfsprov'";
 /// positive priority come after those of services and ports, and before what the zone does by default.
 const RICH_RULE_PRIORITY: u16 = 2049;
 
-/// Who is let in, and where to.
+/// The clients that the firewall should let in, and the ports.
 pub(super) struct Allowed {
     pub(super) clients: Vec<Client>,
     pub(super) ports: Ports,
 }
 
-/// The ports that an NFS server is asked on.
+/// The ports that clients of an NFS server need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ports {
     tcp: BTreeSet<u16>,
@@ -57,7 +57,8 @@ impl Ports {
     fn by_protocol(&self, joint: char) -> Vec<(&'static str, Vec<String>)> {
         let protocols = [("tcp", &self.tcp), ("udp", &self.udp)];
         let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
-        used.map(|(protocol, ports)| (protocol, ranges(ports, joint))).collect()
+        used.map(|(protocol, ports)| (protocol, join_ranges(ports, joint)))
+            .collect()
     }
 
     fn describe(&self) -> String {
@@ -70,7 +71,7 @@ impl Ports {
 }
 
 /// Ports in order, those that follow each other as one range.
-fn ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
+fn join_ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
     let mut found: Vec<(u16, u16)> = Vec::new();
     for port in ports {
         match found.last_mut() {
@@ -137,7 +138,7 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     }
 }
 
-/// Where packets of a client come from, as a firewall can tell.
+/// The source addresses of a client, as a firewall can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Everywhere,
@@ -162,7 +163,7 @@ impl Source {
     }
 
     /// As rules are written: an address without a prefix, or a network with one.
-    fn text(&self) -> Option<String> {
+    fn as_rule_address(&self) -> Option<String> {
         let network = self.network()?;
         Some(match network.is_host() {
             true => network.address().to_string(),
@@ -188,7 +189,11 @@ impl RuleChanges {
 fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
     let mut clauses = Vec::new();
     if adds {
-        clauses.push(format!("let {} in to {}", names(allowed), allowed.ports.describe()));
+        clauses.push(format!(
+            "let {} in to {}",
+            client_names(allowed),
+            allowed.ports.describe()
+        ));
     }
     if removed > 0 {
         clauses.push(format!(
@@ -198,18 +203,18 @@ fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String
     format!("{tool}: {}", clauses.join("; "))
 }
 
-fn names(allowed: &Allowed) -> String {
+fn client_names(allowed: &Allowed) -> String {
     let sources = allowed.clients.iter().filter_map(Source::of);
     let names: Vec<String> = sources
-        .map(|source| source.text().unwrap_or_else(|| "everybody".to_owned()))
+        .map(|source| source.as_rule_address().unwrap_or_else(|| "everybody".to_owned()))
         .collect();
     names.join(", ")
 }
 
-fn unchanged(tool: &str, allowed: &Allowed) -> Step {
+fn unchanged_step(tool: &str, allowed: &Allowed) -> Step {
     match allowed.clients.is_empty() {
         true => Step::ok(NAME, format!("{tool} has no rule of nfsprov's")),
-        false => Step::ok(NAME, format!("{tool} lets {} in", names(allowed))),
+        false => Step::ok(NAME, format!("{tool} lets {} in", client_names(allowed))),
     }
 }
 
@@ -239,7 +244,7 @@ fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
         }
     }
     let step = match changes.is_empty() {
-        true => unchanged(TOOL, allowed),
+        true => unchanged_step(TOOL, allowed),
         false => {
             let adds = changes.values().any(|change| !change.add.is_empty());
             let removed: BTreeSet<(&str, &String)> = changes
@@ -263,7 +268,7 @@ fn rich_rules<'a>(firewalld: &'a Firewalld, allowed: &Allowed) -> BTreeMap<&'a s
             None => String::new(),
             Some(network) => {
                 let version = if network.address().is_ipv4() { 4 } else { 6 };
-                let address = source.text().unwrap_or_default();
+                let address = source.as_rule_address().unwrap_or_default();
                 format!(" family=\"ipv{version}\" source address=\"{address}\"")
             }
         };
@@ -366,7 +371,7 @@ fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
             .collect(),
     };
     if changes.is_empty() {
-        return unchanged(TOOL, allowed);
+        return unchanged_step(TOOL, allowed);
     }
     let why = describe(TOOL, allowed, !changes.add.is_empty(), changes.remove.len());
     Step::change(NAME, why, ufw_script(&changes))
@@ -403,7 +408,7 @@ fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
 fn ufw_rules(source: Source, ports: &Ports) -> Vec<String> {
     let rule = |(protocol, ports): (&str, Vec<String>)| {
         let ports = ports.join(",");
-        match source.text() {
+        match source.as_rule_address() {
             None => format!("allow {ports}/{protocol}"),
             Some(source) => format!("allow from {source} to any port {ports} proto {protocol}"),
         }

@@ -3,9 +3,8 @@
 use super::*;
 use crate::host::firewall::NetworkRoute;
 use crate::host::plan::State;
-use crate::host::plan::server::Server;
-use crate::host::plan::tests::{NOW, says, served, step, told, wish};
-use crate::host::plan::{Plan, server, teardown};
+use crate::host::plan::tests::{NOW, desired, says, served, step, told};
+use crate::host::plan::{DesiredServer, Plan, plan_server, plan_teardown};
 
 fn with(firewall: Firewall) -> Facts {
     Facts { firewall, ..served() }
@@ -69,11 +68,11 @@ fn script(plan: &Plan) -> String {
 fn a_firewall_has_the_ports_of_nfs_3_pinned() {
     let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
     assert_eq!(
-        told(&closed, &wish(), "nfs-server"),
+        told(&closed, &desired(), "nfs-server"),
         "change: set port=20048 in [mountd] and port=32765 in [statd] and port=32766 in [lockd] and udp-port=32766 in \
          [lockd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
     );
-    let plan = server(&closed, &wish(), NOW);
+    let plan = plan_server(&closed, &desired(), NOW);
     let restart = format!("{:?}", step(&plan, "nfs-server").state);
     assert!(restart.contains("systemctl restart rpc-statd.service"), "{restart}");
     // Ports of their own are as good, and are those that are opened.
@@ -84,18 +83,18 @@ fn a_firewall_has_the_ports_of_nfs_3_pinned() {
         ..closed.clone()
     };
     assert_eq!(
-        told(&theirs, &wish(), "nfs-server"),
+        told(&theirs, &desired(), "nfs-server"),
         "ok: nfs-server runs, and will after a restart of the host"
     );
-    let said = told(&theirs, &wish(), NAME);
+    let said = told(&theirs, &desired(), NAME);
     assert!(
         said.ends_with("in to TCP 111, 2049, 4002-4004 and UDP 111, 4002-4003, 4005"),
         "{said}"
     );
     // NFS 4 needs none of them.
-    let four = Server {
+    let four = DesiredServer {
         versions: Versions::Four,
-        ..wish()
+        ..desired()
     };
     let said = told(&closed, &four, NAME);
     assert!(said.ends_with("let 10.0.0.5, 10.0.0.6 in to TCP 2049"), "{said}");
@@ -105,11 +104,11 @@ fn a_firewall_has_the_ports_of_nfs_3_pinned() {
 fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
     assert_eq!(
-        told(&closed, &wish(), NAME),
+        told(&closed, &desired(), NAME),
         "change: firewalld (internal): let 10.0.0.5, 10.0.0.6 in to TCP 111, 2049, 20048, 32765-32766 and UDP 111, 20048, \
          32765-32766"
     );
-    let text = script(&server(&closed, &wish(), NOW));
+    let text = script(&plan_server(&closed, &desired(), NOW));
     for rule in marked_rules(&["10.0.0.5", "10.0.0.6"]) {
         let quoted = format!("{:?}", format!("--add-rich-rule='{rule}'"));
         assert!(text.contains(quoted.trim_matches('"')), "{rule}: {text}");
@@ -117,34 +116,37 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     assert!(!text.contains("public") && !text.contains("service"), "{text}");
     let rules = marked_rules(&["10.0.0.5", "10.0.0.6"]);
     let open = with(Firewall::Firewalld(firewalld(&rules, &rules)));
-    assert_eq!(told(&open, &wish(), NAME), "ok: firewalld lets 10.0.0.5, 10.0.0.6 in");
+    assert_eq!(
+        told(&open, &desired(), NAME),
+        "ok: firewalld lets 10.0.0.5, 10.0.0.6 in"
+    );
     // What is in force and what comes after a restart are looked at each.
     let forgetful = with(Firewall::Firewalld(firewalld(&rules, &rules[1..])));
-    let text = script(&server(&forgetful, &wish(), NOW));
+    let text = script(&plan_server(&forgetful, &desired(), NOW));
     assert!(
         text.contains("--permanent") && text.matches("--add-rich-rule").count() == 1,
         "{text}"
     );
     // As on a host so busy that the command took too long.
     let unread = with(Firewall::Unread("firewall-cmd --list-all-zones"));
-    let said = told(&unread, &wish(), NAME);
+    let said = told(&unread, &desired(), NAME);
     assert!(
         said.starts_with("refused: `firewall-cmd --list-all-zones` gave no answer"),
         "{said}"
     );
     // The whole world comes by every zone; a name by none.
-    let mut world = wish();
+    let mut world = desired();
     world.wanted.clients = vec!["*".into()];
-    let plan = server(&closed, &world, NOW);
+    let plan = plan_server(&closed, &world, NOW);
     let said = says(step(&plan, NAME));
     assert!(
         said.starts_with("change: firewalld (internal, public): let everybody in to TCP 111"),
         "{said}"
     );
     assert!(!script(&plan).contains("source address"));
-    let mut named = wish();
+    let mut named = desired();
     named.wanted.clients = vec!["node1.example.org".into(), "10.0.0.0/24".into()];
-    let plan = server(&closed, &named, NOW);
+    let plan = plan_server(&closed, &named, NOW);
     assert!(script(&plan).contains("10.0.0.0/24"));
     assert!(step(&plan, NAME).warnings[0].contains("node1.example.org"));
 }
@@ -155,9 +157,9 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
     let mut rules = marked_rules(&["10.0.0.5", "10.0.0.6"]);
     rules.push(others.clone());
     let open = with(Firewall::Firewalld(firewalld(&rules, &rules)));
-    let mut fewer = wish();
+    let mut fewer = desired();
     fewer.wanted.clients = vec!["10.0.0.5".into()];
-    let plan = server(&open, &fewer, NOW);
+    let plan = plan_server(&open, &fewer, NOW);
     let said = says(step(&plan, NAME));
     assert_eq!(
         said,
@@ -168,7 +170,7 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
         text.contains("10.0.0.6") && !text.contains("10.0.0.5") && !text.contains("10.0.0.9"),
         "{text}"
     );
-    let down = teardown(&open, "/nfsdata", NOW);
+    let down = plan_teardown(&open, "/nfsdata", NOW);
     let text = script(&down);
     assert!(
         text.contains("10.0.0.5") && text.contains("10.0.0.6") && !text.contains("10.0.0.9"),
@@ -178,20 +180,20 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
     let both = crate::host::exports_file::DesiredExport {
         path: "/more".into(),
         clients: vec!["10.0.0.6".into()],
-        ..wish().wanted
+        ..desired().wanted
     };
     let exports = open.exports.as_deref().unwrap();
     let shared = Facts {
-        exports: Some(exports_file::with(exports, &both).unwrap()),
+        exports: Some(exports_file::with_export(exports, &both).unwrap()),
         ..open
     };
-    let text = script(&teardown(&shared, "/nfsdata", NOW));
+    let text = script(&plan_teardown(&shared, "/nfsdata", NOW));
     assert!(text.contains("10.0.0.5") && !text.contains("10.0.0.6"), "{text}");
     let clean = with(Firewall::Firewalld(firewalld(
         std::slice::from_ref(&others),
         std::slice::from_ref(&others),
     )));
-    let said = says(step(&teardown(&clean, "/nfsdata", NOW), NAME));
+    let said = says(step(&plan_teardown(&clean, "/nfsdata", NOW), NAME));
     assert_eq!(said, "ok: firewalld has no rule of nfsprov's");
 }
 
@@ -199,7 +201,7 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
 fn a_service_that_is_open_to_everybody_is_named() {
     let mut open = firewalld(&[], &[]);
     open.runtime[0].services = ["ssh".to_owned(), "nfs".to_owned()].into();
-    let plan = server(&with(Firewall::Firewalld(open)), &wish(), NOW);
+    let plan = plan_server(&with(Firewall::Firewalld(open)), &desired(), NOW);
     let warnings = &step(&plan, NAME).warnings;
     assert!(
         warnings.len() == 1 && warnings[0].contains("zone public lets everybody in to nfs"),
@@ -215,7 +217,7 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
             format!("allow from {client} to any port 111,20048,32765:32766 proto udp comment 'nfsprov'"),
         ]
     };
-    let plan = server(&with(ufw(&["allow 22/tcp"])), &wish(), NOW);
+    let plan = plan_server(&with(ufw(&["allow 22/tcp"])), &desired(), NOW);
     let text = script(&plan);
     for rule in [rules("10.0.0.5"), rules("10.0.0.6")].concat() {
         assert!(text.contains(&format!("ufw {rule} >/dev/null")), "{rule}: {text}");
@@ -225,10 +227,10 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
     let mut mixed: Vec<&str> = present.iter().map(String::as_str).collect();
     mixed[0] = mixed[0].strip_suffix(" comment 'nfsprov'").unwrap();
     assert_eq!(
-        told(&with(ufw(&mixed)), &wish(), NAME),
+        told(&with(ufw(&mixed)), &desired(), NAME),
         "ok: ufw lets 10.0.0.5, 10.0.0.6 in"
     );
-    let down = teardown(&with(ufw(&mixed)), "/nfsdata", NOW);
+    let down = plan_teardown(&with(ufw(&mixed)), "/nfsdata", NOW);
     let text = script(&down);
     assert!(
         text.matches("ufw delete").count() == 3 && !text.contains("delete allow from 10.0.0.5 to any port 111,2049"),
@@ -239,11 +241,11 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
         "allow from 10.0.0.9;reboot comment 'nfsprov'",
         "allow $(reboot) comment 'nfsprov'",
     ];
-    let said = says(step(&teardown(&with(ufw(&hostile)), "/nfsdata", NOW), NAME));
+    let said = says(step(&plan_teardown(&with(ufw(&hostile)), "/nfsdata", NOW), NAME));
     assert_eq!(said, "ok: ufw has no rule of nfsprov's");
-    let mut odd = wish();
+    let mut odd = desired();
     odd.wanted.clients = vec!["1nfs;reboot".into(), "*".into()];
-    let plan = server(&with(ufw(&[])), &odd, NOW);
+    let plan = plan_server(&with(ufw(&[])), &odd, NOW);
     let text = script(&plan);
     assert!(
         text.contains("ufw allow 111,2049,20048,32765:32766/tcp comment") && !text.contains("reboot"),
@@ -254,13 +256,13 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
 
 #[test]
 fn rules_of_others_are_left_alone_and_the_ports_named() {
-    let plan = server(&with(Firewall::Custom("nftables")), &wish(), NOW);
+    let plan = plan_server(&with(Firewall::Custom("nftables")), &desired(), NOW);
     let rules = step(&plan, NAME);
     assert!(
         says(rules).starts_with("skipped: ") && rules.warnings[0].contains("TCP 111, 2049, 20048, 32765-32766"),
         "{rules:?}"
     );
-    let down = teardown(&with(Firewall::Custom("nftables")), "/nfsdata", NOW);
+    let down = plan_teardown(&with(Firewall::Custom("nftables")), "/nfsdata", NOW);
     assert!(step(&down, NAME).warnings.is_empty());
 }
 

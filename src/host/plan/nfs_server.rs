@@ -1,7 +1,7 @@
 //! The NFS server with its configuration: one step, since a start or restart is what verifies it.
 
+use super::desired::{DesiredServer, Versions};
 use super::exports::name_exports_in_no_file;
-use super::server::{Server, Versions, is_installed};
 use super::services::{SERVES, Service, plan_service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
@@ -15,8 +15,16 @@ type Setting = (&'static str, &'static str, String);
 /// The ports that firewalls have to know.
 const PINNED_PORTS: [PinnedPort; 4] = [MOUNTD_PORT, STATD_PORT, LOCKD_PORT, LOCKD_UDP_PORT];
 
+/// The program that exports directories; a host that has it has an NFS server.
+pub(super) const EXPORTFS: &str = "exportfs";
+
+/// Whether the NFS server is installed, by whatever package.
+pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
+    facts.packages.contains(distro.server) || facts.has_program(EXPORTFS)
+}
+
 /// Has the server run with the settings that it needs.
-pub(super) fn plan_nfs_server(facts: &Facts, server: &Server, distro: &Distro) -> Step {
+pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let (change, file) = match plan_configuration(facts, server, distro) {
         Ok(None) => (None, None),
         Ok(Some((why, file))) => (Some(why), file),
@@ -77,7 +85,7 @@ fn serves_only(versions: Versions) -> String {
 /// them, and a version that is not to be served. No bytes where the file comes with a package that is not there yet.
 fn plan_configuration(
     facts: &Facts,
-    server: &Server,
+    server: &DesiredServer,
     distro: &Distro,
 ) -> Result<Option<(String, Option<FileChange>)>, String> {
     let mut settings: Vec<Setting> = Vec::new();
@@ -92,15 +100,15 @@ fn plan_configuration(
         settings.extend(PINNED_PORTS.map(|pinned| (pinned.section, pinned.key, pinned.port.to_string())));
     }
     let original = facts.nfs_conf.as_deref().unwrap_or_default();
-    let theirs = nfs_conf::without(original).map_err(|damage| format!("{}: {damage}", nfs_conf::PATH))?;
+    let theirs = nfs_conf::without_block(original).map_err(|damage| format!("{}: {damage}", nfs_conf::PATH))?;
     for (section, key, value) in settings.clone() {
         let parts = facts.nfs_conf_parts.iter().map(Vec::as_slice);
         // What comes first counts.
         let set = std::iter::once(&theirs[..])
             .chain(parts)
-            .find_map(|text| nfs_conf::get(text, section, key));
+            .find_map(|text| nfs_conf::get_setting(text, section, key));
         match set {
-            Some(set) if nfs_conf::means(&set) == value || key.ends_with("port") => {
+            Some(set) if nfs_conf::normalize_value(&set) == value || key.ends_with("port") => {
                 settings.retain(|setting| (setting.0, setting.1) != (section, key));
             }
             Some(set) => {
@@ -111,7 +119,7 @@ fn plan_configuration(
             None => {}
         }
     }
-    let after = nfs_conf::with(&theirs, &settings);
+    let after = nfs_conf::with_settings(&theirs, &settings);
     if after == original {
         return Ok(None);
     }
@@ -164,12 +172,12 @@ fn explain_missing_file(settings: &[Setting]) -> String {
 }
 
 /// Whether mountd, statd and lockd must have ports that can be let in.
-fn needs_pinned_ports(facts: &Facts, server: &Server) -> bool {
+fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }
 
 /// What is said where statd or lockd can't be let in, and nfsprov can't move them: locks of NFS 3 would hang.
-fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
+fn lock_ports_elsewhere(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     if !needs_pinned_ports(facts, server) {
         return Vec::new();
     }
@@ -200,7 +208,7 @@ fn lock_ports_elsewhere(facts: &Facts, server: &Server) -> Vec<String> {
 }
 
 /// Why a server that runs must be restarted although its configuration is right: it does not do what that says.
-fn restart_reason(facts: &Facts, server: &Server) -> Option<String> {
+fn restart_reason(facts: &Facts, server: &DesiredServer) -> Option<String> {
     let unwanted = match server.versions {
         Versions::All => None,
         Versions::Three => Some(4),

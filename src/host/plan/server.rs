@@ -1,60 +1,20 @@
 //! The plan that makes a host an NFS server for one directory.
 
+use super::desired::{DesiredServer, Versions};
 use super::exports::plan_exports;
 use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
-use super::nfs_server::plan_nfs_server;
+use super::nfs_server::{EXPORTFS, is_installed, plan_nfs_server};
 use super::services::{Service, plan_service};
 use super::{Plan, Step, allow_in_selinux, check_kernel, check_system, install_package, with_undo};
-use crate::host::distro::Distro;
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::{Directory, Facts, Support};
 use crate::host::script::quote;
 
-/// What a server is to export, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// The export.
-    pub wanted: DesiredExport,
-    /// The directory's mode, if it is to have one whatever it has now; a new one is for all to write.
-    pub mode: Option<u32>,
-    /// Its owner and group, as chown(1) takes them, likewise.
-    pub owner: Option<String>,
-    /// The NFS versions.
-    pub versions: Versions,
-}
-
-/// NFS versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Versions {
-    /// 3 and 4.
-    All,
-    /// 3 alone.
-    Three,
-    /// 4 alone, which needs no rpcbind.
-    Four,
-}
-
-/// The versions that a running server serves.
-pub(super) fn served_versions(facts: &Facts) -> Versions {
-    match facts.serves(3) {
-        Some(false) => Versions::Four,
-        _ => Versions::All,
-    }
-}
-
-/// What exports directories there.
-const EXPORTFS: &str = "exportfs";
-
-/// Whether the NFS server is installed, by whatever package.
-pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
-    facts.packages.contains(distro.server) || facts.has_program(EXPORTFS)
-}
-
-/// A new directory's mode, where none is wanted: pods run as anybody.
+/// The mode of a new directory by default: pods run as any user.
 const OPEN: u32 = 0o777;
 
 /// The plan that makes a host such a server; `now` is in seconds since 1970.
-pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
+pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
     let (mut system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
@@ -85,16 +45,16 @@ pub fn server(facts: &Facts, server: &Server, now: i64) -> Plan {
         },
         plan_nfs_server(facts, server, choice.distro),
         plan_exports(facts, Some(&server.wanted), &server.wanted.path),
-        plan_firewall(facts, &allowed(facts, server)),
+        plan_firewall(facts, &allowed_clients(facts, server)),
         allow_in_selinux(facts, "nfs_export_all_rw"),
     ];
     Plan { steps }
 }
 
 /// What the defaults of a new export mean, and what avoids it.
-fn explain_defaults(facts: &Facts, server: &Server) -> Vec<String> {
+fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let DesiredExport { path, options, .. } = &server.wanted;
-    let ours = exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path);
+    let ours = exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path);
     let mut lines = Vec::new();
     if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
         lines.push(format!(
@@ -112,7 +72,7 @@ fn explain_defaults(facts: &Facts, server: &Server) -> Vec<String> {
 }
 
 /// The clients and ports that the firewall lets in.
-pub(super) fn allowed(facts: &Facts, server: &Server) -> Allowed {
+pub(super) fn allowed_clients(facts: &Facts, server: &DesiredServer) -> Allowed {
     Allowed {
         clients: clients_of_all_exports(facts, &server.wanted.path, &server.wanted.clients),
         ports: Ports::of_server(facts, server.versions),
@@ -120,7 +80,7 @@ pub(super) fn allowed(facts: &Facts, server: &Server) -> Allowed {
 }
 
 /// The directory. One that is there keeps its mode and owner unless others were asked for.
-fn plan_directory(facts: &Facts, server: &Server) -> Step {
+fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let path = &server.wanted.path;
     let quoted = quote(path);
@@ -150,7 +110,7 @@ fn plan_directory(facts: &Facts, server: &Server) -> Step {
     }
 }
 
-fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &Server) -> Step {
+fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let quoted = quote(path);
     let [uid, gid, user, group] = owner;

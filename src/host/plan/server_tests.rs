@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tests::{NOW, fresh, says, served, set, step, told, wish};
+use super::tests::{NOW, desired, fresh, says, served, set, step, told};
 use super::*;
 use crate::host::facts::Unit;
 use crate::host::firewall::Firewall;
@@ -28,13 +28,13 @@ fn services_are_those_that_the_host_has() {
         ),
     ] {
         let units = units.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
-        assert_eq!(told(&Facts { units, ..served() }, &wish(), "nfs-server"), said);
+        assert_eq!(told(&Facts { units, ..served() }, &desired(), "nfs-server"), said);
     }
 }
 
 #[test]
 fn versions_decide_over_rpcbind_and_nfs_conf() {
-    let only = |versions| Server { versions, ..wish() };
+    let only = |versions| DesiredServer { versions, ..desired() };
     assert_eq!(
         told(&served(), &only(Versions::Four), "rpcbind"),
         "skipped: NFS 4 needs none"
@@ -47,7 +47,7 @@ fn versions_decide_over_rpcbind_and_nfs_conf() {
         told(&served(), &only(Versions::Three), "nfs-server"),
         "change: set vers4=n in [nfsd] of /etc/nfs.conf; restart nfs-server: its configuration changes"
     );
-    let plan = server(&served(), &only(Versions::Four), NOW);
+    let plan = plan_server(&served(), &only(Versions::Four), NOW);
     let restarted = step(&plan, "nfs-server");
     assert!(restarted.warnings[0].contains("90 s"), "{restarted:?}");
     assert_eq!(restarted.files[0].path, "/etc/nfs.conf");
@@ -75,7 +75,7 @@ fn a_program_counts_whatever_its_package_is_called() {
         ..fresh()
     };
     let coreos = "ID=fedora\nVARIANT_ID=coreos\nPRETTY_NAME=\"Fedora CoreOS 39\"\n";
-    let plan = client(&with_programs(coreos, &["rpm-ostree", "mount.nfs"]), NOW);
+    let plan = plan_client(&with_programs(coreos, &["rpm-ostree", "mount.nfs"]), NOW);
     assert_eq!(says(step(&plan, "packages")), "ok: mount.nfs is there");
     assert!(!plan.refused());
     // Nothing that nfsprov could install, and nothing done.
@@ -94,7 +94,7 @@ fn a_program_counts_whatever_its_package_is_called() {
             "install nfs-utils on it yourself",
         ),
     ] {
-        let plan = client(&facts, NOW);
+        let plan = plan_client(&facts, NOW);
         let said = says(step(&plan, "packages"));
         assert!(said.starts_with("refused: ") && said.contains(words), "{said}");
     }
@@ -103,8 +103,8 @@ fn a_program_counts_whatever_its_package_is_called() {
         programs: Vec::new(),
         ..served()
     };
-    assert!(!teardown(&unmanaged, "/nfsdata", NOW).refused());
-    assert!(!share(&unmanaged, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+    assert!(!plan_teardown(&unmanaged, "/nfsdata", NOW).refused());
+    assert!(!plan_share(&unmanaged, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
 }
 
 #[test]
@@ -116,16 +116,16 @@ fn an_nfs_server_without_its_configuration_file() {
         firewall: Firewall::Custom("nftables"),
         ..served()
     };
-    let four = Server {
+    let four = DesiredServer {
         versions: Versions::Four,
-        ..wish()
+        ..desired()
     };
-    for (facts, wish, said) in [
+    for (facts, desired, said) in [
         // mountd is where the firewall wants it, by /etc/services.
-        (without_file(&[], &[20048]), &wish(), "ok: nfs-server runs"),
+        (without_file(&[], &[20048]), &desired(), "ok: nfs-server runs"),
         (
             without_file(&[], &[34567]),
-            &wish(),
+            &desired(),
             "refused: this NFS server does not read /etc/nfs.conf; write RPCMOUNTDOPTS=",
         ),
         (
@@ -136,11 +136,11 @@ fn an_nfs_server_without_its_configuration_file() {
         // One that reads the file gets it.
         (
             without_file(&["nfsconf"], &[34567]),
-            &wish(),
+            &desired(),
             "change: set port=20048 in [mountd] and port=32765 in [statd] and ",
         ),
     ] {
-        let told = told(&facts, wish, "nfs-server");
+        let told = told(&facts, desired, "nfs-server");
         assert!(told.starts_with(said), "{told}");
     }
 }
@@ -152,7 +152,7 @@ fn exports_in_no_file_stop_what_would_drop_them() {
         ..facts
     };
     // Nothing to do, nothing lost; and what reads no file may go on.
-    assert!(!server(&with_pacemakers(served()), &wish(), NOW).refused());
+    assert!(!plan_server(&with_pacemakers(served()), &desired(), NOW).refused());
     let mut unit = served().unit("nfs-server");
     unit.enabled = false;
     let only_enable = Facts {
@@ -162,45 +162,50 @@ fn exports_in_no_file_stop_what_would_drop_them() {
         ]),
         ..served()
     };
-    let told = |facts: &Facts, wish: &Server, name: &str| told(&with_pacemakers(facts.clone()), wish, name);
-    assert_eq!(told(&only_enable, &wish(), "nfs-server"), "change: enable nfs-server");
-    let mut more = wish();
+    let told =
+        |facts: &Facts, desired: &DesiredServer, name: &str| told(&with_pacemakers(facts.clone()), desired, name);
+    assert_eq!(
+        told(&only_enable, &desired(), "nfs-server"),
+        "change: enable nfs-server"
+    );
+    let mut more = desired();
     more.wanted.clients.push("10.0.0.7".into());
-    let four = Server {
+    let four = DesiredServer {
         versions: Versions::Four,
-        ..wish()
+        ..desired()
     };
     let stopped = Facts {
         units: BTreeMap::new(),
         ..served()
     };
-    for (facts, wish, name) in [
+    for (facts, desired, name) in [
         (served(), &more, "exports"),
         (served(), &four, "nfs-server"),
-        (stopped, &wish(), "nfs-server"),
+        (stopped, &desired(), "nfs-server"),
     ] {
-        let said = told(&facts, wish, name);
+        let said = told(&facts, desired, name);
         assert!(
             said.starts_with("refused: exported, but in no file: /srv to 10.9.0.1;"),
             "{said}"
         );
     }
-    assert!(teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
+    assert!(plan_teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
 }
 
 #[test]
 fn the_first_lines_of_a_new_exports_plan_explain_its_defaults() {
-    let warnings = |facts: &Facts, wish: &Server| server(facts, wish, NOW).steps[0].warnings.join("\n");
-    let said = warnings(&fresh(), &wish());
+    let warnings =
+        |facts: &Facts, desired: &DesiredServer| plan_server(facts, desired, NOW).steps[0].warnings.join("\n");
+    let said = warnings(&fresh(), &desired());
     assert!(
         said.contains("no_root_squash") && said.contains("--root-squash") && said.contains("0777"),
         "{said}"
     );
-    let mut squashed = wish();
+    let mut squashed = desired();
     squashed.wanted.options = "rw,sync,no_subtree_check,root_squash".into();
     squashed.mode = Some(0o711);
     assert_eq!(warnings(&fresh(), &squashed), "");
-    assert_eq!(warnings(&served(), &wish()), "", "it is no news");
+    assert_eq!(warnings(&served(), &desired()), "", "it is no news");
 }
 
 #[test]
@@ -215,9 +220,9 @@ fn a_file_system_without_a_number_wants_one() {
             filesystem: filesystem.into(),
             ..fresh()
         };
-        let mut wish = wish();
-        wish.wanted.options = options.into();
-        let said = told(&facts, &wish, "exports");
+        let mut desired = desired();
+        desired.wanted.options = options.into();
+        let said = told(&facts, &desired, "exports");
         assert_eq!(said.starts_with("refused: "), refused, "{said}");
         assert_eq!(
             said.contains(&format!("--options {options},fsid=NUMBER")),
@@ -243,7 +248,7 @@ fn locks_that_a_firewall_would_stop_are_told() {
         (with(Some(pinned), 40001), "lockd is not at port 32766"),
         (with(None, 40001), "LOCKD_TCPPORT=32766"),
     ] {
-        let plan = server(&facts, &wish(), NOW);
+        let plan = plan_server(&facts, &desired(), NOW);
         let nfs_server = step(&plan, "nfs-server");
         assert!(says(nfs_server).starts_with("ok: "), "{nfs_server:?}");
         let warnings = nfs_server.warnings.join("; ");

@@ -1,8 +1,9 @@
 //! A running server that lets more clients mount what it exports.
 
+use super::desired::{DesiredServer, Versions};
 use super::exports::plan_exports;
 use super::firewall::plan_firewall;
-use super::server::{Server, allowed, served_versions};
+use super::server::allowed_clients;
 use super::{Plan, Step, check_system};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
@@ -12,13 +13,13 @@ use crate::host::facts::Facts;
 ///
 /// It is refused where nfsprov does not export the directory yet: the path may come from objects that a tenant of the
 /// cluster writes, and only an administrator may add an export, with `setup-server`.
-pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
+pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     if choice.is_none() {
         return Plan { steps: vec![system] };
     }
     let refused = |why: String| Step::refused("exports", format!("{}: {why}", facts.exports_path));
-    let ours = match exports_file::ours(facts.exports.as_deref().unwrap_or_default(), path) {
+    let ours = match exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path) {
         Ok(ours) => ours.unwrap_or_default(),
         Err(damage) => {
             let steps = vec![system, refused(damage.to_string())];
@@ -31,7 +32,7 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
         return Plan { steps };
     };
     let known = ours.into_iter().map(|entry| entry.client);
-    let server = Server {
+    let server = DesiredServer {
         wanted: DesiredExport {
             path: path.to_owned(),
             clients: known.chain(clients.iter().cloned()).collect(),
@@ -39,12 +40,12 @@ pub fn share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
         },
         mode: None,
         owner: None,
-        versions: served_versions(facts),
+        versions: Versions::served_by(facts),
     };
     let steps = vec![
         system,
         plan_exports(facts, Some(&server.wanted), path),
-        plan_firewall(facts, &allowed(facts, &server)),
+        plan_firewall(facts, &allowed_clients(facts, &server)),
     ];
     Plan { steps }
 }

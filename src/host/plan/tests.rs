@@ -8,8 +8,8 @@ use crate::host::facts::{Directory, Init, Unit};
 
 pub(super) const NOW: i64 = 1_800_000_000;
 
-pub(super) fn wish() -> Server {
-    Server {
+pub(super) fn desired() -> DesiredServer {
+    DesiredServer {
         wanted: DesiredExport {
             path: "/nfsdata".into(),
             clients: vec!["10.0.0.5".into(), "10.0.0.6".into()],
@@ -44,7 +44,7 @@ pub(super) fn fresh() -> Facts {
     }
 }
 
-/// The same after `wish` was granted.
+/// The same after `desired` was granted.
 pub(super) fn served() -> Facts {
     let running = Unit {
         exists: true,
@@ -58,7 +58,7 @@ pub(super) fn served() -> Facts {
         units: BTreeMap::from(["rpcbind", "nfs-server"].map(|name| (name.to_owned(), running.clone()))),
         threads: 8,
         versions: "-2 +3 +4 +4.1 +4.2".into(),
-        exports: Some(exports_file::with(b"# theirs\n", &wish().wanted).unwrap()),
+        exports: Some(exports_file::with_export(b"# theirs\n", &desired().wanted).unwrap()),
         listing: Some(format!("/nfsdata  10.0.0.5{line}\n/nfsdata  10.0.0.6{line}\n")),
         nfs_conf: Some(b"[nfsd]\n# vers3=y\n".to_vec()),
         directory: Directory::There {
@@ -83,14 +83,14 @@ pub(super) fn says(step: &Step) -> String {
     }
 }
 
-/// What the step `name` says for a server with these facts and this wish.
-pub(super) fn told(facts: &Facts, wish: &Server, name: &str) -> String {
-    says(step(&server(facts, wish, NOW), name))
+/// What the step `name` says for a server with these facts and this desired.
+pub(super) fn told(facts: &Facts, desired: &DesiredServer, name: &str) -> String {
+    says(step(&plan_server(facts, desired, NOW), name))
 }
 
 #[test]
 fn a_fresh_host_gets_everything_in_the_documents_order() {
-    let plan = server(&fresh(), &wish(), NOW);
+    let plan = plan_server(&fresh(), &desired(), NOW);
     assert!(plan.changes() && !plan.refused());
     let changed: Vec<&str> = plan
         .steps
@@ -104,7 +104,7 @@ fn a_fresh_host_gets_everything_in_the_documents_order() {
 
 #[test]
 fn a_second_run_has_nothing_to_do() {
-    let plan = server(&served(), &wish(), NOW);
+    let plan = plan_server(&served(), &desired(), NOW);
     let todo: Vec<String> = plan
         .steps
         .iter()
@@ -118,7 +118,7 @@ fn a_second_run_has_nothing_to_do() {
 #[test]
 fn what_stands_in_the_way_is_said_before_anything_is_done() {
     let refused = |facts: Facts, name: &str, why: &str| {
-        let plan = server(&facts, &wish(), NOW);
+        let plan = plan_server(&facts, &desired(), NOW);
         assert!(plan.refused(), "{why}");
         let said = says(step(&plan, name));
         assert!(said.starts_with("refused: ") && said.contains(why), "{said}");
@@ -195,7 +195,7 @@ fn a_directory_that_is_there_is_left_as_it_is_unless_told() {
         },
         ..served()
     };
-    let plan = server(&with_mode(0o666), &wish(), NOW);
+    let plan = plan_server(&with_mode(0o666), &desired(), NOW);
     let directory = step(&plan, "directory");
     assert!(says(directory).starts_with("ok: "), "{}", says(directory));
     assert!(
@@ -203,10 +203,10 @@ fn a_directory_that_is_there_is_left_as_it_is_unless_told() {
         "{:?}",
         directory.warnings
     );
-    let asked = |mode, owner: Option<&str>| Server {
+    let asked = |mode, owner: Option<&str>| DesiredServer {
         mode,
         owner: owner.map(str::to_owned),
-        ..wish()
+        ..desired()
     };
     for (mode, owner, said) in [
         (Some(0o755), None, "ok: "),
@@ -236,36 +236,36 @@ fn selinux_is_told_where_it_is_on() {
         ..served()
     };
     assert_eq!(
-        told(&with("nfs_export_all_rw", false), &wish(), "selinux"),
+        told(&with("nfs_export_all_rw", false), &desired(), "selinux"),
         "change: turn nfs_export_all_rw on"
     );
     assert_eq!(
-        told(&with("nfs_export_all_rw", true), &wish(), "selinux"),
+        told(&with("nfs_export_all_rw", true), &desired(), "selinux"),
         "ok: nfs_export_all_rw is on"
     );
-    let plan = client(&with("virt_use_nfs", false), NOW);
+    let plan = plan_client(&with("virt_use_nfs", false), NOW);
     assert_eq!(says(step(&plan, "selinux")), "change: turn virt_use_nfs on");
 }
 
 #[test]
 fn drift_is_told_by_name() {
-    let mut more = wish();
+    let mut more = desired();
     more.wanted.clients = vec!["10.0.0.6".into(), "10.0.0.7".into()];
     let said = told(&served(), &more, "exports");
     assert_eq!(said, "change: /nfsdata: added 10.0.0.7, dropped 10.0.0.5");
-    let plan = server(&served(), &more, NOW);
+    let plan = plan_server(&served(), &more, NOW);
     assert!(!step(&plan, "exports").files.is_empty());
     let dropped = Facts {
         listing: Some(String::new()),
         ..served()
     };
-    let said = told(&dropped, &wish(), "exports");
+    let said = told(&dropped, &desired(), "exports");
     assert!(said.starts_with("change: have exportfs read it again: "), "{said}");
 }
 
 #[test]
 fn a_teardown_takes_the_line_and_nothing_else() {
-    let plan = teardown(&served(), "/nfsdata", NOW);
+    let plan = plan_teardown(&served(), "/nfsdata", NOW);
     let exports = step(&plan, "exports");
     assert_eq!(says(exports), "change: no longer export /nfsdata");
     assert_eq!(exports.files[0].after, b"# theirs\n");
@@ -274,12 +274,12 @@ fn a_teardown_takes_the_line_and_nothing_else() {
         listing: Some(String::new()),
         ..served()
     };
-    assert!(!teardown(&gone, "/nfsdata", NOW).changes());
+    assert!(!plan_teardown(&gone, "/nfsdata", NOW).changes());
 }
 
 #[test]
 fn clocks_that_differ_are_told() {
-    let plan = client(
+    let plan = plan_client(
         &Facts {
             clock: Some(NOW - 600),
             ..fresh()
@@ -298,7 +298,7 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
     let mut facts = served();
     let line = "/nfsdata 10.0.0.5(ro,sync,no_subtree_check,root_squash)\n";
     let ours = |line: &str| {
-        exports_file::with(b"# theirs\n", &wish().wanted).map(|text| {
+        exports_file::with_export(b"# theirs\n", &desired().wanted).map(|text| {
             let text = String::from_utf8(text).unwrap();
             let old = text
                 .lines()
@@ -312,7 +312,7 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
     facts.exports = Some(ours(line).unwrap().into_bytes());
     facts.listing = facts.listing.map(|listing| listing.lines().next().unwrap().to_owned());
     facts.nfs_conf = Some(b"[nfsd]\nvers3=n\n".to_vec());
-    let plan = share(&facts, "/nfsdata", &["10.0.0.9".to_owned(), "10.0.0.5".to_owned()], NOW);
+    let plan = plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned(), "10.0.0.5".to_owned()], NOW);
     let names: Vec<&str> = plan.steps.iter().map(|step| step.name).collect();
     assert_eq!(names, ["system", "exports", "firewall"]);
     let after = String::from_utf8(step(&plan, "exports").files[0].after.clone()).unwrap();
@@ -329,10 +329,10 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
         (&block, "/nfsdata/below"),
     ] {
         facts.exports = Some(exports.as_bytes().to_vec());
-        let plan = share(&facts, path, &["10.0.0.9".to_owned()], NOW);
+        let plan = plan_share(&facts, path, &["10.0.0.9".to_owned()], NOW);
         assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
     }
     // A damaged block is refused, not guessed at.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
-    assert!(share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+    assert!(plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
 }

@@ -11,13 +11,13 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::Access;
-use crate::host::ssh_settings::{ClientDefaults, Settings, expanded, expansion_arguments, needs_expansion};
+use crate::host::ssh_settings::{ClientDefaults, Settings, expansion_arguments, needs_expansion, parse_expansion};
 use crate::host::target::Target;
 
-/// How much a program may print.
+/// The limit of a program's output.
 const MAX_OUTPUT: u64 = 1 << 20;
 
-/// What a program printed, and whether it ended well.
+/// The output of a program, and whether it succeeded.
 pub(super) struct Printed {
     pub(super) success: bool,
     pub(super) stdout: Vec<u8>,
@@ -92,7 +92,7 @@ fn expand_path(
     command.args(expansion_arguments(path, settings, target));
     let named = |why: &str| format!("{}: {why}", path.display());
     let printed = run_program(command, "", access.connect_timeout).map_err(|error| named(&error))?;
-    match expanded(&printed.stdout).filter(|_| printed.success) {
+    match parse_expansion(&printed.stdout).filter(|_| printed.success) {
         Some(path) => Ok(path),
         None => Err(named(&printed.stderr)),
     }
@@ -103,7 +103,7 @@ struct OtherConfiguration(PathBuf);
 
 impl OtherConfiguration {
     fn new(home: &Path) -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::nonce()?));
+        let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::random_word()?));
         let own = home.join(".ssh/config");
         let text = format!(
             "Include \"{}\"\nMatch all\nInclude /etc/ssh/ssh_config\n",
@@ -119,7 +119,7 @@ impl OtherConfiguration {
 
 impl Drop for OtherConfiguration {
     fn drop(&mut self) {
-        // It says nothing of anybody.
+        // A file that stays behind holds no secret.
         _ = std::fs::remove_file(&self.0);
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ssh2::{ErrorCode, MethodType, Session};
 
-use super::login::{self, Attempts, Step};
+use super::login::{self, Attempts, LoginResult};
 use super::proxy::{self, Proxy};
 use super::route::{Hop, find_hops};
-use super::run::{ExecError, Shell, SshSession, milliseconds};
+use super::run::{ExecError, Shell, SshSession, to_milliseconds};
 use super::trust::Trust;
 use super::{Access, ConnectError, KEEPALIVE, Output, RunError, Sudo};
 use crate::host::ask::Secret;
@@ -72,7 +72,7 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
     let mut requests_any_key = false;
     loop {
         let (socket, proxy) = open_socket(hop, jump_hosts, access)?;
-        let trust = Trust::read(access, hop)?;
+        let trust = Trust::read_known_hosts(access, hop)?;
         let recorded = trust.recorded_algorithms().filter(|_| !requests_any_key);
         let live = match start_session(socket, proxy, recorded.as_deref(), access.connect_timeout) {
             Ok(live) => live,
@@ -92,14 +92,14 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
         let Some(key) = live.session.host_key().map(|(blob, _)| PublicKey::new(blob)) else {
             return Err(ConnectError::unreachable(&hop.address(), "it shows no host key"));
         };
-        trust.check(&key)?;
-        let step = login::login(&live.session, hop, access, &mut attempts)?;
+        trust.check_key(&key)?;
+        let step = login::continue_login(&live.session, hop, access, &mut attempts)?;
         if cancelled() {
             return Err(ConnectError::unreachable(&hop.address(), "the run was cancelled"));
         }
         match step {
-            Step::In => return Ok(live),
-            Step::Again => {}
+            LoginResult::LoggedIn => return Ok(live),
+            LoginResult::Retry => {}
         }
     }
 }
@@ -130,7 +130,7 @@ fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     let mut first = None;
     for address in addresses
         .into_iter()
-        .filter(|address| hop.address_family.allows(address))
+        .filter(|address| hop.address_family.allows_address(address))
     {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
@@ -182,7 +182,7 @@ fn start_session(
 
 fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
-    session.set_timeout(milliseconds(timeout));
+    session.set_timeout(to_milliseconds(timeout));
     session.method_pref(MethodType::HostKey, recorded.unwrap_or(&Trust::all_algorithms()))?;
     let lost = |_| ssh2::Error::new(ErrorCode::Session(-45), "the socket can't be shared");
     session.set_tcp_stream(socket.try_clone().map_err(lost)?);
@@ -255,7 +255,7 @@ fn find_shell(
         if becomes_root(&shell)? {
             return Ok(shell);
         }
-        access.ask.forget(&question, &password);
+        access.ask.forget_secret(&question, &password);
         if given.is_some() {
             return Err(no("sudo does not take the password that it was given".to_owned()));
         }

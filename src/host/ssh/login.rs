@@ -1,4 +1,6 @@
-//! Logging in: keys of the agent, key files, passwords, as far as the server's patience goes.
+//! Logging in with keys of the agent, key files, passwords and answers, within the attempts that the server allows.
+//!
+//! [`continue_login`] tries what is left on one connection; [`Attempts`] remembers what failed on earlier ones.
 
 use std::fs;
 use std::path::Path;
@@ -28,14 +30,14 @@ const MAX_STEPS: usize = 5;
 /// What has been tried on a host so far, over all connections.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    /// The keys' places before this one have failed.
+    /// The place of the first key that was not tried yet.
     next: usize,
-    /// What may fail on one connection.
+    /// How many attempts may fail on one connection.
     failures: usize,
     connections: usize,
-    /// What was tried, for the message.
+    /// The keys and methods that failed, for the error message.
     tried: Vec<String>,
-    /// Why some keys could not be, likewise.
+    /// Why some could not be tried, likewise.
     notes: Vec<String>,
 }
 
@@ -51,55 +53,52 @@ impl Default for Attempts {
     }
 }
 
-/// What one connection came to.
-pub(super) enum Step {
-    /// We are in.
-    In,
-    /// The server has had enough of this connection, and there is more to try.
-    Again,
+/// The result of one connection.
+pub(super) enum LoginResult {
+    LoggedIn,
+    /// The server allows no further attempt on this connection, and methods are left to try.
+    Retry,
 }
 
-/// How a try ended.
-enum Tried {
-    In,
-    /// The server does not take it.
+/// The result of one attempt.
+enum AttemptResult {
+    LoggedIn,
+    /// The server refused it.
     Refused,
-    /// The server takes the key, but not the login with it: it may want more.
-    Accepted,
-    /// It never got to the server.
+    /// The server accepted the key, and the login not yet: it may require another method.
+    KeyAccepted,
+    /// It could not be sent to the server.
     Unusable(String),
-    /// The connection is at its end.
-    Ended(String),
+    ConnectionEnded(String),
 }
 
-/// How a step of a login ended: servers may want several, such as a key and then a one-time code.
-enum Ended {
-    In,
-    /// See [`Step::Again`].
-    Again,
+/// The result of one step of a login: servers may require several, such as a key and then a one-time code.
+enum StepResult {
+    LoggedIn,
+    /// See [`LoginResult::Retry`].
+    Retry,
     /// It was a step, and these methods are asked for now.
     Next(String),
 }
 
-/// A login on one connection.
 struct Login<'a> {
     session: &'a Session,
     hop: &'a Hop,
     access: &'a Access,
     attempts: &'a mut Attempts,
-    /// What has failed on this connection.
+    /// The number of attempts that failed on this connection.
     failures: usize,
     /// Places of keys that were a step of this login.
     passed: Vec<usize>,
 }
 
-/// Logs in on a new session, going on where earlier connections had to stop.
-pub(super) fn login(
+/// Logs in on a new session, with what earlier connections left to try.
+pub(super) fn continue_login(
     session: &Session,
     hop: &Hop,
     access: &Access,
     attempts: &mut Attempts,
-) -> Result<Step, ConnectError> {
+) -> Result<LoginResult, ConnectError> {
     let failed = |why: String| ConnectError::Login {
         host: hop.address(),
         user: hop.user.clone(),
@@ -109,7 +108,7 @@ pub(super) fn login(
     // The request for the list of methods counts as an attempt only if the server accepts it.
     let mut methods = match session.auth_methods(&hop.user) {
         Ok(methods) => methods.to_owned(),
-        Err(_) if session.authenticated() => return Ok(Step::In),
+        Err(_) if session.authenticated() => return Ok(LoginResult::LoggedIn),
         Err(error) => return Err(failed(error.message().to_owned())),
     };
     let mut login = Login {
@@ -122,9 +121,9 @@ pub(super) fn login(
     };
     for _ in 0..MAX_STEPS {
         match login.try_methods(&methods).map_err(failed)? {
-            Ended::In => return Ok(Step::In),
-            Ended::Again => return retry_on_new_connection(login.attempts, &methods).map_err(failed),
-            Ended::Next(next) => methods = next,
+            StepResult::LoggedIn => return Ok(LoginResult::LoggedIn),
+            StepResult::Retry => return retry_on_new_connection(login.attempts, &methods).map_err(failed),
+            StepResult::Next(next) => methods = next,
         }
     }
     Err(failed(format!(
@@ -133,8 +132,8 @@ pub(super) fn login(
 }
 
 impl Login<'_> {
-    /// Tries all that there is for one of `methods`.
-    fn try_methods(&mut self, methods: &str) -> Result<Ended, String> {
+    /// Tries the keys, passwords and answers that `methods` allow.
+    fn try_methods(&mut self, methods: &str) -> Result<StepResult, String> {
         let refused = &self.hop.refused_methods;
         let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
         if takes("publickey")
@@ -148,15 +147,15 @@ impl Login<'_> {
                     break;
                 }
                 if self.failures >= self.attempts.failures {
-                    return Ok(Ended::Again);
+                    return Ok(StepResult::Retry);
                 }
                 let end = match method {
                     "password" => self.by_password(),
                     _ => self.by_questions(),
                 };
                 match end {
-                    Some(Tried::In) => return Ok(Ended::In),
-                    Some(Tried::Ended(why)) => {
+                    Some(AttemptResult::LoggedIn) => return Ok(StepResult::LoggedIn),
+                    Some(AttemptResult::ConnectionEnded(why)) => {
                         add_once(&mut self.attempts.tried, method);
                         let why = format!("the connection ended before it answered: {why}");
                         add_once(&mut self.attempts.notes, &why);
@@ -166,7 +165,7 @@ impl Login<'_> {
                         // Where a key would do instead, a password is no step.
                         let may_be_a_step = !methods.contains("publickey");
                         if let Some(next) = may_be_a_step.then(|| self.next_methods(methods)).flatten() {
-                            return Ok(Ended::Next(next));
+                            return Ok(StepResult::Next(next));
                         }
                         self.failures += 1;
                         add_once(&mut self.attempts.tried, method);
@@ -190,12 +189,12 @@ impl Login<'_> {
         Err(describe_attempts(self.attempts, methods))
     }
 
-    /// Tries the keys; None when there is none left.
-    fn by_keys(&mut self, methods: &str) -> Option<Ended> {
+    /// Tries the keys. None if all of them failed.
+    fn by_keys(&mut self, methods: &str) -> Option<StepResult> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
         let mut agent = socket.and_then(|socket| Agent::connect(session, socket));
-        let keys = keys_to_try(hop, access, agent.as_ref().map(Agent::keys).unwrap_or_default());
+        let keys = keys_to_try(hop, access, agent.as_ref().map(Agent::list_keys).unwrap_or_default());
         // After a step, every key but those that made it may be the next.
         let first = if self.passed.is_empty() { self.attempts.next } else { 0 };
         for (place, key) in keys.iter().enumerate().skip(first) {
@@ -203,7 +202,7 @@ impl Login<'_> {
                 continue;
             }
             if self.failures >= self.attempts.failures {
-                return Some(Ended::Again);
+                return Some(StepResult::Retry);
             }
             let (what, end) = match (key, &mut agent) {
                 (Key::Agent(key), Some(agent)) => (
@@ -217,22 +216,22 @@ impl Login<'_> {
                 }
             };
             match end {
-                Tried::In => return Some(Ended::In),
-                Tried::Accepted => {
+                AttemptResult::LoggedIn => return Some(StepResult::LoggedIn),
+                AttemptResult::KeyAccepted => {
                     if let Some(next) = self.next_methods(methods) {
                         self.passed.push(place);
-                        return Some(Ended::Next(next));
+                        return Some(StepResult::Next(next));
                     }
                     self.failures += 2;
                     self.attempts.tried.push(what);
                 }
-                Tried::Refused => {
+                AttemptResult::Refused => {
                     self.failures += 1;
                     self.attempts.tried.push(what);
                 }
-                Tried::Unusable(why) if why.is_empty() => {}
-                Tried::Unusable(why) => add_once(&mut self.attempts.notes, &why),
-                Tried::Ended(_) => {
+                AttemptResult::Unusable(why) if why.is_empty() => {}
+                AttemptResult::Unusable(why) => add_once(&mut self.attempts.notes, &why),
+                AttemptResult::ConnectionEnded(_) => {
                     // The server is less patient than most: stop before that next time. A key that ends even a
                     // fresh connection has had its chance.
                     self.attempts.failures = self.failures.max(1);
@@ -240,7 +239,7 @@ impl Login<'_> {
                         self.attempts.tried.push(what);
                         self.attempts.next += 1;
                     }
-                    return Some(Ended::Again);
+                    return Some(StepResult::Retry);
                 }
             }
             if self.passed.is_empty() {
@@ -257,19 +256,19 @@ impl Login<'_> {
         (next != methods).then_some(next)
     }
 
-    fn by_password(&self) -> Option<Tried> {
+    fn by_password(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let question = format!("Password of {} on {}", hop.user, hop.address());
         let password = if hop.batch { None } else { ask.secret(&question) }?;
         let end = self.session.userauth_password(&hop.user, password.reveal());
         let end = classify_result(self.session, end, "the password can't be used");
-        if !matches!(end, Tried::In) {
-            ask.forget(&question, &password);
+        if !matches!(end, AttemptResult::LoggedIn) {
+            ask.forget_secret(&question, &password);
         }
         Some(end)
     }
 
-    fn by_questions(&self) -> Option<Tried> {
+    fn by_questions(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
             host: hop.address(),
@@ -280,20 +279,20 @@ impl Login<'_> {
         };
         let end = self.session.userauth_keyboard_interactive(&hop.user, &mut answers);
         let end = classify_result(self.session, end, "the answers can't be used");
-        if !matches!(end, Tried::In) {
+        if !matches!(end, AttemptResult::LoggedIn) {
             answers
                 .given
                 .iter()
-                .for_each(|(question, answer)| ask.forget(question, answer));
+                .for_each(|(question, answer)| ask.forget_secret(question, answer));
         }
         (!answers.unanswered).then_some(end)
     }
 }
 
-/// Another connection, unless there were too many.
-fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<Step, String> {
+/// Asks for another connection, unless there were too many.
+fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
     match attempts.connections < CONNECTIONS {
-        true => Ok(Step::Again),
+        true => Ok(LoginResult::Retry),
         false => Err(format!(
             "{}; that is enough for the server: name the right key with -i",
             describe_attempts(attempts, methods)
@@ -307,7 +306,7 @@ fn add_once(list: &mut Vec<String>, text: &str) {
     }
 }
 
-/// What was tried in vain.
+/// The error message: what the server asks for, and what failed.
 fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
     const SHOWN: usize = 3;
     let tried = match &attempts.tried[..] {
@@ -335,13 +334,13 @@ impl Agent {
         Some(Self(agent))
     }
 
-    fn keys(&self) -> Vec<ssh2::PublicKey> {
+    fn list_keys(&self) -> Vec<ssh2::PublicKey> {
         self.0.identities().unwrap_or_default()
     }
 
-    fn offer_key(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> Tried {
+    fn offer_key(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> AttemptResult {
         if is_hardware_key(&PublicKey::new(key.blob())) {
-            return Tried::Unusable(format!("the agent's key {:?} {HARDWARE_KEY}", key.comment()));
+            return AttemptResult::Unusable(format!("the agent's key {:?} {HARDWARE_KEY}", key.comment()));
         }
         classify_result(
             session,
@@ -351,39 +350,41 @@ impl Agent {
     }
 }
 
-/// What a try came to; `unusable` if the fault is on this side.
-fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> Tried {
+/// The result of an attempt; `unusable` describes a failure on this machine.
+fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &str) -> AttemptResult {
     // Codes of libssh2.h: the server's refusals (AUTHENTICATION_FAILED, PUBLICKEY_UNVERIFIED), and what can only come
     // from a connection (SOCKET_SEND, TIMEOUT, SOCKET_DISCONNECT, SOCKET_TIMEOUT, SOCKET_RECV).
     match end {
-        _ if session.authenticated() => Tried::In,
-        Ok(()) => Tried::Refused,
+        _ if session.authenticated() => AttemptResult::LoggedIn,
+        Ok(()) => AttemptResult::Refused,
         Err(error) => match error.code() {
             // A connection that ended instead of an answer has the refusals' codes, too, and an agent that does not
             // sign; only the words differ.
             ErrorCode::Session(-18 | -19) if error.message().starts_with("Waiting for") => {
-                Tried::Ended(error.message().to_owned())
+                AttemptResult::ConnectionEnded(error.message().to_owned())
             }
-            ErrorCode::Session(-19) if error.message().starts_with("Callback") => Tried::Unusable(unusable.to_owned()),
+            ErrorCode::Session(-19) if error.message().starts_with("Callback") => {
+                AttemptResult::Unusable(unusable.to_owned())
+            }
             // The key was accepted before it signed; another signature would be no better.
-            ErrorCode::Session(-19) if error.message().starts_with("Invalid signature") => Tried::Accepted,
-            ErrorCode::Session(-18 | -19) => Tried::Refused,
-            ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => Tried::Ended(error.message().to_owned()),
-            _ => Tried::Unusable(format!("{unusable}: {}", error.message())),
+            ErrorCode::Session(-19) if error.message().starts_with("Invalid signature") => AttemptResult::KeyAccepted,
+            ErrorCode::Session(-18 | -19) => AttemptResult::Refused,
+            ErrorCode::Session(-7 | -9 | -13 | -30 | -43) => AttemptResult::ConnectionEnded(error.message().to_owned()),
+            _ => AttemptResult::Unusable(format!("{unusable}: {}", error.message())),
         },
     }
 }
 
-fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> Tried {
+fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> AttemptResult {
     let name = path.display();
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(_) if !named => return Tried::Unusable(String::new()),
-        Err(error) => return Tried::Unusable(format!("{name} can't be read: {error}")),
+        Err(_) if !named => return AttemptResult::Unusable(String::new()),
+        Err(error) => return AttemptResult::Unusable(format!("{name} can't be read: {error}")),
     };
     let public = read_public_key(path);
     if public.as_ref().is_some_and(is_hardware_key) {
-        return Tried::Unusable(format!("{name} {HARDWARE_KEY}"));
+        return AttemptResult::Unusable(format!("{name} {HARDWARE_KEY}"));
     }
     let certificate = find_certificate(hop, path, public.as_ref());
     let offer = |passphrase: &str| {
@@ -397,23 +398,23 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
     };
     match key_file::classify_key_file(&text) {
         KeyFile::Plain => classify_result(session, offer(""), &format!("{name} can't be used")),
-        KeyFile::Public => Tried::Unusable(format!("{name} is the public half; the private one is wanted")),
-        KeyFile::NoKey => Tried::Unusable(format!("{name} is no private key")),
+        KeyFile::Public => AttemptResult::Unusable(format!("{name} is the public half; the private one is wanted")),
+        KeyFile::NoKey => AttemptResult::Unusable(format!("{name} is no private key")),
         KeyFile::Encrypted => {
             let question = format!("Passphrase of {name}");
             for _ in 0..QUESTIONS {
                 let answer = if hop.batch { None } else { access.ask.secret(&question) };
                 let Some(passphrase) = answer else {
                     let why = "needs a passphrase, and there is no terminal to ask on: add it to an agent";
-                    return Tried::Unusable(format!("{name} {why}"));
+                    return AttemptResult::Unusable(format!("{name} {why}"));
                 };
                 match classify_result(session, offer(passphrase.reveal()), "") {
                     // What is wrong was found on this side, and a key that needs a passphrase has one.
-                    Tried::Unusable(_) => access.ask.forget(&question, &passphrase),
+                    AttemptResult::Unusable(_) => access.ask.forget_secret(&question, &passphrase),
                     end => return end,
                 }
             }
-            Tried::Unusable(format!("the passphrase of {name} was wrong {QUESTIONS} times"))
+            AttemptResult::Unusable(format!("the passphrase of {name} was wrong {QUESTIONS} times"))
         }
     }
 }
@@ -427,7 +428,7 @@ fn is_lasting(question: &str) -> bool {
     question.ends_with("password") && !once
 }
 
-/// Passes the server's questions on.
+/// Passes the prompts of the server on to the user.
 struct Answers<'a> {
     host: String,
     ask: &'a PromptCache,

@@ -18,14 +18,14 @@ pub(super) struct Hop {
     pub(super) port: u16,
     pub(super) user: String,
     pub(super) address_family: AddressFamily,
-    /// Under which name and port its key is recorded.
+    /// The name and port under which known_hosts has its key.
     pub(super) recorded_as: (String, u16),
     /// The key files that the configuration names, in its order.
     pub(super) identities: Vec<PathBuf>,
     pub(super) certificates: Vec<PathBuf>,
-    /// Whether an agent's other keys are left alone.
+    /// IdentitiesOnly: keys of the agent are used only if a file names them.
     pub(super) identities_only: bool,
-    /// The agent's socket.
+    /// The socket of ssh-agent.
     pub(super) agent: Option<PathBuf>,
     /// The user's known_hosts files; new keys are recorded in the first.
     pub(super) known_hosts: Vec<PathBuf>,
@@ -35,7 +35,7 @@ pub(super) struct Hop {
     pub(super) known_hosts_command: Vec<String>,
     pub(super) revoked_host_keys: Option<PathBuf>,
     pub(super) strict_host_keys: StrictHostKeys,
-    /// What connects to it, where it is the first on the way.
+    /// The command that connects to it, if it is the first on the way.
     pub(super) proxy_command: Option<String>,
     pub(super) refused_methods: Vec<&'static str>,
     /// BatchMode: prompts are forbidden.

@@ -1,4 +1,5 @@
-//! One script on one connection: both its outputs are drained together, and its end is made sure of.
+//! Runs one script on a connection: reads both of its outputs at once, and accepts only an end that the script
+//! announced itself.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,26 +10,26 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 
 use super::proxy::Proxy;
-use super::{Output, RunError, nonce};
+use super::{Output, RunError, random_word};
 use crate::host::ask::Secret;
 use crate::host::script::{Frame, keep_last, last_part, position};
 
-/// How much a script may write.
+/// The limit of a script's standard output.
 const MAX_OUTPUT: usize = 64 << 20;
 
-/// How much is kept of what a login says before the script begins.
+/// The limit of what a login prints before the script begins.
 const MAX_GREETING: usize = 4 << 10;
 
-/// How much is kept of what a script writes to its standard error.
+/// The limit of a script's standard error, of which the end is kept.
 const MAX_STDERR: usize = 1 << 20;
 
-/// How much of what a host says is repeated, in bytes.
+/// The limit of a host's output in an error message, in bytes.
 pub(in crate::host) const MAX_REPEATED: usize = 1 << 10;
 
-/// How often a cancellation is looked for.
+/// How often a running script checks whether it was cancelled.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How long the host may take to close what it has ended.
+/// The timeout for closing the channel of a script that ended.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// `LIBSSH2_ERROR_TIMEOUT`.
@@ -38,14 +39,14 @@ const TIMEOUT: ErrorCode = ErrorCode::Session(-9);
 pub(in crate::host) struct SshSession {
     pub(in crate::host) session: Session,
     pub(in crate::host) socket: OwnedFd,
-    /// What the socket leads to, if it is no host; ended after the session.
+    /// The ProxyCommand at the other end of the socket, if any; it is killed after the session ended.
     pub(in crate::host) _proxy: Option<Proxy>,
 }
 
-/// What reads the script.
+/// The shell that reads the script.
 #[derive(Clone, Debug)]
 pub(in crate::host) enum Shell {
-    /// The login's own.
+    /// The login shell's.
     Plain,
     /// Root's, by sudo without a password.
     Sudo,
@@ -99,10 +100,10 @@ struct Exec<'a> {
     channel: Channel,
     frame: Frame,
     script: Vec<u8>,
-    /// What may be sent now.
+    /// The bytes that may be sent now.
     input: Vec<u8>,
     sent: usize,
-    /// Nothing more will be sent.
+    /// `input` is the last that is sent.
     complete: bool,
     closed: bool,
     /// sudo's password while it has not been asked for; afterwards nothing.
@@ -123,9 +124,9 @@ impl SshSession {
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Output, ExecError> {
-        let frame = Frame::new(nonce().map_err(ExecError::Lost)?);
+        let frame = Frame::new(random_word().map_err(ExecError::Lost)?);
         self.session.set_blocking(true);
-        self.session.set_timeout(milliseconds(patience));
+        self.session.set_timeout(to_milliseconds(patience));
         let mut channel = self.session.channel_session()?;
         match shell {
             Shell::Plain => channel.exec("sh -s")?,
@@ -160,7 +161,7 @@ impl SshSession {
             }
             return Err(trouble);
         }
-        self.session.set_timeout(milliseconds(CLOSING));
+        self.session.set_timeout(to_milliseconds(CLOSING));
         exec.into_output()
     }
 
@@ -172,7 +173,7 @@ impl SshSession {
     ) -> Result<(), ExecError> {
         let mut heard = Instant::now();
         loop {
-            let came = exec.receive()?;
+            let came = exec.receive_output()?;
             if came {
                 heard = Instant::now();
                 exec.answer_prompt()?;
@@ -180,7 +181,7 @@ impl SshSession {
             if exec.channel.eof() {
                 return Ok(());
             }
-            let moved = exec.send()? || came;
+            let moved = exec.send_input()? || came;
             if cancelled() {
                 return Err(ExecError::Cancelled);
             }
@@ -192,7 +193,7 @@ impl SshSession {
                 return Err(ExecError::Silent);
             }
             self.session.keepalive_send()?;
-            self.wait(left.min(TICK))?;
+            self.wait_for_socket(left.min(TICK))?;
         }
     }
 
@@ -206,7 +207,7 @@ impl SshSession {
     }
 
     /// Waits until the session's socket can be used.
-    fn wait(&self, limit: Duration) -> Result<(), ExecError> {
+    fn wait_for_socket(&self, limit: Duration) -> Result<(), ExecError> {
         let wanted = match self.session.block_directions() {
             BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
             BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
@@ -216,10 +217,10 @@ impl SshSession {
 }
 
 impl Exec<'_> {
-    /// Reads what has come on both streams: a child that fills one while the other is waited for would stand still.
-    fn receive(&mut self) -> Result<bool, ExecError> {
-        let stdout = drain(&mut self.channel, &mut self.stdout)?;
-        let stderr = drain(&mut self.channel.stderr(), &mut self.stderr)?;
+    /// Reads both streams: a program that fills one while the client waits for the other would block for ever.
+    fn receive_output(&mut self) -> Result<bool, ExecError> {
+        let stdout = drain_into(&mut self.channel, &mut self.stdout)?;
+        let stderr = drain_into(&mut self.channel.stderr(), &mut self.stderr)?;
         self.begun = self.begun || self.frame.has_begun(&self.stdout);
         if !self.begun {
             keep_last(&mut self.stdout, MAX_GREETING);
@@ -232,8 +233,8 @@ impl Exec<'_> {
         Ok(stdout || stderr)
     }
 
-    /// Gives sudo what it asks for, once. It may also start the shell without asking, as it does right after an
-    /// earlier time, and the password must not become the shell's first line.
+    /// Gives sudo the password when it asks, once. sudo may also start the shell without asking, as it does for some
+    /// minutes after a success; then the password must not become the first line of the shell's input.
     fn answer_prompt(&mut self) -> Result<(), ExecError> {
         if self.complete {
             return Ok(());
@@ -256,15 +257,15 @@ impl Exec<'_> {
         Ok(())
     }
 
-    /// The shell is there: it may have the script, and nothing more.
+    /// Lets the shell, which has started, have the script.
     fn hand_over(&mut self) {
         self.input = std::mem::take(&mut self.script);
         self.sent = 0;
         self.complete = true;
     }
 
-    /// Sends as much as is taken.
-    fn send(&mut self) -> Result<bool, ExecError> {
+    /// Sends what the host takes now; returns whether that was anything.
+    fn send_input(&mut self) -> Result<bool, ExecError> {
         let rest = &self.input[self.sent..];
         if !rest.is_empty() {
             return match self.channel.write(rest) {
@@ -315,8 +316,8 @@ impl Exec<'_> {
     }
 }
 
-/// Reads all that is there; whether that was anything.
-fn drain(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
+/// Reads what has arrived; returns whether that was anything.
+fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();
     // Not without end, so that the other stream has its turn.
@@ -349,7 +350,7 @@ pub(super) fn would_block(error: &ssh2::Error) -> bool {
     error.code() == ErrorCode::Session(-37)
 }
 
-pub(super) fn milliseconds(time: Duration) -> u32 {
+pub(super) fn to_milliseconds(time: Duration) -> u32 {
     // Zero would mean without end.
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }

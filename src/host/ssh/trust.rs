@@ -1,4 +1,4 @@
-//! Whether a host is the one it should be: its key against what is recorded, and new keys recorded.
+//! Decides whether a host key is trusted, by known_hosts and the policy for new keys, and records new keys.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::route::Hop;
 use super::{Access, ConnectError, HostKeys, client, random_bytes};
-use crate::host::known_hosts::{self, File, PublicKey, Verdict, judge, recorded_kinds};
+use crate::host::known_hosts::{self, File, PublicKey, Verdict, judge_key, recorded_kinds};
 use crate::host::ssh_settings::StrictHostKeys;
 
 /// Types of host keys, with the algorithms that use them; the best first. Certificates are left out, for nothing here
@@ -34,7 +34,7 @@ impl<'a> Trust<'a> {
     ///
     /// # Errors
     /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run.
-    pub(super) fn read(access: &'a Access, hop: &'a Hop) -> Result<Self, ConnectError> {
+    pub(super) fn read_known_hosts(access: &'a Access, hop: &'a Hop) -> Result<Self, ConnectError> {
         let paths = hop.known_hosts.iter().chain(&hop.global_known_hosts);
         let files = paths.filter_map(|path| {
             let bytes = fs::read(path).ok()?;
@@ -76,13 +76,13 @@ impl<'a> Trust<'a> {
         (!algorithms.is_empty()).then(|| algorithms.join(","))
     }
 
-    /// All algorithms.
+    /// The algorithms of all key types.
     pub(super) fn all_algorithms() -> String {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
 
     /// Decides about the key that the host showed.
-    pub(super) fn check(&self, key: &PublicKey) -> Result<(), ConnectError> {
+    pub(super) fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let name = self.hop.name();
         let no = |why: String| {
             Err(ConnectError::HostKey {
@@ -110,7 +110,7 @@ impl<'a> Trust<'a> {
             }
         }
         let (recorded_name, port) = &self.hop.recorded_as;
-        let authority = match judge(&self.files, recorded_name, *port, key) {
+        let authority = match judge_key(&self.files, recorded_name, *port, key) {
             Verdict::Known => return Ok(()),
             Verdict::Revoked { place } => return no(format!("its key {key} is marked @revoked in {place}")),
             Verdict::Changed { place, recorded } => {
@@ -121,9 +121,9 @@ impl<'a> Trust<'a> {
             }
             Verdict::Unknown { authority } => authority,
         };
-        let line = known_hosts::line(recorded_name, *port, key);
+        let line = known_hosts::format_line(recorded_name, *port, key);
         if !pinned.is_empty() {
-            self.record(&name, &line, key);
+            self.record_key(&name, &line, key);
             return Ok(());
         }
         if self.access.ask.has_accepted(&line) {
@@ -135,7 +135,7 @@ impl<'a> Trust<'a> {
             }
             None => String::new(),
         };
-        match self.policy() {
+        match self.unknown_key_policy() {
             HostKeys::AcceptNew if authority.is_none() => {
                 tracing::info!(host = name, key = %key, "a new host: its key is recorded");
             }
@@ -147,7 +147,7 @@ impl<'a> Trust<'a> {
             }
             HostKeys::Ask => {
                 let question = format!("{name} is not known yet{note}; its key is {key}. Trust it?");
-                match self.access.ask.accepts(&line, &question, self.hop.batch) {
+                match self.access.ask.is_key_accepted(&line, &question, self.hop.batch) {
                     Some(true) => {}
                     Some(false) => return no(format!("its key {key} was not accepted")),
                     None => {
@@ -160,13 +160,13 @@ impl<'a> Trust<'a> {
                 }
             }
         }
-        self.record(&name, &line, key);
+        self.record_key(&name, &line, key);
         Ok(())
     }
 
     /// What is done about a key that is not recorded: what the command line says, but for a configuration that is
     /// stricter; where it leaves that to us, the configuration's.
-    fn policy(&self) -> HostKeys {
+    fn unknown_key_policy(&self) -> HostKeys {
         match (self.access.host_keys, self.hop.strict_host_keys) {
             (HostKeys::Strict, _) | (_, StrictHostKeys::Yes) => HostKeys::Strict,
             (HostKeys::AcceptNew, _) | (_, StrictHostKeys::AcceptNew) => HostKeys::AcceptNew,
@@ -175,8 +175,8 @@ impl<'a> Trust<'a> {
     }
 
     /// Keeps a key for later connections: in known_hosts, or where that can't be written, in memory.
-    fn record(&self, name: &str, line: &str, key: &PublicKey) {
-        self.access.ask.accept(line);
+    fn record_key(&self, name: &str, line: &str, key: &PublicKey) {
+        self.access.ask.accept_key(line);
         let Some(file) = self.hop.known_hosts.first() else {
             return;
         };

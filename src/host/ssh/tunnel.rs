@@ -84,7 +84,7 @@ impl Buffer {
     }
 
     /// Reads if all bytes were written; returns whether bytes came. An error if none will come any more.
-    fn fill(&mut self, from: &mut impl Read) -> Result<bool, ErrorKind> {
+    fn fill_from(&mut self, from: &mut impl Read) -> Result<bool, ErrorKind> {
         if !self.is_empty() {
             return Ok(false);
         }
@@ -101,7 +101,7 @@ impl Buffer {
     }
 
     /// Writes what is left; returns whether anything was taken.
-    fn empty(&mut self, into: &mut impl Write) -> Result<bool, ErrorKind> {
+    fn write_to(&mut self, into: &mut impl Write) -> Result<bool, ErrorKind> {
         if self.is_empty() {
             return Ok(false);
         }
@@ -152,11 +152,11 @@ impl Tunnel {
             return self.is_closed;
         };
         let mut move_bytes = || {
-            let mut moved = self.to_host.fill(socket)?;
-            moved |= self.to_host.empty(&mut self.channel)?;
-            moved |= self.from_host.fill(&mut self.channel)?;
-            moved |= self.from_host.empty(socket)?;
-            // Nobody is left to read an answer to what the host does not take.
+            let mut moved = self.to_host.fill_from(socket)?;
+            moved |= self.to_host.write_to(&mut self.channel)?;
+            moved |= self.from_host.fill_from(&mut self.channel)?;
+            moved |= self.from_host.write_to(socket)?;
+            // The session is gone, and the host does not take its last bytes.
             if !moved && !self.to_host.is_empty() && has_hung_up(socket) {
                 return Err(ErrorKind::BrokenPipe);
             }
@@ -177,7 +177,7 @@ impl Tunnel {
             && ((self.from_host.is_empty() && is_readable()) || (!self.to_host.is_empty() && is_writable()))
     }
 
-    fn events(&self) -> PollFlags {
+    fn wanted_events(&self) -> PollFlags {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.to_host.is_empty());
         events.set(PollFlags::OUT, !self.from_host.is_empty());
@@ -190,7 +190,7 @@ fn has_hung_up(socket: &UnixStream) -> bool {
     events.is_ok_and(|events| events[0].contains(PollFlags::HUP))
 }
 
-/// Opens tunnels and carries their bytes until nobody needs the session any more.
+/// Opens tunnels and carries their bytes until no tunnel is left and none can be requested.
 fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &UnixStream) -> Result<(), ExecError> {
     let mut tunnels: Vec<Tunnel> = Vec::new();
     let mut opening: Option<Request> = None;
@@ -259,7 +259,7 @@ fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &U
         }
         let sockets = tunnels
             .iter()
-            .filter_map(|tunnel| Some((tunnel.socket.as_ref()?, tunnel.events())));
+            .filter_map(|tunnel| Some((tunnel.socket.as_ref()?, tunnel.wanted_events())));
         waited_for.extend(sockets.map(|(socket, events)| (socket.as_fd(), events)));
         let remaining = opening
             .as_ref()

@@ -225,7 +225,7 @@ fn ssh_expands_what_it_leaves_as_written() {
         format!("-G -F none -o {option} -o HostName=nfs -o Port=22 -o User=ops -o HostKeyAlias=nfs.corp -- nfs");
     assert_eq!(arguments.join(" "), expected);
     assert_eq!(
-        expanded(b"host nfs\nuserknownhostsfile /root/k nfs\n"),
+        parse_expansion(b"host nfs\nuserknownhostsfile /root/k nfs\n"),
         Some("/root/k nfs".into())
     );
 }
@@ -252,6 +252,10 @@ fn addresses_of_another_family_are_not_tried() {
         (AddressFamily::Inet, [true, false]),
         (AddressFamily::Inet6, [false, true]),
     ] {
-        assert_eq!([family.allows(&four), family.allows(&six)], allowed, "{family:?}");
+        assert_eq!(
+            [family.allows_address(&four), family.allows_address(&six)],
+            allowed,
+            "{family:?}"
+        );
     }
 }

@@ -1,0 +1,38 @@
+//! What an administrator wants a server to be (PURE).
+
+use crate::host::exports_file::DesiredExport;
+use crate::host::facts::Facts;
+
+/// The desired state of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredServer {
+    /// The export that it should have.
+    pub wanted: DesiredExport,
+    /// The mode of the directory; None keeps the one it has, and gives a new directory 0777.
+    pub mode: Option<u32>,
+    /// Its owner and group, as chown(1) takes them; None keeps those it has.
+    pub owner: Option<String>,
+    /// The NFS versions that it should serve.
+    pub versions: Versions,
+}
+
+/// The NFS versions of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// NFS 3 and 4.
+    All,
+    /// NFS 3 only.
+    Three,
+    /// NFS 4 only, which needs no rpcbind.
+    Four,
+}
+
+impl Versions {
+    /// Those that a running server serves.
+    pub(super) fn served_by(facts: &Facts) -> Self {
+        match facts.serves(3) {
+            Some(false) => Self::Four,
+            _ => Self::All,
+        }
+    }
+}
