@@ -13,7 +13,8 @@ use crate::kit::Stage;
 use crate::runs::{nfsprov, serving_on};
 
 crate::tests! {
-    ; test_all: a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be
+    ; test_all: a_fault_before_the_exports_leaves_each_part_as_it_was_or_as_it_should_be,
+    a_fault_in_the_exports_or_the_firewall_leaves_each_part_as_it_was_or_as_it_should_be
 }
 
 /// A call of a program, as a pattern of the shell's, that fails: instead of its work, or after it.
@@ -96,8 +97,29 @@ fn parts(text: &str) -> BTreeMap<&str, &str> {
     text.lines().filter_map(|line| line.split_once(' ')).collect()
 }
 
-async fn a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be(stage: Arc<Stage>) -> Result<()> {
-    let (guest, _) = serving_on(&stage, "step-faults", Template::NfsServerWithTools).await?;
+/// Two tests share the faults: all of them take longer than one test may on a busy machine.
+fn is_before_exports(fault: &Fault) -> bool {
+    ["directory", "nfs-server"].contains(&fault.step)
+}
+
+async fn a_fault_before_the_exports_leaves_each_part_as_it_was_or_as_it_should_be(stage: Arc<Stage>) -> Result<()> {
+    fail_each(
+        &stage,
+        "faults-before-exports",
+        FAULTS.into_iter().filter(is_before_exports),
+    )
+    .await
+}
+
+async fn a_fault_in_the_exports_or_the_firewall_leaves_each_part_as_it_was_or_as_it_should_be(
+    stage: Arc<Stage>,
+) -> Result<()> {
+    let faults = FAULTS.into_iter().filter(|fault| !is_before_exports(fault));
+    fail_each(&stage, "faults-from-exports", faults).await
+}
+
+async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault>) -> Result<()> {
+    let (guest, _) = serving_on(stage, name, Template::NfsServerWithTools).await?;
     guest.ssh(STAND_IN).await?;
     let target = format!("root@{}", guest.address());
     let setup = [
@@ -109,21 +131,21 @@ async fn a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be(stage
         "10.77.0.0/16",
     ];
     let before = guest.ssh(PARTS).await?;
-    nfsprov(&stage, &setup).await?.ended(0)?;
+    nfsprov(stage, &setup).await?.ended(0)?;
     let wanted = guest.ssh(PARTS).await?;
     for Fault {
         step,
         when,
         call,
         given,
-    } in FAULTS
+    } in faults
     {
         let at = format!("a fault in {step}, {when} {call}");
         guest.ssh(RESET).await.with_context(|| at.clone())?;
         ensure!(guest.ssh(PARTS).await? == before, "{at}: not reset");
         let condition = format!("case \"$name $*\" in {call}) if {given}; then when={when}; fi ;; esac");
         guest.ssh(&format!("cat >/run/fault <<'END'\n{condition}\nEND")).await?;
-        let ran = nfsprov(&stage, &setup).await?;
+        let ran = nfsprov(stage, &setup).await?;
         ensure!(
             guest.ssh("ls /run/fault.taken").await.is_ok(),
             "{at}: it never came to that: {ran:?}"
@@ -138,7 +160,7 @@ async fn a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be(stage
                 "{at}: {part} is {state}, which is none of {known:?}\n{ran:?}"
             );
         }
-        let next = nfsprov(&stage, &setup).await?.ended(0).with_context(|| at.clone())?;
+        let next = nfsprov(stage, &setup).await?.ended(0).with_context(|| at.clone())?;
         ensure!(
             guest.ssh(PARTS).await? == wanted,
             "{at}: the next run does not finish: {next:?}"
@@ -148,7 +170,7 @@ async fn a_fault_in_any_step_leaves_each_part_as_it_was_or_as_it_should_be(stage
     guest.ssh(RESET).await?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.9:/srv/other").await?;
     let with_cluster_manager = guest.ssh(PARTS).await?;
-    nfsprov(&stage, &setup).await?.ended(1)?;
+    nfsprov(stage, &setup).await?.ended(1)?;
     ensure!(guest.ssh(PARTS).await? == with_cluster_manager);
     Ok(())
 }
