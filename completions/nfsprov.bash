@@ -590,7 +590,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__create__subcmd__provisioner)
-            opts="-y -n -v -q -h -V --server --path --provisioner --image --replicas --kubernetes --class --flavor --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -n -v -q -h -V --server --path --provisioner --image --replicas --kubernetes --class --allow-expansion --flavor --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -926,7 +926,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__create__subcmd__storageclass)
-            opts="-y -n -v -q -h -V --provisioner --default --reclaim-policy --binding-mode --mount-option --on-delete --server --path --path-pattern --dir-mode --dir-uid --dir-gid --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -n -v -q -h -V --provisioner --default --reclaim-policy --binding-mode --mount-option --on-delete --server --path --path-pattern --dir-mode --dir-uid --dir-gid --quota --allow-expansion --apply --dry-run --force-conflicts --output-dir --yes --template-dir --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -974,6 +974,10 @@ _nfsprov() {
                     ;;
                 --dir-gid)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota)
+                    COMPREPLY=($(compgen -W "enforce" -- "${cur}"))
                     return 0
                     ;;
                 --dry-run)

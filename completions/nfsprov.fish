@@ -247,6 +247,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-mode -d 'Permission bits of new directories [default: 0777]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-uid -d 'User id that owns new directories [default: 0]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dir-gid -d 'Group id of new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l quota -d 'Bind claims only once the server limits their directories to their size (docs/capacity.md)' -r -f -a "enforce\t'What can\'t be limited stays Pending'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l dry-run -d 'Print the manifest (client), or have the API server check it without storing it (server)' -r -f -a "client\t'Print the manifest only'
 server\t'Have the API server check it without storing it'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l output-dir -d 'Directory for one file per object, instead of printing them' -r -F
@@ -259,6 +260,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l default -d 'Make this the default class'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l allow-expansion -d 'Allow claims to be expanded; the provisioner needs --allow-expansion, too'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l apply -d 'Apply the manifest to the cluster instead of printing it'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -l force-conflicts -d 'With --apply, change fields that another field manager owns'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from storageclass" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -282,6 +284,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-mode -d 'Permission bits of new directories [default: 0777]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-uid -d 'User id that owns new directories [default: 0]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dir-gid -d 'Group id of new directories [default: 0]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l quota -d 'Bind claims only once the server limits their directories to their size (docs/capacity.md)' -r -f -a "enforce\t'What can\'t be limited stays Pending'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l dry-run -d 'Print the manifest (client), or have the API server check it without storing it (server)' -r -f -a "client\t'Print the manifest only'
 server\t'Have the API server check it without storing it'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l output-dir -d 'Directory for one file per object, instead of printing them' -r -F
@@ -294,6 +297,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l default -d 'Make this the default class'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l allow-expansion -d 'Allow claims to be expanded; the provisioner needs --allow-expansion, too'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l apply -d 'Apply the manifest to the cluster instead of printing it'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -l force-conflicts -d 'With --apply, change fields that another field manager owns'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from sc" -s y -l yes -d 'Overwrite files that are there and differ'
@@ -404,6 +408,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l allow-expansion -d 'Allow claims of the class to be expanded, and the provisioner to change the sizes of bound claims'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l apply -d 'Apply the manifest to the cluster instead of printing it'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -l force-conflicts -d 'With --apply, change fields that another field manager owns'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand create; and __fish_seen_subcommand_from provisioner" -s y -l yes -d 'Overwrite files that are there and differ'

@@ -133,6 +133,13 @@ pub enum OnDelete {
     Archive,
 }
 
+/// Whether the sizes of claims are enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Quota {
+    /// What can't be limited stays Pending
+    Enforce,
+}
+
 /// A class name, or nothing for no class.
 fn class(text: &str) -> Result<String, String> {
     match text {

@@ -66,7 +66,9 @@ Examples:
   # Create a class whose deleted volumes are archived
   nfsprov create storageclass managed-nfs-storage --apply
   # Print a class whose directories are named NAMESPACE/CLAIM
-  nfsprov create storageclass c --path-pattern '${.PVC.namespace}/${.PVC.name}'";
+  nfsprov create storageclass c --path-pattern '${.PVC.namespace}/${.PVC.name}'
+  # Create a class whose claims are limited to their size, and can be expanded
+  nfsprov create storageclass limited --quota enforce --allow-expansion --apply";
 
 pub(super) const POD: &str = "\
 Examples:

@@ -104,6 +104,7 @@ impl Migration {
             replicas,
             // Not applied: the classes are there.
             class: "none".to_owned(),
+            allow_expansion: false,
             lock,
             before_1_22: validate::minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
             flavor: Flavor::Nfsprov,

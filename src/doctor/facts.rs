@@ -280,6 +280,7 @@ pub struct Right {
     pub account: String,
     /// The API group.
     pub group: String,
+    /// As a role names it: `pods`, `pods/log`.
     pub resource: String,
     /// Where; none for everywhere.
     pub within: Option<String>,

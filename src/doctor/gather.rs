@@ -386,6 +386,10 @@ impl Reader<'_> {
     /// Asks the API server whether a service account may do something.
     async fn may(&self, right: Right) -> Option<Right> {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
+        let (resource, subresource) = match right.resource.split_once('/') {
+            Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
+            None => (right.resource.clone(), None),
+        };
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 groups: Some(vec![
@@ -396,7 +400,8 @@ impl Reader<'_> {
                 user: Some(account),
                 resource_attributes: Some(ResourceAttributes {
                     group: Some(right.group.clone()),
-                    resource: Some(right.resource.clone()),
+                    resource: Some(resource),
+                    subresource,
                     namespace: right.within.clone(),
                     verb: Some(right.verb.clone()),
                     ..ResourceAttributes::default()

@@ -31,6 +31,8 @@ pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
 pub use system::is_system_directory;
 #[cfg(test)]
+pub(crate) use tests::quota::LimitedExport;
+#[cfg(test)]
 pub(crate) use wire::double;
 pub use wire::{Wire, list_exports};
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::host::Output;
 
 mod links;
-mod quota;
+pub(crate) mod quota;
 mod records;
 mod removal;
 

@@ -136,6 +136,10 @@ pub struct StorageClass {
     pub dir_uid: Option<String>,
     /// Their group's number.
     pub dir_gid: Option<String>,
+    /// Whether claims are bound only once their size is enforced.
+    pub enforces_quota: bool,
+    /// Whether claims may be expanded.
+    pub allow_expansion: bool,
 }
 
 /// A pod that uses a claim.
@@ -213,6 +217,8 @@ pub struct Provisioner {
     pub replicas: u32,
     /// The class' name.
     pub class: String,
+    /// Whether the class' claims may be expanded, and the provisioner may change the sizes of bound claims.
+    pub allow_expansion: bool,
     /// What the lock is called by which one of several leads; None if nothing can be called so.
     pub lock: Option<String>,
     /// Whether the cluster is older than Kubernetes 1.22: it has no `policy/v1`, and its kubelets refuse the sysctl

@@ -18,8 +18,9 @@ use kube::{Api, Resource, ResourceExt};
 use super::backoff;
 use super::claim;
 use super::election;
+use super::expansion;
 use super::metrics::Watched;
-use super::outcome::{DeletionOutcome, ProvisionOutcome, ReconcileError};
+use super::outcome::{DeletionOutcome, ExpansionOutcome, ProvisionOutcome, ReconcileError};
 use super::reconcile::{Reconciler, claim_key, retry_key};
 use super::volume;
 use super::watches::{describe_watch_error, pending_claims, released_volumes, watch_classes};
@@ -156,6 +157,9 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     let reconciler = &context.reconciler;
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
     let class = class.as_deref();
+    if expansion::wants_expansion(&claim, &reconciler.settings.name) {
+        return Ok(reconcile_expansion(&claim, class, reconciler).await);
+    }
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     let versions = retry_key(&claim, class);
     let name = claim_key(&claim);
@@ -215,6 +219,51 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             Action::requeue(wait)
         }
     })
+}
+
+async fn reconcile_expansion(
+    claim: &PersistentVolumeClaim,
+    class: Option<&StorageClass>,
+    reconciler: &Reconciler,
+) -> Action {
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    let (name, versions) = (claim_key(claim), retry_key(claim, class));
+    match reconciler.expand_claim(claim, class).await {
+        Ok(ExpansionOutcome::NothingToDo) => Action::await_change(),
+        Ok(ExpansionOutcome::WouldExpand { volume, size }) => {
+            tracing::info!(claim = name, volume, size, "would expand");
+            Action::await_change()
+        }
+        Ok(ExpansionOutcome::Expanded {
+            volume,
+            size,
+            is_enforced,
+        }) => {
+            reconciler.lock_claim_retries().forget_object(uid);
+            tracing::info!(claim = name, volume, size, is_enforced, "expanded");
+            Action::await_change()
+        }
+        Ok(ExpansionOutcome::Refused(why)) => {
+            if reconciler
+                .lock_claim_retries()
+                .record_refusal(uid, &versions, reconciler.time_since_start())
+            {
+                tracing::warn!(claim = name, "not expanded: {why}");
+                reconciler.events.publish_warning(claim, "VolumeResizeFailed", why);
+            }
+            Action::requeue(backoff::LONGEST)
+        }
+        // Not a failure. The lease may be renewed after all.
+        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
+        Err(ReconcileError::Stopping) => Action::await_change(),
+        Err(error) => {
+            let wait = reconciler.lock_claim_retries().record_failure(uid, &versions);
+            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
+            tracing::warn!(claim = name, "not expanded: {next}");
+            reconciler.events.publish_warning(claim, "VolumeResizeFailed", next);
+            Action::requeue(wait)
+        }
+    }
 }
 
 async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result<Action, Infallible> {

@@ -212,7 +212,7 @@ impl Metrics {
     /// The counts at this moment.
     pub fn current_counts(&self, retries: &Retries, leading: bool) -> Counts {
         let (claims, released) = match &*lock_unpoisoned(&self.watched) {
-            Some(watched) => (watched.claims.state(), watched.volumes.len()),
+            Some(watched) => (watched.pending_claims(), watched.volumes.len()),
             None => (Vec::new(), 0),
         };
         let failed = |claim: &&Arc<PersistentVolumeClaim>| {
@@ -358,6 +358,13 @@ impl Metrics {
 }
 
 impl Watched {
+    /// The claims without those that are Bound and to be expanded.
+    fn pending_claims(&self) -> Vec<Arc<PersistentVolumeClaim>> {
+        let mut claims = self.claims.state();
+        claims.retain(|claim| claim::bound_volume_name(claim).is_empty());
+        claims
+    }
+
     /// Whether the first list of everything that is watched has arrived.
     fn has_listed(&self) -> bool {
         let arrived = |done: Option<Result<(), _>>| matches!(done, Some(Ok(())));

@@ -145,6 +145,9 @@ fn pending_and_failed_are_what_the_loop_holds() {
         claim.metadata.uid = Some(uid.into());
         writer.apply_watcher_event(&Event::InitApply(claim));
     }
+    let mut expanding = claim(Value::Null);
+    expanding.spec.as_mut().unwrap().volume_name = Some("v".into());
+    writer.apply_watcher_event(&Event::InitApply(expanding));
     writer.apply_watcher_event(&Event::InitDone);
     going.apply_watcher_event(&Event::InitDone);
     assert!(metrics.check_readiness(true).is_err(), "the classes are still to come");

@@ -18,7 +18,7 @@ pub(crate) mod served;
 mod watches;
 
 use rules::{backoff, neighbours};
-pub use rules::{claim, class, election, pattern, volume};
+pub use rules::{claim, class, election, expansion, pattern, volume};
 
 /// The default name of the provisioner.
 pub const DEFAULT_NAME: &str = "nfsprov/nfs";

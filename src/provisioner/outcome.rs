@@ -24,6 +24,23 @@ pub enum ProvisionOutcome {
     WouldProvision { volume: String, path: String },
 }
 
+/// The outcome of expanding a bound claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpansionOutcome {
+    /// It has its size, is another provisioner's, or is gone.
+    NothingToDo,
+    /// It can't be expanded, for the reason given. Retried rarely.
+    Refused(String),
+    /// In a dry run: it would get this size.
+    WouldExpand { volume: String, size: String },
+    Expanded {
+        volume: String,
+        size: String,
+        /// Whether the server limits the directory to it.
+        is_enforced: bool,
+    },
+}
+
 /// The outcome of deleting a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeletionOutcome {

@@ -19,10 +19,11 @@ use serde::de::DeserializeOwned;
 
 use super::claim;
 use super::controller::Context;
+use super::expansion::wants_expansion;
 use super::reconcile::Reconciler;
 use super::volume;
 
-/// Watches the claims that are pending for this provisioner.
+/// Watches the claims that are pending for this provisioner, or are to be expanded by it.
 pub(super) fn pending_claims(
     reconciler: &Arc<Reconciler>,
     store: Store<PersistentVolumeClaim>,
@@ -36,7 +37,8 @@ pub(super) fn pending_claims(
     };
     let mut listed = HashSet::new();
     let pending = keep_matching(watcher(api, watcher::Config::default()), move |claim| {
-        claim::is_waiting_for(claim, &filter.settings.name)
+        let name = &filter.settings.name;
+        claim::is_waiting_for(claim, name) || wants_expansion(claim, name)
     })
     .inspect_ok(move |event| record_claim_event(event, &recorder, &mut listed))
     .reflect(writer);

@@ -1,19 +1,26 @@
 //! `quota: enforce` on real file systems: claims are bound once their directories are limited, and expanded.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::kit::{Directories, Scene};
+use crate::kit::{Directories, PATIENCE, Scene};
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
 crate::tests! {
     Newest: on_xfs_a_claim_is_bound_once_its_size_is_enforced,
     Newest: on_ext4_sizes_are_enforced_only_where_root_is_squashed,
+    Both("the API server's admission of larger claims differs"): without_a_quota_only_the_recorded_size_grows,
     Newest: over_nfs_alone_no_size_is_enforced,
 }
 
@@ -76,7 +83,8 @@ async fn written(guest: &Guest, file: &str, mib: u32, uid: u32) -> Result<Option
 async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     let guest = server(&stage, "xfs", "mkfs.xfs -q", "defaults", "no_root_squash").await?;
     let scene = scene_on(&stage, &guest).await?;
-    scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
+    let class = json!({"parameters": {"quota": "enforce"}, "allowVolumeExpansion": true});
+    scene.class(class).await?;
     let options = over_ssh(&guest, "root");
     let _provisioner = scene.watch(&words(&options)).await?;
     scene.claim("a", size("10Mi")).await?;
@@ -107,6 +115,27 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let volume = scene.bound("b").await?;
     let directory = format!("{}-b-{}", scene.namespace, volume.name_any());
     mounted(&guest, &directory, "4.2", 20_480).await?;
+
+    // A full volume is written on as soon as its claim is expanded, without mounting it again.
+    ensure!(written(&guest, "full", 21, 1000).await?.is_some());
+    guest.ssh("rm /mnt/full").await?;
+    expand(&scene, "b", "30Mi").await?;
+    let event = scene.event("b", "VolumeResizeSuccessful").await?;
+    ensure!(event.contains("is limited to 30Mi"), "{event}");
+    let failed = written(&guest, "full", 25, 1000).await?;
+    ensure!(failed.is_none(), "{failed:?}");
+    mounted(&guest, &directory, "4.2", 30_720).await?;
+
+    // What can't be enforced any more is not expanded, and says so.
+    guest.ssh("umount /mnt").await?;
+    guest.ssh(&remount.replace("-o prjquota", "")).await?;
+    request(&scene, "b", "40Mi").await?;
+    let event = scene.event("b", "VolumeResizeFailed").await?;
+    ensure!(event.contains("without prjquota"), "{event}");
+    ensure!(capacity(&scene, "b").await? == ("30Mi".to_owned(), "30Mi".to_owned()));
+    guest.ssh(&remount).await?;
+    wait_for_capacity(&scene, "b", "40Mi").await?;
+    mounted(&guest, &directory, "4.2", 40_960).await?;
     guest.ssh("umount /mnt").await?;
     Ok(())
 }
@@ -134,6 +163,60 @@ async fn on_ext4_sizes_are_enforced_only_where_root_is_squashed(stage: Arc<Stage
         guest.ssh(&format!("rm {PATH}/{directory}/full-{uid}")).await?;
     }
     guest.ssh("umount /mnt").await?;
+    Ok(())
+}
+
+/// Has a claim request another size.
+async fn request(scene: &Scene, claim: &str, size: &str) -> Result<()> {
+    let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
+    let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
+    scene.claims().patch(claim, &params, &patch).await?;
+    Ok(())
+}
+
+/// The sizes of a claim, and of its PV.
+async fn capacity(scene: &Scene, claim: &str) -> Result<(String, String)> {
+    let claim = scene.claims().get(claim).await?;
+    let storage = |capacity: Option<&BTreeMap<String, Quantity>>| {
+        let size = capacity.and_then(|capacity| capacity.get("storage"));
+        size.map(|size| size.0.clone()).unwrap_or_default()
+    };
+    let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.clone());
+    let volume = scene.volumes().get(&volume.context("no volumeName")?).await?;
+    Ok((
+        storage(claim.status.as_ref().and_then(|status| status.capacity.as_ref())),
+        storage(volume.spec.as_ref().and_then(|spec| spec.capacity.as_ref())),
+    ))
+}
+
+/// Waits until a claim and its PV have a size.
+async fn wait_for_capacity(scene: &Scene, claim: &str, size: &str) -> Result<()> {
+    let has_size = |claim: Option<&PersistentVolumeClaim>| {
+        let capacity = claim.and_then(|claim| claim.status.as_ref()?.capacity.as_ref()?.get("storage"));
+        capacity.is_some_and(|capacity| capacity.0 == size)
+    };
+    let waited = timeout(PATIENCE, await_condition(scene.claims(), claim, has_size)).await;
+    let events = scene.events(claim).await?;
+    waited.with_context(|| format!("{claim} never has {size}: {events:?}"))??;
+    let found = capacity(scene, claim).await?;
+    ensure!(found == (size.to_owned(), size.to_owned()), "{found:?}");
+    Ok(())
+}
+
+async fn expand(scene: &Scene, claim: &str, size: &str) -> Result<()> {
+    request(scene, claim, size).await?;
+    wait_for_capacity(scene, claim, size).await
+}
+
+async fn without_a_quota_only_the_recorded_size_grows(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    scene.class(json!({"allowVolumeExpansion": true})).await?;
+    let _provisioner = scene.watch(&[]).await?;
+    scene.claim("a", size("1Gi")).await?;
+    scene.bound("a").await?;
+    expand(&scene, "a", "2Gi").await?;
+    let event = scene.event("a", "VolumeResizeSuccessful").await?;
+    ensure!(event.contains("nothing limits its directory"), "{event}");
     Ok(())
 }
 

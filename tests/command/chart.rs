@@ -26,7 +26,8 @@ const VALUES: [(&str, &str); 9] = [
 ];
 
 /// The conditions of the template, and Helm's; None for one that always holds in the chart.
-const CONDITIONS: [(&str, Option<&str>); 6] = [
+const CONDITIONS: [(&str, Option<&str>); 7] = [
+    ("allow_expansion", Some(".Values.allowExpansion")),
     // values.schema.json admits no names that can't be locked.
     ("lock is not none", None),
     ("replicas > 1", Some("gt (int .Values.replicas) 1")),
@@ -143,6 +144,9 @@ metadata:
 provisioner: {{ $.Values.provisioner | toJson }}
 reclaimPolicy: {{ .reclaimPolicy | default "Delete" }}
 volumeBindingMode: {{ .volumeBindingMode | default "Immediate" }}
+{{- if $.Values.allowExpansion }}
+allowVolumeExpansion: true
+{{- end }}
 {{- with .mountOptions }}
 mountOptions: {{ . | toJson }}
 {{- end }}

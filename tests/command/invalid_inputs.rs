@@ -205,6 +205,7 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "statefulset", "0web", "--class", "c", "--apply"], "the Service would be called 0web: a Service's name begins with a letter; give it another with --app"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a/B", "--replicas", "2", "--apply"], "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which names of objects can't have"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a_b", "--flavor", "upstream", "--apply"], "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which names of objects can't have"),
+    (&["create", "provisioner", "--server", "s", "--path", "/p", "--flavor", "upstream", "--allow-expansion"], "--allow-expansion: nfs-subdir-external-provisioner expands no claims"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--wait", "--dry-run", "server"], "the argument '--wait' cannot be used with '--dry-run <WHERE>' (--help tells more)"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--force-conflicts", "--dry-run", "client"], "--force-conflicts is about applying: give --apply or --dry-run server too"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--output-dir", "d", "--dry-run", "client"], "the argument '--output-dir <DIR>' cannot be used with '--dry-run <WHERE>' (--help tells more)"),

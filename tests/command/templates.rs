@@ -37,7 +37,7 @@ const HOSTILE: [&str; 20] = [
 /// All kinds of values, every text in them made by `text`, which is told what it stands for.
 fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
     let pair = |key: &str, value: &str| [(text(key), text(value))].into();
-    let provisioner = |replicas, before_1_22, flavor| {
+    let provisioner = |replicas, before_1_22: bool, flavor| {
         Values::Provisioner(Provisioner {
             name: text("name"),
             namespace: text("storage"),
@@ -47,6 +47,7 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
             image: text("registry.example/image:v1"),
             replicas,
             class: text("class"),
+            allow_expansion: replicas == 3 && !before_1_22,
             lock: Some(text("example.org-nfs")),
             before_1_22,
             flavor,
@@ -96,6 +97,8 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
                 dir_mode: Some(text("0770")),
                 dir_uid: Some(text("1000")),
                 dir_gid: Some(text("1000")),
+                enforces_quota: true,
+                allow_expansion: true,
             }),
         ),
         (

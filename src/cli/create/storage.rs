@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::{AccessMode, BindingMode, Delivery, OnDelete, ReclaimPolicy, Waiting, class};
+use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, Waiting, class};
 use crate::manifest::validate;
 use crate::provisioner::{DEFAULT_NAME, pattern};
 
@@ -121,6 +121,12 @@ pub struct Storageclass {
     /// Group id of new directories [default: 0]
     #[arg(long, value_name = "ID", value_parser = validate::id)]
     pub dir_gid: Option<String>,
+    /// Bind claims only once the server limits their directories to their size (docs/capacity.md)
+    #[arg(long, value_enum)]
+    pub quota: Option<Quota>,
+    /// Allow claims to be expanded; the provisioner needs --allow-expansion, too
+    #[arg(long)]
+    pub allow_expansion: bool,
     /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,

@@ -109,6 +109,9 @@ pub struct Provisioner {
     /// Name of the class to create
     #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
     pub class: String,
+    /// Allow claims of the class to be expanded, and the provisioner to change the sizes of bound claims
+    #[arg(long)]
+    pub allow_expansion: bool,
     /// Provisioner program to run
     #[arg(long, value_enum, default_value = "nfsprov")]
     pub flavor: Flavor,

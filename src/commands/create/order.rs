@@ -204,6 +204,8 @@ fn class(args: cli::Storageclass) -> Result<Order> {
         dir_mode: args.dir_mode,
         dir_uid: args.dir_uid,
         dir_gid: args.dir_gid,
+        enforces_quota: args.quota.is_some(),
+        allow_expansion: args.allow_expansion,
     });
     Ok(Order {
         values,
@@ -290,6 +292,9 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
         Flavor::Nfsprov => (Whose::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
         Flavor::Upstream => (Whose::Upstream, "nfs-client-provisioner", UPSTREAM_NAME, UPSTREAM_IMAGE),
     };
+    if flavor == Whose::Upstream && args.allow_expansion {
+        return refuse("--allow-expansion: nfs-subdir-external-provisioner expands no claims");
+    }
     let called = args.provisioner.unwrap_or_else(|| called.to_owned());
     let lock = election::lease_name(&called);
     let replicas = args.replicas.unwrap_or(match (flavor, &lock) {
@@ -326,6 +331,7 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
         image: args.image.unwrap_or_else(|| image.to_owned()),
         replicas,
         class: args.class,
+        allow_expansion: args.allow_expansion,
         lock,
         before_1_22: args.kubernetes.is_some_and(|minor| minor < WITHOUT_ROOT),
         flavor,

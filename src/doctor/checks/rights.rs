@@ -65,7 +65,15 @@ pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
         (true, false) => rules.push(("", "endpoints", true, &["get", "create", "update"])),
         (false, _) => {}
     }
-    let right = |group: &str, resource: &str, within: bool, verb: &str| Right {
+    let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
+        let all = verbs.iter().map(move |verb| right(one, group, resource, within, verb));
+        all.collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+fn right(one: &Provisioner<'_>, group: &str, resource: &str, within: bool, verb: &str) -> Right {
+    Right {
         namespace: one.workload.namespace.clone(),
         account: one.workload.service_account.clone(),
         group: group.to_owned(),
@@ -73,24 +81,35 @@ pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
         within: within.then(|| one.workload.namespace.clone()),
         verb: verb.to_owned(),
         allowed: false,
-    };
-    let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
-        let all = verbs.iter().map(move |verb| right(group, resource, within, verb));
-        all.collect::<Vec<_>>()
-    });
-    each.collect()
+    }
+}
+
+/// What a provisioner needs besides to enlarge claims.
+pub(super) fn needed_for_expansion(one: &Provisioner<'_>) -> Right {
+    right(one, "", "persistentvolumeclaims/status", false, "patch")
+}
+
+/// Grants a provisioner's service account what it needs, the expansion of claims included.
+pub(super) fn grant_expansion(one: &Provisioner<'_>) -> String {
+    let mut rights = needed(one);
+    rights.push(needed_for_expansion(one));
+    grant(one, &rights)
 }
 
 /// All questions about the provisioners of the cluster, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for right in provisioners::all(facts)
-        .iter()
-        .filter(|one| is_known(one))
-        .flat_map(needed)
-    {
-        if !all.contains(&right) {
-            all.push(right);
+    for one in provisioners::all(facts).iter().filter(|one| is_known(one)) {
+        let mut classes = facts
+            .classes
+            .iter()
+            .filter(|class| one.name == Some(&class.provisioner));
+        let expands = one.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
+        let rights = needed(one).into_iter();
+        for right in rights.chain(expands.then(|| needed_for_expansion(one))) {
+            if !all.contains(&right) {
+                all.push(right);
+            }
         }
     }
     all

@@ -416,7 +416,10 @@ fn right(review: SubjectAccessReview) -> Option<Right> {
         namespace: namespace.to_owned(),
         account: account.to_owned(),
         group: asked.group.unwrap_or_default(),
-        resource: asked.resource.unwrap_or_default(),
+        resource: match (asked.resource.unwrap_or_default(), asked.subresource) {
+            (resource, Some(subresource)) if !subresource.is_empty() => format!("{resource}/{subresource}"),
+            (resource, _) => resource,
+        },
         within: asked.namespace.filter(|namespace| !namespace.is_empty()),
         verb: asked.verb.unwrap_or_default(),
         allowed: review.status.is_some_and(|status| status.allowed),

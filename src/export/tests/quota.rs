@@ -29,23 +29,54 @@ esac",
     ("exportfs", ":"),
 ];
 
-/// The tools of a shell, with the doubles before them.
-fn doubles(system: &str) -> (tempfile::TempDir, String) {
-    let directory = tempfile::tempdir().unwrap();
-    let state = directory.path().display().to_string();
-    fs::create_dir(directory.path().join("bin")).unwrap();
-    for (name, act) in TOOLS {
-        let program = directory.path().join("bin").join(name);
-        // With the system's own tools.
-        let text = format!(
-            "#!/bin/sh\nstate='{state}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n{act}\n"
-        );
-        fs::write(&program, text).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+/// An export whose server limits directories by doubles of the tools.
+pub(crate) struct LimitedExport {
+    pub(crate) export: Export,
+    root: tempfile::TempDir,
+    state: tempfile::TempDir,
+}
+
+impl LimitedExport {
+    /// With the shell `command`. The server takes limits and does not enforce them before [`LimitedExport::enforce`].
+    pub(crate) fn new(command: Vec<String>) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let bin = state.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        for (name, act) in TOOLS {
+            // With the system's own tools.
+            let text = format!(
+                "#!/bin/sh\nstate='{}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n{act}\n",
+                state.path().display()
+            );
+            fs::write(bin.join(name), text).unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(state.path().join("type"), "xfs\n").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let tools = format!("{}:/usr/bin:/bin", bin.display());
+        let ssh = Ssh::with_local_shell(location(root.path().to_str().unwrap()), Shell { command, tools });
+        Self {
+            export: Export::Ssh(ssh),
+            root,
+            state,
+        }
     }
-    fs::write(directory.path().join("type"), "xfs\n").unwrap();
-    let tools = format!("{state}/bin:{system}");
-    (directory, tools)
+
+    pub(crate) fn enforce(&self, enforced: bool) {
+        let file = self.state.path().join("enforced");
+        match enforced {
+            true => fs::write(file, "").unwrap(),
+            false => fs::remove_file(file).unwrap(),
+        }
+    }
+
+    /// How the tools were called since the last time.
+    pub(crate) fn take_log(&self) -> String {
+        let file = self.state.path().join("log");
+        let log = fs::read_to_string(&file).unwrap_or_default();
+        _ = fs::remove_file(file);
+        log
+    }
 }
 
 #[tokio::test]
@@ -62,14 +93,11 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
             nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap();
             continue;
         };
-        let root = tempfile::tempdir().unwrap();
-        let (state, tools) = doubles("/usr/bin:/bin");
         let mut command = vec![program.display().to_string()];
         command.extend(arguments.iter().map(|word| (*word).to_owned()));
-        let ssh = Ssh::with_local_shell(location(root.path().to_str().unwrap()), Shell { command, tools });
-        let export = Export::Ssh(ssh);
+        let limited = LimitedExport::new(command);
+        let LimitedExport { export, root, state } = &limited;
         let odd = path("it's $(id) '*'/-P");
-        let log = || fs::read_to_string(state.path().join("log")).unwrap_or_default();
 
         let missing = export.limit_size(&odd, &limit, LimitChange::New).await.unwrap_err();
         assert!(missing.to_string().contains("No such file"), "{name}: {missing}");
@@ -82,13 +110,13 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
         let refused = export.limit_size(&odd, &limit, LimitChange::New).await.unwrap_err();
         assert!(refused.to_string().contains("does not enforce it"), "{name}: {refused}");
 
-        fs::write(state.path().join("enforced"), "").unwrap();
-        fs::remove_file(state.path().join("log")).unwrap();
+        limited.enforce(true);
+        limited.take_log();
         // May be repeated.
         for _ in 0..2 {
             export.limit_size(&odd, &limit, LimitChange::New).await.unwrap();
         }
-        let log = log();
+        let log = limited.take_log();
         let of = |tool: &str| -> Vec<&str> { log.lines().filter(|line| line.starts_with(tool)).collect() };
         let limited = format!("xfs_quota -x -c limit -p bhard=10240k {id} /dev/a b");
         let report = "xfs_quota -x -c report -p -n -N -b -i /dev/a b";

@@ -4,6 +4,7 @@
 //! file each.
 
 mod delete;
+mod expand;
 mod ownership;
 mod provision;
 mod record;

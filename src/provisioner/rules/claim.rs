@@ -107,11 +107,12 @@ pub fn volume_name_for(uid: &str) -> String {
     format!("pvc-{uid}")
 }
 
-fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
+pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
     annotation_of(claim, HANDOVER).or_else(|| annotation_of(claim, HANDOVER_BETA))
 }
 
-fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
+/// The name of the claim's volume, or nothing.
+pub(in crate::provisioner) fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod claim;
 pub mod class;
 pub mod election;
+pub mod expansion;
 pub mod neighbours;
 pub mod pattern;
 pub mod record;

@@ -241,7 +241,7 @@ pub fn plan_deletion(
     // A directory of nfsprov has the PV's name, or a marker if the PV has our annotation. Without both, the PV must be
     // one that nfs-subdir-external-provisioner made for its claim. Any other directory is data of unknown origin.
     let recorded = annotation_of(volume, ON_DELETE);
-    let proof = match (is_named_after(&directory, name), recorded, name.strip_prefix("pvc-")) {
+    let proof = match (is_named_after(&directory, name), recorded, provisioned_uid(name)) {
         (true, _, _) => Proof::Name,
         (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
         (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
@@ -261,7 +261,7 @@ pub fn plan_deletion(
 }
 
 /// Finds the served export and the directory of an NFS volume. The error completes a sentence that begins with the PV.
-fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
+pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
     let mut wrong = None;
     for location in served.iter().filter(|location| location.server == nfs.server) {
         match VolumePath::below(&location.path, nfs.path.trim_end_matches('/')) {
@@ -295,6 +295,17 @@ pub fn archive_path(directory: &VolumePath, volume: &str) -> Result<VolumePath, 
     VolumePath::parse(&name).map_err(|error| error.to_string())
 }
 
+/// The uid in a PV's name: that of the claim that it was provisioned for, which may have been replaced since.
+pub fn provisioned_uid(volume_name: &str) -> Option<&str> {
+    volume_name.strip_prefix("pvc-")
+}
+
+/// The mount options of a PV.
+pub fn mount_options(volume: &PersistentVolume) -> &[String] {
+    let options = volume.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
+    options.unwrap_or_default()
+}
+
 /// The name of a PV's class.
 pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
@@ -305,7 +316,7 @@ fn phase_of(volume: &PersistentVolume) -> &str {
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
 }
 
-fn annotation_of<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
+pub(super) fn annotation_of<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
     volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 

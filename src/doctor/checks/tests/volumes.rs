@@ -189,3 +189,76 @@ fn what_may_not_be_read_is_said_and_not_guessed() {
     let found = found(&facts);
     assert_eq!(titles(&found), ["NFS002 cluster RBAC"]);
 }
+
+/// A claim whose size was increased after `by` had provisioned its volume.
+fn increased(by: &str) -> Vec<Value> {
+    let claim = claim(
+        "a",
+        json!({"spec": {"storageClassName": "nfs", "volumeName": "v", "resources": {"requests": {"storage": "2Gi"}}},
+               "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}),
+    );
+    let volume = volume(
+        "v",
+        json!({"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": by}},
+               "spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}}),
+    );
+    vec![claim, volume]
+}
+
+#[test]
+fn a_claim_that_is_not_expanded_has_its_cause_named() {
+    let ours = "nfsprov/nfs";
+    let expandable = |by: &str| with(class("nfs", by), json!({"allowVolumeExpansion": true}));
+    let denied = || {
+        let asked =
+            json!({"group": "", "resource": "persistentvolumeclaims", "subresource": "status", "verb": "patch"});
+        json!({"kind": "SubjectAccessReview", "metadata": {}, "status": {"allowed": false},
+               "spec": {"user": "system:serviceaccount:default:p", "resourceAttributes": asked}})
+    };
+    let failed = || {
+        let failed = event(
+            "PersistentVolumeClaim",
+            "a",
+            "VolumeResizeFailed",
+            "mounted without prjquota",
+        );
+        with(failed, json!({"source": {"component": format!("{ours}_p-1_uuid")}}))
+    };
+    let running = || provisioner("p", "nfsprov:1", ours);
+    for (objects, cause, fix) in [
+        (
+            vec![class("nfs", ours)],
+            "class nfs does not allow expansion",
+            "\"allowVolumeExpansion\":true",
+        ),
+        (
+            all([vec![expandable(ours), denied()], running()]),
+            "may not patch persistentvolumeclaims/status",
+            "[\"persistentvolumeclaims/status\"]",
+        ),
+        (
+            all([vec![expandable(ours), failed()], running()]),
+            "could not expand it, as its event says",
+            "the provisioner retries",
+        ),
+        (vec![expandable(ours)], "nfsprov/nfs has not expanded it", "--watch"),
+        (
+            vec![expandable("fuseim.pri/ifs")],
+            "no provisioner that expands volumes",
+            "\"allowVolumeExpansion\":false",
+        ),
+    ] {
+        let by = objects[0]["provisioner"].as_str().unwrap().to_owned();
+        let found = found(&facts(NEW, all([increased(&by), objects])));
+        let finding = found.iter().find(|finding| finding.code == "NFS127").unwrap();
+        assert!(finding.cause.contains(cause), "{cause}: {}", finding.cause);
+        let suggested = finding.fix.as_ref().unwrap();
+        let text = format!(
+            "{} {}",
+            suggested.command.as_deref().unwrap_or_default(),
+            suggested.note
+        );
+        assert!(text.contains(fix), "{cause}: {text}");
+        assert!(!suggested.automatic, "{cause}");
+    }
+}
