@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::schema::parse;
 use super::claim;
-use super::volume::{DIRECTORY, FINALIZER, ON_DELETE, PROVISIONED_BY};
+use super::volume::{DIRECTORY, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
 use crate::export::{Location, MAX_RECORD, VolumePath, is_named_after};
 use crate::yaml;
 
@@ -23,7 +23,7 @@ const HEADER: &str = "# Written by nfsprov: the volume in this export and its cl
 const SEPARATOR: &str = "---\n";
 
 /// The annotations of a PV that a record keeps.
-const KEPT_ON_VOLUME: [&str; 3] = [PROVISIONED_BY, DIRECTORY, ON_DELETE];
+const KEPT_ON_VOLUME: [&str; 4] = [PROVISIONED_BY, DIRECTORY, ON_DELETE, QUOTA];
 
 /// A volume and its claim, without what only one cluster can know: uids, versions, status.
 #[derive(Clone, Debug, PartialEq)]

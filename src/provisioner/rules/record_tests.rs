@@ -25,7 +25,7 @@ fn stored() -> (Value, Value) {
             "finalizers": ["kubernetes.io/pv-protection", FINALIZER],
             "annotations": {
                 PROVISIONED_BY: "nfsprov/nfs", DIRECTORY: format!("team-data-{}", name()), ON_DELETE: "archive",
-                "pv.kubernetes.io/bound-by-controller": "yes",
+                QUOTA: "enforce", "pv.kubernetes.io/bound-by-controller": "yes",
             },
             "managedFields": [{"manager": "nfsprov"}],
         },
@@ -80,6 +80,7 @@ metadata:
   annotations:
     "nfsprov/directory": "team-data-pvc-{UID}"
     "nfsprov/on-delete": "archive"
+    "nfsprov/quota": "enforce"
     "pv.kubernetes.io/provisioned-by": "nfsprov/nfs"
   finalizers:
   - "external-provisioner.volume.kubernetes.io/finalizer"
@@ -235,6 +236,10 @@ fn hostile_records_are_refused_in_a_sentence() {
         ),
         (
             with("\"nfsprov/on-delete\": \"archive\"", "\"nfsprov/on-delete\": \"burn\""),
+            "wrong value",
+        ),
+        (
+            with("\"nfsprov/quota\": \"enforce\"", "\"nfsprov/quota\": \"none\""),
             "wrong value",
         ),
         (with("nfsprov/on-delete", "helm.sh/hook"), "which no record has"),

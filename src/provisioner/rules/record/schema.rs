@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Record, is_kubernetes_key};
 use crate::export::{Location, MAX_RECORD, REGISTRY, VolumePath};
 use crate::provisioner::class::OnDelete;
-use crate::provisioner::volume::{DIRECTORY, FINALIZER, ON_DELETE, PROVISIONED_BY};
+use crate::provisioner::volume::{DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
 use crate::yaml;
 
 #[derive(Deserialize)]
@@ -173,6 +173,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
         let is_right = match key.as_str() {
             DIRECTORY => *value == directory.to_string(),
             ON_DELETE => OnDelete::from_record(value).is_some(),
+            QUOTA => value == ENFORCE,
             PROVISIONED_BY => value.len() <= 253 && value.chars().all(|c| c.is_ascii_graphic()),
             _ => return Err(format!("the PV has the annotation {key:?}, which no record has")),
         };
