@@ -497,6 +497,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Concurrency limit for each export: claims provisioned at once')
             [CompletionResult]::new('--lease-namespace', '--lease-namespace', [CompletionResultType]::ParameterName, 'Namespace of the Lease [default: -n, else the namespace of the context or the pod]')
             [CompletionResult]::new('--metrics-addr', '--metrics-addr', [CompletionResultType]::ParameterName, 'With --watch, serve /metrics, /healthz and /readyz on this address')
+            [CompletionResult]::new('--usage-interval', '--usage-interval', [CompletionResultType]::ParameterName, 'Interval at which metrics report what each limited volume uses, such as 5m; needs --metrics-addr [default: never]')
             [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'Log format')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')

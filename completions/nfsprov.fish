@@ -431,6 +431,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l allow-expo
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'Concurrency limit for each export: claims provisioned at once' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-namespace -d 'Namespace of the Lease [default: -n, else the namespace of the context or the pod]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l metrics-addr -d 'With --watch, serve /metrics, /healthz and /readyz on this address' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l usage-interval -d 'Interval at which metrics report what each limited volume uses, such as 5m; needs --metrics-addr [default: never]' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l log-format -d 'Log format' -r -f -a "text\t'For people'
 json\t'A JSON object a line'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -s o -l output -d 'Output format' -r -f -a "table\t'Aligned columns'

@@ -1,6 +1,7 @@
 //! The options of `provision`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -47,6 +48,9 @@ pub struct Provision {
     /// With --watch, serve /metrics, /healthz and /readyz on this address
     #[arg(long, requires = "watch", value_parser = address, value_name = "ADDR:PORT")]
     pub metrics_addr: Option<SocketAddr>,
+    /// Interval at which metrics report what each limited volume uses, such as 5m; needs --metrics-addr [default: never]
+    #[arg(long, requires = "metrics_addr", value_parser = interval, value_name = "INTERVAL")]
+    pub usage_interval: Option<Duration>,
     /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -79,9 +83,45 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| shape.to_owned())
 }
 
+/// A number of seconds, minutes or hours.
+fn interval(text: &str) -> Result<Duration, String> {
+    let shape = || "an interval is a number and a unit (s, m or h), such as 5m".to_owned();
+    let unit = text.chars().last().ok_or_else(shape)?;
+    let times = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        _ => return Err(shape()),
+    };
+    // No longer than years, which timers can't have.
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| shape())?;
+    match number {
+        0 => Err(shape()),
+        number => Ok(Duration::from_secs(u64::from(number) * times)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_have_a_unit() {
+        for (text, seconds) in [
+            ("1s", Some(1)),
+            ("5m", Some(300)),
+            ("2h", Some(7_200)),
+            ("0s", None),
+            ("5", None),
+            ("m", None),
+            ("", None),
+            ("-1s", None),
+            ("5d", None),
+            ("1 \u{e4}", None),
+        ] {
+            assert_eq!(interval(text).ok().map(|found| found.as_secs()), seconds, "{text:?}");
+        }
+    }
 
     #[test]
     fn addresses_have_a_port() {

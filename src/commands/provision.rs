@@ -1,6 +1,7 @@
 //! `nfsprov provision`: one pass, or the loop in the foreground.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use serde_json::json;
@@ -24,6 +25,9 @@ use crate::provisioner::served::Exports;
 use crate::provisioner::{controller, election};
 use crate::systemd::{self, Report};
 use crate::versioned::Items;
+
+/// How often the limits of volumes are checked, at least.
+const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
@@ -68,6 +72,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         namespace: global.namespace.clone(),
         dry_run: args.dry_run,
         request_timeout: global.request_timeout,
+        limits_interval: args.usage_interval.unwrap_or(CHECK_LIMITS).min(CHECK_LIMITS),
+        reports_usage: args.usage_interval.is_some(),
     };
     let exports = Exports::new((first, export), further, args.concurrency);
     let (events, publisher) = match settings.dry_run {

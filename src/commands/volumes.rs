@@ -134,6 +134,9 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
         output::say("a directory that PVs of another cluster name looks like an orphan here; nothing is removed");
     }
     output::print(&text)?;
+    if subject == Subject::Orphans {
+        orphans::say_unused_limits(&place).await;
+    }
     Ok(Exit::Done)
 }
 

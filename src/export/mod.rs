@@ -26,7 +26,7 @@ pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
-pub use quota::{LimitChange, SizeLimit};
+pub use quota::{LimitChange, QuotaReport, SizeLimit};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
 pub use system::is_system_directory;
@@ -287,12 +287,40 @@ impl Export {
         change: LimitChange,
     ) -> Result<(), ExportError> {
         match self {
-            Self::Wire(_) => Err(ExportError::NotEnforced {
-                path: path.to_string(),
-                why: self.check_can_limit().err().unwrap_or_default(),
-            }),
+            Self::Wire(_) => Err(self.cannot_limit(Some(path))),
             Self::Ssh(ssh) => ssh.limit_size(path, limit, change).await,
             Self::Mounted(mounted) => mounted.limit_size(path, limit, change).await,
+        }
+    }
+
+    /// Reports the project quotas of the export's file system, and those of the directory `sample`.
+    ///
+    /// # Errors
+    /// As [`Export::check_can_limit`] and [`Export::create_directory`].
+    pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
+        match self {
+            Self::Wire(_) => Err(self.cannot_limit(sample)),
+            Self::Ssh(ssh) => ssh.report_quotas(sample).await,
+            Self::Mounted(mounted) => mounted.report_quotas(sample).await,
+        }
+    }
+
+    /// Clears the limits of those of these projects that no file has. Returns them.
+    ///
+    /// # Errors
+    /// As [`Export::report_quotas`].
+    pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
+        match self {
+            Self::Wire(_) => Err(self.cannot_limit(None)),
+            Self::Ssh(ssh) => ssh.clear_unused_limits(project_ids).await,
+            Self::Mounted(mounted) => mounted.clear_unused_limits(project_ids).await,
+        }
+    }
+
+    fn cannot_limit(&self, path: Option<&VolumePath>) -> ExportError {
+        ExportError::NotEnforced {
+            path: name_or_root(path),
+            why: self.check_can_limit().err().unwrap_or_default(),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Limits of directories by the project quotas of XFS and ext4 (PURE).
 //!
 //! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory, [`plan_limit`]
-//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is. `ssh/quota.rs` has
-//! the scripts. Each refusal is a sentence for the claim's event.
+//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is; [`report`] is about
+//! all limits of a file system. `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
 
 pub(super) mod facts;
+mod report;
+
+pub use report::QuotaReport;
 
 use facts::{Exported, Facts, Project, Proof};
 
@@ -34,18 +37,10 @@ impl SizeLimit {
         if bytes == 0 {
             return Err("a size of 0 can't be enforced".to_owned());
         }
-        let digits: String = claim_uid.chars().filter(|digit| *digit != '-').collect();
-        // Parsing takes a plus sign, too.
-        let is_uuid = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let bits = is_uuid.then(|| u128::from_str_radix(&digits, 16).ok()).flatten();
-        let bits =
-            bits.ok_or_else(|| format!("the claim's uid {claim_uid:?} is no UUID, so it gives no project id"))?;
-        let mask = (1_u128 << ID_BITS) - 1;
-        let parts = (1..=u128::BITS / ID_BITS).map(|part| (bits >> (u128::BITS - part * ID_BITS)) & mask);
+        let project_ids = project_ids(claim_uid)?;
         Ok(Self {
             kib: bytes.div_ceil(1024).next_multiple_of(BLOCK_KIB),
-            // 30 bits fit.
-            project_ids: parts.map(|part| FIRST_ID | part as u32).collect(),
+            project_ids,
         })
     }
 
@@ -53,6 +48,22 @@ impl SizeLimit {
     pub(super) fn project_ids(&self) -> &[u32] {
         &self.project_ids
     }
+}
+
+/// The project ids that the bits of a claim's uid give.
+///
+/// # Errors
+/// When the uid is no UUID.
+fn project_ids(claim_uid: &str) -> Result<Vec<u32>, String> {
+    let digits: String = claim_uid.chars().filter(|digit| *digit != '-').collect();
+    // Parsing takes a plus sign, too.
+    let is_uuid = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let bits = is_uuid.then(|| u128::from_str_radix(&digits, 16).ok()).flatten();
+    let bits = bits.ok_or_else(|| format!("the claim's uid {claim_uid:?} is no UUID, so it gives no project id"))?;
+    let mask = (1_u128 << ID_BITS) - 1;
+    let parts = (1..=u128::BITS / ID_BITS).map(|part| (bits >> (u128::BITS - part * ID_BITS)) & mask);
+    // 30 bits fit.
+    Ok(parts.map(|part| FIRST_ID | part as u32).collect())
 }
 
 /// Whether a directory gets a limit or another one.

@@ -3,6 +3,7 @@
 //! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the scripts.
 
 mod files;
+mod limits;
 pub(super) mod quota;
 mod script;
 
@@ -12,7 +13,6 @@ use std::time::Duration;
 use tokio::sync::{AcquireError, Mutex as AsyncMutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
-use super::quota::{LimitChange, SizeLimit, facts, plan_limit};
 use super::{Attributes, Entry, ExportError, Kind, Location, MayContinue, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
@@ -147,24 +147,6 @@ impl Ssh {
             .run_script(&script::create_directory(self.root_path(), path, wanted))
             .await?;
         self.check_output("make directory", path, output).map(drop)
-    }
-
-    pub(super) async fn limit_size(
-        &self,
-        path: &VolumePath,
-        limit: &SizeLimit,
-        change: LimitChange,
-    ) -> Result<(), ExportError> {
-        let not_enforced = |why| ExportError::NotEnforced {
-            path: path.to_string(),
-            why,
-        };
-        let script = quota::inspect(self.root_path(), path, limit.project_ids());
-        let found = quota::require_output(path, &self.run_script(&script).await?)?;
-        let plan = plan_limit(&facts::parse_facts(&found), limit, change).map_err(not_enforced)?;
-        let script = quota::apply(self.root_path(), path, &plan);
-        let said = quota::require_output(path, &self.run_script(&script).await?)?;
-        plan.check_proof(&facts::parse_proof(&said)).map_err(not_enforced)
     }
 
     /// Removes in slices of some seconds, so that a removal releases its connection to others, and ends soon after an

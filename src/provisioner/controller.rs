@@ -110,12 +110,14 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
         _ = served => {}
         never = in_background => match never {},
         never = reconciler.keep_records() => match never {},
+        never = reconciler.keep_limits() => match never {},
         never = stopped => match never {},
     }
     // Ends removals that run in threads of their own.
     reconciler.set_stopping(true);
     class_watch.abort();
     reconciler.metrics.set_watched(None);
+    reconciler.metrics.limits.forget();
 }
 
 fn log_start(reconciler: &Reconciler) {

@@ -3,6 +3,8 @@
 //! Counters have the names of sig-storage-lib-external-provisioner, so that dashboards and alerts for other provisioners
 //! work. Gauges begin with `nfsprov_` and are read when they are asked for.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +20,8 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use limits::{LimitMetrics, VolumeGauges};
 
 use super::backoff::Retries;
 use super::claim;
@@ -69,6 +73,7 @@ pub struct Metrics {
     watched: Mutex<Option<Watched>>,
     probes: Mutex<BTreeMap<String, Probe>>,
     trash: Mutex<BTreeMap<String, Trash>>,
+    pub limits: LimitMetrics,
 }
 
 /// The trash of an export.
@@ -354,6 +359,7 @@ impl Metrics {
             "Age of the oldest deleted directory that is not removed yet",
             oldest,
         );
+        self.limits.register(registry);
     }
 }
 

@@ -60,6 +60,8 @@ pub fn work_on(client: Client, export: Export) -> Reconciler {
         namespace: None,
         dry_run: false,
         request_timeout: Duration::from_secs(5),
+        limits_interval: Duration::from_secs(300),
+        reports_usage: false,
     };
     let exports = Exports::new((location(), export), Vec::new(), 1);
     let work = Reconciler::new(settings, client, exports, Events::without_publishing());

@@ -67,14 +67,21 @@ pub(super) fn released_volumes(
 fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     let reconciler = &context.reconciler;
     match event {
-        Event::Init => reconciler.lock_neighbours().begin_list(),
+        Event::Init => {
+            reconciler.forget_all_limits();
+            reconciler.lock_neighbours().begin_list();
+        }
         Event::InitApply(volume) | Event::Apply(volume) => {
             reconciler.record_volume(volume, context.find_class(volume).as_deref());
+            reconciler.note_limit(volume);
             if matches!(event, Event::Apply(_)) {
                 reconciler.volume_changed(volume);
             }
         }
-        Event::Delete(volume) => reconciler.lock_neighbours().forget_volume(&volume.name_any()),
+        Event::Delete(volume) => {
+            reconciler.forget_limit(&volume.name_any());
+            reconciler.lock_neighbours().forget_volume(&volume.name_any());
+        }
         Event::InitDone => {
             reconciler.lock_neighbours().end_list();
             reconciler.mark_volumes_listed();

@@ -17,7 +17,7 @@ use crate::kit::{Directories, PATIENCE, Provisioner, Scene, said};
 use crate::stage::Stage;
 
 /// Any free port of this machine, and logs that say which.
-const SERVED: [&str; 4] = ["--metrics-addr", "127.0.0.1:0", "--log-format", "json"];
+pub(crate) const SERVED: [&str; 4] = ["--metrics-addr", "127.0.0.1:0", "--log-format", "json"];
 
 /// What an answer may take that waits for no export: less than the 8 s that an export has for its own.
 const AT_ONCE: Duration = Duration::from_secs(6);
@@ -31,7 +31,7 @@ crate::tests! {
 }
 
 /// Where a provisioner with [`SERVED`] is served.
-async fn address(provisioner: &mut Provisioner) -> Result<String> {
+pub(crate) async fn address(provisioner: &mut Provisioner) -> Result<String> {
     provisioner.says("serving /metrics").await?;
     let lines = objects(&provisioner.log())?;
     let address = lines.iter().find_map(|line| line["fields"]["address"].as_str());
@@ -57,7 +57,7 @@ async fn get(address: &str, path: &str) -> Result<(u16, String)> {
 }
 
 /// Waits until a page has this status and holds these words.
-async fn becomes(address: &str, path: &str, status: u16, words: &str) -> Result<()> {
+pub(crate) async fn becomes(address: &str, path: &str, status: u16, words: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
         let (found, text) = get(address, path).await?;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::kit::{Directories, PATIENCE, Scene};
+use crate::operable::{SERVED, address, becomes};
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
@@ -83,20 +84,27 @@ async fn written(guest: &Guest, file: &str, mib: u32, uid: u32) -> Result<Option
 async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     let guest = server(&stage, "xfs", "mkfs.xfs -q", "defaults", "no_root_squash").await?;
     let scene = scene_on(&stage, &guest).await?;
-    let class = json!({"parameters": {"quota": "enforce"}, "allowVolumeExpansion": true});
+    let parameters = json!({"quota": "enforce", "onDelete": "delete"});
+    let class = json!({"parameters": parameters, "allowVolumeExpansion": true});
     scene.class(class).await?;
     let options = over_ssh(&guest, "root");
-    let _provisioner = scene.watch(&words(&options)).await?;
+    let options = [words(&options), SERVED.to_vec(), vec!["--usage-interval", "1s"]].concat();
+    let mut provisioner = scene.watch(&options).await?;
+    let metrics = address(&mut provisioner).await?;
     scene.claim("a", size("10Mi")).await?;
     scene.event("a", "is mounted without prjquota").await?;
     ensure!(scene.phase("a").await? == "Pending" && scene.own_volumes().await?.is_empty());
 
     // The administrator does what the event says, and the claim is retried.
-    let remount = format!("exportfs -ua && umount {PATH} && mount -o prjquota /dev/ubdb {PATH} && exportfs -ra");
+    // The provisioner's scripts may be in it at that moment.
+    let unmount = format!("exportfs -ua && until umount {PATH}; do sleep 0.1; done");
+    let remount = format!("{unmount} && mount -o prjquota /dev/ubdb {PATH} && exportfs -ra");
     guest.ssh(&remount).await?;
-    let volume = scene.bound("a").await?;
-    ensure!(volume.annotations().get("nfsprov/quota").map(String::as_str) == Some("enforce"));
-    let directory = format!("{}-a-{}", scene.namespace, volume.name_any());
+    let first = scene.bound("a").await?;
+    ensure!(first.annotations().get("nfsprov/quota").map(String::as_str) == Some("enforce"));
+    let directory = format!("{}-a-{}", scene.namespace, first.name_any());
+    let project = guest.ssh(&format!("lsattr -pd {PATH}/{directory}")).await?;
+    let project = project.split_whitespace().next().context("no project id")?.to_owned();
     for version in ["3", "4.2"] {
         mounted(&guest, &directory, version, 10_240).await?;
         for uid in [0, 1000] {
@@ -125,6 +133,18 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let failed = written(&guest, "full", 25, 1000).await?;
     ensure!(failed.is_none(), "{failed:?}");
     mounted(&guest, &directory, "4.2", 30_720).await?;
+    let capacity_of = |claim: &str, bytes: u64| {
+        let labels = format!("namespace=\"{}\",persistentvolumeclaim=\"{claim}\"", scene.namespace);
+        format!("nfsprov_volume_capacity_bytes{{{labels}}} {bytes}\n")
+    };
+    becomes(&metrics, "/metrics", 200, &capacity_of("b", 30 << 20)).await?;
+    let enforced = |is_enforced: u8| {
+        format!(
+            "nfsprov_quota_enforced{{export=\"{}:{PATH}\"}} {is_enforced}\n",
+            guest.address()
+        )
+    };
+    becomes(&metrics, "/metrics", 200, &enforced(1)).await?;
 
     // What can't be enforced any more is not expanded, and says so.
     guest.ssh("umount /mnt").await?;
@@ -133,10 +153,36 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let event = scene.event("b", "VolumeResizeFailed").await?;
     ensure!(event.contains("without prjquota"), "{event}");
     ensure!(capacity(&scene, "b").await? == ("30Mi".to_owned(), "30Mi".to_owned()));
+    becomes(&metrics, "/metrics", 200, &enforced(0)).await?;
     guest.ssh(&remount).await?;
     wait_for_capacity(&scene, "b", "40Mi").await?;
     mounted(&guest, &directory, "4.2", 40_960).await?;
     guest.ssh("umount /mnt").await?;
+    becomes(&metrics, "/metrics", 200, &enforced(1)).await?;
+
+    // A limit goes when the volume's directory is gone.
+    let report = "xfs_quota -x -c 'report -p -n -N -b' /dev/ubdb";
+    ensure!(guest.ssh(report).await?.contains(&project));
+    scene.delete_with_volume("a", &first).await?;
+    provisioner.says("cleared limits of deleted volumes").await?;
+    let left = guest.ssh(report).await?;
+    ensure!(!left.contains(&project) && left.contains("40960"), "{left}");
+
+    // One that an attempt left is listed.
+    provisioner.stop().await?;
+    guest
+        .ssh("xfs_quota -x -c 'limit -p bhard=40k 1073741830' /dev/ubdb")
+        .await?;
+    let server = guest.address().to_string();
+    let list = ["volumes", "orphans", "--server", &server, "--path", PATH];
+    let output = scene
+        .nfsprov(&[&list[..], &words(&over_ssh(&guest, "root"))].concat())
+        .await?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        told.contains("project 1073741830 has a limit of 40Ki and no files"),
+        "{told}"
+    );
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Mounted;
-use crate::export::quota::{LimitChange, SizeLimit, facts, plan_limit};
-use crate::export::ssh::quota::{apply, inspect, require_output};
+use crate::export::quota::{LimitChange, QuotaReport, SizeLimit, facts, plan_limit};
+use crate::export::ssh::quota::{apply, clear_unused, inspect, report, require_output, require_success};
 use crate::export::{ExportError, VolumePath};
 use crate::host::Output;
 
@@ -25,24 +25,47 @@ impl Mounted {
         let (inspected, wanted) = (path.clone(), limit.clone());
         let plan = self
             .run_blocking(move |root| {
-                let output = run_script(root, &inspected, |root| inspect(root, &inspected, wanted.project_ids()))?;
+                let output = run_script(root, |root| inspect(root, &inspected, wanted.project_ids()))?;
                 let found = facts::parse_facts(&require_output(&inspected, &output)?);
                 plan_limit(&found, &wanted, change).map_err(|why| not_enforced(&inspected, why))
             })
             .await?;
         self.run_blocking(move |root| {
-            let output = run_script(root, &path, |root| apply(root, &path, &plan))?;
+            let output = run_script(root, |root| apply(root, &path, &plan))?;
             let proof = facts::parse_proof(&require_output(&path, &output)?);
             plan.check_proof(&proof).map_err(|why| not_enforced(&path, why))
         })
         .await
     }
+
+    pub(in crate::export) async fn report_quotas(
+        &self,
+        sample: Option<&VolumePath>,
+    ) -> Result<QuotaReport, ExportError> {
+        let sample = sample.cloned();
+        self.run_blocking(move |root| {
+            let output = run_script(root, |root| report(root, sample.as_ref()))?;
+            let said = require_success("report quotas of", &root.display().to_string(), &output)?;
+            Ok(QuotaReport::parse(&said))
+        })
+        .await
+    }
+
+    pub(in crate::export) async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
+        let project_ids = project_ids.to_vec();
+        self.run_blocking(move |root| {
+            let output = run_script(root, |root| clear_unused(root, &project_ids))?;
+            let said = require_success("clear limits of", &root.display().to_string(), &output)?;
+            Ok(facts::parse_cleared(&said))
+        })
+        .await
+    }
 }
 
-fn run_script(root: &Path, path: &VolumePath, script: impl FnOnce(&str) -> String) -> Result<Output, ExportError> {
+fn run_script(root: &Path, script: impl FnOnce(&str) -> String) -> Result<Output, ExportError> {
     let failed = |cause: String| ExportError::Failed {
-        action: "limit",
-        path: path.to_string(),
+        action: "run a script in",
+        path: root.display().to_string(),
         cause,
     };
     let root = std::path::absolute(root).map_err(|error| failed(error.to_string()))?;

@@ -3,6 +3,8 @@
 //! Each line is a word and its value. Servers may print anything: what can't be read counts as unknown, and
 //! `plan_limit` refuses what is unknown.
 
+use super::QuotaReport;
+
 /// A directory's project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct Project {
@@ -176,6 +178,30 @@ pub(in crate::export) fn parse_proof(text: &str) -> Proof {
         }
     }
     proof
+}
+
+pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
+    let mut report = QuotaReport::default();
+    let mut sample = Proof::default();
+    for (word, value) in lines(text) {
+        match word {
+            "usage" => report.usage.extend(ProjectUsage::parse(value)),
+            "report-error" => report.error = Some(value.to_owned()),
+            "project" => sample.project = Project::parse(value),
+            "size" => {
+                sample.size_bytes = parse_size(value);
+                report.sample = Some(sample.clone());
+            }
+            _ => {}
+        }
+    }
+    report
+}
+
+/// The project ids whose limits were cleared.
+pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
+    let cleared = lines(text).filter(|(word, _)| *word == "cleared");
+    cleared.filter_map(|(_, id)| id.parse().ok()).collect()
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {

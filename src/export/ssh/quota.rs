@@ -62,10 +62,7 @@ pub(in crate::export) fn apply(root: &str, path: &VolumePath, plan: &LimitPlan) 
     let act = format!(
         r#"{arguments}type=$1 device=$2 id=$3 kib=$4
 {REPORT}
-{enter}case $type in
-xfs) xfs_quota -x -c "limit -p bhard=${{kib}}k $id" "$device" || exit 1 ;;
-ext4) setquota -P "$id" 0 "$kib" 0 0 "$device" || exit 1 ;;
-esac
+{enter}set_limit || exit 1
 chattr +P -p "$id" . || exit 1
 printf 'project %s\n' "$(lsattr -pd .)"
 printf 'size %s\n' "$(stat -f -c '%b %S' .)"
@@ -75,30 +72,104 @@ usage "$id""#,
     at_root(root, &act)
 }
 
-/// `usage ID...` prints the report's lines of these projects. Its status is the report's, whose text is in `$report`.
-const REPORT: &str = r#"
-usage() {
+/// Prints the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
+pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> String {
+    let sample = sample.map_or_else(String::new, |path| {
+        let enter = enter_directories(path.components(), "exit 0");
+        format!("(\n{enter}printf 'project %s\\n' \"$(lsattr -pd . 2>&1)\"\nprintf 'size %s\\n' \"$(stat -f -c '%b %S' .)\"\n)\n")
+    });
+    let act = format!(
+        r#"{REPORT}
+{FIND_DEVICE}
+case $type in
+xfs | ext4)
+    if read_report; then
+        printf '%s\n' "$report" | sed -n 's/^#[0-9]/usage &/p'
+    else
+        printf 'report-error %s\n' "$(printf '%s\n' "$report" | tail -n 1)"
+    fi
+    ;;
+*) printf 'report-error the export is on %s\n' "$type" ;;
+esac
+{sample}exit 0"#
+    );
+    at_root(root, &act)
+}
+
+/// Clears the limits of those of these projects that no file has, and prints which.
+pub(in crate::export) fn clear_unused(root: &str, project_ids: &[u32]) -> String {
+    let ids: Vec<String> = project_ids.iter().map(u32::to_string).collect();
+    let act = format!(
+        r#"{arguments}{REPORT}
+{FIND_DEVICE}
+read_report || {{ printf '%s\n' "$report" >&2; exit 1; }}
+set -f
+# Blocks and files of project $1, by its line of the report. A project without a line has no limit.
+is_unused() (
+    line=$(printf '%s\n' "$report" | sed -n "/^#$1[ ,]/p")
+    [ -n "$line" ] || exit 1
     case $type in
-    xfs) report=$(xfs_quota -x -c 'report -p -n -N -b -i' "$device" 2>&1) || return 1 ;;
-    ext4) report=$(repquota -P -n -v -O csv "$device" 2>&1) || return 1 ;;
+    xfs) set -- $line && [ "$2 $7" = '0 0' ] ;;
+    ext4) IFS=, && set -- $line && [ "$4 $8" = '0 0' ] ;;
+    *) exit 1 ;;
     esac
+)
+for id do
+    is_unused "$id" || continue
+    kib=0
+    set_limit || exit 1
+    printf 'cleared %s\n' "$id"
+done"#,
+        arguments = arguments(&ids),
+    );
+    at_root(root, &act)
+}
+
+const FIND_DEVICE: &str = "type=$(findmnt -fnlo FSTYPE --target .)\ndevice=$(findmnt -fnlvo SOURCE --target .)";
+
+/// `read_report` puts the usage of all projects into `$report`, or why there is none. `usage ID...` prints the lines of
+/// these projects; its status is that of the report. `set_limit` gives project `$id` the limit `$kib`, 0 for none.
+const REPORT: &str = r#"
+read_report() {
+    case $type in
+    xfs) report=$(xfs_quota -x -c 'report -p -n -N -b -i' "$device" 2>&1) ;;
+    ext4) report=$(repquota -P -n -v -O csv "$device" 2>&1) ;;
+    esac
+}
+usage() {
+    read_report || return 1
     for id do
         printf '%s\n' "$report" | sed -n "s/^#$id[ ,]/usage &/p"
     done
+}
+set_limit() {
+    case $type in
+    xfs) xfs_quota -x -c "limit -p bhard=${kib}k $id" "$device" ;;
+    ext4) setquota -P "$id" 0 "$kib" 0 0 "$device" ;;
+    esac
 }"#;
 
-/// What a script printed, if it succeeded.
+/// What a script about a directory printed, if it succeeded.
 pub(in crate::export) fn require_output(path: &VolumePath, output: &Output) -> Result<String, ExportError> {
     let action = "limit";
     match output.status {
-        0 => Ok(lossy_text(&output.stdout)),
         OBSTACLE => Err(obstacle_error(path, path, output)),
         MISSING => Err(missing_error(action, path)),
-        status => {
-            let said = lossy_text(&output.stderr);
-            let reason = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-            let reason = reason.map_or_else(|| format!("exit status {status}"), str::to_owned);
-            Err(operation_error(action, &path.to_string(), reason))
-        }
+        _ => require_success(action, &path.to_string(), output),
     }
+}
+
+/// What a script printed, if it succeeded; else the error that standard error explains.
+pub(in crate::export) fn require_success(
+    action: &'static str,
+    object: &str,
+    output: &Output,
+) -> Result<String, ExportError> {
+    if output.status == 0 {
+        return Ok(lossy_text(&output.stdout));
+    }
+    let said = lossy_text(&output.stderr);
+    let reason = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let reason = reason.map_or_else(|| format!("exit status {}", output.status), str::to_owned);
+    Err(operation_error(action, object, reason))
 }

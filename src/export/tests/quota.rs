@@ -3,7 +3,7 @@
 use super::*;
 
 /// Doubles that keep the project id and the limit in files of `$state`, and log how they are called.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 9] = [
     ("id", "echo \"${DOUBLE_UID:-0}\""),
     (
         "findmnt",
@@ -26,6 +26,8 @@ esac",
         "stat",
         "if [ \"$4\" = . ] && [ -e \"$state/enforced\" ]; then set -- $(cat \"$state/report\"); echo \"$4 1024\"; else echo '1000000 4096'; fi",
     ),
+    ("repquota", "cat \"$state/report\""),
+    ("setquota", ":"),
     ("exportfs", ":"),
 ];
 
@@ -70,6 +72,13 @@ impl LimitedExport {
         }
     }
 
+    /// Adds a line to what the server reports of its projects.
+    pub(crate) fn add_to_report(&self, line: &str) {
+        let file = self.state.path().join("report");
+        let report = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(file, format!("{report}{line}\n")).unwrap();
+    }
+
     /// How the tools were called since the last time.
     pub(crate) fn take_log(&self) -> String {
         let file = self.state.path().join("log");
@@ -79,22 +88,62 @@ impl LimitedExport {
     }
 }
 
+/// The shells of this machine that run the scripts.
+fn shells() -> Vec<(&'static str, Vec<String>)> {
+    let mut found = Vec::new();
+    for (name, arguments) in [("dash", &[][..]), ("bash", &["--posix"][..]), ("busybox", &["sh"])] {
+        let paths = ["/usr/bin", "/bin"].map(|directory| Path::new(directory).join(name));
+        match paths.iter().find(|path| path.exists()) {
+            Some(program) => {
+                let mut command = vec![program.display().to_string()];
+                command.extend(arguments.iter().map(|word| (*word).to_owned()));
+                found.push((name, command));
+            }
+            None => nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap(),
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn only_limits_that_no_file_has_are_cleared() {
+    let (unused, full, used, unknown) = ((1 << 30) + 1, (1 << 30) + 2, (1 << 30) + 3, (1 << 30) + 4);
+    for (name, command) in shells() {
+        for file_system in ["xfs", "ext4"] {
+            let limited = LimitedExport::new(command.clone());
+            fs::write(limited.state.path().join("type"), format!("{file_system}\n")).unwrap();
+            for (id, blocks, inodes) in [(unused, 0, 0), (full, 4, 0), (used, 0, 1)] {
+                limited.add_to_report(&match file_system {
+                    "xfs" => format!("#{id}   {blocks}   0   40   00 [--------]   {inodes}  0  0  00 [--------]"),
+                    _ => format!("#{id},ok,ok,{blocks},0,40,,{inodes},0,0,"),
+                });
+            }
+            let cleared = limited
+                .export
+                .clear_unused_limits(&[unused, full, used, unknown])
+                .await
+                .unwrap();
+            assert_eq!(cleared, [unused], "{name} on {file_system}");
+            let log = limited.take_log();
+            let limits: Vec<&str> = log
+                .lines()
+                .filter(|line| line.contains(" limit ") || line.starts_with("setquota"))
+                .collect();
+            let expected = match file_system {
+                "xfs" => format!("xfs_quota -x -c limit -p bhard=0k {unused} /dev/a b"),
+                _ => format!("setquota -P {unused} 0 0 0 0 /dev/a b"),
+            };
+            assert_eq!(limits, [expected], "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_proved() {
     let uid = "0b510b51-0b51-4b51-8b51-0b510b510b51";
     let limit = SizeLimit::new(10 << 20, uid).unwrap();
     let id = limit.project_ids()[0];
-    for (name, arguments) in [("dash", &[][..]), ("bash", &["--posix"][..]), ("busybox", &["sh"])] {
-        let Some(program) = ["/usr/bin", "/bin"]
-            .iter()
-            .map(|dir| Path::new(dir).join(name))
-            .find(|path| path.exists())
-        else {
-            nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap();
-            continue;
-        };
-        let mut command = vec![program.display().to_string()];
-        command.extend(arguments.iter().map(|word| (*word).to_owned()));
+    for (name, command) in shells() {
         let limited = LimitedExport::new(command);
         let LimitedExport { export, root, state } = &limited;
         let odd = path("it's $(id) '*'/-P");

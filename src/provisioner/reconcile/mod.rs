@@ -5,6 +5,7 @@
 
 mod delete;
 mod expand;
+mod limits;
 mod ownership;
 mod provision;
 mod record;
@@ -42,6 +43,10 @@ pub struct Settings {
     pub dry_run: bool,
     /// Of one request to the API server.
     pub request_timeout: Duration,
+    /// How often the limits of volumes are checked.
+    pub limits_interval: Duration,
+    /// Whether metrics tell what each limited volume uses.
+    pub reports_usage: bool,
 }
 
 /// Everything that acts on claims and volumes.
@@ -62,6 +67,7 @@ pub struct Reconciler {
     told_classes: Mutex<HashSet<String>>,
     /// The volumes whose records on the exports are out of date.
     records: record::Records,
+    limits: limits::Limits,
     leading: Leadership,
     stopping: Arc<AtomicBool>,
     started: Instant,
@@ -85,6 +91,7 @@ impl Reconciler {
             attempts: Mutex::default(),
             told_classes: Mutex::default(),
             records,
+            limits: limits::Limits::default(),
             leading: Leadership::always_held(),
             stopping: Arc::default(),
             started: Instant::now(),

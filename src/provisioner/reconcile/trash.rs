@@ -106,6 +106,7 @@ impl Reconciler {
             Ok(Removed::Done) => {
                 let duration_ms = started.elapsed().as_millis();
                 tracing::info!(export, volume = name, duration_ms, "removed from the trash");
+                self.note_removal(served, &name);
             }
             Ok(Removed::AlreadyGone) => {}
             Err(ExportError::Interrupted) => tracing::info!(export, volume = name, "removal interrupted"),

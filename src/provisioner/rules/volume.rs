@@ -295,6 +295,35 @@ pub fn archive_path(directory: &VolumePath, volume: &str) -> Result<VolumePath, 
     VolumePath::parse(&name).map_err(|error| error.to_string())
 }
 
+/// A volume whose directory is limited to its size, and its claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::provisioner) struct LimitedVolume {
+    pub location: Location,
+    pub directory: VolumePath,
+    pub namespace: String,
+    pub claim: String,
+}
+
+/// The directory and the claim of a PV of this provisioner with `quota: enforce`.
+pub(in crate::provisioner) fn find_limit(
+    volume: &PersistentVolume,
+    served: &[Location],
+    provisioner: &str,
+) -> Option<LimitedVolume> {
+    if annotation_of(volume, QUOTA) != Some(ENFORCE) || annotation_of(volume, PROVISIONED_BY) != Some(provisioner) {
+        return None;
+    }
+    let spec = volume.spec.as_ref()?;
+    let (location, directory) = locate_directory(spec.nfs.as_ref()?, served).ok()?;
+    let claim = spec.claim_ref.clone().unwrap_or_default();
+    Some(LimitedVolume {
+        location,
+        directory,
+        namespace: claim.namespace.unwrap_or_default(),
+        claim: claim.name.unwrap_or_default(),
+    })
+}
+
 /// The uid in a PV's name: that of the claim that it was provisioned for, which may have been replaced since.
 pub fn provisioned_uid(volume_name: &str) -> Option<&str> {
     volume_name.strip_prefix("pvc-")

@@ -1,0 +1,176 @@
+//! What a server says of all project quotas of an export's file system (PURE).
+
+use std::collections::BTreeMap;
+
+use super::facts::{ProjectUsage, Proof, parse_report};
+use super::{FIRST_ID, project_ids};
+
+/// The quotas of a file system, and of one directory on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuotaReport {
+    pub(in crate::export) usage: Vec<ProjectUsage>,
+    /// Why `usage` is empty.
+    pub(in crate::export) error: Option<String>,
+    /// The directory; `None` if it does not exist.
+    pub(in crate::export) sample: Option<Proof>,
+}
+
+/// What the files of a volume take, and its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeUsage {
+    pub used_bytes: u64,
+    pub limit_bytes: u64,
+    /// Files and directories, the volume's own directory among them.
+    pub files: u64,
+}
+
+impl QuotaReport {
+    /// Reads what the script `report` of `ssh/quota.rs` printed.
+    pub(crate) fn parse(text: &str) -> Self {
+        parse_report(text)
+    }
+
+    /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if the
+    /// directory does not exist.
+    ///
+    /// # Errors
+    /// What is wrong, in one sentence.
+    pub fn check_enforcement(&self) -> Option<Result<(), String>> {
+        let sample = self.sample.as_ref()?;
+        Some(self.check_sample(sample))
+    }
+
+    fn check_sample(&self, sample: &Proof) -> Result<(), String> {
+        let id = sample.project.map_or(0, |project| project.id);
+        if id == 0 {
+            return Err("it has no project id".to_owned());
+        }
+        if let Some(error) = &self.error {
+            return Err(format!("project quotas can't be read: {error}"));
+        }
+        let usage = self.usage.iter().find(|usage| usage.project_id == id);
+        let limit_kib = usage.map_or(0, |usage| usage.limit_kib);
+        if limit_kib == 0 {
+            return Err(format!("project {id} has no limit"));
+        }
+        match sample.size_bytes == limit_kib * 1024 {
+            true => Ok(()),
+            false => Err(format!(
+                "statfs reports {} KiB instead of the limit, {limit_kib} KiB",
+                sample.size_bytes / 1024
+            )),
+        }
+    }
+
+    /// The usage of the volume that was provisioned for the claim with this uid; `None` if it has no limit.
+    pub fn usage_of(&self, claim_uid: &str) -> Option<VolumeUsage> {
+        let ids = project_ids(claim_uid).ok()?;
+        let usage = ids
+            .iter()
+            .find_map(|id| self.usage.iter().find(|usage| usage.project_id == *id))?;
+        Some(VolumeUsage {
+            used_bytes: usage.used_kib.saturating_mul(1024),
+            limit_bytes: usage.limit_kib.saturating_mul(1024),
+            files: usage.inodes,
+        })
+    }
+
+    /// The limits of project ids of volumes that no file and no directory has, in KiB.
+    pub fn unused_limits(&self) -> BTreeMap<u32, u64> {
+        let is_unused = |usage: &&ProjectUsage| {
+            (FIRST_ID..2 * FIRST_ID).contains(&usage.project_id)
+                && usage.limit_kib > 0
+                && usage.inodes == 0
+                && usage.used_kib == 0
+        };
+        let unused = self.usage.iter().filter(is_unused);
+        unused.map(|usage| (usage.project_id, usage.limit_kib)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
+
+    fn id(at: usize) -> u32 {
+        project_ids(UID).unwrap()[at]
+    }
+
+    #[test]
+    fn a_limit_is_enforced_if_clients_are_told_it_as_the_size() {
+        let id = id(0);
+        let usage = |kib: u64| format!("usage #{id} 12 0 {kib} 00 [--------] 3 0 0 00 [--------]\n");
+        let sample = |kib: u64| format!("project {id} ---P-- .\nsize {kib} 1024\n");
+        for (text, expected) in [
+            (usage(10_240) + &sample(10_240), None),
+            (
+                format!("usage #{id},ok,ok,12,0,10240,,3,0,0,\n") + &sample(10_240),
+                None,
+            ),
+            (
+                usage(10_240) + &sample(3_000_000),
+                Some("statfs reports 3000000 KiB instead"),
+            ),
+            (usage(0) + &sample(3_000_000), Some("has no limit")),
+            (sample(10_240), Some("has no limit")),
+            (
+                "report-error no quota\n".to_owned() + &sample(10_240),
+                Some("can't be read: no quota"),
+            ),
+            (
+                usage(10_240) + "project 0 ------ .\nsize 10240 1024\n",
+                Some("has no project id"),
+            ),
+            (
+                usage(10_240) + "project lsattr: failed\nsize 10240 1024\n",
+                Some("has no project id"),
+            ),
+        ] {
+            let found = parse_report(&text).check_enforcement().unwrap();
+            match (&found, expected) {
+                (Ok(()), None) => {}
+                (Err(why), Some(part)) => assert!(why.contains(part), "{why}"),
+                _ => panic!("{text}: {found:?}"),
+            }
+        }
+        assert_eq!(parse_report(&usage(10_240)).check_enforcement(), None);
+    }
+
+    #[test]
+    fn usage_is_found_by_the_claims_uid() {
+        let report = |id: u32| parse_report(&format!("usage #{id} 12 0 40 00 [--------] 3 0 0 00 [--------]\n"));
+        let expected = VolumeUsage {
+            used_bytes: 12 << 10,
+            limit_bytes: 40 << 10,
+            files: 3,
+        };
+        // The second id is used where others have the first.
+        for number in 0..2 {
+            assert_eq!(report(id(number)).usage_of(UID), Some(expected));
+        }
+        assert_eq!(report(id(0) ^ 1).usage_of(UID), None);
+        assert_eq!(report(id(0)).usage_of("no uid"), None);
+    }
+
+    #[test]
+    fn a_limit_is_unused_if_nothing_has_its_project_id() {
+        for (id, used, limit, inodes, is_unused) in [
+            (id(0), 0, 10, 0, true),
+            (id(0), 0, 10, 1, false),
+            (id(0), 4, 10, 0, false),
+            (id(0), 0, 0, 0, false),
+            // Not ids of volumes.
+            (FIRST_ID - 1, 0, 10, 0, false),
+            (2 * FIRST_ID, 0, 10, 0, false),
+        ] {
+            let report = parse_report(&format!(
+                "usage #{id} {used} 0 {limit} 00 [--------] {inodes} 0 0 00 [--------]\n"
+            ));
+            let expected = if is_unused { vec![(id, limit)] } else { vec![] };
+            let found: Vec<_> = report.unused_limits().into_iter().collect();
+            assert_eq!(found, expected, "{id} {used} {limit} {inodes}");
+        }
+    }
+}

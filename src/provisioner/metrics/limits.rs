@@ -1,0 +1,99 @@
+//! The metrics of limited volumes.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::{OfExport, lock_unpoisoned};
+
+/// How many volumes of an export have metrics at most: each is two time series.
+const MAX_VOLUMES: usize = 10_000;
+
+/// Under the labels that the kubelet's volume metrics have.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfBoundClaim {
+    namespace: String,
+    persistentvolumeclaim: String,
+}
+
+/// What a volume uses, and its limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeGauges {
+    pub namespace: String,
+    pub claim: String,
+    pub used_bytes: u64,
+    pub capacity_bytes: u64,
+}
+
+/// By export; what is not known is absent.
+#[derive(Default)]
+pub struct LimitMetrics {
+    enforced: Mutex<BTreeMap<String, bool>>,
+    usage: Mutex<BTreeMap<String, Vec<VolumeGauges>>>,
+}
+
+impl LimitMetrics {
+    /// Records whether the last look at a directory on the export found its limit enforced.
+    pub fn record_enforcement(&self, export: &str, is_enforced: bool) {
+        lock_unpoisoned(&self.enforced).insert(export.to_owned(), is_enforced);
+    }
+
+    /// Records the usage of the export's limited volumes, those above the limit of metrics excepted.
+    pub fn record_usage(&self, export: &str, mut volumes: Vec<VolumeGauges>) {
+        if volumes.len() > MAX_VOLUMES {
+            tracing::debug!(
+                export,
+                volumes = volumes.len(),
+                "only {MAX_VOLUMES} volumes have metrics of their usage"
+            );
+            volumes.truncate(MAX_VOLUMES);
+        }
+        lock_unpoisoned(&self.usage).insert(export.to_owned(), volumes);
+    }
+
+    /// A standby checks no limits, so that it has no numbers.
+    pub fn forget(&self) {
+        lock_unpoisoned(&self.enforced).clear();
+        lock_unpoisoned(&self.usage).clear();
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let enforced = Family::<OfExport, Gauge>::default();
+        for (export, is_enforced) in &*lock_unpoisoned(&self.enforced) {
+            let labels = OfExport { export: export.clone() };
+            enforced.get_or_create(&labels).set(i64::from(*is_enforced));
+        }
+        registry.register(
+            "nfsprov_quota_enforced",
+            "Whether the server enforced the limit of the volume that was checked last: 1 or 0",
+            enforced,
+        );
+        let (used, capacity) = (
+            Family::<OfBoundClaim, Gauge>::default(),
+            Family::<OfBoundClaim, Gauge>::default(),
+        );
+        for volume in lock_unpoisoned(&self.usage).values().flatten() {
+            let labels = OfBoundClaim {
+                namespace: volume.namespace.clone(),
+                persistentvolumeclaim: volume.claim.clone(),
+            };
+            let gauge = |value| i64::try_from(value).unwrap_or(i64::MAX);
+            used.get_or_create(&labels).set(gauge(volume.used_bytes));
+            capacity.get_or_create(&labels).set(gauge(volume.capacity_bytes));
+        }
+        registry.register(
+            "nfsprov_volume_used_bytes",
+            "Bytes that the files of a limited volume take, by the server's quota report",
+            used,
+        );
+        registry.register(
+            "nfsprov_volume_capacity_bytes",
+            "The limit of a limited volume in bytes",
+            capacity,
+        );
+    }
+}
