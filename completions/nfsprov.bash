@@ -1848,7 +1848,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__provision)
-            opts="-o -i -n -v -q -h -V --watch --server --path --name --via --allow-export --concurrency --dry-run --leader-elect --lease-namespace --metrics-addr --usage-interval --log-format --output --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-o -i -n -v -q -h -V --watch --server --path --name --via --allow-export --concurrency --dry-run --leader-elect --lease-namespace --metrics-addr --usage-interval --log-format --output --no-headers --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2236,7 +2236,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__status)
-            opts="-A -o -w -i -n -v -q -h -V --all-namespaces --output --watch --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-A -o -w -i -n -v -q -h -V --all-namespaces --output --no-headers --watch --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2704,7 +2704,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__archived)
-            opts="-o -i -n -v -q -h -V --output --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-o -i -n -v -q -h -V --output --no-headers --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3016,7 +3016,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__list)
-            opts="-o -i -n -v -q -h -V --output --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-o -i -n -v -q -h -V --output --no-headers --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3102,7 +3102,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__orphans)
-            opts="-y -o -i -n -v -q -h -V --remove-empty --yes --output --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -o -i -n -v -q -h -V --remove-empty --yes --output --no-headers --sizes --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3188,7 +3188,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__rebuild)
-            opts="-y -o -i -n -v -q -h -V --claim --apply --create-namespaces --former-server --yes --output --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -o -i -n -v -q -h -V --claim --apply --create-namespaces --former-server --yes --output --no-headers --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
