@@ -83,16 +83,16 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
             (events, Some(publisher))
         }
     };
-    let mut work = Reconciler::new(settings, cluster.client.clone(), exports, events);
+    let mut reconciler = Reconciler::new(settings, cluster.client.clone(), exports, events);
     let namespace = args.lease_namespace.unwrap_or(cluster.namespace);
     let candidate = match (&lease, args.leader_elect) {
         (Some(name), true) => Some(Candidate::new(cluster.client.clone(), &namespace, name)),
         _ => None,
     };
     if let Some(candidate) = &candidate {
-        work = work.with_leadership(candidate.leadership());
+        reconciler = reconciler.with_leadership(candidate.leadership());
     }
-    let work = Arc::new(work);
+    let reconciler = Arc::new(reconciler);
     let stop = stop_signal()?;
     let exit = if args.watch {
         tracing::info!(cluster = cluster.version, "connected");
@@ -104,22 +104,22 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         if let Some(name) = lease {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
         }
-        let serving = listener.map(|listener| tokio::spawn(http::serve_requests(listener, work.clone())));
+        let serving = listener.map(|listener| tokio::spawn(http::serve_requests(listener, reconciler.clone())));
         // Logs for machines have no line for people under them.
         let live = !global.quiet && args.log_format == LogFormat::Text && super::colour(global.color).on_stderr();
         let served = async {
             match candidate {
                 Some(candidate) => {
                     candidate
-                        .run_while_leading(stop, |over| controller::serve_cluster(work.clone(), over))
+                        .run_while_leading(stop, |over| controller::serve_cluster(reconciler.clone(), over))
                         .await
                 }
-                None => controller::serve_cluster(work.clone(), stop).await,
+                None => controller::serve_cluster(reconciler.clone(), stop).await,
             }
         };
         tokio::select! {
             () = served => {}
-            never = output::live_line(live, || work.current_counts().to_string()) => match never {},
+            never = output::live_line(live, || reconciler.current_counts().to_string()) => match never {},
         }
         if let Some(serving) = serving {
             serving.abort();
@@ -129,10 +129,10 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         tracing::info!("stopped");
         Exit::Done
     } else {
-        pass(&work, args.listing, stop).await?
+        pass(&reconciler, args.listing, stop).await?
     };
     // With the work the last sender of events goes, which is what the publisher waits for.
-    drop(work);
+    drop(reconciler);
     if let Some(publisher) = publisher {
         publisher.flush().await;
     }
@@ -165,17 +165,17 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
-async fn pass(work: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
-    let pending = PendingClaims::read_from_cluster(work)
+async fn pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let pending = PendingClaims::read_from_cluster(reconciler)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
     if pending.is_empty() && matches!(listing.output, Format::Table | Format::Wide | Format::Name) {
-        output::say(&format!("no claim waits for provisioner {}", work.settings.name));
+        output::say(&format!("no claim waits for provisioner {}", reconciler.settings.name));
         return Ok(Exit::Done);
     }
     let total = pending.len();
     let bar = output::progress(total, "claims");
-    let rows = pending.provision_all(work, stop, |_| bar.inc(1)).await;
+    let rows = pending.provision_all(reconciler, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
     let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});

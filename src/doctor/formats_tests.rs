@@ -91,7 +91,10 @@ fn json_has_the_fixed_shape() {
         })
     );
     let keys: Vec<_> = value.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["apiVersion", "checked", "cluster", "findings", "kind", "skipped"]);
+    assert_eq!(
+        keys,
+        ["apiVersion", "checked", "cluster", "findings", "kind", "skipped"]
+    );
     assert_eq!(value["cluster"], json!({"version": "v1.20.2", "distribution": "K3s"}));
     assert_eq!(value["skipped"][0]["code"], "NFS211");
 }

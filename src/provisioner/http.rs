@@ -56,17 +56,17 @@ pub async fn bind_listener(address: SocketAddr) -> Result<TcpListener, BindError
 }
 
 /// Answers requests and probes the exports until it is dropped.
-pub async fn serve_requests(listener: TcpListener, work: Arc<Reconciler>) -> Infallible {
+pub async fn serve_requests(listener: TcpListener, reconciler: Arc<Reconciler>) -> Infallible {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     }
     tokio::select! {
-        never = accept_connections(listener, work.clone()) => never,
-        never = probe_exports(&work) => never,
+        never = accept_connections(listener, reconciler.clone()) => never,
+        never = probe_exports(&reconciler) => never,
     }
 }
 
-async fn accept_connections(listener: TcpListener, work: Arc<Reconciler>) -> Infallible {
+async fn accept_connections(listener: TcpListener, reconciler: Arc<Reconciler>) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped, and thereby ended, with this task.
     let mut connections = tokio::task::JoinSet::new();
@@ -82,11 +82,16 @@ async fn accept_connections(listener: TcpListener, work: Arc<Reconciler>) -> Inf
                 continue;
             }
         };
-        let work = work.clone();
+        let reconciler = reconciler.clone();
         connections.spawn(async move {
             let _place = place;
             let service = service_fn(|request: Request<Incoming>| {
-                let answer = answer_request(request.method(), request.uri().path(), accept_header(&request), &work);
+                let answer = answer_request(
+                    request.method(),
+                    request.uri().path(),
+                    accept_header(&request),
+                    &reconciler,
+                );
                 std::future::ready(Ok::<_, Infallible>(answer))
             });
             let connection = http1::Builder::new()
@@ -103,7 +108,7 @@ fn accept_header(request: &Request<Incoming>) -> &str {
     accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn answer_request(method: &Method, path: &str, accept: &str, work: &Reconciler) -> Response<Full<Bytes>> {
+fn answer_request(method: &Method, path: &str, accept: &str, reconciler: &Reconciler) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = build_response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n".to_owned());
         refusal
@@ -113,11 +118,11 @@ fn answer_request(method: &Method, path: &str, accept: &str, work: &Reconciler) 
     }
     match path {
         "/metrics" => {
-            let text = work.metrics.render_text(&work.current_counts());
+            let text = reconciler.metrics.render_text(&reconciler.current_counts());
             build_response(StatusCode::OK, content_type_for(accept), text)
         }
         "/healthz" => build_response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
-        "/readyz" => match work.metrics.check_readiness(work.current_counts().leading) {
+        "/readyz" => match reconciler.metrics.check_readiness(reconciler.current_counts().leading) {
             Ok(()) => build_response(StatusCode::OK, PLAIN, "ok\n".to_owned()),
             Err(lacking) => build_response(StatusCode::SERVICE_UNAVAILABLE, PLAIN, lacking + "\n"),
         },
@@ -146,13 +151,13 @@ fn build_response(status: StatusCode, kind: &'static str, text: String) -> Respo
 }
 
 /// Probes each export concurrently, so that one that hangs delays no other.
-async fn probe_exports(work: &Reconciler) -> Infallible {
-    let watches = work.exports.iter().map(|served| async {
+async fn probe_exports(reconciler: &Reconciler) -> Infallible {
+    let watches = reconciler.exports.iter().map(|served| async {
         let name = served.location.to_string();
         loop {
             let probe = probe_export(&served.export).await;
             let wait = if probe.is_ok() { PROBE_INTERVAL } else { RETRY_INTERVAL };
-            work.metrics.record_probe(&name, probe);
+            reconciler.metrics.record_probe(&name, probe);
             sleep(wait).await;
         }
     });

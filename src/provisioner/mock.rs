@@ -41,11 +41,11 @@ pub fn refusal(code: u16, reason: &str) -> Value {
 }
 
 /// A reconciler on a directory of this machine, as an export of the server `server`.
-pub fn work(client: Client, export: &Path) -> Reconciler {
+pub fn reconciler(client: Client, export: &Path) -> Reconciler {
     work_on(client, Export::Mounted(Mounted::new(location(), export)))
 }
 
-/// Where the export of the work is.
+/// Where the export of the reconciler is.
 pub fn location() -> Location {
     Location {
         server: "server".into(),
@@ -64,12 +64,12 @@ pub fn work_on(client: Client, export: Export) -> Reconciler {
         reports_usage: false,
     };
     let exports = Exports::new((location(), export), Vec::new(), 1);
-    let work = Reconciler::new(settings, client, exports, Events::without_publishing());
-    work.mark_volumes_listed();
-    work
+    let reconciler = Reconciler::new(settings, client, exports, Events::without_publishing());
+    reconciler.mark_volumes_listed();
+    reconciler
 }
 
-/// A claim that waits for the work's provisioner, of a class as below.
+/// A claim that waits for the reconciler's provisioner, of a class as below.
 pub fn waiting_claim() -> PersistentVolumeClaim {
     serde_json::from_value(json!({
         "metadata": {"name": "c", "namespace": "d", "uid": "u",
@@ -81,7 +81,7 @@ pub fn waiting_claim() -> PersistentVolumeClaim {
     .unwrap()
 }
 
-/// A Released PV that nfs-subdir-external-provisioner made on the work's export, with `change` laid over it.
+/// A Released PV that nfs-subdir-external-provisioner made on the reconciler's export, with `change` laid over it.
 pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> PersistentVolume {
     let mut volume = json!({
         "metadata": {"name": format!("pvc-{uid}"), "uid": format!("volume-{uid}"),
@@ -99,7 +99,7 @@ pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> 
     serde_json::from_value(volume).unwrap()
 }
 
-/// A class of the work's provisioner.
+/// A class of the reconciler's provisioner.
 pub fn class(parameters: Value) -> StorageClass {
     serde_json::from_value(json!({
         "metadata": {"name": "nfs", "uid": "k"}, "provisioner": "nfsprov/nfs", "parameters": parameters,

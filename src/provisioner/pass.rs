@@ -34,13 +34,13 @@ impl PendingClaims {
     ///
     /// # Errors
     /// When claims, classes or, where they are needed, PVs can't be listed.
-    pub async fn read_from_cluster(work: &Reconciler) -> Result<Self, kube::Error> {
-        let claims: Api<PersistentVolumeClaim> = match &work.settings.namespace {
-            Some(namespace) => Api::namespaced(work.client.clone(), namespace),
-            None => Api::all(work.client.clone()),
+    pub async fn read_from_cluster(reconciler: &Reconciler) -> Result<Self, kube::Error> {
+        let claims: Api<PersistentVolumeClaim> = match &reconciler.settings.namespace {
+            Some(namespace) => Api::namespaced(reconciler.client.clone(), namespace),
+            None => Api::all(reconciler.client.clone()),
         };
-        let claims = cluster::list(&claims, |claim| claim::is_waiting_for(claim, &work.settings.name)).await?;
-        let classes: Api<StorageClass> = Api::all(work.client.clone());
+        let claims = cluster::list(&claims, |claim| claim::is_waiting_for(claim, &reconciler.settings.name)).await?;
+        let classes: Api<StorageClass> = Api::all(reconciler.client.clone());
         let classes = cluster::list(&classes, |_| true).await?;
         let classes: HashMap<_, _> = classes.into_iter().map(|class| (class.name_any(), class)).collect();
         let has_pattern = |claim: &PersistentVolumeClaim| {
@@ -50,14 +50,14 @@ impl PendingClaims {
                 .is_some()
         };
         if claims.iter().any(has_pattern) {
-            let volumes: Api<PersistentVolume> = Api::all(work.client.clone());
+            let volumes: Api<PersistentVolume> = Api::all(reconciler.client.clone());
             // Only their directories are kept.
             cluster::list(&volumes, |seen| {
-                work.record_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
+                reconciler.record_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
                 false
             })
             .await?;
-            work.mark_volumes_listed();
+            reconciler.mark_volumes_listed();
         }
         Ok(Self { claims, classes })
     }
@@ -75,14 +75,14 @@ impl PendingClaims {
     /// When `stop` resolves, claims in flight are finished; those not begun get no row.
     pub async fn provision_all(
         self,
-        work: &Reconciler,
+        reconciler: &Reconciler,
         stop: impl Future<Output = ()>,
         mut done: impl FnMut(&Row),
     ) -> Vec<Row> {
         let Self { claims, classes } = &self;
         let served = claims.iter().map(|claim| async move {
             let class = claim::class_name(claim).and_then(|name| classes.get(name));
-            let result = work.provision_claim(claim, class).await;
+            let result = reconciler.provision_claim(claim, class).await;
             let claim = claim_key(claim);
             Row { claim, result }
         });
@@ -93,7 +93,7 @@ impl PendingClaims {
             .collect();
         let stopped = async {
             stop.await;
-            work.set_stopping(true);
+            reconciler.set_stopping(true);
             std::future::pending().await
         };
         let mut rows: Vec<Row> = tokio::select! {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::export::VolumePath;
-use crate::provisioner::mock::{class, mock, upstream_volume, waiting_claim, work};
+use crate::provisioner::mock::{class, mock, reconciler, upstream_volume, waiting_claim};
 
 /// A volume protects its directory, or no longer does, from the moment that the watch tells of the change.
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
     let export = tempfile::tempdir().unwrap();
     let (classes, mut writer) = reflector::store();
     let context = Context {
-        reconciler: Arc::new(work(client, export.path())),
+        reconciler: Arc::new(reconciler(client, export.path())),
         classes,
     };
     let policy = |word: &str| ("/spec/persistentVolumeReclaimPolicy", json!(word));
@@ -59,26 +59,26 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
 async fn what_is_not_listed_any_more_is_forgotten() {
     let (client, _server) = mock();
     let export = tempfile::tempdir().unwrap();
-    let work = Arc::new(work(client, export.path()));
+    let reconciler = Arc::new(reconciler(client, export.path()));
     let (claim, volume) = (waiting_claim(), upstream_volume("b", "team/b", &[]));
     let mut listed = HashSet::new();
     for (is_listed, is_known) in [(true, true), (false, false)] {
-        work.lock_claim_retries().record_failure("u", "v1");
-        work.lock_volume_retries().record_failure("volume-b", "v1");
-        record_claim_event(&Event::Init, &work, &mut listed);
-        record_released_event(&Event::Init, &work, &mut listed);
+        reconciler.lock_claim_retries().record_failure("u", "v1");
+        reconciler.lock_volume_retries().record_failure("volume-b", "v1");
+        record_claim_event(&Event::Init, &reconciler, &mut listed);
+        record_released_event(&Event::Init, &reconciler, &mut listed);
         if is_listed {
-            record_claim_event(&Event::InitApply(claim.clone()), &work, &mut listed);
+            record_claim_event(&Event::InitApply(claim.clone()), &reconciler, &mut listed);
         }
-        record_claim_event(&Event::InitDone, &work, &mut listed);
+        record_claim_event(&Event::InitDone, &reconciler, &mut listed);
         if is_listed {
-            record_released_event(&Event::InitApply(volume.clone()), &work, &mut listed);
+            record_released_event(&Event::InitApply(volume.clone()), &reconciler, &mut listed);
         }
-        record_released_event(&Event::InitDone, &work, &mut listed);
-        assert_eq!(work.lock_claim_retries().is_failing("u"), is_known);
-        assert_eq!(work.lock_volume_retries().is_failing("volume-b"), is_known);
+        record_released_event(&Event::InitDone, &reconciler, &mut listed);
+        assert_eq!(reconciler.lock_claim_retries().is_failing("u"), is_known);
+        assert_eq!(reconciler.lock_volume_retries().is_failing("volume-b"), is_known);
     }
-    work.lock_volume_retries().record_failure("volume-b", "v1");
-    record_released_event(&Event::Delete(volume), &work, &mut listed);
-    assert!(!work.lock_volume_retries().is_failing("volume-b"));
+    reconciler.lock_volume_retries().record_failure("volume-b", "v1");
+    record_released_event(&Event::Delete(volume), &reconciler, &mut listed);
+    assert!(!reconciler.lock_volume_retries().is_failing("volume-b"));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provisioner::mock::{answer, class, mock, next, refusal, upstream_volume, work};
+use crate::provisioner::mock::{answer, class, mock, next, reconciler, refusal, upstream_volume};
 
 const POLICY: &str = "/spec/persistentVolumeReclaimPolicy";
 const TERMINATING: &str = "/metadata/deletionTimestamp";
@@ -19,11 +19,11 @@ async fn delete_beside(
     export: &Path,
 ) -> Result<DeletionOutcome, ReconcileError> {
     let (client, mut server) = mock();
-    let work = work(client, export);
-    work.record_volume(neighbour, Some(&class(neighbour_parameters.clone())));
+    let reconciler = reconciler(client, export);
+    reconciler.record_volume(neighbour, Some(&class(neighbour_parameters.clone())));
     let (volume, class) = (upstream_volume("a", "team", &[]), class(parameters.clone()));
     let stored = serde_json::to_value(&volume).unwrap();
-    let disposing = tokio::spawn(async move { work.delete_volume(&volume, Some(&class)).await });
+    let disposing = tokio::spawn(async move { reconciler.delete_volume(&volume, Some(&class)).await });
     let agreeing = tokio::spawn(async move {
         loop {
             let (_, _, to) = next(&mut server).await;
@@ -116,8 +116,8 @@ async fn a_conflict_leaves_the_finalizer_to_the_next_attempt() {
     for (status, reason, is_removed) in [(409, "Conflict", false), (404, "NotFound", true)] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let work = work(client, directory.path());
-        let removing = tokio::spawn(async move { work.remove_finalizer("pv", Some("v"), FINALIZER).await });
+        let reconciler = reconciler(client, directory.path());
+        let removing = tokio::spawn(async move { reconciler.remove_finalizer("pv", Some("v"), FINALIZER).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "PATCH pv");
         answer(to, status, &refusal(status, reason));
@@ -131,7 +131,7 @@ async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays(
     for is_terminating in [false, true] {
         let export = export_with("d-c-pvc-b");
         let (client, mut server) = mock();
-        let work = work(client, export.path());
+        let reconciler = reconciler(client, export.path());
         let finalizers = json!(["kubernetes.io/pv-protection", FORMER_FINALIZER]);
         let mut change = vec![
             (POLICY, json!("Retain")),
@@ -143,7 +143,7 @@ async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays(
         }
         let volume = upstream_volume("b", "d-c-pvc-b", &change);
         let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.delete_volume(&seen, None).await });
+        let disposing = tokio::spawn(async move { reconciler.delete_volume(&seen, None).await });
         let (what, request, to) = next(&mut server).await;
         assert_eq!(what, "PATCH pvc-b");
         let body = request.into_body().collect_bytes().await.unwrap();

@@ -52,13 +52,13 @@ async fn expand(is_limited: bool, still_enforces: bool) -> Case {
         volume["metadata"]["annotations"][QUOTA] = json!(ENFORCE);
     }
     let (client, mut server) = mock();
-    let work = work_on(client, export.clone());
+    let reconciler = work_on(client, export.clone());
     let class = StorageClass {
         allow_volume_expansion: Some(true),
         ..class(json!({}))
     };
     let seen = claim.clone();
-    let expanding = tokio::spawn(async move { work.expand_claim(&seen, Some(&class)).await });
+    let expanding = tokio::spawn(async move { reconciler.expand_claim(&seen, Some(&class)).await });
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "GET c");
     answer(to, 200, &serde_json::to_value(&claim).unwrap());

@@ -33,23 +33,24 @@ async fn limits_are_checked_and_those_of_nothing_are_cleared_at_the_second_round
     let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
     let volume = limited_volume(&limited).await;
     let (client, _server) = mock();
-    let mut work = work_on(client, limited.export.clone());
-    work.settings.reports_usage = true;
-    let served = work.exports.iter().next().unwrap();
+    let mut reconciler = work_on(client, limited.export.clone());
+    reconciler.settings.reports_usage = true;
+    let served = reconciler.exports.iter().next().unwrap();
     let mut rounds = Rounds::default();
     let text = || {
-        work.metrics
-            .render_text(&work.metrics.current_counts(&Retries::default(), true))
+        reconciler
+            .metrics
+            .render_text(&reconciler.metrics.current_counts(&Retries::default(), true))
     };
     limited.take_log();
 
-    work.check_limits(served, &mut rounds).await;
+    reconciler.check_limits(served, &mut rounds).await;
     assert_eq!(limited.take_log(), "", "a server without limited volumes was asked");
 
-    work.note_limit(&volume);
+    reconciler.note_limit(&volume);
     limited.add_to_report(&format!("#{UNUSED} 0 0 1024 00 [--------] 0 0 0 00 [--------]"));
     for is_second in [false, true] {
-        work.check_limits(served, &mut rounds).await;
+        reconciler.check_limits(served, &mut rounds).await;
         let log = limited.take_log();
         let cleared = format!("limit -p bhard=0k {UNUSED} ");
         assert_eq!(log.contains(&cleared), is_second, "{log}");
@@ -63,13 +64,13 @@ async fn limits_are_checked_and_those_of_nothing_are_cleared_at_the_second_round
     }
 
     limited.enforce(false);
-    work.check_limits(served, &mut rounds).await;
+    reconciler.check_limits(served, &mut rounds).await;
     let line = r#"nfsprov_quota_enforced{export="server:/export"} 0"#;
     assert!(text().lines().any(|found| found == line), "{}", text());
 
     // A volume that is gone is neither checked nor reported.
-    work.forget_limit(&volume.name_any());
-    work.check_limits(served, &mut rounds).await;
+    reconciler.forget_limit(&volume.name_any());
+    reconciler.check_limits(served, &mut rounds).await;
     assert!(!text().contains("persistentvolumeclaim="), "{}", text());
 }
 
@@ -78,14 +79,14 @@ async fn one_that_does_not_lead_any_more_clears_no_limit() {
     let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
     let volume = limited_volume(&limited).await;
     let (client, _server) = mock();
-    let work = work_on(client, limited.export.clone());
-    work.note_limit(&volume);
+    let reconciler = work_on(client, limited.export.clone());
+    reconciler.note_limit(&volume);
     limited.add_to_report(&format!("#{UNUSED} 0 0 1024 00 [--------] 0 0 0 00 [--------]"));
-    let served = work.exports.iter().next().unwrap();
+    let served = reconciler.exports.iter().next().unwrap();
     let mut rounds = Rounds::default();
-    work.check_limits(served, &mut rounds).await;
-    work.set_stopping(true);
-    work.check_limits(served, &mut rounds).await;
+    reconciler.check_limits(served, &mut rounds).await;
+    reconciler.set_stopping(true);
+    reconciler.check_limits(served, &mut rounds).await;
     let log = limited.take_log();
     assert!(!log.contains("bhard=0k"), "{log}");
 }

@@ -127,13 +127,13 @@ impl Reconciler {
         let Some(attempt) = self.lock_attempts().get(claim_uid).cloned() else {
             return;
         };
-        let (work, claim_uid) = (self.clone(), claim_uid.to_owned());
+        let (reconciler, claim_uid) = (self.clone(), claim_uid.to_owned());
         tokio::spawn(async move {
             // An attempt in flight may still succeed.
             let _lock = attempt.served.lock_volume(&claim::volume_name_for(&claim_uid)).await;
-            let left = work.lock_attempts().remove(&claim_uid);
-            if let Some(left) = left.filter(|_| work.require_serving().is_ok()) {
-                work.remove_attempt(&claim_uid, &left).await;
+            let left = reconciler.lock_attempts().remove(&claim_uid);
+            if let Some(left) = left.filter(|_| reconciler.require_serving().is_ok()) {
+                reconciler.remove_attempt(&claim_uid, &left).await;
             }
         });
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provisioner::mock::{Server, answer, class, mock, next, refusal, waiting_claim, work};
+use crate::provisioner::mock::{Server, answer, class, mock, next, reconciler, refusal, waiting_claim};
 use crate::provisioner::outcome::ProvisionOutcome;
 
 const PATTERN: &str = "team/${.PVC.name}";
@@ -93,7 +93,7 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
             std::fs::write(export.path().join(marked).join(in_it), "").unwrap();
         }
         let (client, server) = mock();
-        let work = work(client, export.path());
+        let reconciler = reconciler(client, export.path());
         let waiting = serde_json::to_value(waiting_claim()).unwrap();
         let serving = serve(server, move |what| {
             let known = found
@@ -104,7 +104,7 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
                 .or_else(|| (what == "GET c").then(|| waiting.clone()))
                 .or_else(|| (what == "GET storageclasses").then(ours).flatten())
         });
-        let result = work
+        let result = reconciler
             .provision_claim(&waiting_claim(), Some(&class(json!({"pathPattern": PATTERN}))))
             .await;
         serving.abort();
@@ -130,7 +130,7 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
 async fn a_path_is_not_taken_over_while_its_owner_is_locked() {
     let export = export_with_marker("team/c", "k/d/gone/old");
     let (client, server) = mock();
-    let work = work(client, export.path());
+    let reconciler = reconciler(client, export.path());
     let serving = serve(server, |what| {
         let waiting = serde_json::to_value(waiting_claim()).unwrap();
         match what {
@@ -139,7 +139,7 @@ async fn a_path_is_not_taken_over_while_its_owner_is_locked() {
             _ => None,
         }
     });
-    let served = work.exports.iter().next().unwrap();
+    let served = reconciler.exports.iter().next().unwrap();
     let class = class(json!({"pathPattern": PATTERN}));
     for (is_locked, is_taken) in [(true, false), (false, true)] {
         let lock = if is_locked {
@@ -147,7 +147,7 @@ async fn a_path_is_not_taken_over_while_its_owner_is_locked() {
         } else {
             None
         };
-        let result = work.provision_claim(&waiting_claim(), Some(&class)).await;
+        let result = reconciler.provision_claim(&waiting_claim(), Some(&class)).await;
         assert_eq!(
             matches!(result, Ok(ProvisionOutcome::Provisioned { .. })),
             is_taken,
@@ -168,7 +168,7 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
     ] {
         let export = tempfile::tempdir().unwrap();
         let (client, server) = mock();
-        let work = work(client, export.path());
+        let reconciler = reconciler(client, export.path());
         let waiting = serde_json::to_value(waiting_claim()).unwrap();
         let serving = serve(server, move |what| match what {
             "GET c" => Some(waiting.clone()),
@@ -176,13 +176,14 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
             _ => None,
         });
         let place = |directory: &str| Attempt {
-            served: work.exports.iter().next().unwrap().clone(),
+            served: reconciler.exports.iter().next().unwrap().clone(),
             directory: VolumePath::parse(directory).unwrap(),
         };
-        let served = work.exports.iter().next().unwrap();
+        let served = reconciler.exports.iter().next().unwrap();
         let owner = Owner::with_uid("u");
-        work.begin_attempt("u", place("team/c")).await;
-        work.take_ownership(&place("team/c").directory, &owner, served)
+        reconciler.begin_attempt("u", place("team/c")).await;
+        reconciler
+            .take_ownership(&place("team/c").directory, &owner, served)
             .await
             .unwrap();
         std::fs::create_dir_all(export.path().join("team/c")).unwrap();
@@ -190,15 +191,18 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
             std::fs::write(export.path().join(file), "").unwrap();
         }
         // The same place again is no other one.
-        work.begin_attempt("u", place("team/c")).await;
+        reconciler.begin_attempt("u", place("team/c")).await;
         assert!(export.path().join("team/c").exists(), "{about}");
         let class = class(json!({"pathPattern": "other/${.PVC.name}"}));
-        work.provision_claim(&waiting_claim(), Some(&class)).await.unwrap();
+        reconciler
+            .provision_claim(&waiting_claim(), Some(&class))
+            .await
+            .unwrap();
         serving.abort();
         assert_eq!(export.path().join("team").exists(), stays, "{about}");
         assert_eq!(marker(export.path(), "team/c").is_some(), stays, "{about}");
         assert!(export.path().join("other/c").exists(), "{about}");
-        assert!(work.lock_attempts().is_empty(), "{about}");
+        assert!(reconciler.lock_attempts().is_empty(), "{about}");
     }
 }
 
@@ -214,15 +218,15 @@ async fn the_directory_of_a_claim_that_goes_without_a_volume_goes_too() {
     ] {
         let export = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let work = Arc::new(work(client, export.path()));
+        let reconciler = Arc::new(reconciler(client, export.path()));
         let mut claim = waiting_claim();
         let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
         claim.metadata.uid = Some(uid.to_owned());
         // Bound or gone without an attempt: nothing is asked.
-        work.clean_up_after_claim(uid);
+        reconciler.clean_up_after_claim(uid);
         let provisioning = tokio::spawn({
-            let (work, claim) = (work.clone(), claim.clone());
-            async move { work.provision_claim(&claim, Some(&class(parameters))).await }
+            let (reconciler, claim) = (reconciler.clone(), claim.clone());
+            async move { reconciler.provision_claim(&claim, Some(&class(parameters))).await }
         });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(&claim).unwrap());
@@ -230,13 +234,13 @@ async fn the_directory_of_a_claim_that_goes_without_a_volume_goes_too() {
         assert_eq!(what, "POST persistentvolumes");
         assert!(export.path().join(directory).exists(), "{about}");
         // It is deleted while the request is under way, which then fails.
-        work.clean_up_after_claim(uid);
+        reconciler.clean_up_after_claim(uid);
         answer(to, 403, &refusal(403, "Forbidden"));
         provisioning.await.unwrap().unwrap_err();
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, format!("GET pvc-{uid}"));
         answer(to, 404, &refusal(404, "NotFound"));
-        let served = work.exports.iter().next().unwrap();
+        let served = reconciler.exports.iter().next().unwrap();
         // Whoever waits for the lock has it when the removal is over.
         let _lock = served.lock_volume(&format!("pvc-{uid}")).await;
         let left: Vec<_> = std::fs::read_dir(export.path()).unwrap().flatten().collect();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{Server, answer, mock, next, refusal, work};
+use crate::provisioner::mock::{Server, answer, mock, next, reconciler, refusal};
 
 /// What the API server has: PVs and claims by name.
 #[derive(Clone, Default)]
@@ -83,17 +83,17 @@ fn scene(export: &Path) -> (Reconciler, Cluster) {
     let (client, server): (Client, _) = mock();
     let cluster = Cluster::default();
     tokio::spawn(cluster.clone().serve(server));
-    (work(client, export), cluster)
+    (reconciler(client, export), cluster)
 }
 
-/// Lets the work write what is due now.
-async fn update(work: &Reconciler) -> Result<(), Postponed> {
-    let served = work.exports.iter().next().unwrap();
-    work.update_records(served, &work.records.0[0]).await
+/// Lets the reconciler write the records that are due now.
+async fn update(reconciler: &Reconciler) -> Result<(), Postponed> {
+    let served = reconciler.exports.iter().next().unwrap();
+    reconciler.update_records(served, &reconciler.records.0[0]).await
 }
 
-async fn updated(work: &Reconciler) {
-    if let Err(Postponed::Failed(error)) = update(work).await {
+async fn updated(reconciler: &Reconciler) {
+    if let Err(Postponed::Failed(error)) = update(reconciler).await {
         panic!("{error}");
     }
 }
@@ -111,20 +111,20 @@ fn inode(export: &Path, volume: &str) -> u64 {
 #[tokio::test]
 async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     let volume = cluster.bind("a");
-    work.volume_changed(&volume);
-    updated(&work).await;
+    reconciler.volume_changed(&volume);
+    updated(&reconciler).await;
     let first = record(export.path(), "pvc-a").unwrap();
     assert!(first.contains("kind: \"PersistentVolumeClaim\""), "{first}");
 
     // The same once more writes nothing.
     let before = inode(export.path(), "pvc-a");
-    work.volume_changed(&volume);
-    assert!(work.records.0[0].state().volumes.is_empty());
+    reconciler.volume_changed(&volume);
+    assert!(reconciler.records.0[0].state().volumes.is_empty());
     let labels = cluster.change(&cluster.claims, 0, "/metadata/labels", json!({"app": "web"}));
-    work.claim_changed(&serde_json::from_value(labels).unwrap());
-    updated(&work).await;
+    reconciler.claim_changed(&serde_json::from_value(labels).unwrap());
+    updated(&reconciler).await;
     assert!(record(export.path(), "pvc-a").unwrap().contains("app: \"web\""));
     assert_ne!(
         inode(export.path(), "pvc-a"),
@@ -133,16 +133,16 @@ async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
     );
 
     let larger = cluster.change(&cluster.volumes, 0, "/spec/capacity/storage", json!("2Gi"));
-    work.volume_changed(&serde_json::from_value(larger).unwrap());
-    updated(&work).await;
+    reconciler.volume_changed(&serde_json::from_value(larger).unwrap());
+    updated(&reconciler).await;
     assert!(record(export.path(), "pvc-a").unwrap().contains("storage: \"2Gi\""));
 
     // The claim is deleted: its data is kept, and so is the PV alone.
     cluster.claims.lock().unwrap().clear();
     let released = cluster.change(&cluster.volumes, 0, "/status/phase", json!("Released"));
-    work.records.0[0].add("pvc-a".to_owned());
-    work.volume_changed(&serde_json::from_value(released).unwrap());
-    updated(&work).await;
+    reconciler.records.0[0].add("pvc-a".to_owned());
+    reconciler.volume_changed(&serde_json::from_value(released).unwrap());
+    updated(&reconciler).await;
     let last = record(export.path(), "pvc-a").unwrap();
     assert!(!last.contains("kind: \"PersistentVolumeClaim\"\nmetadata"), "{last}");
     assert_eq!(
@@ -156,12 +156,12 @@ async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
 #[tokio::test]
 async fn records_are_checked_at_the_start_and_only_what_is_wrong_is_written() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     for name in ["a", "b", "c", "d", "e"] {
         cluster.bind(name);
     }
-    work.check_records();
-    updated(&work).await;
+    reconciler.check_records();
+    updated(&reconciler).await;
     let records = export.path().join(".nfsprov/volumes");
     assert_eq!(std::fs::read_dir(&records).unwrap().count(), 5);
     let kept = inode(export.path(), "pvc-a");
@@ -176,10 +176,10 @@ async fn records_are_checked_at_the_start_and_only_what_is_wrong_is_written() {
     // Another process, which knows nothing yet.
     let (client, server): (Client, _) = mock();
     tokio::spawn(cluster.clone().serve(server));
-    let work = crate::provisioner::mock::work(client, export.path());
+    let reconciler = crate::provisioner::mock::reconciler(client, export.path());
     cluster.requests.store(0, Ordering::Relaxed);
-    work.check_records();
-    updated(&work).await;
+    reconciler.check_records();
+    updated(&reconciler).await;
     for name in ["a", "b", "c", "d", "e"] {
         let text = record(export.path(), &format!("pvc-{name}")).unwrap();
         assert!(text.contains(&format!("/export/{name}")), "{text}");
@@ -199,20 +199,20 @@ async fn records_are_checked_at_the_start_and_only_what_is_wrong_is_written() {
 #[tokio::test]
 async fn one_record_that_cannot_be_written_holds_up_no_other() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     for name in ["a", "b", "c"] {
         cluster.bind(name);
     }
     let in_the_way = export.path().join(".nfsprov/volumes/pvc-b.yaml/in");
     std::fs::create_dir_all(&in_the_way).unwrap();
-    work.check_records();
+    reconciler.check_records();
     assert!(matches!(
-        update(&work).await,
+        update(&reconciler).await,
         Err(Postponed::Failed(ReconcileError::Export(_)))
     ));
     assert!(record(export.path(), "pvc-a").is_some() && record(export.path(), "pvc-c").is_some());
     std::fs::remove_dir_all(in_the_way.parent().unwrap()).unwrap();
-    updated(&work).await;
+    updated(&reconciler).await;
     assert!(record(export.path(), "pvc-b").is_some(), "it stayed due");
     assert_eq!(
         std::fs::read_dir(export.path().join(".nfsprov/volumes"))
@@ -225,29 +225,29 @@ async fn one_record_that_cannot_be_written_holds_up_no_other() {
 #[tokio::test]
 async fn a_volume_that_is_being_deleted_is_not_recorded() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     let volume = cluster.bind("a");
-    let served = work.exports.iter().next().unwrap();
+    let served = reconciler.exports.iter().next().unwrap();
     let lock = served.lock_volume("pvc-a").await;
-    work.volume_changed(&volume);
-    assert!(matches!(update(&work).await, Err(Postponed::Locked)));
+    reconciler.volume_changed(&volume);
+    assert!(matches!(update(&reconciler).await, Err(Postponed::Locked)));
     assert_eq!(record(export.path(), "pvc-a"), None);
     // The deletion ends, and the PV is gone.
     cluster.volumes.lock().unwrap().clear();
     drop(lock);
-    updated(&work).await;
+    updated(&reconciler).await;
     assert_eq!(record(export.path(), "pvc-a"), None);
 }
 
 #[tokio::test]
 async fn nothing_is_written_by_a_replica_that_does_not_lead() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     let until = tokio::sync::watch::Sender::new(None::<Instant>);
-    let work = work.with_leadership(Leadership::held_until(until.subscribe()));
-    work.volume_changed(&cluster.bind("a"));
+    let reconciler = reconciler.with_leadership(Leadership::held_until(until.subscribe()));
+    reconciler.volume_changed(&cluster.bind("a"));
     assert!(matches!(
-        update(&work).await,
+        update(&reconciler).await,
         Err(Postponed::Failed(ReconcileError::NotLeading))
     ));
     assert!(!export.path().join(".nfsprov").exists());
@@ -256,7 +256,7 @@ async fn nothing_is_written_by_a_replica_that_does_not_lead() {
 #[tokio::test]
 async fn volumes_of_others_are_not_recorded() {
     let export = tempfile::tempdir().unwrap();
-    let (work, cluster) = scene(export.path());
+    let (reconciler, cluster) = scene(export.path());
     for (number, (pointer, value)) in [
         ("/metadata/annotations/pv.kubernetes.io~1provisioned-by", json!("other")),
         ("/spec/nfs/server", json!("elsewhere")),
@@ -274,9 +274,9 @@ async fn volumes_of_others_are_not_recorded() {
             None => volumes[number]["metadata"]["deletionTimestamp"] = value,
         }
         let volume = serde_json::from_value(volumes[number].clone()).unwrap();
-        work.volume_changed(&volume);
+        reconciler.volume_changed(&volume);
     }
-    work.check_records();
-    updated(&work).await;
+    reconciler.check_records();
+    updated(&reconciler).await;
     assert!(!export.path().join(".nfsprov").exists());
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::export::ExportError;
 use crate::export::double::{Answer, Double};
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{answer, class, location, mock, next, refusal, waiting_claim, work, work_on};
+use crate::provisioner::mock::{answer, class, location, mock, next, reconciler, refusal, waiting_claim, work_on};
 use crate::provisioner::outcome::ProvisionOutcome;
 use crate::provisioner::volume::FINALIZER;
 
@@ -15,7 +15,7 @@ use crate::provisioner::volume::FINALIZER;
 fn leading_work(client: Client, export: &std::path::Path) -> (Reconciler, watch::Sender<Option<Instant>>) {
     let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
     let leading = Leadership::held_until(until.subscribe());
-    (work(client, export).with_leadership(leading), until)
+    (reconciler(client, export).with_leadership(leading), until)
 }
 
 /// The watch may lag behind: what counts is the claim as it is stored.
@@ -41,9 +41,12 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let work = work(client, directory.path());
-        let provisioning =
-            tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
+        let reconciler = reconciler(client, directory.path());
+        let provisioning = tokio::spawn(async move {
+            reconciler
+                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+                .await
+        });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         answer(to, status, &live);
@@ -61,10 +64,10 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
 async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let directory = tempfile::tempdir().unwrap();
     let (client, mut server) = mock();
-    let work = work(client, directory.path());
+    let reconciler = reconciler(client, directory.path());
     let mut class = class(json!({}));
     class.reclaim_policy = Some("Retain".to_owned());
-    let provisioning = tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class)).await });
+    let provisioning = tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class)).await });
     let (_, _, to) = next(&mut server).await;
     answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
     let (what, request, to) = next(&mut server).await;
@@ -92,12 +95,12 @@ async fn a_claim_gets_no_volume_before_its_size_is_enforced() {
     for over_nfs in [None, Some(over_nfs)] {
         let (client, mut server) = mock();
         let is_over_nfs = over_nfs.is_some();
-        let work = match over_nfs {
-            None => work(client, export.path()),
+        let reconciler = match over_nfs {
+            None => reconciler(client, export.path()),
             Some(over_nfs) => work_on(client, over_nfs),
         };
         let (seen, class) = (claim.clone(), class(json!({"quota": "enforce"})));
-        let provisioning = tokio::spawn(async move { work.provision_claim(&seen, Some(&class)).await });
+        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class)).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         answer(to, 200, &serde_json::to_value(&claim).unwrap());
@@ -127,9 +130,10 @@ async fn a_directory_that_is_there_is_adopted_only_if_the_class_says_so() {
             std::fs::write(export.path().join(directory).join("file"), "data").unwrap();
         }
         let (client, mut server) = mock();
-        let work = work(client, export.path());
+        let reconciler = reconciler(client, export.path());
         let class = class(json!({"pathPattern": pattern, "onExisting": on_existing}));
-        let provisioning = tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class)).await });
+        let provisioning =
+            tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class)).await });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
         if is_adopted {
@@ -156,9 +160,12 @@ async fn a_claim_costs_one_nfs_call() {
     let (client, mut server) = mock();
     let double = Double::new(|_, _, _| Answer::Object("directory", 2, 0o777));
     let (export, log) = double.export(location());
-    let work = work_on(client, export);
-    let provisioning =
-        tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
+    let reconciler = work_on(client, export);
+    let provisioning = tokio::spawn(async move {
+        reconciler
+            .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+            .await
+    });
     for (status, object) in [
         (200, serde_json::to_value(waiting_claim()).unwrap()),
         (201, json!({"metadata": {"name": "pvc-u"}})),
@@ -197,9 +204,12 @@ async fn a_volume_that_is_there_already_is_done() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let work = work(client, directory.path());
-        let provisioning =
-            tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
+        let reconciler = reconciler(client, directory.path());
+        let provisioning = tokio::spawn(async move {
+            reconciler
+                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+                .await
+        });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
         let (what, _, to) = next(&mut server).await;
@@ -226,7 +236,7 @@ async fn a_volume_that_is_there_already_is_done() {
 async fn a_volume_is_in_one_hand_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let (client, mut server) = mock();
-    let work = std::sync::Arc::new(work(client, directory.path()));
+    let reconciler = std::sync::Arc::new(reconciler(client, directory.path()));
     let stored = json!({
         "metadata": {
             "name": "pvc-u", "uid": "v", "finalizers": [FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z",
@@ -236,12 +246,15 @@ async fn a_volume_is_in_one_hand_at_a_time() {
                  "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "d", "name": "c", "uid": "u"}},
         "status": {"phase": "Released"},
     });
-    let (first, seen) = (work.clone(), serde_json::from_value(stored.clone()).unwrap());
+    let (first, seen) = (reconciler.clone(), serde_json::from_value(stored.clone()).unwrap());
     let disposing = tokio::spawn(async move { first.delete_volume(&seen, None).await });
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "GET pvc-u");
-    let provisioning =
-        tokio::spawn(async move { work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await });
+    let provisioning = tokio::spawn(async move {
+        reconciler
+            .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+            .await
+    });
     answer(to, 200, &stored);
     let (what, _, to) = next(&mut server).await;
     assert_eq!(what, "PATCH pvc-u");
@@ -257,17 +270,19 @@ async fn a_volume_is_in_one_hand_at_a_time() {
 async fn what_waits_for_its_turn_ends_when_everything_does() {
     let directory = tempfile::tempdir().unwrap();
     let (client, mut server) = mock();
-    let work = std::sync::Arc::new(work(client, directory.path()));
+    let reconciler = std::sync::Arc::new(reconciler(client, directory.path()));
     let mut tries = Vec::new();
     for _ in 0..2 {
-        let work = work.clone();
+        let reconciler = reconciler.clone();
         tries.push(tokio::spawn(async move {
-            work.provision_claim(&waiting_claim(), Some(&class(json!({})))).await
+            reconciler
+                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+                .await
         }));
     }
     // There is one turn: the other try waits for it.
     let (_, _, to) = next(&mut server).await;
-    work.set_stopping(true);
+    reconciler.set_stopping(true);
     answer(to, 404, &refusal(404, "NotFound"));
     let mut results = Vec::new();
     for one in tries {
@@ -286,9 +301,9 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
     for leads in [true, false] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let (work, until) = leading_work(client, directory.path());
+        let (reconciler, until) = leading_work(client, directory.path());
         let (seen, class) = (claim.clone(), class.clone());
-        let provisioning = tokio::spawn(async move { work.provision_claim(&seen, Some(&class)).await });
+        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class)).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         // Its time ran out while it waited for the answer.
@@ -330,9 +345,9 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join(name)).unwrap();
         let (client, mut server) = mock();
-        let (work, until) = leading_work(client, directory.path());
+        let (reconciler, until) = leading_work(client, directory.path());
         let seen = volume.clone();
-        let disposing = tokio::spawn(async move { work.delete_volume(&seen, None).await });
+        let disposing = tokio::spawn(async move { reconciler.delete_volume(&seen, None).await });
         let asked = &requests[..=last];
         for (number, expected) in asked.iter().enumerate() {
             let (what, _, to) = next(&mut server).await;

@@ -11,7 +11,7 @@ use super::*;
 use crate::export::double::{Answer, Double, Log};
 use crate::export::{Export, VolumePath};
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{answer, location, mock, next, upstream_volume, work, work_on};
+use crate::provisioner::mock::{answer, location, mock, next, reconciler, upstream_volume, work_on};
 use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::volume::FINALIZER;
 
@@ -50,10 +50,10 @@ fn trashed(export: &Path) -> std::path::PathBuf {
 async fn a_deleted_directory_is_renamed_and_then_removed() {
     let export = export_with_data(3);
     let (client, mut server) = mock();
-    let work = Arc::new(work(client, export.path()));
+    let reconciler = Arc::new(reconciler(client, export.path()));
     let disposing = tokio::spawn({
-        let work = work.clone();
-        async move { work.delete_volume(&volume(), None).await }
+        let reconciler = reconciler.clone();
+        async move { reconciler.delete_volume(&volume(), None).await }
     });
     for expected in ["GET", "DELETE", "PATCH"] {
         let (what, _, to) = next(&mut server).await;
@@ -67,7 +67,9 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
     }
     let result = disposing.await.unwrap();
     assert!(matches!(result, Ok(DeletionOutcome::Deleted { .. })), "{result:?}");
-    work.empty_trash_once(work.exports.iter().next().unwrap()).await;
+    reconciler
+        .empty_trash_once(reconciler.exports.iter().next().unwrap())
+        .await;
     assert!(!trashed(export.path()).exists());
 }
 
@@ -91,15 +93,16 @@ async fn a_parent_that_somebody_needs_stays() {
             std::os::unix::fs::symlink("another", marker.join("@owner")).unwrap();
         }
         let (client, _server) = mock();
-        let work = work(client, export.path());
+        let reconciler = reconciler(client, export.path());
         if let Some(neighbour) = &neighbour {
-            work.record_volume(neighbour, None);
+            reconciler.record_volume(neighbour, None);
         }
-        let served = work.exports.iter().next().unwrap();
+        let served = reconciler.exports.iter().next().unwrap();
         let directory = VolumePath::parse("team/data").unwrap();
         std::fs::remove_dir_all(export.path().join("team/data")).unwrap();
         served.export.release_ownership(&directory, UID).await.unwrap();
-        work.remove_empty_parents(&directory, &format!("pvc-{UID}"), served)
+        reconciler
+            .remove_empty_parents(&directory, &format!("pvc-{UID}"), served)
             .await;
         assert!(export.path().join("team").exists(), "{about}");
     }
@@ -111,8 +114,8 @@ async fn a_directory_whose_rename_fails_stays() {
     let export = export_with_data(3);
     std::fs::write(export.path().join(".nfsprov/trash"), "").unwrap();
     let (client, mut server) = mock();
-    let work = work(client, export.path());
-    let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
+    let reconciler = reconciler(client, export.path());
+    let disposing = tokio::spawn(async move { reconciler.delete_volume(&volume(), None).await });
     let (_, _, to) = next(&mut server).await;
     answer(to, 200, &serde_json::to_value(volume()).unwrap());
     let result = disposing.await.unwrap();
@@ -180,15 +183,15 @@ async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
         let stop: Arc<std::sync::OnceLock<Arc<Reconciler>>> = Arc::default();
         let stopped = stop.clone();
         let (export, log) = nfs_export(Answer::CrossDevice, UID, move || {
-            if let Some(work) = stopped.get() {
-                work.set_stopping(true);
+            if let Some(reconciler) = stopped.get() {
+                reconciler.set_stopping(true);
             }
         });
-        let work = Arc::new(work_on(client, export));
+        let reconciler = Arc::new(work_on(client, export));
         if is_stopped {
-            _ = stop.set(work.clone());
+            _ = stop.set(reconciler.clone());
         }
-        let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
+        let disposing = tokio::spawn(async move { reconciler.delete_volume(&volume(), None).await });
         let expected: &[&str] = if is_stopped {
             &["GET"]
         } else {
@@ -221,11 +224,11 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
     let lost = until.clone();
     let (export, log) = nfs_export(Answer::Done, UID, move || _ = lost.send_replace(Some(Instant::now())));
     let leading = Leadership::held_until(until.subscribe());
-    let work = Arc::new(work_on(client, export).with_leadership(leading));
+    let reconciler = Arc::new(work_on(client, export).with_leadership(leading));
     for leads in [false, true] {
         let disposing = tokio::spawn({
-            let work = work.clone();
-            async move { work.delete_volume(&volume(), None).await }
+            let reconciler = reconciler.clone();
+            async move { reconciler.delete_volume(&volume(), None).await }
         });
         let expected: &[&str] = if leads { &["GET", "DELETE", "PATCH"] } else { &["GET"] };
         for expected in expected {
@@ -256,8 +259,8 @@ async fn a_directory_that_has_a_new_owner_when_it_is_renamed_is_put_back() {
     for (owner, is_put_back) in [("k/d/c/another-uid", true), (UID, false)] {
         let (client, mut server) = mock();
         let (export, log) = nfs_export(Answer::Done, owner, || {});
-        let work = work_on(client, export);
-        let disposing = tokio::spawn(async move { work.delete_volume(&volume(), None).await });
+        let reconciler = work_on(client, export);
+        let disposing = tokio::spawn(async move { reconciler.delete_volume(&volume(), None).await });
         for expected in ["GET", "DELETE", "PATCH"] {
             let (what, _, to) = next(&mut server).await;
             assert_eq!(what, format!("{expected} pvc-{UID}"));
@@ -282,22 +285,28 @@ async fn a_removal_of_many_files_ends_when_the_provisioner_stops() {
         std::fs::write(directory.join(number.to_string()), "").unwrap();
     }
     let (client, _server) = mock();
-    let work = Arc::new(work(client, export.path()));
+    let reconciler = Arc::new(reconciler(client, export.path()));
     let emptying = tokio::spawn({
-        let work = work.clone();
-        async move { work.empty_trash_once(work.exports.iter().next().unwrap()).await }
+        let reconciler = reconciler.clone();
+        async move {
+            reconciler
+                .empty_trash_once(reconciler.exports.iter().next().unwrap())
+                .await
+        }
     });
     while std::fs::read_dir(&directory).unwrap().count() == 10_000 {
         tokio::task::yield_now().await;
     }
-    work.set_stopping(true);
+    reconciler.set_stopping(true);
     timeout(Duration::from_secs(2), emptying)
         .await
         .expect("it goes on")
         .unwrap();
     assert!(std::fs::read_dir(&directory).unwrap().count() > 0, "it was over before");
-    work.set_stopping(false);
-    work.empty_trash_once(work.exports.iter().next().unwrap()).await;
+    reconciler.set_stopping(false);
+    reconciler
+        .empty_trash_once(reconciler.exports.iter().next().unwrap())
+        .await;
     assert!(!directory.exists());
 }
 
@@ -311,7 +320,10 @@ async fn two_provisioners_empty_one_trash_together() {
         }
     }
     let (client, _server) = mock();
-    let (one, other) = (work(client.clone(), export.path()), work(client, export.path()));
+    let (one, other) = (
+        reconciler(client.clone(), export.path()),
+        reconciler(client, export.path()),
+    );
     join(
         one.empty_trash_once(one.exports.iter().next().unwrap()),
         other.empty_trash_once(other.exports.iter().next().unwrap()),
