@@ -302,7 +302,7 @@ async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
         ensure!(created.is_string(), "{stdout}");
         let wanted = json!({
             "namespace": scene.namespace, "name": name, "phase": phase, "size": "1Gi", "volume": volume,
-            "class": scene.class, "accessModes": ["ReadWriteMany"], "created": null,
+            "class": scene.class, "accessModes": ["ReadWriteOnce"], "created": null,
         });
         ensure!(row == wanted, "{stdout}");
     }
@@ -352,7 +352,7 @@ async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
     let cells: Vec<&str> = row.split_whitespace().collect();
     let (age, others) = cells.split_last().context("no row")?;
     ensure!(
-        others == ["data", "Bound", &scene.class, "1Gi", "RWX", &volume] && age.ends_with(['s', 'm']),
+        others == ["data", "Bound", &scene.class, "1Gi", "RWO", &volume] && age.ends_with(['s', 'm']),
         "{table}"
     );
     let (table, _, _) = said(&scene.nfsprov(&["status", "--no-headers"]).await?);

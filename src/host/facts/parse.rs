@@ -11,7 +11,7 @@ impl Facts {
     /// Reads what the script wrote.
     ///
     /// # Errors
-    /// [`FactsError`] when its end is missing: a shell that was killed may have written whole records.
+    /// `FactsError` when its end is missing: a shell that was killed may have written whole records.
     pub fn parse(output: &[u8]) -> Result<Self, FactsError> {
         let mut facts = Self::default();
         let mut rest = output;
