@@ -15,10 +15,10 @@ use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, never_interrupt};
+use crate::export::{Export, Location, VolumeUsage, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired, several_volumes};
 use crate::inventory::directories::{Row, State, rows};
-use crate::inventory::survey::{measure, survey};
+use crate::inventory::survey::{measure, read_quotas, survey};
 use crate::inventory::{amount, gather};
 use crate::output;
 use crate::provisioner::rules::record::Record;
@@ -114,6 +114,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     if args.sizes {
         measured(&place.export, &mut rows).await;
     }
+    read_quotas(&place.export, &mut rows).await;
     let text = match for_scripts(args.listing.output, "DirectoryList", Items { items: &rows })? {
         Some(text) => text,
         None if args.listing.output == Format::Name => rows
@@ -174,6 +175,10 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
     if args.sizes {
         headings.push("HOLDS");
     }
+    let has_quotas = rows.iter().any(|row| row.quota.is_some());
+    if has_quotas {
+        headings.push("USED");
+    }
     if !archives && wide {
         headings.push("AGE");
     }
@@ -198,6 +203,9 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         if args.sizes {
             cells.push(row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default());
         }
+        if has_quotas {
+            cells.push(row.quota.map(used_of_limit).unwrap_or_default());
+        }
         if !archives && wide {
             cells.push(age);
         }
@@ -208,6 +216,14 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
     });
     let headings = headings_unless(args.listing.no_headers, &headings);
     output::table_for(colour(global.color), headings, cells)
+}
+
+fn used_of_limit(quota: VolumeUsage) -> String {
+    let used = amount::size(quota.used_bytes);
+    match quota.limit_bytes {
+        0 => used,
+        limit => format!("{used} of {}", amount::size(limit)),
+    }
 }
 
 fn age(now: i64, changed: i64) -> u64 {

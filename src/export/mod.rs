@@ -26,7 +26,7 @@ pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
-pub use quota::{LimitChange, QuotaReport, SizeLimit};
+pub use quota::{LimitChange, QuotaReport, SizeLimit, VolumeUsage};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
 pub use system::is_system_directory;

@@ -7,7 +7,7 @@
 pub(super) mod facts;
 mod report;
 
-pub use report::QuotaReport;
+pub use report::{QuotaReport, VolumeUsage};
 
 use facts::{Exported, Facts, Project, Proof};
 

@@ -12,6 +12,7 @@ fn row(directory: &str, state: State, changed: i64, bytes: Option<u64>) -> Row {
         volume: Archive::parse(directory).and_then(|archive| archive.volume),
         claim: None,
         changed: Some(changed),
+        quota: None,
         holds: bytes.map(|bytes| Holds::Data {
             bytes,
             files: 1,

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::archives::Archive;
 use super::overview::Holds;
 use super::place::{name, on};
-use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory};
+use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_system_directory};
 
 /// The directories of an export, and the PVs of the cluster.
 #[derive(Clone, Debug)]
@@ -86,6 +86,9 @@ pub struct Row {
     pub changed: Option<i64>,
     /// What is in it, if that was looked for.
     pub holds: Option<Holds>,
+    /// What the volume uses of its limit, if it has one and the server was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<VolumeUsage>,
 }
 
 /// What was made of a volume's place: which PVs are where.
@@ -179,6 +182,7 @@ fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -
         claim,
         changed: Some(found.changed),
         holds: None,
+        quota: None,
     };
     let (parents, last) = path.split();
     if parents.is_empty()
@@ -219,6 +223,7 @@ fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) ->
                 claim: claim_of(marked),
                 changed: None,
                 holds: None,
+                quota: None,
             });
         }
     }
@@ -246,6 +251,7 @@ fn orphan(found: &Found) -> Row {
         claim: None,
         changed: Some(found.changed),
         holds: None,
+        quota: None,
     }
 }
 
@@ -265,6 +271,7 @@ fn of_volume(
         claim: claim.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
         changed,
         holds: None,
+        quota: None,
     }
 }
 

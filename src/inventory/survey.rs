@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 use super::directories::{Facts, Found, Row, State, above};
 use super::overview::Holds;
 use crate::export::{Export, ExportError, Kind, Location, VolumePath};
+use crate::provisioner::volume::provisioned_uid;
 
 /// How many directories are read, or measured, at once.
 const AT_ONCE: usize = 8;
@@ -82,6 +83,22 @@ pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
     measured.await;
 }
 
+/// Notes what limited volumes use, by one report of the server's quotas, if the server can be asked.
+pub async fn read_quotas(export: &Export, rows: &mut [Row]) {
+    if export.check_can_limit().is_err() {
+        return;
+    }
+    match export.report_quotas(None).await {
+        Ok(report) => {
+            for row in rows {
+                let uid = row.volume.as_deref().and_then(provisioned_uid);
+                row.quota = uid.and_then(|uid| report.usage_of(uid));
+            }
+        }
+        Err(error) => tracing::debug!("quotas not read: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -90,8 +107,42 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::export::Mounted;
+    use crate::export::{Attributes, LimitChange, LimitedExport, Mounted, SizeLimit, VolumePath};
     use crate::inventory::directories::rows;
+
+    #[tokio::test]
+    async fn limited_volumes_say_what_they_use() {
+        const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
+        let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
+        let export = &limited.export;
+        limited.enforce(true);
+        let directory = VolumePath::parse("d-a").unwrap();
+        let mode = Attributes::with_mode(0o777);
+        export.create_directory(&directory, mode).await.unwrap();
+        let limit = SizeLimit::new(10 << 20, UID).unwrap();
+        export.limit_size(&directory, &limit, LimitChange::New).await.unwrap();
+        let row = |volume: &str| Row {
+            directory: "d-a".to_owned(),
+            path: None,
+            state: State::InUse,
+            volume: Some(volume.to_owned()),
+            claim: None,
+            changed: None,
+            holds: None,
+            quota: None,
+        };
+        let unlimited = "pvc-11111111-2222-4333-8444-555555555555";
+        let mut rows = [row(&format!("pvc-{UID}")), row(unlimited), row("by-hand")];
+        limited.take_log();
+        read_quotas(export, &mut rows).await;
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| row.quota.map(|quota| quota.limit_bytes))
+            .collect();
+        assert_eq!(told, [Some(10 << 20), None, None]);
+        let log = limited.take_log();
+        assert_eq!(log.matches("xfs_quota").count(), 1, "{log}");
+    }
 
     #[tokio::test]
     async fn an_export_is_read_around_its_volumes_whatever_it_holds() {

@@ -59,6 +59,14 @@ fn everything() -> String {
     metrics.count_volume(&volume(), &Err(ReconcileError::ClassNotFound("nfs".into())));
     metrics.count_volume(&volume(), &Err(ReconcileError::NotLeading));
     metrics.record_probe("s:/p", Ok(Some(4096)));
+    metrics.limits.record_enforcement("s:/p", true);
+    let usage = VolumeGauges {
+        namespace: "d".into(),
+        claim: "c".into(),
+        used_bytes: 1,
+        capacity_bytes: 2,
+    };
+    metrics.limits.record_usage("s:/p", vec![usage]);
     metrics.record_probe("s:/silent", Ok(Some(1)));
     metrics.record_probe("s:/silent", Err("no answer".into()));
     let _flight = metrics.claim_in_flight();

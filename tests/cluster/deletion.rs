@@ -11,7 +11,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use crate::kit::{PATIENCE, Scene};
-use crate::stage::Stage;
+use crate::stage::{Stage, usual_or_thorough};
 
 crate::tests! {
     Both("finalizers and the order in which volumes go differ"): a_deleted_claim_is_archived_by_default,
@@ -137,7 +137,8 @@ async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
     let args = ["--leader-elect", "--lease-namespace", &scene.namespace];
     let provisioner = scene.watch(&args).await?;
     let (volume, directory) = with_data(&scene).await?;
-    let files = "for (1 .. 50000) { open F, q(>), $_ or die }";
+    let count = usual_or_thorough(10_000, 100_000);
+    let files = format!("for (1 .. {count}) {{ open F, q(>), $_ or die }}");
     scene.on_server(&format!("cd {directory} && perl -e '{files}'")).await?;
     scene.delete_with_volume("data", &volume).await?;
     let stopping = tokio::time::Instant::now();
@@ -160,7 +161,7 @@ async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(2 * PATIENCE, until_removed)
+    tokio::time::timeout(usual_or_thorough(2, 10) * PATIENCE, until_removed)
         .await
         .context("the trash is not emptied")??;
     Ok(())

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::kit::{PATIENCE, Provisioner, Scene};
 use crate::leader::one_of_each;
 use crate::proxy::{Fault, Proxy, goes_on, lists, makes};
-use crate::stage::{Stage, lasting};
+use crate::stage::{Stage, usual_or_thorough};
 
 /// How long the API server is away: longer than a lease lasts.
 fn away() -> Duration {
-    lasting(Duration::from_secs(20), Duration::from_secs(60))
+    usual_or_thorough(Duration::from_secs(20), Duration::from_secs(60))
 }
 
 crate::tests! {

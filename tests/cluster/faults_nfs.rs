@@ -14,11 +14,11 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
-use crate::stage::{Stage, lasting};
+use crate::stage::{Stage, usual_or_thorough};
 
 /// How long a server hangs: three times as long as one call may take, or through many retries.
 fn hanging() -> Duration {
-    lasting(3 * CALL_TIMEOUT, Duration::from_secs(120))
+    usual_or_thorough(3 * CALL_TIMEOUT, Duration::from_secs(120))
 }
 
 /// A user without any rights, whatever it is called.
@@ -269,9 +269,14 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
         }
         let volume = scene.bound("c0").await?;
         let namespace = &scene.namespace;
-        let fill =
-            format!("cd /nfsdata/{namespace}/c0 && mkdir -p a b && (cd a && seq 2500 | xargs touch) && cp -r a b");
-        guest.ssh(&fill).await?;
+        // An archive is renamed, however many files it has.
+        if on_delete == "delete" {
+            let each = usual_or_thorough(500, 2500);
+            let fill = format!(
+                "cd /nfsdata/{namespace}/c0 && mkdir -p a b && (cd a && seq {each} | xargs touch) && cp -r a b"
+            );
+            guest.ssh(&fill).await?;
+        }
         scene.delete_with_volume("c0", &volume).await?;
         let left = guest
             .ssh(&format!(

@@ -25,9 +25,9 @@ use tokio::time::Instant;
 
 use crate::kit::{Directories, PATIENCE, Running, Scene};
 
-/// How long something is to last: `short`, or `long` in `make test-all`.
-pub fn lasting(short: Duration, long: Duration) -> Duration {
-    if trial::is_thorough() { long } else { short }
+/// How long or how large something is to be: `usual`, or `thorough` in `make test-all`.
+pub fn usual_or_thorough<T>(usual: T, thorough: T) -> T {
+    if trial::is_thorough() { thorough } else { usual }
 }
 
 /// The versions of Kubernetes that a test runs on.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::facts::{ProjectUsage, Proof, parse_report};
 use super::{FIRST_ID, project_ids};
 
@@ -16,9 +18,12 @@ pub struct QuotaReport {
 }
 
 /// What the files of a volume take, and its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct VolumeUsage {
+    /// Bytes that the files take on the server.
     pub used_bytes: u64,
+    /// The limit in bytes; 0 for none.
     pub limit_bytes: u64,
     /// Files and directories, the volume's own directory among them.
     pub files: u64,
