@@ -61,7 +61,7 @@ struct State {
     known: Option<HashMap<u64, Hashes>>,
 }
 
-/// The hashes of a record's documents.
+/// The hashes of a record's documents, as they are on the export or are being written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Hashes {
     volume: u64,
@@ -159,6 +159,12 @@ impl Queue {
         }
     }
 
+    fn forget(&self, volume: &str) {
+        if let Some(known) = &mut self.state().known {
+            known.remove(&hash(volume));
+        }
+    }
+
     fn take(&self, most: usize) -> Vec<String> {
         let mut state = self.state();
         let taken: Vec<String> = state.volumes.iter().take(most).cloned().collect();
@@ -175,9 +181,14 @@ impl Reconciler {
         let Some(queue) = self.queue_of(volume) else {
             return;
         };
+        let Ok(text) = volume_text(volume) else {
+            return;
+        };
         let name = volume.name_any();
-        let stored = queue.known(&name);
-        if volume_text(volume).is_ok_and(|text| stored.is_none_or(|stored| stored.volume != hash(&text))) {
+        // Its claim was deleted.
+        let is_released = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Released");
+        let is_outdated = |stored: Hashes| stored.volume != hash(&text) || (is_released && stored.claim != hash(""));
+        if queue.known(&name).is_none_or(is_outdated) {
             queue.add(name);
         }
     }
@@ -244,6 +255,8 @@ impl Reconciler {
 
     async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
         let mut retry = FIRST_RETRY;
+        // Another replica may have written since this one led, and a write of this one may have been cut off.
+        queue.state().known = None;
         loop {
             queue.wait_until_due().await;
             // Late is late enough: nothing waits for a record.
@@ -317,21 +330,17 @@ impl Reconciler {
             }
         }
         if self.require_leadership().is_err() {
-            failed.extend(
-                due.into_iter()
-                    .map(|due| (due.volume, ReconcileError::NotLeading.into())),
-            );
+            for due in due {
+                queue.forget(&due.volume);
+                failed.push((due.volume, ReconcileError::NotLeading.into()));
+            }
             return failed;
         }
         let records: Vec<(String, String)> = due.iter().map(|due| (due.volume.clone(), due.text.clone())).collect();
-        let refused = served.export.write_records(&records).await;
-        for (volume, text) in &records {
-            if !refused.iter().any(|(name, _)| name == volume) {
-                queue.remember(volume, Hashes::of(&Texts::split(text)));
-                tracing::debug!(volume, "record written");
-            }
+        for (volume, error) in served.export.write_records(&records).await {
+            queue.forget(&volume);
+            failed.push((volume, error.into()));
         }
-        failed.extend(refused.into_iter().map(|(volume, error)| (volume, error.into())));
         failed
     }
 
@@ -353,8 +362,13 @@ impl Reconciler {
             }
         };
         let text = record.text();
-        let is_written = queue.known(name) == Some(Hashes::of(&Texts::split(&text)));
-        Ok((!is_written).then(|| Due {
+        let hashes = Hashes::of(&Texts::split(&text));
+        if queue.known(name) == Some(hashes) {
+            return Ok(None);
+        }
+        // Before it is written: what changes meanwhile differs from it.
+        queue.remember(name, hashes);
+        Ok(Some(Due {
             volume: name.to_owned(),
             text,
             _lock: lock,

@@ -140,7 +140,6 @@ async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
     // The claim is deleted: its data is kept, and so is the PV alone.
     cluster.claims.lock().unwrap().clear();
     let released = cluster.change(&cluster.volumes, 0, "/status/phase", json!("Released"));
-    reconciler.records.0[0].add("pvc-a".to_owned());
     reconciler.volume_changed(&serde_json::from_value(released).unwrap());
     updated(&reconciler).await;
     let last = record(export.path(), "pvc-a").unwrap();
@@ -220,6 +219,20 @@ async fn one_record_that_cannot_be_written_holds_up_no_other() {
             .count(),
         3
     );
+}
+
+#[tokio::test]
+async fn a_claim_that_changes_while_its_record_is_written_is_due_again() {
+    let export = tempfile::tempdir().unwrap();
+    let (reconciler, cluster) = scene(export.path());
+    cluster.bind("a");
+    let (served, queue) = (reconciler.exports.iter().next().unwrap(), &reconciler.records.0[0]);
+    queue.state().known = Some(HashMap::new());
+    let due = reconciler.due_record(served, queue, "pvc-a").await;
+    assert!(matches!(due, Ok(Some(_))));
+    let labels = cluster.change(&cluster.claims, 0, "/metadata/labels", json!({"app": "web"}));
+    reconciler.claim_changed(&serde_json::from_value(labels).unwrap());
+    assert!(queue.state().volumes.contains("pvc-a"));
 }
 
 #[tokio::test]
