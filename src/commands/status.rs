@@ -259,10 +259,8 @@ fn short_modes(modes: &[String]) -> String {
 }
 
 fn age(created: Option<Timestamp>, now: Timestamp) -> String {
-    let seconds = created.map(|created| now.as_second().saturating_sub(created.as_second()));
-    seconds
-        .map(|seconds| amount::ago(seconds.try_into().unwrap_or_default()))
-        .unwrap_or_default()
+    let seconds = created.map(|created| amount::seconds_since(created.as_second(), now.as_second()));
+    seconds.map(amount::ago).unwrap_or_default()
 }
 
 fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {

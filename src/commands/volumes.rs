@@ -114,7 +114,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     if args.sizes {
         measured(&place.export, &mut rows).await;
     }
-    read_quotas(&place.export, &mut rows).await;
+    let quotas = read_quotas(&place.export, &mut rows).await;
     let text = match for_scripts(args.listing.output, "DirectoryList", Items { items: &rows })? {
         Some(text) => text,
         None if args.listing.output == Format::Name => rows
@@ -136,7 +136,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
     }
     output::print(&text)?;
     if subject == Subject::Orphans {
-        orphans::say_unused_limits(&place).await;
+        quotas.iter().for_each(orphans::say_unused_limits);
     }
     Ok(Exit::Done)
 }
@@ -190,7 +190,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
         let age = row
             .changed
-            .map(|changed| amount::ago(age(now, changed)))
+            .map(|changed| amount::ago(amount::seconds_since(changed, now)))
             .unwrap_or_default();
         let mut cells = match archives {
             true => vec![row.directory.clone(), or_none(&row.claim), age.clone()],
@@ -224,10 +224,6 @@ fn used_of_limit(quota: VolumeUsage) -> String {
         0 => used,
         limit => format!("{used} of {}", amount::size(limit)),
     }
-}
-
-fn age(now: i64, changed: i64) -> u64 {
-    u64::try_from(now.saturating_sub(changed)).unwrap_or_default()
 }
 
 async fn expire(args: &Expire, global: &Global) -> Result<Exit> {

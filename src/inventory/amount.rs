@@ -45,6 +45,11 @@ pub fn age(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The seconds from `then` to `now`, both in seconds since 1970; 0 if clocks differ so that it lies ahead.
+pub fn seconds_since(then: i64, now: i64) -> u64 {
+    u64::try_from(now.saturating_sub(then)).unwrap_or_default()
+}
+
 /// Seconds as kubectl shows an age: in one unit, with at least two of it.
 pub fn ago(seconds: u64) -> String {
     match seconds {

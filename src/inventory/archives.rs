@@ -98,7 +98,7 @@ pub fn expired(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
     let mut archives: Vec<(u64, &Row)> = rows
         .iter()
         .filter(|row| row.state == State::Archived && row.volume.is_some() && row.path.is_some())
-        .filter_map(|row| Some((u64::try_from(now.saturating_sub(row.changed?)).unwrap_or_default(), row)))
+        .filter_map(|row| Some((amount::seconds_since(row.changed?, now), row)))
         .collect();
     archives.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.directory.cmp(&b.1.directory)));
     let bytes = |row: &Row| match row.holds {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::directories::{Facts, Found, Row, State, above};
 use super::overview::Holds;
-use crate::export::{Export, ExportError, Kind, Location, VolumePath};
+use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath};
 use crate::provisioner::volume::provisioned_uid;
 
 /// How many directories are read, or measured, at once.
@@ -83,20 +83,18 @@ pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
     measured.await;
 }
 
-/// Notes what limited volumes use, by one report of the server's quotas, if the server can be asked.
-pub async fn read_quotas(export: &Export, rows: &mut [Row]) {
-    if export.check_can_limit().is_err() {
-        return;
+/// Notes what limited volumes use, by one report of the server's quotas, and gives the report, if the server can be asked.
+pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
+    export.check_can_limit().ok()?;
+    let report = export.report_quotas(None).await;
+    let report = report
+        .inspect_err(|error| tracing::debug!("quotas not read: {error}"))
+        .ok()?;
+    for row in rows {
+        let uid = row.volume.as_deref().and_then(provisioned_uid);
+        row.quota = uid.and_then(|uid| report.usage_of(uid));
     }
-    match export.report_quotas(None).await {
-        Ok(report) => {
-            for row in rows {
-                let uid = row.volume.as_deref().and_then(provisioned_uid);
-                row.quota = uid.and_then(|uid| report.usage_of(uid));
-            }
-        }
-        Err(error) => tracing::debug!("quotas not read: {error}"),
-    }
+    Some(report)
 }
 
 #[cfg(test)]

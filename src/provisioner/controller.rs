@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::future::{Either, join, join3, select};
@@ -208,17 +209,14 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             }
             Action::requeue(backoff::LONGEST)
         }
-        // Not a failure. The lease may be renewed after all.
-        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
-        Err(ReconcileError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = reconciler.lock_claim_retries().record_failure(uid, &versions);
-            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
-            tracing::warn!(claim = name, "not provisioned: {next}");
-            reconciler
-                .events
-                .publish_warning(&*claim, "ProvisioningFailed", failed(&next));
-            Action::requeue(wait)
+            let failure = || reconciler.lock_claim_retries().record_failure(uid, &versions);
+            retry_after(&error, failure, |next| {
+                tracing::warn!(claim = name, "not provisioned: {next}");
+                reconciler
+                    .events
+                    .publish_warning(&*claim, "ProvisioningFailed", failed(&next));
+            })
         }
     })
 }
@@ -255,15 +253,12 @@ async fn reconcile_expansion(
             }
             Action::requeue(backoff::LONGEST)
         }
-        // Not a failure. The lease may be renewed after all.
-        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
-        Err(ReconcileError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = reconciler.lock_claim_retries().record_failure(uid, &versions);
-            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
-            tracing::warn!(claim = name, "not expanded: {next}");
-            reconciler.events.publish_warning(claim, "VolumeResizeFailed", next);
-            Action::requeue(wait)
+            let failure = || reconciler.lock_claim_retries().record_failure(uid, &versions);
+            retry_after(&error, failure, |next| {
+                tracing::warn!(claim = name, "not expanded: {next}");
+                reconciler.events.publish_warning(claim, "VolumeResizeFailed", next);
+            })
         }
     }
 }
@@ -300,17 +295,29 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             }
             Action::requeue(backoff::LONGEST)
         }
-        // Not a failure. The lease may be renewed after all.
-        Err(ReconcileError::NotLeading) => Action::requeue(election::RETRY),
-        Err(ReconcileError::Stopping) => Action::await_change(),
         Err(error) => {
-            let wait = reconciler.lock_volume_retries().record_failure(uid, &version);
-            let next = format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil());
-            tracing::warn!(volume = name, "not deleted: {next}");
-            reconciler.events.publish_warning(&*volume, "VolumeFailedDelete", next);
-            Action::requeue(wait)
+            let failure = || reconciler.lock_volume_retries().record_failure(uid, &version);
+            retry_after(&error, failure, |next| {
+                tracing::warn!(volume = name, "not deleted: {next}");
+                reconciler.events.publish_warning(&*volume, "VolumeFailedDelete", next);
+            })
         }
     })
+}
+
+/// When an object whose reconciliation ended with `error` is reconciled again. Unless the provisioner only stopped leading or
+/// serving, `record_failure` counts the failure and gives the wait, and `warn` gets a sentence that says both.
+fn retry_after(error: &ReconcileError, record_failure: impl FnOnce() -> Duration, warn: impl FnOnce(String)) -> Action {
+    match error {
+        // The lease may be renewed after all.
+        ReconcileError::NotLeading => Action::requeue(election::RETRY),
+        ReconcileError::Stopping => Action::await_change(),
+        error => {
+            let wait = record_failure();
+            warn(format!("{error}; next try in {:.0} s", wait.as_secs_f64().ceil()));
+            Action::requeue(wait)
+        }
+    }
 }
 
 /// Logs errors of the loop itself; those of an object are logged when it is reconciled.

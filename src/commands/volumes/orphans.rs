@@ -10,7 +10,7 @@ use super::Place;
 use crate::cli::{Global, Orphans};
 use crate::commands::colour;
 use crate::exit::{Exit, UsageError};
-use crate::export::VolumePath;
+use crate::export::{QuotaReport, VolumePath};
 use crate::inventory::amount;
 use crate::inventory::directories::{Row, State};
 use crate::output;
@@ -59,22 +59,14 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Says which limits on the export's file system hold for no file, as far as the server can be asked.
-pub async fn say_unused_limits(place: &Place) {
-    if place.export.check_can_limit().is_err() {
-        return;
-    }
-    match place.export.report_quotas(None).await {
-        Ok(report) => {
-            for (id, kib) in report.unused_limits() {
-                let size = amount::size(kib.saturating_mul(1024));
-                output::say(&format!(
-                    "project {id} has a limit of {size} and no files; nfsprov provision --watch clears it if the export \
-                     has limited volumes"
-                ));
-            }
-        }
-        Err(error) => tracing::debug!("limits not read: {error}"),
+/// Says which limits on the export's file system hold for no file.
+pub fn say_unused_limits(report: &QuotaReport) {
+    for (id, kib) in report.unused_limits() {
+        let size = amount::size(kib.saturating_mul(1024));
+        output::say(&format!(
+            "project {id} has a limit of {size} and no files; nfsprov provision --watch clears it if the export \
+             has limited volumes"
+        ));
     }
 }
 
