@@ -29,6 +29,8 @@ use super::watches::{describe_watch_error, pending_claims, released_volumes, wat
 pub(super) struct Context {
     pub(super) reconciler: Arc<Reconciler>,
     pub(super) classes: Store<StorageClass>,
+    /// Those that are pending for this provisioner, or are to be expanded by it.
+    pub(super) claims: Store<PersistentVolumeClaim>,
 }
 
 impl Context {
@@ -52,6 +54,7 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
     let context = Arc::new(Context {
         reconciler: reconciler.clone(),
         classes: classes.clone(),
+        claims: claims.clone(),
     });
     reconciler.metrics.set_watched(Some(Watched {
         claims: claims.clone(),
@@ -172,7 +175,7 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
             claim::class_name(&claim).unwrap_or_default()
         )
     };
-    let result = reconciler.provision_claim(&claim, class).await;
+    let result = reconciler.provision_claim(&claim, class, Some(&context.claims)).await;
     reconciler.metrics.count_claim(&claim, &result);
     Ok(match result {
         Ok(ProvisionOutcome::Provisioned { volume, path, took }) => {

@@ -82,7 +82,7 @@ impl PendingClaims {
         let Self { claims, classes } = &self;
         let served = claims.iter().map(|claim| async move {
             let class = claim::class_name(claim).and_then(|name| classes.get(name));
-            let result = reconciler.provision_claim(claim, class).await;
+            let result = reconciler.provision_claim(claim, class, None).await;
             let claim = claim_key(claim);
             Row { claim, result }
         });

@@ -15,6 +15,7 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
     let context = Context {
         reconciler: Arc::new(reconciler(client, export.path())),
         classes,
+        claims: reflector::store().0,
     };
     let policy = |word: &str| ("/spec/persistentVolumeReclaimPolicy", json!(word));
     let phase = |word: &str| ("/status/phase", json!(word));

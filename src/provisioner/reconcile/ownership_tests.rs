@@ -105,7 +105,7 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
                 .or_else(|| (what == "GET storageclasses").then(ours).flatten())
         });
         let result = reconciler
-            .provision_claim(&waiting_claim(), Some(&class(json!({"pathPattern": PATTERN}))))
+            .provision_claim(&waiting_claim(), Some(&class(json!({"pathPattern": PATTERN}))), None)
             .await;
         serving.abort();
         let about = format!("{about}: {result:?}");
@@ -147,7 +147,7 @@ async fn a_path_is_not_taken_over_while_its_owner_is_locked() {
         } else {
             None
         };
-        let result = reconciler.provision_claim(&waiting_claim(), Some(&class)).await;
+        let result = reconciler.provision_claim(&waiting_claim(), Some(&class), None).await;
         assert_eq!(
             matches!(result, Ok(ProvisionOutcome::Provisioned { .. })),
             is_taken,
@@ -195,7 +195,7 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
         assert!(export.path().join("team/c").exists(), "{about}");
         let class = class(json!({"pathPattern": "other/${.PVC.name}"}));
         reconciler
-            .provision_claim(&waiting_claim(), Some(&class))
+            .provision_claim(&waiting_claim(), Some(&class), None)
             .await
             .unwrap();
         serving.abort();
@@ -226,7 +226,7 @@ async fn the_directory_of_a_claim_that_goes_without_a_volume_goes_too() {
         reconciler.clean_up_after_claim(uid);
         let provisioning = tokio::spawn({
             let (reconciler, claim) = (reconciler.clone(), claim.clone());
-            async move { reconciler.provision_claim(&claim, Some(&class(parameters))).await }
+            async move { reconciler.provision_claim(&claim, Some(&class(parameters)), None).await }
         });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(&claim).unwrap());

@@ -1,10 +1,11 @@
 //! Provisions one claim: creates its directory, then its PV.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::PostParams;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
@@ -18,7 +19,8 @@ use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, VolumePlan};
 
 impl Reconciler {
-    /// Creates the directory and the PV of a claim, as its class says. `found` is the class, if it exists.
+    /// Creates the directory and the PV of a claim, as its class says. `found` is the class, if it exists; `watched` has the
+    /// pending claims as they are now, if they are watched.
     ///
     /// May be repeated after any interruption: a directory or PV of the claim that exists is used.
     ///
@@ -28,6 +30,7 @@ impl Reconciler {
         &self,
         seen: &PersistentVolumeClaim,
         found: Option<&StorageClass>,
+        watched: Option<&Store<PersistentVolumeClaim>>,
     ) -> Result<ProvisionOutcome, ReconcileError> {
         let class = match claim::judge_claim(seen, found, &self.settings.name) {
             Verdict::Ignore => return Ok(ProvisionOutcome::NothingToDo),
@@ -48,7 +51,7 @@ impl Reconciler {
         }
         let _permit = served.acquire_claim_permit().await;
         // Boxed: thousands of claims may wait for a permit, and the future of those that have one is large.
-        Box::pin(self.provision_with_permit(seen, class, &settings, &served)).await
+        Box::pin(self.provision_with_permit(seen, class, &settings, &served, watched)).await
     }
 
     async fn provision_with_permit(
@@ -57,6 +60,7 @@ impl Reconciler {
         class: &StorageClass,
         settings: &class::Settings,
         served: &Served,
+        watched: Option<&Store<PersistentVolumeClaim>>,
     ) -> Result<ProvisionOutcome, ReconcileError> {
         let _lock = served
             .lock_volume(&claim::volume_name_for(&seen.uid().unwrap_or_default()))
@@ -64,13 +68,11 @@ impl Reconciler {
         self.require_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.claim_in_flight();
-        // The watch may lag: the claim may be bound, deleted or replaced by now.
-        let name = seen.name_any();
-        let claims: Api<PersistentVolumeClaim> =
-            Api::namespaced(self.client.clone(), &seen.namespace().unwrap_or_default());
-        let live = self
-            .call_api(&format!("read claim {name}"), claims.get_opt(&name))
-            .await?;
+        // It may have waited long for the permit: the claim may be bound, deleted or replaced by now.
+        let live = match watched {
+            Some(watched) => watched.get(&ObjectRef::from_obj(seen)),
+            None => self.read_claim(seen).await?.map(Arc::new),
+        };
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(ProvisionOutcome::NothingToDo);
         };
@@ -140,6 +142,14 @@ impl Reconciler {
             path,
             took: is_new.then(|| started.elapsed()),
         })
+    }
+
+    async fn read_claim(&self, seen: &PersistentVolumeClaim) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
+        let name = seen.name_any();
+        let claims: Api<PersistentVolumeClaim> =
+            Api::namespaced(self.client.clone(), &seen.namespace().unwrap_or_default());
+        self.call_api(&format!("read claim {name}"), claims.get_opt(&name))
+            .await
     }
 
     /// Fails if another PV's directory is at, above or below one that a `pathPattern` named. Default names are unique.

@@ -34,8 +34,10 @@ const REQUESTS: usize = 8;
 /// How many records are read at a time.
 const READ: usize = 512;
 
-/// How long pending claims hold records back, at most.
-const YIELD: Duration = Duration::from_secs(5);
+/// How long pending claims hold records back, at most: before the first batch and before each further one. Each record costs
+/// two requests and a write to the export, which a burst of claims would wait for.
+const FIRST_DELAY: Duration = Duration::from_secs(30);
+const NEXT_DELAY: Duration = Duration::from_secs(5);
 
 /// How long after a failed attempt the next one begins, at first and at last.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -259,8 +261,7 @@ impl Reconciler {
         queue.state().known = None;
         loop {
             queue.wait_until_due().await;
-            // Late is late enough: nothing waits for a record.
-            _ = timeout(YIELD, served.wait_until_claims_are_done()).await;
+            _ = timeout(FIRST_DELAY, served.wait_until_claims_are_done()).await;
             match self.update_records(served, queue).await {
                 Ok(()) => retry = FIRST_RETRY,
                 // Another replica writes them, until this one leads again.
@@ -309,7 +310,7 @@ impl Reconciler {
             if !goes_on {
                 break;
             }
-            _ = timeout(YIELD, served.wait_until_claims_are_done()).await;
+            _ = timeout(NEXT_DELAY, served.wait_until_claims_are_done()).await;
         }
         queue.state().volumes.extend(failed);
         failure.map_or(Ok(()), Err)

@@ -1,6 +1,8 @@
 //! What is done between two requests, and what is found out by them; the API server is a mock.
 
 use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::runtime::reflector;
+use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,7 +20,7 @@ fn leading_work(client: Client, export: &std::path::Path) -> (Reconciler, watch:
     (reconciler(client, export).with_leadership(leading), until)
 }
 
-/// The watch may lag behind: what counts is the claim as it is stored.
+/// A claim may wait long for its permit: what counts is the claim as it is then, in the watch if there is one.
 #[tokio::test]
 async fn a_claim_is_read_once_more_before_anything_is_made() {
     let stored = |change: Value| {
@@ -41,11 +43,14 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let (client, mut server) = mock();
-        let reconciler = reconciler(client, directory.path());
-        let provisioning = tokio::spawn(async move {
-            reconciler
-                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
-                .await
+        let reconciler = Arc::new(reconciler(client, directory.path()));
+        let provisioning = tokio::spawn({
+            let reconciler = reconciler.clone();
+            async move {
+                reconciler
+                    .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)
+                    .await
+            }
         });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
@@ -55,6 +60,16 @@ async fn a_claim_is_read_once_more_before_anything_is_made() {
             ProvisionOutcome::NothingToDo,
             "{live}"
         );
+        // Without a request.
+        drop(server);
+        let (watched, mut writer) = reflector::store();
+        if status == 200 {
+            writer.apply_watcher_event(&Event::Apply(serde_json::from_value(live.clone()).unwrap()));
+        }
+        let outcome = reconciler
+            .provision_claim(&waiting_claim(), Some(&class(json!({}))), Some(&watched))
+            .await;
+        assert_eq!(outcome.unwrap(), ProvisionOutcome::NothingToDo, "{live}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{live}");
     }
 }
@@ -67,7 +82,8 @@ async fn a_claim_without_a_pattern_needs_nothing_but_its_directory() {
     let reconciler = reconciler(client, directory.path());
     let mut class = class(json!({}));
     class.reclaim_policy = Some("Retain".to_owned());
-    let provisioning = tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class)).await });
+    let provisioning =
+        tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class), None).await });
     let (_, _, to) = next(&mut server).await;
     answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
     let (what, request, to) = next(&mut server).await;
@@ -100,7 +116,7 @@ async fn a_claim_gets_no_volume_before_its_size_is_enforced() {
             Some(over_nfs) => work_on(client, over_nfs),
         };
         let (seen, class) = (claim.clone(), class(json!({"quota": "enforce"})));
-        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class)).await });
+        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class), None).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         answer(to, 200, &serde_json::to_value(&claim).unwrap());
@@ -133,7 +149,7 @@ async fn a_directory_that_is_there_is_adopted_only_if_the_class_says_so() {
         let reconciler = reconciler(client, export.path());
         let class = class(json!({"pathPattern": pattern, "onExisting": on_existing}));
         let provisioning =
-            tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class)).await });
+            tokio::spawn(async move { reconciler.provision_claim(&waiting_claim(), Some(&class), None).await });
         let (_, _, to) = next(&mut server).await;
         answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
         if is_adopted {
@@ -163,7 +179,7 @@ async fn a_claim_costs_one_nfs_call() {
     let reconciler = work_on(client, export);
     let provisioning = tokio::spawn(async move {
         reconciler
-            .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+            .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)
             .await
     });
     for (status, object) in [
@@ -207,7 +223,7 @@ async fn a_volume_that_is_there_already_is_done() {
         let reconciler = reconciler(client, directory.path());
         let provisioning = tokio::spawn(async move {
             reconciler
-                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+                .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)
                 .await
         });
         let (_, _, to) = next(&mut server).await;
@@ -252,7 +268,7 @@ async fn a_volume_is_in_one_hand_at_a_time() {
     assert_eq!(what, "GET pvc-u");
     let provisioning = tokio::spawn(async move {
         reconciler
-            .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+            .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)
             .await
     });
     answer(to, 200, &stored);
@@ -276,7 +292,7 @@ async fn what_waits_for_its_turn_ends_when_everything_does() {
         let reconciler = reconciler.clone();
         tries.push(tokio::spawn(async move {
             reconciler
-                .provision_claim(&waiting_claim(), Some(&class(json!({}))))
+                .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)
                 .await
         }));
     }
@@ -303,7 +319,7 @@ async fn a_claim_gets_nothing_from_one_that_does_not_lead_any_more() {
         let (client, mut server) = mock();
         let (reconciler, until) = leading_work(client, directory.path());
         let (seen, class) = (claim.clone(), class.clone());
-        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class)).await });
+        let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class), None).await });
         let (what, _, to) = next(&mut server).await;
         assert_eq!(what, "GET c");
         // Its time ran out while it waited for the answer.
