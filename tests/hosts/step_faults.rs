@@ -1,5 +1,5 @@
 //! A fault in each step of `setup-server` on a server that serves others behind a firewall: each file, what is exported, the
-//! services and the firewall's rules are as before, or as they should be.
+//! services and the firewall's rules are unchanged or as planned.
 //!
 //! A program that a step runs has a stand-in, found first on the path, which fails once at the moment that is meant.
 
@@ -13,8 +13,8 @@ use crate::kit::Stage;
 use crate::runs::{nfsprov, serving_on};
 
 crate::tests! {
-    ; test_all: a_fault_before_the_exports_leaves_each_part_as_it_was_or_as_it_should_be,
-    a_fault_in_the_exports_or_the_firewall_leaves_each_part_as_it_was_or_as_it_should_be
+    ; test_all: a_fault_before_the_exports_leaves_each_part_unchanged_or_as_planned,
+    a_fault_in_the_exports_or_the_firewall_leaves_each_part_unchanged_or_as_planned
 }
 
 /// A call of a program, as a pattern of the shell's, that fails: instead of its work, or after it.
@@ -82,7 +82,7 @@ systemctl restart rpc-statd nfs-server
 ufw show added | sed -n "s/^ufw \(.*\) comment 'nfsprov'/\1/p" | while read -r rule; do ufw delete $rule </dev/null >/dev/null; done
 if [ -d /srv/new ]; then rmdir /srv/new; fi"#;
 
-/// What must be as it was, or as it should be: a line each.
+/// What must be unchanged or as planned, a line each.
 const PARTS: &str = r#"echo "exports $(cksum </etc/exports)"
 echo "exported $(exportfs -s 2>/dev/null | sort | tr '\n' ';')"
 echo "nfs.conf $(cksum </etc/nfs.conf)"
@@ -102,7 +102,7 @@ fn is_before_exports(fault: &Fault) -> bool {
     ["directory", "nfs-server"].contains(&fault.step)
 }
 
-async fn a_fault_before_the_exports_leaves_each_part_as_it_was_or_as_it_should_be(stage: Arc<Stage>) -> Result<()> {
+async fn a_fault_before_the_exports_leaves_each_part_unchanged_or_as_planned(stage: Arc<Stage>) -> Result<()> {
     fail_each(
         &stage,
         "faults-before-exports",
@@ -111,7 +111,7 @@ async fn a_fault_before_the_exports_leaves_each_part_as_it_was_or_as_it_should_b
     .await
 }
 
-async fn a_fault_in_the_exports_or_the_firewall_leaves_each_part_as_it_was_or_as_it_should_be(
+async fn a_fault_in_the_exports_or_the_firewall_leaves_each_part_unchanged_or_as_planned(
     stage: Arc<Stage>,
 ) -> Result<()> {
     let faults = FAULTS.into_iter().filter(|fault| !is_before_exports(fault));
