@@ -135,7 +135,7 @@ impl Reconciler {
         self.end_attempt(&uid);
         if is_new {
             let note = format!("Successfully provisioned volume {volume}");
-            self.events.publish_normal(&live, "ProvisioningSucceeded", note);
+            self.events.publish_normal(&*live, "ProvisioningSucceeded", note);
         }
         Ok(ProvisionOutcome::Provisioned {
             volume,
