@@ -109,3 +109,39 @@ fn what_is_no_dump_is_said() {
     let nowhere = read(&directory.path().join("nowhere"), None).unwrap_err().to_string();
     assert!(nowhere.contains("is it a directory?"), "{nowhere}");
 }
+
+/// `kubectl get` says nothing of when it was called.
+#[test]
+fn a_dump_without_a_time_is_as_late_as_its_latest_time_and_later_than_its_newest_claim() {
+    let claim = json!({"kind": "PersistentVolumeClaim", "apiVersion": "v1",
+        "metadata": {"name": "data", "namespace": "web", "creationTimestamp": "2026-01-01T12:00:00Z"}});
+    let lease = |namespace: &str, renewed: &str| {
+        json!({"kind": "Lease", "apiVersion": "coordination.k8s.io/v1", "metadata": {"name": "l", "namespace": namespace},
+               "spec": {"renewTime": renewed}})
+    };
+    let event = |component: &str, last: &str| {
+        json!({"kind": "Event", "apiVersion": "v1", "metadata": {"name": "e", "namespace": "web"}, "reason": "R",
+               "source": {"component": component}, "lastTimestamp": last})
+    };
+    let system = |time: &str| lease("kube-system", time);
+    let controller = "persistentvolume-controller";
+    for (others, at) in [
+        (vec![], "2026-01-01T12:05:00Z"),
+        (vec![event(controller, "2026-01-01T09:00:00Z")], "2026-01-01T12:05:00Z"),
+        (vec![event(controller, "2026-01-01T12:00:09Z")], "2026-01-01T12:00:09Z"),
+        (vec![system("2026-01-01T12:03:00.000000Z")], "2026-01-01T12:03:00Z"),
+        // By a node's clock, which only shows that the claim is new.
+        (
+            vec![lease("web", "2026-01-01T12:00:09.000000Z")],
+            "2026-01-01T12:00:00Z",
+        ),
+        (vec![event("kubelet", "2026-01-01T12:00:09Z")], "2026-01-01T12:05:00Z"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let items: Vec<&Value> = others.iter().chain([&claim]).collect();
+        let list = json!({"kind": "List", "apiVersion": "v1", "items": items});
+        fs::write(directory.path().join("all.json"), list.to_string()).unwrap();
+        let (_, read_at) = read(directory.path(), None).unwrap();
+        assert_eq!(read_at.to_string(), at, "{others:?}");
+    }
+}

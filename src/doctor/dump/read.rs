@@ -12,7 +12,7 @@ use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -426,6 +426,9 @@ fn right(review: SubjectAccessReview) -> Option<Right> {
     })
 }
 
+/// How long the newest claim or pod of a dump without any later time is taken to have waited.
+const WAITED: SignedDuration = SignedDuration::from_mins(5);
+
 /// The latest time that the API server or the control plane wrote: the dump can't be much younger, since claims that
 /// wait are spoken of every few seconds. Other components write times by their nodes' clocks, which may be wrong.
 fn newest(facts: &Facts) -> Option<Timestamp> {
@@ -443,10 +446,17 @@ fn newest(facts: &Facts) -> Option<Timestamp> {
     let locks = facts.locks.iter().filter(|lock| lock.namespace == "kube-system");
     let written = events
         .filter_map(|event| event.last)
-        .chain(locks.filter_map(|lock| lock.renewed));
+        .chain(locks.filter_map(|lock| lock.renewed))
+        .max();
     let claims = facts.claims.iter().filter_map(|claim| claim.created);
     let volumes = facts.volumes.iter().filter_map(|volume| volume.created);
     let pods = facts.pods.iter().filter_map(|pod| pod.created);
-    let any = || facts.events.iter().filter_map(|event| event.last).max();
-    written.chain(claims).chain(volumes).chain(pods).max().or_else(any)
+    let created = claims.chain(volumes).chain(pods).max();
+    let last_event = || facts.events.iter().filter_map(|event| event.last).max();
+    let renewed = facts.locks.iter().filter_map(|lock| lock.renewed).max();
+    match created {
+        // Nothing was written later. Who makes a dump has waited for a while.
+        Some(created) if written.max(renewed) < Some(created) => created.checked_add(WAITED).ok(),
+        _ => written.max(created).or_else(last_event),
+    }
 }
