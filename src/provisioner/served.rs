@@ -14,8 +14,8 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, Semap
 
 use crate::export::{Export, Location};
 
-/// Interval at which background work checks whether claims are being provisioned.
-const CLAIMS_INTERVAL: Duration = Duration::from_millis(100);
+/// Interval at which background work checks whether claims are being provisioned or volumes deleted.
+const IDLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// One export and its limits. Clones share the limits.
 #[derive(Clone)]
@@ -63,10 +63,14 @@ impl Served {
         self.limits.claims.acquire().await.ok()
     }
 
-    /// Waits until no claim is being provisioned. Checks at intervals, so it delays no claim.
-    pub async fn wait_until_claims_are_done(&self) {
-        while self.limits.claims.available_permits() < self.limits.concurrency {
-            tokio::time::sleep(CLAIMS_INTERVAL).await;
+    /// Waits until no claim is being provisioned and no volume deleted. Checks at intervals, so it delays none of them.
+    pub async fn wait_until_idle(&self) {
+        let permits = [&self.limits.claims, &self.limits.volumes];
+        while permits
+            .iter()
+            .any(|permits| permits.available_permits() < self.limits.concurrency)
+        {
+            tokio::time::sleep(IDLE_INTERVAL).await;
         }
     }
 
@@ -140,9 +144,30 @@ impl Exports {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use futures::FutureExt;
+    use tokio::time::timeout;
 
     use super::*;
+    use crate::export::Mounted;
+    use crate::provisioner::mock::location;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_wait_waits_for_claims_and_volumes() {
+        let export = Export::Mounted(Mounted::new(location(), Path::new("/")));
+        let exports = Exports::new((location(), export), Vec::new(), 2);
+        let served = exports.iter().next().unwrap();
+        let is_idle = || timeout(IDLE_INTERVAL * 3, served.wait_until_idle());
+        assert!(is_idle().await.is_ok());
+        let claim = served.acquire_claim_permit().await;
+        assert!(is_idle().await.is_err());
+        drop(claim);
+        let volume = served.acquire_volume_permit().await;
+        assert!(is_idle().await.is_err());
+        drop(volume);
+        assert!(is_idle().await.is_ok());
+    }
 
     #[test]
     fn a_locked_volume_holds_up_no_other_volume() {

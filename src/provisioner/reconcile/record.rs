@@ -1,7 +1,7 @@
 //! Keeping the records of volumes on their exports, off the path of claims.
 //!
-//! The watches only note which records may be out of date. A task an export reads those volumes once more, when no claim
-//! is pending, and writes several records at a time. In memory are hashes of what the export holds.
+//! The watches only note which records may be out of date. A task an export reads those volumes once more, when no
+//! claim or volume is in flight, and writes several records at a time. In memory are hashes of what the export holds.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -34,8 +34,8 @@ const REQUESTS: usize = 8;
 /// How many records are read at a time.
 const READ: usize = 512;
 
-/// How long pending claims hold records back, at most: before the first batch and before each further one. Each record costs
-/// two requests and a write to the export, which a burst of claims would wait for.
+/// How long claims and deletions in flight hold records back, at most: before the first batch and before each further one.
+/// Each record costs two requests and a write to the export, which a burst would wait for.
 const FIRST_DELAY: Duration = Duration::from_secs(30);
 const NEXT_DELAY: Duration = Duration::from_secs(5);
 
@@ -261,7 +261,7 @@ impl Reconciler {
         queue.state().known = None;
         loop {
             queue.wait_until_due().await;
-            _ = timeout(FIRST_DELAY, served.wait_until_claims_are_done()).await;
+            _ = timeout(FIRST_DELAY, served.wait_until_idle()).await;
             match self.update_records(served, queue).await {
                 Ok(()) => retry = FIRST_RETRY,
                 // Another replica writes them, until this one leads again.
@@ -310,7 +310,7 @@ impl Reconciler {
             if !goes_on {
                 break;
             }
-            _ = timeout(NEXT_DELAY, served.wait_until_claims_are_done()).await;
+            _ = timeout(NEXT_DELAY, served.wait_until_idle()).await;
         }
         queue.state().volumes.extend(failed);
         failure.map_or(Ok(()), Err)

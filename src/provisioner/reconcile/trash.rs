@@ -25,6 +25,9 @@ const AT_ONCE: usize = 2;
 /// How often the trash is listed if no deletion fills it.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long claims and deletions in flight hold removals back, at most.
+const DELAY: Duration = Duration::from_secs(30);
+
 /// How often a long removal logs its progress.
 const PROGRESS: Duration = Duration::from_secs(60);
 
@@ -41,6 +44,7 @@ impl Reconciler {
             };
             let emptying = async {
                 loop {
+                    _ = timeout(DELAY, served.wait_until_idle()).await;
                     self.empty_trash_once(served).await;
                     // A timeout is a reason to look, too.
                     _ = timeout(INTERVAL, served.wait_for_trash()).await;
