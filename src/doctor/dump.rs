@@ -45,7 +45,7 @@ impl Dump {
     pub fn add(&mut self, what: &str, object: impl Serialize) {
         // Objects of the API can always be written as JSON.
         if let Ok(mut object) = serde_json::to_value(object) {
-            redact(&mut object);
+            redact_variables(&mut object);
             self.lists.entry(what.to_owned()).or_default().push(object);
         }
     }
@@ -90,7 +90,7 @@ impl Dump {
 }
 
 /// Takes out values of environment variables, and copies of objects that hold them.
-fn redact(value: &mut Value) {
+fn redact_variables(value: &mut Value) {
     let harmless =
         |name: &str| name.starts_with("NFS_") || matches!(name, "PROVISIONER_NAME" | "ENABLE_LEADER_ELECTION");
     match value {
@@ -107,9 +107,9 @@ fn redact(value: &mut Value) {
                     }
                 }
             }
-            fields.values_mut().for_each(redact);
+            fields.values_mut().for_each(redact_variables);
         }
-        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Array(items) => items.iter_mut().for_each(redact_variables),
         _ => {}
     }
 }

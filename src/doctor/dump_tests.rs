@@ -110,6 +110,34 @@ fn what_is_no_dump_is_said() {
     assert!(nowhere.contains("is it a directory?"), "{nowhere}");
 }
 
+#[test]
+fn an_object_that_can_not_be_read_is_named_and_the_others_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let volume = |name: &str, created: &str, capacity: Value| {
+        json!({"kind": "PersistentVolume", "metadata": {"name": name, "creationTimestamp": created},
+               "spec": {"capacity": capacity}})
+    };
+    let list = json!({"kind": "List", "items": [
+        volume("a", "2026-01-01T11:00:00Z", json!({"storage": "1Gi"})),
+        volume("b", "yesterday", json!({"storage": "1Gi"})),
+        volume("c", "2026-01-01T11:00:00Z", json!("1Gi")),
+    ]});
+    fs::write(directory.path().join("pv.json"), list.to_string()).unwrap();
+    let (facts, _) = read(directory.path(), None).unwrap();
+    let volumes = facts.volumes.iter();
+    let read: Vec<_> = volumes
+        .map(|volume| (volume.name.as_str(), volume.created.is_some()))
+        .collect();
+    // A time that is none is left out.
+    assert_eq!(read, [("a", true), ("b", false)]);
+    let unread = facts
+        .unread
+        .iter()
+        .find(|unread| unread.what == "persistentvolumes")
+        .unwrap();
+    assert!(unread.why.starts_with("PersistentVolume c: "), "{}", unread.why);
+}
+
 /// `kubectl get` says nothing of when it was called.
 #[test]
 fn a_dump_without_a_time_is_as_late_as_its_latest_time_and_later_than_its_newest_claim() {

@@ -45,13 +45,13 @@ pub const fn entry(
 
 impl Entry {
     /// With a fix that `--fix` may make.
-    pub const fn automatic(mut self) -> Self {
+    pub const fn with_automatic_fix(mut self) -> Self {
         self.automatic = true;
         self
     }
 
     /// A symptom of another finding.
-    pub const fn symptom(mut self) -> Self {
+    pub const fn as_symptom(mut self) -> Self {
         self.symptom = true;
         self
     }

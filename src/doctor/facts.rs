@@ -1,20 +1,23 @@
 //! What the checks know of a cluster (PURE): of each object only what a check asks for, so that ten thousand of
 //! them are small.
 
+mod exports;
 mod hosts;
 mod read;
 mod workloads;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
+pub use self::exports::{EarlierVolume, ExportListing, Probe, Reached};
 pub use self::hosts::{ExportSeen, HostSeen};
+pub use self::read::FactSource;
 pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
-use super::Object;
 use super::names::sounds_like_nfs;
+use super::{Evidence, Object};
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -53,58 +56,6 @@ pub struct Facts {
     pub hosts: Vec<HostSeen>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
-}
-
-/// An NFS export that was asked from here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
-    pub server: String,
-    pub path: String,
-    /// What came of it.
-    pub reached: Reached,
-}
-
-/// What of an export's directories and records no PV of the cluster stands for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExportListing {
-    pub server: String,
-    pub path: String,
-    /// Volumes that were there before.
-    pub volumes: Vec<EarlierVolume>,
-    /// The PVs whose directories are empty, of those that were looked at.
-    pub empty: BTreeSet<String>,
-}
-
-/// A volume that an export still has. Whoever can write to the export can forge each of its traces.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EarlierVolume {
-    /// The PV's name.
-    pub name: String,
-    /// Its archive in the export's root, if it has one.
-    pub archive: Option<String>,
-    /// Its directory below the export's path, if that is known.
-    pub directory: Option<String>,
-    /// The default name of its directory, where directory or archive has such a name.
-    pub named_after: Option<String>,
-    pub is_recorded: bool,
-    /// The claim that its record names.
-    pub claim: Option<(String, String)>,
-    /// When its archive or directory was changed, in seconds since 1970.
-    pub changed: i64,
-}
-
-/// What came of an NFS call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reached {
-    Fine,
-    /// The server has no such directory.
-    Missing,
-    /// Nothing listens on the server's port; its words.
-    Refused(String),
-    /// Nothing came; what was tried.
-    Silent(String),
-    /// This says nothing about others; why.
-    Unknown(String),
 }
 
 /// Something that could not be read.
@@ -146,7 +97,6 @@ pub struct Claim {
     pub capacity: Option<i128>,
     /// Kind and name of what its volume is to be filled from.
     pub data_source: Option<(String, String)>,
-    /// Its VolumeAttributesClass.
     pub attributes_class: Option<String>,
 }
 
@@ -186,7 +136,6 @@ pub struct Volume {
     /// `Retain`, `Recycle` or `Delete`.
     pub reclaim: String,
     pub claim: Option<ClaimRef>,
-    /// Who made it.
     pub provisioned_by: Option<String>,
     /// Its directory below the export, where nfsprov made it.
     pub directory: Option<String>,
@@ -225,14 +174,11 @@ pub struct Class {
 
 #[derive(Clone, Debug, Default)]
 pub struct Event {
-    /// What it is about.
     pub object: Option<Object>,
     pub reason: String,
     pub message: String,
-    /// Who wrote it.
     pub component: String,
     pub host: String,
-    /// When it happened last.
     pub last: Option<Timestamp>,
 }
 
@@ -245,7 +191,6 @@ pub struct Lock {
     pub name: String,
     /// The holder's identity; empty if no process holds the lock.
     pub holder: String,
-    /// When it was renewed.
     pub renewed: Option<Timestamp>,
     /// How long it holds, in seconds.
     pub term: i64,
@@ -278,14 +223,12 @@ pub struct Right {
     /// The account's namespace.
     pub namespace: String,
     pub account: String,
-    /// The API group.
     pub group: String,
     /// As a role names it: `pods`, `pods/log`.
     pub resource: String,
     /// Where; none for everywhere.
     pub within: Option<String>,
     pub verb: String,
-    /// Whether it may.
     pub allowed: bool,
 }
 
@@ -294,8 +237,13 @@ impl Claim {
         Object::of("PersistentVolumeClaim", &self.namespace, &self.name)
     }
 
+    /// Its namespace and name.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
     /// Whether it waits for a volume and isn't going.
-    pub fn pending(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         self.deleting.is_none() && matches!(self.phase.as_str(), "Pending" | "")
     }
 }
@@ -309,6 +257,10 @@ impl Volume {
     /// Whether it is an NFS volume, in-tree or of an NFS CSI driver.
     pub fn is_nfs(&self) -> bool {
         self.nfs.is_some() || self.csi_driver.as_deref().is_some_and(sounds_like_nfs)
+    }
+
+    pub fn is_provisioned_by(&self, name: &str) -> bool {
+        self.provisioned_by.as_deref() == Some(name)
     }
 
     /// The NFS server and path that nodes mount.
@@ -333,6 +285,21 @@ impl Volume {
     }
 }
 
+impl Event {
+    pub fn evidence(&self) -> Evidence {
+        let about = self.object.as_ref().map(Object::title).unwrap_or_default();
+        Evidence::new(format!("event {} on {about}", self.reason), self.message.trim())
+    }
+}
+
+impl Log {
+    /// A line of the log as evidence.
+    pub fn line_evidence(&self, line: &str) -> Evidence {
+        let pod = Object::of("Pod", &self.namespace, &self.pod);
+        Evidence::of_field("log", &pod, line.trim())
+    }
+}
+
 impl Class {
     pub fn object(&self) -> Object {
         Object::cluster("StorageClass", &self.name)
@@ -349,13 +316,60 @@ impl Facts {
         (major == 1).then(|| minor[..digits].parse().ok())?
     }
 
-    /// Adds the provisioners that run as pods without a workload.
-    pub fn add_bare_provisioners(&mut self) {
-        let is_owned = |pod: &Pod| pod.is_owned || self.workloads.iter().any(|workload| workload.owns(pod));
-        let bare = |pod: &&Pod| !pod.over() && !pod.containers.is_empty() && !is_owned(pod);
-        let found: Vec<Workload> = self.pods.iter().filter(bare).map(Pod::workload).collect();
+    /// Adds all that was read into `other`.
+    pub fn absorb(&mut self, other: Self) {
+        self.claims.extend(other.claims);
+        self.volumes.extend(other.volumes);
+        self.classes.extend(other.classes);
+        self.pods.extend(other.pods);
+        self.workloads.extend(other.workloads);
+        self.nodes.extend(other.nodes);
+        self.events.extend(other.events);
+        self.csi_drivers.extend(other.csi_drivers);
+        self.csi_nodes.extend(other.csi_nodes);
+        self.locks.extend(other.locks);
+        self.limits.extend(other.limits);
+        self.rights.extend(other.rights);
+        self.self_link = self.self_link.or(other.self_link);
+    }
+
+    /// Adds a workload if any check asks about it. Claim templates count only in the namespace looked at.
+    fn add_workload(&mut self, mut workload: Workload) {
+        if self
+            .namespace
+            .as_ref()
+            .is_some_and(|namespace| *namespace != workload.namespace)
+        {
+            workload.templates.clear();
+        }
+        self.workloads.extend(Some(workload).filter(Workload::is_of_interest));
+    }
+
+    /// How many objects were read that the checks ask about.
+    pub fn count_objects(&self) -> usize {
+        let of_storage = self.claims.len() + self.volumes.len() + self.classes.len();
+        let of_workloads = self.pods.len() + self.workloads.len() + self.nodes.len();
+        let of_drivers = self.csi_drivers.len() + self.csi_nodes.len();
+        of_storage + of_workloads + of_drivers + self.events.len() + self.locks.len() + self.limits.len()
+    }
+
+    /// Leaves out what is asked about only in the namespace looked at, puts the rest in order, and adds the provisioners
+    /// that run as pods without a workload.
+    pub fn complete(&mut self) {
+        let namespace = self.namespace.clone();
+        let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);
+        self.claims.retain(|claim| is_here(&claim.namespace));
+        self.pods
+            .retain(|pod| is_here(&pod.namespace) || !pod.containers.is_empty());
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
         self.workloads
-            .extend(found.into_iter().filter(Workload::is_of_interest));
+            .sort_by_key(|workload| kinds.iter().position(|kind| *kind == workload.kind));
+        let is_owned = |pod: &Pod| pod.is_owned || self.workloads.iter().any(|workload| workload.owns(pod));
+        let is_bare = |pod: &&Pod| !pod.has_ended() && !pod.containers.is_empty() && !is_owned(pod);
+        let bare: Vec<Workload> = self.pods.iter().filter(is_bare).map(Pod::as_workload).collect();
+        self.workloads.extend(bare.into_iter().filter(Workload::is_of_interest));
+        self.events.sort_by_key(|event| event.last);
+        self.locks.sort_by_key(|lock| lock.kind != "Lease");
     }
 
     /// Records that `what` is not read on request, by this option.
@@ -372,7 +386,7 @@ impl Facts {
         self.unread.iter().all(|unread| unread.what != what)
     }
 
-    pub fn class(&self, name: &str) -> Option<&Class> {
+    pub fn find_class(&self, name: &str) -> Option<&Class> {
         self.classes.iter().find(|class| class.name == name)
     }
 
@@ -382,9 +396,7 @@ impl Facts {
         marked.max_by_key(|class| class.created)
     }
 
-    /// The events about an object, newest first.
-    pub fn about<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Event> {
-        let theirs = move |event: &&Event| event.object.as_ref() == Some(object);
-        self.events.iter().rev().filter(theirs)
+    pub fn find_node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
     }
 }

@@ -12,7 +12,7 @@ pub mod plan;
 use serde_json::{Value, json};
 
 use super::Object;
-use super::names::word;
+use super::names::shell_word;
 
 pub use host_change::HostChange;
 
@@ -47,7 +47,6 @@ pub enum Change {
 }
 
 impl Change {
-    /// The object that changes.
     pub fn object(&self) -> Object {
         match self {
             Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),
@@ -87,34 +86,38 @@ impl Change {
     pub fn command(&self) -> String {
         let object = self.object();
         let kubectl = match &object.namespace {
-            Some(namespace) => format!("kubectl -n {}", word(namespace)),
+            Some(namespace) => format!("kubectl -n {}", shell_word(namespace)),
             None => "kubectl".to_owned(),
         };
-        let (kind, name) = (object.short_kind(), word(&object.name));
+        let (kind, name) = (object.short_kind(), shell_word(&object.name));
         match self {
             Self::Merge { patch, .. } => {
                 format!(
                     "{kubectl} patch {kind} {name} --type merge -p {}",
-                    word(&patch.to_string())
+                    shell_word(&patch.to_string())
                 )
             }
             Self::Label { labels, .. } => {
                 let label = |(key, value): &(String, Option<String>)| match value {
-                    Some(value) => word(&format!("{key}={value}")),
-                    None => format!("{}-", word(key)),
+                    Some(value) => shell_word(&format!("{key}={value}")),
+                    None => format!("{}-", shell_word(key)),
                 };
                 let labels: Vec<String> = labels.iter().map(label).collect();
                 format!("{kubectl} label {kind} {name} {} --overwrite", labels.join(" "))
             }
             Self::SetImage { container, image, .. } => {
-                format!("{kubectl} set image {kind}/{name} {}={}", word(container), word(image))
+                format!(
+                    "{kubectl} set image {kind}/{name} {}={}",
+                    shell_word(container),
+                    shell_word(image)
+                )
             }
             Self::SetEnv {
                 container, variables, ..
             } => {
-                let variable = |(name, value): &(String, String)| word(&format!("{name}={value}"));
+                let variable = |(name, value): &(String, String)| shell_word(&format!("{name}={value}"));
                 let variables: Vec<String> = variables.iter().map(variable).collect();
-                let container = word(container);
+                let container = shell_word(container);
                 format!("{kubectl} set env {kind}/{name} -c {container} {}", variables.join(" "))
             }
             Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),

@@ -1,3 +1,6 @@
+use serde_json::{Value, json};
+
+use super::ci::escape_xml;
 use super::*;
 use crate::doctor::Fix;
 use crate::doctor::report::{About, Skipped};
@@ -8,15 +11,15 @@ fn report() -> Report {
     let command = "kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json";
     let fix = Fix {
         automatic: true,
-        ..Fix::command(command, "takes silver")
+        ..Fix::of_command(command, "takes silver")
     };
     let cause = Finding::new("NFS122", claim, "the claim's class <gold> doesn't exist & never did")
-        .seen(
+        .with_evidence(
             "event ProvisioningFailed on pvc default/a",
             "storageclass.storage.k8s.io \"gold\" not found",
         )
         .with_fix(fix)
-        .explaining([pod.clone()]);
+        .with_affected([pod.clone()]);
     Report {
         findings: vec![cause, Finding::new("NFS118", pod, "the pod waits")],
         checked: vec!["NFS122", "NFS118"],
@@ -104,15 +107,15 @@ fn junit_fails_what_counts() {
     let junit = super::junit(&report(), |finding| finding.severity == Severity::Error);
     assert!(junit.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{junit}");
     assert!(junit.contains("&lt;gold&gt; doesn't exist &amp; never did"), "{junit}");
-    assert_eq!(xml("a\u{1}\u{1b}[0m\tb"), "a[0m\tb");
+    assert_eq!(escape_xml("a\u{1}\u{1b}[0m\tb"), "a[0m\tb");
 }
 
 #[test]
 fn markdown_keeps_every_text_in_its_place() {
     let hostile = "x\n# y ``` `z` <img> | [a](b)";
     let finding = Finding::new("NFS103", Object::of("PersistentVolumeClaim", "default", "a"), hostile)
-        .seen("event", hostile)
-        .suggest(format!("echo '{hostile}'"), hostile);
+        .with_evidence("event", hostile)
+        .with_command(format!("echo '{hostile}'"), hostile);
     let mut report = report();
     report.findings = vec![finding];
     let text = markdown(&report);
@@ -154,10 +157,10 @@ fn no_format_shows_what_a_terminal_would_act_on() {
     let hostile = "x\x1b[2J\x1b]52;c;eA==\x07\u{9b}31m\u{202e}\x7f\ry";
     let object = || Object::of("PersistentVolumeClaim", hostile, hostile);
     let finding = Finding::new("NFS103", object(), hostile)
-        .seen(hostile, hostile)
-        .suggest(format!("echo '{hostile}' &&\nls"), hostile)
-        .explaining([object()]);
-    let by_hand = Finding::new("NFS118", object(), hostile).advise(hostile);
+        .with_evidence(hostile, hostile)
+        .with_command(format!("echo '{hostile}' &&\nls"), hostile)
+        .with_affected([object()]);
+    let by_hand = Finding::new("NFS118", object(), hostile).with_advice(hostile);
     let mut hostile_report = Report {
         findings: vec![finding, by_hand],
         scope: hostile.to_owned(),
@@ -177,7 +180,7 @@ fn no_format_shows_what_a_terminal_would_act_on() {
         &sarif(&hostile_report).unwrap(),
         &super::junit(&hostile_report, |_| true),
     ] {
-        let acted_on = shown.chars().find(|c| is_hidden(*c) && *c != '\n');
+        let acted_on = shown.chars().find(|c| escape::is_hidden(*c) && *c != '\n');
         assert_eq!(acted_on, None, "{shown}");
     }
     assert!(

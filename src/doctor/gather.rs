@@ -5,7 +5,9 @@
 use std::fmt::Debug;
 use std::sync::Mutex;
 
+use futures::FutureExt;
 use futures::future::join_all;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -15,13 +17,13 @@ use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::fmt::rfc2822;
 use kube::api::{ListParams, LogParams};
 use kube::client::Body;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::checks::questions;
 use super::dump::Dump;
-use super::facts::{Claim, Class, Event, Facts, Limit, Lock, Log, Node, Pod, Right, Unread, Volume, Workload};
+use super::facts::{FactSource, Facts, Lock, Log, Pod, Right, Unread};
 use super::provisioners;
 use crate::cluster::{self, Cluster};
 
@@ -34,6 +36,11 @@ const OF_VOLUMES: &str = "of PVs";
 
 /// How many pods of a provisioner are listened to.
 const LOGS: usize = 3;
+
+/// A kind of object that is listed.
+trait Listed: Resource<DynamicType = ()> + FactSource + Clone + DeserializeOwned + Debug + Serialize {}
+
+impl<K: Resource<DynamicType = ()> + FactSource + Clone + DeserializeOwned + Debug + Serialize> Listed for K {}
 
 /// A cluster being read.
 struct Reader<'a> {
@@ -51,11 +58,10 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
         unread: Mutex::default(),
         dump,
     };
-    let mut facts = reader.lists().await;
-    facts.add_bare_provisioners();
+    let mut facts = reader.read_lists().await;
     facts.version.clone_from(&cluster.version);
-    facts.namespace = namespace.map(str::to_owned);
-    reader.about_provisioners(&mut facts).await;
+    facts.complete();
+    reader.read_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
     facts.unread = reader.unread.into_inner().unwrap_or_default();
     facts
@@ -75,22 +81,34 @@ fn http_date(text: &str) -> Option<Timestamp> {
 }
 
 impl Reader<'_> {
-    /// An API of the namespaces looked at.
-    fn here<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    {
+    /// The API of a kind in the namespaces looked at.
+    fn api_in_scope<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Api<K> {
         match self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+            Some(namespace) => self.api_in_namespace(namespace),
+            None => self.api_in_cluster(),
         }
     }
 
-    fn everywhere<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
+    fn api_in_namespace<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
+        &self,
+        namespace: &str,
+    ) -> Api<K> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    fn api_in_cluster<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
         Api::all(self.client.clone())
     }
 
-    fn missed(&self, what: &str, error: &kube::Error) {
+    fn empty_facts(&self) -> Facts {
+        Facts {
+            namespace: self.namespace.map(str::to_owned),
+            ..Facts::default()
+        }
+    }
+
+    /// Notes once what could not be read, and why.
+    fn note_unread(&self, what: &str, error: &kube::Error) {
         let forbidden = matches!(error, kube::Error::Api(status) if status.is_forbidden());
         if let Ok(mut unread) = self.unread.lock()
             && unread.iter().all(|other| other.what != what)
@@ -103,255 +121,214 @@ impl Reader<'_> {
         }
     }
 
-    fn keep(&self, what: &str, object: impl Serialize) {
+    fn change_dump(&self, change: impl FnOnce(&mut Dump)) {
         if let Some(Ok(mut dump)) = self.dump.map(Mutex::lock) {
-            dump.add(what, object);
+            change(&mut dump);
         }
+    }
+
+    fn add_to_dump(&self, what: &str, object: impl Serialize) {
+        self.change_dump(|dump| dump.add(what, object));
+    }
+
+    /// The facts of a list. The objects that have any are added to the dump.
+    async fn list<K: Listed>(
+        &self,
+        api: &Api<K>,
+        params: ListParams,
+        is_wanted: impl Fn(&K) -> bool,
+    ) -> Result<Facts, kube::Error> {
+        let mut facts = self.empty_facts();
+        let add = |object: K| -> Option<()> {
+            if is_wanted(&object) {
+                let copy = self.dump.is_some().then(|| object.clone());
+                let before = facts.count_objects();
+                object.add_to(&mut facts);
+                if let Some(copy) = copy.filter(|_| facts.count_objects() > before) {
+                    self.add_to_dump(&K::plural(&()), copy);
+                }
+            }
+            None
+        };
+        cluster::list_as(api, params, add).await?;
+        Ok(facts)
+    }
+
+    async fn read_all<K: Listed>(&self, api: Api<K>) -> Facts {
+        self.read_wanted(api, |_| true).await
     }
 
     /// Reads a list; what can't be read is noted, and empty.
-    async fn read<K, T, I>(&self, what: &str, api: Api<K>, params: ListParams, each: impl Fn(K) -> I) -> Vec<T>
-    where
-        K: Resource + Clone + DeserializeOwned + Debug + Serialize,
-        I: IntoIterator<Item = T>,
-    {
-        if let Some(Ok(mut dump)) = self.dump.map(Mutex::lock) {
-            dump.begin(what);
-        }
-        let taken = |object: K| {
-            let copy = self.dump.is_some().then(|| object.clone());
-            let facts: Vec<T> = each(object).into_iter().collect();
-            if let Some(copy) = copy.filter(|_| !facts.is_empty()) {
-                self.keep(what, copy);
-            }
-            facts
-        };
-        match cluster::list_as(&api, params, taken).await {
-            Ok(list) => list,
-            Err(error) => {
-                self.missed(what, &error);
-                if let Some(Ok(mut dump)) = self.dump.map(Mutex::lock) {
-                    dump.forget(what);
-                }
-                Vec::new()
-            }
-        }
+    async fn read_wanted<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
+        let what = &K::plural(&());
+        self.change_dump(|dump| dump.begin(what));
+        let read = self.list(&api, ListParams::default(), is_wanted).await;
+        read.unwrap_or_else(|error| {
+            self.note_unread(what, &error);
+            self.change_dump(|dump| dump.forget(what));
+            self.empty_facts()
+        })
     }
 
-    async fn lists(&self) -> Facts {
-        let all = ListParams::default;
-        let some =
-            |object: Workload| Some(object.without_foreign_templates(self.namespace)).filter(Workload::is_of_interest);
-        let (claims, volumes, classes, pods, deployments, sets, daemons, nodes, events, drivers, csi_nodes) = tokio::join!(
-            self.read(
-                "persistentvolumeclaims",
-                self.here::<core::PersistentVolumeClaim>(),
-                all(),
-                |object| [Claim::from(object)]
-            ),
-            self.read(
-                "persistentvolumes",
-                self.everywhere::<core::PersistentVolume>(),
-                all(),
-                |object| [Volume::from(object)]
-            ),
-            self.read("storageclasses", self.everywhere::<StorageClass>(), all(), |object| [
-                Class::from(object)
-            ]),
-            self.read("pods", self.here::<core::Pod>(), all(), Pod::read),
-            self.workloads("deployments", |object: Deployment| some(object.into())),
-            self.workloads("statefulsets", |object: StatefulSet| some(object.into())),
-            self.workloads("daemonsets", |object: DaemonSet| some(object.into())),
-            self.read("nodes", self.everywhere::<core::Node>(), all(), |object| [Node::from(
-                object
-            )]),
-            self.read("events", self.here::<core::Event>(), all(), telling),
-            self.read("csidrivers", self.everywhere::<CSIDriver>(), all(), |object| [
-                object.name_any()
-            ]),
-            self.read("csinodes", self.everywhere::<CSINode>(), all(), |object| {
-                let name = object.name_any();
-                let drivers = object.spec.drivers.into_iter().map(|driver| driver.name).collect();
-                [(name, drivers)]
-            }),
-        );
-        let elsewhere = self.namespace.is_some();
-        let about_volumes = ListParams::default().fields("involvedObject.kind=PersistentVolume");
-        let control = ListParams::default().labels("component in (kube-apiserver,kube-controller-manager)");
-        let system = || Api::namespaced(self.client.clone(), "kube-system");
-        let (limits, leases, volume_events, control, self_link) = tokio::join!(
-            self.read("limitranges", self.here::<core::LimitRange>(), all(), Limit::read),
-            self.read("leases", self.everywhere::<Lease>(), all(), |lease| {
-                // Nodes' heartbeats are many, and no leader election locks.
-                Some(Lock::from(lease)).filter(|lock| lock.namespace != "kube-node-lease")
-            }),
-            async {
-                match elsewhere && self.namespace != Some("default") {
-                    true => {
-                        let default = Api::<core::Event>::namespaced(self.client.clone(), "default");
-                        self.more("events", Some(OF_VOLUMES), default, about_volumes, telling)
-                            .await
-                    }
-                    false => Vec::new(),
-                }
-            },
-            async {
-                match elsewhere && self.namespace != Some("kube-system") {
-                    true => self.more("pods", None, system(), control, Pod::read).await,
-                    false => Vec::new(),
-                }
-            },
-            self.self_link(),
-        );
-        Facts {
-            claims,
-            volumes,
-            classes,
-            pods: pods.into_iter().chain(control).collect(),
-            workloads: deployments.into_iter().chain(sets).chain(daemons).collect(),
-            nodes,
-            events: events.into_iter().chain(volume_events).collect(),
-            csi_drivers: drivers,
-            csi_nodes,
-            limits,
-            locks: leases,
-            self_link,
-            ..Facts::default()
-        }
+    /// Reads from another namespace; `whose` says whose it is, if anybody misses it when it can't be read.
+    async fn read_elsewhere<K: Listed>(
+        &self,
+        whose: Option<&str>,
+        api: Api<K>,
+        params: ListParams,
+        is_wanted: impl Fn(&K) -> bool,
+    ) -> Facts {
+        let what = &K::plural(&());
+        let read = self.list(&api, params, is_wanted).await;
+        read.unwrap_or_else(|error| {
+            match whose {
+                Some(whose) => self.note_unread(&format!("{what} {whose}"), &error),
+                None => tracing::debug!("{what} elsewhere: {}", cluster::sentence(&error)),
+            }
+            self.empty_facts()
+        })
     }
 
     /// Reads workloads everywhere, else at least in the namespace looked at.
-    async fn workloads<K, T, I>(&self, what: &str, each: impl Fn(K) -> I) -> Vec<T>
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
-        K: Clone + DeserializeOwned + Debug + Serialize,
-        I: IntoIterator<Item = T>,
-    {
-        let found = self
-            .read(what, self.everywhere::<K>(), ListParams::default(), &each)
-            .await;
-        let refused = self
-            .unread
-            .lock()
-            .is_ok_and(|unread| unread.iter().any(|one| one.what == what));
-        match refused && self.namespace.is_some() {
+    async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
+        let found = self.read_all(self.api_in_cluster::<K>()).await;
+        let what = K::plural(&());
+        let is_refused = |unread: &[Unread]| unread.iter().any(|one| one.what == what);
+        match self.namespace.is_some() && self.unread.lock().is_ok_and(|unread| is_refused(&unread)) {
             true => {
-                self.more(what, None, self.here::<K>(), ListParams::default(), each)
+                self.read_elsewhere(None, self.api_in_scope::<K>(), ListParams::default(), |_| true)
                     .await
             }
             false => found,
         }
     }
 
-    /// Reads from another namespace; `whose` says whose it is, if anybody misses it when it can't be read.
-    async fn more<K, T, I>(
-        &self,
-        what: &str,
-        whose: Option<&str>,
-        api: Api<K>,
-        params: ListParams,
-        each: impl Fn(K) -> I,
-    ) -> Vec<T>
-    where
-        K: Resource + Clone + DeserializeOwned + Debug + Serialize,
-        I: IntoIterator<Item = T>,
-    {
-        let taken = |object: K| {
-            self.keep(what, &object);
-            each(object)
-        };
-        let read = cluster::list_as(&api, params, taken).await;
-        read.unwrap_or_else(|error| {
-            match whose {
-                Some(whose) => self.missed(&format!("{what} {whose}"), &error),
-                None => tracing::debug!("{what} elsewhere: {}", cluster::sentence(&error)),
-            }
-            Vec::new()
-        })
+    /// Events about PVs, which are kept in the namespace default, if that is not looked at.
+    async fn read_volume_events(&self) -> Facts {
+        if self.namespace.is_none_or(|namespace| namespace == "default") {
+            return self.empty_facts();
+        }
+        let about_volumes = ListParams::default().fields("involvedObject.kind=PersistentVolume");
+        self.read_elsewhere(
+            Some(OF_VOLUMES),
+            self.api_in_namespace("default"),
+            about_volumes,
+            is_relevant_event,
+        )
+        .await
+    }
+
+    /// The pods of the control plane, if their namespace is not looked at.
+    async fn read_control_plane(&self) -> Facts {
+        if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
+            return self.empty_facts();
+        }
+        let pods = self.api_in_namespace::<core::Pod>("kube-system");
+        let components = ListParams::default().labels("component in (kube-apiserver,kube-controller-manager)");
+        self.read_elsewhere(None, pods, components, |_| true).await
+    }
+
+    async fn read_lists(&self) -> Facts {
+        let lists = [
+            self.read_all(self.api_in_scope::<core::PersistentVolumeClaim>())
+                .boxed(),
+            self.read_all(self.api_in_cluster::<core::PersistentVolume>()).boxed(),
+            self.read_all(self.api_in_cluster::<StorageClass>()).boxed(),
+            self.read_all(self.api_in_scope::<core::Pod>()).boxed(),
+            self.read_workloads::<Deployment>().boxed(),
+            self.read_workloads::<StatefulSet>().boxed(),
+            self.read_workloads::<DaemonSet>().boxed(),
+            self.read_all(self.api_in_cluster::<core::Node>()).boxed(),
+            self.read_wanted(self.api_in_scope::<core::Event>(), is_relevant_event)
+                .boxed(),
+            self.read_all(self.api_in_cluster::<CSIDriver>()).boxed(),
+            self.read_all(self.api_in_cluster::<CSINode>()).boxed(),
+            self.read_all(self.api_in_scope::<core::LimitRange>()).boxed(),
+            self.read_wanted(self.api_in_cluster::<Lease>(), is_election_lock)
+                .boxed(),
+            self.read_volume_events().boxed(),
+            self.read_control_plane().boxed(),
+            self.read_self_link().boxed(),
+        ];
+        let mut facts = self.empty_facts();
+        join_all(lists).await.into_iter().for_each(|part| facts.absorb(part));
+        facts
     }
 
     /// Whether the API server sends a selfLink with a live object: the surest sign there is.
-    async fn self_link(&self) -> Option<bool> {
-        let namespaces: Api<core::Namespace> = Api::all(self.client.clone());
+    async fn read_self_link(&self) -> Facts {
+        let mut facts = self.empty_facts();
+        let namespaces = self.api_in_cluster::<core::Namespace>();
         match namespaces.get(self.namespace.unwrap_or("default")).await {
             Ok(namespace) => {
-                self.keep("namespaces", &namespace);
-                Some(namespace.metadata.self_link.is_some_and(|link| !link.is_empty()))
+                self.add_to_dump("namespaces", &namespace);
+                namespace.add_to(&mut facts);
             }
-            Err(error) => {
-                self.missed("namespaces", &error);
-                None
-            }
+            Err(error) => self.note_unread("namespaces", &error),
         }
+        facts
     }
 
-    /// What is asked about each provisioner that was found: its pods, events, logs, rights and locks.
-    async fn about_provisioners(&self, facts: &mut Facts) {
-        let found: Vec<_> = provisioners::all(facts)
+    /// Reads what is asked about each provisioner that was found: its pods, events, logs, rights and locks.
+    async fn read_provisioners(&self, facts: &mut Facts) {
+        let found: Vec<_> = provisioners::find_provisioners(facts)
             .iter()
             .map(|one| (one.workload.clone(), one.name.map(|name| name.replace('/', "-"))))
             .collect();
         let mut namespaces: Vec<&str> = found.iter().map(|(workload, _)| workload.namespace.as_str()).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
-        let elsewhere = |namespace: &&&str| self.namespace.is_some_and(|here| here != **namespace);
-        let events = namespaces.iter().filter(elsewhere).map(|namespace| {
-            let api = Api::<core::Event>::namespaced(self.client.clone(), namespace);
-            self.more("events", Some(OF_PROVISIONERS), api, ListParams::default(), telling)
+        let is_elsewhere = |namespace: &str| self.namespace.is_some_and(|here| here != namespace);
+        namespaces.retain(|namespace| is_elsewhere(namespace));
+        let events = namespaces.iter().map(|namespace| {
+            let events = self.api_in_namespace::<core::Event>(namespace);
+            self.read_elsewhere(Some(OF_PROVISIONERS), events, ListParams::default(), is_relevant_event)
         });
-        let pods = found
-            .iter()
-            .filter(|(workload, _)| elsewhere(&&workload.namespace.as_str()))
-            .map(|(workload, _)| {
-                let labels: Vec<_> = workload
-                    .labels
-                    .iter()
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect();
-                let api = Api::<core::Pod>::namespaced(self.client.clone(), &workload.namespace);
-                self.more(
-                    "pods",
-                    Some(OF_PROVISIONERS),
-                    api,
-                    ListParams::default().labels(&labels.join(",")),
-                    Pod::read,
-                )
-            });
+        let elsewhere = found.iter().filter(|(workload, _)| is_elsewhere(&workload.namespace));
+        let pods = elsewhere.map(|(workload, _)| {
+            let labels: Vec<_> = workload
+                .labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            let pods = self.api_in_namespace::<core::Pod>(&workload.namespace);
+            let theirs = ListParams::default().labels(&labels.join(","));
+            self.read_elsewhere(Some(OF_PROVISIONERS), pods, theirs, |_| true)
+        });
         let locks = found.iter().filter_map(|(workload, lock)| {
-            let api = Api::<core::Endpoints>::namespaced(self.client.clone(), &workload.namespace);
-            Some(self.lock(api, lock.as_deref()?))
+            let endpoints = self.api_in_namespace::<core::Endpoints>(&workload.namespace);
+            Some(self.read_lock(endpoints, lock.as_deref()?))
         });
         let (events, pods, locks) = tokio::join!(join_all(events), join_all(pods), join_all(locks));
-        facts.events.extend(events.into_iter().flatten());
-        facts.pods.extend(pods.into_iter().flatten());
+        events.into_iter().chain(pods).for_each(|part| facts.absorb(part));
         facts.locks.extend(locks.into_iter().flatten());
 
-        let logs = provisioners::all(facts)
+        let logs = provisioners::find_provisioners(facts)
             .into_iter()
             .flat_map(|one| one.pods(facts).into_iter().take(LOGS))
-            .map(|pod| self.log(pod));
+            .map(|pod| self.read_log(pod));
         let questions = questions(facts);
-        let rights = questions.into_iter().map(|right| self.may(right));
+        let rights = questions.into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
         facts.logs = logs.into_iter().flatten().collect();
         facts.rights = rights.into_iter().flatten().collect();
     }
 
-    async fn lock(&self, api: Api<core::Endpoints>, name: &str) -> Option<Lock> {
+    async fn read_lock(&self, api: Api<core::Endpoints>, name: &str) -> Option<Lock> {
         match api.get_opt(name).await {
             Ok(endpoints) => {
                 let endpoints = endpoints?;
-                self.keep("endpoints", &endpoints);
-                Lock::on_endpoints(endpoints)
+                self.add_to_dump("endpoints", &endpoints);
+                Lock::from_endpoints(endpoints)
             }
             Err(error) => {
-                self.missed("endpoints", &error);
+                self.note_unread("endpoints", &error);
                 None
             }
         }
     }
 
-    async fn log(&self, pod: &Pod) -> Option<Log> {
+    async fn read_log(&self, pod: &Pod) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let params = |previous| LogParams {
             tail_lines: Some(LOG_LINES),
@@ -365,7 +342,7 @@ impl Reader<'_> {
             match api.logs(&pod.name, &params(previous)).await {
                 Ok(lines) => text += &lines,
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                    self.missed("pods/log", &kube::Error::Api(status));
+                    self.note_unread("pods/log", &kube::Error::Api(status));
                     return None;
                 }
                 // It has not begun yet, or its node is away.
@@ -377,14 +354,12 @@ impl Reader<'_> {
             pod: pod.name.clone(),
             text,
         };
-        if let Some(Ok(mut dump)) = self.dump.map(Mutex::lock) {
-            dump.add_log(&log);
-        }
+        self.change_dump(|dump| dump.add_log(&log));
         Some(log).filter(|log| !log.text.is_empty())
     }
 
     /// Asks the API server whether a service account may do something.
-    async fn may(&self, right: Right) -> Option<Right> {
+    async fn review_right(&self, right: Right) -> Option<Right> {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {
             Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
@@ -413,30 +388,28 @@ impl Reader<'_> {
         let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
         match api.create(&Default::default(), &review).await {
             Ok(answer) => {
-                self.keep("subjectaccessreviews", &answer);
+                self.add_to_dump("subjectaccessreviews", &answer);
                 Some(Right {
                     allowed: answer.status.is_some_and(|status| status.allowed),
                     ..right
                 })
             }
             Err(error) => {
-                self.missed("subjectaccessreviews", &error);
+                self.note_unread("subjectaccessreviews", &error);
                 None
             }
         }
     }
 }
 
-/// An event, if it is about what the checks look at.
-fn telling(event: core::Event) -> Option<Event> {
-    const KINDS: [&str; 6] = [
-        "PersistentVolumeClaim",
-        "PersistentVolume",
-        "Pod",
-        "StatefulSet",
-        "ReplicaSet",
-        "Deployment",
-    ];
+/// Whether a Lease is no node's heartbeat, of which there are many.
+fn is_election_lock(lease: &Lease) -> bool {
+    lease.metadata.namespace.as_deref() != Some("kube-node-lease")
+}
+
+/// Whether an event is about what the checks look at.
+fn is_relevant_event(event: &core::Event) -> bool {
+    const KINDS: [&str; 4] = ["Pod", "StatefulSet", "ReplicaSet", "Deployment"];
     const OF_PODS: [&str; 5] = [
         "FailedScheduling",
         "FailedMount",
@@ -446,11 +419,10 @@ fn telling(event: core::Event) -> Option<Event> {
     ];
     let kind = event.involved_object.kind.as_deref().unwrap_or_default();
     let reason = event.reason.as_deref().unwrap_or_default();
-    let wanted = match kind {
+    match kind {
         "PersistentVolumeClaim" | "PersistentVolume" => true,
         kind => KINDS.contains(&kind) && OF_PODS.contains(&reason),
-    };
-    wanted.then(|| Event::from(event))
+    }
 }
 
 #[cfg(test)]

@@ -10,61 +10,61 @@ const RELEASED: [&str; 3] = ["v4.0.0", "v4.0.1", "v4.0.2"];
 const FROZEN: [&str; 3] = ["k8s.gcr.io/", "gcr.io/k8s-staging-", "quay.io/external_storage/"];
 
 /// The last part of an image's repository: `nfs-client-provisioner` of `quay.io/x/nfs-client-provisioner:latest`.
-pub fn base(image: &str) -> &str {
+pub fn base_name(image: &str) -> &str {
     let repository = image.split('@').next().unwrap_or(image);
     let last = repository.rsplit('/').next().unwrap_or(repository);
     last.split(':').next().unwrap_or(last)
 }
 
 /// Its tag, if it has one.
-pub fn tag(image: &str) -> Option<&str> {
+pub fn find_tag(image: &str) -> Option<&str> {
     let repository = image.split('@').next()?;
     Some(repository.rsplit('/').next()?.split_once(':')?.1)
 }
 
 /// Whether its client library can't refer to objects without a selfLink.
 pub fn needs_self_link(image: &str) -> bool {
-    base(image).starts_with("nfs-client-provisioner")
+    base_name(image).starts_with("nfs-client-provisioner")
 }
 
 /// Whether it is one of the provisioners that make directories on an export.
 pub fn makes_directories(image: &str) -> bool {
-    needs_self_link(image) || base(image).starts_with("nfs-subdir-external-provisioner")
+    needs_self_link(image) || base_name(image).starts_with("nfs-subdir-external-provisioner")
 }
 
 /// Whether it is the provisioner with an NFS server of its own inside.
 pub fn is_ganesha(image: &str) -> bool {
-    let base = base(image);
+    let name = base_name(image);
     let prefixes = [
         "nfs-provisioner",
         "nfs-server-provisioner",
         "nfs-ganesha-server-and-external-provisioner",
     ];
-    prefixes.iter().any(|prefix| base.starts_with(prefix))
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether it makes volumes for a CSI driver of any kind: the sidecar of the driver's controller.
 pub fn is_csi_provisioner(image: &str) -> bool {
-    base(image).starts_with("csi-provisioner")
+    base_name(image).starts_with("csi-provisioner")
 }
 
 /// Whether it is the NFS CSI driver.
 pub fn is_nfs_csi_driver(image: &str) -> bool {
-    base(image).starts_with("nfsplugin")
+    base_name(image).starts_with("nfsplugin")
 }
 
 /// Whether it is nfsprov's own.
 pub fn is_nfsprov(image: &str) -> bool {
-    base(image).starts_with("nfsprov")
+    base_name(image).starts_with("nfsprov")
 }
 
 /// Whether it comes from a registry that is frozen or was for staging.
-pub fn frozen(image: &str) -> Option<&'static str> {
+pub fn frozen_registry(image: &str) -> Option<&'static str> {
     FROZEN.into_iter().find(|prefix| image.starts_with(prefix))
 }
 
 /// The same image where it is kept now; none if that is not known.
-pub fn moved(image: &str) -> Option<String> {
+pub fn new_location(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
         Some(rest) => Some(format!("registry.k8s.io/{rest}")),
         None => makes_directories(image).then(|| CURRENT.to_owned()),
@@ -72,11 +72,11 @@ pub fn moved(image: &str) -> Option<String> {
 }
 
 /// The last release of the same image, from the registry that it came from unless that is frozen.
-pub fn released(image: &str) -> String {
+pub fn last_release(image: &str) -> String {
     let named = image.split('@').next().unwrap_or(image);
     let (repository, _) = named.rsplit_once(':').unwrap_or((named, ""));
     let (_, tag) = CURRENT.rsplit_once(':').unwrap_or_default();
-    match frozen(image) {
+    match frozen_registry(image) {
         Some(_) => CURRENT.to_owned(),
         None => format!("{repository}:{tag}"),
     }
@@ -85,7 +85,7 @@ pub fn released(image: &str) -> String {
 /// Whether its tag is one of the chart's, which no image has.
 pub fn is_chart_version(image: &str) -> bool {
     let released = |tag: &str| RELEASED.contains(&tag) || !tag.starts_with("v4.0.");
-    base(image) == "nfs-subdir-external-provisioner" && tag(image).is_some_and(|tag| !released(tag))
+    base_name(image) == "nfs-subdir-external-provisioner" && find_tag(image).is_some_and(|tag| !released(tag))
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
             ("busybox", false, false, false),
         } {
             assert_eq!(needs_self_link(image), self_link, "{image}");
-            assert_eq!(frozen(image).is_some(), is_frozen, "{image}");
+            assert_eq!(frozen_registry(image).is_some(), is_frozen, "{image}");
             assert_eq!(is_chart_version(image), chart, "{image}");
         }
         for (image, kept) in rows! {
@@ -116,7 +116,7 @@ mod tests {
             ("quay.io/external_storage/nfs-client-provisioner:latest", Some(CURRENT)),
             ("quay.io/external_storage/efs-provisioner:latest", None),
         } {
-            assert_eq!(moved(image).as_deref(), kept, "{image}");
+            assert_eq!(new_location(image).as_deref(), kept, "{image}");
         }
         for (image, last) in rows! {
             ("registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),
@@ -124,9 +124,9 @@ mod tests {
             ("mirror:5000/nfs-subdir-external-provisioner:v4.0.17",
                 "mirror:5000/nfs-subdir-external-provisioner:v4.0.2"),
         } {
-            assert_eq!(released(image), last, "{image}");
+            assert_eq!(last_release(image), last, "{image}");
         }
-        assert_eq!(tag("localhost:5000/a/b:c@sha256:d"), Some("c"));
-        assert_eq!(tag("localhost:5000/a/b"), None);
+        assert_eq!(find_tag("localhost:5000/a/b:c@sha256:d"), Some("c"));
+        assert_eq!(find_tag("localhost:5000/a/b"), None);
     }
 }

@@ -38,19 +38,18 @@ pub enum Mismatch {
 /// A PV and what keeps a claim from it.
 #[derive(Clone, Debug)]
 pub struct Near<'a> {
-    /// The PV.
     pub volume: &'a Volume,
     /// Why it isn't given; empty if it will be.
     pub mismatches: Vec<Mismatch>,
 }
 
 /// The class that a claim's PV must have.
-pub fn class(claim: &Claim) -> &str {
+pub fn class_of(claim: &Claim) -> &str {
     claim.class.as_deref().unwrap_or_default()
 }
 
 /// What keeps `claim` from `volume`.
-pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
+pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let wish = &claim.wish;
     let same = |reference: &super::facts::ClaimRef| {
@@ -65,7 +64,7 @@ pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     if is_reserved && !claim.volume.is_empty() {
         return found;
     }
-    if volume.class != class(claim) && !is_reserved {
+    if volume.class != class_of(claim) && !is_reserved {
         found.push(Mismatch::Class);
     }
     if volume.capacity.unwrap_or_default() < wish.bytes {
@@ -82,7 +81,7 @@ pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     }
     // A claim that names its PV is bound to it whatever its labels.
     let unmet = match claim.volume.is_empty() && !is_reserved {
-        true => unmet(wish.selector.as_ref(), &volume.labels),
+        true => unmet_requirements(wish.selector.as_ref(), &volume.labels),
         false => Vec::new(),
     };
     if !unmet.is_empty() {
@@ -106,7 +105,7 @@ pub fn compare(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
 }
 
 /// The requirements of a selector that labels don't meet, as kubectl writes them.
-pub fn unmet(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> Vec<String> {
+pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> Vec<String> {
     let Some(selector) = selector else {
         return Vec::new();
     };
@@ -136,7 +135,7 @@ pub fn unmet(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>
 }
 
 /// How far a mismatch is from a fit: what one edit fixes comes first, a volume of another claim last.
-fn weight(mismatch: &Mismatch) -> u32 {
+fn distance_of(mismatch: &Mismatch) -> u32 {
     match mismatch {
         Mismatch::Size | Mismatch::Modes(_) | Mismatch::Selector(_) | Mismatch::OtherUid => 2,
         Mismatch::VolumeMode | Mismatch::Terminating | Mismatch::Released => 3,
@@ -149,16 +148,16 @@ fn weight(mismatch: &Mismatch) -> u32 {
 ///
 /// Drops PVs that are no near match: those Bound to other claims, and those of another class that
 /// don't fit otherwise either.
-pub fn rank<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
+pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
     let near = |volume: &'a Volume| {
-        let mismatches = compare(claim, volume);
+        let mismatches = find_mismatches(claim, volume);
         let far = mismatches.contains(&Mismatch::Claimed) && volume.phase == "Bound"
             || mismatches.contains(&Mismatch::Class) && mismatches.len() > 1;
         (!far).then_some(Near { volume, mismatches })
     };
     let mut ranked: Vec<_> = volumes.into_iter().filter_map(near).collect();
     ranked.sort_by_key(|near| {
-        let distance: u32 = near.mismatches.iter().map(weight).sum();
+        let distance: u32 = near.mismatches.iter().map(distance_of).sum();
         let size = near.volume.capacity.unwrap_or_default().abs_diff(claim.wish.bytes);
         (distance, size, &near.volume.name)
     });
@@ -170,7 +169,7 @@ const ALIKE: usize = 4;
 
 /// Of PVs that are alike in all that claims ask for, a few, by their names: for a claim that none of them is reserved
 /// for, the others come as near.
-pub fn alike<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
+pub fn pick_representatives<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
     let mut sorted = volumes.to_vec();
     sorted.sort_by(|one, other| one.name.cmp(&other.name));
     let mut counts: HashMap<_, usize> = HashMap::new();
@@ -195,7 +194,7 @@ pub fn alike<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
 }
 
 /// A mismatch as people say it: `its size (1Gi < 5Gi)`.
-pub fn describe(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
+pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
     let or_none = |class: &str| match class {
         "" => "none".to_owned(),
         class => class.to_owned(),
@@ -205,7 +204,11 @@ pub fn describe(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
         format!("{}/{}", claim.namespace, claim.name)
     };
     match mismatch {
-        Mismatch::Class => format!("its class ({}, not {})", or_none(&volume.class), or_none(class(claim))),
+        Mismatch::Class => format!(
+            "its class ({}, not {})",
+            or_none(&volume.class),
+            or_none(class_of(claim))
+        ),
         Mismatch::Size => format!("its size ({} < {})", volume.size, quantity::print(claim.wish.bytes)),
         Mismatch::Modes(lacking) => format!(
             "its access modes ({} without {})",
@@ -226,12 +229,12 @@ pub fn describe(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
 }
 
 /// A near miss in one line: `PV a fits but for its size (1Gi < 5Gi)`.
-pub fn explain(near: &Near<'_>, claim: &Claim) -> String {
+pub fn describe_near_miss(near: &Near<'_>, claim: &Claim) -> String {
     let name = &near.volume.name;
     let all: Vec<_> = near
         .mismatches
         .iter()
-        .map(|mismatch| describe(mismatch, claim, near.volume))
+        .map(|mismatch| describe_mismatch(mismatch, claim, near.volume))
         .collect();
     match all.is_empty() {
         true => format!("PV {name} fits"),

@@ -126,7 +126,7 @@ fn each_field_keeps_a_volume_away_by_itself() {
     for (what, change, wanted) in rows {
         let (mut claim, mut volume) = (claim(), volume("a"));
         change(&mut claim, &mut volume);
-        assert_eq!(compare(&claim, &volume), wanted, "{what}");
+        assert_eq!(find_mismatches(&claim, &volume), wanted, "{what}");
     }
 }
 
@@ -149,7 +149,7 @@ fn expressions_are_read_as_kubectl_reads_them() {
         }))
         .unwrap();
         assert_eq!(
-            unmet(Some(&selector), &labels).is_empty(),
+            unmet_requirements(Some(&selector), &labels).is_empty(),
             met,
             "{key} {operator} {values:?}"
         );
@@ -183,8 +183,8 @@ fn the_nearest_comes_first_and_is_explained() {
         ..small.clone()
     };
     let all = [far, taken, released, smaller, small];
-    let ranked = rank(&claim(), &all);
-    let lines: Vec<_> = ranked.iter().map(|near| explain(near, &claim())).collect();
+    let ranked = rank_volumes(&claim(), &all);
+    let lines: Vec<_> = ranked.iter().map(|near| describe_near_miss(near, &claim())).collect();
     assert_eq!(
         lines,
         [
@@ -212,10 +212,10 @@ fn a_few_of_those_that_are_alike_stand_for_all() {
         volumes.push(volume);
     }
     let all: Vec<&Volume> = volumes.iter().collect();
-    let few = alike(&all);
+    let few = pick_representatives(&all);
     assert!(few.len() < all.len());
     let names = |volumes: &[&Volume]| -> Vec<(String, Vec<Mismatch>)> {
-        let ranked = rank(&claim(), volumes.iter().copied());
+        let ranked = rank_volumes(&claim(), volumes.iter().copied());
         let first = ranked.into_iter().take(ALIKE);
         first.map(|near| (near.volume.name.clone(), near.mismatches)).collect()
     };

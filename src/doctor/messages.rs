@@ -1,14 +1,10 @@
 //! What events and logs say, by the texts of Kubernetes 1.20 to current ones, mount.nfs and the provisioners (PURE).
 //!
-//! Patterns match parts of messages, never whole ones: these differ between versions.
-
-mod patterns;
+//! `patterns.txt` is the table of patterns. They match parts of messages, never whole ones: these differ between versions.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-
-use self::patterns::ROWS;
 
 /// Where a pattern is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,45 +32,61 @@ struct Pattern {
     regex: Regex,
 }
 
+const TABLE: &str = include_str!("messages/patterns.txt");
+
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    let compile = |(code, place, text, _): &(&'static str, Place, &str, _)| Pattern {
-        code,
-        place: *place,
-        regex: Regex::new(text).expect("the patterns are constants, and a test compiles them"),
-    };
-    ROWS.iter().map(compile).collect()
+    let is_pattern = |line: &&str| !line.starts_with(['#', ' ']);
+    let parse = |line| parse_pattern(line).expect("the table is a constant, and a test reads it");
+    TABLE.lines().filter(is_pattern).map(parse).collect()
 });
 
-/// What a message is a sign of, and the first thing that it names.
+/// A line of the table: code, place and regular expression.
+fn parse_pattern(line: &'static str) -> Option<Pattern> {
+    let (code, rest) = line.split_once(' ')?;
+    let (place, regex) = rest.split_once(' ')?;
+    let place = match place {
+        "Scheduling" => Place::Scheduling,
+        "Mount" => Place::Mount,
+        "Provisioning" => Place::Provisioning,
+        "Creation" => Place::Creation,
+        "Binding" => Place::Binding,
+        "Volume" => Place::Volume,
+        "Log" => Place::Log,
+        _ => return None,
+    };
+    let regex = Regex::new(regex).ok()?;
+    Some(Pattern { code, place, regex })
+}
+
+/// The finding that a message is a sign of, and the first thing that it names.
 pub fn classify(place: Place, text: &str) -> Option<(&'static str, Option<String>)> {
     let mut here = PATTERNS.iter().filter(|pattern| pattern.place == place);
     here.find_map(|pattern| {
         let captures = pattern.regex.captures(text)?;
-        Some((pattern.code, named(&captures)))
+        Some((pattern.code, first_captured(&captures)))
     })
 }
 
-fn named(captures: &Captures<'_>) -> Option<String> {
-    captures
-        .iter()
-        .skip(1)
-        .flatten()
-        .next()
-        .map(|group| group.as_str().to_owned())
+/// Whether a message is a sign of the finding `code`, and of none that comes before it.
+pub fn is_sign_of(code: &str, place: Place, text: &str) -> bool {
+    classify(place, text).is_some_and(|(found, _)| found == code)
 }
 
-/// The line of a log that is a sign of `code`.
-pub fn line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
-    let patterns: Vec<_> = PATTERNS
-        .iter()
-        .filter(|pattern| pattern.code == code && pattern.place == Place::Log)
-        .collect();
+fn first_captured(captures: &Captures<'_>) -> Option<String> {
+    let first = captures.iter().skip(1).flatten().next();
+    first.map(|group| group.as_str().to_owned())
+}
+
+/// The last line of a log that is a sign of `code`.
+pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
+    let is_of_code = |pattern: &&Pattern| pattern.code == code && pattern.place == Place::Log;
+    let patterns: Vec<_> = PATTERNS.iter().filter(is_of_code).collect();
     let mut lines = log.lines().rev();
     lines.find(|line| patterns.iter().any(|pattern| pattern.regex.is_match(line)))
 }
 
 /// The parts of `exceeded quota: NAME, requested: …, used: …, limited: …`.
-pub fn quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
+pub fn parse_exceeded_quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
     let patterns = PATTERNS.iter().filter(|pattern| pattern.code == "NFS121");
     let captures = patterns.map(|pattern| &pattern.regex).find_map(|regex| {
         let captures = regex.captures(text)?;
@@ -115,7 +127,7 @@ pub struct QuotaItem {
 }
 
 /// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C: …`.
-pub fn refused_claim(text: &str) -> Option<&str> {
+pub fn find_refused_claim(text: &str) -> Option<&str> {
     let mut rest = ["create Claim ", "failed to create PVC "]
         .iter()
         .filter_map(|before| text.split_once(before));
@@ -133,7 +145,7 @@ pub struct MountCommand {
 }
 
 /// The mount command that a message quotes.
-pub fn mount_command(text: &str) -> Option<MountCommand> {
+pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
     static COMMAND: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"-t nfs4?(?: -o (\S+))? (\S+?):(/\S*)").expect("a constant"));
     let captures = COMMAND.captures(text)?;
@@ -145,7 +157,7 @@ pub fn mount_command(text: &str) -> Option<MountCommand> {
 }
 
 /// What a message says that a user may not do: `get endpoints`.
-pub fn denied_right(text: &str) -> Option<String> {
+pub fn find_denied_right(text: &str) -> Option<String> {
     static DENIED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"cannot (\w+) (?:resource "([^"]+)"|([\w./]+))"#).expect("a constant"));
     let captures = DENIED.captures(text)?;
@@ -154,7 +166,7 @@ pub fn denied_right(text: &str) -> Option<String> {
 }
 
 /// What a failed call came to: without the calls around it, and of a mount only what mount printed.
-pub fn root_error(text: &str) -> String {
+pub fn extract_root_error(text: &str) -> String {
     let text = match text.split_once("ailed to provision volume with StorageClass \"") {
         Some((_, rest)) => rest.split_once("\": ").map_or(text, |(_, why)| why),
         None => text,
@@ -176,7 +188,7 @@ pub fn root_error(text: &str) -> String {
 }
 
 /// The message of a log's line, without time and place of the program.
-pub fn log_message(line: &str) -> &str {
+pub fn strip_log_prefix(line: &str) -> &str {
     let is_place = |(place, _): &(&str, &str)| place.contains(".go:") || place.contains("main.rs:");
     line.split_once("] ")
         .filter(is_place)

@@ -107,6 +107,20 @@ pub struct Evidence {
     pub text: String,
 }
 
+impl Evidence {
+    pub(crate) fn new(source: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            text: text.into(),
+        }
+    }
+
+    /// A field of an object, and its value.
+    pub(crate) fn of_field(field: &str, object: &Object, value: impl Into<String>) -> Self {
+        Self::new(format!("{field} of {}", object.title()), value)
+    }
+}
+
 /// What fixes a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
@@ -123,25 +137,25 @@ pub struct Fix {
 
 impl Fix {
     /// Changes, and the command line that makes them.
-    pub fn changes(changes: impl IntoIterator<Item = Change>, note: impl Into<String>) -> Self {
+    pub(crate) fn of_changes(changes: impl IntoIterator<Item = Change>, note: impl Into<String>) -> Self {
         let changes: Vec<Change> = changes.into_iter().collect();
         let commands: Vec<String> = changes.iter().map(Change::command).collect();
         Self {
             changes,
-            ..Self::command(commands.join(" && "), note)
+            ..Self::of_command(commands.join(" && "), note)
         }
     }
 
     /// A command line for people.
-    pub fn command(command: impl Into<String>, note: impl Into<String>) -> Self {
+    pub(crate) fn of_command(command: impl Into<String>, note: impl Into<String>) -> Self {
         Self {
             command: Some(command.into()),
-            ..Self::advice(note)
+            ..Self::of_advice(note)
         }
     }
 
     /// Advice without a command line.
-    pub fn advice(note: impl Into<String>) -> Self {
+    pub(crate) fn of_advice(note: impl Into<String>) -> Self {
         Self {
             command: None,
             automatic: false,
@@ -152,6 +166,7 @@ impl Fix {
 }
 
 /// One thing that is wrong.
+#[must_use]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its code in the catalogue, as `NFS101`.
@@ -177,7 +192,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of the catalogue's severity, certain until said otherwise.
-    pub fn new(code: &'static str, object: Object, cause: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, object: Object, cause: impl Into<String>) -> Self {
         Self {
             code,
             severity: explain::find(code).map_or(Severity::Error, |entry| entry.severity),
@@ -191,77 +206,74 @@ impl Finding {
         }
     }
 
-    /// With something that was read.
-    #[must_use]
-    pub fn seen(mut self, source: impl Into<String>, text: impl Into<String>) -> Self {
-        self.evidence.push(Evidence {
-            source: source.into(),
-            text: text.into(),
-        });
-        self
+    pub(crate) fn with_evidence(self, source: impl Into<String>, text: impl Into<String>) -> Self {
+        self.with_all_evidence([Evidence::new(source, text)])
     }
 
-    /// With all that was read.
-    #[must_use]
-    pub fn all_seen(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
+    /// With the value of a field of the finding's own object.
+    pub(crate) fn with_field(self, field: &str, value: impl Into<String>) -> Self {
+        let evidence = Evidence::of_field(field, &self.object, value);
+        self.with_all_evidence([evidence])
+    }
+
+    pub(crate) fn with_field_of(self, object: &Object, field: &str, value: impl Into<String>) -> Self {
+        self.with_all_evidence([Evidence::of_field(field, object, value)])
+    }
+
+    pub(crate) fn with_all_evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
         self
     }
 
-    /// Less than certain.
-    #[must_use]
-    pub fn only(mut self, confidence: Confidence) -> Self {
+    pub(crate) fn with_confidence(mut self, confidence: Confidence) -> Self {
         self.confidence = confidence;
         self
     }
 
-    /// Of another severity than the catalogue's.
-    #[must_use]
-    pub fn as_bad_as(mut self, severity: Severity) -> Self {
+    /// With another severity than the catalogue's.
+    pub(crate) fn with_severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }
 
-    /// With a fix.
-    #[must_use]
-    pub fn with_fix(mut self, fix: Fix) -> Self {
+    pub(crate) fn with_fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
     }
 
     /// Fixed by a change; `policy` decides whether `--fix` makes it.
-    #[must_use]
-    pub fn fixed_by(self, change: Change, note: impl Into<String>) -> Self {
-        self.with_fix(Fix::changes([change], note))
+    pub(crate) fn with_change(self, change: Change, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::of_changes([change], note))
     }
 
     /// Fixed by a command that people run.
-    #[must_use]
-    pub fn suggest(self, command: impl Into<String>, note: impl Into<String>) -> Self {
-        self.with_fix(Fix::command(command, note))
+    pub(crate) fn with_command(self, command: impl Into<String>, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::of_command(command, note))
     }
 
     /// Fixed by people, as the note says.
-    #[must_use]
-    pub fn advise(self, note: impl Into<String>) -> Self {
-        self.with_fix(Fix::advice(note))
+    pub(crate) fn with_advice(self, note: impl Into<String>) -> Self {
+        self.with_fix(Fix::of_advice(note))
     }
 
-    /// Whose cause is the same as that of other findings of its code with this key.
-    #[must_use]
-    pub fn alike(mut self, key: &str) -> Self {
+    /// Findings of one code with the same key have the same cause, and are merged into one.
+    pub(crate) fn with_same_cause(mut self, key: &str) -> Self {
         self.same_cause = Some(key.to_owned());
         self
     }
 
-    /// With what waits for it.
-    #[must_use]
-    pub fn explaining(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
+    /// With objects that wait or fail because of it; the finding's own object and repeated ones are dropped.
+    pub(crate) fn with_affected(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
         for object in objects {
             if object != self.object && !self.explains.contains(&object) {
                 self.explains.push(object);
             }
         }
         self
+    }
+
+    /// Whether it shows what another finding causes.
+    pub(crate) fn is_symptom(&self) -> bool {
+        explain::find(self.code).is_some_and(|entry| entry.symptom)
     }
 }

@@ -3,7 +3,7 @@
 /// The one name among `known` that `name` may be a slip of; none if several are.
 ///
 /// It is a guess, for people to judge.
-pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut similar = known.into_iter().filter(|other| *other != name && is_slip(name, other));
     let first = similar.next()?;
     similar.all(|other| other == first).then_some(first)
@@ -52,7 +52,7 @@ fn is_misspelt(word: &str, other: &str) -> bool {
 }
 
 /// A word of a shell's command line, quoted where it has to be.
-pub fn word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
@@ -61,7 +61,7 @@ pub fn word(text: &str) -> String {
 }
 
 /// A few names, and how many more there are.
-pub fn some(names: &[&str]) -> String {
+pub fn list_names(names: &[&str]) -> String {
     const FEW: usize = 5;
     match names.len() {
         0 => "none".to_owned(),
@@ -88,10 +88,10 @@ mod tests {
             ("x", None),
             ("", None),
         ] {
-            assert_eq!(closest(written, known), meant, "{written}");
+            assert_eq!(find_closest(written, known), meant, "{written}");
         }
         // Which of two is meant is not known.
-        assert_eq!(closest("storag", ["storage", "storagy"]), None);
+        assert_eq!(find_closest("storag", ["storage", "storagy"]), None);
     }
 
     #[test]
@@ -113,8 +113,8 @@ mod tests {
                 "cluster.local/nfs-dev-nfs-subdir-external-provisioner"),
             ("cluster.local/nfs-subdir-external-provisioner", "cluster.local/nfs-client-subdir-external-provisioner"),
         } {
-            assert_eq!(closest(one, [other]), None, "{one} {other}");
-            assert_eq!(closest(other, [one]), None, "{other} {one}");
+            assert_eq!(find_closest(one, [other]), None, "{one} {other}");
+            assert_eq!(find_closest(other, [one]), None, "{other} {one}");
         }
     }
 
@@ -127,7 +127,7 @@ mod tests {
             ("$(x)", "'$(x)'"),
             ("it's", r"'it'\''s'"),
         ] {
-            assert_eq!(word(text), quoted);
+            assert_eq!(shell_word(text), quoted);
         }
     }
 }

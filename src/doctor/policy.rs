@@ -1,22 +1,22 @@
-//! Which fixes `--fix` makes (PURE). Every fix passes [`decide`], whether it is only printed or made.
+//! Which fixes `--fix` makes (PURE). Every fix passes [`decide_fixes`], whether it is only printed or made.
 //!
 //! A cluster's tenants write Deployments, claims and events: nothing that they write may let `--fix` change what they
 //! could not change themselves. A fix that is not made says why in its note.
 
 use serde_json::json;
 
-use super::facts::{Facts, Workload};
+use super::facts::{ExportSeen, Facts, Workload};
 use super::fix::{Change, HostChange};
 use super::provisioners::{self, Make};
 use super::{Confidence, Finding, Fix, Object, explain};
 
 /// Marks the fixes that `--fix` makes; takes the changes from the others and adds the reason to their notes.
-pub fn decide(facts: &Facts, findings: &mut [Finding]) {
+pub fn decide_fixes(facts: &Facts, findings: &mut [Finding]) {
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.command.is_some()) else {
             continue;
         };
-        let reason = refusal(facts, finding, fix);
+        let reason = find_refusal(facts, finding, fix);
         let Some(fix) = &mut finding.fix else { continue };
         fix.automatic = reason.is_none();
         if let Some(reason) = reason {
@@ -28,12 +28,12 @@ pub fn decide(facts: &Facts, findings: &mut [Finding]) {
 }
 
 /// Why `--fix` does not make a fix; `None` if it does.
-fn refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
-    if let Some(reason) = refused_code(finding.code) {
+fn find_refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
+    if let Some(reason) = refusal_of_code(finding.code) {
         return Some(reason.to_owned());
     }
     if fix.changes.is_empty() {
-        return Some(refused_command(fix.command.as_deref().unwrap_or_default()).to_owned());
+        return Some(refusal_of_command(fix.command.as_deref().unwrap_or_default()).to_owned());
     }
     if !explain::find(finding.code).is_some_and(|entry| entry.automatic) {
         return Some("an administrator has to decide whether it is right".to_owned());
@@ -43,11 +43,11 @@ fn refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
     }
     fix.changes
         .iter()
-        .find_map(|change| refused_change(facts, finding, change))
+        .find_map(|change| refusal_of_change(facts, finding, change))
 }
 
 /// The reason why no fix of this finding is made.
-fn refused_code(code: &str) -> Option<&'static str> {
+fn refusal_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
         "NFS002" => "it grants rights",
         "NFS101" | "NFS105" => "the default class concerns every namespace",
@@ -65,7 +65,7 @@ fn refused_code(code: &str) -> Option<&'static str> {
 }
 
 /// The reason why a command line that is more than a change is not run.
-fn refused_command(command: &str) -> &'static str {
+fn refusal_of_command(command: &str) -> &'static str {
     let contains = |signs: &[&str]| signs.iter().any(|sign| command.contains(sign));
     match () {
         () if contains(&["SERVER", "/EXPORT", "=NAME"]) => "values are missing that only an administrator knows",
@@ -76,17 +76,17 @@ fn refused_command(command: &str) -> &'static str {
 }
 
 /// The reason why a change is not made.
-fn refused_change(facts: &Facts, finding: &Finding, change: &Change) -> Option<String> {
+fn refusal_of_change(facts: &Facts, finding: &Finding, change: &Change) -> Option<String> {
     let object = change.object();
     if !is_reversible(finding.code, change) {
         return Some(format!("it changes more of {} than can be undone", object.title()));
     }
     if let Change::OnHost { host, change } = change {
-        return refused_on_host(facts, host, change);
+        return refusal_on_host(facts, host, change);
     }
-    out_of_scope(facts, &object)
-        .or_else(|| unfit(facts, &object))
-        .or_else(|| replaced_label(facts, change))
+    refusal_by_scope(facts, &object)
+        .or_else(|| refusal_of_workload(facts, &object))
+        .or_else(|| refusal_of_label(facts, change))
 }
 
 /// Whether a change is of a kind that can be undone, or deletes only what its controller creates again.
@@ -107,20 +107,20 @@ fn is_reversible(code: &str, change: &Change) -> bool {
 }
 
 /// Only hosts that were read are changed, and only directories that nfsprov exports there already.
-fn refused_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
+fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
     let Some(host) = facts.hosts.iter().find(|host| host.target == name) else {
         return Some(format!("{name} was not read over SSH; --ssh {name} does so"));
     };
     let path = change.directory()?;
-    let exported = |one: &&super::facts::ExportSeen| one.path == path && one.facts.is_exported_by_nfsprov(path);
-    if !host.exports.iter().any(|one| exported(&one)) {
+    let is_exported = |one: &&ExportSeen| one.path == path && one.facts.is_exported_by_nfsprov(path);
+    if !host.exports.iter().any(|one| is_exported(&one)) {
         return Some(format!("nfsprov does not export {path} there"));
     }
     let no_client = matches!(change, HostChange::Export { clients, .. } if clients.is_empty());
     no_client.then(|| "by which of its addresses a node reaches the server is not known".to_owned())
 }
 
-fn out_of_scope(facts: &Facts, object: &Object) -> Option<String> {
+fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     let asked = facts.namespace.as_deref()?;
     let namespace = object.namespace.as_deref().filter(|namespace| *namespace != asked)?;
     Some(format!(
@@ -129,9 +129,9 @@ fn out_of_scope(facts: &Facts, object: &Object) -> Option<String> {
 }
 
 /// Why a workload is not edited: another tool manages it, or no claim waits for it.
-fn unfit(facts: &Facts, object: &Object) -> Option<String> {
-    let workload = |workload: &&Workload| workload.object() == *object;
-    let workload = facts.workloads.iter().find(workload)?;
+fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
+    let is_workload = |workload: &&Workload| workload.object() == *object;
+    let workload = facts.workloads.iter().find(is_workload)?;
     if workload.kind == "Pod" {
         return Some("no workload owns this pod; who created it has to create it again".to_owned());
     }
@@ -140,29 +140,22 @@ fn unfit(facts: &Facts, object: &Object) -> Option<String> {
             "{manager} manages it, so change it there; an edit here would be undone"
         ));
     }
-    let served = provisioners::all(facts)
-        .into_iter()
-        .find(|one| one.workload.object() == *object);
-    if served.as_ref().is_some_and(|one| one.make == Make::CsiController) {
-        return Some("csi-driver-nfs is changed by what installed it".to_owned());
-    }
-    // Whose image or arguments only sound like the class' provisioner may be anybody's.
-    let is_other = |one: &provisioners::Provisioner<'_>| {
-        one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME")
+    let all = provisioners::find_provisioners(facts);
+    let Some(one) = all.iter().find(|one| one.workload.object() == *object) else {
+        return Some("no claim waits for it".to_owned());
     };
-    if served.as_ref().is_some_and(is_other) {
-        return Some("it is not certain that this is the class' provisioner".to_owned());
+    // Whose image or arguments only sound like the class' provisioner may be anybody's.
+    let is_uncertain = one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME");
+    match () {
+        () if one.make == Make::CsiController => Some("csi-driver-nfs is changed by what installed it".to_owned()),
+        () if is_uncertain => Some("it is not certain that this is the class' provisioner".to_owned()),
+        () if one.waiting_claims(facts).is_empty() => Some("no claim waits for it".to_owned()),
+        () => None,
     }
-    let waiting = served
-        .and_then(|one| one.name)
-        .map(|name| provisioners::waiting(facts, name));
-    waiting
-        .is_none_or(|claims| claims.is_empty())
-        .then(|| "no claim waits for it".to_owned())
 }
 
 /// A label that a volume has already is never replaced.
-fn replaced_label(facts: &Facts, change: &Change) -> Option<String> {
+fn refusal_of_label(facts: &Facts, change: &Change) -> Option<String> {
     let Change::Label { object, labels } = change else {
         return None;
     };

@@ -4,15 +4,16 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Claim, Container, Event, Facts, Log, Pod, Workload};
-use super::images;
+use super::facts::{Claim, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
+use super::fix::Change;
 use super::names::sounds_like_nfs;
+use super::{Object, images};
 use crate::provisioner::DEFAULT_NAME;
 
 /// The NFS CSI driver, which is its own provisioner.
 pub const NFS_CSI: &str = "nfs.csi.k8s.io";
 
-/// In-tree provisioners that make volumes; since 1.2x their CSI drivers do it in their name.
+/// In-tree provisioners that make volumes. In newer versions their CSI drivers do it in their name.
 const IN_TREE: [&str; 13] = [
     "kubernetes.io/aws-ebs",
     "kubernetes.io/azure-disk",
@@ -55,9 +56,7 @@ pub enum Make {
 pub struct Provisioner<'a> {
     /// Which one it is.
     pub make: Make,
-    /// The workload.
     pub workload: &'a Workload,
-    /// Its container.
     pub container: &'a Container,
     /// The name it serves; none if it has none.
     pub name: Option<&'a str>,
@@ -69,12 +68,12 @@ pub fn is_in_tree(name: &str) -> bool {
 }
 
 /// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
-pub fn candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
-    let find = |workload| csi_controller(workload).or_else(|| candidate(workload));
-    facts.workloads.iter().filter_map(find).collect()
+pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
+    let recognize = |workload| recognize_csi_controller(workload).or_else(|| recognize_provisioner(workload));
+    facts.workloads.iter().filter_map(recognize).collect()
 }
 
-fn candidate(workload: &Workload) -> Option<Provisioner<'_>> {
+fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
     let make = match () {
@@ -87,23 +86,15 @@ fn candidate(workload: &Workload) -> Option<Provisioner<'_>> {
         make,
         workload,
         container,
-        name: name(container),
+        name: served_name(container),
     })
 }
 
-fn csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
-    let driver = workload
-        .containers
-        .iter()
-        .find(|one| images::is_nfs_csi_driver(&one.image))?;
-    let container = workload
-        .containers
-        .iter()
-        .find(|one| images::is_csi_provisioner(&one.image))?;
-    let name = driver
-        .args
-        .iter()
-        .find_map(|arg| arg.trim_start_matches('-').strip_prefix("drivername="));
+fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
+    let find = |is_wanted: fn(&str) -> bool| workload.containers.iter().find(|one| is_wanted(&one.image));
+    let (driver, container) = (find(images::is_nfs_csi_driver)?, find(images::is_csi_provisioner)?);
+    let mut args = driver.args.iter();
+    let name = args.find_map(|arg| arg.trim_start_matches('-').strip_prefix("drivername="));
     Some(Provisioner {
         make: Make::CsiController,
         workload,
@@ -114,30 +105,33 @@ fn csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
 
 /// The provisioners of the cluster: of the candidates those whose names a class or a volume has, for only
 /// administrators write these.
-pub fn all(facts: &Facts) -> Vec<Provisioner<'_>> {
+pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
+    let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     let made = facts
         .volumes
         .iter()
         .filter_map(|volume| volume.provisioned_by.as_deref());
-    let classes = facts.classes.iter().map(|class| class.provisioner.as_str());
-    let used: HashSet<&str> = made.chain(classes).collect();
-    let mut found = candidates(facts);
+    let used: HashSet<&str> = made.chain(names.iter().copied()).collect();
+    let mut found = find_candidates(facts);
     found.retain(|one| one.name.is_some_and(|name| used.contains(name)));
     let known: Vec<&str> = found.iter().filter_map(|one| one.name).collect();
-    let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     names.retain(|name| !known.contains(name) && !is_other_storage(name) && !name.starts_with("kubernetes.io/"));
     for name in names {
-        let theirs = facts.workloads.iter().filter(|workload| candidate(workload).is_none());
-        found.extend(theirs.filter_map(|workload| mentioning(workload, name)));
+        let is_unknown = |workload: &&Workload| recognize_provisioner(workload).is_none();
+        let others = facts.workloads.iter().filter(is_unknown);
+        found.extend(others.filter_map(|workload| recognize_by_mention(workload, name)));
     }
     found
 }
 
 /// A workload as a provisioner of another make, if it looks as if it served this name.
-fn mentioning<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
-    let container = workload.containers.iter().find(|container| mentions(container, name))?;
+fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
+    let container = workload
+        .containers
+        .iter()
+        .find(|container| may_serve(container, name))?;
     Some(Provisioner {
         make: Make::Other,
         workload,
@@ -171,11 +165,10 @@ pub fn is_other_storage(name: &str) -> bool {
 /// Whether a provisioner has shown since `since` that it works: by a volume, or by an event about one that it makes.
 pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
-    let made = |volume: &super::facts::Volume| volume.provisioned_by.as_deref() == Some(name) && after(volume.created);
+    let made = |volume: &Volume| volume.is_provisioned_by(name) && after(volume.created);
     let spoke = |event: &Event| {
-        matches!(event.reason.as_str(), "Provisioning" | "ProvisioningSucceeded")
-            && wrote(event, name)
-            && after(event.last)
+        let is_success = matches!(event.reason.as_str(), "Provisioning" | "ProvisioningSucceeded");
+        is_success && is_written_by(event, name) && after(event.last)
     };
     facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
@@ -184,40 +177,33 @@ pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
 pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");
-    failures.any(|event| wrote(event, name) && after(event.last))
+    failures.any(|event| is_written_by(event, name) && after(event.last))
 }
 
 /// Whether a class or a volume names this provisioner.
 pub fn is_named(facts: &Facts, name: &str) -> bool {
     facts.classes.iter().any(|class| class.provisioner == name)
-        || facts
-            .volumes
-            .iter()
-            .any(|volume| volume.provisioned_by.as_deref() == Some(name))
+        || facts.volumes.iter().any(|volume| volume.is_provisioned_by(name))
 }
 
-fn name(container: &Container) -> Option<&str> {
+/// The name that a container serves, by its arguments, else by its environment or what is built into its image.
+fn served_name(container: &Container) -> Option<&str> {
     let args = &container.args;
-    let given = args.iter().zip(args.iter().skip(1).map(Some).chain([None]));
-    let flag = given.filter_map(|(arg, next)| match arg.strip_prefix("--name") {
-        Some("") => next.map(String::as_str),
-        Some(rest) => rest.strip_prefix('='),
-        None => None,
-    });
-    let ganesha = args
-        .iter()
-        .zip(args.iter().skip(1).map(Some).chain([None]))
-        .find_map(
-            |(arg, next)| match arg.trim_start_matches('-').strip_prefix("provisioner")? {
-                "" => next.map(String::as_str),
-                rest => rest.strip_prefix('='),
-            },
-        );
-    let ganesha = ganesha.filter(|_| images::is_ganesha(&container.image));
+    let values_of = |strip_flag: fn(&str) -> Option<&str>| {
+        let pairs = args.iter().zip(args.iter().skip(1).map(Some).chain([None]));
+        pairs.filter_map(move |(arg, next)| match strip_flag(arg)? {
+            "" => next.map(String::as_str),
+            rest => rest.strip_prefix('='),
+        })
+    };
+    let of_nfsprov = values_of(|arg| arg.strip_prefix("--name"));
+    // Go's flags have one dash or two.
+    let mut of_ganesha = values_of(|arg| arg.trim_start_matches('-').strip_prefix("provisioner"));
     let variable = container.env.get("PROVISIONER_NAME").and_then(Option::as_deref);
     let built_in = images::is_nfsprov(&container.image).then_some(DEFAULT_NAME);
-    flag.last()
-        .or(ganesha)
+    of_nfsprov
+        .last()
+        .or_else(|| of_ganesha.next().filter(|_| images::is_ganesha(&container.image)))
         .or(variable)
         .or(built_in)
         .filter(|name| !name.is_empty())
@@ -226,14 +212,8 @@ fn name(container: &Container) -> Option<&str> {
 impl Provisioner<'_> {
     /// The export that it makes directories on, by its environment, else by the volume it mounts.
     pub fn export(&self) -> Option<(String, String)> {
-        let value = |key: &str| {
-            self.container
-                .env
-                .get(key)
-                .cloned()
-                .flatten()
-                .filter(|value| !value.is_empty())
-        };
+        let variable = |key: &str| self.container.env.get(key).cloned().flatten();
+        let value = |key: &str| variable(key).filter(|value| !value.is_empty());
         let mounted = self.workload.nfs.first();
         let server = value("NFS_SERVER").or_else(|| mounted.map(|(server, _)| server.clone()));
         let path = value("NFS_PATH").or_else(|| mounted.map(|(_, path)| path.clone()));
@@ -246,7 +226,7 @@ impl Provisioner<'_> {
     }
 
     /// Since when its pods with this image run.
-    pub fn since(&self, facts: &Facts) -> Option<Timestamp> {
+    pub fn running_since(&self, facts: &Facts) -> Option<Timestamp> {
         let pods = self.pods(facts);
         let runs = |pod: &&&Pod| pod.containers.iter().any(|one| one.image == self.container.image);
         pods.iter().filter(runs).filter_map(|pod| pod.created).min()
@@ -259,17 +239,14 @@ impl Provisioner<'_> {
         self.name.is_none() && elsewhere && self.has_known_image()
     }
 
-    /// Whether it is to have no pods.
-    pub fn stopped(&self) -> bool {
+    pub fn is_scaled_to_zero(&self) -> bool {
         self.workload.replicas == 0 && self.workload.kind != "DaemonSet"
     }
 
-    /// Its pods.
     pub fn pods<'a>(&self, facts: &'a Facts) -> Vec<&'a Pod> {
         facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
     }
 
-    /// The logs of its pods.
     pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
         let pods = self.pods(facts);
         let is_theirs = move |log: &&Log| {
@@ -280,29 +257,53 @@ impl Provisioner<'_> {
     }
 
     /// `deployment/nfs-client-provisioner`, as kubectl takes it.
-    pub fn argument(&self) -> String {
+    pub fn kubectl_argument(&self) -> String {
         format!("{}/{}", self.workload.kind.to_lowercase(), self.workload.name)
+    }
+
+    /// The claims that wait for it.
+    pub fn waiting_claims(&self, facts: &Facts) -> Vec<Object> {
+        let claims = self.name.map(|name| claims_waiting_for(facts, name));
+        claims.into_iter().flatten().map(Claim::object).collect()
+    }
+
+    /// Whether it has shown since its pods run that it makes volumes.
+    pub fn has_worked(&self, facts: &Facts) -> bool {
+        self.name
+            .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
+    }
+
+    /// The namespace and name of its service account, as `NAMESPACE:NAME`.
+    pub fn service_account(&self) -> String {
+        format!("{}:{}", self.workload.namespace, self.workload.service_account)
+    }
+
+    /// Sets its image.
+    pub fn set_image(&self, image: impl Into<String>) -> Change {
+        Change::SetImage {
+            workload: self.workload.object(),
+            container: self.container.name.clone(),
+            image: image.into(),
+        }
     }
 }
 
 /// The claims that wait for the provisioner of this name.
-pub fn waiting<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
-    let theirs = |claim: &&Claim| {
-        claim.pending()
-            && claim.volume.is_empty()
-            && claim.handover.as_deref() == Some(name)
-            // A class that was made anew under another provisioner takes its claims with it.
-            && claim
-                .class
-                .as_deref()
-                .and_then(|class| facts.class(class))
-                .is_some_and(|class| class.provisioner == name && (!class.waits || claim.node_selected))
+pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
+    // A class that was made anew under another provisioner takes its claims with it.
+    let is_of_class = |claim: &Claim| {
+        let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
+        class.is_some_and(|class| class.provisioner == name && (!class.waits || claim.node_selected))
     };
-    facts.claims.iter().filter(theirs).collect()
+    let is_waiting = |claim: &&Claim| {
+        let is_handed_over = claim.handover.as_deref() == Some(name);
+        claim.is_pending() && claim.volume.is_empty() && is_handed_over && is_of_class(claim)
+    };
+    facts.claims.iter().filter(is_waiting).collect()
 }
 
 /// Whether an event was written by the provisioner of this name.
-pub fn wrote(event: &Event, name: &str) -> bool {
+pub fn is_written_by(event: &Event, name: &str) -> bool {
     let rest = event.component.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
@@ -312,25 +313,22 @@ pub fn wrote(event: &Event, name: &str) -> bool {
 /// Signs count from `since` on: when a claim began to wait, or when a volume should have been deleted.
 pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
-    let candidates = candidates(facts);
+    let candidates = find_candidates(facts);
     let lock_name = name.replace('/', "-");
-    let is_renewed = |lock: &super::facts::Lock| {
+    let is_renewed = |lock: &Lock| {
         lock.name == lock_name
             && !lock.holder.is_empty()
             && lock.renewed.is_some_and(|renewed| now.duration_since(renewed) < FRESH)
     };
-    let made =
-        |volume: &super::facts::Volume| volume.provisioned_by.as_deref() == Some(name) && is_later(volume.created);
-    let is_mentioned = |workload: &Workload| workload.containers.iter().any(|container| mentions(container, name));
+    let made = |volume: &Volume| volume.is_provisioned_by(name) && is_later(volume.created);
+    let is_mentioned = |workload: &Workload| workload.containers.iter().any(|container| may_serve(container, name));
     // An unread ConfigMap may hold this name.
     let may_be_named = |one: &Provisioner<'_>| one.has_unread_name() && one.workload.ready > 0;
+    let spoke = |event: &Event| is_later(event.last) && is_written_by(event, name);
     let running = candidates.iter().any(|one| one.name == Some(name) || may_be_named(one))
         || is_in_tree(name)
         || facts.csi_drivers.iter().any(|driver| driver == name)
-        || facts
-            .events
-            .iter()
-            .any(|event| is_later(event.last) && wrote(event, name))
+        || facts.events.iter().any(spoke)
         || facts.locks.iter().any(is_renewed)
         || facts.volumes.iter().any(made)
         || facts.workloads.iter().any(is_mentioned);
@@ -338,10 +336,10 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
 }
 
 /// Whether a container looks as if it served a name that it doesn't take from the environment.
-fn mentions(container: &Container, name: &str) -> bool {
+fn may_serve(container: &Container, name: &str) -> bool {
     let (domain, last) = name.split_once('/').unwrap_or(("", name));
     let owner = domain.split('.').next().unwrap_or_default();
-    let base = images::base(&container.image);
+    let base = images::base_name(&container.image);
     let in_image = |part: &str| part.len() > 4 && base.contains(part);
     container.args.iter().any(|arg| arg.contains(name))
         || container.env.values().flatten().any(|value| value == name)
@@ -352,9 +350,9 @@ fn mentions(container: &Container, name: &str) -> bool {
 /// The export that a provisioner of this name would make directories on: none that is a volume itself.
 pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
     let by_name = || {
-        let all = all(facts);
-        let of_name = all.iter().filter(|one| one.name == Some(name));
-        of_name.filter_map(Provisioner::export).next()
+        let all = find_provisioners(facts);
+        let mut of_name = all.iter().filter(|one| one.name == Some(name));
+        of_name.find_map(Provisioner::export)
     };
     let by_class = || {
         let mut classes = facts.classes.iter().filter(|class| class.provisioner == name);
@@ -364,17 +362,16 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
         })
     };
     let by_volume = || {
-        let is_made = |volume: &&super::facts::Volume| volume.provisioned_by.as_deref() == Some(name);
-        facts.volumes.iter().filter(is_made).find_map(|volume| {
+        let mut made = facts.volumes.iter().filter(|volume| volume.is_provisioned_by(name));
+        made.find_map(|volume| {
             let (server, path) = volume.nfs.clone()?;
-            Some((server, parent(&path)))
+            Some((server, parent_directory(&path)))
         })
     };
     by_name().or_else(by_class).or_else(by_volume)
 }
 
-/// The directory above.
-pub fn parent(path: &str) -> String {
+pub fn parent_directory(path: &str) -> String {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some(("", _)) | None => "/".to_owned(),
         Some((parent, _)) => parent.to_owned(),
@@ -383,8 +380,8 @@ pub fn parent(path: &str) -> String {
 
 /// The names of the NFS provisioners that are to run, each once.
 pub fn running_names(facts: &Facts) -> Vec<&str> {
-    let mut running = all(facts);
-    running.retain(|one| !one.stopped() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));
+    let mut running = find_provisioners(facts);
+    running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));
     let mut names: Vec<&str> = running.into_iter().filter_map(|one| one.name).collect();
     names.sort_unstable();
     names.dedup();

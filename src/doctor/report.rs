@@ -55,8 +55,8 @@ impl Report {
             Object::cluster("Cluster", url),
             format!("the API server does not answer: {why}"),
         )
-        .seen("the URL that was tried", url)
-        .advise("is the server up, and is this the right context (kubectl config get-contexts)?");
+        .with_evidence("the URL that was tried", url)
+        .with_advice("is the server up, and is this the right context (kubectl config get-contexts)?");
         let reason = "the API server does not answer";
         Self {
             findings: vec![finding],
@@ -91,9 +91,9 @@ impl Report {
         };
         let mut findings = found;
         findings.retain(|finding| option(&finding.code).is_none());
-        link(facts, &mut findings);
+        link_symptoms(facts, &mut findings);
         if !targets.is_empty() {
-            let wanted = around(facts, targets);
+            let wanted = collect_related(facts, targets);
             let about = |finding: &Finding| {
                 let cluster = finding.object.kind == "Cluster";
                 cluster
@@ -112,7 +112,7 @@ impl Report {
             let blocked = Reverse(finding.explains.len());
             let (code, object) = (finding.code, finding.object.clone());
             (
-                is_symptom(finding),
+                finding.is_symptom(),
                 finding.severity,
                 later(finding),
                 blocked,
@@ -120,7 +120,7 @@ impl Report {
                 object,
             )
         });
-        let (checked, skipped) = coverage(facts, option);
+        let (checked, skipped) = list_coverage(facts, option);
         Self {
             findings,
             checked,
@@ -129,7 +129,7 @@ impl Report {
                 version: facts.version.clone(),
                 distribution: distribution(facts).to_owned(),
             },
-            scope: scope(facts),
+            scope: describe_scope(facts),
         }
     }
 
@@ -142,22 +142,18 @@ impl Report {
     }
 }
 
-fn is_symptom(finding: &Finding) -> bool {
-    explain::find(finding.code).is_some_and(|entry| entry.symptom)
-}
-
 /// Puts the pods that show symptoms under the causes of their claims.
-fn link(facts: &Facts, findings: &mut [Finding]) {
+fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     let pods: HashMap<Object, &Pod> = facts.pods.iter().map(|pod| (pod.object(), pod)).collect();
     let mut waiting: HashMap<Object, Vec<Object>> = HashMap::new();
-    for symptom in findings.iter().filter(|finding| is_symptom(finding)) {
+    for symptom in findings.iter().filter(|finding| finding.is_symptom()) {
         for claim in pods.get(&symptom.object).into_iter().flat_map(|pod| &pod.claims) {
             let namespace = symptom.object.namespace.as_deref().unwrap_or_default();
             let claim = Object::of("PersistentVolumeClaim", namespace, claim);
             waiting.entry(claim).or_default().push(symptom.object.clone());
         }
     }
-    for cause in findings.iter_mut().filter(|finding| !is_symptom(finding)) {
+    for cause in findings.iter_mut().filter(|finding| !finding.is_symptom()) {
         let claims = cause.explains.iter().chain([&cause.object]);
         let pods: Vec<Object> = claims
             .filter_map(|claim| waiting.get(claim))
@@ -172,7 +168,7 @@ fn link(facts: &Facts, findings: &mut [Finding]) {
 }
 
 /// The objects that a question about `targets` is about: their claims, volumes and classes too.
-fn around(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
+fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
     let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));
     let of_pods = pods.flat_map(|pod| {
@@ -194,9 +190,9 @@ fn around(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
         if !claim.volume.is_empty() {
             wanted.insert(Object::cluster("PersistentVolume", &claim.volume));
         }
-        if let Some(class) = claim.class.as_deref().and_then(|class| facts.class(class)) {
+        if let Some(class) = claim.class.as_deref().and_then(|class| facts.find_class(class)) {
             wanted.insert(class.object());
-            let served = provisioners::all(facts).into_iter();
+            let served = provisioners::find_provisioners(facts).into_iter();
             wanted.extend(
                 served
                     .filter(|one| one.name == Some(&class.provisioner))
@@ -207,7 +203,7 @@ fn around(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     wanted
 }
 
-fn coverage(
+fn list_coverage(
     facts: &Facts,
     option: impl Fn(&&'static str) -> Option<&'static str>,
 ) -> (Vec<&'static str>, Vec<Skipped>) {
@@ -242,7 +238,7 @@ fn coverage(
     (checked, skipped)
 }
 
-fn scope(facts: &Facts) -> String {
+fn describe_scope(facts: &Facts) -> String {
     let one_or_many = |count: usize, one: &str, many: &str| match count {
         1 => format!("1 {one}"),
         count => format!("{count} {many}"),
@@ -256,7 +252,11 @@ fn scope(facts: &Facts) -> String {
         one_or_many(facts.claims.len(), "claim", "claims"),
         one_or_many(facts.volumes.len(), "PV", "PVs"),
         one_or_many(facts.classes.len(), "class", "classes"),
-        one_or_many(provisioners::all(facts).len(), "NFS provisioner", "NFS provisioners"),
+        one_or_many(
+            provisioners::find_provisioners(facts).len(),
+            "NFS provisioner",
+            "NFS provisioners"
+        ),
     )
 }
 

@@ -40,7 +40,7 @@ fn found() -> Vec<Finding> {
     vec![
         Finding::new("NFS118", pod("p", "a").object(), "waits"),
         Finding::new("NFS501", Object::cluster("PersistentVolume", "v"), "released"),
-        Finding::new("NFS201", class, "no provisioner").explaining([claim("a").object()]),
+        Finding::new("NFS201", class, "no provisioner").with_affected([claim("a").object()]),
         Finding::new("NFS118", pod("q", "b").object(), "waits"),
         Finding::new("NFS103", claim("b").object(), "no class"),
     ]

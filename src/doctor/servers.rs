@@ -28,34 +28,34 @@ pub struct Named {
 /// The directories that provisioners make are many: one is named only if a pod waits for it, their export always. What `create` would
 /// refuse as a server or a path is left out, so that it reaches no server and no host; [`invalid`] tells of it.
 pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
-    let mut all = all(facts);
-    all.retain(|place, _| check(place).is_ok());
-    all
+    let mut exports = collect_exports(facts);
+    exports.retain(|export, _| check_names(export).is_ok());
+    exports
 }
 
 /// The exports that were left out, each with who names it and why.
 pub fn invalid(facts: &Facts) -> Vec<String> {
-    let all = all(facts).into_iter();
-    let wrong = all.filter_map(|(place, named)| {
-        let why = check(&place).err()?;
-        let (server, path) = place;
+    let exports = collect_exports(facts).into_iter();
+    let wrong = exports.filter_map(|(export, named)| {
+        let why = check_names(&export).err()?;
+        let (server, path) = export;
         let by = named.by.first().map(Object::title).unwrap_or_default();
         Some(format!("{server}:{path}, which {by} names: {why}"))
     });
     wrong.collect()
 }
 
-fn check((server, path): &(String, String)) -> Result<(), String> {
+fn check_names((server, path): &(String, String)) -> Result<(), String> {
     validate::server(server)?;
     validate::path(path)?;
     Ok(())
 }
 
-fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
+fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
-    let stuck = stuck(facts);
+    let stuck = find_stuck_pods(facts);
     for volume in &facts.volumes {
-        let Some(place) = volume.export().cloned().filter(|_| in_use(volume)) else {
+        let Some(place) = volume.export().cloned().filter(|_| is_in_use(volume)) else {
             continue;
         };
         let claim = volume
@@ -75,15 +75,11 @@ fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
             }
         }
     }
-    for one in provisioners::all(facts) {
-        if let Some(place) = one.export() {
-            let named = found.entry(place).or_default();
+    for one in provisioners::find_provisioners(facts) {
+        if let Some(export) = one.export() {
+            let named = found.entry(export).or_default();
             named.by.push(one.workload.object());
-            let claims = one
-                .name
-                .map(|name| provisioners::waiting(facts, name))
-                .unwrap_or_default();
-            named.waiting.extend(claims.iter().map(|claim| claim.object()));
+            named.waiting.extend(one.waiting_claims(facts));
         }
     }
     for class in &facts.classes {
@@ -92,7 +88,7 @@ fn all(facts: &Facts) -> BTreeMap<(String, String), Named> {
         if let (true, Some(server), Some(path)) = (nfs, parameter("server"), parameter("path")) {
             let named = found.entry((server, path)).or_default();
             named.by.push(class.object());
-            let claims = provisioners::waiting(facts, &class.provisioner);
+            let claims = provisioners::claims_waiting_for(facts, &class.provisioner);
             let theirs = claims
                 .iter()
                 .filter(|claim| claim.class.as_deref() == Some(&class.name));
@@ -111,12 +107,12 @@ pub fn asked(facts: &Facts) -> Vec<(String, String)> {
 }
 
 /// The pods that can't mount their volumes, as the kubelet says, by their claims.
-fn stuck(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
-    let failing = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
+fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
+    let is_failure = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
     let about: HashSet<&Object> = facts
         .events
         .iter()
-        .filter(failing)
+        .filter(is_failure)
         .filter_map(|event| event.object.as_ref())
         .collect();
     let mut found: HashMap<(&str, &str), Vec<Object>> = HashMap::new();
@@ -136,6 +132,6 @@ fn stuck(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
 }
 
 /// A volume that is going may have no directory any more, and rightly so.
-fn in_use(volume: &Volume) -> bool {
+fn is_in_use(volume: &Volume) -> bool {
     volume.deleting.is_none() && matches!(volume.phase.as_str(), "Available" | "Bound" | "Pending" | "")
 }

@@ -1,27 +1,22 @@
 //! What the controller manager says of a claim, for those who may not read classes or volumes themselves: NFS101 to
 //! NFS113 by events (PURE).
 
-use super::{Case, said};
-use crate::doctor::explain::Entry;
+use super::Case;
 use crate::doctor::facts::Claim;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::{Confidence, Finding};
 
-/// Their rows stand beside the checks that find the same by the objects.
-pub const ENTRIES: &[Entry] = &[];
-
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if case.facts.knows("storageclasses") && case.facts.knows("persistentvolumes") {
         return Vec::new();
     }
-    let waits = |claim: &&Claim| claim.pending() && !case.is_other_storage(claim);
-    let claims = case.facts.claims.iter().filter(waits);
-    claims.filter_map(|claim| by_event(case, claim)).collect()
+    let claims = case.pending_claims().filter(|claim| !case.is_other_storage(claim));
+    claims.filter_map(|claim| find_cause_in_events(case, claim)).collect()
 }
 
-fn by_event(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
-    let mut events = case.events(&object).iter();
+    let mut events = case.events_about(&object).iter();
     let (event, code, named) = events.find_map(|event| {
         let (code, named) = messages::classify(Place::Binding, &event.message)?;
         Some((event, code, named))
@@ -33,7 +28,7 @@ fn by_event(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     let cause = match code {
         // Kubernetes says so of a class that PVs made by hand may have, too.
-        "NFS103" if case.facts.class(class).is_some() => return None,
+        "NFS103" if case.facts.find_class(class).is_some() => return None,
         "NFS103" => format!(
             "the claim's class {} doesn't exist, and no PV of it fits",
             named.as_deref().unwrap_or(class)
@@ -57,10 +52,10 @@ fn by_event(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     Some(
         Finding::new(code, object, cause)
-            .only(Confidence::Likely)
-            .all_seen([said(event)])
-            .explaining(case.users(claim).iter().map(|pod| pod.object()))
-            .alike(class)
-            .advise(note),
+            .with_confidence(Confidence::Likely)
+            .with_all_evidence([event.evidence()])
+            .with_affected(case.users_of(claim))
+            .with_same_cause(class)
+            .with_advice(note),
     )
 }

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
-use super::{Case, matches};
+use super::{Case, Evidence, matches};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::names::{closest, some, word};
+use crate::doctor::messages::{self, Place};
+use crate::doctor::names::{find_closest, list_names, shell_word};
 use crate::doctor::provisioners;
-use crate::doctor::{Confidence, Finding, Severity, matching};
+use crate::doctor::{Finding, Severity, matching};
 use crate::provisioner::DEFAULT_NAME;
 
 /// The first version that gives waiting claims a default class that came later.
@@ -49,79 +50,70 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut found: Vec<Finding> = defaults(case).into_iter().collect();
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = find_two_default_classes(case).into_iter().collect();
     if case.facts.knows("storageclasses") && case.facts.knows("persistentvolumes") {
-        let waiting = case
-            .facts
-            .claims
-            .iter()
-            .filter(|claim| claim.pending() && claim.volume.is_empty());
-        found.extend(waiting.filter_map(|claim| claim_class(case, claim)));
-        found.extend(case.facts.classes.iter().filter_map(|class| impossible(case, class)));
+        let claims = case.pending_claims().filter(|claim| claim.volume.is_empty());
+        found.extend(claims.filter_map(|claim| find_missing_class(case, claim)));
+        let classes = &case.facts.classes;
+        found.extend(classes.iter().filter_map(|class| find_useless_class(case, class)));
     }
     found
 }
 
-/// Whether a class that claims wait for has a provisioner that makes no volumes and no PV by hand either.
-pub fn makes_nothing(class: &Class) -> bool {
+/// Whether a class that claims wait for has a provisioner that makes no volumes.
+pub fn has_no_provisioner(class: &Class) -> bool {
     class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
 }
 
-fn claim_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    match &claim.class {
-        None => unclassed(case, claim),
-        Some(name) if name.is_empty() || case.facts.class(name).is_some() || case.has_volumes(name) => None,
-        Some(name) => {
-            // With no class and no provisioner at all, volumes are made by hand here.
-            let by_hand = case.facts.classes.is_empty() && case.provisioners.is_empty();
-            (!by_hand).then(|| missing(case, claim, name))
-        }
-    }
+/// That a claim names no class, or one that doesn't exist and that no PV has.
+fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let Some(name) = &claim.class else {
+        return find_claim_without_class(case, claim);
+    };
+    let is_known = name.is_empty() || case.facts.find_class(name).is_some() || case.has_volumes(name);
+    (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
 }
 
-fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
+fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = case.facts.default_class();
-    if default.is_some() && retroactive {
+    if default.is_some() && is_retroactive {
         return None;
     }
-    let ranked = case.ranked(claim);
+    let ranked = case.rank_volumes_for(claim);
     if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
         return None;
     }
     // Where volumes are made by hand, a PV was meant, not a class.
-    if case.facts.classes.is_empty()
-        && case.provisioners.is_empty()
-        && let Some(finding) = matches::near_miss(case, claim, &ranked)
+    if case.has_only_static_volumes()
+        && let Some(finding) = matches::find_near_miss(case, claim, &ranked)
     {
         return Some(finding);
     }
-    let again = recreate_claim(claim, &Value::Null);
+    let near_misses = ranked
+        .iter()
+        .take(3)
+        .map(|near| Evidence::new("PVs without a class", matching::describe_near_miss(near, claim)));
     let finding = |cause: String| {
         Finding::new("NFS101", claim.object(), cause)
-            .alike("")
-            .seen(
-                format!("spec.storageClassName of {}", claim.object().title()),
-                "not set",
-            )
-            .all_seen(case.last_word(&claim.object()))
-            .all_seen(ranked.iter().take(3).map(|near| super::Evidence {
-                source: "PVs without a class".to_owned(),
-                text: matching::explain(near, claim),
-            }))
+            .with_same_cause("")
+            .with_field("spec.storageClassName", "not set")
+            .with_all_evidence(case.last_event(&claim.object()))
+            .with_all_evidence(near_misses)
     };
+    let recreation = recreate_claim(claim, &Value::Null);
     if let Some(default) = default {
         let cause = format!(
             "the claim names no class, and was made before {} became the default; Kubernetes {} does not make up for that",
             default.name, case.facts.version
         );
-        return Some(finding(cause).suggest(again, "the claim is Pending and holds nothing"));
+        return Some(finding(cause).with_command(recreation, "the claim is Pending and holds nothing"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let able = case.facts.classes.iter().filter(|class| !makes_nothing(class));
+    let able = case.facts.classes.iter().filter(|class| !has_no_provisioner(class));
     let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
-    let (marked, note) = match names.as_slice() {
+    let (marking, note) = match names.as_slice() {
         [] => (
             "nfsprov create storageclass nfs --default --apply".to_owned(),
             "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
@@ -134,38 +126,34 @@ fn unclassed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             mark_default(CLASS),
             format!(
                 "put the class that is meant for everybody in place of {CLASS}: one of {}",
-                some(many)
+                list_names(many)
             ),
         ),
     };
-    let command = if retroactive {
-        marked
-    } else {
-        format!("{marked} && {again}")
+    let command = match is_retroactive {
+        true => marking,
+        false => format!("{marking} && {recreation}"),
     };
-    Some(finding(cause.to_owned()).suggest(command, note))
+    Some(finding(cause.to_owned()).with_command(command, note))
 }
 
-fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
+fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     let known: Vec<&str> = case.facts.classes.iter().map(|class| class.name.as_str()).collect();
-    let finding = Finding::new(
-        "NFS103",
-        claim.object(),
-        format!("the claim's class {name} doesn't exist"),
-    )
-    .seen(format!("spec.storageClassName of {}", claim.object().title()), name)
-    .seen("StorageClasses", some(&known))
-    .all_seen(case.last_word(&claim.object()))
-    .alike(name);
+    let cause = format!("the claim's class {name} doesn't exist");
+    let finding = Finding::new("NFS103", claim.object(), cause)
+        .with_field("spec.storageClassName", name)
+        .with_evidence("StorageClasses", list_names(&known))
+        .with_all_evidence(case.last_event(&claim.object()))
+        .with_same_cause(name);
     if known.is_empty() {
-        let command = format!("nfsprov create storageclass {} --apply", word(name));
-        return finding.suggest(command, "makes the class, for nfsprov's own provisioner");
+        let command = format!("nfsprov create storageclass {} --apply", shell_word(name));
+        return finding.with_command(command, "makes the class, for nfsprov's own provisioner");
     }
-    let meant = match closest(name, known.iter().copied()) {
+    let meant = match find_closest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean {meant}? "),
         None => String::new(),
     };
-    finding.suggest(
+    finding.with_command(
         choose_class(claim),
         format!(
             "{meant}put the class that is meant in place of {CLASS}, or make class {name}; the claim is Pending and holds nothing"
@@ -173,27 +161,26 @@ fn missing(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     )
 }
 
-fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    if !makes_nothing(class) || case.has_volumes(&class.name) {
+/// That claims wait for a class whose provisioner makes no volumes, and that no PV has.
+fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
+    if !has_no_provisioner(class) || case.has_volumes(&class.name) {
         return None;
     }
-    let theirs = |claim: &&Claim| {
-        claim.pending() && claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str())
-    };
+    let is_of_class = |claim: &&Claim| claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str());
     // A claim that may still wait for its first pod needs nothing yet.
-    let needy = |claim: &&Claim| !class.waits || claim.node_selected || !case.users(claim).is_empty();
-    let claims: Vec<&Claim> = case.facts.claims.iter().filter(theirs).filter(needy).collect();
+    let needs_volume = |claim: &&Claim| !class.waits || claim.node_selected || !case.pods_using(claim).is_empty();
+    let claims: Vec<&Claim> = case.pending_claims().filter(is_of_class).filter(needs_volume).collect();
     let first = claims.first()?;
     let finding = |cause: String| {
         Finding::new("NFS104", class.object(), cause)
-            .seen(format!("provisioner of {}", class.object().title()), &class.provisioner)
-            .all_seen(case.last_word(&first.object()))
-            .explaining(claims.iter().map(|claim| claim.object()))
+            .with_field("provisioner", &class.provisioner)
+            .with_all_evidence(case.last_event(&first.object()))
+            .with_affected(claims.iter().map(|claim| claim.object()))
     };
     if class.provisioner == NO_PROVISIONER {
         let cause = format!("class {} is for PVs made by hand, and there are none", class.name);
         // Such a class is local storage as often as NFS, so no NFS volume is proposed for it.
-        return Some(finding(cause).advise(
+        return Some(finding(cause).with_advice(
             "create a PV of that class as its storage needs it, or the claim again with a class whose provisioner runs",
         ));
     }
@@ -202,13 +189,13 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {
-            return Some(finding.advise(format!(
+            return Some(finding.with_advice(format!(
                 "a class' provisioner can't be edited: make the class again for the provisioner that is meant, one of {}",
-                some(many)
+                list_names(many)
             )));
         }
     };
-    Some(finding.suggest(
+    Some(finding.with_command(
         recreate_class(&class.name, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is made again for {provisioner}, and no volume is touched"
@@ -216,45 +203,39 @@ fn impossible(case: &Case<'_>, class: &Class) -> Option<Finding> {
     ))
 }
 
-fn defaults(case: &Case<'_>) -> Option<Finding> {
+fn find_two_default_classes(case: &Case<'_>) -> Option<Finding> {
     let mut marked: Vec<&Class> = case.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));
     let newest = marked.pop()?;
     let oldest = marked.first()?;
     let names: Vec<&str> = marked.iter().map(|class| class.name.as_str()).collect();
-    let old = case.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
-    let (severity, effect) = match old {
+    let is_old = case.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
+    let (severity, effect) = match is_old {
         true => (Severity::Error, "claims that name no class are refused".to_owned()),
         false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),
     };
-    let k3s = match marked.iter().any(|class| class.name == "local-path") {
+    let k3s = match names.contains(&"local-path") {
         true => "; K3s marks local-path again at every restart, unless started with --disable local-storage",
         false => "",
     };
-    let others = if marked.len() == 1 { "" } else { " and others" };
-    let refused = case.facts.events.iter().rev().find(|event| {
-        super::super::messages::classify(super::super::messages::Place::Creation, &event.message)
-            .is_some_and(|(code, _)| code == "NFS105")
-    });
+    let others = if names.len() == 1 { "" } else { " and others" };
+    let mut events = case.facts.events.iter().rev();
+    let refusal = events.find(|event| messages::is_sign_of("NFS105", Place::Creation, &event.message));
+    let cause = format!(
+        "{}{others} and {} are both the default class: {effect}",
+        oldest.name, newest.name
+    );
     Some(
-        Finding::new(
-            "NFS105",
-            oldest.object(),
-            format!(
-                "{}{others} and {} are both the default class: {effect}",
-                oldest.name, newest.name
+        Finding::new("NFS105", oldest.object(), cause)
+            .with_severity(severity)
+            .with_evidence(
+                format!("annotation {MARK}"),
+                format!("true on {}, {}", names.join(", "), newest.name),
+            )
+            .with_all_evidence(refusal.map(|event| event.evidence()))
+            .with_command(
+                unmark_default(&names),
+                format!("keeps {}, the newest{k3s}", newest.name),
             ),
-        )
-        .as_bad_as(severity)
-        .only(Confidence::Certain)
-        .seen(
-            format!("annotation {MARK}"),
-            format!("true on {}, {}", names.join(", "), newest.name),
-        )
-        .all_seen(refused.map(super::said))
-        .suggest(
-            unmark_default(&names),
-            format!("keeps {}, the newest{k3s}", newest.name),
-        ),
     )
 }

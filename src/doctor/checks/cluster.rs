@@ -7,7 +7,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::Case;
 use crate::doctor::Severity::{Error, Info};
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, LEASES, entry};
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
 
 /// How long the controller manager may say nothing about a claim.
@@ -40,13 +40,12 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut found = vec![about(case.facts)];
-    found.extend(lease(case));
-    found
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let expired = find_expired_controller_lease(case);
+    [describe_version(case.facts)].into_iter().chain(expired).collect()
 }
 
-/// Which Kubernetes this is.
+/// Which Kubernetes this is, as far as its version and its nodes tell.
 pub fn distribution(facts: &Facts) -> &'static str {
     let version = &facts.version;
     let named = [
@@ -64,31 +63,22 @@ pub fn distribution(facts: &Facts) -> &'static str {
     }
 }
 
-fn about(facts: &Facts) -> Finding {
+fn describe_version(facts: &Facts) -> Finding {
     let name = distribution(facts);
-    Finding::new(
-        "NFS003",
-        Object::cluster("Cluster", name),
-        format!("{name} {}", facts.version),
-    )
-    .seen("/version", &facts.version)
+    let cause = format!("{name} {}", facts.version);
+    Finding::new("NFS003", Object::cluster("Cluster", name), cause).with_evidence("/version", &facts.version)
 }
 
-fn lease(case: &Case<'_>) -> Option<Finding> {
-    let lock = case
-        .facts
-        .locks
-        .iter()
-        .find(|lock| (lock.namespace.as_str(), lock.name.as_str()) == ("kube-system", "kube-controller-manager"))?;
-    let renewed = lock.renewed.filter(|renewed| case.older(Some(*renewed), STALE))?;
-    Some(dead("its Lease is not renewed any more").seen(
-        "renewTime of Lease kube-system/kube-controller-manager",
-        renewed.to_string(),
-    ))
+fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
+    let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
+    let lock = case.facts.locks.iter().find(is_managers)?;
+    let renewed = lock.renewed.filter(|renewed| case.has_elapsed(Some(*renewed), STALE))?;
+    let source = "renewTime of Lease kube-system/kube-controller-manager";
+    Some(controller_manager_finding("its Lease is not renewed any more").with_evidence(source, renewed.to_string()))
 }
 
 /// Reports claims that have been Pending for long without any event or other finding.
-pub fn silence(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
+pub fn find_silent_controller_manager(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     if !case.facts.knows("events") {
         return None;
     }
@@ -96,33 +86,26 @@ pub fn silence(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
         .iter()
         .flat_map(|finding| finding.explains.iter().chain([&finding.object]))
         .collect();
-    let silent = case.facts.claims.iter().filter(|claim| {
-        let object = claim.object();
-        claim.pending()
-            && claim.volume.is_empty()
-            && case.older(claim.created, SILENCE)
-            && case.events(&object).is_empty()
-            && !explained.contains(&object)
-    });
-    let objects: Vec<Object> = silent.map(|claim| claim.object()).collect();
-    let first = objects.first()?;
+    let waiting = case
+        .pending_claims()
+        .filter(|claim| claim.volume.is_empty() && case.has_elapsed(claim.created, SILENCE));
+    let is_silent = |object: &Object| case.events_about(object).is_empty() && !explained.contains(object);
+    let objects: Vec<Object> = waiting.map(Claim::object).filter(is_silent).collect();
+    let source = format!("events on {}", objects.first()?.title());
     Some(
-        dead("claims are Pending, and it writes no events about them")
-            .only(Confidence::Likely)
-            .seen(
-                format!("events on {}", first.title()),
-                "none, after more than ten minutes",
-            )
-            .explaining(objects),
+        controller_manager_finding("claims are Pending, and it writes no events about them")
+            .with_confidence(Confidence::Likely)
+            .with_evidence(source, "none, after more than ten minutes")
+            .with_affected(objects),
     )
 }
 
-fn dead(why: &str) -> Finding {
+fn controller_manager_finding(why: &str) -> Finding {
     Finding::new(
         "NFS004",
         Object::cluster("Cluster", "kube-controller-manager"),
         format!("the kube-controller-manager does not work: {why}"),
     )
-    .alike("kube-controller-manager")
-    .advise("read its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
+    .with_same_cause("kube-controller-manager")
+    .with_advice("read its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
 }

@@ -5,8 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::doctor::facts::{Claim, Class, Facts, Workload};
-use crate::doctor::fix::Change;
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::doctor::{provisioners, quantity};
 use crate::manifest::validate::SERVER_PLACEHOLDER;
 use crate::provisioner::{DEFAULT_NAME, election};
@@ -27,8 +26,8 @@ const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
 pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     let get = format!(
         "kubectl -n {} get pvc {} -o json",
-        word(&claim.namespace),
-        word(&claim.name)
+        shell_word(&claim.namespace),
+        shell_word(&claim.name)
     );
     let mut change = change.clone();
     if claim.annotated && change.pointer("/spec/storageClassName").is_some() {
@@ -37,34 +36,37 @@ pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     }
     match change.is_null() {
         true => format!("{get} | kubectl replace --force -f -"),
-        false => format!("{get} | {} | kubectl replace --force -f -", locally(&change)),
+        false => format!("{get} | {} | kubectl replace --force -f -", patch_locally(&change)),
     }
 }
 
 /// The same with a class that people have to name first: pasted as it is, it ends before it deletes anything.
 pub fn choose_class(claim: &Claim) -> String {
-    let again = recreate_claim(claim, &json!({"spec": {"storageClassName": CLASS}}));
-    let again = again.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");
-    format!("class={CLASS}; kubectl get storageclass \"$class\" && {again}")
+    let command = recreate_claim(claim, &json!({"spec": {"storageClassName": CLASS}}));
+    let command = command.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");
+    format!("class={CLASS}; kubectl get storageclass \"$class\" && {command}")
 }
 
 /// Deletes a class and creates it again with another provisioner, which can't be edited.
 pub fn recreate_class(name: &str, provisioner: &str) -> String {
     format!(
         "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
-        word(name),
-        locally(&json!({"provisioner": provisioner}))
+        shell_word(name),
+        patch_locally(&json!({"provisioner": provisioner}))
     )
 }
 
 /// Marks a class as the default.
 pub fn mark_default(class: &str) -> String {
-    format!("kubectl annotate storageclass {} {MARK}=true --overwrite", word(class))
+    format!(
+        "kubectl annotate storageclass {} {MARK}=true --overwrite",
+        shell_word(class)
+    )
 }
 
 /// Takes the mark away from classes.
 pub fn unmark_default(names: &[&str]) -> String {
-    let words: Vec<_> = names.iter().map(|name| word(name)).collect();
+    let words: Vec<_> = names.iter().map(|name| shell_word(name)).collect();
     format!(
         "kubectl annotate storageclass {} {MARK}=false {OLD_MARK}- --overwrite",
         words.join(" ")
@@ -75,8 +77,8 @@ pub fn unmark_default(names: &[&str]) -> String {
 pub fn create_class(name: &str, provisioner: &str) -> String {
     format!(
         "nfsprov create storageclass {} --provisioner {} --apply",
-        word(name),
-        word(provisioner)
+        shell_word(name),
+        shell_word(provisioner)
     )
 }
 
@@ -85,29 +87,29 @@ pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
     let name = &class.provisioner;
     // What the other one does not know of, or can't be called.
     let own = ["server", "path", "dirMode", "dirUid", "dirGid"];
-    let own = election::lease_name(name).is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
-    let deployment = if own { "nfsprov" } else { "nfs-client-provisioner" };
+    let needs_own = election::lease_name(name).is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
+    let deployment = if needs_own { "nfsprov" } else { "nfs-client-provisioner" };
     let namespace = facts.namespace.as_deref().unwrap_or("default");
-    let taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
+    let is_taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
-    let mut command = format!("nfsprov -n {} create provisioner", word(namespace));
-    if facts.workloads.iter().any(taken) {
-        command += &format!(" {}", word(&plain(name)));
+    let mut command = format!("nfsprov -n {} create provisioner", shell_word(namespace));
+    if facts.workloads.iter().any(is_taken) {
+        command += &format!(" {}", shell_word(&object_name(name)));
     }
-    command += &format!(" --server {} --path {}", word(&server), word(&path));
-    if name != DEFAULT_NAME || !own {
-        command += &format!(" --provisioner {}", word(name));
+    command += &format!(" --server {} --path {}", shell_word(&server), shell_word(&path));
+    if name != DEFAULT_NAME || !needs_own {
+        command += &format!(" --provisioner {}", shell_word(name));
     }
-    command += &format!(" --class {}", word(&class.name));
-    if !own {
+    command += &format!(" --class {}", shell_word(&class.name));
+    if !needs_own {
         command += " --flavor upstream";
     }
     command + " --apply"
 }
 
 /// A provisioner's name as one that objects may have.
-fn plain(name: &str) -> String {
+fn object_name(name: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_lowercase(),
         false => '-',
@@ -119,10 +121,10 @@ fn plain(name: &str) -> String {
         .to_owned()
 }
 
-fn locally(change: &Value) -> String {
+fn patch_locally(change: &Value) -> String {
     format!(
         "kubectl patch --local -f - --type merge -p {} -o json",
-        word(&change.to_string())
+        shell_word(&change.to_string())
     )
 }
 
@@ -146,28 +148,28 @@ pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, Str
 fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
-        word(name),
-        word(server),
-        word(path),
+        shell_word(name),
+        shell_word(server),
+        shell_word(path),
         quantity::print(claim.wish.bytes)
     );
     for mode in &claim.wish.modes {
-        command += &format!(" --access-mode {}", word(mode));
+        command += &format!(" --access-mode {}", shell_word(mode));
     }
-    command += &format!(" --class {}", word(claim.class.as_deref().unwrap_or_default()));
+    command += &format!(" --class {}", shell_word(claim.class.as_deref().unwrap_or_default()));
     let labels = claim
         .wish
         .selector
         .as_ref()
         .and_then(|selector| selector.match_labels.as_ref());
     for (key, value) in labels.into_iter().flatten() {
-        command += &format!(" --label {}", word(&format!("{key}={value}")));
+        command += &format!(" --label {}", shell_word(&format!("{key}={value}")));
     }
     command + " --apply"
 }
 
 /// Whether a command line still has a word in it that the administrator must replace, as a sentence for its note.
-pub fn to_replace(command: &str) -> &'static str {
+pub fn placeholder_note(command: &str) -> &'static str {
     match command.contains(&format!("--server {SERVER} ")) {
         true => "put your NFS server and directory in place of SERVER and /EXPORT; ",
         false => "",
@@ -175,28 +177,13 @@ pub fn to_replace(command: &str) -> &'static str {
 }
 
 /// Serves a provisioner's name from where the command runs.
-pub fn provision(facts: &Facts, name: &str) -> String {
+pub fn run_provisioner(facts: &Facts, name: &str) -> String {
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     format!(
         "nfsprov provision --watch --name {} --server {} --path {}",
-        word(name),
-        word(&server),
-        word(&path)
+        shell_word(name),
+        shell_word(&server),
+        shell_word(&path)
     )
-}
-
-/// Sets a workload's image.
-pub fn set_image(workload: &Workload, container: &str, image: &str) -> Change {
-    Change::SetImage {
-        workload: workload.object(),
-        container: container.to_owned(),
-        image: image.to_owned(),
-    }
-}
-
-/// Makes the objects of a list.
-pub fn apply(objects: &[Value]) -> String {
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    format!("echo {} | kubectl apply -f -", word(&list.to_string()))
 }

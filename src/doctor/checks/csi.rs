@@ -1,13 +1,13 @@
 //! csi-driver-nfs, which has to be installed, on the nodes and as a controller: NFS211, NFS215 (PURE).
 
 use super::Case;
-use super::mounts::not_registered;
+use super::mounts::describe_unregistered_driver;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
 use crate::doctor::facts::{Class, Pod};
-use crate::doctor::names::some;
+use crate::doctor::names::list_names;
 use crate::doctor::provisioners::{self, Make, NFS_CSI};
-use crate::doctor::{Confidence, Finding, Object};
+use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 pub const ENTRIES: &[Entry] = &[
     entry(
@@ -26,84 +26,67 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("storageclasses") || !case.facts.knows("csidrivers") {
         return Vec::new();
     }
     let classes = case.facts.classes.iter().filter(|class| class.provisioner == NFS_CSI);
-    let mut found: Vec<Finding> = classes.filter_map(|class| missing(case, class)).collect();
-    found.extend(not_on_node(case));
+    let mut found: Vec<Finding> = classes.filter_map(|class| find_missing_driver(case, class)).collect();
+    found.extend(find_node_without_driver(case));
     found
 }
 
-/// The claims that wait for a class.
-fn waiting(case: &Case<'_>, class: &Class) -> Vec<Object> {
-    let claims = provisioners::waiting(case.facts, &class.provisioner).into_iter();
-    let theirs = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
-    theirs.map(|claim| claim.object()).collect()
-}
-
-fn missing(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    let waiting = waiting(case, class);
+/// That the driver of a class, or the driver's controller, is not in the cluster.
+fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
+    let claims = provisioners::claims_waiting_for(case.facts, &class.provisioner).into_iter();
+    let of_class = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
+    let waiting: Vec<Object> = of_class.map(|claim| claim.object()).collect();
     let finding = |code, cause: &str| {
         Finding::new(code, class.object(), cause)
-            .seen(format!("provisioner of {}", class.object().title()), NFS_CSI)
-            .explaining(waiting.iter().cloned())
+            .with_field("provisioner", NFS_CSI)
+            .with_affected(waiting.iter().cloned())
     };
-    if !case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
-        let finding = finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"));
+    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
+    if !drivers.contains(&NFS_CSI) {
         return Some(
-            finding
-                .seen(
-                    "CSIDrivers",
-                    some(&case.facts.csi_drivers.iter().map(String::as_str).collect::<Vec<_>>()),
-                )
-                .advise("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
+            finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"))
+                .with_evidence("CSIDrivers", list_names(&drivers))
+                .with_advice("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }
-    let candidates = provisioners::candidates(case.facts);
+    let candidates = provisioners::find_candidates(case.facts);
     let is_there = candidates.iter().any(|one| one.make == Make::CsiController);
     if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
         return None;
     }
     // It may run under another name, or outside the cluster.
-    let proof = case
-        .facts
-        .events
-        .iter()
-        .any(|event| provisioners::wrote(event, NFS_CSI));
-    (!proof).then(|| {
-        finding(
-            "NFS215",
-            "the NFS CSI driver has no controller in the cluster, which creates the volumes",
-        )
-        .only(Confidence::Likely)
-        .seen("Deployments", "none with csi-provisioner and the NFS driver")
-        .advise("install the driver's controller (csi-nfs-controller) as its documentation says")
+    let mut events = case.facts.events.iter();
+    let has_spoken = events.any(|event| provisioners::is_written_by(event, NFS_CSI));
+    let cause = "the NFS CSI driver has no controller in the cluster, which creates the volumes";
+    (!has_spoken).then(|| {
+        finding("NFS215", cause)
+            .with_confidence(Confidence::Likely)
+            .with_evidence("Deployments", "none with csi-provisioner and the NFS driver")
+            .with_advice("install the driver's controller (csi-nfs-controller) as its documentation says")
     })
 }
 
-/// Pods on nodes whose kubelet does not know the driver.
-fn not_on_node(case: &Case<'_>) -> Option<Finding> {
-    let has = |node: &str| {
+/// The first node whose kubelet does not know the driver, and on which pods wait for the driver's volumes.
+fn find_node_without_driver(case: &Case<'_>) -> Option<Finding> {
+    let has_driver = |node: &str| {
         let mut nodes = case.facts.csi_nodes.iter();
         nodes.any(|(name, drivers)| name == node && drivers.iter().any(|driver| driver == NFS_CSI))
     };
-    let is_theirs = |pod: &&Pod| {
-        let claims = pod.claims.iter().filter_map(|name| case.claim(&pod.namespace, name));
-        let mut volumes = claims.filter_map(|claim| case.volume(&claim.volume));
+    let uses_driver = |pod: &&Pod| {
+        let mut volumes = case.volumes_of_pod(pod);
         volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
     };
-    let waits = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has(&pod.node);
-    let stuck: Vec<&Pod> = case.facts.pods.iter().filter(waits).filter(is_theirs).collect();
-    let first = stuck.first().filter(|_| case.facts.knows("csinodes"))?;
-    let known = case.facts.nodes.iter().find(|node| node.name == first.node);
-    let evidence = crate::doctor::Evidence {
-        source: format!("CSINode {}", first.node),
-        text: format!("no driver {NFS_CSI}"),
-    };
-    let object = Object::cluster("Node", &first.node);
-    let finding = not_registered(case, &first.node, known).finding("NFS211", object, evidence);
-    let there = stuck.iter().filter(|pod| pod.node == first.node);
-    Some(finding.explaining(there.map(|pod| pod.object())))
+    let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
+    let stuck: Vec<&Pod> = case.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
+    let node = &stuck.first().filter(|_| case.facts.knows("csinodes"))?.node;
+    let evidence = Evidence::new(format!("CSINode {node}"), format!("no driver {NFS_CSI}"));
+    let description = describe_unregistered_driver(case, node, case.facts.find_node(node));
+    let finding = description.into_finding("NFS211", Object::cluster("Node", node), evidence);
+    let on_node = stuck.iter().filter(|pod| pod.node == *node);
+    Some(finding.with_affected(on_node.map(|pod| pod.object())))
 }

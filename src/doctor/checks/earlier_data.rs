@@ -5,17 +5,16 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::Case;
+use super::{Case, Evidence};
 use crate::doctor::Severity::Warning;
 use crate::doctor::explain::{CLAIMS, EXPORTS, Entry, LISTINGS, VOLUMES, entry};
 use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
-use crate::doctor::names::word;
-use crate::doctor::{Confidence, Finding, Fix};
+use crate::doctor::names::shell_word;
+use crate::doctor::{Confidence, Finding};
 
 /// How many earlier volumes of one claim are printed.
 const SHOWN: usize = 3;
 
-/// Its row.
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS508",
     Warning,
@@ -26,9 +25,7 @@ pub const ENTRIES: &[Entry] = &[entry(
 
 /// A claim whose volume is on an export.
 pub struct Served<'a> {
-    /// The claim.
     pub claim: &'a Claim,
-    /// The PV that it is bound to.
     pub volume: &'a Volume,
     /// The volume's directory below the export's path.
     pub directory: &'a str,
@@ -85,21 +82,20 @@ fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
 }
 
 /// Finds claims that got an empty volume beside their earlier data.
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;
     let mut found = Vec::new();
     for listing in &facts.listings {
-        for served in served(facts, (&listing.server, &listing.path)) {
-            if listing.empty.contains(&served.volume.name) {
-                let earlier = earlier(facts, served.claim, &listing.volumes);
-                found.extend(judge(&served, &earlier, listing));
-            }
+        let served = served(facts, (&listing.server, &listing.path)).into_iter();
+        for served in served.filter(|served| listing.empty.contains(&served.volume.name)) {
+            let earlier = earlier(facts, served.claim, &listing.volumes);
+            found.extend(find_earlier_data(&served, &earlier, listing));
         }
     }
     found
 }
 
-fn judge(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListing) -> Option<Finding> {
+fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListing) -> Option<Finding> {
     let first = *earlier.first()?;
     let claim = served.claim;
     let export = format!("{}:{}", listing.server, listing.path);
@@ -107,20 +103,26 @@ fn judge(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListin
         "the claim's directory is empty, and {export} has data of an earlier {}",
         claim.object().title()
     );
-    let mut finding = Finding::new("NFS508", claim.object(), cause)
-        .only(Confidence::Likely)
-        .seen(format!("directory of pv/{}", served.volume.name), "empty");
-    for volume in earlier.iter().take(SHOWN) {
-        finding = finding.seen(format!("an NFS call to {export} from here"), describe(volume));
-    }
-    let delete = format!("kubectl -n {} delete pvc {}", word(&claim.namespace), word(&claim.name));
+    let call = format!("an NFS call to {export} from here");
+    let volumes = earlier.iter().take(SHOWN);
+    let delete = format!(
+        "kubectl -n {} delete pvc {}",
+        shell_word(&claim.namespace),
+        shell_word(&claim.name)
+    );
     let note = format!(
         "look at the data first; a claim keeps its volume, so delete the one with the empty directory before: {delete}"
     );
-    Some(finding.with_fix(Fix::command(command(claim, first, listing), note)))
+    Some(
+        Finding::new("NFS508", claim.object(), cause)
+            .with_confidence(Confidence::Likely)
+            .with_field_of(&served.volume.object(), "directory", "empty")
+            .with_all_evidence(volumes.map(|volume| Evidence::new(&call, describe_volume(volume))))
+            .with_command(bring_back(claim, first, listing), note),
+    )
 }
 
-fn describe(volume: &EarlierVolume) -> String {
+fn describe_volume(volume: &EarlierVolume) -> String {
     match (&volume.archive, &volume.directory) {
         (Some(archive), _) => format!("archive {archive}"),
         (None, Some(directory)) if volume.is_recorded => {
@@ -133,21 +135,28 @@ fn describe(volume: &EarlierVolume) -> String {
 
 /// The command that makes an earlier volume the claim's. A record is not taken by the claim's name alone: `rebuild --claim`
 /// would believe a record that names somebody else's directory.
-fn command(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
-    let export = format!("--server {} --path {}", word(&listing.server), word(&listing.path));
-    let key = word(&format!("{}/{}", claim.namespace, claim.name));
+fn bring_back(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
+    let export = format!(
+        "--server {} --path {}",
+        shell_word(&listing.server),
+        shell_word(&listing.path)
+    );
+    let key = shell_word(&format!("{}/{}", claim.namespace, claim.name));
     let mut new_claim = format!("--claim {key} --create-claim");
     if !volume.is_recorded {
-        new_claim.push_str(&format!(" --size {}", word(&claim.size)));
+        new_claim.push_str(&format!(" --size {}", shell_word(&claim.size)));
         if let Some(class) = claim.class.as_deref().filter(|class| !class.is_empty()) {
-            new_claim.push_str(&format!(" --class {}", word(class)));
+            new_claim.push_str(&format!(" --class {}", shell_word(class)));
         }
     }
     match (&volume.archive, &volume.directory) {
-        (Some(archive), _) => format!("nfsprov volumes restore {} {new_claim} {export}", word(archive)),
+        (Some(archive), _) => format!("nfsprov volumes restore {} {new_claim} {export}", shell_word(archive)),
         (None, Some(directory)) if !volume.is_recorded => {
-            format!("nfsprov volumes adopt {} {new_claim} {export}", word(directory))
+            format!("nfsprov volumes adopt {} {new_claim} {export}", shell_word(directory))
         }
-        (None, _) => format!("nfsprov volumes rebuild -n {} --apply {export}", word(&claim.namespace)),
+        (None, _) => format!(
+            "nfsprov volumes rebuild -n {} --apply {export}",
+            shell_word(&claim.namespace)
+        ),
     }
 }

@@ -1,11 +1,11 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
 use super::Case;
-use super::workloads::waiting;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLASSES, DEPLOYMENTS, Entry, entry};
 use crate::doctor::facts::Log;
-use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::images;
+use crate::doctor::provisioners::{Make, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
 pub const ENTRIES: &[Entry] = &[
@@ -28,83 +28,57 @@ pub const ENTRIES: &[Entry] = &[
 /// Where nfs-subdir-external-provisioner makes directories.
 const WORKPLACE: &str = "/persistentvolumes";
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let all = &case.provisioners;
-    all.iter()
-        .filter_map(|one| wrong_image(case, one).or_else(|| wrong_mount(case, one)))
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let all = case.provisioners.iter();
+    all.filter_map(|one| find_wrong_image(case, one).or_else(|| find_wrong_mount(case, one)))
         .collect()
 }
 
-fn wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = waiting(case, one);
+/// That a workload is set up as a provisioner, and its image is none.
+fn find_wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = one.waiting_claims(case.facts);
     let image = &one.container.image;
-    let named = one.container.env.contains_key("PROVISIONER_NAME");
-    let says = |text: &str| crate::doctor::images::base(image).contains(text);
-    if one.make != Make::Other
-        || !named
-        || says("provisioner")
-        || says("nfs")
-        || waiting.is_empty()
-        || one.workload.ready == 0
-    {
+    let name = images::base_name(image);
+    let may_be_provisioner =
+        one.make != Make::Other || name.contains("provisioner") || name.contains("nfs") || one.has_worked(case.facts);
+    let has_name = one.container.env.contains_key("PROVISIONER_NAME");
+    if may_be_provisioner || !has_name || waiting.is_empty() || one.workload.ready == 0 {
         return None;
     }
-    if one
-        .name
-        .is_some_and(|name| provisioners::has_worked(case.facts, name, one.since(case.facts)))
-    {
-        return None;
-    }
-    let pods = one.pods(case.facts);
-    let theirs = |log: &&Log| {
-        pods.iter()
-            .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
-    };
     // An image's name says little; a log in the words of a provisioner says more.
-    let speaks = |log: &Log| {
-        ["provision", "controller.go", "leaderelection"]
-            .iter()
-            .any(|sign| log.text.contains(sign))
+    let has_words = |log: &Log| {
+        let words = ["provision", "controller.go", "leaderelection"];
+        words.iter().any(|word| log.text.contains(word))
     };
-    if case.facts.logs.iter().filter(theirs).any(speaks) {
+    if one.logs(case.facts).any(has_words) {
         return None;
     }
-    let object = one.workload.object();
+    let cause = format!("the workload is set up as a provisioner, and its image {image} is none");
+    let env = format!("env of container {}", one.container.name);
     Some(
-        Finding::new(
-            "NFS213",
-            object.clone(),
-            format!("the workload is set up as a provisioner, and its image {image} is none"),
-        )
-        .only(Confidence::Likely)
-        .seen(format!("image of {}", object.title()), image)
-        .seen(
-            format!("env of container {} of {}", one.container.name, object.title()),
-            "PROVISIONER_NAME is set",
-        )
-        .explaining(waiting)
-        .advise(format!(
-            "set the provisioner's image, such as {}",
-            crate::doctor::images::CURRENT
-        )),
+        Finding::new("NFS213", one.workload.object(), cause)
+            .with_confidence(Confidence::Likely)
+            .with_field("image", image)
+            .with_field(&env, "PROVISIONER_NAME is set")
+            .with_affected(waiting)
+            .with_advice(format!("set the provisioner's image, such as {}", images::CURRENT)),
     )
 }
 
-fn wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// That the export is not mounted where the provisioner works, or another one is.
+fn find_wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     if one.make != Make::Subdir {
         return None;
     }
-    let object = one.workload.object();
-    let source = format!("volumeMounts of container {} of {}", one.container.name, object.title());
-    let at = |path: &str| path.trim_end_matches('/') == WORKPLACE;
     let mounts = &one.container.mounts;
+    let is_workplace = |path: &str| path.trim_end_matches('/') == WORKPLACE;
     // Without any mount at all nothing was read of them.
-    let elsewhere: Vec<&str> = mounts.iter().map(|(path, _)| path.as_str()).collect();
-    let cause = match mounts.iter().find(|(path, _)| at(path)) {
-        None if one.workload.nfs.is_empty() || elsewhere.is_empty() => return None,
+    let paths: Vec<&str> = mounts.iter().map(|(path, _)| path.as_str()).collect();
+    let cause = match mounts.iter().find(|(path, _)| is_workplace(path)) {
+        None if one.workload.nfs.is_empty() || paths.is_empty() => return None,
         None => format!("the export is not mounted at {WORKPLACE}, where the provisioner makes directories"),
         Some((_, Some(mounted))) => {
-            let named = one.export().filter(|named| !is_same(named, mounted))?;
+            let named = one.export().filter(|named| !is_same_path(&named.1, &mounted.1))?;
             format!(
                 "the export mounted at {WORKPLACE} is {}:{}, and NFS_SERVER and NFS_PATH say {}:{}",
                 mounted.0, mounted.1, named.0, named.1
@@ -112,17 +86,18 @@ fn wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         }
         Some((_, None)) => return None,
     };
+    let field = format!("volumeMounts of container {}", one.container.name);
     Some(
-        Finding::new("NFS214", object, cause)
-            .seen(source, elsewhere.join(", "))
-            .explaining(waiting(case, one))
-            .advise(format!(
+        Finding::new("NFS214", one.workload.object(), cause)
+            .with_field(&field, paths.join(", "))
+            .with_affected(one.waiting_claims(case.facts))
+            .with_advice(format!(
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were made elsewhere have to be moved"
             )),
     )
 }
 
-/// Whether two exports are the same, as far as their names tell: one server can have several.
-fn is_same(one: &(String, String), other: &(String, String)) -> bool {
-    one.1.trim_end_matches('/') == other.1.trim_end_matches('/')
+/// Whether two paths are the same. Servers are not compared: one server can have several names.
+fn is_same_path(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
 }

@@ -1,10 +1,10 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
-use super::{Case, rights, said};
+use super::{Case, rights};
 use crate::doctor::Severity::Warning;
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
-use crate::doctor::facts::{Claim, Volume};
-use crate::doctor::names::word;
+use crate::doctor::facts::{Claim, Class, Volume};
+use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make};
 use crate::doctor::quantity;
 use crate::doctor::{Confidence, Finding};
@@ -18,14 +18,15 @@ pub const ENTRIES: &[Entry] = &[entry(
     "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim says what else is in the way. Other NFS provisioners expand nothing: pods can use all the space of the export, whatever the capacity says, and the claim keeps the condition FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false in their classes.",
 )];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let enlarged = |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.wish.bytes);
-    let claims = case.facts.claims.iter().filter(enlarged);
-    claims.filter_map(|claim| unexpanded(case, claim)).collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let is_enlarged =
+        |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.wish.bytes);
+    let claims = case.facts.claims.iter().filter(is_enlarged);
+    claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
 }
 
-fn unexpanded(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let volume = case.volume(&claim.volume).filter(|volume| volume.is_nfs())?;
+fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
     if volume.capacity.is_some_and(|capacity| capacity >= claim.wish.bytes) && volume.csi_driver.is_some() {
         return None;
@@ -35,104 +36,85 @@ fn unexpanded(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         name == DEFAULT_NAME || ours.any(|one| one.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
-        true => hindered(case, claim, volume),
-        false => impossible(case, claim, volume),
+        true => describe_obstacle(case, claim, volume),
+        false => describe_unexpandable(case, claim, volume),
     })
 }
 
-fn finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
+fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
     let has = quantity::print(claim.capacity.unwrap_or_default());
     let object = claim.object();
-    let mut events = case.events(&object).iter();
+    let mut events = case.events_about(&object).iter();
     let event = events.find(|event| {
         event.component == "volume_expand" || event.reason.contains("Expand") || event.reason.contains("Resize")
     });
     let cause = format!("the claim's size was increased from {has} to {}, but {why}", claim.size);
-    Finding::new("NFS127", object.clone(), cause)
-        .seen(format!("status.capacity of {}", object.title()), has)
-        .all_seen(event.map(|event| said(event)))
-        .alike(&format!("{} {why}", volume.class))
+    Finding::new("NFS127", claim.object(), cause)
+        .with_field("status.capacity", has)
+        .with_all_evidence(event.map(|event| event.evidence()))
+        .with_same_cause(&format!("{} {why}", volume.class))
+}
+
+/// The command that allows or forbids the expansion of a class' claims.
+fn allow_expansion(class: &Class, is_allowed: bool) -> String {
+    format!(
+        "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'",
+        shell_word(&class.name)
+    )
 }
 
 /// What keeps nfsprov from expanding a volume that it provisioned.
-fn hindered(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
+fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
+    let finding = |why: &str| expansion_finding(case, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();
-    let provisioner = case
-        .provisioners
-        .iter()
-        .find(|one| one.make == Make::Nfsprov && one.name == Some(name));
-    let class = case.facts.class(&volume.class);
+    let class = case.facts.find_class(&volume.class);
     if !class.is_some_and(|class| class.is_expandable) {
-        let finding = finding(
-            case,
-            claim,
-            volume,
-            &format!("class {} does not allow expansion", volume.class),
-        );
+        let finding = finding(&format!("class {} does not allow expansion", volume.class));
         return match class {
-            Some(class) => finding.suggest(
-                format!(
-                    "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":true}}'",
-                    word(&class.name)
-                ),
+            Some(class) => finding.with_command(
+                allow_expansion(class, true),
                 "so that its provisioner expands claims of the class; it needs permission to patch persistentvolumeclaims/status",
             ),
-            None => finding.advise("create the class again, with allowVolumeExpansion: true"),
+            None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
         };
     }
-    if let Some(one) = provisioner
-        && case.facts.rights.contains(&rights::needed_for_expansion(one))
+    let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
+    if let Some(one) = ours.find(|one| one.name == Some(name))
+        && case.facts.rights.contains(&rights::right_to_expand(one))
     {
-        let account = format!("{}:{}", one.workload.namespace, one.workload.service_account);
-        let why = format!("service account {account} may not patch persistentvolumeclaims/status");
-        let note = format!(
-            "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
-            one.workload.namespace
-        );
-        return finding(case, claim, volume, &why).suggest(rights::grant_expansion(one), note);
+        let account = one.service_account();
+        return finding(&format!(
+            "service account {account} may not patch persistentvolumeclaims/status"
+        ))
+        .with_command(rights::grant_expansion(one), rights::grant_note(one));
     }
     let object = claim.object();
-    let failed = case
-        .events(&object)
-        .iter()
-        .any(|event| event.reason == "VolumeResizeFailed" && provisioners::wrote(event, name));
-    match failed {
-        true => finding(
-            case,
-            claim,
-            volume,
-            &format!("{name} could not expand it, as its event says"),
-        )
-        .advise("remove what the event names; the provisioner retries"),
-        false => finding(case, claim, volume, &format!("{name} has not expanded it"))
-            .only(Confidence::Possible)
-            .advise("run the provisioner with --watch, in a version that expands claims"),
+    let mut events = case.events_about(&object).iter();
+    let has_failed =
+        events.any(|event| event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name));
+    match has_failed {
+        true => finding(&format!("{name} could not expand it, as its event says"))
+            .with_advice("remove what the event names; the provisioner retries"),
+        false => finding(&format!("{name} has not expanded it"))
+            .with_confidence(Confidence::Possible)
+            .with_advice("run the provisioner with --watch, in a version that expands claims"),
     }
 }
 
 /// A volume that no program expands.
-fn impossible(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
-    let finding = finding(
-        case,
-        claim,
-        volume,
-        "its NFS volume has no provisioner that expands volumes",
-    )
-    .only(if volume.nfs.is_some() {
-        Confidence::Certain
-    } else {
-        Confidence::Likely
-    });
+fn describe_unexpandable(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
+    let confidence = match volume.nfs {
+        Some(_) => Confidence::Certain,
+        None => Confidence::Likely,
+    };
+    let why = "its NFS volume has no provisioner that expands volumes";
+    let finding = expansion_finding(case, claim, volume, why).with_confidence(confidence);
     let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
-    let promising = case.facts.class(&volume.class).filter(|class| class.is_expandable);
-    match promising {
-        Some(class) => finding.suggest(
-            format!(
-                "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":false}}'",
-                word(&class.name)
-            ),
+    match case.facts.find_class(&volume.class).filter(|class| class.is_expandable) {
+        Some(class) => finding.with_command(
+            allow_expansion(class, false),
             format!("so that the API server refuses such a change; {room}"),
         ),
-        None => finding.advise(room),
+        None => finding.with_advice(room),
     }
 }

@@ -1,8 +1,8 @@
 //! What provisioners say of claims that they fail to make volumes for: NFS209, NFS216, NFS217, and causes that mounts
 //! have too (PURE).
 
-use super::mounts::{classify, of_provisioner};
-use super::{Case, said};
+use super::Case;
+use super::mounts::{classify_mount, find_provisioner_failure};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Event};
@@ -34,102 +34,77 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    case.facts
-        .claims
-        .iter()
-        .filter_map(|claim| failed(case, claim))
-        .collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let claims = case.pending_claims().filter(|claim| !case.is_other_storage(claim));
+    claims.filter_map(|claim| find_failure(case, claim)).collect()
 }
 
 /// The newest failure. A newer `Provisioning` says nothing: each attempt begins with one, and after some attempts the API
 /// keeps only the first event of each.
-fn newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
+fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
+    const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
     let object = claim.object();
-    let by_provisioner = |event: &&&Event| {
-        !event.component.is_empty()
-            && !matches!(
-                event.component.as_str(),
-                "persistentvolume-controller" | "volume_expand"
-            )
-    };
-    let mut events = case.events(&object).iter().filter(by_provisioner);
-    let telling =
-        events.find(|event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded"))?;
-    (telling.reason == "ProvisioningFailed").then_some(telling)
+    let events = case.events_about(&object).iter();
+    let mut by_provisioner = events.filter(|event| !OTHERS.contains(&event.component.as_str()));
+    let is_outcome = |event: &&&Event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded");
+    let outcome = by_provisioner.find(is_outcome)?;
+    (outcome.reason == "ProvisioningFailed").then_some(outcome)
 }
 
 /// A provisioner's own word that it failed.
-fn failed(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    if !claim.pending() || case.is_other_storage(claim) {
-        return None;
-    }
-    let event = newest_failure(case, claim)?;
+fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let event = find_newest_failure(case, claim)?;
     let text = &event.message;
-    let why = &messages::root_error(text);
-    let users = case.users(claim).iter().map(|pod| pod.object());
-    let finding = |code, cause: String| {
+    let why = &messages::extract_root_error(text);
+    let sign = messages::classify(Place::Provisioning, text);
+    let finding = |code, cause: &str, note| {
         Finding::new(code, claim.object(), cause)
-            .all_seen([said(event)])
-            .explaining(users.clone())
-            .alike(claim.class.as_deref().unwrap_or_default())
+            .with_all_evidence([event.evidence()])
+            .with_advice(note)
     };
-    match messages::classify(Place::Provisioning, text) {
+    let found = match sign {
         Some(("NFS109", _)) if claim.wish.selector.is_some() => return None,
         // What the claim asks for is a matter of the claim.
         Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
-        Some((code @ "NFS216", _)) => {
-            return Some(
-                finding(code, "the export is full, or over its quota".to_owned()).advise(
-                    "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
-                ),
-            );
-        }
-        Some((code @ "NFS217", _)) => {
-            return Some(
-                finding(
-                    code,
-                    "the provisioner can't write to the export: it is read-only".to_owned(),
-                )
-                .advise("export it rw on the server; if it is, the server's own file system became read-only"),
-            );
-        }
-        Some((code, Some(_))) if classify(case, text, "", None).is_none() && !text.contains("Output: ") => {
-            let what = match why.contains("mkdir ") {
-                true => "the directory",
-                false => "the volume",
+        Some((code @ "NFS216", _)) => finding(
+            code,
+            "the export is full, or over its quota",
+            "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
+        ),
+        Some((code @ "NFS217", _)) => finding(
+            code,
+            "the provisioner can't write to the export: it is read-only",
+            "export it rw on the server; if it is, the server's own file system became read-only",
+        ),
+        Some((code, Some(_))) if classify_mount(case, text, "", None).is_none() && !text.contains("Output: ") => {
+            let what = if why.contains("mkdir ") {
+                "the directory"
+            } else {
+                "the volume"
             };
-            return Some(
-                finding(code, format!("the provisioner can't make {what}: {}", what_failed(why))).advise(advice(why)),
-            );
+            let cause = format!("the provisioner can't make {what}: {}", what_failed(why));
+            finding(code, &cause, advise(why))
         }
-        _ => {}
-    }
-    if let Some(finding) = mount_failed(case, claim, event) {
-        return Some(
-            finding
-                .explaining(users)
-                .alike(claim.class.as_deref().unwrap_or_default()),
-        );
-    }
+        _ => find_mount_failure(case, claim, event).unwrap_or_else(|| {
+            let cause = format!("the provisioner can't make the volume: {}", what_failed(why));
+            finding("NFS209", &cause, advise(why)).with_confidence(Confidence::Likely)
+        }),
+    };
     Some(
-        finding(
-            "NFS209",
-            format!("the provisioner can't make the volume: {}", what_failed(why)),
-        )
-        .only(Confidence::Likely)
-        .advise(advice(why)),
+        found
+            .with_affected(case.users_of(claim))
+            .with_same_cause(claim.class.as_deref().unwrap_or_default()),
     )
 }
 
 /// Of an error's words those that say what could not be done.
 fn what_failed(why: &str) -> &str {
-    let before = [
+    let calls = [
         "unable to create directory to provision new pv: ",
         "failed to make subdirectory: ",
     ];
-    let mut told = before.iter().filter_map(|before| why.split_once(before));
-    told.next().map_or(why, |(_, what)| what)
+    let mut rests = calls.iter().filter_map(|call| why.split_once(call));
+    rests.next().map_or(why, |(_, rest)| rest)
 }
 
 /// What to do about a provisioner's error, by the words that the first matching row has.
@@ -160,7 +135,7 @@ const ADVICE: [(&[&str], &str); 6] = [
     ),
 ];
 
-fn advice(why: &str) -> &'static str {
+fn advise(why: &str) -> &'static str {
     let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
     let row = ADVICE.iter().find(is_met);
     row.map_or("see the provisioner's log; it tries again by itself", |(_, advice)| {
@@ -168,15 +143,19 @@ fn advice(why: &str) -> &'static str {
     })
 }
 
-/// A controller that mounts the export itself failed to do so, as a node would.
-fn mount_failed(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
+/// That a controller which mounts the export itself failed to do so, as a node would.
+fn find_mount_failure(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
     let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
     let of_class = || {
-        let parameters = &case.facts.class(claim.class.as_deref()?)?.parameters;
+        let parameters = &case.facts.find_class(claim.class.as_deref()?)?.parameters;
         let share = parameters.get("share").or(parameters.get("path"))?;
         Some((parameters.get("server")?.clone(), share.clone()))
     };
-    let failure = of_provisioner(case, &event.message, served().or_else(of_class))?;
+    let failure = find_provisioner_failure(case, &event.message, served().or_else(of_class))?;
     let code = failure.code;
-    Some(failure.describe(case)?.finding(code, claim.object(), said(event)))
+    Some(
+        failure
+            .describe(case)?
+            .into_finding(code, claim.object(), event.evidence()),
+    )
 }

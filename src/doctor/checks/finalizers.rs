@@ -7,8 +7,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Case;
-use super::volumes::abandoned;
-use crate::doctor::names::word;
+use super::volumes::is_abandoned;
+use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding, Object, Severity};
 
 /// How long the owner of a finalizer may take.
@@ -46,7 +46,7 @@ struct Holder<'a> {
 }
 
 /// The finalizers that hold an object since `deleting`; `provisioner` is the one that made it.
-pub fn check(
+pub fn find_blocking(
     case: &Case<'_>,
     object: &Object,
     finalizers: &[String],
@@ -54,8 +54,8 @@ pub fn check(
     provisioner: Option<&str>,
 ) -> Option<Finding> {
     let holders = finalizers.iter().enumerate().filter_map(|(index, finalizer)| {
-        let (owner, words) = owner(case, object, finalizer, provisioner)?;
-        (owner == Owner::Gone || case.older(deleting, FINALIZING)).then_some(Holder {
+        let (owner, words) = find_owner(case, object, finalizer, provisioner)?;
+        (owner == Owner::Gone || case.has_elapsed(deleting, FINALIZING)).then_some(Holder {
             index,
             finalizer,
             owner,
@@ -71,43 +71,38 @@ pub fn check(
         .map(|holder| format!("{}, {}", holder.finalizer, holder.words));
     let each: Vec<_> = each.collect();
     let ownerless: Vec<&Holder<'_>> = holders.iter().filter(|holder| holder.owner == Owner::Gone).collect();
-    let finding = Finding::new(
-        "NFS505",
-        object.clone(),
-        format!(
-            "it is being deleted, but still has finalizer {}",
-            each.join("; and finalizer ")
-        ),
-    )
-    .only(match ownerless.len() == holders.len() {
+    let cause = format!(
+        "it is being deleted, but still has finalizer {}",
+        each.join("; and finalizer ")
+    );
+    let confidence = match ownerless.len() == holders.len() {
         true => Confidence::Certain,
         false => Confidence::Possible,
-    })
-    .seen(
-        format!("metadata.finalizers of {}", object.title()),
-        finalizers.join(", "),
-    );
+    };
+    let finding = Finding::new("NFS505", object.clone(), cause)
+        .with_confidence(confidence)
+        .with_field("metadata.finalizers", finalizers.join(", "));
     if holders.iter().all(|holder| holder.owner == Owner::Copying) {
         return Some(
             finding
-                .as_bad_as(Severity::Info)
-                .advise("wait for the copy to end: the owner then removes the finalizer; if no copy is running, check whether the owner runs"),
+                .with_severity(Severity::Info)
+                .with_advice("wait for the copy to end: the owner then removes the finalizer; if no copy is running, check whether the owner runs"),
         );
     }
     Some(match ownerless.is_empty() {
-        true => finding.advise(
+        true => finding.with_advice(
             "find out whether the owner still runs and why it does not finish. Only the owner knows why it keeps the object: \
              removing its finalizer can lose data that it has not copied yet, or leave storage behind that is never deleted",
         ),
-        false => finding.suggest(
-            remove(object, &ownerless),
+        false => finding.with_command(
+            remove_finalizers(object, &ownerless),
             "removes only the finalizer whose owner no longer exists; whatever that owner would have cleaned up stays",
         ),
     })
 }
 
-/// Removes finalizers by their places, each only if it is still there: others, those added since too, stay.
-fn remove(object: &Object, holders: &[&Holder<'_>]) -> String {
+/// The command that removes finalizers by their places, each only if it is still there: others, those added since too, stay.
+fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     // From behind, so that the places before stay the same.
     let steps = holders.iter().rev().flat_map(|holder| {
         let path = format!("/metadata/finalizers/{}", holder.index);
@@ -118,31 +113,31 @@ fn remove(object: &Object, holders: &[&Holder<'_>]) -> String {
     });
     let patch = serde_json::Value::from_iter(steps);
     let target = match &object.namespace {
-        Some(namespace) => format!("-n {} patch pvc", word(namespace)),
+        Some(namespace) => format!("-n {} patch pvc", shell_word(namespace)),
         None => "patch pv".to_owned(),
     };
     format!(
         "kubectl {target} {} --type json -p {}",
-        word(&object.name),
-        word(&patch.to_string())
+        shell_word(&object.name),
+        shell_word(&patch.to_string())
     )
 }
 
 /// The owner of a finalizer and what is said of it; none for Kubernetes' own, and where the owner is there.
-fn owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
+fn find_owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
     if finalizer.starts_with("kubernetes.io/") || matches!(finalizer, "foregroundDeletion" | "orphan") {
         return None;
     }
     if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
-        let named = |name: &String| name.replace('.', "-") == driver || name == driver;
+        let is_driver = |name: &String| name.replace('.', "-") == driver || name == driver;
         let on_nodes = case.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
-        let present = case.facts.csi_drivers.iter().chain(on_nodes).any(named);
+        let present = case.facts.csi_drivers.iter().chain(on_nodes).any(is_driver);
         let known = case.facts.knows("csidrivers") && case.facts.knows("csinodes");
         return (known && !present).then(|| (Owner::Gone, format!("whose CSI driver {driver} is not installed")));
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let gone = case.facts.knows("deployments") && abandoned(case, object, name);
+        let gone = case.facts.knows("deployments") && is_abandoned(case, object, name);
         return gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {

@@ -6,7 +6,7 @@ use super::Case;
 use crate::doctor::Finding;
 use crate::doctor::Severity::{self, Error, Info};
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, PODS, entry};
-use crate::doctor::facts::{Claim, Class, Pod};
+use crate::doctor::facts::{Claim, Pod};
 use crate::doctor::messages::{self, Place};
 
 pub const ENTRIES: &[Entry] = &[
@@ -29,59 +29,57 @@ pub const ENTRIES: &[Entry] = &[
 /// How long a pod may be without a node.
 const SCHEDULING: SignedDuration = SignedDuration::from_mins(1);
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let waits = |claim: &&Claim| claim.pending() && claim.volume.is_empty() && !claim.node_selected;
-    let claims = case.facts.claims.iter().filter(waits);
-    claims.filter_map(|claim| unused(case, claim)).collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let is_unserved = |claim: &&Claim| claim.volume.is_empty() && !claim.node_selected;
+    let claims = case.pending_claims().filter(is_unserved);
+    claims.filter_map(|claim| find_wait_for_pod(case, claim)).collect()
 }
 
-fn unused(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let class = case.facts.class(claim.class.as_deref()?)?;
+fn find_wait_for_pod(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let class = case.facts.find_class(claim.class.as_deref()?)?;
     if !class.waits {
         return None;
     }
-    let users = case.users(claim);
-    let alive: Vec<&&Pod> = users.iter().filter(|pod| pod.deleting.is_none()).collect();
-    let cause = match (alive.iter().find(|pod| !pod.node.is_empty()), alive.first()) {
-        (Some(pod), _) => return Some(passed_by(claim, class, pod)),
-        (None, Some(pod)) => return Some(unscheduled(case, claim, class, pod)),
-        (None, None) => "the claim waits for its first pod, as its class says",
+    let mut pods = case.pods_using(claim).to_vec();
+    pods.retain(|pod| pod.deleting.is_none());
+    let with_node = pods.iter().find(|pod| !pod.node.is_empty());
+    let finding = match (with_node, pods.first()) {
+        (Some(pod), _) => describe_pod_with_node(claim, pod),
+        (None, Some(pod)) => describe_unscheduled_pod(case, claim, pod),
+        (None, None) => {
+            let cause = "the claim waits for its first pod, as its class says";
+            Finding::new("NFS115", claim.object(), cause).with_all_evidence(case.last_event(&claim.object()))
+        }
     };
-    Some(finding(class, Finding::new("NFS115", claim.object(), cause)).all_seen(case.last_word(&claim.object())))
+    Some(finding.with_field_of(&class.object(), "volumeBindingMode", "WaitForFirstConsumer"))
 }
 
-fn finding(class: &Class, finding: Finding) -> Finding {
-    let source = format!("volumeBindingMode of {}", class.object().title());
-    finding.seen(source, "WaitForFirstConsumer")
-}
-
-fn passed_by(claim: &Claim, class: &Class, pod: &Pod) -> Finding {
+fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
     let cause = format!(
         "pod {} has spec.nodeName, so that the scheduler never selects a node for it, and the claim waits for that",
         pod.name
     );
-    finding(class, Finding::new("NFS124", claim.object(), cause))
-        .seen(format!("spec.nodeName of {}", pod.object().title()), &pod.node)
-        .explaining([pod.object()])
-        .advise(
+    Finding::new("NFS124", claim.object(), cause)
+        .with_field_of(&pod.object(), "spec.nodeName", &pod.node)
+        .with_affected([pod.object()])
+        .with_advice(
             "give the pod a nodeSelector (kubernetes.io/hostname) instead of nodeName, or use a class with volumeBindingMode: Immediate",
         )
 }
 
-fn unscheduled(case: &Case<'_>, claim: &Claim, class: &Class, pod: &Pod) -> Finding {
-    let text = &pod.unschedulable;
-    let about_claims = messages::classify(Place::Scheduling, text).is_some();
-    if text.is_empty() || about_claims || !case.older(pod.created, SCHEDULING) {
-        let cause = format!("the claim waits until its pod {} is scheduled", pod.name);
-        return finding(class, Finding::new("NFS115", claim.object(), cause)).all_seen(case.last_word(&claim.object()));
-    }
-    let cause = format!(
-        "the claim waits until its pod {} is scheduled, and the scheduler finds no node for it",
-        pod.name
-    );
-    finding(class, Finding::new("NFS115", claim.object(), cause))
-        .as_bad_as(Severity::Error)
-        .seen(format!("condition PodScheduled of {}", pod.object().title()), text)
-        .explaining([pod.object()])
-        .advise("make room for the pod on a node, or let it run on more nodes, as the scheduler's words say")
+fn describe_unscheduled_pod(case: &Case<'_>, claim: &Claim, pod: &Pod) -> Finding {
+    let is_about_claims = messages::classify(Place::Scheduling, &pod.unschedulable).is_some();
+    let condition = pod
+        .scheduling_evidence()
+        .filter(|_| !is_about_claims && case.has_elapsed(pod.created, SCHEDULING));
+    let cause = format!("the claim waits until its pod {} is scheduled", pod.name);
+    let Some(condition) = condition else {
+        return Finding::new("NFS115", claim.object(), cause).with_all_evidence(case.last_event(&claim.object()));
+    };
+    let cause = format!("{cause}, and the scheduler finds no node for it");
+    Finding::new("NFS115", claim.object(), cause)
+        .with_severity(Severity::Error)
+        .with_all_evidence([condition])
+        .with_affected([pod.object()])
+        .with_advice("make room for the pod on a node, or let it run on more nodes, as the scheduler's words say")
 }

@@ -7,7 +7,7 @@ use crate::doctor::Severity::Error;
 use crate::doctor::explain::{Entry, HOSTS, entry};
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::names::some;
+use crate::doctor::names::list_names;
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
@@ -26,90 +26,84 @@ pub const ENTRIES: &[Entry] = &[entry(
     "Processes on the node wait in NFS calls that do not return: the server of a mount is down or out of reach. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads /proc only, and touches no path on a mount. It looks only on hosts that are named by --ssh.",
 )];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
-        true => client(case, host),
-        false => server(case, host),
+        true => find_client_problems(case, host),
+        false => find_server_problems(case, host),
     });
     each.collect()
 }
 
 /// The host of `--ssh` that is this node.
-pub fn on_node<'a>(case: &Case<'a>, node: &str) -> Option<&'a str> {
+pub fn find_host_of_node<'a>(case: &Case<'a>, node: &str) -> Option<&'a str> {
     let mut hosts = case.facts.hosts.iter();
-    hosts
-        .find(|host| host.facts.hostname == node)
-        .map(|host| host.target.as_str())
+    let host = hosts.find(|host| host.facts.hostname == node)?;
+    Some(&host.target)
 }
 
 /// The node that a host is, else the host.
-fn object(case: &Case<'_>, host: &HostSeen) -> Object {
+fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
     let name = &host.facts.hostname;
-    match case.facts.nodes.iter().any(|node| node.name == *name) {
-        true => Object::cluster("Node", name),
-        false => Object::cluster("Host", &host.target),
+    match case.facts.find_node(name) {
+        Some(_) => Object::cluster("Node", name),
+        None => Object::cluster("Host", &host.target),
     }
 }
 
-/// A node, or what may become one.
-fn client(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
-    let about = || object(case, host);
-    let mut found: Vec<Finding> = no_client(host, about())
+fn list_owned(names: &[String]) -> String {
+    list_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What a node lacks to mount NFS, or what may become one.
+fn find_client_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
+    let object = object_of(case, host);
+    let target = &host.target;
+    let is_unresolved = |server: &&String| {
+        let is_name = server.parse::<IpAddr>().is_err() && !host.facts.addresses.is_empty();
+        is_name && host.facts.routes.iter().all(|route| route.server != **server)
+    };
+    let unresolved = host.servers.iter().filter(is_unresolved).map(|server| {
+        let cause = format!("{target} can't resolve the server's name {server}");
+        Finding::new("NFS408", object.clone(), cause)
+            .with_evidence(format!("getent ahosts {server} on {target}"), "nothing")
+            .with_advice("use the server's address, or a name that the node itself resolves")
+    });
+    let unreachable = host
+        .reach
+        .iter()
+        .filter(|(_, is_reached)| !is_reached)
+        .map(|(server, _)| {
+            let cause = format!("{target} does not reach the NFS server {server}");
+            Finding::new("NFS404", object.clone(), cause)
+                .with_evidence(format!("TCP port 2049 of {server}, from {target}"), "no connection")
+                .with_advice(format!(
+                    "is the NFS server on {server} up, and does its firewall let TCP 2049 in from {target}?"
+                ))
+        });
+    find_missing_client(host, &object)
         .into_iter()
-        .chain(hung(host, about()))
-        .collect();
-    for server in &host.servers {
-        let asked = server.parse::<IpAddr>().is_err() && !host.facts.addresses.is_empty();
-        if asked && host.facts.routes.iter().all(|route| route.server != *server) {
-            found.push(
-                Finding::new(
-                    "NFS408",
-                    about(),
-                    format!("{} can't resolve the server's name {server}", host.target),
-                )
-                .seen(format!("getent ahosts {server} on {}", host.target), "nothing")
-                .advise("use the server's address, or a name that the node itself resolves"),
-            );
-        }
-    }
-    for (server, reached) in &host.reach {
-        if !reached {
-            found.push(
-                Finding::new(
-                    "NFS404",
-                    about(),
-                    format!("{} does not reach the NFS server {server}", host.target),
-                )
-                .seen(
-                    format!("TCP port 2049 of {server}, from {}", host.target),
-                    "no connection",
-                )
-                .advise(format!(
-                    "is the NFS server on {server} up, and does its firewall let TCP 2049 in from {}?",
-                    host.target
-                )),
-            );
-        }
-    }
-    found
+        .chain(find_hung_processes(host, &object))
+        .chain(unresolved)
+        .chain(unreachable)
+        .collect()
 }
 
 /// Processes that wait in NFS calls.
-fn hung(host: &HostSeen, about: Object) -> Option<Finding> {
-    let names = |all: &[String]| some(&all.iter().map(String::as_str).collect::<Vec<_>>());
+fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     if host.hung.is_empty() {
         return None;
     }
-    let cause = format!("processes on {} wait in NFS calls that do not return", host.target);
-    let finding = Finding::new("NFS421", about, cause)
-        .seen(format!("processes in state D on {}", host.target), names(&host.hung))
-        .seen(format!("NFS mounts of {}", host.target), names(&host.nfs_mounts));
-    Some(finding.advise(
-        "bring the server of the mount back; the processes then continue by themselves. Only if it is gone for good: delete the pods that use it, then umount -f -l the mount on the node",
-    ))
+    let target = &host.target;
+    let cause = format!("processes on {target} wait in NFS calls that do not return");
+    Some(
+        Finding::new("NFS421", object.clone(), cause)
+            .with_evidence(format!("processes in state D on {target}"), list_owned(&host.hung))
+            .with_evidence(format!("NFS mounts of {target}"), list_owned(&host.nfs_mounts))
+            .with_advice("bring the server of the mount back; the processes then continue by themselves. Only if it is gone for good: delete the pods that use it, then umount -f -l the mount on the node"),
+    )
 }
 
-fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
+fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
     let choice = distro::of(&release, &host.facts.programs);
     let package = choice.distro.client;
@@ -118,47 +112,42 @@ fn no_client(host: &HostSeen, about: Object) -> Option<Finding> {
     if !is_known || host.facts.packages.contains(package) || host.facts.has_program("mount.nfs") {
         return None;
     }
+    let target = &host.target;
     let change = Change::OnHost {
-        host: host.target.clone(),
+        host: target.clone(),
         change: HostChange::InstallClient,
     };
     Some(
-        Finding::new("NFS401", about, format!("{} has no NFS client", host.target))
-            .seen(
-                format!("packages of {}", host.target),
-                format!("{package} is not installed"),
-            )
-            .fixed_by(change, "as root or with sudo"),
+        Finding::new("NFS401", object.clone(), format!("{target} has no NFS client"))
+            .with_evidence(format!("packages of {target}"), format!("{package} is not installed"))
+            .with_change(change, "as root or with sudo"),
     )
 }
 
-/// The server of exports that the cluster names.
-fn server(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
-    let about = || object(case, host);
+/// What is wrong on the server of exports that the cluster names.
+fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
+    let object = object_of(case, host);
+    let target = &host.target;
     if host.facts.threads == 0 {
-        let finding = Finding::new(
-            "NFS404",
-            about(),
-            format!("the NFS server does not run on {}", host.target),
-        )
-        .seen(format!("/proc/fs/nfsd/threads on {}", host.target), "none");
+        let finding = Finding::new("NFS404", object, format!("the NFS server does not run on {target}"))
+            .with_evidence(format!("/proc/fs/nfsd/threads on {target}"), "none");
         let note = "installs and starts what is missing, in the right order";
         return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
             Some(export) => {
                 let (path, clients) = (export.path.clone(), Vec::new());
-                fixed(finding, host, export, HostChange::Export { path, clients }, note)
+                add_directory_fix(finding, host, export, HostChange::Export { path, clients }, note)
             }
-            None => finding.advise(format!("nfsprov setup-server {note}")),
+            None => finding.with_advice(format!("nfsprov setup-server {note}")),
         }];
     }
-    let mut found = Vec::new();
-    for export in &host.exports {
-        found.extend(directory(host, export, about()));
-        if let Some(listed) = &host.facts.listing {
-            found.extend(denied(case, host, export, listed, about()));
-        }
-    }
-    found
+    let of_export = |export| {
+        let directory = find_directory_problem(host, export, &object);
+        let listing = host.facts.listing.as_ref();
+        directory
+            .into_iter()
+            .chain(listing.and_then(|listed| find_denied_nodes(case, host, export, listed, &object)))
+    };
+    host.exports.iter().flat_map(of_export).collect()
 }
 
 /// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are written
@@ -167,36 +156,31 @@ fn may_be_advised(export: &ExportSeen) -> bool {
     export.facts.is_exported_by_nfsprov(&export.path) || export.named_by.iter().any(|object| object.namespace.is_none())
 }
 
-fn named_by(export: &ExportSeen) -> String {
-    let titles: Vec<String> = export.named_by.iter().map(Object::title).collect();
-    some(&titles.iter().map(String::as_str).collect::<Vec<_>>())
+fn list_naming_objects(export: &ExportSeen) -> String {
+    list_owned(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
 /// Adds a fix that changes a directory, or only advice if just tenants' objects name the directory.
-fn fixed(finding: Finding, host: &HostSeen, export: &ExportSeen, change: HostChange, note: &str) -> Finding {
+fn add_directory_fix(
+    finding: Finding,
+    host: &HostSeen,
+    export: &ExportSeen,
+    change: HostChange,
+    note: &str,
+) -> Finding {
     if !may_be_advised(export) {
-        return finding.advise(format!(
+        return finding.with_advice(format!(
             "only {} names this directory, and tenants can name any directory there; if it should be exported, run nfsprov setup-server",
-            named_by(export)
+            list_naming_objects(export)
         ));
     }
     let host = host.target.clone();
-    finding.fixed_by(Change::OnHost { host, change }, note)
+    finding.with_change(Change::OnHost { host, change }, note)
 }
 
-fn denied(case: &Case<'_>, host: &HostSeen, export: &ExportSeen, listed: &str, about: Object) -> Option<Finding> {
-    let (finding, clients) = shut_out(case, host, export, listed, about)?;
-    // Without clients nothing is applied: which of a node's addresses the server sees is not known.
-    let change = HostChange::Export {
-        path: export.path.clone(),
-        clients: clients.unwrap_or_default(),
-    };
-    let note = "exports it to the nodes of the cluster; others' lines stay";
-    Some(fixed(finding, host, export, change, note))
-}
-
-fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Finding> {
-    let path = &export.path;
+/// That a directory is not there, or can't be entered.
+fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object) -> Option<Finding> {
+    let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
     match &export.facts.directory {
         Directory::There { mode, .. } => {
             // Whoever may read a directory and not pass it can do nothing in it.
@@ -204,99 +188,97 @@ fn directory(host: &HostSeen, export: &ExportSeen, about: Object) -> Option<Find
             if lacking == 0 {
                 return None;
             }
-            let to = mode | lacking;
             let change = HostChange::SetMode {
                 path: path.clone(),
                 from: *mode,
-                to,
+                to: mode | lacking,
             };
-            let cause = format!(
-                "{path}, named by {}, can be listed and not entered: it lacks x, and only root gets in",
-                named_by(export)
-            );
-            let finding = Finding::new("NFS411", about, cause)
-                .seen(format!("mode of {path} on {}", host.target), format!("{mode:04o}"));
+            let cause =
+                format!("{path}, named by {by}, can be listed and not entered: it lacks x, and only root gets in");
+            let finding = Finding::new("NFS411", object.clone(), cause)
+                .with_evidence(format!("mode of {path} on {target}"), format!("{mode:04o}"));
             let note = "adds x where r is, and changes nothing else";
-            Some(fixed(finding, host, export, change, note))
+            Some(add_directory_fix(finding, host, export, change, note))
         }
         Directory::Missing => {
-            let cause = format!(
-                "{path}, named by {}, doesn't exist on {}",
-                named_by(export),
-                host.target
-            );
+            let cause = format!("{path}, named by {by}, doesn't exist on {target}");
             Some(
-                Finding::new("NFS403", about, cause)
-                    .seen(format!("{path} on {}", host.target), "nothing there")
-                    .advise("make the directory on the server, or name the one that is there"),
+                Finding::new("NFS403", object.clone(), cause)
+                    .with_evidence(format!("{path} on {target}"), "nothing there")
+                    .with_advice("make the directory on the server, or name the one that is there"),
             )
         }
         Directory::Link(_) | Directory::Other => None,
     }
 }
 
-/// What is wrong with the export, and the addresses that have to be let in; none where a node has several, since which
-/// of them the server sees is not known.
-fn shut_out(
+/// That an export lets in no node, or not all of them. Its fix lets in the addresses of those that are shut out; none
+/// where a node has several, since which of them the server sees is not known.
+fn find_denied_nodes(
     case: &Case<'_>,
     host: &HostSeen,
     export: &ExportSeen,
     listed: &str,
-    about: Object,
-) -> Option<(Finding, Option<Vec<String>>)> {
+    object: &Object,
+) -> Option<Finding> {
     let path = &export.path;
-    let above = |export: &str| {
-        let root = export.trim_end_matches('/');
-        path.strip_prefix(root)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let is_at_or_above = |root: &str| {
+        let rest = path.strip_prefix(root.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let theirs: Vec<_> = listing(listed).into_iter().filter(|one| above(&one.path)).collect();
-    let finding = |cause: String| {
-        let lines = theirs
-            .iter()
-            .map(|one| format!("{} {}({})", one.path, one.client, one.options));
-        let lines: Vec<String> = lines.collect();
-        let text = if lines.is_empty() {
-            "no line for it".to_owned()
-        } else {
-            lines.join("; ")
-        };
-        Finding::new("NFS402", about.clone(), cause).seen(format!("exportfs -s on {}", host.target), text)
-    };
-    if theirs.is_empty() {
-        let cause = format!("{} does not export {path}, named by {}", host.target, named_by(export));
-        return Some((finding(cause), addresses(&case.facts.nodes.iter().collect::<Vec<_>>())));
-    }
+    let mut lines = listing(listed);
+    lines.retain(|line| is_at_or_above(&line.path));
     let wanted = DesiredExport {
         path: path.clone(),
-        clients: theirs.iter().map(|one| one.client.clone()).collect(),
+        clients: lines.iter().map(|line| line.client.clone()).collect(),
         options: String::new(),
     };
-    let is_shut_out = |address: &&String| {
-        let address: Option<IpAddr> = address.parse().ok();
-        address.and_then(|address| wanted.lets_in(address)) == Some(false)
+    let is_shut_out = |address: &String| {
+        let address = address.parse().ok();
+        address.and_then(|address: IpAddr| wanted.lets_in(address)) == Some(false)
     };
     // Which of several the server sees is not known: all must be shut out.
-    let all = |node: &&Node| {
-        !node.addresses.is_empty() && node.addresses.iter().filter(is_shut_out).count() == node.addresses.len()
+    let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);
+    let is_exported = !lines.is_empty();
+    let nodes = case.facts.nodes.iter();
+    let denied: Vec<&Node> = nodes.filter(|node| !is_exported || is_denied(node)).collect();
+    let (target, by) = (&host.target, list_naming_objects(export));
+    let cause = match (is_exported, denied.is_empty()) {
+        (true, true) => return None,
+        (true, false) => {
+            let names = denied
+                .iter()
+                .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
+            let names: Vec<_> = names.collect();
+            format!(
+                "{target} exports {path}, named by {by}, and not to node {}",
+                names.join(", ")
+            )
+        }
+        (false, _) => format!("{target} does not export {path}, named by {by}"),
     };
-    let out: Vec<&Node> = case.facts.nodes.iter().filter(all).collect();
-    let named = out
+    let lines = lines
         .iter()
-        .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
-    let named = named.collect::<Vec<_>>().join(", ");
-    let by = named_by(export);
-    let cause = format!("{} exports {path}, named by {by}, and not to node {named}", host.target);
-    (!out.is_empty()).then(|| (finding(cause), addresses(&out)))
+        .map(|line| format!("{} {}({})", line.path, line.client, line.options));
+    let text = match is_exported {
+        true => lines.collect::<Vec<_>>().join("; "),
+        false => "no line for it".to_owned(),
+    };
+    let finding = Finding::new("NFS402", object.clone(), cause).with_evidence(format!("exportfs -s on {target}"), text);
+    let change = HostChange::Export {
+        path: path.clone(),
+        clients: single_addresses(&denied).unwrap_or_default(),
+    };
+    let note = "exports it to the nodes of the cluster; others' lines stay";
+    Some(add_directory_fix(finding, host, export, change, note))
 }
 
-/// The nodes' addresses, if there are nodes and each has one. A node's kubelet writes its addresses: what is none, such as
-/// `*`, is passed over.
-fn addresses(nodes: &[&Node]) -> Option<Vec<String>> {
+/// The nodes' addresses, if each has one. A node's kubelet writes its addresses: what is none, such as `*`, is passed
+/// over.
+fn single_addresses(nodes: &[&Node]) -> Option<Vec<String>> {
     let each = nodes.iter().map(|node| match &node.addresses[..] {
         [address] => Some(address.parse::<IpAddr>().ok()?.to_string()),
         _ => None,
     });
-    let all: Option<Vec<String>> = each.collect();
-    all.filter(|all| !all.is_empty())
+    each.collect()
 }

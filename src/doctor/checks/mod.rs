@@ -6,7 +6,7 @@ mod classes;
 mod cluster;
 mod commands;
 mod csi;
-pub mod earlier_data;
+pub(crate) mod earlier_data;
 mod environment;
 mod expansion;
 mod failures;
@@ -16,6 +16,7 @@ mod hosts;
 mod matches;
 mod mounts;
 mod pods;
+mod rbac;
 mod reading;
 mod refusals;
 mod rights;
@@ -39,12 +40,10 @@ use super::matching::{self, Near};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
-/// Findings of a kind: their rows in the catalogue, and the function that makes them.
-pub struct Check {
-    /// Their rows.
+/// Findings of a kind: their rows in the catalogue, and the function that finds them in a cluster.
+pub(crate) struct Check {
     pub entries: &'static [Entry],
-    /// All of them that a cluster has.
-    pub find: fn(&Case<'_>) -> Vec<Finding>,
+    pub find_problems: fn(&Case<'_>) -> Vec<Finding>,
 }
 
 /// The check of a module.
@@ -52,18 +51,29 @@ macro_rules! check {
     ($name:ident) => {
         Check {
             entries: $name::ENTRIES,
-            find: $name::check,
+            find_problems: $name::find_problems,
         }
     };
 }
 
+/// Rows of findings that other checks make.
+const fn only_entries(entries: &'static [Entry]) -> Check {
+    Check {
+        entries,
+        find_problems: |_| Vec::new(),
+    }
+}
+
 /// The checks, a file each. Of two that find the same the first one counts.
-pub static CHECKS: &[Check] = &[
+pub(crate) static CHECKS: &[Check] = &[
     check!(cluster),
     check!(reading),
     check!(classes),
     check!(matches),
-    check!(claim_events),
+    Check {
+        entries: &[],
+        find_problems: claim_events::find_problems,
+    },
     check!(unsupported),
     check!(expansion),
     check!(first_pod),
@@ -79,43 +89,37 @@ pub static CHECKS: &[Check] = &[
     check!(pods),
     check!(hosts),
     check!(mounts),
-    Check {
-        entries: mounts::OF_NODES,
-        find: |_| Vec::new(),
-    },
-    Check {
-        entries: mounts::OF_SERVERS,
-        find: |_| Vec::new(),
-    },
+    only_entries(mounts::OF_NODES),
+    only_entries(mounts::OF_SERVERS),
     check!(volumes),
-    check!(servers),
+    Check {
+        entries: &[],
+        find_problems: servers::find_problems,
+    },
     check!(earlier_data),
-    check!(waiting),
+    only_entries(waiting::ENTRIES),
 ];
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
 
 /// Facts, the time, and what is looked up often.
-pub struct Case<'a> {
-    /// What was read.
+pub(crate) struct Case<'a> {
     pub facts: &'a Facts,
-    /// When.
     pub now: Timestamp,
-    /// The cluster's provisioners.
     pub provisioners: Vec<Provisioner<'a>>,
     /// By namespace and name.
-    claims: HashMap<&'a str, HashMap<&'a str, &'a Claim>>,
+    claims: HashMap<(&'a str, &'a str), &'a Claim>,
     volumes: HashMap<&'a str, &'a Volume>,
     events: HashMap<&'a Object, Vec<&'a Event>>,
-    /// By the claims that they use.
-    pods: HashMap<&'a str, HashMap<&'a str, Vec<&'a Pod>>>,
+    /// By namespace and name of the claims that they use.
+    pods: HashMap<(&'a str, &'a str), Vec<&'a Pod>>,
     /// The PVs that are not bound.
-    loose: Vec<&'a Volume>,
+    unbound: Vec<&'a Volume>,
     /// Of those of them that are alike for every claim, a few.
-    alike: Vec<&'a Volume>,
+    representatives: Vec<&'a Volume>,
     /// Those of them that are reserved, by the claims' namespaces and names.
-    reserved: HashMap<&'a str, HashMap<&'a str, Vec<&'a Volume>>>,
+    reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
     /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
@@ -123,7 +127,6 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Looks through the facts once.
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
         let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
         // Newest first.
@@ -132,23 +135,20 @@ impl<'a> Case<'a> {
                 events.entry(object).or_default().push(event);
             }
         }
-        let mut pods: HashMap<&str, HashMap<&str, Vec<&Pod>>> = HashMap::new();
-        for pod in facts.pods.iter().filter(|pod| !pod.over()) {
+        let mut pods: HashMap<(&str, &str), Vec<&Pod>> = HashMap::new();
+        for pod in facts.pods.iter().filter(|pod| !pod.has_ended()) {
             for claim in &pod.claims {
-                let here = pods.entry(&pod.namespace).or_default();
-                here.entry(claim).or_default().push(pod);
+                pods.entry((&pod.namespace, claim)).or_default().push(pod);
             }
         }
-        let mut claims: HashMap<&str, HashMap<&str, &Claim>> = HashMap::new();
-        for claim in &facts.claims {
-            claims.entry(&claim.namespace).or_default().insert(&claim.name, claim);
-        }
-        let loose: Vec<&Volume> = facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect();
-        let mut reserved: HashMap<&str, HashMap<&str, Vec<&Volume>>> = HashMap::new();
-        for volume in &loose {
+        let unbound: Vec<&Volume> = facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect();
+        let mut reserved: HashMap<(&str, &str), Vec<&Volume>> = HashMap::new();
+        for volume in &unbound {
             if let Some(claim) = &volume.claim {
-                let there = reserved.entry(&claim.namespace).or_default();
-                there.entry(&claim.name).or_default().push(volume);
+                reserved
+                    .entry((&claim.namespace, &claim.name))
+                    .or_default()
+                    .push(volume);
             }
         }
         let mut volume_classes: HashMap<&str, bool> = HashMap::new();
@@ -158,18 +158,14 @@ impl<'a> Case<'a> {
         Self {
             facts,
             now,
-            provisioners: provisioners::all(facts),
-            alike: matching::alike(&loose),
+            provisioners: provisioners::find_provisioners(facts),
+            representatives: matching::pick_representatives(&unbound),
             reserved,
-            claims,
-            volumes: facts
-                .volumes
-                .iter()
-                .map(|volume| (volume.name.as_str(), volume))
-                .collect(),
+            claims: HashMap::from_iter(facts.claims.iter().map(|claim| (claim.key(), claim))),
+            volumes: HashMap::from_iter(facts.volumes.iter().map(|volume| (volume.name.as_str(), volume))),
             events,
             pods,
-            loose,
+            unbound,
             volume_classes,
             abandoned: RefCell::default(),
         }
@@ -193,6 +189,11 @@ impl<'a> Case<'a> {
         self.volume_classes.contains_key(class)
     }
 
+    /// Whether there is neither a class nor a provisioner: all volumes are made by hand then.
+    pub fn has_only_static_volumes(&self) -> bool {
+        self.facts.classes.is_empty() && self.provisioners.is_empty()
+    }
+
     /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.
     pub fn may_be_nfs(&self, class: &str) -> bool {
         self.volume_classes.get(class).is_none_or(|nfs| *nfs)
@@ -200,115 +201,121 @@ impl<'a> Case<'a> {
 
     /// Whether a claim is for storage of another kind than NFS, as far as its volume or its class tells.
     pub fn is_other_storage(&self, claim: &Claim) -> bool {
-        if let Some(volume) = self.volume(&claim.volume) {
+        if let Some(volume) = self.find_volume(&claim.volume) {
             return !volume.is_nfs();
         }
-        let name = matching::class(claim);
-        match self.facts.class(name) {
+        let name = matching::class_of(claim);
+        match self.facts.find_class(name) {
             Some(class) if provisioners::is_other_storage(&class.provisioner) => true,
             Some(class) if class.provisioner != "kubernetes.io/no-provisioner" => false,
             _ => !name.is_empty() && !self.may_be_nfs(name),
         }
     }
 
-    /// The claim of this name.
-    pub fn claim(&self, namespace: &str, name: &str) -> Option<&'a Claim> {
-        self.claims.get(namespace)?.get(name).copied()
+    pub fn find_claim(&self, namespace: &str, name: &str) -> Option<&'a Claim> {
+        self.claims.get(&(namespace, name)).copied()
     }
 
-    /// The PV of this name.
-    pub fn volume(&self, name: &str) -> Option<&'a Volume> {
+    pub fn find_volume(&self, name: &str) -> Option<&'a Volume> {
         self.volumes.get(name).copied()
     }
 
+    /// The claims that wait for a volume.
+    pub fn pending_claims(&self) -> impl Iterator<Item = &'a Claim> {
+        self.facts.claims.iter().filter(|claim| claim.is_pending())
+    }
+
+    /// The claims of a pod that exist.
+    pub fn claims_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Claim> {
+        let names = pod.claims.iter();
+        names.filter_map(|name| self.find_claim(&pod.namespace, name))
+    }
+
+    /// The PVs that a pod's claims are bound to.
+    pub fn volumes_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Volume> {
+        self.claims_of_pod(pod)
+            .filter_map(|claim| self.find_volume(&claim.volume))
+    }
+
+    pub fn nfs_volumes_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Volume> {
+        self.volumes_of_pod(pod).filter(|volume| volume.is_nfs())
+    }
+
     /// The PVs that are not bound and name a claim as theirs.
-    pub fn reserved(&self, claim: &Claim) -> &[&'a Volume] {
-        let there = self.reserved.get(claim.namespace.as_str());
-        let theirs = there.and_then(|there| there.get(claim.name.as_str()));
-        theirs.map(Vec::as_slice).unwrap_or_default()
+    pub fn volumes_reserved_for<'s>(&'s self, claim: &'s Claim) -> &'s [&'a Volume] {
+        self.reserved.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The PVs that are not bound, ranked by how near they come to a claim; of those that are alike, a few.
-    pub fn ranked(&self, claim: &Claim) -> Vec<Near<'a>> {
-        let reserved = self.reserved(claim);
-        let own = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
-        let others = self
-            .alike
-            .iter()
-            .copied()
-            .filter(|volume| reserved.is_empty() || !own(volume));
-        matching::rank(claim, others.chain(reserved.iter().copied()))
+    pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Near<'a>> {
+        let reserved = self.volumes_reserved_for(claim);
+        let is_reserved = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
+        let others = self.representatives.iter().copied();
+        let others = others.filter(|volume| !is_reserved(volume));
+        matching::rank_volumes(claim, others.chain(reserved.iter().copied()))
     }
 
     /// The events about an object, newest first.
-    pub fn events(&self, object: &Object) -> &[&'a Event] {
+    pub fn events_about(&self, object: &Object) -> &[&'a Event] {
         self.events.get(object).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The pods that use a claim and haven't ended.
-    pub fn users(&self, claim: &Claim) -> &[&'a Pod] {
-        let here = self.pods.get(claim.namespace.as_str());
-        let users = here.and_then(|here| here.get(claim.name.as_str()));
-        users.map(Vec::as_slice).unwrap_or_default()
+    pub fn pods_using<'s>(&'s self, claim: &'s Claim) -> &'s [&'a Pod] {
+        self.pods.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What the cluster said last about an object.
-    pub fn last_word(&self, object: &Object) -> Option<Evidence> {
-        self.events(object).first().map(|event| said(event))
+    /// The pods that use a claim and haven't ended, as objects.
+    pub fn users_of(&self, claim: &Claim) -> Vec<Object> {
+        self.pods_using(claim).iter().map(|pod| pod.object()).collect()
     }
 
-    /// Whether something is older than `age`; what has no time is.
-    pub fn older(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
+    pub fn last_event(&self, object: &Object) -> Option<Evidence> {
+        self.events_about(object).first().map(|event| event.evidence())
+    }
+
+    /// Whether `age` has passed since a time; what has no time counts as old.
+    pub fn has_elapsed(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) > age)
-    }
-}
-
-/// An event as evidence.
-pub fn said(event: &Event) -> Evidence {
-    let about = event.object.as_ref().map(Object::title).unwrap_or_default();
-    Evidence {
-        source: format!("event {} on {about}", event.reason),
-        text: event.message.trim().to_owned(),
     }
 }
 
 /// Everything that is wrong, in no order.
 pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let case = Case::new(facts, now);
-    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find)(&case)).collect();
-    found.extend(cluster::silence(&case, &found));
-    let mut found = weed(found);
-    waiting::complete(&case, &mut found);
-    let mut found = merge(found);
-    policy::decide(facts, &mut found);
+    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&case)).collect();
+    found.extend(cluster::find_silent_controller_manager(&case, &found));
+    drop_superseded(&mut found);
+    waiting::add_unexplained(&case, &mut found);
+    let mut found = merge_same_causes(found);
+    policy::decide_fixes(facts, &mut found);
     found
 }
 
 /// Leaves out what another finding says better.
-fn weed(found: Vec<Finding>) -> Vec<Finding> {
+fn drop_superseded(found: &mut Vec<Finding>) {
+    let objects_of = |codes: &[&str]| -> HashSet<Object> {
+        let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));
+        of_codes.map(|finding| finding.object.clone()).collect()
+    };
     // What a stale claim of a StatefulSet asks for is beside the point.
-    let stale: HashSet<Object> = of(&found, &["NFS122"]).map(|finding| finding.object.clone()).collect();
+    let stale = objects_of(&["NFS122"]);
     // An image that has to go need not come from elsewhere.
-    let replaced: HashSet<Object> = of(&found, &["NFS204", "NFS205", "NFS301", "NFS302", "NFS305"])
-        .map(|finding| finding.object.clone())
-        .collect();
-    let beside = |finding: &Finding| {
-        (finding.code != "NFS122" && finding.object.kind == "PersistentVolumeClaim" && stale.contains(&finding.object))
-            || (finding.code == "NFS306" && replaced.contains(&finding.object))
-    };
+    let replaced = objects_of(&["NFS204", "NFS205", "NFS301", "NFS302", "NFS305"]);
+    found.retain(|finding| match finding.code {
+        "NFS122" => true,
+        "NFS306" => !replaced.contains(&finding.object),
+        _ => finding.object.kind != "PersistentVolumeClaim" || !stale.contains(&finding.object),
+    });
+    // Several checks find these, each by other signs.
+    const REPEATED: [&str; 5] = ["NFS211", "NFS401", "NFS403", "NFS404", "NFS408"];
     let mut told: HashSet<(&str, Object)> = HashSet::new();
-    let again = |finding: &Finding| {
-        matches!(finding.code, "NFS211" | "NFS401" | "NFS403" | "NFS404" | "NFS408")
-            && !told.insert((finding.code, finding.object.clone()))
-    };
-    let mut found: Vec<Finding> = found.into_iter().filter(|finding| !beside(finding)).collect();
-    let mut again = again;
-    found.retain(|finding| !again(finding));
-    found
+    found.retain(|finding| !REPEATED.contains(&finding.code) || told.insert((finding.code, finding.object.clone())));
 }
 
 /// Makes one finding of those that have the same cause: the objects of the others stand under the first.
-fn merge(found: Vec<Finding>) -> Vec<Finding> {
+fn merge_same_causes(found: Vec<Finding>) -> Vec<Finding> {
+    const EACH: &str = "the same for each of the others";
     let mut merged: Vec<Finding> = Vec::with_capacity(found.len());
     let mut places: HashMap<(&str, String), usize> = HashMap::new();
     for finding in found {
@@ -316,22 +323,18 @@ fn merge(found: Vec<Finding>) -> Vec<Finding> {
             merged.push(finding);
             continue;
         };
-        match places.get(&(finding.code, cause.clone())) {
-            Some(place) => {
-                let others = finding.explains.into_iter().chain([finding.object]);
-                let first = &mut merged[*place];
-                first.explains.extend(others);
-                if let Some(fix) = first.fix.as_mut().filter(|fix| fix.command.is_some()) {
-                    const EACH: &str = "the same for each of the others";
-                    if !fix.note.ends_with(EACH) {
-                        fix.note = format!("{}; {EACH}", fix.note);
-                    }
-                }
-            }
-            None => {
-                places.insert((finding.code, cause), merged.len());
-                merged.push(finding);
-            }
+        let place = *places.entry((finding.code, cause)).or_insert(merged.len());
+        let Some(first) = merged.get_mut(place) else {
+            merged.push(finding);
+            continue;
+        };
+        first
+            .explains
+            .extend(finding.explains.into_iter().chain([finding.object]));
+        if let Some(fix) = first.fix.as_mut().filter(|fix| fix.command.is_some())
+            && !fix.note.ends_with(EACH)
+        {
+            fix.note = format!("{}; {EACH}", fix.note);
         }
     }
     for finding in merged.iter_mut().filter(|finding| finding.same_cause.is_some()) {
@@ -339,10 +342,6 @@ fn merge(found: Vec<Finding>) -> Vec<Finding> {
         finding.explains.retain(|object| told.insert(object.clone()));
     }
     merged
-}
-
-fn of<'a>(found: &'a [Finding], codes: &'a [&str]) -> impl Iterator<Item = &'a Finding> {
-    found.iter().filter(|finding| codes.contains(&finding.code))
 }
 
 #[cfg(test)]

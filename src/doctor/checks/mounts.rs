@@ -8,11 +8,10 @@ mod server;
 
 use std::collections::BTreeMap;
 
-use super::pods::nfs_volumes;
-use super::{Case, said};
+use super::Case;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
-use crate::doctor::facts::{Event, Pod, Volume};
+use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
@@ -25,7 +24,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     "The kubelet could not mount the pod's NFS volume, and its words match no known cause. The finding quotes them. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
 )];
 
-pub use node::{ENTRIES as OF_NODES, not_registered};
+pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};
 pub use server::ENTRIES as OF_SERVERS;
 
 /// A mount that failed.
@@ -54,7 +53,7 @@ impl Description {
         Self {
             cause: cause.into(),
             confidence: Confidence::Certain,
-            fix: Fix::advice(note),
+            fix: Fix::of_advice(note),
         }
     }
 
@@ -63,27 +62,26 @@ impl Description {
         self
     }
 
-    fn only(mut self, confidence: Confidence) -> Self {
+    fn with_confidence(mut self, confidence: Confidence) -> Self {
         self.confidence = confidence;
         self
     }
 
-    /// As a finding about `object`.
-    pub fn finding(self, code: &'static str, object: Object, evidence: Evidence) -> Finding {
+    pub fn into_finding(self, code: &'static str, object: Object, evidence: Evidence) -> Finding {
         Finding::new(code, object, self.cause)
-            .only(self.confidence)
-            .all_seen([evidence])
+            .with_confidence(self.confidence)
+            .with_all_evidence([evidence])
             .with_fix(self.fix)
     }
 }
 
 impl Failure<'_> {
-    fn server(&self) -> &str {
+    fn server_name(&self) -> &str {
         self.export.as_ref().map_or("(not known)", |(server, _)| server)
     }
 
     /// `SERVER:PATH`.
-    fn place(&self) -> String {
+    fn export_text(&self) -> String {
         match &self.export {
             Some((server, path)) if server.contains(':') => format!("[{server}]:{path}"),
             Some((server, path)) => format!("{server}:{path}"),
@@ -92,7 +90,7 @@ impl Failure<'_> {
     }
 
     /// `node n1`, or the node that is not known.
-    fn node(&self) -> String {
+    fn node_text(&self) -> String {
         match self.node {
             "" => "the provisioner's node".to_owned(),
             node => format!("node {node}"),
@@ -101,32 +99,27 @@ impl Failure<'_> {
 
     /// The cause and its fix.
     pub fn describe(&self, case: &Case<'_>) -> Option<Description> {
-        node::describe(case, self).or_else(|| server::describe(case, self))
+        node::describe_fault(case, self).or_else(|| server::describe_fault(self))
     }
 }
 
 /// What a failed mount's words are a sign of: some causes show only beside the objects.
-pub fn classify(
+pub fn classify_mount(
     case: &Case<'_>,
     text: &str,
     node: &str,
     server: Option<&str>,
 ) -> Option<(&'static str, Option<String>)> {
     let (code, named) = messages::classify(Place::Mount, text)?;
-    let code = match code {
-        "NFS408"
-            if server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok())
-                && node::is_old(case, node) =>
-        {
-            "NFS417"
-        }
-        "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => return None,
-        code => code,
-    };
-    Some((code, named))
+    let is_ipv6 = server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok());
+    match code {
+        "NFS408" if is_ipv6 && node::has_old_kubelet(case, node) => Some(("NFS417", named)),
+        "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => None,
+        code => Some((code, named)),
+    }
 }
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
     for pod in &case.facts.pods {
         if pod.node.is_empty() || pod.deleting.is_some() {
@@ -134,20 +127,20 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
         }
         // A pod that runs has mounted what it needs, whatever was said before.
         let failed = match pod.phase.as_str() {
-            "Pending" => unmounted(case, pod).or_else(|| stopped(case, pod)),
-            _ => stopped(case, pod).filter(|(failure, ..)| failure.code == "NFS406"),
+            "Pending" => find_failed_mount(case, pod).or_else(|| find_failed_container(case, pod)),
+            _ => find_failed_container(case, pod).filter(|(failure, ..)| failure.code == "NFS406"),
         };
         let Some((failure, evidence, volume)) = failed else {
             continue;
         };
-        let about = subject(case, &failure, pod, volume);
-        let key = (failure.code, about.clone());
+        let object = object_at_fault(case, &failure, pod, volume);
+        let key = (failure.code, object.clone());
         let finding = found.remove(&key).or_else(|| {
             let description = failure.describe(case)?;
-            Some(description.finding(failure.code, about, evidence))
+            Some(description.into_finding(failure.code, object, evidence))
         });
         if let Some(finding) = finding {
-            found.insert(key, finding.explaining([pod.object()]));
+            found.insert(key, finding.with_affected([pod.object()]));
         }
     }
     found.into_values().collect()
@@ -157,31 +150,37 @@ pub fn check(case: &Case<'_>) -> Vec<Finding> {
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The kubelet's newest word on why a volume is not mounted.
-pub fn unmounted<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
-    let events = case.events(&pod.object()).iter();
-    let found = events.filter_map(|event| Some((failure(case, pod, event)?, said(event))));
-    let mut found = found.filter(|((failure, _), _)| failure.code != "NFS410");
-    let ((failure, volume), evidence) = found.next()?;
-    Some((failure, evidence, volume))
+pub fn find_failed_mount<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+    let mut events = case.events_about(&pod.object()).iter();
+    events.find_map(|event| {
+        let node = if event.host.is_empty() { &pod.node } else { &event.host };
+        let (failure, volume) = read_failure(case, pod, &event.message, node)?;
+        (failure.code != "NFS410").then(|| (failure, event.evidence(), volume))
+    })
 }
 
-fn failure<'a>(case: &'a Case<'_>, pod: &'a Pod, event: &'a Event) -> Option<(Failure<'a>, Option<&'a Volume>)> {
-    let node = match event.host.is_empty() {
-        true => &pod.node,
-        false => &event.host,
-    };
-    of_text(case, pod, &event.message, node)
+/// That a container can't be started because of its volume.
+fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+    pod.stopped.iter().find_map(|stopped| {
+        let (failure, volume) = read_failure(case, pod, &stopped.message, &pod.node)?;
+        let is_of_volume = matches!(failure.code, "NFS406" | "NFS418" | "NFS419");
+        is_of_volume.then(|| (failure, pod.container_evidence(stopped), volume))
+    })
 }
 
-fn of_text<'a>(
+/// The failure of one of a pod's mounts that a text tells of, and the volume.
+fn read_failure<'a>(
     case: &'a Case<'_>,
     pod: &'a Pod,
     text: &'a str,
     node: &'a str,
 ) -> Option<(Failure<'a>, Option<&'a Volume>)> {
-    let (volume, export, options) = mounted(case, pod, text);
+    let volume = find_mentioned_volume(case, pod, text);
+    let (command, options) = quoted_mount(text);
+    let export = volume.and_then(|volume| volume.export().cloned()).or(command);
+    let export = export.or_else(|| pod.nfs.first().cloned());
     let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify(case, text, node, server)?;
+    let (code, named) = classify_mount(case, text, node, server)?;
     let failure = Failure {
         code,
         named,
@@ -193,57 +192,45 @@ fn of_text<'a>(
 }
 
 /// What a provisioner met that mounts the export itself, on a node that is not known; `export` where its words name none.
-pub fn of_provisioner(case: &Case<'_>, text: &str, export: Option<(String, String)>) -> Option<Failure<'static>> {
-    let (told, options) = messages::mount_command(text)
-        .map(|command| (command.export, command.options))
-        .unzip();
-    let export = told.or(export);
+pub fn find_provisioner_failure(
+    case: &Case<'_>,
+    text: &str,
+    export: Option<(String, String)>,
+) -> Option<Failure<'static>> {
+    let (command, options) = quoted_mount(text);
+    let export = command.or(export);
     let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify(case, text, "", server)?;
+    let (code, named) = classify_mount(case, text, "", server)?;
     Some(Failure {
         code,
         named,
         node: "",
         export,
-        options: options.unwrap_or_default(),
+        options,
     })
 }
 
-/// The volume that a text is about, its export, and the mount options.
-fn mounted<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> (Option<&'a Volume>, Option<(String, String)>, String) {
-    // By the kubelet's words, or by the directory in which it mounts.
-    let named = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"]
-        .iter()
-        .find_map(|before| {
-            let (_, rest) = text.split_once(before)?;
-            rest.split(['"', '/', ':', ' ']).next()
-        });
-    let volume = named
-        .and_then(|name| case.volume(name))
-        .or_else(|| nfs_volumes(case, pod).next());
-    let (command, options) = messages::mount_command(text)
-        .map(|command| (command.export, command.options))
-        .unzip();
-    let export = volume.and_then(|volume| volume.export().cloned()).or(command);
-    let export = export.or_else(|| pod.nfs.first().cloned());
-    (volume, export, options.unwrap_or_default())
+/// The export and the options of the mount command that a text quotes.
+fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
+    let command = messages::parse_mount_command(text);
+    let (export, options) = command.map(|command| (command.export, command.options)).unzip();
+    (export, options.unwrap_or_default())
 }
 
-/// That a container can't be started because of its volume.
-fn stopped<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
-    pod.stopped.iter().find_map(|stopped| {
-        let (failure, volume) = of_text(case, pod, &stopped.message, &pod.node)?;
-        let evidence = Evidence {
-            source: format!("container {} of {}", stopped.container, pod.object().title()),
-            text: format!("{} {}", stopped.reason, stopped.message),
-        };
-        matches!(failure.code, "NFS406" | "NFS418" | "NFS419").then_some((failure, evidence, volume))
-    })
+/// The volume that a text is about: by the kubelet's words, by the directory in which it mounts, else the pod's first.
+fn find_mentioned_volume<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> Option<&'a Volume> {
+    let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
+    let name = leads.iter().find_map(|lead| {
+        let (_, rest) = text.split_once(lead)?;
+        rest.split(['"', '/', ':', ' ']).next()
+    });
+    let volume = name.and_then(|name| case.find_volume(name));
+    volume.or_else(|| case.nfs_volumes_of_pod(pod).next())
 }
 
 /// What is at fault: the node where it lacks something, else the volume.
-fn subject(case: &Case<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
-    match (node::is_at_fault(failure.code), volume) {
+fn object_at_fault(case: &Case<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
+    match (node::is_fault_of_node(failure.code), volume) {
         (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, case) => {
             Object::cluster("CSIDriver", NFS_CSI)
         }

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Case, Evidence};
+use super::{Case, Evidence, rbac};
 use crate::doctor::Severity::Warning;
 use crate::doctor::explain::{Entry, entry};
 use crate::doctor::facts::Facts;
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Object, provisioners};
-
-const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// A right that is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,42 +31,37 @@ pub const ENTRIES: &[Entry] = &[entry(
     "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.",
 )];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    forbidden(case.facts).into_iter().collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    find_refused_reads(case.facts).into_iter().collect()
 }
 
-fn forbidden(facts: &Facts) -> Option<Finding> {
-    let forbidden: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
-    if forbidden.is_empty() {
+fn find_refused_reads(facts: &Facts) -> Option<Finding> {
+    let refused: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
+    if refused.is_empty() {
         return None;
     }
-    let names: Vec<_> = forbidden.iter().map(|unread| unread.what.as_str()).collect();
-    let evidence = forbidden.iter().map(|unread| Evidence {
-        source: format!("reading {}", unread.what),
-        text: unread.why.clone(),
-    });
-    let finding = Finding::new(
-        "NFS002",
-        Object::cluster("Cluster", "RBAC"),
-        format!(
-            "no permission to read {}; the checks that need them were skipped",
-            names.join(", ")
-        ),
-    )
-    .all_seen(evidence.collect::<Vec<_>>());
-    let grants: BTreeSet<Grant> = names.iter().flat_map(|what| grants(facts, what)).collect();
-    let user = forbidden.iter().find_map(|unread| user(&unread.why));
+    let names: Vec<_> = refused.iter().map(|unread| unread.what.as_str()).collect();
+    let evidence = refused
+        .iter()
+        .map(|unread| Evidence::new(format!("reading {}", unread.what), &unread.why));
+    let cause = format!(
+        "no permission to read {}; the checks that need them were skipped",
+        names.join(", ")
+    );
+    let finding = Finding::new("NFS002", Object::cluster("Cluster", "RBAC"), cause).with_all_evidence(evidence);
+    let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(facts, what)).collect();
+    let user = refused.iter().find_map(|unread| find_user(&unread.why));
     Some(match user.filter(|_| !grants.is_empty()) {
-        Some(user) => finding.suggest(
-            reconcile(user, grants),
+        Some(user) => finding.with_command(
+            grant_to_user(user, grants),
             "a cluster administrator runs this; it adds the missing permissions and can be run again",
         ),
-        None => finding.advise("a cluster administrator has to grant the permissions that the evidence names"),
+        None => finding.with_advice("a cluster administrator has to grant the permissions that the evidence names"),
     })
 }
 
 /// The user that an API server's refusal names.
-fn user(refusal: &str) -> Option<&str> {
+fn find_user(refusal: &str) -> Option<&str> {
     let (_, rest) = refusal.split_once("User \"")?;
     let (user, _) = rest.split_once('"')?;
     // A quoted character in it, so that the name does not end there.
@@ -76,7 +69,7 @@ fn user(refusal: &str) -> Option<&str> {
 }
 
 /// The rights that reading `what` takes, and no others.
-fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
+fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
     const GET: &[&str] = &["get"];
     const READ: &[&str] = &["get", "list"];
     let group = match what {
@@ -95,7 +88,7 @@ fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
         names: Vec::new(),
         resource: resource.clone(),
     };
-    let provisioners = provisioners::all(facts);
+    let provisioners = provisioners::find_provisioners(facts);
     let namespaces: BTreeSet<&str> = provisioners.iter().map(|one| one.workload.namespace.as_str()).collect();
     match what {
         "persistentvolumeclaims" | "pods" | "events" | "limitranges" => {
@@ -139,47 +132,33 @@ fn grants(facts: &Facts, what: &str) -> Vec<Grant> {
     }
 }
 
-/// Grants rights to a user.
+/// The command that grants rights to a user.
 ///
 /// `kubectl auth reconcile` adds rules and subjects to what is there: run again, or with what the next run of the doctor
 /// prints, it neither fails nor removes a permission. The roles carry the user's name, so other users don't get them.
-fn reconcile(user: &str, grants: BTreeSet<Grant>) -> String {
-    let subject = match user
-        .strip_prefix("system:serviceaccount:")
-        .and_then(|account| account.split_once(':'))
-    {
-        Some((namespace, name)) => json!({"kind": "ServiceAccount", "namespace": namespace, "name": name}),
-        None => json!({"apiGroup": RBAC, "kind": "User", "name": user}),
+fn grant_to_user(user: &str, grants: BTreeSet<Grant>) -> String {
+    let account = user.strip_prefix("system:serviceaccount:");
+    let subject = match account.and_then(|account| account.split_once(':')) {
+        Some((namespace, name)) => rbac::account_subject(namespace, name),
+        None => rbac::user_subject(user),
     };
     // Users' names may have characters that objects' names may not; no two of them become the same.
     let escaped = user.replace('_', "_5f").replace('/', "_2f").replace('%', "_25");
     let name = format!("nfsprov-doctor:{escaped}");
-    let mut by_place: BTreeMap<Option<String>, Vec<Grant>> = BTreeMap::new();
+    let mut by_namespace: BTreeMap<Option<String>, Vec<Grant>> = BTreeMap::new();
     for grant in grants {
-        by_place.entry(grant.namespace.clone()).or_default().push(grant);
+        by_namespace.entry(grant.namespace.clone()).or_default().push(grant);
     }
-    let objects = by_place.into_iter().flat_map(|(namespace, grants)| {
-        let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
-        let mut meta = json!({"name": name});
-        if let Some(namespace) = namespace {
-            meta["namespace"] = json!(namespace);
-        }
-        let version = format!("{RBAC}/v1");
-        [
-            json!({"apiVersion": version, "kind": kind, "metadata": meta, "rules": rules(&grants)}),
-            json!({
-                "apiVersion": version, "kind": format!("{kind}Binding"), "metadata": meta,
-                "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name}, "subjects": [subject],
-            }),
-        ]
+    let objects = by_namespace.iter().flat_map(|(namespace, grants)| {
+        rbac::role_with_binding(namespace.as_deref(), &name, &rules_of(grants), &subject)
     });
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": Value::from_iter(objects)});
-    format!("printf %s {} | kubectl auth reconcile -f -", word(&list.to_string()))
+    let list = rbac::list_of(objects.collect());
+    format!("printf %s {} | kubectl auth reconcile -f -", shell_word(&list))
 }
 
 /// Rights as rules, those of the same verbs together.
-fn rules(grants: &[Grant]) -> Vec<Value> {
-    let alike =
+fn rules_of(grants: &[Grant]) -> Vec<Value> {
+    let has_same_verbs =
         |one: &Grant, other: &Grant| (one.group, one.verbs, &one.names) == (other.group, other.verbs, &other.names);
     let rule = |grants: &[Grant]| {
         let resources: Vec<&str> = grants.iter().map(|grant| grant.resource.as_str()).collect();
@@ -189,5 +168,5 @@ fn rules(grants: &[Grant]) -> Vec<Value> {
         }
         rule
     };
-    grants.chunk_by(alike).map(rule).collect()
+    grants.chunk_by(has_same_verbs).map(rule).collect()
 }

@@ -1,27 +1,30 @@
 //! What refuses a provisioner's pod: NFS207, whose row stands beside the other reasons why provisioners don't run (PURE).
 
-use super::{Case, said};
-use crate::doctor::Finding;
+use super::Case;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::Provisioner;
+use crate::doctor::{Finding, Object};
 
 /// That the cluster refuses the pod of a workload.
-pub fn refused(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let event = case.facts.events.iter().rev().find(|event| {
-        let theirs = event.object.as_ref().is_some_and(|object| {
-            let named = object.name.strip_prefix(&one.workload.name);
-            object.namespace.as_deref() == Some(&one.workload.namespace)
-                && named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        });
+pub fn find_refused_pod(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+    let is_of_workload = |object: &Object| {
+        let rest = object.name.strip_prefix(&one.workload.name);
+        object.namespace.as_deref() == Some(&one.workload.namespace)
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let mut events = case.facts.events.iter().rev();
+    let event = events.find(|event| {
         let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
-        // A quota for pods refuses as well.
-        theirs && event.reason == "FailedCreate" && matches!(code, Some("NFS207" | "NFS121"))
+        event.reason == "FailedCreate"
+            && event.object.as_ref().is_some_and(is_of_workload)
+            // A quota for pods refuses as well.
+            && matches!(code, Some("NFS207" | "NFS121"))
     })?;
     let (cause, advice) = describe_refusal(&event.message);
     Some(
         Finding::new("NFS207", one.workload.object(), cause)
-            .all_seen([said(event)])
-            .advise(format!(
+            .with_all_evidence([event.evidence()])
+            .with_advice(format!(
                 "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"
             )),
     )

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Case;
-use super::commands::apply;
-use super::workloads::waiting;
+use super::rbac;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
 use crate::doctor::images;
 use crate::doctor::messages;
+use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make, Provisioner};
 use crate::doctor::{Finding, Object};
 
@@ -22,29 +22,21 @@ const STALE: SignedDuration = SignedDuration::from_secs(60);
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks permissions", "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload."),
-    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's leader election lock is stale", "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.").automatic(),
+    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's leader election lock is stale", "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.").with_automatic_fix(),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let all = &case.provisioners;
-    let one = |one: &Provisioner<'_>| [denied(case, one, all), stale(case, one)];
-    all.iter().flat_map(one).flatten().collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let faults = |one: &Provisioner<'_>| [find_missing_rights(case, one), find_stale_lock(case, one)];
+    case.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
 /// What a provisioner has to be allowed, as questions.
-pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
-    let ours = images::is_nfsprov(&one.container.image);
-    let no_lock = one
-        .container
-        .env
-        .get("ENABLE_LEADER_ELECTION")
-        .cloned()
-        .flatten()
-        .as_deref()
-        == Some("false");
-    let elects = match ours {
+fn needed_rights(one: &Provisioner<'_>) -> Vec<Right> {
+    let is_nfsprov = images::is_nfsprov(&one.container.image);
+    let election = one.container.env.get("ENABLE_LEADER_ELECTION").cloned().flatten();
+    let elects_leader = match is_nfsprov {
         true => one.container.args.iter().any(|arg| arg == "--leader-elect"),
-        false => !no_lock,
+        false => election.as_deref() != Some("false"),
     };
     let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
         ("", "persistentvolumeclaims", false, &["get", "list", "watch"]),
@@ -57,22 +49,25 @@ pub fn needed(one: &Provisioner<'_>) -> Vec<Right> {
         ("storage.k8s.io", "storageclasses", false, &["get", "list", "watch"]),
         ("", "events", false, &["create", "patch"]),
     ];
-    if ours {
+    if is_nfsprov {
         rules.push(("", "persistentvolumes", false, &["patch"]));
     }
-    match (elects, ours) {
+    match (elects_leader, is_nfsprov) {
         (true, true) => rules.push(("coordination.k8s.io", "leases", true, &["create"])),
         (true, false) => rules.push(("", "endpoints", true, &["get", "create", "update"])),
         (false, _) => {}
     }
     let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
-        let all = verbs.iter().map(move |verb| right(one, group, resource, within, verb));
-        all.collect::<Vec<_>>()
+        let rights = verbs
+            .iter()
+            .map(move |verb| question(one, group, resource, within, verb));
+        rights.collect::<Vec<_>>()
     });
     each.collect()
 }
 
-fn right(one: &Provisioner<'_>, group: &str, resource: &str, within: bool, verb: &str) -> Right {
+/// Whether a provisioner's service account may do something: in its own namespace, if `within`, else everywhere.
+fn question(one: &Provisioner<'_>, group: &str, resource: &str, within: bool, verb: &str) -> Right {
     Right {
         namespace: one.workload.namespace.clone(),
         account: one.workload.service_account.clone(),
@@ -85,28 +80,39 @@ fn right(one: &Provisioner<'_>, group: &str, resource: &str, within: bool, verb:
 }
 
 /// What a provisioner needs besides to enlarge claims.
-pub(super) fn needed_for_expansion(one: &Provisioner<'_>) -> Right {
-    right(one, "", "persistentvolumeclaims/status", false, "patch")
+pub(super) fn right_to_expand(one: &Provisioner<'_>) -> Right {
+    question(one, "", "persistentvolumeclaims/status", false, "patch")
 }
 
-/// Grants a provisioner's service account what it needs, the expansion of claims included.
+/// The command that grants a provisioner's service account what it needs, the expansion of claims included.
 pub(super) fn grant_expansion(one: &Provisioner<'_>) -> String {
-    let mut rights = needed(one);
-    rights.push(needed_for_expansion(one));
-    grant(one, &rights)
+    let mut rights = needed_rights(one);
+    rights.push(right_to_expand(one));
+    grant_rights(one, &rights)
+}
+
+/// What has to be known before such a command is run.
+pub(super) fn grant_note(one: &Provisioner<'_>) -> String {
+    format!(
+        "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
+        one.workload.namespace
+    )
 }
 
 /// All questions about the provisioners of the cluster, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for one in provisioners::all(facts).iter().filter(|one| is_known(one)) {
+    for one in provisioners::find_provisioners(facts)
+        .iter()
+        .filter(|one| has_known_needs(one))
+    {
         let mut classes = facts
             .classes
             .iter()
             .filter(|class| one.name == Some(&class.provisioner));
         let expands = one.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
-        let rights = needed(one).into_iter();
-        for right in rights.chain(expands.then(|| needed_for_expansion(one))) {
+        let rights = needed_rights(one).into_iter();
+        for right in rights.chain(expands.then(|| right_to_expand(one))) {
             if !all.contains(&right) {
                 all.push(right);
             }
@@ -116,69 +122,61 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
 }
 
 /// Whether it is known what this provisioner needs.
-fn is_known(one: &Provisioner<'_>) -> bool {
+fn has_known_needs(one: &Provisioner<'_>) -> bool {
     matches!(one.make, Make::Subdir | Make::Nfsprov) || one.container.env.contains_key("PROVISIONER_NAME")
 }
 
-fn denied(case: &Case<'_>, one: &Provisioner<'_>, all: &[Provisioner<'_>]) -> Option<Finding> {
+fn find_missing_rights(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let object = one.workload.object();
-    let denied = |right: &&Right| case.facts.rights.contains(right);
+    let is_denied = |right: &&Right| case.facts.rights.contains(right);
     // A workload that only calls itself as the one that serves gets no rights.
-    let serves = |other: &Provisioner<'_>| {
-        let same = other.name == one.name && other.workload.object() != object;
-        same && other.workload.ready > 0 && !needed(other).iter().any(|right| denied(&right))
+    let serves_instead = |other: &Provisioner<'_>| {
+        let is_rival = other.name == one.name && other.workload.object() != object;
+        is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
-    if one.stopped() || all.iter().any(serves) {
-        return None;
-    }
     // What works may do what it has to: a right may be given for objects of some names only.
-    let works =
-        |name: &str| one.workload.ready > 0 && provisioners::has_worked(case.facts, name, one.since(case.facts));
-    if one.name.is_some_and(works) {
+    let works = one.workload.ready > 0 && one.has_worked(case.facts);
+    if works || one.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
         return None;
     }
-    let needed = if is_known(one) { needed(one) } else { Vec::new() };
-    let missing: Vec<&Right> = needed.iter().filter(denied).collect();
-    let line = one
-        .logs(case.facts)
-        .find_map(|log| Some((log, messages::line("NFS206", &log.text)?)));
-    let account = format!("{}:{}", one.workload.namespace, one.workload.service_account);
-    let finding = |cause: String| Finding::new("NFS206", object.clone(), cause).explaining(waiting(case, one));
+    let needed = if has_known_needs(one) {
+        needed_rights(one)
+    } else {
+        Vec::new()
+    };
+    let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
+    let mut logs = one.logs(case.facts);
+    let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
+    let evidence = line.map(|(log, line)| log.line_evidence(line));
+    let finding = |what: &str| {
+        let cause = format!("service account {} may not {what}", one.service_account());
+        Finding::new("NFS206", object.clone(), cause).with_affected(one.waiting_claims(case.facts))
+    };
     if missing.is_empty() {
         // An old line may be answered by rights given since; then the server says that all is allowed.
-        let (log, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
-        let what = messages::denied_right(line).unwrap_or_else(|| "do what the provisioner must".to_owned());
+        let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
+        let what = messages::find_denied_right(line).unwrap_or_else(|| "do what the provisioner must".to_owned());
         return Some(
-            finding(format!("service account {account} may not {what}"))
-                .seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim())
-                .advise("grant what the line names to its service account"),
+            finding(&what)
+                .with_all_evidence(evidence)
+                .with_advice("grant what the line names to its service account"),
         );
     }
-    let list = grouped(&missing);
-    let cause = format!("service account {account} may not {list}");
-    let finding = finding(cause).seen(
-        "SubjectAccessReview",
-        format!(
-            "{} of {} that the provisioner needs are denied",
-            missing.len(),
-            needed.len()
-        ),
+    let counts = format!(
+        "{} of {} that the provisioner needs are denied",
+        missing.len(),
+        needed.len()
     );
-    let finding = match line {
-        Some((log, line)) => finding.seen(format!("log of pod {}/{}", log.namespace, log.pod), line.trim()),
-        None => finding,
-    };
-    Some(finding.suggest(
-        grant(one, &needed),
-        format!(
-            "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
-            one.workload.namespace
-        ),
-    ))
+    Some(
+        finding(&list_by_resource(&missing))
+            .with_evidence("SubjectAccessReview", counts)
+            .with_all_evidence(evidence)
+            .with_command(grant_rights(one, &needed), grant_note(one)),
+    )
 }
 
 /// Rights by resource: `get, list persistentvolumes; create events`.
-fn grouped(rights: &[&Right]) -> String {
+fn list_by_resource(rights: &[&Right]) -> String {
     let mut by_resource: Vec<(&str, Vec<&str>)> = Vec::new();
     for right in rights {
         match by_resource.iter_mut().find(|(resource, _)| *resource == right.resource) {
@@ -192,76 +190,53 @@ fn grouped(rights: &[&Right]) -> String {
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// Grants a provisioner's service account what it needs, all of it: the role's name is the workload's, and what was
-/// granted so before is not to be lost.
-fn grant(one: &Provisioner<'_>, needed: &[Right]) -> String {
+/// The command that grants a provisioner's service account what it needs, all of it: the role's name is the workload's,
+/// and what was granted so before is not to be lost.
+fn grant_rights(one: &Provisioner<'_>, needed: &[Right]) -> String {
     let workload = &one.workload.name;
     let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
-    let rules = |within: bool| -> Vec<Value> {
+    let subject = rbac::account_subject(namespace, account);
+    let role = |within: Option<&str>, name: String| {
         let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for right in needed.iter().filter(|right| right.within.is_some() == within) {
-            verbs
-                .entry((&right.group, &right.resource))
-                .or_default()
-                .push(&right.verb);
+        for right in needed.iter().filter(|right| right.within.as_deref() == within) {
+            let of_resource = verbs.entry((&right.group, &right.resource)).or_default();
+            of_resource.push(&right.verb);
         }
         let rule = |((group, resource), verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
-        verbs.into_iter().map(rule).collect()
+        let rules: Vec<_> = verbs.into_iter().map(rule).collect();
+        (!rules.is_empty()).then(|| rbac::role_with_binding(within, &name, &rules, &subject))
     };
-    let mut items = Vec::new();
-    let mut add = |kind: &str, name: String, rules: Vec<Value>| {
-        if rules.is_empty() {
-            return;
-        }
-        let api = "rbac.authorization.k8s.io";
-        let mut meta = json!({"name": name});
-        if kind == "Role" {
-            meta["namespace"] = json!(namespace);
-        }
-        items.push(json!({"apiVersion": format!("{api}/v1"), "kind": kind, "metadata": meta, "rules": rules}));
-        items.push(json!({
-            "apiVersion": format!("{api}/v1"), "kind": format!("{kind}Binding"), "metadata": meta,
-            "roleRef": {"apiGroup": api, "kind": kind, "name": name},
-            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
-        }));
-    };
-    add("ClusterRole", format!("{namespace}-{workload}-needs"), rules(false));
-    add("Role", format!("{workload}-needs"), rules(true));
-    apply(&items)
+    let cluster_role = role(None, format!("{namespace}-{workload}-needs"));
+    let namespace_role = role(Some(namespace), format!("{workload}-needs"));
+    let objects = cluster_role.into_iter().chain(namespace_role).flatten().collect();
+    format!("echo {} | kubectl apply -f -", shell_word(&rbac::list_of(objects)))
 }
 
-fn stale(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// That a leader that is gone still holds the lock, while claims wait.
+fn find_stale_lock(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let name = one.name?.replace('/', "-");
-    let stale = |lock: &&Lock| {
-        lock.name == name
-            && lock.namespace == one.workload.namespace
-            && !lock.holder.is_empty()
-            && lock.renewed.is_some_and(|renewed| case.older(Some(renewed), STALE))
+    let is_stale = |lock: &&Lock| {
+        lock.namespace == one.workload.namespace
+            && lock
+                .renewed
+                .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
     };
-    let waiting = waiting(case, one);
+    let waiting = one.waiting_claims(case.facts);
     // Who doesn't run renews nothing, and that is the finding then.
     if one.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
-    let locks: Vec<&Lock> = case.facts.locks.iter().filter(|lock| lock.name == name).collect();
-    let lock = locks.iter().copied().find(|lock| stale(lock))?;
+    let is_held = |lock: &&Lock| lock.name == name && !lock.holder.is_empty();
+    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = case.facts.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
-    if locks.iter().any(|lock| !stale(lock) && !lock.holder.is_empty()) {
-        return None;
-    }
+    let lock = stale.first().filter(|_| live.is_empty())?;
     let object = Object::of(&lock.kind, &lock.namespace, &lock.name);
-    let title = object.title();
+    let cause = format!("{} is held by {}, which does not renew it", object.title(), lock.holder);
+    let renewed = lock.renewed.map(|renewed| renewed.to_string());
     Some(
-        Finding::new(
-            "NFS210",
-            one.workload.object(),
-            format!("{title} is held by {}, which does not renew it", lock.holder),
-        )
-        .seen(
-            format!("renewTime of {title}"),
-            lock.renewed.map(|renewed| renewed.to_string()).unwrap_or_default(),
-        )
-        .fixed_by(Change::Delete(object), "triggers a new leader election")
-        .explaining(waiting),
+        Finding::new("NFS210", one.workload.object(), cause)
+            .with_field_of(&object, "renewTime", renewed.unwrap_or_default())
+            .with_change(Change::Delete(object), "triggers a new leader election")
+            .with_affected(waiting),
     )
 }

@@ -1,11 +1,9 @@
 //! RemoveSelfLink, and the images it concerns: NFS301 to NFS306 (PURE).
 
 use super::Case;
-use super::commands::set_image;
-use super::workloads::waiting;
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::Pod;
 use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
@@ -20,67 +18,50 @@ const LOCKED: u32 = 24;
 const GATE: &str = "RemoveSelfLink=false";
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; no event tells. Two ways out: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of it, and --gate --undo --ssh HOST takes it back.").automatic(),
-    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log says so itself; see NFS301.").automatic(),
+    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; no event tells. Two ways out: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of it, and --gate --undo --ssh HOST takes it back.").with_automatic_fix(),
+    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log says so itself; see NFS301.").with_automatic_fix(),
     entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt came there by hand, by nfsprov doctor --fix --gate, or with the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
     entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not."),
-    entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").automatic(),
-    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may go away. The same provisioner is kept at registry.k8s.io.").automatic(),
+    entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").with_automatic_fix(),
+    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may go away. The same provisioner is kept at registry.k8s.io.").with_automatic_fix(),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut found: Vec<Finding> = gate(case).into_iter().collect();
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();
     for one in &case.provisioners {
-        found.extend(image(case, one).or_else(|| log(case, one)));
-        found.extend(frozen(one));
+        found.extend(find_image_that_needs_self_link(case, one).or_else(|| find_self_link_in_log(case, one)));
+        found.extend(find_frozen_registry(one));
     }
     found
 }
 
-/// The API server as an object.
-fn server() -> Object {
-    Object::cluster("Cluster", "kube-apiserver")
-}
-
 /// Where the gate is set, as far as arguments can be seen.
-fn places(case: &Case<'_>) -> Vec<Evidence> {
-    let pods = case
-        .facts
-        .pods
-        .iter()
-        .filter(|pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver"));
+fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
+    let is_api_server =
+        |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
+    let pods = case.facts.pods.iter().filter(is_api_server);
     let in_pods = pods.flat_map(|pod| {
         let args = pod.containers.iter().flat_map(|container| &container.args);
-        args.filter(|arg| arg.contains(GATE)).map(|arg| Evidence {
-            source: format!("arguments of {}", pod.object().title()),
-            text: arg.clone(),
-        })
+        let gates = args.filter(|arg| arg.contains(GATE));
+        gates.map(|arg| Evidence::of_field("arguments", &pod.object(), arg))
     });
     let in_nodes = case.facts.nodes.iter().flat_map(|node| {
         let args = node.server_args.iter().filter(|(_, args)| args.contains(GATE));
-        args.map(|(key, args)| Evidence {
-            source: format!("annotation {key} of node {}", node.name),
-            text: args.clone(),
-        })
+        args.map(|(key, args)| Evidence::new(format!("annotation {key} of node {}", node.name), args))
     });
     in_pods.chain(in_nodes).collect()
 }
 
-/// The provisioners whose images need selfLink.
-fn need_self_link(facts: &Facts) -> Vec<String> {
-    let all = provisioners::all(facts);
-    let theirs = all.iter().filter(|one| images::needs_self_link(&one.container.image));
-    theirs.map(|one| one.workload.object().title()).collect()
-}
-
-fn gate(case: &Case<'_>) -> Option<Finding> {
+/// That the gate is set on a version on which it does harm, now or at the upgrade.
+fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     let minor = case.facts.minor()?;
-    let places = places(case);
-    let live = case.facts.self_link == Some(true);
+    let gates = gate_evidence(case);
+    let is_sent = case.facts.self_link == Some(true);
     // Before 1.20 it is what every server does.
-    if minor < REMOVED || (places.is_empty() && !live) {
+    if minor < REMOVED || (gates.is_empty() && !is_sent) {
         return None;
     }
+    let version = &case.facts.version;
     let (code, cause) = match minor < LOCKED {
         true => (
             "NFS303",
@@ -88,36 +69,35 @@ fn gate(case: &Case<'_>) -> Option<Finding> {
         ),
         false => (
             "NFS304",
-            format!(
-                "RemoveSelfLink=false is set, and an API server of {} does not start with it",
-                case.facts.version
-            ),
+            format!("RemoveSelfLink=false is set, and an API server of {version} does not start with it"),
         ),
     };
     let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, take it out of \
                   kube-apiserver's --feature-gates on each of them";
-    let first = need_self_link(case.facts);
-    let note = match first.is_empty() {
+    let needing = case.provisioners.iter();
+    let needing = needing.filter(|one| images::needs_self_link(&one.container.image));
+    let needing: Vec<String> = needing.map(|one| one.workload.object().title()).collect();
+    let note = match needing.is_empty() {
         true => remove.to_owned(),
         false => format!(
             "first change the image of {} (it needs selfLink), then {remove}",
-            first.join(", ")
+            needing.join(", ")
         ),
     };
     Some(
-        Finding::new(code, server(), cause)
-            .seen(
+        Finding::new(code, Object::cluster("Cluster", "kube-apiserver"), cause)
+            .with_evidence(
                 "metadata.selfLink of a live object",
-                if live { "sent" } else { "not sent" },
+                if is_sent { "sent" } else { "not sent" },
             )
-            .seen("/version", &case.facts.version)
-            .all_seen(places)
-            .advise(note),
+            .with_evidence("/version", version)
+            .with_all_evidence(gates)
+            .with_advice(note),
     )
 }
 
-/// Which of the two ways out there are on this version.
-fn ways(minor: u32) -> &'static str {
+/// What changing the image means on this version, and the other way out, if there is one.
+fn image_note(minor: u32) -> &'static str {
     match minor {
         REMOVED..LOCKED => {
             "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would do too on this version, and blocks the upgrade to 1.24"
@@ -128,115 +108,83 @@ fn ways(minor: u32) -> &'static str {
     }
 }
 
-fn image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// That the image needs selfLink, on a server that sends none or will send none after an upgrade.
+fn find_image_that_needs_self_link(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let image = &one.container.image;
     let minor = case.facts.minor()?;
     if !images::needs_self_link(image) {
         return None;
     }
-    let object = one.workload.object();
-    let source = format!("image of {}", object.title());
-    let new_image = set_image(one.workload, &one.container.name, images::CURRENT);
+    let finding = |code, cause: &str| {
+        Finding::new(code, one.workload.object(), cause)
+            .with_field("image", image)
+            .with_evidence("/version", &case.facts.version)
+    };
+    let new_image = one.set_image(images::CURRENT);
     if minor < REMOVED {
-        return Some(
-            Finding::new(
-                "NFS305",
-                object,
-                "the provisioner's image needs selfLink, which Kubernetes 1.20 does not send",
-            )
-            .seen(source, image)
-            .seen("/version", &case.facts.version)
-            .fixed_by(
-                new_image,
-                "before the upgrade; PROVISIONER_NAME and the volumes stay as they are",
-            ),
-        );
+        let cause = "the provisioner's image needs selfLink, which Kubernetes 1.20 does not send";
+        let note = "before the upgrade; PROVISIONER_NAME and the volumes stay as they are";
+        return Some(finding("NFS305", cause).with_change(new_image, note));
     }
     // Who writes events can refer to objects; what another image wrote before does not count.
-    let works = |name: &str| {
-        let since = one.since(case.facts);
-        provisioners::has_worked(case.facts, name, since) || provisioners::has_failed(case.facts, name, since)
-    };
-    if case.facts.self_link == Some(true) || one.name.is_some_and(works) {
+    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, one.running_since(case.facts));
+    let writes_events = one.has_worked(case.facts) || one.name.is_some_and(has_failed);
+    if case.facts.self_link == Some(true) || writes_events {
         return None;
     }
     let sent = match case.facts.self_link {
         Some(_) => "not sent",
         None => "could not be looked at",
     };
-    let sure = case.facts.self_link == Some(false) || minor >= LOCKED;
+    let is_certain = case.facts.self_link == Some(false) || minor >= LOCKED;
+    let cause = "the provisioner's image needs selfLink, and this API server sends none";
     Some(
-        Finding::new(
-            "NFS301",
-            object,
-            "the provisioner's image needs selfLink, and this API server sends none",
-        )
-        .only(if sure { Confidence::Certain } else { Confidence::Likely })
-        .seen(source, image)
-        .seen("metadata.selfLink of a live object", sent)
-        .seen("/version", &case.facts.version)
-        .all_seen(line(case, one))
-        .fixed_by(new_image, ways(minor))
-        .explaining(waiting(case, one)),
+        finding("NFS301", cause)
+            .with_confidence(if is_certain {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            })
+            .with_evidence("metadata.selfLink of a live object", sent)
+            .with_all_evidence(log_evidence(case, one))
+            .with_change(new_image, image_note(minor))
+            .with_affected(one.waiting_claims(case.facts)),
     )
 }
 
-/// The provisioner's own word for it.
-fn line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
-    one.logs(case.facts).find_map(|log| {
-        Some(Evidence {
-            source: format!("log of pod {}/{}", log.namespace, log.pod),
-            text: messages::line("NFS302", &log.text)?.trim().to_owned(),
-        })
-    })
+/// The provisioner's own word that it got no selfLink.
+fn log_evidence(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
+    let mut logs = one.logs(case.facts);
+    logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
-fn log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+fn find_self_link_in_log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     // What the log says of the time before the gate was set is over.
     if case.facts.self_link == Some(true) {
         return None;
     }
-    let line = line(case, one)?;
+    let line = log_evidence(case, one)?;
     let minor = case.facts.minor().unwrap_or(LOCKED);
-    let finding = Finding::new(
-        "NFS302",
-        one.workload.object(),
-        "the provisioner can't refer to claims without selfLink",
-    )
-    .all_seen([line])
-    .seen(
-        format!("image of {}", one.workload.object().title()),
-        &one.container.image,
-    )
-    .explaining(waiting(case, one));
+    let image = &one.container.image;
+    let cause = "the provisioner can't refer to claims without selfLink";
+    let finding = Finding::new("NFS302", one.workload.object(), cause)
+        .with_all_evidence([line])
+        .with_field("image", image)
+        .with_affected(one.waiting_claims(case.facts));
     // The log says nothing about which image does the same work.
-    Some(match images::makes_directories(&one.container.image) {
-        true => finding.fixed_by(
-            set_image(one.workload, &one.container.name, images::CURRENT),
-            ways(minor),
-        ),
-        false => finding.advise("use a later version of this image, one that needs no selfLink"),
+    Some(match images::makes_directories(image) {
+        true => finding.with_change(one.set_image(images::CURRENT), image_note(minor)),
+        false => finding.with_advice("use a later version of this image, one that needs no selfLink"),
     })
 }
 
-fn frozen(one: &Provisioner<'_>) -> Option<Finding> {
+fn find_frozen_registry(one: &Provisioner<'_>) -> Option<Finding> {
     let image = &one.container.image;
-    let prefix = images::frozen(image)?;
-    let object = one.workload.object();
-    let finding = Finding::new(
-        "NFS306",
-        object.clone(),
-        format!(
-            "the provisioner's image comes from {}, which is deprecated",
-            prefix.trim_end_matches(['/', '-'])
-        ),
-    )
-    .seen(format!("image of {}", object.title()), image);
-    Some(match images::moved(image) {
-        Some(moved) => finding.fixed_by(
-            set_image(one.workload, &one.container.name, &moved),
-            "the same provisioner, where it is kept now",
-        ),
-        None => finding.advise("see where its project keeps its images now, or what has replaced it"),
+    let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);
+    let cause = format!("the provisioner's image comes from {registry}, which is deprecated");
+    let finding = Finding::new("NFS306", one.workload.object(), cause).with_field("image", image);
+    Some(match images::new_location(image) {
+        Some(location) => finding.with_change(one.set_image(location), "the same provisioner, where it is kept now"),
+        None => finding.with_advice("see where its project keeps its images now, or what has replaced it"),
     })
 }

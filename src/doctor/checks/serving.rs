@@ -3,12 +3,12 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use super::commands::{create_provisioner, provision, to_replace};
+use super::commands::{create_provisioner, placeholder_note, run_provisioner};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
-use crate::doctor::names::{closest, some, sounds_like_nfs};
+use crate::doctor::names::{find_closest, list_names, sounds_like_nfs};
 use crate::doctor::provisioners::{self, NFS_CSI, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
@@ -39,150 +39,135 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;
     let mut found = Vec::new();
-    if facts.knows("storageclasses") {
-        for class in &facts.classes {
-            let claims: Vec<&Claim> = provisioners::waiting(facts, &class.provisioner)
-                .into_iter()
-                .filter(|claim| claim.class.as_deref() == Some(&class.name))
-                .collect();
-            if facts.knows("deployments")
-                && class.provisioner != NFS_CSI
-                && !provisioners::is_other_storage(&class.provisioner)
-            {
-                found.extend(unserved(case, class, &claims));
-            }
-        }
+    if facts.knows("storageclasses") && facts.knows("deployments") {
+        // The NFS CSI driver has findings of its own.
+        let is_judged =
+            |class: &&Class| class.provisioner != NFS_CSI && !provisioners::is_other_storage(&class.provisioner);
+        let classes = facts.classes.iter().filter(is_judged);
+        found.extend(classes.filter_map(|class| find_unserved_class(case, class)));
     }
-    found.extend(twice(case));
+    found.extend(find_rival_provisioners(case));
     found
 }
 
-fn unserved(case: &Case<'_>, class: &Class, claims: &[&Claim]) -> Option<Finding> {
+fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
+    let mut claims = provisioners::claims_waiting_for(case.facts, name);
+    claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
     // The newest that has waited long enough: who served others since is there.
-    let patient = claims.iter().filter(|claim| case.older(claim.created, PATIENCE));
+    let patient = claims.iter().filter(|claim| case.has_elapsed(claim.created, PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
     if !provisioners::is_unserved(case.facts, name, newest.created, case.now) {
         return None;
     }
-    let all = &case.provisioners;
-    let names: Vec<&str> = all.iter().filter_map(|one| one.name).collect();
-    let explained = claims.iter().map(|claim| claim.object());
-    let word_of = case.last_word(&newest.object());
-    let candidates = provisioners::candidates(case.facts);
-    if let Some((other, meant)) = renamed(case, name, claims, &candidates) {
-        let title = other.workload.object().title();
+    let affected = claims.iter().map(|claim| claim.object());
+    let last_event = case.last_event(&newest.object());
+    let candidates = provisioners::find_candidates(case.facts);
+    if let Some((other, meant)) = find_misnamed_provisioner(case, name, &claims, &candidates) {
+        let workload = other.workload.object();
+        let title = workload.title();
+        let cause = format!(
+            "no running provisioner for {name}, which the class names; {title} has the name {meant}: did you mean that?"
+        );
         return Some(
-            Finding::new(
-                "NFS202",
-                class.object(),
-                format!(
-                    "no running provisioner for {name}, which the class names; {title} has the name {meant}: did you mean that?"
-                ),
-            )
-            .only(Confidence::Possible)
-            .seen(format!("provisioner of {}", class.object().title()), name)
-            .seen(format!("PROVISIONER_NAME of {title}"), meant)
-            .all_seen(word_of)
-            .fixed_by(
-                Change::SetEnv {
-                    workload: other.workload.object(),
-                    container: other.container.name.clone(),
-                    variables: vec![("PROVISIONER_NAME".to_owned(), name.clone())],
-                },
-                "gives it the name from the class; the provisioner of a class can't be edited",
-            )
-            .explaining(explained),
+            Finding::new("NFS202", class.object(), cause)
+                .with_confidence(Confidence::Possible)
+                .with_field("provisioner", name)
+                .with_field_of(&workload, "PROVISIONER_NAME", meant)
+                .with_all_evidence(last_event)
+                .with_change(
+                    Change::SetEnv {
+                        workload,
+                        container: other.container.name.clone(),
+                        variables: vec![("PROVISIONER_NAME".to_owned(), name.clone())],
+                    },
+                    "gives it the name from the class; the provisioner of a class can't be edited",
+                )
+                .with_affected(affected),
         );
     }
-    let finding = Finding::new(
-        "NFS201",
-        class.object(),
-        format!("no running provisioner for {name}, which the class names"),
-    )
-    .only(Confidence::Likely)
-    .seen(format!("provisioner of {}", class.object().title()), name)
-    .seen("PROVISIONER_NAME of workloads", some(&names))
-    .seen(
-        "CSIDrivers",
-        some(&case.facts.csi_drivers.iter().map(String::as_str).collect::<Vec<_>>()),
-    )
-    .all_seen(word_of)
-    .explaining(explained);
+    let names: Vec<&str> = case.provisioners.iter().filter_map(|one| one.name).collect();
+    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
+    let cause = format!("no running provisioner for {name}, which the class names");
+    let finding = Finding::new("NFS201", class.object(), cause)
+        .with_confidence(Confidence::Likely)
+        .with_field("provisioner", name)
+        .with_evidence("PROVISIONER_NAME of workloads", list_names(&names))
+        .with_evidence("CSIDrivers", list_names(&drivers))
+        .with_all_evidence(last_event)
+        .with_affected(affected);
     if !sounds_like_nfs(name) {
-        return Some(finding.advise(format!("install the provisioner {name}, or use another class")));
+        return Some(finding.with_advice(format!("install the provisioner {name}, or use another class")));
     }
     let command = create_provisioner(case.facts, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
         false => "runs nfsprov, whose image you build (docs/manifests.md)",
     };
-    let meant = match closest(name, names.iter().copied()) {
+    let meant = match find_closest(name, names.iter().copied()) {
         Some(meant) => format!("did you mean {meant}, which runs? "),
         None => String::new(),
     };
     let note = format!(
         "{meant}{}{image}; without a pod: {}",
-        to_replace(&command),
-        provision(case.facts, name)
+        placeholder_note(&command),
+        run_provisioner(case.facts, name)
     );
-    Some(finding.suggest(command, note))
+    Some(finding.with_command(command, note))
 }
 
 /// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
 ///
 /// Every user who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
 /// a typing mistake, or if the provisioner runs in the namespace of the pending claims. So no tenant is sent to another's.
-fn renamed<'a>(
+fn find_misnamed_provisioner<'a>(
     case: &Case<'_>,
     name: &str,
     claims: &[&Claim],
     candidates: &'a [Provisioner<'_>],
 ) -> Option<(&'a Provisioner<'a>, &'a str)> {
-    let idle = |one: &&Provisioner<'_>| {
-        let named = one.name.is_some_and(|other| provisioners::is_named(case.facts, other));
-        !named && !one.stopped() && one.has_known_image() && one.workload.kind != "Pod"
+    let is_idle = |one: &&Provisioner<'_>| {
+        let is_named = one.name.is_some_and(|other| provisioners::is_named(case.facts, other));
+        !is_named && !one.is_scaled_to_zero() && one.has_known_image() && one.workload.kind != "Pod"
     };
-    let idle: Vec<_> = candidates
-        .iter()
-        .filter(idle)
-        .filter_map(|one| Some((one, one.name?)))
-        .collect();
-    let slip = closest(name, idle.iter().map(|(_, other)| *other));
-    let beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
+    let idle = candidates.iter().filter(is_idle);
+    let idle: Vec<_> = idle.filter_map(|one| Some((one, one.name?))).collect();
+    let slip = find_closest(name, idle.iter().map(|(_, other)| *other));
+    let is_beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
     let mut meant = idle.into_iter().filter(|(one, other)| match slip {
         Some(slip) => *other == slip,
-        None => sounds_like_nfs(name) && beside(one),
+        None => sounds_like_nfs(name) && is_beside(one),
     });
     let first = meant.next()?;
     meant.next().is_none().then_some(first)
 }
 
-fn twice(case: &Case<'_>) -> Vec<Finding> {
+/// Provisioners that serve the same name, by the later one of each pair.
+fn find_rival_provisioners(case: &Case<'_>) -> Vec<Finding> {
     let mut all = case.provisioners.clone();
     // A provisioner without replicas does not conflict.
-    all.retain(|one| !one.stopped());
-    let pair = |(index, one): (usize, &Provisioner<'_>)| {
+    all.retain(|one| !one.is_scaled_to_zero());
+    let rival = |(index, one): (usize, &Provisioner<'_>)| {
         let name = one.name?;
         let other = all[..index].iter().find(|other| other.name == Some(name))?;
+        let (workload, other) = (one.workload.object(), other.workload.object());
         let finding = Finding::new(
             "NFS212",
-            one.workload.object(),
-            format!("{} serves {name} too", other.workload.object().title()),
+            workload.clone(),
+            format!("{} serves {name} too", other.title()),
         )
-        .seen(format!("PROVISIONER_NAME of {}", one.workload.object().title()), name)
-        .seen(format!("PROVISIONER_NAME of {}", other.workload.object().title()), name);
-        let note = "scales one of them to 0; or give it another PROVISIONER_NAME and a class of its own";
-        Some(match one.workload.kind.as_str() {
-            "Deployment" | "StatefulSet" => {
-                let workload = one.workload.object();
-                finding.fixed_by(Change::Scale { workload, replicas: 0 }, note)
-            }
-            _ => finding.advise("stop one of them, or give it another PROVISIONER_NAME and a class of its own"),
+        .with_field("PROVISIONER_NAME", name)
+        .with_field_of(&other, "PROVISIONER_NAME", name);
+        Some(match workload.kind.as_str() {
+            "Deployment" | "StatefulSet" => finding.with_change(
+                Change::Scale { workload, replicas: 0 },
+                "scales one of them to 0; or give it another PROVISIONER_NAME and a class of its own",
+            ),
+            _ => finding.with_advice("stop one of them, or give it another PROVISIONER_NAME and a class of its own"),
         })
     };
-    all.iter().enumerate().filter_map(pair).collect()
+    all.iter().enumerate().filter_map(rival).collect()
 }

@@ -1,121 +1,112 @@
 //! StatefulSets and the claims they should have: NFS121, NFS122 (PURE).
 
-use super::{Case, said};
+use super::Case;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, SETS, entry};
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Fix, Object, quantity};
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
-    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").automatic(),
+    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").with_automatic_fix(),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {
         return Vec::new();
     }
     let sets = case.facts.workloads.iter().filter(|set| !set.templates.is_empty());
     sets.flat_map(|set| {
-        let stale = stale(case, set);
-        stale.into_iter().chain(refused(case, set))
+        find_stale_claims(case, set)
+            .into_iter()
+            .chain(find_refused_claim(case, set))
     })
     .collect()
 }
 
 /// The claims that a set's first pods should have by now, each with its template's class and size.
-fn wanted(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
+fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
     (0..set.replicas.max(0)).flat_map(move |ordinal| {
         let templates = set.templates.iter();
         templates.map(move |(name, class, size)| (format!("{name}-{}-{ordinal}", set.name), class, size.as_str()))
     })
 }
 
-fn stale(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
-    let differs = |(name, class, _): (String, &Option<String>, &str)| {
-        let claim = case.claim(&set.namespace, &name)?;
+/// Claims that keep a class which the set's template does not have any more.
+fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
+    let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
+        let claim = case.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
         // Made by an administrator for a volume that is there, to restore or move data: the set never makes such claims.
-        let prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
-        let stale = claim.pending() && !prepared && claim.class.as_ref() != Some(wanted);
-        stale.then(|| outdated(case, set, claim, wanted))
+        let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
+        let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
+        is_stale.then(|| describe_stale_claim(case, set, claim, wanted))
     };
-    wanted(set).filter_map(differs).collect()
+    expected_claims(set).filter_map(find_stale).collect()
 }
 
-fn outdated(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
-    let has = claim.class.as_deref().unwrap_or("none");
-    let users: Vec<Object> = case.users(claim).iter().map(|pod| pod.object()).collect();
-    Finding::new(
-        "NFS122",
-        claim.object(),
-        format!(
-            "the claim is older than StatefulSet {}, and keeps the class {has} where the template says {wanted}",
-            set.name
-        ),
-    )
-    .seen(format!("spec.storageClassName of {}", claim.object().title()), has)
-    .seen(
-        format!("spec.volumeClaimTemplates of {}", set.object().title()),
-        format!("storageClassName {wanted}"),
-    )
-    .all_seen(case.last_word(&claim.object()))
-    .with_fix(Fix::changes(
-        [claim.object()]
-            .into_iter()
-            .chain(users.iter().cloned())
-            .map(Change::Delete),
-        "the claim is Pending and holds nothing; the StatefulSet creates both again",
-    ))
-    .explaining(users)
+fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
+    let class = claim.class.as_deref().unwrap_or("none");
+    let users = case.users_of(claim);
+    let cause = format!(
+        "the claim is older than StatefulSet {}, and keeps the class {class} where the template says {wanted}",
+        set.name
+    );
+    let template = format!("storageClassName {wanted}");
+    let deletions = [claim.object()]
+        .into_iter()
+        .chain(users.iter().cloned())
+        .map(Change::Delete);
+    Finding::new("NFS122", claim.object(), cause)
+        .with_field("spec.storageClassName", class)
+        .with_field_of(&set.object(), "spec.volumeClaimTemplates", template)
+        .with_all_evidence(case.last_event(&claim.object()))
+        .with_fix(Fix::of_changes(
+            deletions,
+            "the claim is Pending and holds nothing; the StatefulSet creates both again",
+        ))
+        .with_affected(users)
 }
 
-fn refused(case: &Case<'_>, set: &Workload) -> Option<Finding> {
-    let missing: Vec<_> = wanted(set)
-        .filter(|(name, _, _)| case.claim(&set.namespace, name).is_none())
-        .collect();
-    let event = case.events(&set.object()).iter().find(|event| {
-        let limit = messages::classify(Place::Creation, &event.message).is_some_and(|(code, _)| code == "NFS121");
-        let about = messages::refused_claim(&event.message);
-        limit && about.is_none_or(|about| missing.iter().any(|(name, _, _)| name == about))
+/// A claim of the set that a quota or a limit does not allow.
+fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
+    let mut missing: Vec<_> = expected_claims(set).collect();
+    missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
+    let object = set.object();
+    let mut events = case.events_about(&object).iter();
+    let event = events.find(|event| {
+        let named = messages::find_refused_claim(&event.message);
+        messages::is_sign_of("NFS121", Place::Creation, &event.message)
+            && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
     })?;
-    let about = messages::refused_claim(&event.message);
-    let first = missing.iter().find(|(name, _, _)| Some(name.as_str()) == about);
-    let first = first.or(missing.first())?;
-    let claim = Object::of("PersistentVolumeClaim", &set.namespace, &first.0);
+    let named = messages::find_refused_claim(&event.message);
+    let first = missing.iter().find(|(name, _, _)| Some(name.as_str()) == named);
+    let (name, _, size) = first.or(missing.first())?;
     let finding = |cause: String| {
         Finding::new("NFS121", set.object(), cause)
-            .all_seen([said(event)])
-            .seen("PersistentVolumeClaims", format!("none called {}", first.0))
-            .explaining([claim.clone()])
+            .with_all_evidence([event.evidence()])
+            .with_evidence("PersistentVolumeClaims", format!("none called {name}"))
+            .with_affected([Object::of("PersistentVolumeClaim", &set.namespace, name)])
     };
-    match messages::quota(&event.message) {
-        Some((name, items)) => {
-            let cause = format!("ResourceQuota {name} does not allow the claim {}", first.0);
-            let change = raise(set, &name, &items, missing.len());
-            Some(finding(cause).fixed_by(
-                change,
-                format!("raises the quota by what {} claims need", missing.len()),
-            ))
-        }
-        None => {
-            let cause = format!("a LimitRange does not allow the claim {}", first.0);
-            Some(match widen(case, set, event, first.2) {
-                Some(command) => {
-                    finding(cause).suggest(command, "raises the limit to the size that the template asks for")
-                }
-                None => finding(cause).advise("edit the LimitRange of the namespace, or the template's size"),
-            })
-        }
+    if let Some((quota, items)) = messages::parse_exceeded_quota(&event.message) {
+        let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
+        let change = raise_quota(set, &quota, &items, missing.len());
+        let note = format!("raises the quota by what {} claims need", missing.len());
+        return Some(finding(cause).with_change(change, note));
     }
+    let finding = finding(format!("a LimitRange does not allow the claim {name}"));
+    Some(match widen_limit(case, set, event, size) {
+        Some(command) => finding.with_command(command, "raises the limit to the size that the template asks for"),
+        None => finding.with_advice("edit the LimitRange of the namespace, or the template's size"),
+    })
 }
 
 /// Raises a quota to what is used and what is asked for, by so many claims.
-fn raise(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
+fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse(&item.used).unwrap_or_default();
         let each = quantity::parse(&item.requested).unwrap_or_default();
@@ -131,8 +122,8 @@ fn raise(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Cha
     }
 }
 
-/// Moves the bound that the claim broke to its size.
-fn widen(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
+/// The command that moves the bound that the claim broke to its size.
+fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse(size)?;
     let bound = if event.message.contains("minimum ") {
         "min"
@@ -150,8 +141,8 @@ fn widen(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<S
     }]);
     Some(format!(
         "kubectl -n {} patch limitrange {} --type json -p {}",
-        word(&limit.namespace),
-        word(&limit.name),
-        word(&change.to_string())
+        shell_word(&limit.namespace),
+        shell_word(&limit.name),
+        shell_word(&change.to_string())
     ))
 }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
+use super::Case;
 use super::commands::recreate_claim;
-use super::{Case, said};
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, CLASSES, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
 use crate::doctor::provisioners::NFS_CSI;
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Evidence, Finding};
 
 pub const ENTRIES: &[Entry] = &[
     entry(
@@ -32,89 +32,82 @@ pub const ENTRIES: &[Entry] = &[
 /// What csi-driver-nfs copies.
 const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let waits = |claim: &&Claim| claim.pending() && claim.volume.is_empty() && !case.is_other_storage(claim);
-    let claims = case.facts.claims.iter().filter(waits);
-    claims.filter_map(|claim| unsupported(case, claim)).collect()
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let is_judged = |claim: &&Claim| claim.volume.is_empty() && !case.is_other_storage(claim);
+    let claims = case.pending_claims().filter(is_judged);
+    claims.filter_map(|claim| find_unsupported_field(case, claim)).collect()
 }
 
-fn unsupported(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let class = case.facts.class(claim.class.as_deref()?)?;
-    let said_so = |wanted: &str| {
+fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let class = case.facts.find_class(claim.class.as_deref()?)?;
+    let refusal = |code: &str| {
         let object = claim.object();
-        let mut events = case.events(&object).iter();
-        let code = |text: &str| messages::classify(Place::Provisioning, text).map(|(code, _)| code);
-        events
-            .find(|event| event.reason == "ProvisioningFailed" && code(&event.message) == Some(wanted))
-            .map(|event| said(event))
+        let mut events = case.events_about(&object).iter();
+        let event = events.find(|event| {
+            event.reason == "ProvisioningFailed" && messages::is_sign_of(code, Place::Provisioning, &event.message)
+        });
+        event.map(|event| event.evidence())
     };
     let is_nfs =
         sounds_like_nfs(&class.provisioner) || case.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
-    let title = claim.object().title();
-    if claim.wish.volume_mode == "Block" && (is_nfs || said_so("NFS110").is_some()) {
+    if claim.wish.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
             "the claim asks for volumeMode Block, and NFS (class {}) holds files, not blocks",
             class.name
         );
         return Some(
             Finding::new("NFS110", claim.object(), cause)
-                .seen(format!("spec.volumeMode of {title}"), "Block")
-                .all_seen(said_so("NFS110"))
-                .suggest(
+                .with_field("spec.volumeMode", "Block")
+                .with_all_evidence(refusal("NFS110"))
+                .with_command(
                     recreate_claim(claim, &json!({"spec": {"volumeMode": "Filesystem"}})),
                     "the claim is Pending and holds nothing; its pods then have to use volumeMounts instead of volumeDevices",
                 ),
         );
     }
     if let Some((kind, name)) = &claim.data_source {
-        return unfilled(claim, class, (kind, name), said_so("NFS125"), is_nfs);
+        let refusal = refusal("NFS125");
+        let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind.as_str());
+        let is_unserved = refusal.is_some() || (is_nfs && !copies);
+        return is_unserved.then(|| describe_data_source(claim, class, &format!("{kind} {name}"), refusal));
     }
     let attributes = claim.attributes_class.as_ref()?;
-    let words = said_so("NFS126");
-    (is_nfs || words.is_some()).then(|| {
+    let refusal = refusal("NFS126");
+    (is_nfs || refusal.is_some()).then(|| {
         let cause = format!(
             "the claim asks for VolumeAttributesClass {attributes}, which provisioner {} can't honour",
             class.provisioner
         );
         Finding::new("NFS126", claim.object(), cause)
-            .only(if words.is_some() {
-                Confidence::Certain
-            } else {
-                Confidence::Likely
-            })
-            .seen(format!("spec.volumeAttributesClassName of {title}"), attributes)
-            .all_seen(words)
-            .suggest(
+            .with_confidence(confidence_of(refusal.as_ref()))
+            .with_field("spec.volumeAttributesClassName", attributes)
+            .with_all_evidence(refusal)
+            .with_command(
                 recreate_claim(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
                 "the claim is Pending and holds nothing",
             )
     })
 }
 
-fn unfilled(
-    claim: &Claim,
-    class: &Class,
-    source: (&str, &str),
-    words: Option<crate::doctor::Evidence>,
-    is_nfs: bool,
-) -> Option<Finding> {
-    let (kind, name) = source;
-    let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind);
-    if words.is_none() && (copies || !is_nfs) {
-        return None;
+/// Certain, if the provisioner itself refuses the claim.
+fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
+    match refusal {
+        Some(_) => Confidence::Certain,
+        None => Confidence::Likely,
     }
+}
+
+fn describe_data_source(claim: &Claim, class: &Class, source: &str, refusal: Option<Evidence>) -> Finding {
     let cause = format!(
-        "the claim's volume is to be filled from {kind} {name}, which provisioner {} does not do",
+        "the claim's volume is to be filled from {source}, which provisioner {} does not do",
         class.provisioner
     );
-    Some(
-        Finding::new("NFS125", claim.object(), cause)
-            .only(if words.is_some() { Confidence::Certain } else { Confidence::Likely })
-            .seen(format!("spec.dataSourceRef of {}", claim.object().title()), format!("{kind} {name}"))
-            .all_seen(words)
-            .suggest(
-                recreate_claim(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
-                "makes the claim without a source, for an empty volume; copy the data then, or install what fills volumes from that kind",
-            ),
-    )
+    Finding::new("NFS125", claim.object(), cause)
+        .with_confidence(confidence_of(refusal.as_ref()))
+        .with_field("spec.dataSourceRef", source)
+        .with_all_evidence(refusal)
+        .with_command(
+            recreate_claim(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
+            "makes the claim without a source, for an empty volume; copy the data then, or install what fills volumes from that kind",
+        )
 }

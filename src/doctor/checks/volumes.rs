@@ -3,14 +3,14 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::commands::{create_class, provision};
-use super::{Case, finalizers, mounts, said};
+use super::commands::{create_class, run_provisioner};
+use super::{Case, finalizers, mounts};
 use crate::doctor::Severity::{Error, Warning};
 use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
-use crate::doctor::facts::Volume;
+use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
@@ -22,72 +22,82 @@ const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS501", Warning, &[VOLUMES], "Released PV with policy Retain", "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data."),
-    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.").automatic(),
-    entry("NFS503", Error, &[VOLUMES], "policy Delete on a static PV", "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.").automatic(),
+    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.").with_automatic_fix(),
+    entry("NFS503", Error, &[VOLUMES], "policy Delete on a static PV", "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.").with_automatic_fix(),
     entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data."),
     entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer blocks a deletion", "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal."),
     entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its provisioner does not run", "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more."),
     entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV."),
 ];
 
-pub fn check(case: &Case<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let ours = |volume: &&Volume| {
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let namespace = case.facts.namespace.as_deref();
+    let is_in_scope = |volume: &&Volume| {
         let of = volume.claim.as_ref().map(|claim| claim.namespace.as_str());
-        volume.is_nfs() && (case.facts.namespace.is_none() || of.is_none() || of == case.facts.namespace.as_deref())
+        volume.is_nfs() && (namespace.is_none() || of.is_none() || of == namespace)
     };
-    for volume in case.facts.volumes.iter().filter(ours) {
-        found.extend(policy(case, volume));
-        if volume.deleting.is_none() {
-            match volume.phase.as_str() {
-                "Released" => found.extend(released(case, volume).or_else(|| deletion_fails(case, volume))),
-                "Failed" => found.extend(deletion_fails(case, volume)),
-                _ => {}
-            }
-        }
-        if volume.deleting.is_some() {
-            found.extend(going_volume(case, volume));
-        }
+    let mut found = Vec::new();
+    for volume in case.facts.volumes.iter().filter(is_in_scope) {
+        found.extend(find_reclaim_policy(case, volume));
+        found.extend(match volume.phase.as_str() {
+            _ if volume.deleting.is_some() => find_blocked_volume(case, volume),
+            "Released" => find_released_volume(case, volume).or_else(|| find_failed_deletion(case, volume)),
+            "Failed" => find_failed_deletion(case, volume),
+            _ => None,
+        });
     }
     for claim in case.facts.claims.iter().filter(|claim| claim.deleting.is_some()) {
-        let users = case.users(claim);
-        let kept = claim
-            .finalizers
-            .iter()
-            .any(|name| name == "kubernetes.io/pvc-protection");
-        let running: Vec<_> = users.iter().filter(|pod| !pod.node.is_empty()).collect();
-        if kept && !running.is_empty() {
-            let names: Vec<_> = running.iter().map(|pod| word(&pod.name)).collect();
-            found.push(
-                Finding::new(
-                    "NFS504",
-                    claim.object(),
-                    format!("the claim is being deleted, but {} still uses it", names.join(", ")),
-                )
-                .seen("metadata.finalizers", "kubernetes.io/pvc-protection")
-                .seen("spec.volumes of pods", names.join(", "))
-                .suggest(
-                    format!("kubectl -n {} delete pod {}", word(&claim.namespace), names.join(" ")),
-                    "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
-                ),
-            );
-        }
-        let (object, finalizers) = (claim.object(), &claim.finalizers);
-        found.extend(finalizers::check(case, &object, finalizers, claim.deleting, None));
+        found.extend(find_claim_in_use(case, claim));
+        let finalizers = &claim.finalizers;
+        found.extend(finalizers::find_blocking(
+            case,
+            &claim.object(),
+            finalizers,
+            claim.deleting,
+            None,
+        ));
     }
     found
 }
 
-fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+/// That a claim that is being deleted is used by pods.
+fn find_claim_in_use(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    const PROTECTION: &str = "kubernetes.io/pvc-protection";
+    let running = case.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
+    let names: Vec<_> = running.map(|pod| shell_word(&pod.name)).collect();
+    if names.is_empty() || !claim.finalizers.iter().any(|name| name == PROTECTION) {
+        return None;
+    }
+    let pods = names.join(", ");
+    let cause = format!("the claim is being deleted, but {pods} still uses it");
+    let command = format!(
+        "kubectl -n {} delete pod {}",
+        shell_word(&claim.namespace),
+        names.join(" ")
+    );
+    Some(
+        Finding::new("NFS504", claim.object(), cause)
+            .with_evidence("metadata.finalizers", PROTECTION)
+            .with_evidence("spec.volumes of pods", pods)
+            .with_command(
+                command,
+                "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
+            ),
+    )
+}
+
+/// A reclaim policy that does not work for the PV, or is deprecated.
+fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
-    let source = format!("spec.persistentVolumeReclaimPolicy of {}", object.title());
+    let finding = |code, cause| {
+        Finding::new(code, object.clone(), cause).with_field("spec.persistentVolumeReclaimPolicy", &volume.reclaim)
+    };
     let retain = Change::Merge {
         object: object.clone(),
         patch: json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}),
     };
     match volume.reclaim.as_str() {
         "Delete" if volume.provisioned_by.is_none() && volume.nfs.is_some() => {
-            let failed = event(case, &object, "NFS503");
             let cause = match volume.phase.as_str() {
                 "Failed" => "the PV is static, and Kubernetes can't delete NFS volumes",
                 _ => {
@@ -95,31 +105,27 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 }
             };
             Some(
-                Finding::new("NFS503", object, cause)
-                    .seen(source, "Delete")
-                    .seen("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .all_seen(failed)
-                    .fixed_by(
+                finding("NFS503", cause)
+                    .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
+                    .with_all_evidence(event_evidence(case, &object, "NFS503"))
+                    .with_change(
                         retain,
                         "Kubernetes then keeps the PV and its data when the claim is deleted",
                     ),
             )
         }
         "Recycle" => {
-            let failing = case
-                .events(&object)
-                .iter()
-                .find(|event| event.reason == "VolumeFailedRecycle");
-            let failed = failing.filter(|_| matches!(volume.phase.as_str(), "Released" | "Failed"));
-            let cause = match failed {
+            let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
+            let mut events = case.events_about(&object).iter().filter(|_| has_ended);
+            let failure = events.find(|event| event.reason == "VolumeFailedRecycle");
+            let cause = match failure {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
             };
             Some(
-                Finding::new("NFS502", object, cause)
-                    .seen(source, "Recycle")
-                    .all_seen(failed.map(|event| said(event)))
-                    .fixed_by(
+                finding("NFS502", cause)
+                    .with_all_evidence(failure.map(|event| event.evidence()))
+                    .with_change(
                         retain,
                         "nfsprov release --scrub empties the volume on request, as Recycle did",
                     ),
@@ -129,158 +135,143 @@ fn policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     }
 }
 
-/// What the cluster said about an object, if it is a sign of `code`.
-fn event(case: &Case<'_>, object: &Object, code: &str) -> Option<Evidence> {
-    let sign = |event: &&&super::Event| {
-        messages::classify(Place::Volume, &event.message).is_some_and(|(found, _)| found == code)
-    };
-    case.events(object).iter().find(sign).map(|event| said(event))
+/// The newest event about an object that is a sign of `code`.
+fn event_evidence(case: &Case<'_>, object: &Object, code: &str) -> Option<Evidence> {
+    let mut events = case.events_about(object).iter();
+    let event = events.find(|event| messages::is_sign_of(code, Place::Volume, &event.message))?;
+    Some(event.evidence())
 }
 
-fn released(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+/// That a Released PV stays so.
+fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
-    let of = volume.claim.clone().unwrap_or_default();
     if volume.reclaim == "Retain" {
-        return Some(release(
-            Finding::new(
-                "NFS501",
-                object.clone(),
-                format!(
-                    "the PV's claim {}/{} was deleted; the PV is retained, and no other claim can bind to it",
-                    of.namespace, of.name
-                ),
-            )
-            .seen(format!("status.phase of {}", object.title()), "Released")
-            .seen(format!("spec.claimRef.uid of {}", object.title()), of.uid),
-            volume,
-        ));
+        return Some(describe_retained_volume(volume));
     }
-    let name = volume
-        .provisioned_by
-        .as_deref()
-        .filter(|_| volume.reclaim == "Delete")?;
-    let classless = case.facts.knows("storageclasses") && case.facts.class(&volume.class).is_none();
-    let failed = event(case, &object, "NFS507");
-    if let Some(failed) = failed.filter(|_| classless) {
+    let name = deleter_of(volume)?;
+    let has_no_class = case.facts.knows("storageclasses") && case.facts.find_class(&volume.class).is_none();
+    if let Some(failure) = event_evidence(case, &object, "NFS507").filter(|_| has_no_class) {
+        let class = &volume.class;
+        let cause =
+            format!("the PV's class {class} was deleted, and its provisioner needs the class to delete the volume");
         return Some(
-            Finding::new(
-                "NFS507",
-                object.clone(),
-                format!(
-                    "the PV's class {} was deleted, and its provisioner needs the class to delete the volume",
-                    volume.class
+            Finding::new("NFS507", object, cause)
+                .with_all_evidence([failure])
+                .with_evidence("StorageClasses", format!("none called {class}"))
+                .with_command(
+                    create_class(class, name),
+                    "the directory is then archived (--on-delete archive), unless you say otherwise",
                 ),
-            )
-            .all_seen([failed])
-            .seen("StorageClasses", format!("none called {}", volume.class))
-            .suggest(
-                create_class(&volume.class, name),
-                "the directory is then archived (--on-delete archive), unless you say otherwise",
-            ),
         );
     }
-    let is_abandoned = abandoned(case, &object, name);
-    if !case.facts.knows("deployments") || !is_abandoned || !case.older(volume.phase_since, DELETING) {
+    let is_late = case.has_elapsed(volume.phase_since, DELETING);
+    if !case.facts.knows("deployments") || !is_late || !is_abandoned(case, &object, name) {
         return None;
     }
-    let command = provision(case.facts, name);
+    let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
     Some(
-        Finding::new(
-            "NFS506",
-            object.clone(),
-            format!("provisioner {name}, which has to delete the PV, does not run any more"),
-        )
-        .only(Confidence::Likely)
-        .alike(name)
-        .seen(format!("status.phase of {}", object.title()), "Released")
-        .seen("annotation pv.kubernetes.io/provisioned-by", name)
-        .suggest(
-            command,
-            "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
-        ),
+        Finding::new("NFS506", object, cause)
+            .with_confidence(Confidence::Likely)
+            .with_same_cause(name)
+            .with_field("status.phase", "Released")
+            .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
+            .with_command(
+                run_provisioner(case.facts, name),
+                "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
+            ),
     )
 }
 
-/// A volume that its provisioner fails to delete, and says why.
-fn deletion_fails(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
-    let name = volume
-        .provisioned_by
-        .as_deref()
-        .filter(|_| volume.reclaim == "Delete")?;
+/// The provisioner that has to delete a volume.
+fn deleter_of(volume: &Volume) -> Option<&str> {
+    let name = volume.provisioned_by.as_deref();
+    name.filter(|_| volume.reclaim == "Delete")
+}
+
+/// `nfsprov release` makes volumes of Kubernetes' own kind available again.
+fn describe_retained_volume(volume: &Volume) -> Finding {
+    let of = volume.claim.clone().unwrap_or_default();
+    let cause = format!(
+        "the PV's claim {}/{} was deleted; the PV is retained, and no other claim can bind to it",
+        of.namespace, of.name
+    );
+    let finding = Finding::new("NFS501", volume.object(), cause)
+        .with_field("status.phase", "Released")
+        .with_field("spec.claimRef.uid", of.uid);
+    let note = "the next claim that binds to it sees its data";
+    match &volume.csi_driver {
+        None => finding.with_command(
+            format!("nfsprov release {} --keep-data", shell_word(&volume.name)),
+            format!("{note}; --scrub empties it first"),
+        ),
+        Some(_) => {
+            let (object, patch) = (volume.object(), json!({"spec": {"claimRef": null}}));
+            finding.with_change(Change::Merge { object, patch }, note)
+        }
+    }
+}
+
+/// That a volume's provisioner fails to delete it, and what it says.
+fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let name = deleter_of(volume)?;
     let object = volume.object();
-    let mut events = case.events(&object).iter();
-    let event = events.find(|event| event.reason == "VolumeFailedDelete" && provisioners::wrote(event, name))?;
-    let why = messages::root_error(&event.message);
-    if let Some(failure) = mounts::of_provisioner(case, &event.message, volume.export().cloned())
+    let mut events = case.events_about(&object).iter();
+    let event =
+        events.find(|event| event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name))?;
+    let export = volume.export().cloned();
+    if let Some(failure) = mounts::find_provisioner_failure(case, &event.message, export)
         && let Some(description) = failure.describe(case)
     {
-        let mut finding = description.finding(failure.code, object, said(event));
+        let mut finding = description.into_finding(failure.code, object, event.evidence());
         finding.cause = format!("the PV can't be deleted: {}", finding.cause);
         return Some(finding);
     }
+    let why = messages::extract_root_error(&event.message);
     Some(
         Finding::new("NFS123", object, format!("the PV can't be deleted: {why}"))
-            .all_seen([said(event)])
-            .advise(format!(
+            .with_all_evidence([event.evidence()])
+            .with_advice(format!(
                 "see the log of provisioner {name}; it tries again by itself, and anew after a restart"
             )),
     )
 }
 
-/// How a released volume becomes available: `nfsprov release` does so for volumes of Kubernetes' own kind.
-fn release(finding: Finding, volume: &Volume) -> Finding {
-    let data = "the next claim that binds to it sees its data";
-    match &volume.csi_driver {
-        None => finding.suggest(
-            format!("nfsprov release {} --keep-data", word(&volume.name)),
-            format!("{data}; --scrub empties it first"),
-        ),
-        Some(_) => {
-            let (object, patch) = (volume.object(), json!({"spec": {"claimRef": null}}));
-            finding.fixed_by(Change::Merge { object, patch }, data)
-        }
-    }
-}
-
-fn going_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+/// What keeps a PV that is being deleted.
+fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
-    let used = volume.claim.as_ref().filter(|_| volume.phase == "Bound");
-    if let Some(of) = used {
-        let claim = case.claim(&of.namespace, &of.name);
-        let users: Vec<Object> = claim
-            .map(|claim| case.users(claim))
-            .unwrap_or_default()
-            .iter()
-            .map(|pod| pod.object())
-            .collect();
-        let pods: Vec<_> = users.iter().map(Object::title).collect();
-        let and = if pods.is_empty() {
-            String::new()
-        } else {
-            format!(", used by {}", pods.join(", "))
-        };
-        return Some(
-            Finding::new(
-                "NFS504",
-                object.clone(),
-                format!("the PV is being deleted, but claim {}/{} is still bound to it{and}", of.namespace, of.name),
-            )
-            .seen(format!("metadata.finalizers of {}", object.title()), volume.finalizers.join(", "))
-            .suggest(
-                format!("kubectl -n {} delete pvc {}", word(&of.namespace), word(&of.name)),
+    let Some(of) = volume.claim.as_ref().filter(|_| volume.phase == "Bound") else {
+        let by = volume.provisioned_by.as_deref();
+        return finalizers::find_blocking(case, &object, &volume.finalizers, volume.deleting, by);
+    };
+    let claim = case.find_claim(&of.namespace, &of.name);
+    let users = claim.map(|claim| case.users_of(claim)).unwrap_or_default();
+    let pods: Vec<_> = users.iter().map(Object::title).collect();
+    let used_by = match pods.is_empty() {
+        true => String::new(),
+        false => format!(", used by {}", pods.join(", ")),
+    };
+    let cause = format!(
+        "the PV is being deleted, but claim {}/{} is still bound to it{used_by}",
+        of.namespace, of.name
+    );
+    let command = format!(
+        "kubectl -n {} delete pvc {}",
+        shell_word(&of.namespace),
+        shell_word(&of.name)
+    );
+    Some(
+        Finding::new("NFS504", object, cause)
+            .with_field("metadata.finalizers", volume.finalizers.join(", "))
+            .with_command(
+                command,
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
-        );
-    }
-    let by = volume.provisioned_by.as_deref();
-    finalizers::check(case, &object, &volume.finalizers, volume.deleting, by)
+    )
 }
 
 /// Whether no running provisioner has the name of the one that has to delete a volume.
-pub fn abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
-    let complains = |event: &&super::Event| provisioners::wrote(event, name) && !case.older(event.last, COMPLAINS);
-    if case.events(object).iter().any(complains) {
-        return false;
-    }
-    case.is_abandoned(name)
+pub fn is_abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
+    let is_recent = |event: &&Event| !case.has_elapsed(event.last, COMPLAINS);
+    let mut recent = case.events_about(object).iter().copied().filter(is_recent);
+    !recent.any(|event| provisioners::is_written_by(event, name)) && case.is_abandoned(name)
 }

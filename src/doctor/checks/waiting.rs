@@ -7,13 +7,13 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::pods::nfs_volumes;
-use super::{Case, said};
+use super::Case;
 use crate::doctor::Severity::{self, Error};
-use crate::doctor::explain::{self, CLAIMS, Entry, NODES, PODS, entry};
+use crate::doctor::explain::{CLAIMS, Entry, NODES, PODS, entry};
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
 use crate::doctor::messages::{self, Place};
-use crate::doctor::provisioners;
+use crate::doctor::names::shell_word;
+use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 pub const ENTRIES: &[Entry] = &[
@@ -36,10 +36,6 @@ pub const ENTRIES: &[Entry] = &[
 /// How long a claim or a pod may take before it counts as waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
-pub fn check(_case: &Case<'_>) -> Vec<Finding> {
-    Vec::new()
-}
-
 /// The findings that name each object.
 struct Named {
     /// By object: the first finding that is a cause for it.
@@ -49,15 +45,14 @@ struct Named {
 }
 
 impl Named {
-    fn by(found: &[Finding]) -> Self {
+    fn collect(found: &[Finding]) -> Self {
         let mut named = Self {
             causes: HashMap::new(),
             accepted: HashSet::new(),
         };
         for (index, finding) in found.iter().enumerate() {
-            let is_symptom = explain::find(finding.code).is_some_and(|entry| entry.symptom);
             if finding.severity == Severity::Info {
-                if !is_symptom {
+                if !finding.is_symptom() {
                     named.accepted.insert(finding.object.clone());
                 }
                 continue;
@@ -75,237 +70,207 @@ impl Named {
 }
 
 /// Adds what waits and is in no finding.
-pub fn complete(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let named = Named::by(found);
-    let unknown = case.facts.claims.iter().filter(|claim| {
+pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
+    let named = Named::collect(found);
+    let unknown = case.pending_claims().filter(|claim| {
         let object = claim.object();
-        claim.pending()
-            && case.older(claim.created, PATIENCE)
-            && !named.causes.contains_key(&object)
-            && !named.accepted.contains(&object)
-            && !case.is_other_storage(claim)
+        let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
+        !is_named && case.has_elapsed(claim.created, PATIENCE) && !case.is_other_storage(claim)
     });
-    found.extend(unknown.map(|claim| of_claim(case, claim)));
-    let named = Named::by(found);
-    for pod in case.facts.pods.iter().filter(|pod| waits(case, pod)) {
+    found.extend(unknown.map(|claim| describe_unexplained_claim(case, claim)));
+    let named = Named::collect(found);
+    for pod in case.facts.pods.iter().filter(|pod| waits_for_volume(case, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {
             continue;
         }
-        let claims = pod
-            .claims
-            .iter()
-            .map(|name| Object::of("PersistentVolumeClaim", &pod.namespace, name));
-        let claims: Vec<Object> = claims.collect();
-        let volumes = nfs_volumes(case, pod).map(|volume| volume.object());
-        let cause = claims
-            .iter()
-            .cloned()
-            .chain(volumes)
-            .find_map(|object| named.causes.get(&object));
-        match cause {
+        let claim = |name| Object::of("PersistentVolumeClaim", &pod.namespace, name);
+        let claims: Vec<Object> = pod.claims.iter().map(|name| claim(name)).collect();
+        let volumes = case.nfs_volumes_of_pod(pod).map(|volume| volume.object());
+        let mut behind = claims.iter().cloned().chain(volumes);
+        match behind.find_map(|object| named.causes.get(&object)) {
             Some(index) => found[*index].explains.push(object),
             None if claims.iter().any(|claim| named.accepted.contains(claim)) => {}
-            None => found.extend(of_pod(case, pod)),
+            None => found.push(describe_unexplained_pod(case, pod)),
         }
     }
 }
 
 /// Whether a pod waits for a volume that may be NFS.
-fn waits(case: &Case<'_>, pod: &Pod) -> bool {
-    let claims = || pod.claims.iter().filter_map(|name| case.claim(&pod.namespace, name));
-    let is_nfs = !pod.nfs.is_empty() || claims().any(|claim| !case.is_other_storage(claim));
-    if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !case.older(pod.created, PATIENCE) {
+fn waits_for_volume(case: &Case<'_>, pod: &Pod) -> bool {
+    let is_nfs = !pod.nfs.is_empty() || case.claims_of_pod(pod).any(|claim| !case.is_other_storage(claim));
+    if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !case.has_elapsed(pod.created, PATIENCE) {
         return false;
     }
-    let is_bound = claims().all(|claim| !claim.pending()) && claims().count() == pod.claims.len();
     if pod.node.is_empty() {
+        let bound = case.claims_of_pod(pod).filter(|claim| !claim.is_pending());
         let text = pod.unschedulable.to_lowercase();
-        return !is_bound || text.contains("volume") || text.contains("pvc");
+        return bound.count() < pod.claims.len() || text.contains("volume") || text.contains("pvc");
     }
     // An image that is pulled, or a container that was started, shows that the volumes are mounted.
-    let creating = |reason: &str| {
+    let is_being_created = |reason: &str| {
         matches!(
             reason,
             "ContainerCreating" | "PodInitializing" | "CreateContainerConfigError" | ""
         )
     };
     // But for one that fails at the very directory of a volume.
-    let at_volume = |message: &str| message.contains("/volumes/kubernetes.io~nfs/");
-    let stopped = |stopped: &Stopped| creating(&stopped.reason) || at_volume(&stopped.message);
-    pod.stopped.iter().all(stopped)
+    let fails_at_volume = |message: &str| message.contains("/volumes/kubernetes.io~nfs/");
+    let waits = |stopped: &Stopped| is_being_created(&stopped.reason) || fails_at_volume(&stopped.message);
+    pod.stopped.iter().all(waits)
 }
 
-fn of_claim(case: &Case<'_>, claim: &Claim) -> Finding {
-    let object = claim.object();
-    let event = case.events(&object).first();
-    let class = claim.class.as_deref().unwrap_or_default();
-    let by_class = case.facts.class(class).map(|class| class.provisioner.as_str());
-    let provisioner = by_class.or(claim.handover.as_deref());
-    let all = &case.provisioners;
-    let serving = all.iter().find(|one| one.name.is_some() && one.name == provisioner);
-    let cause = match (serving, provisioner) {
-        (Some(one), _) => format!(
-            "the claim waits for {}, which runs and does not say why it makes no volume",
-            one.workload.object().title()
-        ),
-        (None, Some(name)) => format!("the claim waits for provisioner {name}, and why it gets no volume is not known"),
-        (None, None) => "the claim waits, and why is not known".to_owned(),
-    };
-    let note = match serving {
-        Some(one) => format!(
-            "see the provisioner's log: kubectl -n {} logs {}",
-            crate::doctor::names::word(&one.workload.namespace),
-            crate::doctor::names::word(&one.argument())
-        ),
-        None => format!(
-            "see kubectl -n {} describe pvc {}",
-            crate::doctor::names::word(&claim.namespace),
-            crate::doctor::names::word(&claim.name)
-        ),
-    };
-    let finding = Finding::new("NFS123", object.clone(), cause)
-        .all_seen([last_word(&object, event.copied())])
-        .all_seen(serving.and_then(|one| last_line(case, one)))
-        .all_seen(unread(case));
-    finding.alike(class).advise(note)
-}
-
-/// The last event about an object, or that there is none.
-fn last_word(object: &Object, event: Option<&Event>) -> Evidence {
-    event.map_or_else(
-        || Evidence {
-            source: format!("events on {}", object.title()),
-            text: "none in the last hour".to_owned(),
-        },
-        said,
+/// `kubectl describe` of an object, as text.
+fn see_description(object: &Object) -> String {
+    format!(
+        "see kubectl -n {} describe {} {}",
+        shell_word(object.namespace.as_deref().unwrap_or_default()),
+        object.short_kind(),
+        shell_word(&object.name)
     )
 }
 
-/// The last line of a provisioner's log.
-fn last_line(case: &Case<'_>, one: &provisioners::Provisioner<'_>) -> Option<Evidence> {
+fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
+    let object = claim.object();
+    let class = claim.class.as_deref().unwrap_or_default();
+    let by_class = case.facts.find_class(class).map(|class| class.provisioner.as_str());
+    let provisioner = by_class.or(claim.handover.as_deref());
+    let mut all = case.provisioners.iter();
+    let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
+    let (cause, note) = match (serving, provisioner) {
+        (Some(one), _) => (
+            format!(
+                "the claim waits for {}, which runs and does not say why it makes no volume",
+                one.workload.object().title()
+            ),
+            format!(
+                "see the provisioner's log: kubectl -n {} logs {}",
+                shell_word(&one.workload.namespace),
+                shell_word(&one.kubectl_argument())
+            ),
+        ),
+        (None, Some(name)) => (
+            format!("the claim waits for provisioner {name}, and why it gets no volume is not known"),
+            see_description(&object),
+        ),
+        (None, None) => (
+            "the claim waits, and why is not known".to_owned(),
+            see_description(&object),
+        ),
+    };
+    Finding::new("NFS123", object.clone(), cause)
+        .with_all_evidence([last_event_or_none(case, &object)])
+        .with_all_evidence(serving.and_then(|one| last_log_line(case, one)))
+        .with_all_evidence(list_unread(case))
+        .with_same_cause(class)
+        .with_advice(note)
+}
+
+/// The last event about an object, or that there is none.
+fn last_event_or_none(case: &Case<'_>, object: &Object) -> Evidence {
+    let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
+    case.last_event(object).unwrap_or_else(none)
+}
+
+fn last_log_line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
     let log = one.logs(case.facts).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(Evidence {
-        source: format!("last line of the log of pod {}/{}", log.namespace, log.pod),
-        text: line.trim().to_owned(),
-    })
+    let mut evidence = log.line_evidence(line);
+    evidence.source = format!("last line of the {}", evidence.source);
+    Some(evidence)
 }
 
 /// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing.
-fn is_of_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
+fn is_about_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
     let named = message
         .split_once("for volume \"")
         .and_then(|(_, rest)| rest.split('"').next());
-    let mut claims = pod.claims.iter().map(|name| case.claim(&pod.namespace, name));
+    let mut claims = pod.claims.iter().map(|name| case.find_claim(&pod.namespace, name));
     // The names of the volumes that the pod describes itself are not kept.
     pod.nfs.is_empty()
         && named.is_some_and(|named| claims.all(|claim| claim.is_some_and(|claim| claim.volume != named)))
 }
 
 /// What was not looked at, and may hold the cause.
-fn unread(case: &Case<'_>) -> Option<Evidence> {
+fn list_unread(case: &Case<'_>) -> Option<Evidence> {
     let names: Vec<&str> = case.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
-    (!names.is_empty()).then(|| Evidence {
-        source: "not read".to_owned(),
-        text: names.join(", "),
-    })
+    (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
 }
 
-fn of_pod(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
-    let object = pod.object();
-    let note = format!(
-        "see kubectl -n {} describe pod {}",
-        crate::doctor::names::word(&pod.namespace),
-        crate::doctor::names::word(&pod.name)
-    );
-    let unready = case
-        .facts
-        .nodes
-        .iter()
-        .find(|node| node.name == pod.node)
-        .map(|node| node.ready);
-    let is_gone = unready.is_none() && case.facts.knows("nodes") && !case.facts.nodes.is_empty();
-    if !pod.node.is_empty() && (unready == Some(false) || is_gone) {
-        let (cause, shown) = match is_gone {
-            true => (
-                format!(
-                    "node {} does not exist, and pods wait for their volumes on it",
-                    pod.node
-                ),
-                "no such node",
-            ),
-            false => (
-                format!("node {} is not Ready, so that its kubelet mounts nothing", pod.node),
-                "not True",
-            ),
-        };
-        return Some(
-            Finding::new("NFS420", Object::cluster("Node", &pod.node), cause)
-                .seen(format!("condition Ready of node {}", pod.node), shown)
-                .explaining([object])
-                .alike(&pod.node)
-                .advise(format!(
-                    "start node {} or its kubelet again, or have the pods run elsewhere",
-                    pod.node
-                )),
-        );
-    }
-    let events = case.events(&object);
-    let mounting = |event: &&&Event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed");
-    let mut failed = events.iter().filter(mounting);
-    if let Some(event) = failed.find(|event| is_of_other_volume(case, pod, &event.message)) {
-        let cause = "the pod waits for a volume that is none of its claims', and so not NFS";
-        let finding = Finding::new("NFS123", object, cause).as_bad_as(Severity::Warning);
-        return Some(finding.all_seen([said(event)]).advise(note));
-    }
-    // "Volumes are not there yet" says less than why the kubelet could not mount one.
-    let is_specific =
-        |event: &&&Event| messages::classify(Place::Mount, &event.message).is_none_or(|(code, _)| code != "NFS410");
-    let failed = events.iter().filter(mounting).find(is_specific);
-    let failed = failed.or_else(|| events.iter().find(mounting)).copied();
-    let volume = nfs_volumes(case, pod).next();
-    let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
-    let of_export = export.map(|(server, path)| Evidence {
-        source: "its NFS volume".to_owned(),
-        text: format!("{server}:{path}"),
-    });
-    if let Some(event) = failed.filter(|_| !pod.node.is_empty()) {
-        let cause = match events.iter().any(|event| is_specific(&event)) {
-            true => format!(
-                "node {} can't mount the pod's volume, and its words match no known cause",
-                pod.node
-            ),
-            false => format!(
-                "node {} does not finish mounting the pod's volumes, and does not say why",
-                pod.node
-            ),
-        };
-        let about = volume.map_or_else(|| object.clone(), |volume| volume.object());
-        return Some(
-            Finding::new("NFS413", about, cause)
-                .all_seen([said(event)])
-                .all_seen(of_export)
-                .explaining([object])
-                .advise(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}")),
-        );
-    }
-    // A volume of a kind that is no claim, or a scheduler's word about volumes.
-    let condition = Evidence {
-        source: format!("condition PodScheduled of {}", object.title()),
-        text: pod.unschedulable.clone(),
+/// That a pod's node is gone or not Ready, so that nothing is mounted on it.
+fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
+    let name = &pod.node;
+    let (cause, shown) = match case.facts.find_node(name) {
+        Some(node) if node.ready => return None,
+        Some(_) => (
+            format!("node {name} is not Ready, so that its kubelet mounts nothing"),
+            "not True",
+        ),
+        None if name.is_empty() || !case.facts.knows("nodes") || case.facts.nodes.is_empty() => return None,
+        None => (
+            format!("node {name} does not exist, and pods wait for their volumes on it"),
+            "no such node",
+        ),
     };
     Some(
-        Finding::new(
-            "NFS123",
-            object.clone(),
-            "the pod waits for its volumes, and why is not known",
-        )
-        .only(Confidence::Likely)
-        .all_seen(Some(condition).filter(|condition| !condition.text.is_empty()))
-        .all_seen([last_word(&object, events.first().copied())])
-        .all_seen(of_export)
-        .all_seen(unread(case))
-        .advise(note),
+        Finding::new("NFS420", Object::cluster("Node", name), cause)
+            .with_evidence(format!("condition Ready of node {name}"), shown)
+            .with_affected([pod.object()])
+            .with_same_cause(name)
+            .with_advice(format!(
+                "start node {name} or its kubelet again, or have the pods run elsewhere"
+            )),
     )
+}
+
+fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
+    if let Some(finding) = find_unready_node(case, pod) {
+        return finding;
+    }
+    let object = pod.object();
+    let note = see_description(&object);
+    let mut events = case.events_about(&object).to_vec();
+    events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
+    if let Some(event) = events
+        .iter()
+        .find(|event| is_about_other_volume(case, pod, &event.message))
+    {
+        let cause = "the pod waits for a volume that is none of its claims', and so not NFS";
+        return Finding::new("NFS123", object, cause)
+            .with_severity(Severity::Warning)
+            .with_all_evidence([event.evidence()])
+            .with_advice(note);
+    }
+    let volume = case.nfs_volumes_of_pod(pod).next();
+    let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
+    let export = export.map(|(server, path)| Evidence::new("its NFS volume", format!("{server}:{path}")));
+    if !pod.node.is_empty() && !events.is_empty() {
+        let about = volume.map_or_else(|| object.clone(), |volume| volume.object());
+        return describe_unexplained_mount(about, &pod.node, &events)
+            .with_all_evidence(export)
+            .with_affected([object])
+            .with_advice(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"));
+    }
+    // A volume of a kind that is no claim, or a scheduler's word about volumes.
+    let cause = "the pod waits for its volumes, and why is not known";
+    Finding::new("NFS123", object.clone(), cause)
+        .with_confidence(Confidence::Likely)
+        .with_all_evidence(pod.scheduling_evidence())
+        .with_all_evidence([last_event_or_none(case, &object)])
+        .with_all_evidence(export)
+        .with_all_evidence(list_unread(case))
+        .with_advice(note)
+}
+
+/// That a mount fails, by the events about it, of which there is at least one.
+fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
+    // "Volumes are not there yet" says less than why the kubelet could not mount one.
+    let is_specific = |event: &&&Event| !messages::is_sign_of("NFS410", Place::Mount, &event.message);
+    let specific = events.iter().find(is_specific);
+    let cause = match specific {
+        Some(_) => format!("node {node} can't mount the pod's volume, and its words match no known cause"),
+        None => format!("node {node} does not finish mounting the pod's volumes, and does not say why"),
+    };
+    let event = specific.or(events.first());
+    Finding::new("NFS413", about, cause).with_all_evidence(event.map(|event| event.evidence()))
 }

@@ -17,7 +17,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqA
 use serde_json::{Map, Value};
 
 use crate::doctor::checks::questions;
-use crate::doctor::facts::{Claim, Class, Event, Facts, Limit, Lock, Log, Node, Pod, Right, Unread, Volume, Workload};
+use crate::doctor::facts::{FactSource, Facts, Log, Unread};
 use crate::doctor::provisioners;
 
 /// A resource: its plural, its kind, its short name for kubectl, and how an object of it is added to the facts.
@@ -25,113 +25,41 @@ struct Resource {
     plural: &'static str,
     kind: &'static str,
     short: &'static str,
-    add: fn(&mut Facts, Value) -> serde_json::Result<()>,
+    add: fn(&mut Facts, &Value) -> serde_json::Result<()>,
 }
 
-const fn resource(
-    plural: &'static str,
-    kind: &'static str,
-    short: &'static str,
-    add: fn(&mut Facts, Value) -> serde_json::Result<()>,
-) -> Resource {
+const fn resource<K: k8s_openapi::Resource + FactSource + DeserializeOwned>(short: &'static str) -> Resource {
     Resource {
-        plural,
-        kind,
+        plural: K::URL_PATH_SEGMENT,
+        kind: K::KIND,
         short,
-        add,
+        add: |facts, object| {
+            K::deserialize(object)?.add_to(facts);
+            Ok(())
+        },
     }
 }
 
-/// Converts an object and adds what it holds to a list.
-fn add<K: DeserializeOwned, T>(
-    list: &mut Vec<T>,
-    object: Value,
-    convert: impl FnOnce(K) -> T,
-) -> serde_json::Result<()> {
-    list.push(convert(serde_json::from_value(object)?));
-    Ok(())
-}
-
-/// The same where an object holds none or several.
-fn add_each<K: DeserializeOwned, I: IntoIterator>(
-    list: &mut Vec<I::Item>,
-    object: Value,
-    convert: impl FnOnce(K) -> I,
-) -> serde_json::Result<()> {
-    list.extend(convert(serde_json::from_value(object)?));
-    Ok(())
-}
-
 const RESOURCES: &[Resource] = &[
-    resource(
-        "persistentvolumeclaims",
-        "PersistentVolumeClaim",
-        "pvc",
-        |facts, object| {
-            add(&mut facts.claims, object, |claim: core::PersistentVolumeClaim| {
-                Claim::from(claim)
-            })
-        },
-    ),
-    resource("persistentvolumes", "PersistentVolume", "pv", |facts, object| {
-        add(&mut facts.volumes, object, |volume: core::PersistentVolume| {
-            Volume::from(volume)
-        })
-    }),
-    resource("storageclasses", "StorageClass", "sc", |facts, object| {
-        add(&mut facts.classes, object, |class: StorageClass| Class::from(class))
-    }),
-    resource("pods", "Pod", "po", |facts, object| {
-        add_each(&mut facts.pods, object, Pod::read)
-    }),
-    resource("deployments", "Deployment", "deploy", |facts, object| {
-        add(&mut facts.workloads, object, |one: Deployment| Workload::from(one))
-    }),
-    resource("statefulsets", "StatefulSet", "sts", |facts, object| {
-        add(&mut facts.workloads, object, |one: StatefulSet| Workload::from(one))
-    }),
-    resource("daemonsets", "DaemonSet", "ds", |facts, object| {
-        add(&mut facts.workloads, object, |one: DaemonSet| Workload::from(one))
-    }),
-    resource("nodes", "Node", "no", |facts, object| {
-        add(&mut facts.nodes, object, |node: core::Node| Node::from(node))
-    }),
-    resource("events", "Event", "ev", |facts, object| {
-        add(&mut facts.events, object, |event: core::Event| Event::from(event))
-    }),
-    resource("csidrivers", "CSIDriver", "csidriver", |facts, object| {
-        add_each(&mut facts.csi_drivers, object, |driver: CSIDriver| driver.metadata.name)
-    }),
-    resource("csinodes", "CSINode", "csinode", |facts, object| {
-        add(&mut facts.csi_nodes, object, |node: CSINode| {
-            let drivers = node.spec.drivers.into_iter().map(|driver| driver.name).collect();
-            (node.metadata.name.unwrap_or_default(), drivers)
-        })
-    }),
-    resource("leases", "Lease", "lease", |facts, object| {
-        add(&mut facts.locks, object, |lease: Lease| Lock::from(lease))
-    }),
-    resource("limitranges", "LimitRange", "limits", |facts, object| {
-        add_each(&mut facts.limits, object, Limit::read)
-    }),
-    resource("endpoints", "Endpoints", "ep", |facts, object| {
-        add_each(&mut facts.locks, object, Lock::on_endpoints)
-    }),
-    resource(
-        "subjectaccessreviews",
-        "SubjectAccessReview",
-        "subjectaccessreview",
-        |facts, object| add_each(&mut facts.rights, object, right),
-    ),
-    resource("namespaces", "Namespace", "ns", |facts, object| {
-        let namespace: core::Namespace = serde_json::from_value(object)?;
-        let is_sent = namespace.metadata.self_link.is_some_and(|link| !link.is_empty());
-        facts.self_link = Some(is_sent || facts.self_link == Some(true));
-        Ok(())
-    }),
+    resource::<core::PersistentVolumeClaim>("pvc"),
+    resource::<core::PersistentVolume>("pv"),
+    resource::<StorageClass>("sc"),
+    resource::<core::Pod>("po"),
+    resource::<Deployment>("deploy"),
+    resource::<StatefulSet>("sts"),
+    resource::<DaemonSet>("ds"),
+    resource::<core::Node>("no"),
+    resource::<core::Event>("ev"),
+    resource::<CSIDriver>("csidriver"),
+    resource::<CSINode>("csinode"),
+    resource::<Lease>("lease"),
+    resource::<core::LimitRange>("limits"),
+    resource::<core::Endpoints>("ep"),
+    resource::<SubjectAccessReview>("subjectaccessreview"),
+    resource::<core::Namespace>("ns"),
 ];
 
-fn find(is_wanted: impl Fn(&Resource) -> bool) -> Option<&'static Resource> {
+fn find_resource(is_wanted: impl Fn(&Resource) -> bool) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| is_wanted(resource))
 }
 
@@ -146,43 +74,48 @@ struct Collector {
 }
 
 impl Collector {
-    /// Adds an object; one of a list of a single kind may not say its kind itself.
-    fn add(&mut self, object: Value, of_list: Option<&'static Resource>) -> Result<()> {
-        let kind = object["kind"].as_str().unwrap_or_default();
-        let Some(resource) = find(|resource| resource.kind == kind).or(of_list) else {
-            return Ok(());
-        };
-        self.listed.insert(resource.plural);
-        let name = object
-            .pointer("/metadata/name")
-            .and_then(Value::as_str)
-            .unwrap_or("?")
-            .to_owned();
-        let added = (resource.add)(&mut self.facts, object);
-        added.with_context(|| format!("cannot read {} {name}", resource.kind))
+    fn new(namespace: Option<&str>) -> Self {
+        let mut collector = Self::default();
+        collector.facts.namespace = namespace.map(str::to_owned);
+        collector
     }
 
-    /// The facts, in the order in which a cluster is read.
-    fn finish(mut self, namespace: Option<&str>) -> (Facts, BTreeSet<&'static str>, Option<Timestamp>) {
-        let facts = &mut self.facts;
-        facts.namespace = namespace.map(str::to_owned);
-        let is_here = |found: &str| namespace.is_none_or(|namespace| namespace == found);
-        facts.claims.retain(|claim| is_here(&claim.namespace));
-        facts
-            .pods
-            .retain(|pod| is_here(&pod.namespace) || !pod.containers.is_empty());
-        let workloads = std::mem::take(&mut facts.workloads).into_iter();
-        let workloads = workloads.map(|workload| workload.without_foreign_templates(namespace));
-        facts.workloads = workloads.filter(Workload::is_of_interest).collect();
-        let place = |workload: &Workload| {
-            let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
-            kinds.iter().position(|kind| *kind == workload.kind)
+    /// Adds an object; one of a list of a single kind may not say its kind itself.
+    ///
+    /// A time that is none is left out. An object that can't be read all the same is listed as unread, with its name.
+    fn add(&mut self, mut object: Value, of_list: Option<&'static Resource>) {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let Some(resource) = find_resource(|resource| resource.kind == kind).or(of_list) else {
+            return;
         };
-        facts.workloads.sort_by_key(place);
-        facts.add_bare_provisioners();
-        facts.events.sort_by_key(|event| event.last);
-        facts.locks.sort_by_key(|lock| lock.kind != "Lease");
-        (self.facts, self.listed, self.at)
+        self.listed.insert(resource.plural);
+        let added = (resource.add)(&mut self.facts, &object).or_else(|_| {
+            remove_invalid_times(&mut object);
+            (resource.add)(&mut self.facts, &object)
+        });
+        if let Err(error) = added {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str);
+            self.facts.unread.push(Unread {
+                what: resource.plural.to_owned(),
+                why: format!("{} {}: {error}", resource.kind, name.unwrap_or("without a name")),
+                forbidden: false,
+            });
+        }
+    }
+}
+
+/// Removes the fields called `…Time` or `…Timestamp` that hold no time.
+fn remove_invalid_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, value| {
+                let is_time = key.ends_with("Time") || key.ends_with("Timestamp");
+                !is_time || value.as_str().is_none_or(|text| text.parse::<Timestamp>().is_ok())
+            });
+            fields.values_mut().for_each(remove_invalid_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_invalid_times),
+        _ => {}
     }
 }
 
@@ -191,11 +124,10 @@ impl Collector {
 /// # Errors
 /// When the directory or a file in it can't be read, or holds nothing of Kubernetes.
 pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timestamp)> {
-    let mut collector = Collector::default();
-    let mut logs = Vec::new();
-    for path in files(directory)? {
+    let mut collector = Collector::new(namespace);
+    for path in list_files(directory)? {
         if path.extension().is_some_and(|extension| extension == "log") {
-            logs.extend(log(&path)?);
+            collector.facts.logs.extend(read_log(&path)?);
         } else {
             read_file(&path, &mut collector)?;
         }
@@ -206,8 +138,8 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
             directory.display()
         );
     }
-    let (mut facts, listed, at) = collector.finish(namespace);
-    facts.logs = logs;
+    let Collector { mut facts, listed, at } = collector;
+    facts.complete();
     let mut missing: Vec<&str> = RESOURCES.iter().map(|resource| resource.plural).collect();
     // These are asked for only in some clusters.
     missing.retain(|plural| !listed.contains(plural) && !matches!(*plural, "endpoints" | "subjectaccessreviews"));
@@ -217,7 +149,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     if facts.rights.is_empty() && !questions(&facts).is_empty() {
         missing.push("subjectaccessreviews");
     }
-    if facts.logs.is_empty() && !provisioners::all(&facts).is_empty() {
+    if facts.logs.is_empty() && !provisioners::find_provisioners(&facts).is_empty() {
         missing.push("pods/log");
     }
     facts.unread.extend(missing.into_iter().map(|what| Unread {
@@ -225,24 +157,20 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
         why: format!("not in {}", directory.display()),
         forbidden: false,
     }));
-    let at = at.or_else(|| newest(&facts)).unwrap_or_else(Timestamp::now);
+    let at = at.or_else(|| latest_time(&facts)).unwrap_or_else(Timestamp::now);
     Ok((facts, at))
 }
 
 /// The facts in objects as kubectl prints them.
-///
-/// # Errors
-/// Which object can't be read, and why.
 #[cfg(test)]
-pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Result<Facts> {
-    let mut collector = Collector::default();
-    for object in objects {
-        collector.add(object, None)?;
-    }
-    Ok(collector.finish(namespace).0)
+pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
+    let mut collector = Collector::new(namespace);
+    objects.into_iter().for_each(|object| collector.add(object, None));
+    collector.facts.complete();
+    collector.facts
 }
 
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in [directory.to_owned(), directory.join("logs")] {
         let Ok(entries) = fs::read_dir(&folder) else {
@@ -263,7 +191,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// A log called `NAMESPACE_POD.log`.
-fn log(path: &Path) -> Result<Option<Log>> {
+fn read_log(path: &Path) -> Result<Option<Log>> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let Some((namespace, pod)) = stem.split_once('_') else {
         return Ok(None);
@@ -280,18 +208,12 @@ fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
     /// How much of a file is read at a time.
     const BUFFER: usize = 1 << 20;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let by_name = find(|one| stem == one.plural || stem == one.short || Some(stem) == one.plural.strip_suffix('s'));
+    let by_name =
+        find_resource(|one| stem == one.plural || stem == one.short || Some(stem) == one.plural.strip_suffix('s'));
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, file));
-    let mut document = Document {
-        collector,
-        by_name,
-        error: None,
-    };
+    let mut document = Document { collector, by_name };
     let read = document.deserialize(&mut json).and_then(|()| json.end());
-    if let Some(error) = document.error {
-        return Err(error.context(format!("in {}", path.display())));
-    }
     read.map_err(|error| match error.is_io() {
         true => anyhow!("cannot read {}: {error}", path.display()),
         false => anyhow!(
@@ -306,8 +228,6 @@ struct Document<'a> {
     collector: &'a mut Collector,
     /// The resource after which the file is called.
     by_name: Option<&'static Resource>,
-    /// Why an object can't be read, which serde's own error would not tell whole.
-    error: Option<anyhow::Error>,
 }
 
 impl<'de> DeserializeSeed<'de> for &mut Document<'_> {
@@ -351,27 +271,20 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
             return Ok(());
         }
         let Some(kindless) = kindless else {
-            return self.add(Value::Object(fields), None);
+            self.collector.add(Value::Object(fields), None);
+            return Ok(());
         };
         let of_list = of_list(&fields).or(self.by_name);
         self.collector.listed.extend(of_list.map(|resource| resource.plural));
-        kindless.into_iter().try_for_each(|item| self.add(item, of_list))
+        kindless.into_iter().for_each(|item| self.collector.add(item, of_list));
+        Ok(())
     }
 }
 
 /// The resource of a list such as `NodeList`.
 fn of_list(fields: &Map<String, Value>) -> Option<&'static Resource> {
     let kind = fields.get("kind")?.as_str()?.strip_suffix("List")?;
-    find(|resource| resource.kind == kind)
-}
-
-impl Document<'_> {
-    fn add<E: serde::de::Error>(&mut self, object: Value, of_list: Option<&'static Resource>) -> Result<(), E> {
-        self.collector.add(object, of_list).map_err(|error| {
-            self.error = Some(error);
-            E::custom("an object can't be read")
-        })
-    }
+    find_resource(|resource| resource.kind == kind)
 }
 
 /// The items of a list, each added as soon as it is read.
@@ -401,29 +314,11 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
         while let Some(item) = items.next_element::<Value>()? {
             match item.get("kind").is_none() && self.of_list.is_none() {
                 true => self.kindless.push(item),
-                false => self.document.add(item, self.of_list)?,
+                false => self.document.collector.add(item, self.of_list),
             }
         }
         Ok(())
     }
-}
-
-fn right(review: SubjectAccessReview) -> Option<Right> {
-    let user = review.spec.user?;
-    let (namespace, account) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;
-    let asked = review.spec.resource_attributes?;
-    Some(Right {
-        namespace: namespace.to_owned(),
-        account: account.to_owned(),
-        group: asked.group.unwrap_or_default(),
-        resource: match (asked.resource.unwrap_or_default(), asked.subresource) {
-            (resource, Some(subresource)) if !subresource.is_empty() => format!("{resource}/{subresource}"),
-            (resource, _) => resource,
-        },
-        within: asked.namespace.filter(|namespace| !namespace.is_empty()),
-        verb: asked.verb.unwrap_or_default(),
-        allowed: review.status.is_some_and(|status| status.allowed),
-    })
 }
 
 /// How long the newest claim or pod of a dump without any later time is taken to have waited.
@@ -431,7 +326,7 @@ const WAITED: SignedDuration = SignedDuration::from_mins(5);
 
 /// The latest time that the API server or the control plane wrote: the dump can't be much younger, since claims that
 /// wait are spoken of every few seconds. Other components write times by their nodes' clocks, which may be wrong.
-fn newest(facts: &Facts) -> Option<Timestamp> {
+fn latest_time(facts: &Facts) -> Option<Timestamp> {
     const COMPONENTS: [&str; 5] = [
         "persistentvolume-controller",
         "default-scheduler",

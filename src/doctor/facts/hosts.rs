@@ -8,7 +8,6 @@ use crate::host;
 pub struct HostSeen {
     /// How it was asked for, as `[USER@]HOST`.
     pub target: String,
-    /// What it is like.
     pub facts: host::Facts,
     /// The exports that the cluster says are here.
     pub exports: Vec<ExportSeen>,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::Object;
-use crate::doctor::images;
+use crate::doctor::{Evidence, Object, images};
 
 /// A container as it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +116,7 @@ impl Container {
         self.may_provision()
             || self.image.contains("provisioner")
             || self.image.contains("csi")
-            || images::base(&self.image).contains("nfs")
+            || images::base_name(&self.image).contains("nfs")
             || self
                 .args
                 .iter()
@@ -131,7 +130,7 @@ impl Pod {
     }
 
     /// The pod as a workload of its own.
-    pub fn workload(&self) -> Workload {
+    pub fn as_workload(&self) -> Workload {
         Workload {
             kind: "Pod".to_owned(),
             namespace: self.namespace.clone(),
@@ -146,8 +145,24 @@ impl Pod {
     }
 
     /// Whether it has ended by itself.
-    pub fn over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// Why the scheduler gives it no node, if its condition says so.
+    pub fn scheduling_evidence(&self) -> Option<Evidence> {
+        let text = Some(&self.unschedulable).filter(|text| !text.is_empty())?;
+        Some(Evidence::of_field("condition PodScheduled", &self.object(), text))
+    }
+
+    /// What a container of its own that doesn't run says.
+    pub fn container_evidence(&self, stopped: &Stopped) -> Evidence {
+        let field = format!("container {}", stopped.container);
+        Evidence::of_field(
+            &field,
+            &self.object(),
+            format!("{} {}", stopped.reason, stopped.message),
+        )
     }
 }
 
@@ -159,14 +174,6 @@ impl Workload {
 
     pub fn object(&self) -> Object {
         Object::of(&self.kind, &self.namespace, &self.name)
-    }
-
-    /// Without what is asked about only in the namespace looked at.
-    pub fn without_foreign_templates(mut self, namespace: Option<&str>) -> Self {
-        if namespace.is_some_and(|namespace| namespace != self.namespace) {
-            self.templates.clear();
-        }
-        self
     }
 
     /// Whether a pod is one of its own.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -17,7 +16,7 @@ use crate::doctor::Object;
 use crate::manifest::apply::FIELD_MANAGER;
 
 /// The API of an object's kind, where the object is.
-fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
+fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     let (group, version) = match object.kind.as_str() {
         "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ConfigMap" => ("", "v1"),
         "Deployment" | "StatefulSet" => ("apps", "v1"),
@@ -37,7 +36,7 @@ fn api(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
 /// # Errors
 /// The API server's refusal, naming the object.
 pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
-    let found = api(cluster, object)?.get_opt(&object.name).await;
+    let found = api_of(cluster, object)?.get_opt(&object.name).await;
     let found = found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::sentence(&error)))?;
     Ok(found.map(serde_json::to_value).transpose()?)
 }
@@ -48,7 +47,7 @@ pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
 /// # Errors
 /// The API server's refusal, naming the object; when the object was changed meanwhile.
 pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Duration) -> Result<()> {
-    let (api, watched) = (api(cluster, &edit.object)?, api(watched, &edit.object)?);
+    let (api, watched) = (api_of(cluster, &edit.object)?, api_of(watched, &edit.object)?);
     let title = edit.object.title();
     let name = &edit.object.name;
     let refused = |verb: &str, error: &kube::Error| match error {
@@ -67,16 +66,18 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
             patched.map(drop).map_err(|error| refused("patch", &error))
         }
         Way::Delete => {
-            delete(&api, edit).await.map_err(|error| refused("delete", &error))?;
-            gone(watched, edit, limit).await
+            delete_unchanged(&api, edit)
+                .await
+                .map_err(|error| refused("delete", &error))?;
+            wait_until_gone(watched, edit, limit).await
         }
     }
 }
 
 /// Waits until what was deleted is gone.
-async fn gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
+async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
     let title = edit.object.title();
-    let uid = field(edit, "uid").unwrap_or_default();
+    let uid = metadata_field(edit, "uid").unwrap_or_default();
     let gone = await_condition(api, &edit.object.name, conditions::is_deleted(&uid));
     match tokio::time::timeout(limit, gone).await {
         Ok(gone) => gone
@@ -86,16 +87,16 @@ async fn gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<(
     }
 }
 
-fn field(edit: &Edit, key: &str) -> Option<String> {
+fn metadata_field(edit: &Edit, key: &str) -> Option<String> {
     let meta = &edit.before.as_ref()?["metadata"];
     meta[key].as_str().map(str::to_owned)
 }
 
-async fn delete(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
+async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
-            uid: field(edit, "uid"),
-            resource_version: field(edit, "resourceVersion"),
+            uid: metadata_field(edit, "uid"),
+            resource_version: metadata_field(edit, "resourceVersion"),
         }),
         ..DeleteParams::default()
     };
@@ -110,50 +111,38 @@ async fn delete(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error
 /// # Errors
 /// When the API server doesn't tell.
 pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result<Option<String>> {
-    match effect {
-        Effect::Bound(claim) => {
-            let namespace = claim.namespace.as_deref().unwrap_or_default();
-            let claims: Api<PersistentVolumeClaim> = Api::namespaced(cluster.client.clone(), namespace);
-            let phase = |claim: Option<&PersistentVolumeClaim>| claim?.status.as_ref()?.phase.clone();
-            let bound = move |claim: Option<&PersistentVolumeClaim>| phase(claim).as_deref() == Some("Bound");
-            match tokio::time::timeout(limit, await_condition(claims.clone(), &claim.name, bound)).await {
-                Ok(bound) => bound
-                    .map(|_| None)
-                    .with_context(|| format!("cannot watch {}", claim.title())),
-                Err(_) => {
-                    let now = claims.get_opt(&claim.name).await?;
-                    Ok(Some(phase(now.as_ref()).unwrap_or_else(|| "not there".to_owned())))
-                }
-            }
-        }
-        Effect::RolledOut(workload) => {
-            let workloads = api(cluster, workload)?;
-            let done = |object: Option<&DynamicObject>| object.is_some_and(|object| behind(object).is_none());
-            match tokio::time::timeout(limit, await_condition(workloads.clone(), &workload.name, done)).await {
-                Ok(done) => done
-                    .map(|_| None)
-                    .with_context(|| format!("cannot watch {}", workload.title())),
-                Err(_) => {
-                    let now = workloads.get_opt(&workload.name).await?;
-                    Ok(Some(
-                        now.and_then(|now| behind(&now))
-                            .unwrap_or_else(|| "not there".to_owned()),
-                    ))
-                }
-            }
+    let (object, gap_of): (_, fn(&DynamicObject) -> Option<String>) = match effect {
+        Effect::Bound(claim) => (claim, describe_binding_gap),
+        Effect::RolledOut(workload) => (workload, describe_rollout_gap),
+    };
+    let api = api_of(cluster, object)?;
+    let has_effect = |object: Option<&DynamicObject>| object.is_some_and(|object| gap_of(object).is_none());
+    match tokio::time::timeout(limit, await_condition(api.clone(), &object.name, has_effect)).await {
+        Ok(reached) => reached
+            .map(|_| None)
+            .with_context(|| format!("cannot watch {}", object.title())),
+        Err(_) => {
+            let now = api.get_opt(&object.name).await?;
+            Ok(now.map_or_else(|| Some("not there".to_owned()), |object| gap_of(&object)))
         }
     }
 }
 
+/// The phase of a claim that is not Bound.
+fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
+    let phase = claim.data["status"]["phase"].as_str().unwrap_or("Pending");
+    (phase != "Bound").then(|| phase.to_owned())
+}
+
 /// What a workload lacks to run as it is written.
-fn behind(object: &DynamicObject) -> Option<String> {
+fn describe_rollout_gap(object: &DynamicObject) -> Option<String> {
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
     let count = |key: &str| status[key].as_i64().unwrap_or(0);
-    let seen = status["observedGeneration"].as_i64() >= object.metadata.generation;
+    let is_seen = status["observedGeneration"].as_i64() >= object.metadata.generation;
     let (updated, ready) = (count("updatedReplicas"), count("readyReplicas"));
-    let done = seen && updated >= wanted && ready >= wanted && count("replicas") <= wanted;
-    (!done).then(|| format!("at {ready} of {wanted} ready pods ({} of them new)", updated.min(ready)))
+    let is_done = is_seen && updated >= wanted && ready >= wanted && count("replicas") <= wanted;
+    (!is_done).then(|| format!("at {ready} of {wanted} ready pods ({} of them new)", updated.min(ready)))
 }
 
 #[cfg(test)]
@@ -179,7 +168,11 @@ mod tests {
             ("not ready", 2, status(2, 1, 1, 0), false),
             ("nothing yet", 1, json!({}), false),
         ] {
-            assert_eq!(behind(&deployment(generation, status)).is_none(), over, "{what}");
+            assert_eq!(
+                describe_rollout_gap(&deployment(generation, status)).is_none(),
+                over,
+                "{what}"
+            );
         }
     }
 }

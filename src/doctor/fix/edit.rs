@@ -42,13 +42,11 @@ impl Way {
 /// One object before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// The object.
     pub object: Object,
     /// As it stands.
     pub before: Option<Value>,
     /// As it will be.
     pub after: Option<Value>,
-    /// How.
     pub way: Way,
 }
 
@@ -81,7 +79,7 @@ impl Edit {
                 let refused = || NoChange::Refused("is no object of the cluster".to_owned());
                 let patch = change.patch().ok_or_else(refused)?;
                 let before = live.ok_or_else(deleted)?;
-                let after = merged(before.clone(), &patch);
+                let after = merge_change(before.clone(), &patch);
                 (Some(before), Some(after), Way::Patch)
             }
         };
@@ -101,7 +99,7 @@ impl Edit {
         let (Some(before), Some(after)) = (&self.before, &self.after) else {
             return Value::Null;
         };
-        let mut patch = difference(before, after);
+        let mut patch = merge_patch_between(before, after);
         for key in ["uid", "resourceVersion"] {
             patch["metadata"][key] = before["metadata"][key].clone();
         }
@@ -110,7 +108,7 @@ impl Edit {
 
     /// Both, without what the cluster keeps for itself, for people to look at.
     pub fn shown(&self) -> (Option<Value>, Option<Value>) {
-        let shown = |object: &Option<Value>| object.clone().map(bare);
+        let shown = |object: &Option<Value>| object.clone().map(without_server_fields);
         (shown(&self.before), shown(&self.after))
     }
 }
@@ -131,7 +129,7 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
 }
 
 /// Removes the fields that only the API server writes.
-fn bare(mut object: Value) -> Value {
+fn without_server_fields(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
@@ -148,7 +146,7 @@ fn bare(mut object: Value) -> Value {
 
 /// Merges a change into an object: null takes away, lists are replaced, but for containers and variables, which are
 /// found by their names.
-pub fn merged(object: Value, change: &Value) -> Value {
+pub fn merge_change(object: Value, change: &Value) -> Value {
     match (object, change) {
         (object, Value::Null) => object,
         (Value::Object(mut fields), Value::Object(changes)) => {
@@ -159,22 +157,22 @@ pub fn merged(object: Value, change: &Value) -> Value {
                 }
                 let there = fields.remove(key).unwrap_or(Value::Null);
                 let value = match (key.as_str(), there, change) {
-                    ("containers" | "env", Value::Array(there), Value::Array(change)) => by_name(there, change),
-                    (_, there, change) => merged(there, change),
+                    ("containers" | "env", Value::Array(there), Value::Array(change)) => merge_by_name(there, change),
+                    (_, there, change) => merge_change(there, change),
                 };
                 fields.insert(key.clone(), value);
             }
             Value::Object(fields)
         }
-        (_, Value::Object(changes)) => merged(json!({}), &Value::Object(changes.clone())),
+        (_, Value::Object(changes)) => merge_change(json!({}), &Value::Object(changes.clone())),
         (_, change) => change.clone(),
     }
 }
 
-fn by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
+fn merge_by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
     for change in change {
         match there.iter_mut().find(|one| one["name"] == change["name"]) {
-            Some(one) => *one = merged(one.take(), change),
+            Some(one) => *one = merge_change(one.take(), change),
             None => there.push(change.clone()),
         }
     }
@@ -182,7 +180,7 @@ fn by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
 }
 
 /// What a merge patch must hold to make the one of the other.
-fn difference(before: &Value, after: &Value) -> Value {
+fn merge_patch_between(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         return after.clone();
     };
@@ -191,7 +189,7 @@ fn difference(before: &Value, after: &Value) -> Value {
     for (key, after) in new {
         match old.get(key) {
             Some(before) if before == after => {}
-            Some(before) => _ = patch.insert(key.clone(), difference(before, after)),
+            Some(before) => _ = patch.insert(key.clone(), merge_patch_between(before, after)),
             None => _ = patch.insert(key.clone(), after.clone()),
         }
     }

@@ -11,7 +11,7 @@ fn claim(change: Value) -> Value {
         "spec": {"storageClassName": "gold", "resources": {"requests": {"storage": "1Gi"}}},
         "status": {"phase": "Pending"},
     });
-    merged(claim, &change)
+    merge_change(claim, &change)
 }
 
 fn pvc() -> Object {

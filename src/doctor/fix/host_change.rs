@@ -1,6 +1,6 @@
 //! Changes to hosts over SSH (PURE).
 
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::host::{Facts, quote};
 
 /// A change to a host.
@@ -19,15 +19,17 @@ pub enum HostChange {
 impl HostChange {
     /// The command line that makes this change from the administrator's machine.
     pub fn command(&self, host: &str) -> String {
-        let host = word(host);
+        let host = shell_word(host);
         match self {
             Self::InstallClient => format!("nfsprov setup-client {host}"),
             // ssh joins its words for the shell at the other end.
-            Self::SetMode { path, to, .. } => format!("ssh {host} sudo chmod {to:04o} {}", word(&word(path))),
+            Self::SetMode { path, to, .. } => {
+                format!("ssh {host} sudo chmod {to:04o} {}", shell_word(&shell_word(path)))
+            }
             Self::Export { path, .. } => {
                 format!(
                     "nfsprov setup-server {host} --export {} --nodes-from-cluster",
-                    word(path)
+                    shell_word(path)
                 )
             }
             Self::EnableStatd => format!("ssh {host} sudo systemctl enable --now rpcbind rpc-statd"),
@@ -42,7 +44,6 @@ impl HostChange {
         }
     }
 
-    /// A short description.
     pub fn summary(&self) -> String {
         match self {
             Self::InstallClient => "install what an NFS client needs".to_owned(),

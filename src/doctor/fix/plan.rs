@@ -9,7 +9,6 @@ use crate::doctor::{Finding, Fix, Object};
 /// The fix of one finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step<'a> {
-    /// The finding.
     pub finding: &'a Finding,
     /// In this order.
     pub changes: &'a [Change],
@@ -33,7 +32,7 @@ pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
         Some(Step {
             finding,
             changes: &fix.changes,
-            effects: effects(finding, &fix.changes, facts),
+            effects: effects_of(finding, &fix.changes, facts),
         })
     };
     let steps = findings.iter().filter_map(step);
@@ -64,14 +63,14 @@ pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> 
             object: finding.object.clone(),
             patch: json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
         };
-        let mut fix = Fix::changes([change], "restarts the provisioner");
+        let mut fix = Fix::of_changes([change], "restarts the provisioner");
         fix.automatic = true;
         finding.clone().with_fix(fix)
     });
     again.collect()
 }
 
-fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
+fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
     let workload = |change: &Change| {
         let object = change.object();
         let runs = matches!(object.kind.as_str(), "Deployment" | "StatefulSet");
@@ -81,7 +80,7 @@ fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> 
         .into_iter()
         .chain(&finding.explains)
         .filter(|object| object.kind == "PersistentVolumeClaim")
-        .filter(|object| waits(object, facts));
+        .filter(|object| is_bound_at_once(object, facts));
     let mut effects: Vec<Effect> = changes.iter().filter_map(workload).collect();
     effects.extend(claims.cloned().map(Effect::Bound));
     effects.dedup();
@@ -89,13 +88,13 @@ fn effects(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> 
 }
 
 /// Whether a claim is bound by itself, rather than when its first pod is scheduled.
-fn waits(object: &Object, facts: &Facts) -> bool {
+fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;
     let Some(claim) = facts.claims.iter().find(named) else {
         return true;
     };
-    let class = claim.class.as_deref().and_then(|class| facts.class(class));
+    let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
     !class.is_some_and(|class| class.waits && !claim.node_selected)
 }
 
@@ -128,7 +127,7 @@ mod tests {
     }
 
     fn fixed(code: &'static str, object: Object, change: Change) -> Finding {
-        let mut fix = Fix::changes([change], "");
+        let mut fix = Fix::of_changes([change], "");
         fix.automatic = true;
         Finding::new(code, object, "").with_fix(fix)
     }
@@ -144,7 +143,8 @@ mod tests {
             object: deployment.clone(),
             patch: json!({}),
         };
-        let finding = |code, change: &Change| fixed(code, deployment.clone(), change.clone()).explaining([pvc("now")]);
+        let finding =
+            |code, change: &Change| fixed(code, deployment.clone(), change.clone()).with_affected([pvc("now")]);
         let lock = Change::Delete(Object::of("Lease", "default", "p"));
         let findings = [finding("NFS210", &lock), finding("NFS301", &patch)];
         let facts = facts();
@@ -172,7 +172,7 @@ mod tests {
             (delete("now"), vec![Effect::Bound(pvc("now"))]),
             // It waits for its first pod, then and now.
             (delete("late"), vec![]),
-            (fixed("NFS301", deployment.clone(), image).explaining([pvc("now"), pvc("late"), Object::of("Pod",
+            (fixed("NFS301", deployment.clone(), image).with_affected([pvc("now"), pvc("late"), Object::of("Pod",
                 "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
         } {
             let findings = [finding];

@@ -1,8 +1,8 @@
 //! A report as Markdown, for a ticket (PURE).
 
-use super::{list, shown, skipped};
+use super::{describe_doubt, group_skipped, list_objects, visible_findings};
+use crate::doctor::Finding;
 use crate::doctor::report::Report;
-use crate::doctor::{Confidence, Finding};
 use crate::escape::plain;
 
 /// A report as Markdown. Texts from the cluster can't end the block that they stand in.
@@ -10,42 +10,38 @@ pub fn markdown(report: &Report) -> String {
     let about = &report.cluster;
     let mut out = format!(
         "## nfsprov doctor: {} {}\n\n{}; {} checks run.\n",
-        text(&about.distribution),
-        text(&about.version),
-        text(&report.scope),
+        escape_prose(&about.distribution),
+        escape_prose(&about.version),
+        escape_prose(&report.scope),
         report.checked.len()
     );
-    let mut findings = shown(report).peekable();
+    let mut findings = visible_findings(report).peekable();
     if findings.peek().is_none() {
         out += "\nNo problems found.\n";
     }
     for one in findings {
-        out += &finding(one);
+        out += &write_finding(one);
     }
-    for (reason, codes) in skipped(report) {
-        out += &format!("\nNot checked: {} ({})\n", codes.join(", "), text(reason));
+    for (reason, codes) in group_skipped(report) {
+        out += &format!("\nNot checked: {} ({})\n", codes.join(", "), escape_prose(reason));
     }
     out
 }
 
-fn finding(finding: &Finding) -> String {
-    let doubt = match finding.confidence {
-        Confidence::Certain => "",
-        Confidence::Likely => " (likely)",
-        Confidence::Possible => " (possibly)",
-    };
+fn write_finding(finding: &Finding) -> String {
+    let doubt = describe_doubt(finding.confidence);
     let severity = format!("{:?}", finding.severity).to_uppercase();
     let mut out = format!(
         "\n### {severity} {}: {}\n\n{}{doubt}\n\n",
         finding.code,
-        code(&finding.object.title()),
-        text(&finding.cause)
+        code_span(&finding.object.title()),
+        escape_prose(&finding.cause)
     );
     for evidence in &finding.evidence {
-        out += &format!("- {}: {}\n", text(&evidence.source), code(&evidence.text));
+        out += &format!("- {}: {}\n", escape_prose(&evidence.source), code_span(&evidence.text));
     }
     if !finding.explains.is_empty() {
-        out += &format!("\nAffects: {}\n", text(&list(&finding.explains)));
+        out += &format!("\nAffects: {}\n", escape_prose(&list_objects(&finding.explains)));
     }
     if let Some(fix) = &finding.fix {
         if let Some(command) = &fix.command {
@@ -54,14 +50,14 @@ fn finding(finding: &Finding) -> String {
             out += &format!("\nFix:\n\n{fence}sh\n{}\n{fence}\n", lines.join("\n"));
         }
         if !fix.note.is_empty() {
-            out += &format!("\n{}\n", text(&fix.note));
+            out += &format!("\n{}\n", escape_prose(&fix.note));
         }
     }
     out
 }
 
 /// Prose on one line, without what Markdown or HTML would act on.
-fn text(text: &str) -> String {
+fn escape_prose(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::new();
     for c in plain(&one_line).chars() {
@@ -74,7 +70,7 @@ fn text(text: &str) -> String {
 }
 
 /// A code span on one line.
-fn code(text: &str) -> String {
+fn code_span(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let fence = "`".repeat(longest_run(text) + 1);
     format!("{fence} {} {fence}", plain(&one_line))

@@ -4,17 +4,17 @@ use super::{Description, Failure};
 use crate::doctor::Fix;
 use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
-use crate::doctor::checks::hosts::on_node;
+use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::explain::{EVENTS, Entry, HOSTS, PODS, entry};
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::images::is_nfs_csi_driver;
-use crate::doctor::names::word;
+use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").automatic(),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").automatic(),
+    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").with_automatic_fix(),
+    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").with_automatic_fix(),
     entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
     entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and knows NFSv3 without locks at best. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have nothing else. Install an NFS client on the node and have the kubelet use the node's own mount."),
     entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may want a privileged source port, which a mount from a user namespace or through NAT does not have."),
@@ -23,7 +23,7 @@ pub const ENTRIES: &[Entry] = &[
 ];
 
 /// Whether a failure is the node's, rather than the volume's or the server's.
-pub fn is_at_fault(code: &str) -> bool {
+pub fn is_fault_of_node(code: &str) -> bool {
     matches!(
         code,
         "NFS211" | "NFS401" | "NFS407" | "NFS408" | "NFS414" | "NFS415" | "NFS416"
@@ -31,34 +31,30 @@ pub fn is_at_fault(code: &str) -> bool {
 }
 
 /// Whether the kubelet of a node writes IPv6 servers without brackets.
-pub fn is_old(case: &Case<'_>, node: &str) -> bool {
-    let kubelet = case.facts.nodes.iter().find(|one| one.name == node);
-    let version = kubelet.map_or(case.facts.version.as_str(), |node| &node.kubelet);
-    let minor = version
-        .trim_start_matches("v1.")
-        .split(|c: char| !c.is_ascii_digit())
-        .next();
-    minor
-        .and_then(|minor| minor.parse().ok())
-        .is_some_and(|minor: u32| minor < 22)
+pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
+    let node = case.facts.find_node(node);
+    let version = node.map_or(case.facts.version.as_str(), |node| &node.kubelet);
+    let mut minor = version.trim_start_matches("v1.").split(|c: char| !c.is_ascii_digit());
+    let minor: Option<u32> = minor.next().and_then(|minor| minor.parse().ok());
+    minor.is_some_and(|minor| minor < 22)
 }
 
-pub fn describe(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
-    let (node, on) = (failure.node, failure.node());
-    let known = case.facts.nodes.iter().find(|known| known.name == node);
+pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
+    let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
+    let known = case.facts.find_node(node);
     let named = failure.named.clone().unwrap_or_default();
     Some(match failure.code {
-        "NFS401" => no_client(case, node, known),
+        "NFS401" => describe_missing_client(case, node, known),
         "NFS407" => {
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write one file at once";
-            match known.is_some_and(is_without_shell) || node.is_empty() {
+            match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
-                    let host = on_node(case, node).unwrap_or(node).to_owned();
+                    let host = find_host_of_node(case, node).unwrap_or(node).to_owned();
                     let change = HostChange::EnableStatd;
                     let change = Change::OnHost { host, change };
-                    Description::new(cause, "").with_fix(Fix::changes([change], format!("or {v4}")))
+                    Description::new(cause, "").with_fix(Fix::of_changes([change], format!("or {v4}")))
                 }
             }
         }
@@ -67,14 +63,11 @@ pub fn describe(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
             "name the server by its IP address, or by a name that the node itself resolves: a node does not ask the cluster's DNS",
         ),
         "NFS414" => Description::new(
-            format!(
-                "{on} mounts with busybox, which can't mount NFS as mount.nfs does: {}",
-                failure.place()
-            ),
+            format!("{on} mounts with busybox, which can't mount NFS as mount.nfs does: {export}"),
             "install an NFS client on the node (nfsprov setup-client NODE); start K3s without --prefer-bundled-bin; nodes of k3d need an image with nfs-utils",
         ),
         "NFS415" => Description::new(
-            format!("{on} is not permitted to mount {}: {named}", failure.place()),
+            format!("{on} is not permitted to mount {export}: {named}"),
             "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the right to mount (privileged); a server may want a privileged source port (its export option insecure lifts that)",
         ),
         "NFS416" => Description::new(
@@ -84,70 +77,81 @@ pub fn describe(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
         "NFS417" => Description::new(
             format!(
                 "{on} can't mount from the IPv6 server {}: its kubelet, older than 1.22, leaves out the brackets",
-                failure.server()
+                failure.server_name()
             ),
             "give the PV a host name of the server (with an AAAA record, which the node resolves), or a newer kubelet to the node",
         ),
         "NFS211" if waits_for_attachment(failure, case) => describe_attachment(case),
-        "NFS211" => not_registered(case, node, known),
+        "NFS211" => describe_unregistered_driver(case, node, known),
         _ => return None,
     })
 }
 
-/// Operating systems that are changed as a whole, not by a package manager on a running node.
-fn is_without_shell(node: &Node) -> bool {
-    let os = node.os.to_lowercase();
-    [
+/// Whether a node is changed as a whole, not by a package manager while it runs, or is not known.
+fn is_immutable(node: &str, known: Option<&Node>) -> bool {
+    const IMMUTABLE: [&str; 6] = [
         "talos",
         "bottlerocket",
         "container-optimized",
         "flatcar",
         "kairos",
         "rancheros",
-    ]
-    .iter()
-    .any(|name| os.contains(name))
+    ];
+    let os = known.map(|node| node.os.to_lowercase()).unwrap_or_default();
+    node.is_empty() || IMMUTABLE.iter().any(|name| os.contains(name))
 }
 
-fn no_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
-    let os = known.map(|one| one.os.to_lowercase()).unwrap_or_default();
-    let is = |names: &[&str]| names.iter().any(|name| os.contains(name));
+/// How operating systems install an NFS client, by words in their names. The first row that has one counts.
+const INSTALLATIONS: [(&[&str], &str); 7] = [
+    (
+        &["microos", "leap micro", "sle micro", "sl-micro"],
+        "sudo transactional-update --non-interactive pkg install nfs-client",
+    ),
+    (
+        &["coreos", "silverblue", "iot edition"],
+        "sudo rpm-ostree install --apply-live nfs-utils",
+    ),
+    (&["suse", "sles"], "sudo zypper -n install nfs-client"),
+    (&["alpine"], "sudo apk add nfs-utils"),
+    (&["arch linux", "manjaro"], "sudo pacman -S --noconfirm nfs-utils"),
+    (
+        &[
+            "red hat",
+            "centos",
+            "rocky",
+            "alma",
+            "fedora",
+            "oracle",
+            "amazon",
+            "azure linux",
+            "mariner",
+            "euler",
+            "kylin",
+            "anolis",
+        ],
+        "sudo yum -y install nfs-utils",
+    ),
+    (
+        &["ubuntu", "debian", "raspbian", "mint", "deepin", "uos"],
+        "sudo apt-get -y install nfs-common",
+    ),
+];
+
+fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
         node => format!("node {node} has no NFS client"),
     };
-    if known.is_some_and(is_without_shell) || node.is_empty() {
+    if is_immutable(node, known) {
         let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
         return Description::new(cause, note);
     }
-    let command = if is(&["microos", "leap micro", "sle micro", "sl-micro"]) {
-        "sudo transactional-update --non-interactive pkg install nfs-client"
-    } else if is(&["coreos", "silverblue", "iot edition"]) {
-        "sudo rpm-ostree install --apply-live nfs-utils"
-    } else if is(&["suse", "sles"]) {
-        "sudo zypper -n install nfs-client"
-    } else if is(&["alpine"]) {
-        "sudo apk add nfs-utils"
-    } else if is(&["arch linux", "manjaro"]) {
-        "sudo pacman -S --noconfirm nfs-utils"
-    } else if is(&[
-        "red hat",
-        "centos",
-        "rocky",
-        "alma",
-        "fedora",
-        "oracle",
-        "amazon",
-        "azure linux",
-        "mariner",
-        "euler",
-        "kylin",
-        "anolis",
-    ]) {
-        "sudo yum -y install nfs-utils"
-    } else if is(&["ubuntu", "debian", "raspbian", "mint", "deepin", "uos"]) || os.is_empty() {
-        "sudo apt-get -y install nfs-common"
-    } else {
+    let os = match known.map(|node| node.os.to_lowercase()) {
+        Some(os) if !os.is_empty() => os,
+        _ => "debian".to_owned(),
+    };
+    let is_named = |(names, _): &&(&[&str], &str)| names.iter().any(|name| os.contains(name));
+    let Some((_, command)) = INSTALLATIONS.iter().find(is_named) else {
         let note = "install the package with mount.nfs: nfs-common (Debian, Ubuntu), nfs-utils (most others)";
         return Description::new(cause, note);
     };
@@ -155,12 +159,12 @@ fn no_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
         true => "on every node; then restart the node, which starts with the new packages",
         false => "on every node; as root or with sudo",
     };
-    Description::new(cause, "").with_fix(match on_node(case, node) {
+    Description::new(cause, "").with_fix(match find_host_of_node(case, node) {
         Some(host) => {
             let (host, change) = (host.to_owned(), HostChange::InstallClient);
-            Fix::changes([Change::OnHost { host, change }], note)
+            Fix::of_changes([Change::OnHost { host, change }], note)
         }
-        None => Fix::command(format!("ssh {} {command}", word(node)), note),
+        None => Fix::of_command(format!("ssh {} {command}", shell_word(node)), note),
     })
 }
 
@@ -171,11 +175,9 @@ pub fn waits_for_attachment(failure: &Failure<'_>, case: &Case<'_>) -> bool {
 }
 
 fn describe_attachment(case: &Case<'_>) -> Description {
-    let is_there = case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI);
-    let why = if is_there {
-        "lacks attachRequired: false"
-    } else {
-        "is missing"
+    let why = match case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
+        true => "lacks attachRequired: false",
+        false => "is missing",
     };
     Description::new(
         format!(
@@ -188,9 +190,13 @@ fn describe_attachment(case: &Case<'_>) -> Description {
 }
 
 /// The NFS CSI driver is not registered with a node's kubelet.
-pub fn not_registered(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
+pub fn describe_unregistered_driver(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
-    let there = case.facts.pods.iter().filter(|pod| pod.node == node && !pod.over());
+    let there = case
+        .facts
+        .pods
+        .iter()
+        .filter(|pod| pod.node == node && !pod.has_ended());
     let mut there = there.filter(|pod| pod.containers.iter().any(is_driver));
     let Some(pod) = there.next() else {
         let mut sets = case
@@ -220,15 +226,15 @@ pub fn not_registered(case: &Case<'_>, node: &str, known: Option<&Node>) -> Desc
             ),
             format!(
                 "see kubectl -n {} describe pod {}, and its log",
-                word(&pod.namespace),
-                word(&pod.name)
+                shell_word(&pod.namespace),
+                shell_word(&pod.name)
             ),
         );
     }
-    let label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));
+    let has_label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));
     let kubelet = known.map(|node| node.kubelet.as_str()).unwrap_or_default();
     let directory = match () {
-        () if label("microk8s.io/") => "/var/snap/microk8s/common/var/lib/kubelet",
+        () if has_label("microk8s.io/") => "/var/snap/microk8s/common/var/lib/kubelet",
         () if kubelet.contains("k0s") => "/var/lib/k0s/kubelet",
         () => "the node's own, as its --root-dir says",
     };

@@ -3,11 +3,10 @@
 use super::{Description, Failure};
 use crate::doctor::Confidence;
 use crate::doctor::Severity::Error;
-use crate::doctor::checks::Case;
 use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").automatic(),
+    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").with_automatic_fix(),
     entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
     entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
     entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
@@ -17,13 +16,14 @@ pub const ENTRIES: &[Entry] = &[
     entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. On an export that squashes root it may not. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
 ];
 
-pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
-    let export = failure.place();
+pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
+    let export = failure.export_text();
     let named = failure.named.as_deref().unwrap_or(&export);
-    let (on, server) = (failure.node(), failure.server());
-    let slashes = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
+    let (on, server) = (failure.node_text(), failure.server_name());
+    let options = describe_options(failure);
+    let has_double_slash = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
     Some(match failure.code {
-        "NFS402" | "NFS403" if slashes => Description::new(
+        "NFS402" | "NFS403" if has_double_slash => Description::new(
             format!("the path of {named} has a double slash, and the server exports no such path"),
             "make the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
         ),
@@ -47,13 +47,10 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
                 format!("{on} does not reach the NFS server {server}: {why}"),
                 format!("is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"),
             )
-            .only(confidence)
+            .with_confidence(confidence)
         }
         "NFS405" => Description::new(
-            format!(
-                "the server of {export} does not offer the NFS version that is asked for{}",
-                options_of(failure)
-            ),
+            format!("the server of {export} does not offer the NFS version that is asked for{options}"),
             "take nfsvers=… and proto=… (udp) out of the mount options of PV and class, or have the server offer them",
         ),
         "NFS406" => Description::new(
@@ -61,10 +58,7 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
             "delete the pod, so that the volume is mounted anew",
         ),
         "NFS409" => Description::new(
-            format!(
-                "mount.nfs does not know a mount option of the volume{}",
-                options_of(failure)
-            ),
+            format!("mount.nfs does not know a mount option of the volume{options}"),
             "see mountOptions of the PV and its class",
         ),
         "NFS418" => Description::new(
@@ -82,7 +76,7 @@ pub fn describe(_case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> 
 }
 
 /// The mount options, where they are known.
-fn options_of(failure: &Failure<'_>) -> String {
+fn describe_options(failure: &Failure<'_>) -> String {
     match failure.options.as_str() {
         "" => String::new(),
         options => format!(" (-o {options})"),

@@ -10,21 +10,8 @@ const EXPORT: &str = "--server 10.77.0.10 --path /nfsdata";
 const NEW_CLAIM: &str = "--claim default/a --create-claim";
 
 /// A claim with a volume in `path`.
-fn bound(path: &str) -> Vec<Value> {
-    vec![
-        with(
-            of_class("a", "nfs"),
-            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-        ),
-        volume(
-            "v",
-            json!({
-                "spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"},
-                         "nfs": {"server": "10.77.0.10", "path": path}},
-                "status": {"phase": "Bound"},
-            }),
-        ),
-    ]
+fn bound_in(path: &str) -> Vec<Value> {
+    bound(json!({"spec": {"nfs": {"server": "10.77.0.10", "path": path}}}))
 }
 
 fn lost() -> EarlierVolume {
@@ -136,10 +123,10 @@ fn an_empty_volume_beside_earlier_data_names_the_command_that_brings_it_back() {
             Some(restore("archived-newer")),
         ),
     ] {
-        let found = commands(bound("/nfsdata/new"), volumes.clone(), true);
+        let found = commands(bound_in("/nfsdata/new"), volumes.clone(), true);
         assert_eq!(found, Vec::from_iter(wanted), "{what}");
         assert!(
-            commands(bound("/nfsdata/new"), volumes, false).is_empty(),
+            commands(bound_in("/nfsdata/new"), volumes, false).is_empty(),
             "{what}, but the volume holds data"
         );
     }
@@ -148,13 +135,13 @@ fn an_empty_volume_beside_earlier_data_names_the_command_that_brings_it_back() {
 #[test]
 fn only_volumes_that_the_cluster_lost_are_earlier_ones_of_claims_on_the_export() {
     let orphan = || vec![named("default-a")];
-    assert_eq!(commands(bound("/nfsdata/new"), orphan(), true).len(), 1);
+    assert_eq!(commands(bound_in("/nfsdata/new"), orphan(), true).len(), 1);
     for (what, objects) in [
-        ("on another export", bound("/nfsdata2/new")),
-        ("the export itself", bound("/nfsdata")),
+        ("on another export", bound_in("/nfsdata2/new")),
+        ("the export itself", bound_in("/nfsdata")),
         (
             "a PV of the cluster",
-            [bound("/nfsdata/new"), vec![volume(OLD_VOLUME, json!({}))]].concat(),
+            [bound_in("/nfsdata/new"), vec![volume(OLD_VOLUME, json!({}))]].concat(),
         ),
     ] {
         assert!(commands(objects, orphan(), true).is_empty(), "{what}");

@@ -169,18 +169,7 @@ fn what_a_node_shows() {
 #[test]
 fn a_kubelet_error_gets_a_fix_once_its_host_was_checked() {
     let said = "mount.nfs: rpc.statd is not running but is required for remote locking.";
-    let objects = || {
-        let bound = json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}});
-        vec![
-            with(
-                of_class("a", "nfs"),
-                json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-            ),
-            volume("v", bound),
-            pod("p", "a", json!({"spec": {"nodeName": "node1"}})),
-            event("Pod", "p", "FailedMount", said),
-        ]
-    };
+    let objects = || mounting(Some(said));
     let diagnosed = seen(client(&["nfs-common"]), objects()).remove(0);
     assert_eq!(diagnosed.code, "NFS407");
     assert!(diagnosed.fix.unwrap().automatic);

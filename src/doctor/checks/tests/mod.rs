@@ -38,17 +38,25 @@ pub const NEW: &str = "v1.37.2";
 pub type Row = (&'static str, Vec<Value>, &'static [&'static str]);
 
 pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
-    let mut facts = dump::assemble(objects, Some("default")).unwrap();
+    let mut facts = dump::assemble(objects, Some("default"));
+    assert_eq!(facts.unread, [], "each object of a table is one of Kubernetes");
     facts.version = version.to_owned();
     facts
 }
 
-/// All findings but the version's, which is always there, and the walk's end, which has tables of its own.
-pub fn found(facts: &Facts) -> Vec<Finding> {
+/// All findings but the version's, which is always there.
+pub fn all_found(facts: &Facts) -> Vec<Finding> {
     let now: Timestamp = NOW.parse().unwrap();
     let mut found = super::all(facts, now);
-    found.retain(|finding| !matches!(finding.code, "NFS003" | "NFS123"));
+    found.retain(|finding| finding.code != "NFS003");
     found.sort_by(|one, other| (one.code, &one.object).cmp(&(other.code, &other.object)));
+    found
+}
+
+/// The same without the walk's end, which has tables of its own.
+pub fn found(facts: &Facts) -> Vec<Finding> {
+    let mut found = all_found(facts);
+    found.retain(|finding| finding.code != "NFS123");
     found
 }
 
@@ -150,6 +158,23 @@ pub fn volume(name: &str, change: Value) -> Value {
         json!({"spec": spec, "status": {"phase": "Available"}}),
     );
     with(volume, change)
+}
+
+/// A claim and the NFS volume that it is bound to, which is changed.
+pub fn bound(change: Value) -> Vec<Value> {
+    let claim = json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}});
+    let reference = json!({"namespace": "default", "name": "a", "uid": "uid-a"});
+    let bound = json!({"spec": {"claimRef": reference}, "status": {"phase": "Bound"}});
+    vec![with(of_class("a", "nfs"), claim), volume("v", with(bound, change))]
+}
+
+/// A pod on a node that waits for such a volume, and what the kubelet says.
+pub fn mounting(words: Option<&str>) -> Vec<Value> {
+    let mut objects = bound(json!({}));
+    objects.push(pod("p", "a", json!({"spec": {"nodeName": "node1"}})));
+    let by_kubelet = json!({"source": {"component": "kubelet", "host": "node1"}});
+    objects.extend(words.map(|words| with(event("Pod", "p", "FailedMount", words), by_kubelet)));
+    objects
 }
 
 pub fn class(name: &str, provisioner: &str) -> Value {

@@ -71,14 +71,10 @@ fn a_running_provisioner_is_told_from_a_missing_one() {
             "a CSI driver": vec![class("c", "ebs.csi.aws.com"), handed_over("a", "c", "ebs.csi.aws.com"),
                 object("CSIDriver", "ebs.csi.aws.com")] => [];
             "a claim being served right now": vec![class("managed", NAME), young.clone()] => [];
-            "another name": scene(provisioner("p", GOOD, "k8s-sigs.io/nfs-subdir-external-provisioner")) =>
-                ["NFS202 storageclass managed"];
             "another name, with its own class": scene(all([vec![class("other", "example/nfs")], provisioner("p", GOOD,
                 "example/nfs")])) => ["NFS201 storageclass managed"];
             "the NFS CSI driver is missing": vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c",
                 "nfs.csi.k8s.io")] => ["NFS211 storageclass c"];
-            "the NFS CSI driver without its controller": vec![class("c", "nfs.csi.k8s.io"), handed_over("a", "c",
-                "nfs.csi.k8s.io"), object("CSIDriver", "nfs.csi.k8s.io")] => ["NFS215 storageclass c"];
             "two of a name": scene(all([good(), provisioner("q", GOOD, NAME)])) => ["NFS212 deployment default/q"];
             "the other of two is stopped": scene(all([good(), stopped_q()])) => [];
             "the one of two is stopped": scene(all([stopped_q(), good()])) => [];
@@ -119,21 +115,6 @@ fn a_provisioner_that_does_not_run() {
         );
         objects
     };
-    let refused = |why: &str| {
-        let mut objects = broken(good(), json!({}));
-        objects.truncate(1);
-        let text = &format!(r#"Error creating: pods "p-5-x" is forbidden: {why}"#);
-        objects.push(event("ReplicaSet", "p-5", "FailedCreate", text));
-        objects
-    };
-    let unmounted = || {
-        let text = "MountVolume.SetUp failed for volume \"root\" : mount failed: exit status 32\nOutput: mount.nfs: access denied by server while mounting 10.77.0.10:/nfsdata";
-        all([
-            broken(good(), json!({})),
-            vec![event("Pod", "p-1", "FailedMount", text)],
-        ])
-    };
-    let condition = json!([{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient memory."}]);
     let starting = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:50Z"}});
     for version in [OLD, NEW] {
         hold! { version,
@@ -141,20 +122,6 @@ fn a_provisioner_that_does_not_run() {
             "variables not set": scene(unset()) => ["NFS203 deployment default/p"];
             "starting": scene(broken(good(), starting.clone())) => [];
             "never ready": scene(broken(good(), json!({}))) => ["NFS203 deployment default/p"];
-            "crashing": scene(broken(good(), stopped("CrashLoopBackOff",
-                "back-off 5m0s restarting failed container"))) => ["NFS203 deployment default/p"];
-            "without a node": scene(broken(good(), json!({"spec": {"nodeName": null}, "status": {"conditions":
-                condition}}))) => ["NFS203 deployment default/p"];
-            "no image": scene(broken(good(), stopped("ImagePullBackOff", "Back-off pulling image"))) =>
-                ["NFS204 deployment default/p"];
-            "wrong processor": scene(broken(good(), stopped("CrashLoopBackOff", "exec /nfs: exec format error"))) =>
-                ["NFS205 deployment default/p"];
-            "refused by PodSecurity": scene(refused(r#"violates PodSecurity "restricted:latest""#)) =>
-                ["NFS207 deployment default/p"];
-            "refused by a quota":
-                scene(refused("exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0")) =>
-                ["NFS207 deployment default/p"];
-            "not mounted": scene(unmounted()) => ["NFS208 deployment default/p", "NFS402 pod default/p-1"];
         }
     }
     let idle = only(OLD, all([vec![class("managed", NAME)], scaled()]));
@@ -270,30 +237,6 @@ fn what_is_granted_takes_nothing_back_that_was_granted_before() {
     };
     assert_eq!(command("create"), command("delete"));
     assert!(command("create").contains("endpoints") && command("create").contains("default-p-needs"));
-}
-
-#[test]
-fn a_provisioner_that_fails_says_why() {
-    let by = |text: &str, when: &str| {
-        let failed = event("PersistentVolumeClaim", "a", "ProvisioningFailed", text);
-        with(
-            failed,
-            json!({"source": {"component": format!("{NAME}_p-1_uuid")}, "lastTimestamp": when}),
-        )
-    };
-    let failed = r#"failed to provision volume with StorageClass "managed": unable to create directory to provision new pv: mkdir /persistentvolumes/x: permission denied"#;
-    let again = with(
-        by("External provisioner is provisioning volume", "2026-01-01T11:59:59Z"),
-        json!({"reason": "Provisioning"}),
-    );
-    let gone = r#"storageclass.storage.k8s.io "managed" not found"#;
-    hold! { OLD,
-        "it failed": scene(all([good(), vec![by(failed, "2026-01-01T11:59:00Z")]])) => ["NFS209 pvc default/a"];
-        "it tries again, which each attempt begins with": scene(all([good(), vec![by(failed, "2026-01-01T11:58:00Z"),
-            again]])) => ["NFS209 pvc default/a"];
-        "the controller's word, not the provisioner's": scene(all([good(), vec![event("PersistentVolumeClaim", "a",
-            "ProvisioningFailed", gone)]])) => [];
-    }
 }
 
 #[test]

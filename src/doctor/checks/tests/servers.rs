@@ -29,23 +29,6 @@ fn answered(objects: Vec<Value>, reached: Reached) -> Vec<String> {
     titles(&found(&facts))
 }
 
-/// A bound PV made by hand, and a pod on a node that waits for it.
-fn mounting(said: Option<&str>) -> Vec<Value> {
-    let bound = json!({
-        "spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"},
-    });
-    let mut objects = vec![
-        with(
-            of_class("a", "nfs"),
-            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-        ),
-        volume("v", bound),
-        pod("p", "a", json!({"spec": {"nodeName": "node1"}})),
-    ];
-    objects.extend(said.map(|said| event("Pod", "p", "FailedMount", said)));
-    objects
-}
-
 const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]";
 
 #[test]

@@ -76,18 +76,8 @@ fn a_recycler_that_fails() {
 
 #[test]
 fn what_can_not_go() {
-    let claim = || {
-        with(
-            of_class("a", "nfs"),
-            json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-        )
-    };
-    let bound = || {
-        volume(
-            "v",
-            json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}}),
-        )
-    };
+    let claim = || bound(json!({})).remove(0);
+    let bound = || bound(json!({})).remove(1);
     let user = |change: Value| {
         pod(
             "p",
@@ -192,17 +182,11 @@ fn what_may_not_be_read_is_said_and_not_guessed() {
 
 /// A claim whose size was increased after `by` had provisioned its volume.
 fn increased(by: &str) -> Vec<Value> {
-    let claim = claim(
-        "a",
-        json!({"spec": {"storageClassName": "nfs", "volumeName": "v", "resources": {"requests": {"storage": "2Gi"}}},
-               "status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}),
-    );
-    let volume = volume(
-        "v",
-        json!({"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": by}},
-               "spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}}),
-    );
-    vec![claim, volume]
+    let mut objects = bound(json!({"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": by}}}));
+    let larger =
+        json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}, "status": {"capacity": {"storage": "1Gi"}}});
+    objects[0] = with(objects[0].clone(), larger);
+    objects
 }
 
 #[test]

@@ -1,71 +1,30 @@
 //! The end of the walk, and what lies on its way: nothing that waits is passed over.
 
-use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    NEW, NOW, OLD, all, class, event, facts, handed_over, node, object, pod, provisioner, titles, volume,
-    waiting_for_consumer, with,
-};
+use super::*;
 use crate::doctor::checks;
-use crate::doctor::{Finding, Object};
 
 const NAME: &str = "fuseim.pri/ifs";
-const GOOD: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
 /// All findings, the walk's end too.
 fn found(version: &str, objects: Vec<Value>) -> Vec<Finding> {
-    let now: Timestamp = NOW.parse().unwrap();
-    let mut found = checks::all(&facts(version, objects), now);
-    found.retain(|finding| finding.code != "NFS003");
-    found.sort_by(|one, other| (one.code, &one.object).cmp(&(other.code, &other.object)));
-    found
+    all_found(&facts(version, objects))
 }
 
 fn served() -> Vec<Value> {
-    all([vec![class("nfs", NAME)], provisioner("p", GOOD, NAME)])
-}
-
-/// A bound claim with its NFS volume, and a pod on a node that uses it.
-fn mounting(change: Value, words: &str) -> Vec<Value> {
-    let claim = with(
-        handed_over("a", "nfs", NAME),
-        json!({"spec": {"volumeName": "v"}, "status": {"phase": "Bound"}}),
-    );
-    let reference = json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid": "uid-a"}}, "status": {"phase": "Bound"}});
-    let pod = with(pod("p", "a", json!({"spec": {"nodeName": "node1"}})), change);
-    let said = (!words.is_empty()).then(|| event("Pod", "p", "FailedMount", words));
-    all([vec![claim, volume("v", reference), pod], said.into_iter().collect()])
-}
-
-fn ready(status: &str) -> Value {
-    node(
-        "node1",
-        json!({"status": {"conditions": [{"type": "Ready", "status": status}]}}),
-    )
+    all([vec![class("nfs", NAME)], provisioner("p", provisioners::GOOD, NAME)])
 }
 
 #[test]
-fn a_claim_that_waits_is_named_whatever_the_cause() {
+fn what_does_not_wait_for_long_or_not_for_nfs_is_passed_over() {
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:30Z"}});
-    let said = event(
-        "PersistentVolumeClaim",
-        "a",
-        "ExternalProvisioning",
-        "waiting for a volume to be created",
-    );
     for (what, objects, wanted) in rows! {
         ("in silence", all([served(), vec![handed_over("a", "nfs", NAME)]]), &["NFS123 pvc default/a"][..]),
-        ("as it is told", all([served(), vec![handed_over("a", "nfs", NAME), said]]), &["NFS123 pvc default/a"]),
         ("not for long", all([served(), vec![with(handed_over("a", "nfs", NAME), young)]]), &[]),
         ("for other storage", vec![class("c", "ebs.csi.aws.com"), handed_over("a", "c", "ebs.csi.aws.com")], &[]),
     } {
-        let found = found(NEW, objects);
-        // Without an event for long it is the controller manager that is named.
-        let mut titles = titles(&found);
-        titles.retain(|title| !title.starts_with("NFS004"));
-        let silent = found.iter().any(|finding| finding.code == "NFS004");
-        assert!(titles == wanted || silent, "{what}: {found:#?}");
+        assert_eq!(titles(&found(NEW, objects)), wanted, "{what}");
     }
 }
 
@@ -80,70 +39,11 @@ fn many_claims_with_one_cause_are_one_finding() {
 }
 
 #[test]
-fn a_pod_that_waits_is_named() {
-    let pulling = json!({"status": {"containerStatuses": [{"name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0,
-        "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}});
-    for (what, objects, wanted) in rows! {
-        ("with unknown words", mounting(json!({}),
-            "MountVolume.SetUp failed for volume \"v\" : mount failed: strange"), &["NFS413 pv v"][..]),
-        ("on a node that is not Ready", all([mounting(json!({}), ""), vec![ready("Unknown")]]),
-            &["NFS420 node node1"]),
-        ("in silence", all([mounting(json!({}), ""), vec![ready("True")]]), &["NFS123 pod default/p"]),
-        ("for its image", all([mounting(pulling, ""), vec![ready("True")]]), &[]),
-        ("for a secret", all([mounting(json!({}),
-            "MountVolume.SetUp failed for volume \"token\" : secret \"x\" not found"), vec![ready("True")]]),
-            &["NFS123 pod default/p"]),
-    } {
-        let found = found(NEW, objects);
-        assert_eq!(titles(&found), wanted, "{what}: {found:#?}");
-    }
-}
-
-#[test]
 fn a_pod_stands_under_the_cause_of_its_claim() {
     let objects = all([served(), vec![handed_over("a", "gone", NAME), pod("p", "a", json!({}))]]);
     let found = found(NEW, objects);
     assert_eq!(titles(&found), ["NFS103 pvc default/a"]);
     assert_eq!(found[0].explains, [Object::of("Pod", "default", "p")]);
-}
-
-#[test]
-fn a_first_pod_that_is_never_scheduled() {
-    let late = || {
-        all([
-            vec![waiting_for_consumer(class("nfs", NAME))],
-            provisioner("p", GOOD, NAME),
-        ])
-    };
-    let claim = || {
-        with(
-            handed_over("a", "nfs", NAME),
-            json!({"metadata": {"annotations": null}}),
-        )
-    };
-    let unschedulable = json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False",
-        "message": "0/3 nodes are available: 3 Insufficient cpu."}]}});
-    let errors = |objects: Vec<Value>| {
-        let mut found = found(NEW, objects);
-        found.retain(|finding| finding.severity == crate::doctor::Severity::Error);
-        titles(&found)
-    };
-    assert_eq!(errors(all([late(), vec![claim()]])), Vec::<String>::new());
-    assert_eq!(
-        errors(all([late(), vec![claim(), pod("w", "a", json!({}))]])),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        errors(all([late(), vec![claim(), pod("w", "a", unschedulable)]])),
-        ["NFS115 pvc default/a"]
-    );
-    assert_eq!(
-        errors(all([
-            late(),
-            vec![claim(), pod("w", "a", json!({"spec": {"nodeName": "node1"}}))]
-        ])),
-        ["NFS124 pvc default/a"]
-    );
 }
 
 #[test]

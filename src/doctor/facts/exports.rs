@@ -1,0 +1,54 @@
+//! What NFS exports answered from here (PURE).
+
+use std::collections::BTreeSet;
+
+/// An NFS export that was asked from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    pub server: String,
+    pub path: String,
+    pub reached: Reached,
+}
+
+/// What of an export's directories and records no PV of the cluster stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportListing {
+    pub server: String,
+    pub path: String,
+    /// Volumes that were there before.
+    pub volumes: Vec<EarlierVolume>,
+    /// The PVs whose directories are empty, of those that were looked at.
+    pub empty: BTreeSet<String>,
+}
+
+/// A volume that an export still has. Whoever can write to the export can forge each of its traces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierVolume {
+    /// The PV's name.
+    pub name: String,
+    /// Its archive in the export's root, if it has one.
+    pub archive: Option<String>,
+    /// Its directory below the export's path, if that is known.
+    pub directory: Option<String>,
+    /// The default name of its directory, where directory or archive has such a name.
+    pub named_after: Option<String>,
+    pub is_recorded: bool,
+    /// The claim that its record names.
+    pub claim: Option<(String, String)>,
+    /// When its archive or directory was changed, in seconds since 1970.
+    pub changed: i64,
+}
+
+/// What came of an NFS call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reached {
+    Fine,
+    /// The server has no such directory.
+    Missing,
+    /// Nothing listens on the server's port; its words.
+    Refused(String),
+    /// Nothing came; what was tried.
+    Silent(String),
+    /// This says nothing about others; why.
+    Unknown(String),
+}

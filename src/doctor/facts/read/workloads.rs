@@ -1,0 +1,226 @@
+//! Pods and workloads (PURE).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1 as apps;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::{creation_time, deletion_time, or_empty};
+use crate::doctor::facts::{Claim, Container, Pod, Stopped, Workload};
+
+impl Container {
+    fn from_spec(container: core::Container, volumes: &[core::Volume]) -> Self {
+        let export = |name: &str| {
+            let volume = volumes.iter().find(|volume| volume.name == name)?;
+            volume.nfs.as_ref().map(|nfs| (nfs.server.clone(), nfs.path.clone()))
+        };
+        let mounts = container.volume_mounts.iter().flatten();
+        let mounts = mounts
+            .map(|mount| (mount.mount_path.clone(), export(&mount.name)))
+            .collect();
+        let value = |variable: core::EnvVar| {
+            let value = match variable.value_from {
+                Some(_) => None,
+                None => Some(variable.value.unwrap_or_default()),
+            };
+            (variable.name, value)
+        };
+        Self {
+            name: container.name,
+            image: container.image.unwrap_or_default(),
+            env: container.env.into_iter().flatten().map(value).collect(),
+            env_from: container.env_from.is_some_and(|sources| !sources.is_empty()),
+            args: [or_empty(container.command), or_empty(container.args)].concat(),
+            mounts,
+        }
+    }
+}
+
+/// The NFS volumes of a pod.
+fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
+    let nfs = volumes.iter().filter_map(|volume| volume.nfs.as_ref());
+    nfs.map(|nfs| (nfs.server.clone(), nfs.path.clone())).collect()
+}
+
+impl Pod {
+    /// A pod, if any check asks about it.
+    pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
+        let meta = pod.metadata;
+        let spec = pod.spec.unwrap_or_default();
+        let status = pod.status.unwrap_or_default();
+        let volumes = spec.volumes.unwrap_or_default();
+        let name = meta.name.clone().unwrap_or_default();
+        let claim = |volume: &core::Volume| match &volume.ephemeral {
+            // Its claim is called so.
+            Some(_) => Some(format!("{name}-{}", volume.name)),
+            None => Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()),
+        };
+        let claims: Vec<String> = volumes.iter().filter_map(claim).collect();
+        let nfs = nfs_volumes(&volumes);
+        let read = |container| Container::from_spec(container, &volumes);
+        let containers: Vec<Container> = spec.containers.into_iter().map(read).collect();
+        let owner = meta
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.controller == Some(true));
+        let is_static = owner.is_some_and(|owner| owner.kind == "Node");
+        let labels = meta.labels.clone().unwrap_or_default();
+        let control = meta.namespace.as_deref() == Some("kube-system") && labels.contains_key("component");
+        let provisioner = containers.iter().any(Container::is_relevant);
+        if claims.is_empty() && nfs.is_empty() && !control && !provisioner && !name.starts_with("recycler-for-") {
+            return None;
+        }
+        let condition = |type_: &str| {
+            let mut all = status.conditions.iter().flatten();
+            all.find(|condition| condition.type_ == type_)
+        };
+        let unscheduled = condition("PodScheduled").filter(|condition| condition.status == "False");
+        let all = [&status.init_container_statuses, &status.container_statuses];
+        let stopped = all
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(stopped_container)
+            .collect();
+        Some(Self {
+            created: creation_time(&meta),
+            deleting: deletion_time(&meta),
+            namespace: meta.namespace.unwrap_or_default(),
+            name,
+            ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
+            unschedulable: unscheduled
+                .and_then(|condition| condition.message.clone())
+                .unwrap_or_default(),
+            phase: status.phase.unwrap_or_default(),
+            node: spec.node_name.unwrap_or_default(),
+            claims,
+            nfs,
+            stopped,
+            is_static,
+            is_owned: owner.is_some(),
+            fs_group: spec.security_context.is_some_and(|context| context.fs_group.is_some()),
+            labels: if control || provisioner {
+                labels
+            } else {
+                BTreeMap::new()
+            },
+            containers: if control || provisioner { containers } else { Vec::new() },
+        })
+    }
+}
+
+fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
+    let state = status.state.as_ref()?;
+    let ended = |state: &core::ContainerState| {
+        let ended = state.terminated.as_ref()?;
+        let message = ended.message.clone().unwrap_or_default();
+        Some((
+            ended.reason.clone().unwrap_or_default(),
+            format!("exit status {} {message}", ended.exit_code),
+        ))
+    };
+    let (reason, message) = match &state.waiting {
+        Some(waiting) => {
+            let before = status.last_state.as_ref().and_then(ended).map(|(_, message)| message);
+            let said = waiting.message.clone().or(before).unwrap_or_default();
+            (waiting.reason.clone().unwrap_or_default(), said)
+        }
+        None => ended(state).filter(|(reason, _)| reason != "Completed")?,
+    };
+    Some(Stopped {
+        container: status.name.clone(),
+        image: status.image.clone(),
+        reason,
+        message: message.trim().to_owned(),
+    })
+}
+
+/// Who manages a workload, by the labels, annotations and owner references that it has.
+fn find_manager(meta: &ObjectMeta) -> Option<String> {
+    let labels = meta.labels.as_ref();
+    let label = |key: &str| labels?.get(key).map(String::as_str).filter(|value| !value.is_empty());
+    let marked = |prefix: &str| {
+        let mut keys = labels.into_iter().chain(&meta.annotations).flat_map(BTreeMap::keys);
+        keys.any(|key| key.starts_with(prefix))
+    };
+    // Argo CD and Flux install charts too, and then the change belongs in their repository.
+    if marked("argocd.argoproj.io/") {
+        return Some("Argo CD".to_owned());
+    }
+    if marked("kustomize.toolkit.fluxcd.io/") || marked("helm.toolkit.fluxcd.io/") {
+        return Some("Flux".to_owned());
+    }
+    // Charts of Helm 2's time have a label of its own.
+    if marked("meta.helm.sh/") || marked("helm.sh/chart") || matches!(label("heritage"), Some("Helm" | "Tiller")) {
+        return Some("Helm".to_owned());
+    }
+    let owner = meta.owner_references.iter().flatten().next();
+    let owner = owner.map(|owner| format!("{} {}", owner.kind, owner.name));
+    owner.or_else(|| label("app.kubernetes.io/managed-by").map(str::to_owned))
+}
+
+impl Workload {
+    fn from_template(kind: &str, meta: ObjectMeta, labels: LabelSelector, template: core::PodTemplateSpec) -> Self {
+        let spec = template.spec.unwrap_or_default();
+        let volumes = spec.volumes.unwrap_or_default();
+        let read = |container| Container::from_spec(container, &volumes);
+        Self {
+            kind: kind.to_owned(),
+            created: creation_time(&meta),
+            managed_by: find_manager(&meta),
+            namespace: meta.namespace.unwrap_or_default(),
+            name: meta.name.unwrap_or_default(),
+            labels: labels.match_labels.unwrap_or_default(),
+            service_account: spec.service_account_name.unwrap_or_else(|| "default".to_owned()),
+            containers: spec.containers.into_iter().map(read).collect(),
+            nfs: nfs_volumes(&volumes),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<apps::Deployment> for Workload {
+    fn from(deployment: apps::Deployment) -> Self {
+        let spec = deployment.spec.unwrap_or_default();
+        Self {
+            replicas: spec.replicas.unwrap_or(1),
+            ready: deployment.status.and_then(|status| status.ready_replicas).unwrap_or(0),
+            ..Self::from_template("Deployment", deployment.metadata, spec.selector, spec.template)
+        }
+    }
+}
+
+impl From<apps::StatefulSet> for Workload {
+    fn from(set: apps::StatefulSet) -> Self {
+        let spec = set.spec.unwrap_or_default();
+        let template = |claim: core::PersistentVolumeClaim| {
+            let claim = Claim::from(claim);
+            (claim.name, claim.class, claim.size)
+        };
+        Self {
+            replicas: spec.replicas.unwrap_or(1),
+            ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
+            templates: spec
+                .volume_claim_templates
+                .into_iter()
+                .flatten()
+                .map(template)
+                .collect(),
+            ..Self::from_template("StatefulSet", set.metadata, spec.selector, spec.template)
+        }
+    }
+}
+
+impl From<apps::DaemonSet> for Workload {
+    fn from(set: apps::DaemonSet) -> Self {
+        let spec = set.spec.unwrap_or_default();
+        let status = set.status.unwrap_or_default();
+        Self {
+            replicas: status.desired_number_scheduled,
+            ready: status.number_ready,
+            ..Self::from_template("DaemonSet", set.metadata, spec.selector, spec.template)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A report for CI: JUnit and SARIF (PURE).
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::doctor::explain::{self, CATALOGUE};
+use crate::doctor::report::Report;
+use crate::doctor::{Finding, Severity};
+use crate::escape::{self, is_hidden};
+
+/// A JUnit suite: a case a code, failed by errors and, if they count, warnings.
+pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
+    let failed: Vec<_> = report.findings.iter().filter(|finding| fails(finding)).collect();
+    let mut cases = String::new();
+    let mut tests = 0;
+    let mut failures = 0;
+    for code in &report.checked {
+        let title = explain::find(code).map_or("", |entry| entry.title);
+        let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == *code).collect();
+        let name = escape_xml(&format!("{code} {title}"));
+        tests += 1;
+        if of_code.is_empty() {
+            _ = writeln!(cases, "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\"/>");
+            continue;
+        }
+        failures += 1;
+        _ = writeln!(cases, "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\">");
+        // A case has one failure; what else there is of the code stands in its text.
+        let lines: Vec<_> = of_code.iter().map(|finding| long_text(finding)).collect();
+        let first = of_code.first().map(|finding| short_text(finding)).unwrap_or_default();
+        _ = writeln!(
+            cases,
+            "      <failure message=\"{}\">{}</failure>",
+            escape_xml(&first),
+            escape_xml(&lines.join("\n"))
+        );
+        cases += "    </testcase>\n";
+    }
+    for skipped in &report.skipped {
+        tests += 1;
+        let title = explain::find(skipped.code).map_or("", |entry| entry.title);
+        let name = escape_xml(&format!("{} {title}", skipped.code));
+        _ = writeln!(
+            cases,
+            "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\">\n      <skipped message=\"{}\"/>\n    </testcase>",
+            escape_xml(&skipped.reason)
+        );
+    }
+    let counts = format!(
+        "tests=\"{tests}\" failures=\"{failures}\" skipped=\"{}\"",
+        report.skipped.len()
+    );
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"nfsprov doctor\" {counts}>\n{cases}  </testsuite>\n</testsuites>\n"
+    )
+}
+
+fn short_text(finding: &Finding) -> String {
+    format!("{}: {}", finding.object.title(), finding.cause)
+}
+
+fn long_text(finding: &Finding) -> String {
+    let mut lines = vec![short_text(finding)];
+    lines.extend(
+        finding
+            .evidence
+            .iter()
+            .map(|evidence| format!("- {}: {}", evidence.source, evidence.text)),
+    );
+    if let Some(fix) = &finding.fix {
+        lines.extend(fix.command.iter().map(|command| format!("fix: {command}")));
+        lines.push(fix.note.clone());
+    }
+    lines.join("\n")
+}
+
+pub(super) fn escape_xml(text: &str) -> String {
+    // What XML 1.0 can't hold is left out; logs may have it.
+    let holds = |c: &char| matches!(c, '\n' | '\t' | '\r') || (*c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
+    let mut out = String::new();
+    for c in text.chars().filter(holds) {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            // A terminal shows XML too. Readers of XML see the character itself.
+            c if is_hidden(c) && !matches!(c, '\n' | '\t') => _ = write!(out, "&#x{:x};", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A SARIF 2.1.0 log: a rule a code, a result a finding.
+///
+/// # Errors
+/// Never, as far as the library's own writer goes.
+pub fn sarif(report: &Report) -> serde_json::Result<String> {
+    let level = |severity| match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    };
+    let rules: Vec<Value> = CATALOGUE
+        .iter()
+        .map(|entry| {
+            json!({
+                "id": entry.code, "name": entry.code, "shortDescription": {"text": entry.title},
+                "fullDescription": {"text": entry.text}, "defaultConfiguration": {"level": level(entry.severity)},
+            })
+        })
+        .collect();
+    let result = |finding: &Finding| {
+        let object = &finding.object;
+        let full = match &object.namespace {
+            Some(namespace) => format!("{}/{namespace}/{}", object.kind, object.name),
+            None => format!("{}/{}", object.kind, object.name),
+        };
+        json!({
+            "ruleId": finding.code,
+            "ruleIndex": CATALOGUE.iter().position(|entry| entry.code == finding.code),
+            "level": level(finding.severity), "message": {"text": long_text(finding)},
+            "locations": [{"logicalLocations": [{"name": object.name, "fullyQualifiedName": full, "kind": "resource"}]}],
+            "partialFingerprints": {"object/v1": format!("{}:{full}", finding.code)},
+        })
+    };
+    let notifications: Vec<Value> = report
+        .skipped
+        .iter()
+        .map(|skipped| {
+            json!({
+                "level": "warning", "message": {"text": format!("not checked: {}", skipped.reason)},
+                "associatedRule": {"id": skipped.code},
+            })
+        })
+        .collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "nfsprov", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": notifications}],
+            "results": report.findings.iter().map(result).collect::<Vec<_>>(),
+        }],
+    });
+    Ok(escape::json(&serde_json::to_string_pretty(&log)?) + "\n")
+}
