@@ -52,7 +52,7 @@ fn refusal_of_code(code: &str) -> Option<&'static str> {
         "NFS002" => "it grants rights",
         "NFS101" | "NFS105" => "the default class concerns every namespace",
         "NFS104" | "NFS507" => "a class concerns every namespace",
-        "NFS103" | "NFS202" => "which name is the right one is not certain",
+        "NFS103" => "which name is the right one is not certain",
         "NFS107" => "whether the export has the room is not known",
         "NFS114" | "NFS501" => "the volume's data becomes visible to another claim",
         "NFS201" => "it grants rights in the whole cluster",

@@ -190,7 +190,16 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
         _ => "Deployment/nfs-client-provisioner".to_owned(),
     };
     let wanted = format!("{} {object}", fault.code);
-    if matches!(fault.code, "NFS202" | "NFS206") {
+    if fault.code == "NFS202" {
+        // Which of the two names is right is an administrator's to say.
+        let finding = scene.diagnosed(&wanted).await?;
+        ensure!(finding["fix"]["command"].is_null(), "{finding}");
+        let set_env = format!(
+            "kubectl -n {} set env deployment/nfs-client-provisioner PROVISIONER_NAME={}",
+            scene.namespace, scene.provisioner
+        );
+        administer(&scene, &set_env).await?;
+    } else if fault.code == "NFS206" {
         scene.mended_by_hand_only(&wanted).await?;
     } else {
         match way {

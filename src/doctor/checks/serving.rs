@@ -78,14 +78,9 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
                 .with_field("provisioner", name)
                 .with_field_of(&workload, "PROVISIONER_NAME", meant)
                 .with_all_evidence(last_event)
-                .with_change(
-                    Change::SetEnv {
-                        workload,
-                        container: other.container.name.clone(),
-                        variables: vec![("PROVISIONER_NAME".to_owned(), name.clone())],
-                    },
-                    "gives it the name from the class; the provisioner of a class can't be edited",
-                )
+                .with_advice(format!(
+                    "if so, give one of the two the name of the other: PROVISIONER_NAME of {title}, or the class, which has to be made again, since its provisioner can't be edited"
+                ))
                 .with_affected(affected),
         );
     }
