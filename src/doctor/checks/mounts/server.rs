@@ -49,6 +49,10 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
             )
             .with_confidence(confidence)
         }
+        "NFS405" if failure.named.is_some() => Description::new(
+            format!("{on} does not have the network protocol with which {export} is to be mounted{options}: {named}"),
+            "take proto=… (tcp6, udp6, rdma) and nfsvers=… out of the mount options of PV and class, or use a node whose kernel has them",
+        ),
         "NFS405" => Description::new(
             format!("the server of {export} does not offer the NFS version that is asked for{options}"),
             "take nfsvers=… and proto=… (udp) out of the mount options of PV and class, or have the server offer them",
@@ -56,6 +60,10 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
         "NFS406" => Description::new(
             format!("{export} was removed or replaced on the server while it was mounted"),
             "delete the pod, so that the volume is mounted anew",
+        ),
+        "NFS409" if failure.named.is_some() => Description::new(
+            format!("{on} can't mount {export}: mount.nfs wants SERVER:PATH, with a path that begins with /"),
+            "make the PV again with a server and a path that begins with / (the CSI driver's share): neither can be edited",
         ),
         "NFS409" => Description::new(
             format!("mount.nfs does not know a mount option of the volume{options}"),
