@@ -16,6 +16,7 @@ crate::tests! {
     an_unknown_host_is_shown_and_asked_about,
     a_fingerprint_decides_about_the_last_host,
     what_stands_in_known_hosts_stays_as_it_is,
+    a_key_that_does_not_fit_on_the_disk_leaves_known_hosts_unchanged,
 }
 
 /// The public key in a guest's file, without its comment.
@@ -242,5 +243,23 @@ async fn what_stands_in_known_hosts_stays_as_it_is(stage: Arc<Stage>) -> Result<
         added.starts_with('\n') && added.lines().filter(|line| !line.is_empty()).count() == 2,
         "{added}"
     );
+    Ok(())
+}
+
+async fn a_key_that_does_not_fit_on_the_disk_leaves_known_hosts_unchanged(stage: Arc<Stage>) -> Result<()> {
+    let port = stage.sshd(&stage.guest, &["ed25519"], "").await?;
+    let mut access = stage.access()?;
+    access.host_keys = HostKeys::AcceptNew;
+    let directory = access.home.clone().context("no home")?.join(".ssh");
+    let (file, at) = (directory.join("known_hosts"), directory.display().to_string());
+    tool("mount", &["-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", &at]).await?;
+    // Six bytes fit.
+    let before = format!("# {}\n", "x".repeat(4087));
+    std::fs::write(&file, &before)?;
+    let connected = connect("root", &stage.guest, port, &access).await;
+    let after = std::fs::read_to_string(&file);
+    tool("umount", &[&at]).await?;
+    connected?;
+    ensure!(after? == before);
     Ok(())
 }
