@@ -38,15 +38,12 @@ use crate::manifest::validate;
 #[derive(Debug, Parser)]
 #[command(name = "nfsprov", before_help = examples::NFSPROV, version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
-    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
 }
 
-/// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod's service account]
@@ -59,7 +56,7 @@ pub struct Global {
     #[arg(short, long, global = true, value_parser = validate::namespace, help_heading = "Cluster")]
     pub namespace: Option<String>,
     /// Time limit of one request to the API server
-    #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION", help_heading = "Cluster")]
+    #[arg(long, global = true, default_value = "30s", value_parser = parse_duration, value_name = "DURATION", help_heading = "Cluster")]
     pub request_timeout: Duration,
     /// Colour of logs and tables
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, help_heading = "Output")]
@@ -72,7 +69,6 @@ pub struct Global {
     pub quiet: bool,
 }
 
-/// The values of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
     /// On a terminal, unless NO_COLOR is set
@@ -83,7 +79,6 @@ pub enum When {
     Never,
 }
 
-/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Set up an NFS server over SSH and verify it with an NFS call
@@ -98,7 +93,6 @@ pub enum Command {
     /// Create volumes, claims, classes, pods and provisioners: print the manifest or apply it
     #[command(before_help = examples::CREATE)]
     Create {
-        /// The kind of object.
         #[command(subcommand)]
         kind: Kind,
     },
@@ -117,20 +111,17 @@ pub enum Command {
     /// Manage the directories on an export: list, restore and expire archives, rebuild, adopt
     #[command(before_help = examples::VOLUMES)]
     Volumes {
-        /// The action.
         #[command(subcommand)]
         action: Volumes,
     },
     /// Export the templates of nfsprov create
     #[command(before_help = examples::TEMPLATES)]
     Templates {
-        /// The action.
         #[command(subcommand)]
         action: Templates,
     },
     /// Migrate from another provisioner, or back to it
     Migrate {
-        /// The other provisioner.
         #[command(subcommand)]
         from: Migrate,
     },
@@ -149,7 +140,6 @@ pub enum Command {
     Man(Man),
 }
 
-/// Shells with completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// GNU Bash
@@ -162,7 +152,6 @@ pub enum Shell {
     Powershell,
 }
 
-/// `version`.
 #[derive(Debug, Args)]
 pub struct Version {
     /// Output format
@@ -170,7 +159,6 @@ pub struct Version {
     pub output: VersionFormat,
 }
 
-/// Output formats of `version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VersionFormat {
     /// Plain text
@@ -181,7 +169,6 @@ pub enum VersionFormat {
     Yaml,
 }
 
-/// `man`.
 #[derive(Debug, Args)]
 pub struct Man {
     /// Directory for one page per command, such as /usr/local/share/man/man1
@@ -192,7 +179,6 @@ pub struct Man {
     pub yes: bool,
 }
 
-/// `templates`.
 #[derive(Debug, Subcommand)]
 pub enum Templates {
     /// Write the built-in templates to a directory; edit them and use them with --template-dir
@@ -206,7 +192,6 @@ pub enum Templates {
     },
 }
 
-/// The output of a listing.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Listing {
     /// Output format
@@ -217,7 +202,6 @@ pub struct Listing {
     pub no_headers: bool,
 }
 
-/// Output formats of listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Aligned columns
@@ -232,8 +216,8 @@ pub enum Format {
     Name,
 }
 
-/// A duration as kubectl takes it: `30s`, `1m30s`, or plain seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+/// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Zero is refused.
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let shape = "a duration is a number and a unit, such as 30s or 2m";
     let parsed: Duration = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -261,11 +245,11 @@ mod tests {
 
     #[test]
     fn durations_are_kubectls() {
-        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("5"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("5"), Ok(Duration::from_secs(5)));
         for bad in ["", "s", "-1s", "0", "0s", "soon"] {
-            assert!(duration(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_duration(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

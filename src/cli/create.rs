@@ -9,12 +9,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 pub use self::storage::{Pv, Pvc, Storageclass};
-pub(super) use self::workload::replicas;
+pub(super) use self::workload::parse_replicas;
 pub use self::workload::{Flavor, Pod, Provisioner, Statefulset};
-use super::{duration, examples};
+use super::{examples, parse_duration};
 use crate::manifest::validate;
 
-/// The kinds that `create` knows.
 #[derive(Debug, Subcommand)]
 pub enum Kind {
     /// Create a static volume on an existing export
@@ -60,18 +59,16 @@ pub struct Delivery {
     pub template_dir: Option<PathBuf>,
 }
 
-/// Waiting for applied objects.
 #[derive(Clone, Debug, Args)]
 pub struct Waiting {
     /// With --apply, wait until the volume is Available or the claim Bound
     #[arg(long, requires = "apply", conflicts_with = "dry_run")]
     pub wait: bool,
     /// Time limit of --wait
-    #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
 
-/// The kinds of dry run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
     /// Print the manifest only
@@ -80,7 +77,6 @@ pub enum DryRun {
     Server,
 }
 
-/// The access modes of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AccessMode {
     /// Read and write by one node
@@ -140,8 +136,8 @@ pub enum Quota {
     Enforce,
 }
 
-/// A class name, or nothing for no class.
-fn class(text: &str) -> Result<String, String> {
+/// Accepts a class name, or the empty text, which stands for no class.
+fn class_or_none(text: &str) -> Result<String, String> {
     match text {
         "" => Ok(String::new()),
         name => validate::name(name),

@@ -5,21 +5,19 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ssh::{Ssh, target as host};
-use super::{duration, examples};
+use super::ssh::{Ssh, parse_host};
+use super::{examples, parse_duration};
 use crate::doctor::explain;
 use crate::host;
 use crate::manifest::validate;
 
-/// `doctor`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Doctor {
-    /// Subcommands.
     #[command(subcommand)]
     pub what: Option<What>,
     /// Objects to diagnose: a claim's name, pvc/NAME, pv/NAME or pod/NAME [default: all]
-    #[arg(value_name = "OBJECT", value_parser = target)]
+    #[arg(value_name = "OBJECT", value_parser = parse_object)]
     pub targets: Vec<Target>,
     /// Claims and pods of all namespaces
     #[arg(short = 'A', long, conflicts_with = "targets")]
@@ -28,10 +26,10 @@ pub struct Doctor {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Table)]
     pub output: ReportFormat,
     /// Report only this finding (repeatable)
-    #[arg(long, value_name = "CODE", value_parser = code)]
+    #[arg(long, value_name = "CODE", value_parser = parse_code)]
     pub select: Vec<&'static str>,
     /// Leave out this finding (repeatable)
-    #[arg(long, value_name = "CODE", value_parser = code)]
+    #[arg(long, value_name = "CODE", value_parser = parse_code)]
     pub ignore: Vec<&'static str>,
     /// Lowest severity that makes the exit status 1
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
@@ -49,7 +47,7 @@ pub struct Doctor {
     #[arg(long, value_name = "DIR")]
     pub from_dump: Option<PathBuf>,
     /// Make automatic fixes, all or those of these findings: show each change, ask, apply it, wait for its effect
-    #[arg(long, value_name = "CODE", num_args = 0.., value_delimiter = ',', value_parser = fixed_code,
+    #[arg(long, value_name = "CODE", num_args = 0.., value_delimiter = ',', value_parser = parse_code_to_fix,
           conflicts_with_all = ["dump", "from_dump"], group = "gate_with")]
     pub fix: Option<Vec<&'static str>>,
     /// With --fix or --undo, show the changes without making them
@@ -59,10 +57,10 @@ pub struct Doctor {
     #[arg(short, long)]
     pub yes: bool,
     /// With --fix, time limit for the effect of a change [default: 2m; for an API server 3m]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub timeout: Option<Duration>,
     /// Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster
-    #[arg(long = "ssh", value_parser = host, value_name = "[USER@]HOST[:PORT]")]
+    #[arg(long = "ssh", value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<host::Target>,
     /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with
     /// --undo, remove it
@@ -71,24 +69,21 @@ pub struct Doctor {
     /// Undo --gate on the hosts of --ssh
     #[arg(long, requires = "hosts", conflicts_with_all = ["fix", "dump", "from_dump", "targets"], group = "gate_with")]
     pub undo: bool,
-    /// Login to hosts.
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// Subcommands of `doctor`.
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Explain a finding: its meaning, its causes and what to do
     #[command(before_help = examples::EXPLAIN)]
     Explain {
         /// Code, such as NFS301; without it all findings are listed
-        #[arg(value_parser = code)]
+        #[arg(value_parser = parse_code)]
         code: Option<&'static str>,
     },
 }
 
-/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// Text for a terminal
@@ -103,7 +98,6 @@ pub enum ReportFormat {
     Sarif,
 }
 
-/// The values of `--fail-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
     /// Errors
@@ -123,7 +117,7 @@ pub enum Target {
     Pod(String),
 }
 
-fn target(text: &str) -> Result<Target, String> {
+fn parse_object(text: &str) -> Result<Target, String> {
     let (kind, name) = text.split_once('/').unwrap_or(("pvc", text));
     let name = validate::name(name)?;
     match kind {
@@ -134,12 +128,12 @@ fn target(text: &str) -> Result<Target, String> {
     }
 }
 
-/// A code after --fix, which takes all words that follow.
-fn fixed_code(text: &str) -> Result<&'static str, String> {
-    code(text).map_err(|error| format!("{error}; name objects before --fix"))
+/// Parses a code after --fix, which takes all words that follow it.
+fn parse_code_to_fix(text: &str) -> Result<&'static str, String> {
+    parse_code(text).map_err(|error| format!("{error}; name objects before --fix"))
 }
 
-fn code(text: &str) -> Result<&'static str, String> {
+fn parse_code(text: &str) -> Result<&'static str, String> {
     let found = explain::find(text).map(|entry| entry.code);
     found.ok_or_else(|| "no such finding; nfsprov doctor explain lists them".to_owned())
 }
@@ -159,7 +153,7 @@ mod tests {
             ("pvc/", None),
             ("A", None),
         ] {
-            assert_eq!(target(text).ok(), wanted, "{text}");
+            assert_eq!(parse_object(text).ok(), wanted, "{text}");
         }
     }
 }

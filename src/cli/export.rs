@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ssh::{Ssh, target};
+use super::ssh::{Ssh, parse_host};
 use crate::host::Target;
 use crate::manifest::validate;
 
@@ -30,16 +30,15 @@ pub struct ExportOfVolumes {
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: Option<String>,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
-    #[arg(long, default_value = "nfs", value_parser = via)]
+    #[arg(long, default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
-    /// For --via ssh://
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-pub(super) fn via(text: &str) -> Result<Via, String> {
+pub(super) fn parse_via(text: &str) -> Result<Via, String> {
     if text.starts_with("ssh://") {
-        return target(text.trim_end_matches('/')).map(Via::Ssh);
+        return parse_host(text.trim_end_matches('/')).map(Via::Ssh);
     }
     match text.strip_prefix("dir:") {
         Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
@@ -55,12 +54,12 @@ mod tests {
 
     #[test]
     fn ways_to_the_export() {
-        assert_eq!(via("nfs"), Ok(Via::Nfs));
-        assert_eq!(via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
+        assert_eq!(parse_via("nfs"), Ok(Via::Nfs));
+        assert_eq!(parse_via("dir:/mnt"), Ok(Via::Dir("/mnt".into())));
         let host: Target = "root@nfs:2222".parse().unwrap();
-        assert_eq!(via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
+        assert_eq!(parse_via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
         for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
-            assert!(via(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_via(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{duration, examples};
+use super::{examples, parse_duration};
 use crate::manifest::validate;
 
-/// The provisioners that `migrate` knows.
 #[derive(Debug, Subcommand)]
 pub enum Migrate {
     /// Migrate from nfs-subdir-external-provisioner, or back to it with --back
@@ -15,7 +14,6 @@ pub enum Migrate {
     NfsSubdirExternalProvisioner(Handover),
 }
 
-/// `migrate nfs-subdir-external-provisioner`.
 #[derive(Debug, Args)]
 pub struct Handover {
     /// Deployment of nfs-subdir-external-provisioner [default: the only one in the namespace that runs its image]
@@ -31,13 +29,13 @@ pub struct Handover {
     #[arg(long, value_parser = validate::image, conflicts_with = "back")]
     pub image: Option<String>,
     /// Number of nfsprov's pods: one leader, the others on standby [default: 2]
-    #[arg(long, value_parser = super::create::replicas, conflicts_with = "back")]
+    #[arg(long, value_parser = super::create::parse_replicas, conflicts_with = "back")]
     pub replicas: Option<u32>,
     /// Print the plan without making changes
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
     /// Time limit of each step
-    #[arg(long, default_value = "120s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, default_value = "120s", value_parser = parse_duration, value_name = "DURATION")]
     pub timeout: Duration,
     /// Answer yes to every question
     #[arg(short, long)]

@@ -7,11 +7,10 @@ use clap::{Args, ValueEnum};
 
 use super::Listing;
 use super::Ssh;
-use super::export::{Via, via};
+use super::export::{Via, parse_via};
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
-/// `provision`.
 #[derive(Debug, Args)]
 pub struct Provision {
     /// Run until SIGINT or SIGTERM, instead of one pass over the pending claims
@@ -28,10 +27,10 @@ pub struct Provision {
     pub name: String,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the
     /// server) or dir:/MOUNT (a local mount of the export)
-    #[arg(long, default_value = "nfs", value_parser = via)]
+    #[arg(long, default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
     /// Further export that a class may name by its parameters server and path (repeatable)
-    #[arg(long, value_name = "SERVER:PATH", value_parser = export)]
+    #[arg(long, value_name = "SERVER:PATH", value_parser = parse_export)]
     pub allow_export: Vec<(String, String)>,
     /// Concurrency limit for each export: claims provisioned at once
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -46,23 +45,20 @@ pub struct Provision {
     #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::name)]
     pub lease_namespace: Option<String>,
     /// With --watch, serve /metrics, /healthz and /readyz on this address
-    #[arg(long, requires = "watch", value_parser = address, value_name = "ADDR:PORT")]
+    #[arg(long, requires = "watch", value_parser = parse_address, value_name = "ADDR:PORT")]
     pub metrics_addr: Option<SocketAddr>,
     /// Interval at which metrics report what each limited volume uses, such as 5m; needs --metrics-addr [default: never]
-    #[arg(long, requires = "metrics_addr", value_parser = interval, value_name = "INTERVAL")]
+    #[arg(long, requires = "metrics_addr", value_parser = parse_interval, value_name = "INTERVAL")]
     pub usage_interval: Option<Duration>,
     /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// The output of one pass.
     #[command(flatten)]
     pub listing: Listing,
-    /// For --via ssh://
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people
@@ -71,20 +67,20 @@ pub enum LogFormat {
     Json,
 }
 
-/// An export as mount(8) takes it; an IPv6 address stands in brackets.
-fn export(text: &str) -> Result<(String, String), String> {
+/// Parses an export as mount(8) does: `SERVER:/PATH`, with an IPv6 address in brackets.
+fn parse_export(text: &str) -> Result<(String, String), String> {
     let shape = "an export is SERVER:/PATH, such as 10.0.0.5:/fast";
     let (server, path) = text.split_once(":/").ok_or(shape)?;
     Ok((validate::server(server)?, validate::path(&format!("/{path}"))?))
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let shape = "an address and a port are wanted, such as 0.0.0.0:9100 or [::1]:9100";
     text.parse().map_err(|_| shape.to_owned())
 }
 
-/// A number of seconds, minutes or hours.
-fn interval(text: &str) -> Result<Duration, String> {
+/// Parses a whole number of seconds, minutes or hours, such as `5m`; zero is refused.
+fn parse_interval(text: &str) -> Result<Duration, String> {
     let shape = || "an interval is a number and a unit (s, m or h), such as 5m".to_owned();
     let unit = text.chars().last().ok_or_else(shape)?;
     let times = match unit {
@@ -119,14 +115,21 @@ mod tests {
             ("5d", None),
             ("1 \u{e4}", None),
         ] {
-            assert_eq!(interval(text).ok().map(|found| found.as_secs()), seconds, "{text:?}");
+            assert_eq!(
+                parse_interval(text).ok().map(|found| found.as_secs()),
+                seconds,
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn addresses_have_a_port() {
         for good in ["127.0.0.1:0", "0.0.0.0:9100", "[::]:9100"] {
-            assert_eq!(address(good).map(|address| address.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                parse_address(good).map(|address| address.to_string()),
+                Ok(good.to_owned())
+            );
         }
         for bad in [
             "",
@@ -137,7 +140,7 @@ mod tests {
             "::1:9100x",
             "1.2.3.4:99999",
         ] {
-            assert!(address(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_address(bad).is_err(), "{bad:?} was taken");
         }
     }
 
@@ -148,10 +151,10 @@ mod tests {
             ("10.0.0.5:/", "10.0.0.5", "/"),
             ("[fd00::1]:/a/b", "fd00::1", "/a/b"),
         ] {
-            assert_eq!(export(text), Ok((server.to_owned(), path.to_owned())));
+            assert_eq!(parse_export(text), Ok((server.to_owned(), path.to_owned())));
         }
         for bad in ["", "nfs", "/fast", "nfs:fast", ":/fast", "nfs:/a/../b", "a b:/fast"] {
-            assert!(export(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_export(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

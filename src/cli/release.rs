@@ -5,7 +5,6 @@ use clap::Args;
 use super::ExportOfVolumes;
 use crate::manifest::validate;
 
-/// `release`.
 #[derive(Debug, Args)]
 pub struct Release {
     /// Volume to release
@@ -20,7 +19,6 @@ pub struct Release {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportOfVolumes,
 }

@@ -3,25 +3,24 @@
 use clap::{Args, ValueEnum};
 
 use super::Ssh;
-use super::ssh::target;
+use super::ssh::parse_host;
 use crate::host::exports_file::{OPTIONS, check_client, check_file, check_options, check_path};
 use crate::host::{Target, Versions};
 use crate::manifest::validate;
 
-/// `setup-server`.
 #[derive(Debug, Args)]
 pub struct SetupServer {
     /// Host to set up as the NFS server
-    #[arg(value_parser = target, value_name = "[USER@]HOST[:PORT]")]
+    #[arg(value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub host: Target,
     /// Directory to export
-    #[arg(long, default_value = "/nfsdata", value_parser = export, value_name = "PATH")]
+    #[arg(long, default_value = "/nfsdata", value_parser = check_export_path, value_name = "PATH")]
     pub export: String,
     /// Client that may mount the export: address, network, host name, @netgroup, or * for every host (repeatable)
-    #[arg(long, value_parser = client, value_name = "CLIENT")]
+    #[arg(long, value_parser = check_client_spec, value_name = "CLIENT")]
     pub allow: Vec<String>,
     /// Node to set up as a client and to allow (repeatable)
-    #[arg(long, value_parser = target, value_name = "[USER@]HOST[:PORT]")]
+    #[arg(long, value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub node: Vec<Target>,
     /// Set up and allow every node of the current context, with the server's login
     #[arg(long)]
@@ -33,16 +32,16 @@ pub struct SetupServer {
     #[arg(long, value_parser = validate::server, value_name = "HOST")]
     pub address: Option<String>,
     /// Export options
-    #[arg(long, default_value = OPTIONS, value_parser = options, value_name = "OPTIONS")]
+    #[arg(long, default_value = OPTIONS, value_parser = check_export_options, value_name = "OPTIONS")]
     pub options: String,
     /// Map root on clients to the user nobody; such an export needs provision --via ssh://
     #[arg(long)]
     pub root_squash: bool,
     /// Mode of the directory [default: 0777 if it is created, else unchanged]
-    #[arg(long, value_parser = mode, value_name = "MODE")]
+    #[arg(long, value_parser = parse_mode, value_name = "MODE")]
     pub mode: Option<u32>,
     /// Owner of the directory, as USER, USER:GROUP or numbers [default: unchanged]
-    #[arg(long, value_parser = owner, value_name = "OWNER")]
+    #[arg(long, value_parser = check_owner, value_name = "OWNER")]
     pub owner: Option<String>,
     /// NFS versions to serve
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
@@ -50,22 +49,19 @@ pub struct SetupServer {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
     /// Exports file to edit
-    #[arg(long, default_value = "/etc/exports", value_parser = exports_file, value_name = "FILE")]
+    #[arg(long, default_value = "/etc/exports", value_parser = check_exports_file, value_name = "FILE")]
     pub exports_file: String,
-    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// `setup-client`.
 #[derive(Debug, Args)]
 pub struct SetupClient {
     /// Hosts to set up as NFS clients
-    #[arg(value_parser = target, required_unless_present = "nodes_from_cluster", value_name = "[USER@]HOST[:PORT]")]
+    #[arg(value_parser = parse_host, required_unless_present = "nodes_from_cluster", value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<Target>,
     /// Set up every node of the current context
     #[arg(long)]
@@ -74,38 +70,33 @@ pub struct SetupClient {
     #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, value_name = "HOST")]
     pub server: Option<String>,
     /// Exported directory for the test mount
-    #[arg(long, default_value = "/nfsdata", env = "NFSPROV_PATH", value_parser = export, value_name = "PATH")]
+    #[arg(long, default_value = "/nfsdata", env = "NFSPROV_PATH", value_parser = check_export_path, value_name = "PATH")]
     pub export: String,
     /// NFS versions to test
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
     pub nfs_version: NfsVersion,
-    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
-    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// `teardown-server`.
 #[derive(Debug, Args)]
 pub struct TeardownServer {
     /// Host of the NFS server
-    #[arg(value_parser = target, value_name = "[USER@]HOST[:PORT]")]
+    #[arg(value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub host: Target,
     /// Directory to stop exporting; its data is kept
-    #[arg(long, value_parser = export, value_name = "PATH")]
+    #[arg(long, value_parser = check_export_path, value_name = "PATH")]
     pub export: String,
     /// Exports file to edit
-    #[arg(long, default_value = "/etc/exports", value_parser = exports_file, value_name = "FILE")]
+    #[arg(long, default_value = "/etc/exports", value_parser = check_exports_file, value_name = "FILE")]
     pub exports_file: String,
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Options of all three commands.
     #[command(flatten)]
     pub run: SetupRun,
-    /// Options of the SSH connections.
     #[command(flatten)]
     pub ssh: Ssh,
 }
@@ -131,7 +122,6 @@ impl SetupRun {
     }
 }
 
-/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Summary {
     /// Aligned columns
@@ -142,7 +132,6 @@ pub enum Summary {
     Yaml,
 }
 
-/// NFS versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NfsVersion {
     /// 3 alone
@@ -165,34 +154,33 @@ impl From<NfsVersion> for Versions {
     }
 }
 
-/// A directory on the host, as the exports file takes it.
-fn export(text: &str) -> Result<String, String> {
+fn check_export_path(text: &str) -> Result<String, String> {
     check_path(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
-fn exports_file(text: &str) -> Result<String, String> {
+fn check_exports_file(text: &str) -> Result<String, String> {
     check_file(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
-fn client(text: &str) -> Result<String, String> {
+fn check_client_spec(text: &str) -> Result<String, String> {
     check_client(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
-fn options(text: &str) -> Result<String, String> {
+fn check_export_options(text: &str) -> Result<String, String> {
     check_options(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
-fn mode(text: &str) -> Result<u32, String> {
+fn parse_mode(text: &str) -> Result<u32, String> {
     let digits = validate::mode(text)?;
     u32::from_str_radix(&digits, 8).map_err(|error| error.to_string())
 }
 
-/// A user, and maybe a group, by name or number.
-fn owner(text: &str) -> Result<String, String> {
+/// Accepts `USER` or `USER:GROUP`, each a name or a number.
+fn check_owner(text: &str) -> Result<String, String> {
     let name = |name: &str| {
         let odd = |c: char| !(c.is_ascii_alphanumeric() || "_-.$".contains(c));
         !name.is_empty() && !name.starts_with('-') && !name.contains(odd)
@@ -212,15 +200,15 @@ mod tests {
 
     #[test]
     fn modes_and_owners_are_those_of_chmod_and_chown() {
-        assert_eq!((mode("0777"), mode("1770")), (Ok(0o777), Ok(0o1770)));
+        assert_eq!((parse_mode("0777"), parse_mode("1770")), (Ok(0o777), Ok(0o1770)));
         for bad in ["", "8", "17777", "u+x", "-1"] {
-            assert!(mode(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_mode(bad).is_err(), "{bad:?} was taken");
         }
         for good in ["root", "1000", "nobody:nogroup", "65534:65534", "svc-nfs", "host$"] {
-            assert!(owner(good).is_ok(), "{good:?} was refused");
+            assert!(check_owner(good).is_ok(), "{good:?} was refused");
         }
         for bad in ["", ":", "a:", ":b", "-R", "a b", "a;b", "$(x)", "a:b:c"] {
-            assert!(owner(bad).is_err(), "{bad:?} was taken");
+            assert!(check_owner(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::duration;
+use super::parse_duration;
 use crate::host::Target;
 
-/// Options of SSH connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "SSH")]
 pub struct Ssh {
@@ -16,16 +15,16 @@ pub struct Ssh {
     #[arg(short, long, value_name = "FILE")]
     pub identity_file: Vec<PathBuf>,
     /// Jump host (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]
-    #[arg(long, value_delimiter = ',', value_parser = target, value_name = "[USER@]HOST[:PORT]")]
+    #[arg(long, value_delimiter = ',', value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub jump: Vec<Target>,
     /// Handling of host keys that are not in known_hosts [default: ask]
     #[arg(long, value_enum)]
     pub host_key: Option<HostKey>,
     /// Fingerprint of an accepted host key, jump hosts included (repeatable)
-    #[arg(long, value_parser = fingerprint, value_name = "SHA256:…")]
+    #[arg(long, value_parser = parse_fingerprint, value_name = "SHA256:…")]
     pub host_fingerprint: Vec<String>,
     /// Time limit of each step of a login [default: 10s]
-    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub connect_timeout: Option<Duration>,
     /// Become root with sudo; asks for the password if sudo needs one
     #[arg(long)]
@@ -35,7 +34,6 @@ pub struct Ssh {
     pub sudo_password_file: Option<PathBuf>,
 }
 
-/// The values of `--host-key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum HostKey {
     /// Show the key and ask
@@ -46,13 +44,13 @@ pub enum HostKey {
     AcceptNew,
 }
 
-pub(super) fn target(text: &str) -> Result<Target, String> {
+pub(super) fn parse_host(text: &str) -> Result<Target, String> {
     text.parse()
         .map_err(|error: crate::host::TargetError| error.to_string())
 }
 
 /// A SHA-256 digest in base64 without padding, as ssh-keygen -l shows it.
-fn fingerprint(text: &str) -> Result<String, String> {
+fn parse_fingerprint(text: &str) -> Result<String, String> {
     let digest = text.strip_prefix("SHA256:").map(|digest| digest.trim_end_matches('='));
     let base64 = |c: char| c.is_ascii_alphanumeric() || "+/".contains(c);
     match digest {
@@ -68,10 +66,10 @@ mod tests {
     #[test]
     fn fingerprints_are_those_of_ssh_keygen() {
         let good = "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c";
-        assert_eq!(fingerprint(good).as_deref(), Ok(good));
-        assert_eq!(fingerprint(&format!("{good}=")).as_deref(), Ok(good));
+        assert_eq!(parse_fingerprint(good).as_deref(), Ok(good));
+        assert_eq!(parse_fingerprint(&format!("{good}=")).as_deref(), Ok(good));
         for bad in ["", "SHA256:", "MD5:00:11", &good[..40], &good.replace('/', "_")] {
-            assert!(fingerprint(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_fingerprint(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -4,13 +4,11 @@ use clap::Args;
 
 use super::{ExportOfVolumes, Listing};
 
-/// `status`.
 #[derive(Debug, Args)]
 pub struct Status {
     /// Claims of all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
-    /// The output.
     #[command(flatten)]
     pub listing: Listing,
     /// Show the status again after each change
@@ -19,7 +17,6 @@ pub struct Status {
     /// Measure the data in each volume; needs an NFS call for every directory in it
     #[arg(long)]
     pub sizes: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportOfVolumes,
 }

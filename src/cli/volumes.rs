@@ -2,13 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::export::{Via, via};
+use super::export::{Via, parse_via};
 use super::{AccessMode, Format, Listing, Ssh, examples};
 use crate::export::VolumePath;
 use crate::inventory::amount;
 use crate::manifest::validate;
 
-/// `volumes`.
 #[derive(Debug, Subcommand)]
 pub enum Volumes {
     /// List the directories on an export, with the volumes that own them
@@ -37,7 +36,6 @@ pub enum Volumes {
     Adopt(Adopt),
 }
 
-/// The export.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Export")]
 pub struct ExportAt {
@@ -48,28 +46,23 @@ pub struct ExportAt {
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
     pub path: String,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
-    #[arg(long, default_value = "nfs", value_parser = via)]
+    #[arg(long, default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
-    /// For --via ssh://
     #[command(flatten)]
     pub ssh: Ssh,
 }
 
-/// `volumes list`, `orphans` and `archived`.
 #[derive(Debug, Args)]
 pub struct Directories {
-    /// The output.
     #[command(flatten)]
     pub listing: Listing,
     /// Measure the data; needs an NFS call for every directory
     #[arg(long)]
     pub sizes: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-/// `volumes orphans`.
 #[derive(Debug, Args)]
 pub struct Orphans {
     /// Remove empty directories, after confirmation
@@ -78,12 +71,10 @@ pub struct Orphans {
     /// Answer yes to every question
     #[arg(short, long, requires = "remove_empty")]
     pub yes: bool,
-    /// What is listed.
     #[command(flatten)]
     pub directories: Directories,
 }
 
-/// `volumes record`.
 #[derive(Debug, Args)]
 pub struct Record {
     /// Volumes to record, provisioned or static [default: all on the export]
@@ -92,12 +83,10 @@ pub struct Record {
     /// Print what would be written, without making changes
     #[arg(long)]
     pub dry_run: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-/// `volumes rebuild`.
 #[derive(Debug, Args)]
 pub struct Rebuild {
     /// Rebuild this claim only, even if its directory was created for another claim
@@ -109,7 +98,6 @@ pub struct Rebuild {
     /// Create missing namespaces
     #[arg(long)]
     pub create_namespaces: bool,
-    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
     /// Answer yes to every question
@@ -121,32 +109,26 @@ pub struct Rebuild {
     /// Leave out the headings of the table
     #[arg(long)]
     pub no_headers: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-/// `volumes adopt`.
 #[derive(Debug, Args)]
 pub struct Adopt {
     /// Directory, relative to the export
-    #[arg(value_name = "DIRECTORY", value_parser = directory)]
+    #[arg(value_name = "DIRECTORY", value_parser = parse_directory)]
     pub directory: VolumePath,
     /// Claim for the volume
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: (String, String),
-    /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
-    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-/// How records are read.
 #[derive(Debug, Args)]
 pub struct Recorded {
     /// Former name or address of the server; records that name it are used for --server
@@ -171,7 +153,6 @@ pub struct NewClaim {
     pub access_mode: Vec<AccessMode>,
 }
 
-/// `volumes restore`.
 #[derive(Debug, Args)]
 pub struct Restore {
     /// Archive, with or without the prefix archived-
@@ -180,18 +161,14 @@ pub struct Restore {
     /// Claim for the volume [default: the record's]
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
     pub claim: Option<(String, String)>,
-    /// How the claim is made.
     #[command(flatten)]
     pub new_claim: NewClaim,
-    /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-/// `volumes expire`.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("limit").required(true).multiple(true)))]
 pub struct Expire {
@@ -199,7 +176,7 @@ pub struct Expire {
     #[arg(long, group = "limit", value_name = "AGE", value_parser = amount::age)]
     pub older_than: Option<u64>,
     /// Delete the oldest archives until the total is at most this, such as 100Gi; needs an NFS call for every directory
-    #[arg(long, group = "limit", value_name = "SIZE", value_parser = total)]
+    #[arg(long, group = "limit", value_name = "SIZE", value_parser = parse_size)]
     pub keep_total: Option<u64>,
     /// Answer yes to every question
     #[arg(short, long, conflicts_with = "dry_run")]
@@ -207,16 +184,15 @@ pub struct Expire {
     /// Print what would be deleted, without making changes
     #[arg(long)]
     pub dry_run: bool,
-    /// The export.
     #[command(flatten)]
     pub export: ExportAt,
 }
 
-fn total(text: &str) -> Result<u64, String> {
+fn parse_size(text: &str) -> Result<u64, String> {
     let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
     amount::bytes(text).ok_or_else(shape)
 }
 
-fn directory(text: &str) -> Result<VolumePath, String> {
+fn parse_directory(text: &str) -> Result<VolumePath, String> {
     VolumePath::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
 }

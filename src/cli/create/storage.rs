@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use clap::Args;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, Waiting, class};
+use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, Waiting, class_or_none};
 use crate::manifest::validate;
 use crate::provisioner::{DEFAULT_NAME, pattern};
 
-/// `create pv`.
 #[derive(Debug, Args)]
 pub struct Pv {
     /// Name of the volume
@@ -31,7 +30,7 @@ pub struct Pv {
     #[arg(long, value_enum, value_name = "POLICY", default_value = "Retain")]
     pub reclaim_policy: ReclaimPolicy,
     /// Class that a claim must have to bind to the volume, or "" for none
-    #[arg(long, default_value = "nfs", value_parser = class)]
+    #[arg(long, default_value = "nfs", value_parser = class_or_none)]
     pub class: String,
     /// Mount option (repeatable)
     #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
@@ -42,15 +41,12 @@ pub struct Pv {
     /// Label (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = validate::label)]
     pub labels: Vec<(String, String)>,
-    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
-    /// Waiting for it.
     #[command(flatten)]
     pub waiting: Waiting,
 }
 
-/// `create pvc`.
 #[derive(Debug, Args)]
 pub struct Pvc {
     /// Name of the claim
@@ -60,7 +56,7 @@ pub struct Pvc {
     #[arg(long, value_parser = validate::size)]
     pub size: Option<String>,
     /// Class, or "" for none [default: the cluster's default class]
-    #[arg(long, value_parser = class)]
+    #[arg(long, value_parser = class_or_none)]
     pub class: Option<String>,
     /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
@@ -71,15 +67,12 @@ pub struct Pvc {
     /// Label that the volume must have (repeatable)
     #[arg(long = "selector", value_name = "KEY=VALUE", value_parser = validate::label)]
     pub selector: Vec<(String, String)>,
-    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
-    /// Waiting for it.
     #[command(flatten)]
     pub waiting: Waiting,
 }
 
-/// `create storageclass`.
 #[derive(Debug, Args)]
 pub struct Storageclass {
     /// Name of the class
@@ -127,7 +120,6 @@ pub struct Storageclass {
     /// Allow claims to be expanded; the provisioner needs --allow-expansion, too
     #[arg(long)]
     pub allow_expansion: bool,
-    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }

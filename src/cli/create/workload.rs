@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use super::{AccessMode, Delivery};
 use crate::manifest::validate;
 
-/// `create pod`.
 #[derive(Debug, Args)]
 pub struct Pod {
     /// Name of the pod and of its container
@@ -25,12 +24,10 @@ pub struct Pod {
     /// Command of the container [default for the image busybox: /bin/sh -c "sleep 30000"; else the image's own]
     #[arg(last = true)]
     pub command: Vec<String>,
-    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-/// `create statefulset`.
 #[derive(Debug, Args)]
 pub struct Statefulset {
     /// Name of the StatefulSet
@@ -43,7 +40,7 @@ pub struct Statefulset {
     #[arg(long, value_parser = validate::service)]
     pub app: Option<String>,
     /// Number of pods
-    #[arg(long, default_value_t = 3, value_parser = pods)]
+    #[arg(long, default_value_t = 3, value_parser = parse_pod_count)]
     pub replicas: u32,
     /// Size of each claim, such as 1Gi
     #[arg(long, default_value = "1Gi", value_parser = validate::size)]
@@ -61,12 +58,11 @@ pub struct Statefulset {
     #[arg(long, default_value = "www", value_parser = validate::pod_volume)]
     pub volume: String,
     /// Port of the container and of the Service
-    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = port)]
+    #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = parse_port)]
     pub service_port: u16,
     /// NodePort of the Service [default: none; the Service is headless]
-    #[arg(long, value_name = "PORT", value_parser = port)]
+    #[arg(long, value_name = "PORT", value_parser = parse_port)]
     pub node_port: Option<u16>,
-    /// Where the manifest goes.
     #[command(flatten)]
     pub delivery: Delivery,
 }
@@ -80,7 +76,6 @@ pub enum Flavor {
     Upstream,
 }
 
-/// `create provisioner`.
 #[derive(Debug, Args)]
 pub struct Provisioner {
     /// Name of the Deployment and the ServiceAccount [default: nfsprov; with --flavor upstream: nfs-client-provisioner]
@@ -100,7 +95,7 @@ pub struct Provisioner {
     #[arg(long, value_parser = validate::image)]
     pub image: Option<String>,
     /// Number of pods: one leader, the others on standby [default: 2; with --flavor upstream: 1]
-    #[arg(long, value_parser = replicas)]
+    #[arg(long, value_parser = parse_replicas)]
     pub replicas: Option<u32>,
     /// Kubernetes version of the cluster; before 1.22 the pod runs as root with the single capability
     /// NET_BIND_SERVICE [default: the cluster's with --apply or --dry-run server, else 1.22 or newer]
@@ -115,25 +110,24 @@ pub struct Provisioner {
     /// Provisioner program to run
     #[arg(long, value_enum, default_value = "nfsprov")]
     pub flavor: Flavor,
-    /// Where the manifests go.
     #[command(flatten)]
     pub delivery: Delivery,
 }
 
-fn pods(text: &str) -> Result<u32, String> {
-    number(text, 0..=1000, "the number of pods")
+fn parse_pod_count(text: &str) -> Result<u32, String> {
+    parse_in_range(text, 0..=1000, "the number of pods")
 }
 
-pub(in crate::cli) fn replicas(text: &str) -> Result<u32, String> {
-    number(text, 1..=100, "the number of pods")
+pub(in crate::cli) fn parse_replicas(text: &str) -> Result<u32, String> {
+    parse_in_range(text, 1..=100, "the number of pods")
 }
 
-fn port(text: &str) -> Result<u16, String> {
-    let port = number(text, 1..=u16::MAX.into(), "a port")?;
+fn parse_port(text: &str) -> Result<u16, String> {
+    let port = parse_in_range(text, 1..=u16::MAX.into(), "a port")?;
     u16::try_from(port).map_err(|error| error.to_string())
 }
 
-fn number(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
+fn parse_in_range(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("{what} is from {} to {}", range.start(), range.end()))
 }
