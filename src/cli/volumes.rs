@@ -173,7 +173,7 @@ pub struct Restore {
 #[command(group(clap::ArgGroup::new("limit").required(true).multiple(true)))]
 pub struct Expire {
     /// Delete archives that were not changed for this time, such as 30d
-    #[arg(long, group = "limit", value_name = "AGE", value_parser = amount::age)]
+    #[arg(long, group = "limit", value_name = "AGE", value_parser = amount::parse_age)]
     pub older_than: Option<u64>,
     /// Delete the oldest archives until the total is at most this, such as 100Gi; needs an NFS call for every directory
     #[arg(long, group = "limit", value_name = "SIZE", value_parser = parse_size)]

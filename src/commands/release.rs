@@ -16,8 +16,8 @@ use crate::cluster::{self, Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
 use crate::inventory::gather;
-use crate::inventory::place::{self, Place, mounted};
-use crate::inventory::release::{Data, Verdict, judge};
+use crate::inventory::place::{self, ExportDirectory, nfs_location};
+use crate::inventory::release::{Data, Verdict, decide_release};
 use crate::inventory::scrub::Scrub;
 use crate::output;
 
@@ -37,7 +37,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     let cluster = connect(&cluster_options(global), Use::OneShot).await?;
     let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
     let volume = read(&volumes, &args.volume).await?;
-    let warnings = match judge(&volume, said.unwrap_or(Data::Keep)) {
+    let warnings = match decide_release(&volume, said.unwrap_or(Data::Keep)) {
         Verdict::Release(warnings) => warnings,
         Verdict::Already(sentence) => {
             output::say(&sentence);
@@ -79,7 +79,7 @@ fn ask(volume: &PersistentVolume) -> Result<Data> {
 }
 
 fn say_what_stays(volume: &PersistentVolume) {
-    if let Some(place) = mounted(volume) {
+    if let Some(place) = nfs_location(volume) {
         let text = format!(
             "the next claim that PV {} is bound to will see what is in {place}",
             volume.name_any()
@@ -101,9 +101,9 @@ async fn scrub(
         &access_for(&args.export.via, &args.export.ssh)?,
         place.location.clone(),
     );
-    let all = gather::volumes(client).await?;
+    let all = gather::list_nfs_volumes(client).await?;
     let scrub = Scrub::prepare(volume, &all, place.clone(), &export).await?;
-    let Some(what) = scrub.what() else {
+    let Some(what) = scrub.describe_entries() else {
         output::say(&format!("the directory of PV {} is empty", volume.name_any()));
         return Ok(());
     };
@@ -125,16 +125,16 @@ async fn scrub(
             args.volume
         );
     }
-    let all = gather::volumes(client).await?;
+    let all = gather::list_nfs_volumes(client).await?;
     Scrub::prepare(volume, &all, place, &export).await?.run().await?;
     Ok(())
 }
 
 /// On the export that is named, else where the PV's provisioner recorded it to be.
-fn place_of(volume: &PersistentVolume, args: &Release) -> Result<Place> {
+fn place_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
     let Some(path) = &args.export.path else {
-        return place::recorded(volume).ok_or_else(|| {
-            let at = mounted(volume).map(|place| place.path).unwrap_or_default();
+        return place::recorded_directory(volume).ok_or_else(|| {
+            let at = nfs_location(volume).map(|place| place.path).unwrap_or_default();
             UsageError(
                 format!(
                     "PV {} was made by hand: name the export that it is on with --path, which is {} or above it",
@@ -146,12 +146,12 @@ fn place_of(volume: &PersistentVolume, args: &Release) -> Result<Place> {
             .into()
         });
     };
-    let theirs = mounted(volume).map(|place| place.server);
+    let theirs = nfs_location(volume).map(|place| place.server);
     let export = Location {
         server: args.export.server.clone().or(theirs).unwrap_or_default(),
         path: path.clone(),
     };
-    place::on(volume, &export).map_err(|why| anyhow!("{}", output::plain(&why)))
+    place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::plain(&why)))
 }
 
 /// Takes the claim off the PV, if it is still the one that was seen.

@@ -13,7 +13,7 @@ use crate::cli::{Format, Global, Status, Via};
 use crate::cluster::{Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
-use crate::inventory::overview::{Overview, Volume, overview};
+use crate::inventory::overview::{Overview, Volume, build_overview};
 use crate::inventory::{amount, gather};
 use crate::output::{self, Colour};
 
@@ -46,12 +46,12 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     if args.watch {
         return watch(&cluster.client, namespace, &look).await;
     }
-    let (mut facts, left_out) = gather::objects(&cluster.client, namespace).await?;
+    let (mut facts, left_out) = gather::list_objects(&cluster.client, namespace).await?;
     for what in left_out {
         output::say(&format!("warning: {what}"));
     }
     if args.sizes {
-        let shown = overview(&facts, Timestamp::now()).volumes;
+        let shown = build_overview(&facts, Timestamp::now()).volumes;
         let mut volumes = facts.volumes.clone();
         volumes.retain(|volume| {
             shown
@@ -61,11 +61,11 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
         let bar = output::progress(volumes.len(), "volumes read");
         let access = access_for(&args.export.via, &args.export.ssh)?;
         let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
-        facts.holdings = gather::holdings(volumes, known, || bar.inc(1)).await;
+        facts.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
     let now = Timestamp::now();
-    let overview = overview(&facts, now);
+    let overview = build_overview(&facts, now);
     let text = text(&overview, &look, now)?;
     if text.is_empty() {
         output::say("nothing touches NFS here: no volume, claim, class or provisioner");
@@ -90,7 +90,7 @@ fn export(args: &Status) -> Result<Option<Location>, UsageError> {
 
 /// Prints the status again after each change, until it is interrupted or stdout is closed.
 async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<Exit> {
-    let (watched, changes) = gather::watch(client, namespace);
+    let (watched, changes) = gather::watch_objects(client, namespace);
     // What has changed by the time that it is shown is shown at once.
     let changes = changes.ready_chunks(usize::from(u16::MAX));
     pin_mut!(changes);
@@ -105,11 +105,11 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
             output::say(&format!("warning: {trouble}"));
             troubles.push(trouble);
         }
-        if !watched.is_known() {
+        if !watched.is_listed() {
             continue;
         }
         let now = Timestamp::now();
-        let text = text(&overview(&watched.facts(), now), look, now)?;
+        let text = text(&build_overview(&watched.current_facts(), now), look, now)?;
         if shown.as_ref() == Some(&text) {
             continue;
         }
@@ -183,7 +183,7 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
         let mut cells = Vec::new();
         if look.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
-            cells.push(holds.map(|holds| holds.words()).unwrap_or_default());
+            cells.push(holds.map(|holds| holds.short_text()).unwrap_or_default());
         }
         if wide {
             cells.push(volume.map(|volume| volume.reclaim_policy.clone()).unwrap_or_default());
@@ -260,7 +260,7 @@ fn short_modes(modes: &[String]) -> String {
 
 fn age(created: Option<Timestamp>, now: Timestamp) -> String {
     let seconds = created.map(|created| amount::seconds_since(created.as_second(), now.as_second()));
-    seconds.map(amount::ago).unwrap_or_default()
+    seconds.map(amount::format_age).unwrap_or_default()
 }
 
 fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {

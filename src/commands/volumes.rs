@@ -16,9 +16,9 @@ use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, VolumeUsage, never_interrupt};
-use crate::inventory::archives::{Expired, Expiry, expired, several_volumes};
-use crate::inventory::directories::{Row, State, rows};
-use crate::inventory::survey::{measure, read_quotas, survey};
+use crate::inventory::archives::{Expired, Expiry, expired_archives, refusal_of_several_volumes};
+use crate::inventory::directories::{Row, State, directory_rows};
+use crate::inventory::survey::{measure_directories, read_quotas, survey_export};
 use crate::inventory::{amount, gather};
 use crate::output;
 use crate::provisioner::rules::record::Record;
@@ -91,16 +91,16 @@ impl Place {
 
     /// The rows, and the names of all NFS volumes.
     async fn rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
-        let volumes = gather::volumes(self.client()).await?;
+        let volumes = gather::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();
-        let facts = survey(&self.export, &self.location, volumes).await?;
-        Ok((rows(&facts), names))
+        let facts = survey_export(&self.export, &self.location, volumes).await?;
+        Ok((directory_rows(&facts), names))
     }
 }
 
 async fn measured(export: &Export, rows: &mut [Row]) {
     let bar = output::progress(rows.len(), "directories read");
-    measure(export, rows, || bar.inc(1)).await;
+    measure_directories(export, rows, || bar.inc(1)).await;
     bar.finish_and_clear();
 }
 
@@ -157,7 +157,7 @@ async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
             }
             (None, Some(path)) => {
                 let entries = place.export.list_directory(Some(path)).await?.unwrap_or_default();
-                row.claim = several_volumes(path, &entries).map(|_| "(several volumes)".to_owned());
+                row.claim = refusal_of_several_volumes(path, &entries).map(|_| "(several volumes)".to_owned());
             }
             (None, None) => {}
         }
@@ -190,7 +190,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
         let age = row
             .changed
-            .map(|changed| amount::ago(amount::seconds_since(changed, now)))
+            .map(|changed| amount::format_age(amount::seconds_since(changed, now)))
             .unwrap_or_default();
         let mut cells = match archives {
             true => vec![row.directory.clone(), or_none(&row.claim), age.clone()],
@@ -201,7 +201,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
             ],
         };
         if args.sizes {
-            cells.push(row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default());
+            cells.push(row.holds.as_ref().map(|holds| holds.short_text()).unwrap_or_default());
         }
         if has_quotas {
             cells.push(row.quota.map(used_of_limit).unwrap_or_default());
@@ -219,10 +219,10 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
 }
 
 fn used_of_limit(quota: VolumeUsage) -> String {
-    let used = amount::size(quota.used_bytes);
+    let used = amount::format_size(quota.used_bytes);
     match quota.limit_bytes {
         0 => used,
-        limit => format!("{used} of {}", amount::size(limit)),
+        limit => format!("{used} of {}", amount::format_size(limit)),
     }
 }
 
@@ -234,10 +234,15 @@ async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let cells = going.iter().map(|gone| {
-        let holds = gone.row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default();
+        let holds = gone
+            .row
+            .holds
+            .as_ref()
+            .map(|holds| holds.short_text())
+            .unwrap_or_default();
         vec![
             gone.row.directory.clone(),
-            amount::ago(gone.age),
+            amount::format_age(gone.age),
             holds,
             gone.why.clone(),
         ]
@@ -280,7 +285,7 @@ async fn going(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
         older_than: args.older_than,
         keep_total: args.keep_total,
     };
-    Ok(expired(&rows, expiry, Timestamp::now().as_second()))
+    Ok(expired_archives(&rows, expiry, Timestamp::now().as_second()))
 }
 
 /// Removes the archives that were shown, but for those that were changed, or came to be a PV's, since then.

@@ -1,9 +1,9 @@
-//! Sizes and ages as people write them (PURE).
+//! Formats and parses sizes and ages as people write them (PURE).
 
 pub use crate::cluster::quantity::bytes;
 
-/// Bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
-pub fn size(bytes: u64) -> String {
+/// Formats bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
+pub fn format_size(bytes: u64) -> String {
     let (mut shown, mut unit) = (bytes as f64, "");
     for next in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {
         if shown < 1024.0 {
@@ -21,11 +21,11 @@ pub fn size(bytes: u64) -> String {
 /// The units of ages, and their seconds.
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// The seconds of an age: `30d`, `12h`, `1d12h`.
+/// Parses an age, such as `30d`, `12h` or `1d12h`, to seconds.
 ///
 /// # Errors
-/// What an age looks like.
-pub fn age(text: &str) -> Result<u64, String> {
+/// Shows the form of an age.
+pub fn parse_age(text: &str) -> Result<u64, String> {
     let shape = || "an age is a number and a unit (s, m, h, d or w), such as 30d or 12h".to_owned();
     let (mut seconds, mut rest) = (0_u64, text);
     while !rest.is_empty() {
@@ -50,8 +50,8 @@ pub fn seconds_since(then: i64, now: i64) -> u64 {
     u64::try_from(now.saturating_sub(then)).unwrap_or_default()
 }
 
-/// Seconds as kubectl shows an age: in one unit, with at least two of it.
-pub fn ago(seconds: u64) -> String {
+/// Formats seconds as kubectl shows an age: in the largest unit of which there are at least two, such as `119s` or `2m`.
+pub fn format_age(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),
         120..7_200 => format!("{}m", seconds / 60),
@@ -75,7 +75,7 @@ mod tests {
             ((1 << 30) + (1 << 29), "1.5Gi"),
             (u64::MAX, "16Ei"),
         ] {
-            assert_eq!(size(bytes), wanted);
+            assert_eq!(format_size(bytes), wanted);
         }
     }
 
@@ -87,7 +87,7 @@ mod tests {
             ("1d12h", 36 * 3_600),
             ("2w", 14 * 86_400),
         ] {
-            assert_eq!(age(text), Ok(wanted));
+            assert_eq!(parse_age(text), Ok(wanted));
         }
         for bad in [
             "",
@@ -100,10 +100,10 @@ mod tests {
             "99999999999999999999d",
             "9999999999999999999w",
         ] {
-            assert!(age(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_age(bad).is_err(), "{bad:?} was taken");
         }
         for (seconds, wanted) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
-            assert_eq!(ago(seconds), wanted);
+            assert_eq!(format_age(seconds), wanted);
         }
     }
 }

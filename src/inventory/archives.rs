@@ -1,4 +1,4 @@
-//! Archives of deleted volumes (PURE): what their names tell, which of them go, and how one comes back.
+//! Archives of deleted volumes (PURE): parses their names, selects expired ones, and plans the restore of one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,17 +18,17 @@ use crate::provisioner::volume::DIRECTORY;
 /// What nfsprov and nfs-subdir-external-provisioner put before a directory's name.
 const PREFIX: &str = "archived-";
 
-/// What an archive's name tells.
+/// The parsed name of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// The name of the directory before, with dashes for slashes.
+    /// The name of the directory before it was archived, with dashes for slashes.
     pub old: String,
-    /// The PV that it was, if the name says so; only a provisioner's does.
+    /// The PV that it was, if the name ends in the name of a provisioned PV.
     pub volume: Option<String>,
 }
 
 impl Archive {
-    /// Reads the name of a directory in the export's root; None if it is no archive's.
+    /// Parses the name of a directory in the export's root; `None` if it is not the name of an archive.
     pub fn parse(name: &str) -> Option<Self> {
         let old = name.strip_prefix(PREFIX).filter(|old| !old.is_empty())?;
         // Where the name was taken, a time was put at its end.
@@ -57,9 +57,9 @@ fn is_time(text: &str) -> bool {
         })
 }
 
-/// Why an archive whose name names no PV is not given to one claim, judged by what is in it: csi-driver-nfs archives the
-/// volumes of a namespace to one directory.
-pub fn several_volumes(archive: &VolumePath, entries: &[Entry]) -> Option<String> {
+/// Why an archive without a PV in its name is not restored for one claim: if it holds directories only, it may be the
+/// archive of several volumes, since csi-driver-nfs archives the volumes of a namespace to one directory.
+pub fn refusal_of_several_volumes(archive: &VolumePath, entries: &[Entry]) -> Option<String> {
     let first = entries.first()?;
     let may_be_volumes = entries.iter().all(|entry| entry.kind == Kind::Directory);
     may_be_volumes.then(|| {
@@ -71,30 +71,30 @@ pub fn several_volumes(archive: &VolumePath, entries: &[Entry]) -> Option<String
     })
 }
 
-/// Which archives are to go.
+/// The limits beyond which archives are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
-    /// Those that have not been changed for so many seconds.
+    /// Removes archives that were not changed for this many seconds.
     pub older_than: Option<u64>,
-    /// The oldest ones, until the rest takes no more bytes than this.
+    /// Removes the oldest archives until the rest takes at most this many bytes.
     pub keep_total: Option<u64>,
 }
 
-/// An archive that is to go, and why.
+/// An archive that is to be removed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expired {
-    /// The archive.
     pub row: Row,
     /// How many seconds ago it was last changed.
     pub age: u64,
-    /// A few words.
+    /// The limit that it exceeds, in a few words.
     pub why: String,
 }
 
-/// The archives that are to go at `now`, in seconds since 1970; the oldest first.
+/// The archives beyond the limits at `now`, in seconds since 1970; the oldest first.
 ///
-/// Only those whose name says which PV they were: others may be anybody's. What can't be measured counts as nothing.
-pub fn expired(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
+/// Only archives that name their PV are selected: others may not be nfsprov's. An archive that was not measured counts as
+/// 0 bytes.
+pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
     let mut archives: Vec<(u64, &Row)> = rows
         .iter()
         .filter(|row| row.state == State::Archived && row.volume.is_some() && row.path.is_some())
@@ -112,11 +112,11 @@ pub fn expired(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
             Expiry {
                 older_than: Some(limit),
                 ..
-            } if age > limit => format!("older than {}", amount::ago(limit)),
+            } if age > limit => format!("older than {}", amount::format_age(limit)),
             Expiry {
                 keep_total: Some(limit),
                 ..
-            } if total > limit => format!("beyond {} in total", amount::size(limit)),
+            } if total > limit => format!("beyond {} in total", amount::format_size(limit)),
             _ => continue,
         };
         total -= bytes(row);
@@ -129,24 +129,25 @@ pub fn expired(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
     going
 }
 
-/// How an archive comes back.
+/// How a directory becomes the directory of a PV again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Return {
-    /// The archive; none if an earlier try has renamed it already.
+pub struct ReturnPlan {
+    /// The archive to rename; `None` if an earlier attempt has renamed it, or the directory stays where it is.
     pub archive: Option<VolumePath>,
     /// The directory that it becomes.
     pub directory: VolumePath,
     /// The PV's name.
     pub volume: String,
-    /// Whether the directory's name doesn't say whose it is, so that a marker must.
+    /// Whether an owner marker is written, since the directory's name does not name the PV.
     pub needs_marker: bool,
 }
 
-/// How the archive called `name` comes back on an export with these directories, in a cluster with PVs of these names.
+/// Plans the restore of the archive `name`, which may lack the prefix, on an export with the directories `rows` in a
+/// cluster with the PVs `volumes`.
 ///
 /// # Errors
-/// One sentence saying why it can't.
-pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Result<Return, String> {
+/// One sentence that says why it can't be restored.
+pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Result<ReturnPlan, String> {
     let archived = |name: &str| {
         rows.iter()
             .find(|row| row.directory == name && row.state == State::Archived)
@@ -162,7 +163,10 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
     let absent =
         || format!("there is no archive {name:?} on the export; `nfsprov volumes archived` shows those that there are");
     let archive = Archive::parse(name).ok_or_else(absent)?;
-    let volume = archive.volume.clone().unwrap_or_else(|| restored(&archive.old));
+    let volume = archive
+        .volume
+        .clone()
+        .unwrap_or_else(|| restored_volume_name(&archive.old));
     if volumes.contains(&volume) {
         return Err(format!(
             "PV {volume} is there already, so the archive can't come back as that; delete the PV first"
@@ -188,11 +192,11 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
                 VolumePath::parse(&other).map_err(|error| error.to_string())?,
             )
         }
-        // Renamed by a try that ended before the PV was made.
+        // Renamed by an attempt that ended before the PV was created.
         (None, Some(found)) if found.state == State::Orphan && found.directory == archive.old => (None, old),
         (None, _) => return Err(absent()),
     };
-    Ok(Return {
+    Ok(ReturnPlan {
         archive: from,
         needs_marker: !is_named_after(&directory, &volume),
         directory,
@@ -200,8 +204,8 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
     })
 }
 
-/// A PV's name for a directory that is named after none.
-fn restored(old: &str) -> String {
+/// A PV name for a directory whose name contains none.
+fn restored_volume_name(old: &str) -> String {
     let word: String = old
         .to_lowercase()
         .chars()
@@ -213,11 +217,15 @@ fn restored(old: &str) -> String {
         .to_owned()
 }
 
-/// Sees that a claim can have the PV `volume`, of `size` if that is given, and gives the size that the PV is to have.
+/// Checks that a claim can be bound to the PV `volume`. Returns the PV's size: `size`, else what the claim requests.
 ///
 /// # Errors
-/// One sentence saying why it can't.
-pub fn size_for(claim: &PersistentVolumeClaim, volume: &str, size: Option<&str>) -> Result<String, String> {
+/// One sentence that says why the claim can't be bound.
+pub fn volume_size_for_claim(
+    claim: &PersistentVolumeClaim,
+    volume: &str,
+    size: Option<&str>,
+) -> Result<String, String> {
     let key = format!(
         "{}/{}",
         claim.metadata.namespace.as_deref().unwrap_or_default(),
@@ -251,9 +259,10 @@ pub fn size_for(claim: &PersistentVolumeClaim, volume: &str, size: Option<&str>)
     }
 }
 
-/// The PV that gives a returned directory to a claim and to no other. It is to be retained: it was deleted once.
-pub fn volume_of(
-    back: &Return,
+/// The PV that binds a restored directory to `claim` and to no other claim. Its policy is Retain, since its data was deleted
+/// once.
+pub fn volume_for_claim(
+    back: &ReturnPlan,
     claim: &PersistentVolumeClaim,
     export: &Location,
     size: &str,

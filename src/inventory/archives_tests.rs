@@ -100,14 +100,14 @@ fn only_provisioners_archives_go_and_the_oldest_first() {
         (Some(600), Some(60), "1"),
     ] {
         let expiry = Expiry { older_than, keep_total };
-        let going = expired(&rows, expiry, 1_000);
+        let going = expired_archives(&rows, expiry, 1_000);
         let numbers: String = going
             .iter()
             .map(|gone| &gone.row.directory["archived-team-".len()..][..1])
             .collect();
         assert_eq!(numbers, wanted, "{expiry:?}");
     }
-    let going = expired(
+    let going = expired_archives(
         &rows,
         Expiry {
             older_than: Some(600),
@@ -234,7 +234,7 @@ fn a_claim_gets_it_that_has_none_and_asks_for_no_more() {
         ),
         (json!({}), None, Err("requests no storage size")),
     ] {
-        match (size_for(&claim(spec.clone()), "back", size), wanted) {
+        match (volume_size_for_claim(&claim(spec.clone()), "back", size), wanted) {
             (Ok(found), Ok(wanted)) => assert_eq!(found, wanted, "{spec}"),
             (Err(why), Err(words)) => assert!(why.contains(words), "{spec}: {why}"),
             (found, wanted) => panic!("{spec}: {found:?}, not {wanted:?}"),
@@ -244,7 +244,7 @@ fn a_claim_gets_it_that_has_none_and_asks_for_no_more() {
 
 #[test]
 fn the_volume_is_that_claims_and_is_retained() {
-    let back = Return {
+    let back = ReturnPlan {
         archive: None,
         directory: VolumePath::parse("team-data").unwrap(),
         volume: "back".into(),
@@ -255,7 +255,7 @@ fn the_volume_is_that_claims_and_is_retained() {
         path: "/nfsdata".into(),
     };
     let claim = claim(json!({"accessModes": ["ReadWriteMany"], "storageClassName": "new"}));
-    let volume = volume_of(&back, &claim, &export, "10Gi", Some(vec!["ro".into()]));
+    let volume = volume_for_claim(&back, &claim, &export, "10Gi", Some(vec!["ro".into()]));
     assert_eq!(
         serde_json::to_value(volume).unwrap(),
         json!({
@@ -286,7 +286,7 @@ fn an_archive_of_several_volumes_is_told_by_what_it_holds() {
         (vec![entry("a", Kind::Directory), entry("b", Kind::Directory)], true),
         (vec![entry("a", Kind::Directory), entry("file", Kind::Other)], false),
     ] {
-        let why = several_volumes(&archive, &entries);
+        let why = refusal_of_several_volumes(&archive, &entries);
         assert_eq!(why.is_some(), is_several, "{entries:?}");
         assert!(why.is_none_or(|why| why.contains("adopt archived-default/a ")));
     }

@@ -1,4 +1,4 @@
-//! The directories on an export against the PVs that own them (PURE).
+//! Matches the directories on an export with the PVs that own them (PURE). The main function is [`directory_rows`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,50 +7,46 @@ use serde::{Serialize, Serializer};
 
 use super::archives::Archive;
 use super::overview::Holds;
-use super::place::{name, on};
+use super::place::{directory_on, volume_name};
 use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_system_directory};
 
-/// The directories of an export, and the PVs of the cluster.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The export.
     pub location: Location,
     /// All NFS volumes of the cluster.
     pub volumes: Vec<PersistentVolume>,
     /// The directories in the root, and those beside the directories of volumes.
-    pub found: Vec<Found>,
-    /// The markers: directory, and the claim that owns it.
+    pub found: Vec<FoundDirectory>,
+    /// Each owner marker: the directory, and the claim that owns it.
     pub markers: Vec<(VolumePath, Owner)>,
 }
 
 /// A directory on an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundDirectory {
     /// The path as the server has it; it may hold anything.
     pub shown: String,
-    /// The same as one that can be asked for, if it can.
+    /// The same path for requests; `None` if no request can name it.
     pub path: Option<VolumePath>,
     /// When it was last changed, in seconds since 1970.
     pub changed: i64,
 }
 
-/// What a directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// A PV names it.
     InUse,
-    /// A PV names it, and it isn't there.
+    /// A PV names it, and it does not exist.
     Missing,
     /// No PV names it.
     Orphan,
-    /// It has a marker and isn't there, or belongs to a PV that isn't.
+    /// It has a marker and does not exist, or its marker names another volume than the PVs that name it.
     Marker,
-    /// It is an archive of a volume that is gone.
+    /// It is the archive of a deleted volume.
     Archived,
 }
 
 impl State {
-    /// In a table, and for machines.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "in use",
@@ -68,15 +64,14 @@ impl Serialize for State {
     }
 }
 
-/// One directory, or what should be one.
+/// A directory, or a directory that a PV or a marker names and that does not exist.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// The path below the export's root; `.` is the root itself.
     pub directory: String,
-    /// The same as one that can be asked for, if it can; none for the root.
+    /// The same path for requests; `None` for the root, or if no request can name it.
     #[serde(skip)]
     pub path: Option<VolumePath>,
-    /// What it is.
     pub state: State,
     /// The PV that names it, or the one that it was made for as far as its name or marker tells.
     pub volume: Option<String>,
@@ -84,26 +79,28 @@ pub struct Row {
     pub claim: Option<String>,
     /// When it was last changed, in seconds since 1970.
     pub changed: Option<i64>,
-    /// What is in it, if that was looked for.
+    /// Its data, if it was measured.
     pub holds: Option<Holds>,
     /// What the volume uses of its limit, if it has one and the server was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<VolumeUsage>,
 }
 
-/// What was made of a volume's place: which PVs are where.
-struct Owned<'a> {
+/// The PVs on the export by their directories; `root` are those that are the whole export.
+struct VolumesByDirectory<'a> {
     at: BTreeMap<VolumePath, Vec<&'a PersistentVolume>>,
     root: Vec<&'a PersistentVolume>,
 }
 
-/// The directories that must be listed for all neighbours of volumes to be found: those above a volume or a marker.
-pub fn above(
+/// The parents of all directories of volumes and markers: they must be listed to find the directories beside volumes.
+pub fn parents_to_list(
     location: &Location,
     volumes: &[PersistentVolume],
     markers: &[(VolumePath, Owner)],
 ) -> BTreeSet<VolumePath> {
-    let placed = volumes.iter().filter_map(|volume| on(volume, location).ok()?.directory);
+    let placed = volumes
+        .iter()
+        .filter_map(|volume| directory_on(volume, location).ok()?.directory);
     let marked = markers.iter().map(|(directory, _)| directory.clone());
     placed
         .chain(marked)
@@ -111,20 +108,21 @@ pub fn above(
         .collect()
 }
 
-/// Every directory that there is something to say about, by its path.
-pub fn rows(facts: &Facts) -> Vec<Row> {
-    let owned = owned(facts);
-    let passed = above(&facts.location, &facts.volumes, &facts.markers);
+/// A row for each volume, orphan, archive and unused marker, sorted by path. Directories that only lead to volumes, lie in
+/// volumes or belong to the server get none.
+pub fn directory_rows(facts: &Facts) -> Vec<Row> {
+    let owned = volumes_by_directory(facts);
+    let passed = parents_to_list(&facts.location, &facts.volumes, &facts.markers);
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(
         owned
             .root
             .iter()
-            .map(|volume| of_volume(".", None, State::InUse, volume, None)),
+            .map(|volume| volume_row(".", None, State::InUse, volume, None)),
     );
     for found in &facts.found {
         let Some(path) = &found.path else {
-            rows.push(orphan(found));
+            rows.push(row_of_unusable_name(found));
             continue;
         };
         let in_volume = path.ancestors().iter().any(|above| owned.at.contains_key(above));
@@ -134,34 +132,34 @@ pub fn rows(facts: &Facts) -> Vec<Row> {
         }
         if let Some(volumes) = owned.at.get(path) {
             let row = |volume: &&PersistentVolume| {
-                of_volume(&found.shown, Some(path), State::InUse, volume, Some(found.changed))
+                volume_row(&found.shown, Some(path), State::InUse, volume, Some(found.changed))
             };
             rows.extend(volumes.iter().map(row));
         } else if !passed.contains(path) {
-            rows.extend(unowned(facts, &owned, found, path));
+            rows.extend(unowned_row(facts, &owned, found, path));
         }
     }
     let there: BTreeSet<&VolumePath> = facts.found.iter().filter_map(|found| found.path.as_ref()).collect();
     for (directory, volumes) in &owned.at {
         let shown = directory.to_string();
         if !there.contains(directory) {
-            let row = |volume: &&PersistentVolume| of_volume(&shown, Some(directory), State::Missing, volume, None);
+            let row = |volume: &&PersistentVolume| volume_row(&shown, Some(directory), State::Missing, volume, None);
             rows.extend(volumes.iter().map(row));
         }
     }
-    rows.extend(left_over(facts, &owned, &there));
+    rows.extend(rows_of_unused_markers(facts, &owned, &there));
     rows.sort_by(|a, b| (&a.directory, a.state, &a.volume).cmp(&(&b.directory, b.state, &b.volume)));
     rows
 }
 
-fn owned(facts: &Facts) -> Owned<'_> {
-    let mut owned = Owned {
+fn volumes_by_directory(facts: &Facts) -> VolumesByDirectory<'_> {
+    let mut owned = VolumesByDirectory {
         at: BTreeMap::new(),
         root: Vec::new(),
     };
     for volume in &facts.volumes {
-        // One that isn't is on another export.
-        let Ok(place) = on(volume, &facts.location) else {
+        // The others are on other exports.
+        let Ok(place) = directory_on(volume, &facts.location) else {
             continue;
         };
         match place.directory {
@@ -172,8 +170,14 @@ fn owned(facts: &Facts) -> Owned<'_> {
     owned
 }
 
-/// A directory that no PV names.
-fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -> Option<Row> {
+/// The row of a directory that no PV names: an archive or an orphan. `None` if it may be data of a PV that is the whole
+/// export.
+fn unowned_row(
+    facts: &Facts,
+    owned: &VolumesByDirectory<'_>,
+    found: &FoundDirectory,
+    path: &VolumePath,
+) -> Option<Row> {
     let row = |state, volume: Option<String>, claim| Row {
         directory: found.shown.clone(),
         path: Some(path.clone()),
@@ -193,14 +197,14 @@ fn unowned(facts: &Facts, owned: &Owned<'_>, found: &Found, path: &VolumePath) -
     let marker = facts.markers.iter().find(|(directory, _)| directory == path);
     let (made_for, claim) = match marker {
         Some((_, owner)) => (Some(format!("pvc-{}", owner.uid)), claim_of(owner)),
-        None => (made_for(last), None),
+        None => (volume_of_name(last), None),
     };
     // Where a PV is the whole export, what no provisioner made is that PV's data.
     (made_for.is_some() || owned.root.is_empty()).then(|| row(State::Orphan, made_for, claim))
 }
 
-/// Markers without a PV.
-fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) -> Vec<Row> {
+/// The rows of markers whose directory does not exist, or is the directory of other volumes.
+fn rows_of_unused_markers(facts: &Facts, owned: &VolumesByDirectory<'_>, there: &BTreeSet<&VolumePath>) -> Vec<Row> {
     let mut rows = Vec::new();
     for (directory, marked) in &facts.markers {
         let volume = format!("pvc-{}", marked.uid);
@@ -209,7 +213,7 @@ fn left_over(facts: &Facts, owned: &Owned<'_>, there: &BTreeSet<&VolumePath>) ->
                 .spec
                 .as_ref()
                 .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_ref());
-            name(owner) == volume || claim == Some(&marked.uid)
+            volume_name(owner) == volume || claim == Some(&marked.uid)
         };
         let owners = owned.at.get(directory);
         // An orphan's marker is told with it.
@@ -236,13 +240,13 @@ fn claim_of(owner: &Owner) -> Option<String> {
     Some(format!("{}/{}", claim.namespace, claim.name))
 }
 
-/// The PV that a directory was made for, by its name.
-fn made_for(name: &str) -> Option<String> {
+/// The PV that a directory was created for, if the directory's name ends in a PV's name.
+fn volume_of_name(name: &str) -> Option<String> {
     let (_, uid) = name.rsplit_once("-pvc-")?;
     crate::export::names_a_volume(name).then(|| format!("pvc-{uid}"))
 }
 
-fn orphan(found: &Found) -> Row {
+fn row_of_unusable_name(found: &FoundDirectory) -> Row {
     Row {
         directory: found.shown.clone(),
         path: None,
@@ -255,7 +259,7 @@ fn orphan(found: &Found) -> Row {
     }
 }
 
-fn of_volume(
+fn volume_row(
     shown: &str,
     path: Option<&VolumePath>,
     state: State,
@@ -267,7 +271,7 @@ fn of_volume(
         directory: shown.to_owned(),
         path: path.cloned(),
         state,
-        volume: Some(name(volume).to_owned()),
+        volume: Some(volume_name(volume).to_owned()),
         claim: claim.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
         changed,
         holds: None,

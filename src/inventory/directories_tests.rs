@@ -14,8 +14,8 @@ fn volume(name: &str, path: &str, claim: &str) -> PersistentVolume {
     .unwrap()
 }
 
-fn found(shown: &str) -> Found {
-    Found {
+fn found(shown: &str) -> FoundDirectory {
+    FoundDirectory {
         shown: shown.to_owned(),
         path: VolumePath::parse(shown).ok(),
         changed: 7,
@@ -46,7 +46,7 @@ fn told(facts: &Facts) -> Vec<String> {
             or(&row.claim)
         )
     };
-    rows(facts).iter().map(row).collect()
+    directory_rows(facts).iter().map(row).collect()
 }
 
 fn path(text: &str) -> VolumePath {

@@ -1,4 +1,4 @@
-//! The objects and directories that the inventory is made of, read once, or kept up to date by watches.
+//! Reads the objects that the inventory consists of: once ([`list_objects`]), or by watches ([`Watched`]).
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -16,14 +16,13 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::overview::{Facts, Holds, Workload};
-use super::place::{self, Place, mounted};
+use super::place::{self, ExportDirectory, nfs_location};
 use crate::cluster::{list, sentence};
 use crate::export::{Export, Location, Wire};
 
 /// How many directories are measured at once.
 const AT_ONCE: usize = 8;
 
-/// Why there is no inventory.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot list {what}: {}", sentence(source))]
 pub struct GatherError {
@@ -31,21 +30,21 @@ pub struct GatherError {
     source: kube::Error,
 }
 
-/// Reads the objects of a cluster, claims of one namespace if one is given; and says what could not be read and can be
-/// done without.
+/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces. Also returns a sentence for each
+/// kind that could not be listed and is left out.
 ///
 /// # Errors
 /// When claims or PVs can't be listed.
-pub async fn objects(client: &Client, namespace: Option<&str>) -> Result<(Facts, Vec<String>), GatherError> {
-    let claims: Api<PersistentVolumeClaim> = scoped(client, namespace);
+pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(Facts, Vec<String>), GatherError> {
+    let claims: Api<PersistentVolumeClaim> = api_in(client, namespace);
     let (claims, volumes, classes, deployments, sets, daemons, leases) = tokio::join!(
         list(&claims, |_| true),
-        volumes(client),
-        all::<StorageClass>(client),
-        all::<Deployment>(client),
-        all::<StatefulSet>(client),
-        all::<DaemonSet>(client),
-        all::<Lease>(client),
+        list_nfs_volumes(client),
+        list_all::<StorageClass>(client),
+        list_all::<Deployment>(client),
+        list_all::<StatefulSet>(client),
+        list_all::<DaemonSet>(client),
+        list_all::<Lease>(client),
     );
     let mut left_out = Vec::new();
     let mut workloads = can_do_without("deployments", deployments, &mut left_out);
@@ -63,13 +62,13 @@ pub async fn objects(client: &Client, namespace: Option<&str>) -> Result<(Facts,
     Ok((facts, left_out))
 }
 
-/// The NFS volumes of a cluster.
+/// Lists the NFS volumes of a cluster; other volumes are dropped.
 ///
 /// # Errors
 /// When PVs can't be listed.
-pub async fn volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
+pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
     list(&Api::all(client.clone()), |volume: &PersistentVolume| {
-        mounted(volume).is_some()
+        nfs_location(volume).is_some()
     })
     .await
     .map_err(|source| GatherError {
@@ -78,7 +77,7 @@ pub async fn volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherErr
     })
 }
 
-async fn all<K>(client: &Client) -> Result<Vec<K>, kube::Error>
+async fn list_all<K>(client: &Client) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
     K::DynamicType: Default,
@@ -96,7 +95,7 @@ fn can_do_without<K, T: From<K>>(what: &str, found: Result<Vec<K>, kube::Error>,
     }
 }
 
-fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+fn api_in<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
     K: Resource<Scope = kube::core::NamespaceResourceScope>,
     K::DynamicType: Default,
@@ -107,7 +106,7 @@ where
     }
 }
 
-/// The objects of a cluster, kept as they are now.
+/// The objects of a cluster, kept up to date by watches.
 pub struct Watched {
     claims: Store<PersistentVolumeClaim>,
     volumes: Store<PersistentVolume>,
@@ -119,23 +118,30 @@ pub struct Watched {
     namespace: Option<String>,
 }
 
-/// Watches the objects of a cluster. The stream gives what went wrong, or nothing, for each change.
-pub fn watch(client: &Client, namespace: Option<&str>) -> (Watched, impl Stream<Item = Option<String>> + use<>) {
+/// Watches the objects of a cluster. For each change the stream yields `None`, or the error of a watch as a sentence.
+pub fn watch_objects(
+    client: &Client,
+    namespace: Option<&str>,
+) -> (Watched, impl Stream<Item = Option<String>> + use<>) {
     let mut changes = SelectAll::new();
     let watched = Watched {
-        claims: follow(scoped(client, namespace), "claims", &mut changes),
-        volumes: follow(Api::all(client.clone()), "persistent volumes", &mut changes),
-        classes: follow(Api::all(client.clone()), "storage classes", &mut changes),
-        deployments: follow(Api::all(client.clone()), "deployments", &mut changes),
-        sets: follow(Api::all(client.clone()), "statefulsets", &mut changes),
-        daemons: follow(Api::all(client.clone()), "daemonsets", &mut changes),
-        leases: follow(Api::all(client.clone()), "leases", &mut changes),
+        claims: watch_kind(api_in(client, namespace), "claims", &mut changes),
+        volumes: watch_kind(Api::all(client.clone()), "persistent volumes", &mut changes),
+        classes: watch_kind(Api::all(client.clone()), "storage classes", &mut changes),
+        deployments: watch_kind(Api::all(client.clone()), "deployments", &mut changes),
+        sets: watch_kind(Api::all(client.clone()), "statefulsets", &mut changes),
+        daemons: watch_kind(Api::all(client.clone()), "daemonsets", &mut changes),
+        leases: watch_kind(Api::all(client.clone()), "leases", &mut changes),
         namespace: namespace.map(str::to_owned),
     };
     (watched, changes)
 }
 
-fn follow<K>(api: Api<K>, what: &'static str, changes: &mut SelectAll<BoxStream<'static, Option<String>>>) -> Store<K>
+fn watch_kind<K>(
+    api: Api<K>,
+    what: &'static str,
+    changes: &mut SelectAll<BoxStream<'static, Option<String>>>,
+) -> Store<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Default + Eq + Hash + Clone,
@@ -156,21 +162,20 @@ where
 
 impl Watched {
     /// Whether claims and volumes have been listed.
-    pub fn is_known(&self) -> bool {
+    pub fn is_listed(&self) -> bool {
         use futures::FutureExt;
         self.claims.wait_until_ready().now_or_never().is_some()
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
-    /// The objects now.
-    pub fn facts(&self) -> Facts {
+    pub fn current_facts(&self) -> Facts {
         let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
         workloads.extend(objects_of(&self.sets).map(Workload::from));
         workloads.extend(objects_of(&self.daemons).map(Workload::from));
         Facts {
             claims: objects_of(&self.claims).collect(),
             volumes: objects_of(&self.volumes)
-                .filter(|volume| mounted(volume).is_some())
+                .filter(|volume| nfs_location(volume).is_some())
                 .collect(),
             classes: objects_of(&self.classes).collect(),
             workloads,
@@ -189,16 +194,22 @@ where
     store.state().into_iter().map(|object| (*object).clone())
 }
 
-/// Measures the directories of volumes: over `known` those that are on that export, over NFS those on others.
-pub async fn holdings(
+/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for others.
+/// Volumes that are not NFS are dropped. Calls `each` after each volume.
+pub async fn measure_volumes(
     volumes: Vec<PersistentVolume>,
     known: Option<(Location, Export)>,
     each: impl Fn(),
 ) -> HashMap<String, Holds> {
     let given = known.as_ref().map(|(location, _)| location.clone());
-    let places: Vec<(String, Place)> = volumes
+    let places: Vec<(String, ExportDirectory)> = volumes
         .iter()
-        .filter_map(|volume| Some((place::name(volume).to_owned(), where_to_look(volume, given.as_ref())?)))
+        .filter_map(|volume| {
+            Some((
+                place::volume_name(volume).to_owned(),
+                directory_to_measure(volume, given.as_ref())?,
+            ))
+        })
         .collect();
     let mut exports: HashMap<Location, Export> = known.into_iter().collect();
     for (_, place) in &places {
@@ -222,12 +233,12 @@ pub async fn holdings(
     measured.collect().await
 }
 
-/// On the export that is given if the volume is there, else where its provisioner's record says, else by itself.
-fn where_to_look(volume: &PersistentVolume, given: Option<&Location>) -> Option<Place> {
-    let on_given = given.and_then(|export| place::on(volume, export).ok());
-    on_given.or_else(|| place::recorded(volume)).or_else(|| {
-        Some(Place {
-            location: mounted(volume)?,
+/// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export.
+fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
+    let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
+    on_given.or_else(|| place::recorded_directory(volume)).or_else(|| {
+        Some(ExportDirectory {
+            location: nfs_location(volume)?,
             directory: None,
         })
     })

@@ -1,9 +1,8 @@
 //! The inventory: a cluster's claims, volumes, classes and provisioners that use NFS, and the directories on an
 //! export against the PVs that own them.
 //!
-//! What it amounts to is decided in [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`],
-//! which see facts only. [`gather`] reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and
-//! [`mod@restore`] brings an archive back.
+//! [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`] decide from facts alone. [`gather`]
+//! reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and [`mod@restore`] restores an archive.
 
 pub mod amount;
 pub mod archives;

@@ -1,4 +1,5 @@
-//! What of a cluster touches NFS (PURE): claims, volumes, classes and provisioners, from the objects that there are.
+//! Selects a cluster's claims, volumes, classes and provisioners that use NFS (PURE). The main function is
+//! [`build_overview`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::amount;
-use super::place::{mounted, name};
+use super::place::{nfs_location, volume_name};
 use crate::export::Usage;
 use crate::provisioner::class::{self, waits_for_consumer};
 use crate::provisioner::volume::PROVISIONED_BY;
@@ -27,29 +28,25 @@ const KNOWN: [&str; 3] = [
 /// The mark of the class for claims that name none.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
-/// How long a Lease may not have been renewed, in seconds, before that is said: clocks differ.
+/// The age of a Lease's last renewal, in seconds, from which it is shown: clocks differ.
 const SILENT: i64 = 60;
 
-/// The objects of a cluster; more than what touches NFS may be among them.
+/// The objects of a cluster; others than those that use NFS may be among them.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Of the namespaces that are asked about.
     pub claims: Vec<PersistentVolumeClaim>,
-    /// All that are NFS.
+    /// NFS volumes only.
     pub volumes: Vec<PersistentVolume>,
-    /// All.
     pub classes: Vec<StorageClass>,
-    /// What may run a provisioner.
     pub workloads: Vec<Workload>,
-    /// All.
     pub leases: Vec<Lease>,
-    /// The namespace that is asked about; none is all.
+    /// The namespace of the claims; `None` for all namespaces.
     pub namespace: Option<String>,
-    /// What was found in the directories of volumes, by the PV's name, as far as it was looked for.
+    /// The data of measured volumes, by the PV's name.
     pub holdings: HashMap<String, Holds>,
 }
 
-/// What runs pods, as far as it matters here.
+/// A Deployment, StatefulSet or DaemonSet that may run a provisioner.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
     kind: &'static str,
@@ -60,30 +57,25 @@ pub struct Workload {
     template: PodTemplateSpec,
 }
 
-/// What touches NFS.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overview {
-    /// The claims on NFS, and those that may come to be.
+    /// The claims on NFS volumes, and pending claims that may get one.
     pub claims: Vec<Claim>,
     /// The NFS volumes of these claims, and those without a claim.
     pub volumes: Vec<Volume>,
     /// The classes whose volumes are on NFS.
     pub classes: Vec<Class>,
-    /// Who makes such volumes.
     pub provisioners: Vec<Provisioner>,
 }
 
-/// A claim.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// `Pending`, `Bound` or `Lost`.
     pub phase: String,
-    /// What it requests.
+    /// The requested size.
     pub size: String,
     /// Its PV's name, empty if it has none.
     pub volume: String,
@@ -91,98 +83,83 @@ pub struct Claim {
     pub class: String,
     /// The access modes that it requests, as Kubernetes writes them.
     pub access_modes: Vec<String>,
-    /// When it was created.
     pub created: Option<Timestamp>,
 }
 
-/// A PV.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
-    /// Its name.
     pub name: String,
     /// `Available`, `Bound`, `Released` or `Failed`.
     pub phase: String,
     /// Its capacity.
     pub size: String,
-    /// What becomes of it when its claim goes.
     pub reclaim_policy: String,
     /// Its class' name, empty if it has none.
     pub class: String,
     /// Its access modes, as Kubernetes writes them.
     pub access_modes: Vec<String>,
-    /// When it was created.
     pub created: Option<Timestamp>,
-    /// The NFS server.
     pub server: String,
-    /// The path on it.
     pub path: String,
-    /// The claim that has it, had it or is to have it, as `namespace/name`.
+    /// The claim in its claimRef, as `namespace/name`: it has, had or will have the volume.
     pub claim: Option<String>,
-    /// Who made it, unless it was made by hand.
+    /// Its provisioner; `None` if it was made by hand.
     pub provisioner: Option<String>,
-    /// Why it is in its phase, where the cluster says so.
+    /// The reason of its phase, if the cluster gives one.
     pub message: Option<String>,
-    /// What is in its directory, if that was looked for.
+    /// Its data, if it was measured.
     pub holds: Option<Holds>,
 }
 
-/// What a directory was found to hold.
+/// The data in a directory.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Holds {
-    /// This much.
     Data {
         /// Bytes taken on the server.
         bytes: u64,
-        /// Files and links.
+        /// The number of files and links.
         files: u64,
-        /// Whether there is more, which could not be counted.
+        /// Whether a part could not be counted.
         partly: bool,
     },
-    /// It isn't there.
+    /// The directory does not exist.
     Missing,
-    /// It can't be read; the sentence says why.
+    /// The directory can't be read; the sentence says why.
     Unreadable(String),
 }
 
-/// A StorageClass.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Class {
-    /// Its name.
     pub name: String,
-    /// Who makes its volumes.
     pub provisioner: String,
-    /// Whether claims that name no class get it.
+    /// Whether claims without a class get it.
     pub default: bool,
-    /// The policy of its volumes.
     pub reclaim_policy: String,
-    /// When they are made.
     pub binding_mode: String,
-    /// What becomes of their directories; none if its parameters can't be meant.
+    /// What happens to directories of deleted volumes; `None` if the parameters are invalid.
     pub on_delete: Option<String>,
-    /// How they are named, if not by default.
     pub path_pattern: Option<String>,
 }
 
-/// Who makes volumes on NFS, as far as the cluster knows.
+/// A provisioner of NFS volumes, as far as the cluster's objects show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Provisioner {
     /// Its name, as in the classes.
     pub name: String,
-    /// What runs it in the cluster, as `deployment/name`; it may run outside of it too.
+    /// Its workload in the cluster, as `deployment/name`; it may run outside the cluster, too.
     pub workload: Option<String>,
-    /// The namespace of that.
+    /// The workload's namespace.
     pub namespace: Option<String>,
-    /// How many of its pods are ready.
+    /// The number of ready pods.
     pub ready: i32,
-    /// How many there should be.
+    /// The number of requested pods.
     pub wanted: i32,
-    /// The image.
     pub image: Option<String>,
-    /// Who holds its Lease, and for how long it has been silent if it has.
+    /// The holder of its Lease, with the age of the last renewal if that is old.
     pub leader: Option<String>,
 }
 
@@ -234,9 +211,9 @@ impl Workload {
         }
     }
 
-    /// The provisioner's name and image, if the pods look like running one: they are told a name, and something of NFS
-    /// or a name that a class knows.
-    fn provisions(&self, classes: &BTreeSet<&str>) -> Option<(String, String)> {
+    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, and either use NFS or
+    /// name a provisioner of `classes`.
+    fn provisioner_and_image(&self, classes: &BTreeSet<&str>) -> Option<(String, String)> {
         let spec = self.template.spec.as_ref()?;
         let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());
         spec.containers.iter().find_map(|container| {
@@ -264,8 +241,8 @@ impl From<Usage> for Holds {
 }
 
 impl Holds {
-    /// A few words, for a table.
-    pub fn words(&self) -> String {
+    /// A few words, such as `1.5Gi in 12 files`.
+    pub fn short_text(&self) -> String {
         match self {
             Self::Data { bytes, files, partly } => {
                 let more = if *partly { "+" } else { "" };
@@ -273,7 +250,7 @@ impl Holds {
                     1 if !partly => "1 file".to_owned(),
                     files => format!("{files}{more} files"),
                 };
-                format!("{}{more} in {files}", amount::size(*bytes))
+                format!("{}{more} in {files}", amount::format_size(*bytes))
             }
             Self::Missing => "missing".to_owned(),
             Self::Unreadable(_) => "unreadable".to_owned(),
@@ -281,18 +258,17 @@ impl Holds {
     }
 }
 
-/// What of the objects touches NFS, at the time `now`.
-pub fn overview(facts: &Facts, now: Timestamp) -> Overview {
+pub fn build_overview(facts: &Facts, now: Timestamp) -> Overview {
     let made = facts
         .volumes
         .iter()
-        .filter_map(|volume| annotation(volume, PROVISIONED_BY));
+        .filter_map(|volume| annotation_of(volume, PROVISIONED_BY));
     let mut names: BTreeSet<&str> = KNOWN.into_iter().chain(made).collect();
     let running: Vec<(String, String, &Workload)> = facts
         .workloads
         .iter()
         .filter_map(|workload| {
-            let (name, image) = workload.provisions(&names)?;
+            let (name, image) = workload.provisioner_and_image(&names)?;
             Some((name, image, workload))
         })
         .collect();
@@ -302,19 +278,19 @@ pub fn overview(facts: &Facts, now: Timestamp) -> Overview {
         .iter()
         .filter(|class| names.contains(class.provisioner.as_str()))
         .collect();
-    let shown_claims = claims(facts, &classes);
-    let shown_volumes = volumes(facts, &shown_claims);
+    let shown_claims = claim_rows(facts, &classes);
+    let shown_volumes = volume_rows(facts, &shown_claims);
     Overview {
         volumes: shown_volumes,
         claims: shown_claims,
-        provisioners: provisioners(facts, &classes, &running, now),
-        classes: shown_classes(&classes),
+        provisioners: provisioner_rows(facts, &classes, &running, now),
+        classes: class_rows(&classes),
     }
 }
 
-/// The claims on NFS volumes, and those without a volume that no other kind of class is to serve.
-fn claims(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
-    let on_nfs: BTreeSet<&str> = facts.volumes.iter().map(name).collect();
+/// The claims on NFS volumes, and the claims without a volume whose class is none or one of `classes`.
+fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
+    let on_nfs: BTreeSet<&str> = facts.volumes.iter().map(volume_name).collect();
     let elsewhere: BTreeSet<&str> = facts
         .classes
         .iter()
@@ -351,16 +327,16 @@ fn claims(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
     rows
 }
 
-/// The volumes, but for those that claims of other namespaces have.
-fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
+/// The volumes; those that are Bound to claims of other namespaces are dropped.
+fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
     let row = |volume: &PersistentVolume| {
-        let there = mounted(volume)?;
+        let there = nfs_location(volume)?;
         let (spec, status) = (
             volume.spec.clone().unwrap_or_default(),
             volume.status.clone().unwrap_or_default(),
         );
-        let name = name(volume).to_owned();
+        let name = volume_name(volume).to_owned();
         let phase = status.phase.unwrap_or_default();
         let reference = spec.claim_ref.as_ref();
         let foreign = facts.namespace.as_ref().is_some_and(|namespace| {
@@ -371,7 +347,7 @@ fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
         }
         Some(Volume {
             phase,
-            size: size(&spec.capacity),
+            size: storage_capacity(&spec.capacity),
             reclaim_policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
             class: spec.storage_class_name.unwrap_or_default(),
             access_modes: spec.access_modes.unwrap_or_default(),
@@ -379,7 +355,7 @@ fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
             server: there.server,
             path: there.path,
             claim: reference.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
-            provisioner: annotation(volume, PROVISIONED_BY).map(str::to_owned),
+            provisioner: annotation_of(volume, PROVISIONED_BY).map(str::to_owned),
             message: status.message.filter(|message| !message.is_empty()),
             holds: facts.holdings.get(&name).cloned(),
             name,
@@ -390,7 +366,7 @@ fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     rows
 }
 
-fn shown_classes(classes: &[&StorageClass]) -> Vec<Class> {
+fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     let row = |class: &&StorageClass| {
         let marks = class.metadata.annotations.as_ref();
         Class {
@@ -417,7 +393,7 @@ fn shown_classes(classes: &[&StorageClass]) -> Vec<Class> {
 }
 
 /// Running provisioners, then Leases of those outside the cluster, then the names in classes without a provisioner.
-fn provisioners(
+fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],
     running: &[(String, String, &Workload)],
@@ -445,7 +421,7 @@ fn provisioners(
                 .as_ref()
                 .map_or(0, |at| now.as_second() - at.0.as_second());
             let since = match u64::try_from(silent).ok().filter(|_| silent > SILENT) {
-                Some(seconds) => format!(" (silent for {})", amount::ago(seconds)),
+                Some(seconds) => format!(" (silent for {})", amount::format_age(seconds)),
                 None => String::new(),
             };
             held.insert(name, format!("{}{since}", election::holder_of(record)));
@@ -482,12 +458,14 @@ fn provisioners(
     rows
 }
 
-fn size(capacity: &Option<BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>) -> String {
+fn storage_capacity(
+    capacity: &Option<BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
+) -> String {
     let size = capacity.as_ref().and_then(|capacity| capacity.get("storage"));
     size.map(|size| size.0.clone()).unwrap_or_default()
 }
 
-fn annotation<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
+fn annotation_of<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
     volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 

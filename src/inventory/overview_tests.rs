@@ -96,7 +96,7 @@ fn names<T>(rows: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
 
 #[test]
 fn claims_on_nfs_and_those_that_may_come_to_be_are_shown() {
-    let overview = overview(&facts(), now());
+    let overview = build_overview(&facts(), now());
     assert_eq!(
         names(&overview.claims, |claim| &claim.name),
         ["bound", "lost", "static", "waits"]
@@ -116,13 +116,13 @@ fn volumes_of_other_namespaces_claims_are_left_out() {
         .as_mut()
         .unwrap()
         .namespace = Some("other".into());
-    let all = overview(&facts, now());
+    let all = build_overview(&facts, now());
     assert_eq!(
         names(&all.volumes, |volume| &volume.name),
         ["v-bound", "v-released", "v-theirs"]
     );
     facts.namespace = Some("team".into());
-    let ours = overview(&facts, now());
+    let ours = build_overview(&facts, now());
     assert_eq!(names(&ours.volumes, |volume| &volume.name), ["v-bound", "v-released"]);
     let bound = &ours.volumes[0];
     assert_eq!(
@@ -134,7 +134,7 @@ fn volumes_of_other_namespaces_claims_are_left_out() {
 
 #[test]
 fn classes_are_shown_by_who_serves_them() {
-    let overview = overview(&facts(), now());
+    let overview = build_overview(&facts(), now());
     assert_eq!(names(&overview.classes, |class| &class.name), ["files", "upstream"]);
     let [files, upstream] = &overview.classes[..] else {
         panic!()
@@ -156,7 +156,7 @@ fn classes_are_shown_by_who_serves_them() {
 
 #[test]
 fn provisioners_are_what_runs_what_leads_and_what_is_waited_for() {
-    let overview = overview(&facts(), now());
+    let overview = build_overview(&facts(), now());
     let rows: Vec<_> = overview
         .provisioners
         .iter()
@@ -190,6 +190,6 @@ fn what_a_directory_holds_is_said_in_a_few_words() {
         (Holds::Missing, "missing"),
         (Holds::Unreadable("no".into()), "unreadable"),
     ] {
-        assert_eq!(holds.words(), words);
+        assert_eq!(holds.short_text(), words);
     }
 }

@@ -1,26 +1,24 @@
-//! Where a PV's data is (PURE): on which export, in which directory, and beside which other PVs.
+//! Finds the export and the directory of a PV, and the other PVs that share it (PURE).
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use crate::export::{Location, VolumePath, is_named_after};
 use crate::provisioner::volume::DIRECTORY;
 
-/// A directory of an export.
+/// A directory on an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The export.
+pub struct ExportDirectory {
     pub location: Location,
     /// The directory below its root; none is the root itself.
     pub directory: Option<VolumePath>,
 }
 
-/// The name of a PV.
-pub fn name(volume: &PersistentVolume) -> &str {
+pub fn volume_name(volume: &PersistentVolume) -> &str {
     volume.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The server and path that nodes mount for a PV; None if it isn't NFS.
-pub fn mounted(volume: &PersistentVolume) -> Option<Location> {
+/// The server and path that nodes mount for a PV, without trailing slashes; `None` if the PV isn't NFS.
+pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
     let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
     let path = match nfs.path.trim_end_matches('/') {
         "" => "/",
@@ -32,13 +30,13 @@ pub fn mounted(volume: &PersistentVolume) -> Option<Location> {
     })
 }
 
-/// Where a PV is on an export of its server.
+/// The directory of a PV on `export`, whose server must have the name that the PV has.
 ///
 /// # Errors
-/// One sentence, when it isn't on it.
-pub fn on(volume: &PersistentVolume, export: &Location) -> Result<Place, String> {
-    let name = name(volume);
-    let Some(there) = mounted(volume) else {
+/// One sentence if the PV is not NFS or not on that export.
+pub fn directory_on(volume: &PersistentVolume, export: &Location) -> Result<ExportDirectory, String> {
+    let name = volume_name(volume);
+    let Some(there) = nfs_location(volume) else {
         return Err(format!("PV {name} is not an NFS volume"));
     };
     let elsewhere = || format!("PV {name} is at {there}, which is not on {export}");
@@ -49,21 +47,22 @@ pub fn on(volume: &PersistentVolume, export: &Location) -> Result<Place, String>
         true => None,
         false => Some(VolumePath::below(&export.path, &there.path).map_err(|_| elsewhere())?),
     };
-    Ok(Place {
+    Ok(ExportDirectory {
         location: export.clone(),
         directory,
     })
 }
 
-/// Where a PV is, as far as its provisioner's record or its directory's name tells; None for one made by hand.
-pub fn recorded(volume: &PersistentVolume) -> Option<Place> {
-    let there = mounted(volume)?;
+/// The export and directory of a provisioned PV, from the provisioner's annotation or from the directory's name; `None`
+/// for a PV made by hand.
+pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> {
+    let there = nfs_location(volume)?;
     let record = volume.metadata.annotations.as_ref().and_then(|all| all.get(DIRECTORY));
     let (root, directory) = match record {
         Some(directory) => (there.path.strip_suffix(directory.as_str())?, directory.clone()),
         None => {
             let (root, directory) = there.path.rsplit_once('/')?;
-            let named = VolumePath::parse(directory).is_ok_and(|path| is_named_after(&path, name(volume)));
+            let named = VolumePath::parse(directory).is_ok_and(|path| is_named_after(&path, volume_name(volume)));
             named.then(|| (root, directory.to_owned()))?
         }
     };
@@ -71,7 +70,7 @@ pub fn recorded(volume: &PersistentVolume) -> Option<Place> {
         "" => "/",
         root => root,
     };
-    Some(Place {
+    Some(ExportDirectory {
         location: Location {
             server: there.server.clone(),
             path: root.to_owned(),
@@ -80,23 +79,23 @@ pub fn recorded(volume: &PersistentVolume) -> Option<Place> {
     })
 }
 
-/// The other PVs whose paths are at, above or below that of `volume`, each with its server, which may be the same
-/// under another name.
-pub fn around<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
-    let Some(here) = mounted(volume).map(|here| components(&here.path)) else {
+/// The names and servers of the other PVs whose paths equal, contain or lie in the path of `volume`. All servers count,
+/// since two names may be one server.
+pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
+    let Some(here) = nfs_location(volume).map(|here| split_path(&here.path)) else {
         return Vec::new();
     };
     let other = |other: &'a PersistentVolume| {
         let nfs = other.spec.as_ref()?.nfs.as_ref()?;
-        let there = components(&nfs.path);
+        let there = split_path(&nfs.path);
         let meets = here.starts_with(&there) || there.starts_with(&here);
-        (meets && name(other) != name(volume)).then_some((name(other), nfs.server.as_str()))
+        (meets && volume_name(other) != volume_name(volume)).then_some((volume_name(other), nfs.server.as_str()))
     };
     all.iter().filter_map(other).collect()
 }
 
-/// The names that a path leads through, as a server takes it.
-fn components(path: &str) -> Vec<String> {
+/// The names in a path, after `.` and `..` are resolved as a server does.
+fn split_path(path: &str) -> Vec<String> {
     let mut found = Vec::new();
     for name in path.split('/') {
         match name {
@@ -124,7 +123,7 @@ mod tests {
         serde_json::from_value(volume).unwrap()
     }
 
-    fn shown(place: Place) -> String {
+    fn shown(place: ExportDirectory) -> String {
         format!(
             "{} {}",
             place.location,
@@ -149,15 +148,21 @@ mod tests {
             ("nfs", "/nfsdata/a//b", None),
             ("other", "/nfsdata/a", None),
         ] {
-            let found = on(&volume("v", server, path, None), &export).map(shown).ok();
+            let found = directory_on(&volume("v", server, path, None), &export).map(shown).ok();
             assert_eq!(found.as_deref(), wanted, "{server}:{path}");
         }
         let root = Location {
             path: "/".into(),
             ..export
         };
-        assert_eq!(shown(on(&volume("v", "nfs", "/", None), &root).unwrap()), "nfs:/ /");
-        assert_eq!(shown(on(&volume("v", "nfs", "/a", None), &root).unwrap()), "nfs:/ a");
+        assert_eq!(
+            shown(directory_on(&volume("v", "nfs", "/", None), &root).unwrap()),
+            "nfs:/ /"
+        );
+        assert_eq!(
+            shown(directory_on(&volume("v", "nfs", "/a", None), &root).unwrap()),
+            "nfs:/ a"
+        );
     }
 
     #[test]
@@ -180,7 +185,7 @@ mod tests {
             (volume("mypv", "nfs", "/nfsdata", None), None),
             (volume("mypv", "nfs", &format!("/srv/{own}"), None), None),
         ] {
-            assert_eq!(recorded(&volume).map(shown), wanted, "{volume:?}");
+            assert_eq!(recorded_directory(&volume).map(shown), wanted, "{volume:?}");
         }
     }
 
@@ -193,7 +198,7 @@ mod tests {
             volume("beside", "nfs", "/nfsdata/team-b", None),
             volume("me", "nfs", "/nfsdata/team", None),
         ];
-        let found = around(&all[4], &all);
+        let found = overlapping_volumes(&all[4], &all);
         assert_eq!(found, [("same", "nfs"), ("above", "10.0.0.5"), ("below", "nfs")]);
     }
 }

@@ -1,33 +1,31 @@
-//! Whether a PV can be released, and what to say about it (PURE).
+//! Decides whether a PV can be released (PURE).
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use super::place::{mounted, name};
+use super::place::{nfs_location, volume_name};
 use crate::provisioner::volume::PROVISIONED_BY;
 
-/// What is to become of the data of a released PV.
+/// What happens to the data of a released PV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// It stays for the next claim.
+    /// The next claim gets it.
     Keep,
     /// It is removed first.
     Scrub,
 }
 
-/// Whether a PV can be released.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Release it, and say these before.
+    /// It can be released, after these warnings.
     Release(Vec<String>),
-    /// It can be claimed as it is; the sentence says so.
-    Already(String),
-    /// It can't be; the sentence says why, and what to do instead.
+    /// It is Available already; the sentence says so.
+    AlreadyAvailable(String),
+    /// It can't be released; the sentence says why, and what to do instead.
     Refuse(String),
 }
 
-/// Decides whether a PV can be released.
-pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
-    let name = name(volume);
+pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
+    let name = volume_name(volume);
     let spec = volume.spec.clone().unwrap_or_default();
     let policy = spec.persistent_volume_reclaim_policy.as_deref().unwrap_or("Retain");
     let status = volume.status.clone().unwrap_or_default();
@@ -36,7 +34,7 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
         "`kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'` \
          and release it then"
     );
-    if mounted(volume).is_none() {
+    if nfs_location(volume).is_none() {
         return Verdict::Refuse(format!(
             "PV {name} is not an NFS volume, so it is not nfsprov's to release"
         ));
@@ -48,7 +46,7 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
     }
     match (phase, policy, data) {
         ("Available", _, Data::Keep) => {
-            Verdict::Already(format!("PV {name} is Available already: a claim can have it"))
+            Verdict::AlreadyAvailable(format!("PV {name} is Available already: a claim can have it"))
         }
         ("Available", _, Data::Scrub) => Verdict::Refuse(format!(
             "PV {name} is Available already, so what is in it may be meant for its next claim; nothing was removed"
@@ -65,7 +63,7 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
             "PV {name} has the policy Recycle: the controller manager empties it and makes it Available by itself; \
              if its pod recycler-for-{name} is stuck, delete that, {retain}"
         )),
-        ("Released", "Delete", _) => Verdict::Release(vec![match provisioner(volume) {
+        ("Released", "Delete", _) => Verdict::Release(vec![match provisioner_of(volume) {
             Some(provisioner) => format!(
                 "PV {name} has the policy Delete: its provisioner {provisioner} deletes it, and archives or removes its \
                  directory, as soon as it sees it Released, and when its next claim goes; to keep it, {retain}"
@@ -78,10 +76,12 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
         }]),
         ("Released", _, _) => Verdict::Release(Vec::new()),
         // The controller manager never retries to reclaim a PV with the policy Retain.
-        ("Failed", "Retain", _) => Verdict::Release(vec![format!("PV {name} was Failed{}", because(&status.message))]),
+        ("Failed", "Retain", _) => {
+            Verdict::Release(vec![format!("PV {name} was Failed{}", in_parentheses(&status.message))])
+        }
         ("Failed", _, _) => Verdict::Refuse(format!(
             "PV {name} is Failed: its policy {policy} could not be carried out{}; {retain}",
-            because(&status.message)
+            in_parentheses(&status.message)
         )),
         (phase, _, _) => Verdict::Refuse(format!(
             "PV {name} is {phase}, so the controller manager has not dealt with it yet; \
@@ -90,7 +90,7 @@ pub fn judge(volume: &PersistentVolume, data: Data) -> Verdict {
     }
 }
 
-fn provisioner(volume: &PersistentVolume) -> Option<&str> {
+fn provisioner_of(volume: &PersistentVolume) -> Option<&str> {
     volume
         .metadata
         .annotations
@@ -99,7 +99,7 @@ fn provisioner(volume: &PersistentVolume) -> Option<&str> {
         .map(String::as_str)
 }
 
-fn because(message: &Option<String>) -> String {
+fn in_parentheses(message: &Option<String>) -> String {
     match message.as_deref().unwrap_or_default() {
         "" => String::new(),
         message => format!(" ({message})"),
@@ -186,10 +186,10 @@ mod tests {
             ("Pending", "Retain", &none, Keep, "refuse", "kube-controller-manager"),
         ];
         for (phase, policy, metadata, data, kind, words) in table {
-            let verdict = judge(&volume(phase, policy, metadata.clone()), data);
+            let verdict = decide_release(&volume(phase, policy, metadata.clone()), data);
             let (found, said) = match verdict {
                 Verdict::Release(warnings) => ("release", warnings.join("\n")),
-                Verdict::Already(said) => ("already", said),
+                Verdict::AlreadyAvailable(said) => ("already", said),
                 Verdict::Refuse(said) => ("refuse", said),
             };
             assert_eq!(found, kind, "{phase} {policy} {data:?}: {said}");
@@ -205,9 +205,11 @@ mod tests {
             "Retain",
             json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
         );
-        assert!(matches!(judge(&going, Data::Keep), Verdict::Refuse(why) if why.contains("being deleted")));
+        assert!(matches!(decide_release(&going, Data::Keep), Verdict::Refuse(why) if why.contains("being deleted")));
         let mut local = volume("Released", "Retain", json!({}));
         local.spec.as_mut().unwrap().nfs = None;
-        assert!(matches!(judge(&local, Data::Keep), Verdict::Refuse(why) if why.contains("not an NFS volume")));
+        assert!(
+            matches!(decide_release(&local, Data::Keep), Verdict::Refuse(why) if why.contains("not an NFS volume"))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Bringing an archive back, or giving a directory that stays where it is to a claim: a claim, a directory, a PV, in an order that may end anywhere and be begun again.
+//! Restores an archive for a claim, or binds an existing directory to one. The order of the steps (claim, directory, PV)
+//! lets an interrupted run be repeated.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -6,15 +7,14 @@ use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::archives::{Return, size_for, volume_of};
+use super::archives::{ReturnPlan, volume_for_claim, volume_size_for_claim};
 use crate::cluster::sentence;
 use crate::export::{Export, ExportError, Location, Owner, Removed};
 use crate::provisioner::claim::class_name;
 
-/// A claim that isn't there, and is to be made.
+/// A claim that does not exist and is to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClaim {
-    /// A quantity.
     pub size: String,
     /// The class; empty is none.
     pub class: String,
@@ -22,68 +22,56 @@ pub struct NewClaim {
     pub access_modes: Vec<String>,
 }
 
-/// The restore of one archive: the claim it is for, and the place of its directory.
+/// The restore of one archive, or the adoption of one directory, for a claim.
 pub struct Restore<'a> {
-    /// The cluster.
     pub client: &'a Client,
-    /// The way to the export.
     pub export: &'a Export,
-    /// The export.
     pub location: &'a Location,
-    /// What becomes what.
-    pub back: &'a Return,
-    /// The claim's namespace.
+    pub back: &'a ReturnPlan,
     pub namespace: &'a str,
-    /// The claim's name.
     pub claim: &'a str,
     /// The PV's size, if it is not to be what the claim requests.
     pub size: Option<&'a str>,
-    /// How the claim is to be made if it isn't there.
+    /// The claim to create if it does not exist.
     pub new_claim: Option<NewClaim>,
 }
 
-/// Why an archive could not be brought back.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// It can't be, as things are.
     #[error("{0}; nothing was changed")]
     Refused(String),
-    /// The export's side.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The API server's side.
     #[error("cannot {action}: {}{}", sentence(source), undone)]
     Api {
-        /// What was asked of it.
         action: String,
-        /// Its answer.
         source: Box<kube::Error>,
-        /// What was taken back, or what to do next.
+        /// What was undone, or what to do next.
         undone: &'static str,
     },
 }
 
 impl Restore<'_> {
-    /// Does it, and gives the PV and whether the claim was made.
+    /// Returns the created PV, and whether the claim was created.
     ///
-    /// The claim comes first, since it names its PV from the start and so no provisioner serves it; then the directory;
-    /// then the PV, which makes it all known. A try that ended early is gone on with by the next.
+    /// The claim comes first: it names its PV from the start, so that no provisioner serves it. The next run continues an
+    /// interrupted one.
     ///
     /// # Errors
-    /// Says what stands in the way; where the PV can't be made the archive is an archive again.
+    /// Says why; if the PV can't be created, the rename of the archive is undone.
     pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
         let key = format!("{}/{}", self.namespace, self.claim);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
         let found = claims.get_opt(self.claim).await;
-        let found = found.map_err(|source| api(format!("read claim {key}"), source, ""))?;
+        let found = found.map_err(|source| api_error(format!("read claim {key}"), source, ""))?;
         let (claim, made) = match (found, &self.new_claim) {
             (Some(claim), _) => (claim, false),
             (None, Some(new)) => {
-                let claim = self.object(new);
-                size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
+                let claim = self.new_claim_object(new);
+                volume_size_for_claim(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
                 let created = claims.create(&PostParams::default(), &claim).await;
                 (
-                    created.map_err(|source| api(format!("create claim {key}"), source, ""))?,
+                    created.map_err(|source| api_error(format!("create claim {key}"), source, ""))?,
                     true,
                 )
             }
@@ -93,23 +81,23 @@ impl Restore<'_> {
                 )));
             }
         };
-        let size = size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
+        let size = volume_size_for_claim(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
         let options = self.mount_options(&claim).await?;
-        let volume = volume_of(self.back, &claim, self.location, &size, options);
+        let volume = volume_for_claim(self.back, &claim, self.location, &size, options);
         let uid = claim.uid().unwrap_or_default();
-        self.bring_back(&uid).await?;
+        self.rename_archive(&uid).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(volume) => Ok((volume, made)),
             Err(source) => {
-                self.take_back(&uid).await?;
+                self.undo_rename(&uid).await?;
                 let undone = "; the archive is an archive again";
-                Err(api(format!("create PV {}", self.back.volume), source, undone))
+                Err(api_error(format!("create PV {}", self.back.volume), source, undone))
             }
         }
     }
 
-    fn object(&self, new: &NewClaim) -> PersistentVolumeClaim {
+    fn new_claim_object(&self, new: &NewClaim) -> PersistentVolumeClaim {
         let claim = json!({
             "metadata": {"namespace": self.namespace, "name": self.claim},
             "spec": {
@@ -120,18 +108,18 @@ impl Restore<'_> {
         serde_json::from_value(claim).unwrap_or_default()
     }
 
-    /// Those of the claim's class, if that exists: its volumes would have them.
+    /// The mount options of the claim's class; `None` if the claim has no class or the class does not exist.
     async fn mount_options(&self, claim: &PersistentVolumeClaim) -> Result<Option<Vec<String>>, RestoreError> {
         let Some(name) = class_name(claim).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
         let classes: Api<StorageClass> = Api::all(self.client.clone());
         let class = classes.get_opt(name).await;
-        let class = class.map_err(|source| api(format!("read StorageClass {name}"), source, ""))?;
+        let class = class.map_err(|source| api_error(format!("read StorageClass {name}"), source, ""))?;
         Ok(class.and_then(|class| class.mount_options))
     }
 
-    async fn bring_back(&self, uid: &str) -> Result<(), RestoreError> {
+    async fn rename_archive(&self, uid: &str) -> Result<(), RestoreError> {
         let directory = &self.back.directory;
         let Some(archive) = &self.back.archive else {
             return Ok(());
@@ -143,25 +131,25 @@ impl Restore<'_> {
         match self.export.archive_directory(archive, directory).await {
             Ok(Removed::Done) => Ok(()),
             Ok(Removed::AlreadyGone) => {
-                self.disown(uid).await?;
+                self.remove_marker(uid).await?;
                 Err(RestoreError::Refused(format!("archive {archive} went meanwhile")))
             }
             Err(error) => {
-                self.disown(uid).await?;
+                self.remove_marker(uid).await?;
                 Err(error.into())
             }
         }
     }
 
-    async fn take_back(&self, uid: &str) -> Result<(), ExportError> {
+    async fn undo_rename(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
             self.export.archive_directory(&self.back.directory, archive).await?;
-            self.disown(uid).await?;
+            self.remove_marker(uid).await?;
         }
         Ok(())
     }
 
-    async fn disown(&self, uid: &str) -> Result<(), ExportError> {
+    async fn remove_marker(&self, uid: &str) -> Result<(), ExportError> {
         match self.back.needs_marker {
             true => self.export.release_ownership(&self.back.directory, uid).await.map(drop),
             false => Ok(()),
@@ -169,7 +157,7 @@ impl Restore<'_> {
     }
 }
 
-fn api(action: String, source: kube::Error, undone: &'static str) -> RestoreError {
+fn api_error(action: String, source: kube::Error, undone: &'static str) -> RestoreError {
     RestoreError::Api {
         action,
         source: Box::new(source),

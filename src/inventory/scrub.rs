@@ -4,61 +4,57 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use super::place::{Place, around, name};
+use super::place::{ExportDirectory, overlapping_volumes, volume_name};
 use crate::export::{Entry, Export, ExportError, Kind, REGISTRY, VolumePath, is_system_directory, never_interrupt};
 
-/// How many names are told of what a directory holds.
-const TOLD: usize = 8;
+/// The number of entries that are named when a directory is described.
+const MAX_NAMED: usize = 8;
 
-/// Why a directory can't be emptied.
 #[derive(Debug, thiserror::Error)]
 pub enum ScrubError {
-    /// It is not the PV's alone, or isn't there.
+    /// The directory is not the PV's alone, or does not exist.
     #[error("{0}; nothing was removed")]
     Refused(String),
-    /// The export's side.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// What nfsprov can't name stays.
+    /// Entries that no request can name stay.
     #[error("{path} still holds {left}; what is left has names that can't be asked for: remove it on the server")]
     Left {
-        /// The directory.
         path: String,
-        /// How many entries.
+        /// The number of entries, such as `2 entries`.
         left: String,
     },
 }
 
-/// A PV's directory that may be emptied.
+/// A PV's directory that is safe to empty.
 #[derive(Debug)]
 pub struct Scrub<'a> {
     export: &'a Export,
-    place: Place,
-    /// What is removed.
+    place: ExportDirectory,
+    /// The entries that are removed.
     entries: Vec<Entry>,
     /// Whether the directory has snapshots or the like, which stay.
     keeps_system_directories: bool,
 }
 
 impl<'a> Scrub<'a> {
-    /// Sees that a directory is a PV's own, beside `all` PVs of the cluster and the markers on the export, and looks
-    /// what it holds.
+    /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries.
     ///
     /// # Errors
-    /// Says whose it is too, or what can't be read.
+    /// Names the other owner, or what can't be read.
     pub async fn prepare(
         volume: &PersistentVolume,
         all: &[PersistentVolume],
-        place: Place,
+        place: ExportDirectory,
         export: &'a Export,
     ) -> Result<Self, ScrubError> {
         let refuse = |why: String| Err(ScrubError::Refused(why));
-        for (other, server) in around(volume, all) {
-            if may_be_same(&place.location.server, server).await {
+        for (other, server) in overlapping_volumes(volume, all) {
+            if may_be_same_server(&place.location.server, server).await {
                 return refuse(format!(
                     "PV {other} lies at, above or below {}, the directory of PV {}",
-                    shown(&place),
-                    name(volume)
+                    mounted_path(&place),
+                    volume_name(volume)
                 ));
             }
         }
@@ -67,21 +63,21 @@ impl<'a> Scrub<'a> {
                 if let Some((directory, _)) = export.list_markers().await?.first() {
                     return refuse(format!(
                         "{} is the root of an export on which nfsprov makes volumes, {directory} among them",
-                        shown(&place)
+                        mounted_path(&place)
                     ));
                 }
             }
             Some(directory) if directory.components()[0] == REGISTRY[0] => {
-                return refuse(format!("{} is where nfsprov keeps its markers", shown(&place)));
+                return refuse(format!("{} is where nfsprov keeps its markers", mounted_path(&place)));
             }
             Some(directory) => {
                 export.check_no_marker_around(directory).await?;
                 if let Some(owner) = export
                     .read_owner(directory)
                     .await?
-                    .filter(|owner| !is_of(volume, &owner.uid))
+                    .filter(|owner| !belongs_to_volume(volume, &owner.uid))
                 {
-                    return refuse(format!("{} belongs to {owner}", shown(&place)));
+                    return refuse(format!("{} belongs to {owner}", mounted_path(&place)));
                 }
             }
         }
@@ -94,7 +90,7 @@ impl<'a> Scrub<'a> {
                 if let Some(entry) = entries.iter().find(nameless).filter(|_| keeps_system_directories) {
                     return refuse(format!(
                         "{} holds the server's own directories, and {:?}, which can't be removed by its name",
-                        shown(&place),
+                        mounted_path(&place),
                         entry.name
                     ));
                 }
@@ -107,21 +103,21 @@ impl<'a> Scrub<'a> {
             }
             None => refuse(format!(
                 "{} isn't on the export, so no pod can use PV {}; make it again, or delete the PV",
-                shown(&place),
-                name(volume)
+                mounted_path(&place),
+                volume_name(volume)
             )),
         }
     }
 
     /// Summarizes the entries to remove; `None` if the directory is empty.
-    pub fn what(&self) -> Option<String> {
+    pub fn describe_entries(&self) -> Option<String> {
         if self.entries.is_empty() {
             return None;
         }
         let mut names: Vec<&str> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
-        let rest = names.len().saturating_sub(TOLD);
-        names.truncate(TOLD);
+        let rest = names.len().saturating_sub(MAX_NAMED);
+        names.truncate(MAX_NAMED);
         let more = if rest > 0 {
             format!(" and {rest} more")
         } else {
@@ -131,14 +127,14 @@ impl<'a> Scrub<'a> {
             None => ", the root of the export",
             Some(_) => "",
         };
-        let (count, names) = (entries(self.entries.len()), names.join(", "));
-        Some(format!("{count} of {}{root}: {names}{more}", shown(&self.place)))
+        let (count, names) = (count_entries(self.entries.len()), names.join(", "));
+        Some(format!("{count} of {}{root}: {names}{more}", mounted_path(&self.place)))
     }
 
-    /// Removes it all, and sees that it is gone.
+    /// Removes the entries and verifies that they are gone.
     ///
     /// # Errors
-    /// Says what could not be removed; a next call goes on.
+    /// Says what could not be removed; the next run continues.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
         match self.keeps_system_directories {
@@ -150,8 +146,8 @@ impl<'a> Scrub<'a> {
         match left.len() {
             0 => Ok(()),
             left => Err(ScrubError::Left {
-                path: shown(&self.place),
-                left: entries(left),
+                path: mounted_path(&self.place),
+                left: count_entries(left),
             }),
         }
     }
@@ -174,15 +170,15 @@ impl Scrub<'_> {
     }
 }
 
-fn entries(count: usize) -> String {
+fn count_entries(count: usize) -> String {
     match count {
         1 => "1 entry".to_owned(),
         count => format!("{count} entries"),
     }
 }
 
-/// A directory as PVs name it.
-fn shown(place: &Place) -> String {
+/// `SERVER:/PATH`, as PVs name the directory.
+fn mounted_path(place: &ExportDirectory) -> String {
     let mut location = place.location.clone();
     if let Some(directory) = &place.directory {
         location.path = directory.under(&location.path);
@@ -190,17 +186,17 @@ fn shown(place: &Place) -> String {
     location.to_string()
 }
 
-/// Whether a marker's uid is that of the claim that a PV was made for, or was restored for.
-fn is_of(volume: &PersistentVolume, uid: &str) -> bool {
+/// Whether `uid`, of an owner marker, is that of the claim that the PV was provisioned or restored for.
+fn belongs_to_volume(volume: &PersistentVolume, uid: &str) -> bool {
     let claim = volume
         .spec
         .as_ref()
         .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_deref());
-    name(volume).strip_prefix("pvc-") == Some(uid) || claim == Some(uid)
+    volume_name(volume).strip_prefix("pvc-") == Some(uid) || claim == Some(uid)
 }
 
-/// Whether two names of servers lead to one; where a name leads nowhere, that can't be ruled out.
-async fn may_be_same(a: &str, b: &str) -> bool {
+/// Whether two server names share an address. Also true if a name can't be resolved, since then nothing rules it out.
+async fn may_be_same_server(a: &str, b: &str) -> bool {
     async fn addresses(server: &str) -> Option<Vec<IpAddr>> {
         let found = tokio::net::lookup_host((server, 0)).await.ok()?;
         Some(found.map(|address| address.ip()).collect())
@@ -223,7 +219,7 @@ mod tests {
 
     use super::*;
     use crate::export::{Attributes, Location, Mounted, Owner, VolumePath};
-    use crate::inventory::place::on;
+    use crate::inventory::place::directory_on;
 
     const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
 
@@ -245,9 +241,11 @@ mod tests {
     /// What would be removed for the first of the volumes, or why not.
     async fn prepared(root: &Path, volumes: &[PersistentVolume]) -> Result<Option<String>, String> {
         let (location, export) = export(root);
-        let place = on(&volumes[0], &location)?;
+        let place = directory_on(&volumes[0], &location)?;
         let scrub = Scrub::prepare(&volumes[0], volumes, place, &export).await;
-        scrub.map(|scrub| scrub.what()).map_err(|error| error.to_string())
+        scrub
+            .map(|scrub| scrub.describe_entries())
+            .map_err(|error| error.to_string())
     }
 
     #[tokio::test]
@@ -293,7 +291,7 @@ mod tests {
         fs::write(root.path().join("mine/file"), "").unwrap();
         let mine = volume("mypv", "127.0.0.1", "/nfsdata/mine");
         let (location, export) = export(root.path());
-        let prepare = async || Scrub::prepare(&mine, &[], on(&mine, &location).unwrap(), &export).await;
+        let prepare = async || Scrub::prepare(&mine, &[], directory_on(&mine, &location).unwrap(), &export).await;
         let hostile = root.path().join("mine/a\nb");
         fs::write(&hostile, "").unwrap();
         let refused = prepare().await.unwrap_err().to_string();
@@ -301,7 +299,11 @@ mod tests {
         assert!(root.path().join("mine/data/deep").exists());
         fs::remove_file(hostile).unwrap();
         let scrub = prepare().await.unwrap();
-        assert!(scrub.what().unwrap().starts_with("2 entries"), "{:?}", scrub.what());
+        assert!(
+            scrub.describe_entries().unwrap().starts_with("2 entries"),
+            "{:?}",
+            scrub.describe_entries()
+        );
         scrub.run().await.unwrap();
         let mut left: Vec<_> = fs::read_dir(root.path().join("mine"))
             .unwrap()
@@ -310,7 +312,7 @@ mod tests {
         left.sort();
         assert_eq!(left, [".snapshot", "@eaDir"]);
         assert!(root.path().join("mine/.snapshot/hourly").exists());
-        assert_eq!(prepare().await.unwrap().what(), None);
+        assert_eq!(prepare().await.unwrap().describe_entries(), None);
     }
 
     #[tokio::test]
@@ -362,7 +364,7 @@ mod tests {
             "{what}"
         );
         let (location, export) = export(root.path());
-        let place = on(&mypv, &location).unwrap();
+        let place = directory_on(&mypv, &location).unwrap();
         let scrub = Scrub::prepare(&mypv, &[], place, &export).await.unwrap();
         scrub.run().await.unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);

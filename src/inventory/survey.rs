@@ -1,9 +1,9 @@
-//! Reading an export, as far as the directories of volumes are concerned.
+//! Reads an export's directories of volumes, what they hold, and what they use of their limits.
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use super::directories::{Facts, Found, Row, State, above};
+use super::directories::{Facts, FoundDirectory, Row, State, parents_to_list};
 use super::overview::Holds;
 use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath};
 use crate::provisioner::volume::provisioned_uid;
@@ -15,15 +15,15 @@ const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// As [`Export::list_directory`].
-pub async fn survey(
+pub async fn survey_export(
     export: &Export,
     location: &Location,
     volumes: Vec<PersistentVolume>,
 ) -> Result<Facts, ExportError> {
     let markers = export.list_markers().await?;
     let mut folders = vec![None];
-    folders.extend(above(location, &volumes, &markers).into_iter().map(Some));
-    let listings: Vec<Result<Vec<Found>, ExportError>> = stream::iter(folders)
+    folders.extend(parents_to_list(location, &volumes, &markers).into_iter().map(Some));
+    let listings: Vec<Result<Vec<FoundDirectory>, ExportError>> = stream::iter(folders)
         .map(|folder| directories_in(export, folder))
         .buffered(AT_ONCE)
         .collect()
@@ -40,7 +40,7 @@ pub async fn survey(
     })
 }
 
-async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<Vec<Found>, ExportError> {
+async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<Vec<FoundDirectory>, ExportError> {
     let entries = match export.list_directory(folder.as_ref()).await {
         Ok(entries) => entries.unwrap_or_default(),
         // Below something else than a directory there is none.
@@ -48,7 +48,7 @@ async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<V
         Err(error) => return Err(error),
     };
     let directories = entries.into_iter().filter(|entry| entry.kind == Kind::Directory);
-    let found = directories.map(|entry| Found {
+    let found = directories.map(|entry| FoundDirectory {
         shown: match &folder {
             Some(folder) => format!("{folder}/{}", entry.name),
             None => entry.name.clone(),
@@ -62,8 +62,8 @@ async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<V
     Ok(found.collect())
 }
 
-/// Measures the directories of rows, and writes down what they hold.
-pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
+/// Measures the data in the directories of rows and stores it in `holds`; calls `each` after each directory.
+pub async fn measure_directories(export: &Export, rows: &mut [Row], each: impl Fn()) {
     let there = |row: &&mut Row| !matches!(row.state, State::Missing | State::Marker);
     let measured = stream::iter(rows.iter_mut().filter(there)).for_each_concurrent(AT_ONCE, |row| {
         let each = &each;
@@ -83,7 +83,8 @@ pub async fn measure(export: &Export, rows: &mut [Row], each: impl Fn()) {
     measured.await;
 }
 
-/// Notes what limited volumes use, by one report of the server's quotas, and gives the report, if the server can be asked.
+/// Stores what limited volumes use in `quota` of their rows, from one report of the server's quotas. Returns the report,
+/// or `None` if this export's quotas can't be read.
 pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
     export.check_can_limit().ok()?;
     let report = export.report_quotas(None).await;
@@ -106,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::export::{Attributes, LimitChange, LimitedExport, Mounted, SizeLimit, VolumePath};
-    use crate::inventory::directories::rows;
+    use crate::inventory::directories::directory_rows;
 
     #[tokio::test]
     async fn limited_volumes_say_what_they_use() {
@@ -169,9 +170,9 @@ mod tests {
         let volume =
             json!({"metadata": {"name": "v"}, "spec": {"nfs": {"server": "nfs", "path": "/nfsdata/team/data"}}});
         let volumes = vec![serde_json::from_value(volume).unwrap()];
-        let facts = survey(&export, &location, volumes).await.unwrap();
-        let mut rows = rows(&facts);
-        measure(&export, &mut rows, || ()).await;
+        let facts = survey_export(&export, &location, volumes).await.unwrap();
+        let mut rows = directory_rows(&facts);
+        measure_directories(&export, &mut rows, || ()).await;
         let told: Vec<_> = rows
             .iter()
             .map(|row| {

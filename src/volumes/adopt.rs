@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::moved;
 use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory, names_a_volume};
-use crate::inventory::archives::{Archive, Return};
+use crate::inventory::archives::{Archive, ReturnPlan};
 use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
 
@@ -27,7 +27,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adoption {
     /// The directory, which stays where it is, and the PV's name.
-    pub back: Return,
+    pub back: ReturnPlan,
     /// What the directory was before: the defaults.
     pub record: Option<Record>,
 }
@@ -51,11 +51,13 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
     }
     let exports = moved::exports(&facts.location, facts.former_server.as_deref());
     let is_there = |volume: &&PersistentVolume| {
-        let mut places = exports.iter().filter_map(|export| place::on(volume, export).ok());
+        let mut places = exports
+            .iter()
+            .filter_map(|export| place::directory_on(volume, export).ok());
         places.any(|place| place.directory.is_none_or(|other| meets(&other, directory)))
     };
     if let Some(volume) = facts.volumes.iter().find(is_there) {
-        let name = place::name(volume);
+        let name = place::volume_name(volume);
         return Err(format!("PV {name} lies at, above or below {directory}"));
     }
     let marked = owner_of(directory, claim, facts)?;
@@ -65,13 +67,13 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
         .or_else(|| marked.map(|uid| format!("pvc-{uid}")))
         .or_else(|| made_for(last))
         .unwrap_or_else(|| adopted(directory));
-    if facts.volumes.iter().any(|other| place::name(other) == volume) {
+    if facts.volumes.iter().any(|other| place::volume_name(other) == volume) {
         return Err(format!(
             "pv/{volume}, as which the directory would be adopted, is there already"
         ));
     }
     Ok(Adoption {
-        back: Return {
+        back: ReturnPlan {
             archive: None,
             directory: directory.clone(),
             volume,

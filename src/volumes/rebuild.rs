@@ -208,7 +208,7 @@ impl<'a> Index<'a> {
             volumes: facts
                 .volumes
                 .iter()
-                .map(|volume| (place::name(volume), volume))
+                .map(|volume| (place::volume_name(volume), volume))
                 .collect(),
             claims: facts.claims.iter().filter_map(key).collect(),
             places: BTreeMap::new(),
@@ -233,10 +233,12 @@ impl<'a> Index<'a> {
         }
         let exports = moved::exports(&facts.location, facts.former_server.as_deref());
         for volume in &facts.volumes {
-            let mut places = exports.iter().filter_map(|export| place::on(volume, export).ok());
+            let mut places = exports
+                .iter()
+                .filter_map(|export| place::directory_on(volume, export).ok());
             if let Some(directory) = places.find_map(|place| place.directory) {
                 let place = index.places.entry(directory).or_default();
-                place.insert(place::name(volume).to_owned());
+                place.insert(place::volume_name(volume).to_owned());
             }
         }
         index
@@ -362,8 +364,8 @@ impl<'a> Index<'a> {
         if found.metadata.deletion_timestamp.is_some() {
             return Err(format!("pv/{name} is being deleted"));
         }
-        if place::mounted(found) != place::mounted(&record.volume) {
-            let found = place::mounted(found).map(|found| format!(", at {found}"));
+        if place::nfs_location(found) != place::nfs_location(&record.volume) {
+            let found = place::nfs_location(found).map(|found| format!(", at {found}"));
             return Err(format!("pv/{name} is another volume{}", found.unwrap_or_default()));
         }
         let claim = |volume: &PersistentVolume| {

@@ -9,7 +9,7 @@ use super::Place;
 use crate::cli::{self, AccessMode, Global};
 use crate::cluster::{list, sentence};
 use crate::exit::{Exit, UsageError};
-use crate::inventory::archives::{Archive, Return, plan_return, several_volumes};
+use crate::inventory::archives::{Archive, ReturnPlan, plan_return, refusal_of_several_volumes};
 use crate::inventory::restore::{self, NewClaim};
 use crate::output;
 use crate::provisioner::rules::record::Record;
@@ -22,7 +22,7 @@ pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::plain(&why)))?;
     if let Some(archive) = &back.archive
         && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
-        && let Some(why) = several_volumes(
+        && let Some(why) = refusal_of_several_volumes(
             archive,
             &place.export.list_directory(Some(archive)).await?.unwrap_or_default(),
         )
@@ -89,7 +89,7 @@ pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
 /// Makes a directory the volume of a claim, and waits until the claim is bound.
 async fn give(
     place: &Place,
-    back: &Return,
+    back: &ReturnPlan,
     record: Option<&Record>,
     claim: &(String, String),
     wanted: &cli::NewClaim,

@@ -62,7 +62,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
 /// Says which limits on the export's file system hold for no file.
 pub fn say_unused_limits(report: &QuotaReport) {
     for (id, kib) in report.unused_limits() {
-        let size = amount::size(kib.saturating_mul(1024));
+        let size = amount::format_size(kib.saturating_mul(1024));
         output::say(&format!(
             "project {id} has a limit of {size} and no files; nfsprov provision --watch clears it if the export \
              has limited volumes"

@@ -164,15 +164,15 @@ fn split(claim: &str) -> Option<(String, String)> {
 /// Runs `nfsprov volumes record`.
 pub async fn record(args: &cli::Record, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
-    let mut volumes = gather::volumes(place.client()).await?;
-    volumes.retain(|volume| place::on(volume, &place.location).is_ok());
+    let mut volumes = gather::list_nfs_volumes(place.client()).await?;
+    volumes.retain(|volume| place::directory_on(volume, &place.location).is_ok());
     for name in &args.volumes {
-        if !volumes.iter().any(|volume| place::name(volume) == name) {
+        if !volumes.iter().any(|volume| place::volume_name(volume) == name) {
             bail!("pv/{name} not found on {}", place.location);
         }
     }
     if !args.volumes.is_empty() {
-        volumes.retain(|volume| args.volumes.iter().any(|name| place::name(volume) == name));
+        volumes.retain(|volume| args.volumes.iter().any(|name| place::volume_name(volume) == name));
     }
     let claims: Vec<PersistentVolumeClaim> = list(&Api::all(place.client().clone()), |_| true)
         .await
@@ -192,7 +192,7 @@ pub async fn record(args: &cli::Record, global: &Global) -> Result<Exit> {
         match Record::of(volume, claim, &place.location) {
             Ok(record) => due.push((record.name().to_owned(), record.text())),
             Err(why) => {
-                output::say(&format!("pv/{} has no record: {why}", place::name(volume)));
+                output::say(&format!("pv/{} has no record: {why}", place::volume_name(volume)));
                 exit = Exit::Failed;
             }
         }
