@@ -53,7 +53,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Cluster")]
     pub context: Option<String>,
     /// Namespace [default: the context's]
-    #[arg(short, long, global = true, value_parser = validate::namespace, help_heading = "Cluster")]
+    #[arg(short, long, global = true, value_parser = validate::check_namespace, help_heading = "Cluster")]
     pub namespace: Option<String>,
     /// Time limit of one request to the API server
     #[arg(long, global = true, default_value = "30s", value_parser = parse_duration, value_name = "DURATION", help_heading = "Cluster")]

@@ -14,6 +14,6 @@ mod tests {
     #[test]
     fn the_image_is_the_repository_at_this_version() {
         assert_eq!(IMAGE, format!("{REPOSITORY}:{}", env!("CARGO_PKG_VERSION")));
-        assert_eq!(crate::manifest::validate::image(IMAGE), Ok(IMAGE.to_owned()));
+        assert_eq!(crate::manifest::validate::check_image(IMAGE), Ok(IMAGE.to_owned()));
     }
 }

@@ -140,6 +140,6 @@ pub enum Quota {
 fn class_or_none(text: &str) -> Result<String, String> {
     match text {
         "" => Ok(String::new()),
-        name => validate::name(name),
+        name => validate::check_name(name),
     }
 }

@@ -119,7 +119,7 @@ pub enum Target {
 
 fn parse_object(text: &str) -> Result<Target, String> {
     let (kind, name) = text.split_once('/').unwrap_or(("pvc", text));
-    let name = validate::name(name)?;
+    let name = validate::check_name(name)?;
     match kind {
         "pvc" | "persistentvolumeclaim" | "persistentvolumeclaims" => Ok(Target::Claim(name)),
         "pv" | "persistentvolume" | "persistentvolumes" => Ok(Target::Volume(name)),

@@ -24,10 +24,10 @@ pub enum Via {
 #[command(next_help_heading = "Export")]
 pub struct ExportOfVolumes {
     /// NFS server, as in the volumes [default: from the volumes]
-    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, requires = "path")]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::check_server, requires = "path")]
     pub server: Option<String>,
     /// Exported directory [default: from the volumes]
-    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: Option<String>,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = parse_via)]

@@ -17,16 +17,16 @@ pub enum Migrate {
 #[derive(Debug, Args)]
 pub struct Handover {
     /// Deployment of nfs-subdir-external-provisioner [default: the only one in the namespace that runs its image]
-    #[arg(value_name = "DEPLOYMENT", value_parser = validate::name)]
+    #[arg(value_name = "DEPLOYMENT", value_parser = validate::check_name)]
     pub deployment: Option<String>,
     /// Remove nfsprov and start nfs-subdir-external-provisioner again
     #[arg(long)]
     pub back: bool,
     /// Name of nfsprov's Deployment and ServiceAccount
-    #[arg(long, default_value = "nfsprov", value_parser = validate::deployment)]
+    #[arg(long, default_value = "nfsprov", value_parser = validate::check_deployment_name)]
     pub name: String,
     /// Image of nfsprov [default: the published image of this version]
-    #[arg(long, value_parser = validate::image, conflicts_with = "back")]
+    #[arg(long, value_parser = validate::check_image, conflicts_with = "back")]
     pub image: Option<String>,
     /// Number of nfsprov's pods: one leader, the others on standby [default: 2]
     #[arg(long, value_parser = super::create::parse_replicas, conflicts_with = "back")]

@@ -17,13 +17,13 @@ pub struct Provision {
     #[arg(long)]
     pub watch: bool,
     /// Host name or address by which the nodes reach the NFS server
-    #[arg(long, env = "NFS_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFS_SERVER", value_parser = validate::check_server)]
     pub server: String,
     /// Exported directory
-    #[arg(long, env = "NFS_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFS_PATH", value_parser = validate::check_path)]
     pub path: String,
     /// Name of the provisioner, as in classes
-    #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
+    #[arg(long, env = "PROVISIONER_NAME", default_value = DEFAULT_NAME, value_parser = validate::check_provisioner_name)]
     pub name: String,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the
     /// server) or dir:/MOUNT (a local mount of the export)
@@ -42,7 +42,7 @@ pub struct Provision {
     #[arg(long, requires = "watch", conflicts_with = "dry_run")]
     pub leader_elect: bool,
     /// Namespace of the Lease [default: -n, else the namespace of the context or the pod]
-    #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::name)]
+    #[arg(long, requires = "leader_elect", value_name = "NAMESPACE", value_parser = validate::check_name)]
     pub lease_namespace: Option<String>,
     /// With --watch, serve /metrics, /healthz and /readyz on this address
     #[arg(long, requires = "watch", value_parser = parse_address, value_name = "ADDR:PORT")]
@@ -71,7 +71,10 @@ pub enum LogFormat {
 fn parse_export(text: &str) -> Result<(String, String), String> {
     let shape = "an export is SERVER:/PATH, such as 10.0.0.5:/fast";
     let (server, path) = text.split_once(":/").ok_or(shape)?;
-    Ok((validate::server(server)?, validate::path(&format!("/{path}"))?))
+    Ok((
+        validate::check_server(server)?,
+        validate::check_path(&format!("/{path}"))?,
+    ))
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

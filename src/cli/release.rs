@@ -8,7 +8,7 @@ use crate::manifest::validate;
 #[derive(Debug, Args)]
 pub struct Release {
     /// Volume to release
-    #[arg(value_name = "PV", value_parser = validate::name)]
+    #[arg(value_name = "PV", value_parser = validate::check_name)]
     pub volume: String,
     /// Keep the data; the next claim sees it
     #[arg(long, conflicts_with = "scrub")]

@@ -29,7 +29,7 @@ pub struct SetupServer {
     #[arg(long)]
     pub allow_nodes_from_cluster: bool,
     /// Host name or address by which clients reach the server [default: HOST]
-    #[arg(long, value_parser = validate::server, value_name = "HOST")]
+    #[arg(long, value_parser = validate::check_server, value_name = "HOST")]
     pub address: Option<String>,
     /// Export options
     #[arg(long, default_value = OPTIONS, value_parser = check_export_options, value_name = "OPTIONS")]
@@ -67,7 +67,7 @@ pub struct SetupClient {
     #[arg(long)]
     pub nodes_from_cluster: bool,
     /// NFS server for a test mount
-    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server, value_name = "HOST")]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::check_server, value_name = "HOST")]
     pub server: Option<String>,
     /// Exported directory for the test mount
     #[arg(long, default_value = "/nfsdata", env = "NFSPROV_PATH", value_parser = check_export_path, value_name = "PATH")]
@@ -175,7 +175,7 @@ fn check_export_options(text: &str) -> Result<String, String> {
 }
 
 fn parse_mode(text: &str) -> Result<u32, String> {
-    let digits = validate::mode(text)?;
+    let digits = validate::check_mode(text)?;
     u32::from_str_radix(&digits, 8).map_err(|error| error.to_string())
 }
 

@@ -40,10 +40,10 @@ pub enum Volumes {
 #[command(next_help_heading = "Export")]
 pub struct ExportAt {
     /// NFS server, as in the volumes
-    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::check_server)]
     pub server: String,
     /// Exported directory
-    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: String,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = parse_via)]
@@ -90,7 +90,7 @@ pub struct Record {
 #[derive(Debug, Args)]
 pub struct Rebuild {
     /// Rebuild this claim only, even if its directory was created for another claim
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::parse_claim)]
     pub claim: Option<(String, String)>,
     /// Create the missing objects
     #[arg(long)]
@@ -119,7 +119,7 @@ pub struct Adopt {
     #[arg(value_name = "DIRECTORY", value_parser = parse_directory)]
     pub directory: VolumePath,
     /// Claim for the volume
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::parse_claim)]
     pub claim: (String, String),
     #[command(flatten)]
     pub new_claim: NewClaim,
@@ -132,7 +132,7 @@ pub struct Adopt {
 #[derive(Debug, Args)]
 pub struct Recorded {
     /// Former name or address of the server; records that name it are used for --server
-    #[arg(long, value_name = "SERVER", value_parser = validate::server)]
+    #[arg(long, value_name = "SERVER", value_parser = validate::check_server)]
     pub former_server: Option<String>,
 }
 
@@ -143,7 +143,7 @@ pub struct NewClaim {
     #[arg(long)]
     pub create_claim: bool,
     /// Size of the volume and of a new claim [default: from the record, or the claim's request]
-    #[arg(long, value_parser = validate::size)]
+    #[arg(long, value_parser = validate::check_size)]
     pub size: Option<String>,
     /// Class of a new claim [default: from the record, or none]
     #[arg(long, requires = "create_claim")]
@@ -159,7 +159,7 @@ pub struct Restore {
     #[arg(value_name = "NAME")]
     pub archive: String,
     /// Claim for the volume [default: the record's]
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::parse_claim)]
     pub claim: Option<(String, String)>,
     #[command(flatten)]
     pub new_claim: NewClaim,

@@ -22,7 +22,7 @@ use crate::exit::{Exit, UsageError};
 use crate::manifest::apply::Applied;
 use crate::manifest::templates::Template;
 use crate::manifest::wait::Waited;
-use crate::manifest::{self, Document, Manifest, Values, apply, render, rival};
+use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest, rival};
 use crate::output;
 use order::Order;
 
@@ -46,7 +46,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let template = match &delivery.template_dir {
         None => Template::built_in(&order.values),
         Some(directory) => Template::in_directory(&order.values, directory)?.unwrap_or_else(|| {
-            let file = order.values.template();
+            let file = order.values.template_file();
             let directory = directory.display();
             remark(&format!(
                 "note: {directory} has no {file}; the built-in template is used"
@@ -54,7 +54,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
             Template::built_in(&order.values)
         }),
     };
-    let manifest = render(&order.values, &template)?;
+    let manifest = render_manifest(&order.values, &template)?;
     match &delivery.output_dir {
         Some(directory) => files(&manifest, directory, delivery.yes)?,
         None if sends => {
@@ -64,7 +64,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
             let manifest = match order.adapt(&cluster.version) {
                 Some(note) => {
                     remark(&note);
-                    render(&order.values, &template)?
+                    render_manifest(&order.values, &template)?
                 }
                 None => manifest,
             };
@@ -78,7 +78,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
 /// A file an object.
 fn files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     let name = |document: &Document| {
-        let title = apply::title(&document.object);
+        let title = apply::object_title(&document.object);
         let (kind, name) = title.split_once('/').unwrap_or_default();
         format!("{}-{kind}.yaml", name.replace(['/', ':'], "-"))
     };
@@ -104,7 +104,7 @@ async fn send(
     if let Some(text) = other_provisioner(cluster, &order.values).await {
         remark(&text);
     }
-    let how = apply::How {
+    let how = apply::ApplyOptions {
         dry_run: on_server,
         force: order.delivery.force_conflicts,
     };
@@ -112,21 +112,24 @@ async fn send(
     for document in &manifest.documents {
         if has_class(cluster, &order.values, document).await {
             let unchanged = Applied::Unchanged;
-            output::print(&format!("{} {unchanged}{note}\n", apply::title(&document.object)))?;
+            output::print(&format!(
+                "{} {unchanged}{note}\n",
+                apply::object_title(&document.object)
+            ))?;
             continue;
         }
-        let applied = apply::apply(cluster, &document.object, how).await?;
-        output::print(&format!("{} {applied}{note}\n", apply::title(&document.object)))?;
+        let applied = apply::apply_object(cluster, &document.object, how).await?;
+        output::print(&format!("{} {applied}{note}\n", apply::object_title(&document.object)))?;
     }
     if let Some(waiting) = waiting {
         for document in &manifest.documents {
             let (object, limit) = (&document.object, waiting.timeout);
-            match manifest::wait::wait(cluster, object, limit).await? {
-                Waited::Nothing => {}
-                Waited::Ready(phase) => output::print(&format!("{} is {phase}\n", apply::title(object)))?,
-                Waited::Late(phase) => bail!(
+            match manifest::wait::wait_until_ready(cluster, object, limit).await? {
+                Waited::NotAwaited => {}
+                Waited::Ready(phase) => output::print(&format!("{} is {phase}\n", apply::object_title(object)))?,
+                Waited::TimedOut(phase) => bail!(
                     "{} is {phase} after {} s: {}",
-                    apply::title(object),
+                    apply::object_title(object),
                     limit.as_secs(),
                     reason(cluster, object).await
                 ),
@@ -169,7 +172,7 @@ async fn reason(cluster: &Cluster, object: &DynamicObject) -> String {
         let cause = first.cause.trim_end_matches('.');
         return format!("{cause} ({}; `nfsprov doctor {short}/{name}` tells more)", first.code);
     }
-    match manifest::wait::said(cluster, object).await {
+    match manifest::wait::newest_event(cluster, object).await {
         Ok(Some(said)) => said,
         Ok(None) => "the cluster has said nothing about it".to_owned(),
         Err(error) => error.to_string(),
@@ -218,7 +221,7 @@ async fn other_provisioner(cluster: &Cluster, values: &Values) -> Option<String>
             return Some(format!("note: {why}"));
         }
     };
-    let other = rival::of(&found, &ours.provisioner, (&ours.namespace, &ours.name))?;
+    let other = rival::find_rival(&found, &ours.provisioner, (&ours.namespace, &ours.name))?;
     Some(format!(
         "warning: Deployment {other} runs nfs-subdir-external-provisioner as {}: both would serve the same claims; \
          scale it to 0 first, or give --provisioner another name",

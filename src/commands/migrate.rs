@@ -20,7 +20,7 @@ use crate::exit::{Exit, UsageError};
 use crate::image::IMAGE;
 use crate::manifest::handover::{self, Direction, Handover, REPLICAS_BEFORE};
 use crate::manifest::templates::Template;
-use crate::manifest::{Document, Flavor, Provisioner, Values, apply, render, validate};
+use crate::manifest::{Document, Flavor, Provisioner, Values, apply, render_manifest, validate};
 use crate::output;
 use crate::provisioner::election;
 
@@ -43,13 +43,13 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let migration = Migration::read(cluster, args).await?;
     let args = &migration.args;
     let direction = match args.back {
-        true => Direction::Back,
-        false => Direction::There,
+        true => Direction::ToUpstream,
+        false => Direction::ToNfsprov,
     };
     if let Some(sentence) = migration.refusal(direction).await? {
         bail!(sentence);
     }
-    let plan = migration.handover.plan(direction, &args.name);
+    let plan = migration.handover.describe_steps(direction, &args.name);
     let lines = plan
         .iter()
         .enumerate()
@@ -71,8 +71,8 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     }
     let stop = stop_signal()?;
     match direction {
-        Direction::There => migration.hand_over(stop).await?,
-        Direction::Back => migration.hand_back(migration.handover.replicas_to_restore()).await?,
+        Direction::ToNfsprov => migration.hand_over(stop).await?,
+        Direction::ToUpstream => migration.hand_back(migration.handover.replicas_to_restore()).await?,
     }
     migration.test().await?;
     Ok(Exit::Done)
@@ -86,8 +86,9 @@ impl Migration {
         let deployments = list(&deployments, |_| true).await.map_err(unread)?;
         let classes: Api<StorageClass> = Api::all(cluster.client.clone());
         let classes = list(&classes, |_| true).await.map_err(unread)?;
-        let chosen = handover::choose(&deployments, args.deployment.as_deref()).map_err(anyhow::Error::msg)?;
-        let handover = Handover::of(chosen, &classes).map_err(anyhow::Error::msg)?;
+        let chosen =
+            handover::choose_deployment(&deployments, args.deployment.as_deref()).map_err(anyhow::Error::msg)?;
+        let handover = Handover::from_deployment(chosen, &classes).map_err(anyhow::Error::msg)?;
         let lock = election::lease_name(&handover.provisioner);
         let replicas = args.replicas.unwrap_or(if lock.is_some() { 2 } else { 1 });
         if lock.is_none() && replicas > 1 {
@@ -106,10 +107,10 @@ impl Migration {
             class: "none".to_owned(),
             allow_expansion: false,
             lock,
-            before_1_22: validate::minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
+            before_1_22: validate::parse_minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
             flavor: Flavor::Nfsprov,
         });
-        let mut documents = render(&values, &Template::built_in(&values))?.documents;
+        let mut documents = render_manifest(&values, &Template::built_in(&values))?.documents;
         documents.retain(|document| kind(document) != "StorageClass");
         Ok(Self {
             cluster,
@@ -142,10 +143,10 @@ impl Migration {
                  undoes this"
             ));
         }
-        if direction == Direction::Back || ours.is_none() {
+        if direction == Direction::ToUpstream || ours.is_none() {
             return Ok(None);
         }
-        let ours = Handover::of(&ours.context("no Deployment")?, &[]);
+        let ours = Handover::from_deployment(&ours.context("no Deployment")?, &[]);
         Ok(match ours {
             Ok(ours) if ours.provisioner == self.handover.provisioner => None,
             _ => Some(format!(
@@ -167,8 +168,9 @@ impl Migration {
             self.scale(theirs, 0, Some(self.handover.replicas)).await?;
             self.wait_for_no_pods(theirs).await?;
             for document in &self.documents {
-                let applied = apply::apply(&self.cluster, &document.object, apply::How::default()).await?;
-                output::print(&format!("{} {applied}\n", apply::title(&document.object)))?;
+                let applied =
+                    apply::apply_object(&self.cluster, &document.object, apply::ApplyOptions::default()).await?;
+                output::print(&format!("{} {applied}\n", apply::object_title(&document.object)))?;
             }
             self.wait_until_available(&self.args.name).await
         };
@@ -197,8 +199,8 @@ impl Migration {
             self.wait_for_no_pods(ours).await?;
         }
         for document in self.documents.iter().rev() {
-            if apply::delete(&self.cluster, &document.object).await? {
-                output::print(&format!("{} deleted\n", apply::title(&document.object)))?;
+            if apply::delete_object(&self.cluster, &document.object).await? {
+                output::print(&format!("{} deleted\n", apply::object_title(&document.object)))?;
             }
         }
         if replicas == 0 {

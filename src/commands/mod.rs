@@ -71,7 +71,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
 /// Writes files into a directory and says so; what is there and differs is overwritten only when
 /// told so, or when the terminal says yes.
 fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
-    let written = match files::write(directory, files, overwrite) {
+    let written = match files::write_files(directory, files, overwrite) {
         Err(error @ WriteError::Differs(_)) => {
             if !output::can_ask() {
                 return Err(UsageError(format!("{error}; --yes overwrites").into()).into());
@@ -79,14 +79,14 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
             if !output::confirm(&format!("{error}; overwrite?"))? {
                 anyhow::bail!("nothing was written");
             }
-            files::write(directory, files, true)
+            files::write_files(directory, files, true)
         }
         written => written,
     }?;
     let line = |path: &PathBuf, what: &str| format!("{} {what}\n", path.display());
     let lines = written.iter().map(|file| match file {
         Written::New(path) => line(path, "written"),
-        Written::Same(path) => line(path, "unchanged"),
+        Written::Unchanged(path) => line(path, "unchanged"),
     });
     Ok(output::print(&lines.collect::<String>())?)
 }

@@ -39,7 +39,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     let volume = read(&volumes, &args.volume).await?;
     let warnings = match decide_release(&volume, said.unwrap_or(Data::Keep)) {
         Verdict::Release(warnings) => warnings,
-        Verdict::Already(sentence) => {
+        Verdict::AlreadyAvailable(sentence) => {
             output::say(&sentence);
             return Ok(Exit::Done);
         }

@@ -46,8 +46,8 @@ pub fn invalid(facts: &Facts) -> Vec<String> {
 }
 
 fn check_names((server, path): &(String, String)) -> Result<(), String> {
-    validate::server(server)?;
-    validate::path(path)?;
+    validate::check_server(server)?;
+    validate::check_path(path)?;
     Ok(())
 }
 

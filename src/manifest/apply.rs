@@ -8,21 +8,19 @@ use kube::core::{ApiResource, DynamicObject, Request};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::render::readable;
+use super::render::escape_for_yaml;
 use super::strict;
 use crate::cluster::{self, Cluster};
 
-/// Who owns the fields that nfsprov sets.
 pub const FIELD_MANAGER: &str = "nfsprov";
 
-/// What applying did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The object was not there before.
+    /// The object did not exist before.
     Created,
-    /// It was there, and is another now.
+    /// It existed and was changed.
     Configured,
-    /// It was there, just so.
+    /// It existed and is the same.
     Unchanged,
 }
 
@@ -37,28 +35,25 @@ impl fmt::Display for Applied {
 }
 
 /// `persistentvolume/mypv`, as kubectl writes it.
-pub fn title(object: &DynamicObject) -> String {
+pub fn object_title(object: &DynamicObject) -> String {
     let kind = object.types.as_ref().map(|types| types.kind.to_lowercase());
     format!("{}/{}", kind.unwrap_or_default(), object.name_any())
 }
 
-/// How to apply.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct How {
+pub struct ApplyOptions {
     /// The API server checks the object and stores nothing.
     pub dry_run: bool,
-    /// Fields that others own are taken over.
+    /// Fields of other field managers are changed, too.
     pub force: bool,
 }
 
-/// Applies one object.
-///
 /// # Errors
-/// The API server's refusal, naming the object; a conflict names who owns which field.
-pub async fn apply(cluster: &Cluster, object: &DynamicObject, how: How) -> Result<Applied> {
-    let api = api(cluster, object)?;
+/// The API server's refusal, naming the object; a conflict names the field managers and their fields.
+pub async fn apply_object(cluster: &Cluster, object: &DynamicObject, how: ApplyOptions) -> Result<Applied> {
+    let api = api_for(cluster, object)?;
     let name = object.name_any();
-    let refused = |error: kube::Error| anyhow!("cannot apply {}: {}", title(object), refusal(&error));
+    let refused = |error: kube::Error| anyhow!("cannot apply {}: {}", object_title(object), describe_refusal(&error));
     let before = api.get_opt(&name).await.map_err(refused)?;
     let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
     params.dry_run = how.dry_run;
@@ -68,22 +63,22 @@ pub async fn apply(cluster: &Cluster, object: &DynamicObject, how: How) -> Resul
     let mut request = Request::new(api.resource_url()).patch(&name, &params, &Patch::Apply(&sent))?;
     // The API server reads what is applied as YAML, even if JSON is sent.
     if let Ok(body) = std::str::from_utf8(request.body()) {
-        *request.body_mut() = readable(body).into_bytes();
+        *request.body_mut() = escape_for_yaml(body).into_bytes();
     }
     let after: DynamicObject = cluster.client.request(request).await.map_err(refused)?;
     Ok(match before {
         None => Applied::Created,
-        Some(before) if content(&before) == content(&after) => Applied::Unchanged,
+        Some(before) if user_content(&before) == user_content(&after) => Applied::Unchanged,
         Some(_) => Applied::Configured,
     })
 }
 
-/// Deletes one object; whether it was there.
+/// Returns whether the object existed.
 ///
 /// # Errors
 /// The API server's refusal, naming the object.
-pub async fn delete(cluster: &Cluster, object: &DynamicObject) -> Result<bool> {
-    let deleted = api(cluster, object)?
+pub async fn delete_object(cluster: &Cluster, object: &DynamicObject) -> Result<bool> {
+    let deleted = api_for(cluster, object)?
         .delete(&object.name_any(), &DeleteParams::default())
         .await;
     match deleted {
@@ -91,14 +86,14 @@ pub async fn delete(cluster: &Cluster, object: &DynamicObject) -> Result<bool> {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(anyhow!(
             "cannot delete {}: {}",
-            title(object),
+            object_title(object),
             cluster::sentence(&error)
         )),
     }
 }
 
-/// Writes the protocol of ports out: it is a part of their key, and server-side apply of 1.20 does
-/// not know that it is TCP where nothing is said.
+/// Adds the protocol to ports without one. It is a part of their key, and server-side apply of Kubernetes 1.20 does not
+/// apply the default, TCP.
 fn name_protocols(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(name_protocols),
@@ -116,9 +111,9 @@ fn name_protocols(value: &mut Value) {
     }
 }
 
-/// What users make of an object, without what the cluster keeps about it: that moves by itself, and
-/// in a dry run the version stays where it was.
-fn content(object: &DynamicObject) -> (Value, Value) {
+/// Metadata and fields that users set, without those that the cluster sets: these change by themselves, and a dry run does
+/// not change the version.
+fn user_content(object: &DynamicObject) -> (Value, Value) {
     let mut data = object.data.clone();
     if let Some(fields) = data.as_object_mut() {
         fields.remove("status");
@@ -128,8 +123,9 @@ fn content(object: &DynamicObject) -> (Value, Value) {
     (meta, data)
 }
 
-/// The API server's refusal; of a conflict, who owns what, and the way out.
-fn refusal(error: &kube::Error) -> String {
+/// The API server's refusal as a sentence; of a conflict, the field managers, their fields, and the flag that overrides
+/// them.
+fn describe_refusal(error: &kube::Error) -> String {
     let kube::Error::Api(status) = error else {
         return cluster::sentence(error);
     };
@@ -142,14 +138,13 @@ fn refusal(error: &kube::Error) -> String {
     match conflicts.is_empty() {
         true => cluster::sentence(error),
         false => format!(
-            "others own what would change: {}; --force-conflicts takes it over",
+            "other field managers own these fields: {}; --force-conflicts changes them",
             conflicts.join(", ")
         ),
     }
 }
 
-/// The API of one of the kinds that templates make.
-fn api(cluster: &Cluster, object: &DynamicObject) -> Result<Api<DynamicObject>> {
+fn api_for(cluster: &Cluster, object: &DynamicObject) -> Result<Api<DynamicObject>> {
     let types = object
         .types
         .as_ref()
@@ -199,11 +194,11 @@ mod tests {
             cause("helm", ".metadata.labels.tier")
         ]);
         assert_eq!(
-            refusal(&conflict("Apply failed with 2 conflicts", &causes)),
-            "others own what would change: .spec.capacity.storage (conflict with \"kubectl\"), \
-             .metadata.labels.tier (conflict with \"helm\"); --force-conflicts takes it over"
+            describe_refusal(&conflict("Apply failed with 2 conflicts", &causes)),
+            "other field managers own these fields: .spec.capacity.storage (conflict with \"kubectl\"), \
+             .metadata.labels.tier (conflict with \"helm\"); --force-conflicts changes them"
         );
         let modified = conflict("the object has been modified", &json!([]));
-        assert_eq!(refusal(&modified), "the object has been modified");
+        assert_eq!(describe_refusal(&modified), "the object has been modified");
     }
 }

@@ -1,43 +1,35 @@
-//! Files of a directory, written without surprise: what is there and differs is left unless that was meant.
+//! Writes files into a directory; existing files that differ are kept unless overwriting is requested.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A file's name in the directory, and what is to be in it.
+/// A file's name in the directory, and its text.
 pub type File = (String, String);
 
-/// What writing did to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// It was written.
     New(PathBuf),
-    /// It was there, just so.
-    Same(PathBuf),
+    /// It existed with the same text.
+    Unchanged(PathBuf),
 }
 
-/// Why nothing was written, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// These are there, and differ; nothing was written.
-    #[error("{} would be overwritten, and differs", list(.0))]
+    /// These files exist and differ; nothing was written.
+    #[error("{} would be overwritten, and differs", join_paths(.0))]
     Differs(Vec<PathBuf>),
     /// A file or the directory can't be read or written.
     #[error("cannot write {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    Io { path: PathBuf, source: std::io::Error },
 }
 
-/// Writes `files` into `directory`, which is made if need be. Unless `overwrite`, either all of them
-/// are new or unchanged, or nothing is written.
+/// Writes `files` into `directory`, which is created if missing. Without `overwrite`, nothing is written if any existing
+/// file differs.
 ///
 /// # Errors
 /// [`WriteError`].
-pub fn write(directory: &Path, files: &[File], overwrite: bool) -> Result<Vec<Written>, WriteError> {
+pub fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<Vec<Written>, WriteError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| WriteError::Io { path, source }
@@ -64,7 +56,7 @@ pub fn write(directory: &Path, files: &[File], overwrite: bool) -> Result<Vec<Wr
     all.into_iter()
         .map(|(path, text, same)| {
             if same {
-                return Ok(Written::Same(path));
+                return Ok(Written::Unchanged(path));
             }
             // Whole or not at all, whenever the process ends.
             let mut half = path.clone().into_os_string();
@@ -77,7 +69,7 @@ pub fn write(directory: &Path, files: &[File], overwrite: bool) -> Result<Vec<Wr
         .collect()
 }
 
-fn list(paths: &[PathBuf]) -> String {
+fn join_paths(paths: &[PathBuf]) -> String {
     let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     paths.join(", ")
 }
@@ -93,17 +85,17 @@ mod tests {
         let files = |b: &str| vec![("a".to_owned(), "1\n".to_owned()), ("b".to_owned(), b.to_owned())];
         let (a, b) = (directory.join("a"), directory.join("b"));
         let new = vec![Written::New(a.clone()), Written::New(b.clone())];
-        assert_eq!(write(&directory, &files("2\n"), false).unwrap(), new);
-        let same = vec![Written::Same(a.clone()), Written::Same(b.clone())];
-        assert_eq!(write(&directory, &files("2\n"), false).unwrap(), same);
+        assert_eq!(write_files(&directory, &files("2\n"), false).unwrap(), new);
+        let same = vec![Written::Unchanged(a.clone()), Written::Unchanged(b.clone())];
+        assert_eq!(write_files(&directory, &files("2\n"), false).unwrap(), same);
         fs::remove_file(&a).unwrap();
-        let error = write(&directory, &files("3\n"), false).unwrap_err();
+        let error = write_files(&directory, &files("3\n"), false).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("{} would be overwritten, and differs", b.display())
         );
         assert!(!a.exists() && fs::read_to_string(&b).unwrap() == "2\n");
-        write(&directory, &files("3\n"), true).unwrap();
+        write_files(&directory, &files("3\n"), true).unwrap();
         assert_eq!(fs::read_to_string(&b).unwrap(), "3\n");
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
     }

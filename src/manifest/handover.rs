@@ -18,24 +18,20 @@ pub const REPLICAS_BEFORE: &str = "nfsprov/replicas-before-migration";
 /// The directory at which upstream mounts its export.
 const MOUNT_PATH: &str = "/persistentvolumes";
 
-/// What a Deployment of nfs-subdir-external-provisioner serves.
+/// The name, export and replicas of a Deployment of nfs-subdir-external-provisioner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handover {
-    /// The Deployment's namespace; nfsprov goes there, too.
+    /// The Deployment's namespace; nfsprov is installed there, too.
     pub namespace: String,
-    /// The Deployment's name.
     pub deployment: String,
-    /// The provisioner's name, as classes have it.
+    /// The provisioner's name in classes.
     pub provisioner: String,
-    /// The NFS server.
     pub server: String,
-    /// The exported directory.
     pub path: String,
-    /// How many replicas it has now.
     pub replicas: i32,
-    /// How many it had before an earlier migration.
+    /// The replicas before an earlier migration.
     pub replicas_before: Option<i32>,
-    /// What manages the Deployment, and would undo a change of its replicas at its next run.
+    /// The program that manages the Deployment; its next run would undo a change of the replicas.
     pub managed_by: Option<String>,
     /// The class that the test claim names; None if no class suits.
     pub test_class: Option<TestClass>,
@@ -44,7 +40,6 @@ pub struct Handover {
 /// A class whose claims are bound without a pod and without labels or annotations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestClass {
-    /// Its name.
     pub name: String,
     /// Whether the test claim's directory, which is empty, stays on the export.
     pub leaves_directory: bool,
@@ -54,23 +49,23 @@ pub struct TestClass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// To nfsprov.
-    There,
+    ToNfsprov,
     /// Back to nfs-subdir-external-provisioner.
-    Back,
+    ToUpstream,
 }
 
 /// The Deployment to migrate: the one of that name, else the only one that runs upstream's image.
 ///
 /// # Errors
 /// One sentence when there is none, or several, or none of that name.
-pub fn choose<'a>(deployments: &'a [Deployment], name: Option<&str>) -> Result<&'a Deployment, String> {
+pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) -> Result<&'a Deployment, String> {
     let title = |deployment: &Deployment| deployment.metadata.name.clone().unwrap_or_default();
     if let Some(name) = name {
         let found = deployments.iter().find(|deployment| title(deployment) == name);
         return found.ok_or_else(|| format!("deployment/{name} not found; -n names its namespace"));
     }
     let runs_upstream = |deployment: &&Deployment| {
-        let pod = pod(deployment);
+        let pod = pod_spec(deployment);
         let images = pod.iter().flat_map(|pod| &pod.containers);
         images
             .filter_map(|container| container.image.as_deref())
@@ -95,26 +90,26 @@ pub fn choose<'a>(deployments: &'a [Deployment], name: Option<&str>) -> Result<&
 }
 
 impl Handover {
-    /// Reads what a Deployment serves.
+    /// Reads the provisioner's name and export from a Deployment.
     ///
     /// # Errors
     /// One sentence naming the Deployment and what can't be read from it.
-    pub fn of(deployment: &Deployment, classes: &[StorageClass]) -> Result<Self, String> {
+    pub fn from_deployment(deployment: &Deployment, classes: &[StorageClass]) -> Result<Self, String> {
         let meta = &deployment.metadata;
         let name = meta.name.clone().unwrap_or_default();
         let namespace = meta.namespace.clone().unwrap_or_default();
         let title = format!("deployment/{name} -n {namespace}");
-        let pod = pod(deployment).ok_or_else(|| format!("{title} has no pod template"))?;
+        let pod = pod_spec(deployment).ok_or_else(|| format!("{title} has no pod template"))?;
         let container = pod
             .containers
             .iter()
-            .find(|container| variable(container, "PROVISIONER_NAME").is_some())
+            .find(|container| literal_variable(container, "PROVISIONER_NAME").is_some())
             .ok_or_else(|| {
                 format!("{title} has no container with a literal PROVISIONER_NAME: it is no such provisioner")
             })?;
         let mounted = mounted_export(pod, container);
         let checked = |variable_name: &str, mounted: Option<&String>, check: fn(&str) -> Result<String, String>| {
-            let written = variable(container, variable_name);
+            let written = literal_variable(container, variable_name);
             if let (Some(written), Some(mounted)) = (&written, mounted)
                 && written.trim_end_matches('/') != mounted.trim_end_matches('/')
             {
@@ -128,17 +123,17 @@ impl Handover {
                 .ok_or_else(|| format!("{title} has no literal {variable_name}"))?;
             check(value).map_err(|why| format!("{title}: {variable_name} is {value:?}: {why}"))
         };
-        let provisioner = checked("PROVISIONER_NAME", None, validate::provisioner)?;
+        let provisioner = checked("PROVISIONER_NAME", None, validate::check_provisioner_name)?;
         let server = checked(
             "NFS_SERVER",
             mounted.as_ref().map(|(server, _)| server),
-            validate::server,
+            validate::check_server,
         )?;
-        let path = checked("NFS_PATH", mounted.as_ref().map(|(_, path)| path), validate::path)?;
+        let path = checked("NFS_PATH", mounted.as_ref().map(|(_, path)| path), validate::check_path)?;
         let annotations = meta.annotations.clone().unwrap_or_default();
         Ok(Self {
-            test_class: test_class(classes, &provisioner),
-            managed_by: manager(meta.labels.as_ref(), &annotations),
+            test_class: choose_test_class(classes, &provisioner),
+            managed_by: managing_program(meta.labels.as_ref(), &annotations),
             replicas_before: annotations.get(REPLICAS_BEFORE).and_then(|text| text.parse().ok()),
             replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             deployment: name,
@@ -149,20 +144,20 @@ impl Handover {
         })
     }
 
-    /// How many replicas upstream gets when nfsprov is taken away.
+    /// The replicas that upstream gets when nfsprov is removed.
     pub fn replicas_to_restore(&self) -> i32 {
         self.replicas_before.unwrap_or(self.replicas).max(1)
     }
 
     /// The steps of a migration, for people; `ours` is the name of nfsprov's Deployment.
-    pub fn plan(&self, direction: Direction, ours: &str) -> Vec<String> {
+    pub fn describe_steps(&self, direction: Direction, ours: &str) -> Vec<String> {
         let Self {
             namespace, deployment, ..
         } = self;
         let ours = format!("deployment/{ours} -n {namespace}");
         let theirs = format!("deployment/{deployment} -n {namespace}");
         let mut steps = match direction {
-            Direction::There => vec![
+            Direction::ToNfsprov => vec![
                 match self.replicas {
                     0 => format!("{theirs} is at 0 replicas: wait until its last pod is gone"),
                     now => format!("scale {theirs} from {now} to 0, and wait until its pods are gone"),
@@ -173,7 +168,7 @@ impl Handover {
                 ),
                 format!("wait until {ours} is available; if it is not, undo both"),
             ],
-            Direction::Back => vec![
+            Direction::ToUpstream => vec![
                 format!("scale {ours} to 0, wait until its pods are gone, and delete it with its account and rights"),
                 format!(
                     "scale {theirs} to {}, and wait until it is available",
@@ -195,12 +190,12 @@ impl Handover {
     }
 }
 
-fn pod(deployment: &Deployment) -> Option<&PodSpec> {
+fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
     deployment.spec.as_ref()?.template.spec.as_ref()
 }
 
 /// The literal value of a container's variable.
-fn variable(container: &Container, name: &str) -> Option<String> {
+fn literal_variable(container: &Container, name: &str) -> Option<String> {
     let variable = container.env.iter().flatten().find(|variable| variable.name == name)?;
     variable.value.clone().filter(|value| !value.is_empty())
 }
@@ -213,8 +208,11 @@ fn mounted_export(pod: &PodSpec, container: &Container) -> Option<(String, Strin
     volume.nfs.as_ref().map(|nfs| (nfs.server.clone(), nfs.path.clone()))
 }
 
-/// The program that applies the Deployment again and again.
-fn manager(labels: Option<&BTreeMap<String, String>>, annotations: &BTreeMap<String, String>) -> Option<String> {
+/// The program that applies the Deployment repeatedly: Argo CD, Flux, Helm, or the label `managed-by`.
+fn managing_program(
+    labels: Option<&BTreeMap<String, String>>,
+    annotations: &BTreeMap<String, String>,
+) -> Option<String> {
     let label = |key: &str| labels.and_then(|labels| labels.get(key));
     let is_marked = |prefix: &str| {
         annotations
@@ -234,8 +232,8 @@ fn manager(labels: Option<&BTreeMap<String, String>>, annotations: &BTreeMap<Str
         .or_else(|| label("app.kubernetes.io/managed-by").cloned())
 }
 
-/// A class that a claim without labels, annotations and pod is bound by.
-fn test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
+/// A class whose claims are bound without labels, annotations and a pod.
+fn choose_test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
     let suits = |class: &&StorageClass| {
         let parameters = class.parameters.as_ref();
         class.provisioner == provisioner

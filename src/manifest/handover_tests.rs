@@ -30,17 +30,17 @@ const ENV: &str = "/spec/template/spec/containers/0/env";
 
 #[test]
 fn what_it_serves_is_read_from_variables_or_from_its_volume() {
-    let plain = Handover::of(&deployment(|_| {}), &[]).unwrap();
+    let plain = Handover::from_deployment(&deployment(|_| {}), &[]).unwrap();
     assert_eq!(plain.provisioner, "fuseim.pri/ifs");
     assert_eq!((plain.server.as_str(), plain.path.as_str()), ("10.0.0.1", "/nfsdata"));
     let from_volume = deployment(|object| {
         let env = object.pointer_mut(ENV).unwrap().as_array_mut().unwrap();
         env.truncate(1);
     });
-    assert_eq!(Handover::of(&from_volume, &[]).unwrap(), plain);
+    assert_eq!(Handover::from_deployment(&from_volume, &[]).unwrap(), plain);
     // The chart's volume is a claim; then the variables say it alone.
     let from_variables = deployment(|object| object["spec"]["template"]["spec"]["volumes"] = json!([]));
-    assert_eq!(Handover::of(&from_variables, &[]).unwrap(), plain);
+    assert_eq!(Handover::from_deployment(&from_variables, &[]).unwrap(), plain);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn what_is_unclear_is_refused() {
         ),
     ];
     for (change, expected) in cases {
-        let error = Handover::of(&deployment(change), &[]).unwrap_err();
+        let error = Handover::from_deployment(&deployment(change), &[]).unwrap_err();
         assert!(
             error.starts_with("deployment/nfs-client-provisioner -n storage") && error.contains(expected),
             "{error}"
@@ -96,14 +96,18 @@ fn the_deployment_is_the_only_one_or_the_one_that_is_named() {
     });
     let both = [renamed("a"), other.clone(), renamed("b")];
     let name = |chosen: Result<&Deployment, String>| chosen.map(|deployment| deployment.metadata.name.clone().unwrap());
-    assert_eq!(name(choose(&both[..2], None)), Ok("a".to_owned()));
-    assert_eq!(name(choose(&both, Some("b"))), Ok("b".to_owned()));
+    assert_eq!(name(choose_deployment(&both[..2], None)), Ok("a".to_owned()));
+    assert_eq!(name(choose_deployment(&both, Some("b"))), Ok("b".to_owned()));
     // An image of one's own is taken by name only.
-    assert_eq!(name(choose(&both, Some("web"))), Ok("web".to_owned()));
-    assert!(choose(&both, None).unwrap_err().contains("a, b; name one"));
-    assert!(choose(&[other], None).unwrap_err().starts_with("no Deployment runs"));
+    assert_eq!(name(choose_deployment(&both, Some("web"))), Ok("web".to_owned()));
+    assert!(choose_deployment(&both, None).unwrap_err().contains("a, b; name one"));
     assert!(
-        choose(&both, Some("c"))
+        choose_deployment(&[other], None)
+            .unwrap_err()
+            .starts_with("no Deployment runs")
+    );
+    assert!(
+        choose_deployment(&both, Some("c"))
             .unwrap_err()
             .starts_with("deployment/c not found")
     );
@@ -135,7 +139,7 @@ fn who_would_undo_it_is_named() {
                 object["metadata"][key] = value.clone();
             }
         });
-        let found = Handover::of(&deployment, &[]).unwrap().managed_by;
+        let found = Handover::from_deployment(&deployment, &[]).unwrap().managed_by;
         assert_eq!(found.as_deref(), manager, "{meta}");
     }
 }
@@ -154,7 +158,11 @@ fn the_test_claim_names_a_class_that_needs_nothing_else() {
         class("pattern", json!({"pathPattern": "${.PVC.annotations.path}"})),
         class("plain", json!({"archiveOnDelete": "false"})),
     ];
-    let found = |classes: &[StorageClass]| Handover::of(&deployment(|_| {}), classes).unwrap().test_class;
+    let found = |classes: &[StorageClass]| {
+        Handover::from_deployment(&deployment(|_| {}), classes)
+            .unwrap()
+            .test_class
+    };
     assert_eq!(found(&classes[..3]), None);
     let plain = found(&classes).unwrap();
     assert_eq!((plain.name.as_str(), plain.leaves_directory), ("plain", false));
@@ -172,9 +180,9 @@ fn the_test_claim_names_a_class_that_needs_nothing_else() {
 #[test]
 fn the_plan_names_each_object_and_never_has_two_serve() {
     let classes = [class("c", json!({"onDelete": "delete"}))];
-    let handover = Handover::of(&deployment(|_| {}), &classes).unwrap();
+    let handover = Handover::from_deployment(&deployment(|_| {}), &classes).unwrap();
     assert_eq!(
-        handover.plan(Direction::There, "nfsprov"),
+        handover.describe_steps(Direction::ToNfsprov, "nfsprov"),
         [
             "scale deployment/nfs-client-provisioner -n storage from 1 to 0, and wait until its pods are gone",
             "apply deployment/nfsprov -n storage, with its account and rights; it serves fuseim.pri/ifs from \
@@ -187,17 +195,20 @@ fn the_plan_names_each_object_and_never_has_two_serve() {
         object["spec"]["replicas"] = 0.into();
         object["metadata"]["annotations"] = json!({REPLICAS_BEFORE: "3"});
     });
-    let back = Handover::of(&migrated, &[]).unwrap();
+    let back = Handover::from_deployment(&migrated, &[]).unwrap();
     assert_eq!(
-        back.plan(Direction::Back, "nfsprov"),
+        back.describe_steps(Direction::ToUpstream, "nfsprov"),
         [
             "scale deployment/nfsprov -n storage to 0, wait until its pods are gone, and delete it with its account \
              and rights",
             "scale deployment/nfs-client-provisioner -n storage to 3, and wait until it is available",
         ]
     );
-    assert!(back.plan(Direction::There, "nfsprov")[0].contains("is at 0 replicas"));
+    assert!(back.describe_steps(Direction::ToNfsprov, "nfsprov")[0].contains("is at 0 replicas"));
     // Scaled to 0 by hand, nothing says how many it had.
     let by_hand = deployment(|object| object["spec"]["replicas"] = 0.into());
-    assert_eq!(Handover::of(&by_hand, &[]).unwrap().replicas_to_restore(), 1);
+    assert_eq!(
+        Handover::from_deployment(&by_hand, &[]).unwrap().replicas_to_restore(),
+        1
+    );
 }

@@ -12,7 +12,7 @@ mod values;
 pub mod wait;
 
 pub(crate) use render::read_yaml;
-pub use render::{Document, Manifest, render};
+pub use render::{Document, Manifest, render_manifest};
 pub use values::{
     AccessMode, Claim, ClassOnDelete, Flavor, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
 };

@@ -1,4 +1,4 @@
-//! Values and a template give YAML; the YAML is read back to the objects that it stands for.
+//! Renders values by a template to YAML, and parses the YAML back to objects.
 
 use anyhow::{Result, anyhow, ensure};
 use kube::core::DynamicObject;
@@ -13,21 +13,18 @@ use super::templates::Template;
 use super::values::Values;
 use crate::yaml;
 
-/// One object, as text and as what the text says.
+/// One object, as text and parsed.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Its part of the rendered template.
     pub yaml: String,
-    /// The same, parsed.
     pub object: DynamicObject,
 }
 
-/// A rendered template.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// The whole. This is what users see: re-serialising would lose its order, quotes and comments.
+    /// The text that users see: re-serialising it would lose its order, quotes and comments.
     pub yaml: String,
-    /// The objects in it, in their order; at least one.
+    /// At least one.
     pub documents: Vec<Document>,
 }
 
@@ -39,20 +36,20 @@ pub struct Manifest {
 /// # Errors
 /// When the template is at fault, with its file, the line and what stands there; values were
 /// validated before.
-pub fn render(values: &Values, template: &Template) -> Result<Manifest> {
+pub fn render_manifest(values: &Values, template: &Template) -> Result<Manifest> {
     let yaml = match values {
-        Values::Volume(volume) => fill(template, volume),
-        Values::Claim(claim) => fill(template, claim),
-        Values::StorageClass(class) => fill(template, class),
-        Values::Pod(pod) => fill(template, pod),
-        Values::StatefulSet(set) => fill(template, set),
-        Values::Provisioner(provisioner) => fill(template, provisioner),
+        Values::Volume(volume) => render_template(template, volume),
+        Values::Claim(claim) => render_template(template, claim),
+        Values::StorageClass(class) => render_template(template, class),
+        Values::Pod(pod) => render_template(template, pod),
+        Values::StatefulSet(set) => render_template(template, set),
+        Values::Provisioner(provisioner) => render_template(template, provisioner),
     }?;
-    let documents = parse(&template.file, &yaml)?;
+    let documents = parse_documents(&template.file, &yaml)?;
     Ok(Manifest { yaml, documents })
 }
 
-fn fill(template: &Template, values: impl Serialize) -> Result<String> {
+fn render_template(template: &Template, values: impl Serialize) -> Result<String> {
     let known = serde_json::to_value(&values)?;
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -67,24 +64,24 @@ fn fill(template: &Template, values: impl Serialize) -> Result<String> {
     // The name decides how values are written, so it is not the user's path.
     let rendered = environment
         .render_named_str("template.yaml", &template.text, Serde(values))
-        .map_err(|error| anyhow!("template {}{}", template.file, fault(&error, &known)))?;
-    Ok(readable(&rendered))
+        .map_err(|error| anyhow!("template {}{}", template.file, describe_fault(&error, &known)))?;
+    Ok(escape_for_yaml(&rendered))
 }
 
-/// The same JSON or YAML, with an escape that both know for what JSON leaves as it is in a string
-/// and YAML takes for a line's end, or does not take at all.
-pub(super) fn readable(text: &str) -> String {
-    let readable = |character| match character {
+/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know the
+/// escape `\uXXXX`.
+pub(super) fn escape_for_yaml(text: &str) -> String {
+    let escape = |character| match character {
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
             format!("\\u{:04x}", u32::from(character))
         }
         plain => plain.to_string(),
     };
-    text.chars().map(readable).collect()
+    text.chars().map(escape).collect()
 }
 
-/// Where a template is wrong, and how.
-fn fault(error: &minijinja::Error, known: &Value) -> String {
+/// The line and cause of a template's error; for an unknown variable, the known ones.
+fn describe_fault(error: &minijinja::Error, known: &Value) -> String {
     let place = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
     let source = error.template_source().zip(error.range());
     let expression = source.and_then(|(source, range)| source.get(range)).unwrap_or_default();
@@ -111,11 +108,11 @@ fn fault(error: &minijinja::Error, known: &Value) -> String {
     }
 }
 
-/// The objects of rendered YAML, each found to be what its kind may be.
-fn parse(file: &str, yaml: &str) -> Result<Vec<Document>> {
+/// Parses the objects of rendered YAML and checks each against the type of its kind.
+fn parse_documents(file: &str, yaml: &str) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     let mut lines_before = 0;
-    for part in parts(yaml) {
+    for part in split_documents(yaml) {
         let value = yaml::read(&part).map_err(|(line, why)| match line {
             Some(line) => anyhow!(
                 "template {file} gives no YAML: {why}, at line {} of what it gives: {:?}",
@@ -129,7 +126,7 @@ fn parse(file: &str, yaml: &str) -> Result<Vec<Document>> {
         if value.is_null() {
             continue;
         }
-        strict::check(&value).map_err(|why| anyhow!("template {file}: {why}"))?;
+        strict::check_object(&value).map_err(|why| anyhow!("template {file}: {why}"))?;
         let object = serde_json::from_value(value).map_err(|error| anyhow!("template {file}: {error}"))?;
         documents.push(Document { yaml: part, object });
     }
@@ -137,8 +134,8 @@ fn parse(file: &str, yaml: &str) -> Result<Vec<Document>> {
     Ok(documents)
 }
 
-/// The text between lines of `---`; no value reaches over a line's end, so none can hold one.
-fn parts(yaml: &str) -> Vec<String> {
+/// Splits at lines of `---`. Values have no line ends, so that no value can contain such a line.
+fn split_documents(yaml: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for line in yaml.split_inclusive('\n') {
         match (line.trim_end(), parts.last_mut()) {
@@ -149,10 +146,8 @@ fn parts(yaml: &str) -> Vec<String> {
     parts
 }
 
-/// Parses one YAML document.
-///
 /// # Errors
-/// Where it is wrong, and why.
+/// The line, if known, and the cause.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
     yaml::read(yaml).map_err(|(line, why)| match line {
         Some(line) => format!("line {line}: {why}"),
@@ -191,15 +186,15 @@ mod tests {
             file: "mine/pvc.yaml".to_owned(),
             text: Cow::Borrowed(text),
         };
-        format!("{:#}", render(&claim("c"), &template).unwrap_err())
+        format!("{:#}", render_manifest(&claim("c"), &template).unwrap_err())
     }
 
     #[test]
     fn any_text_comes_out_as_it_went_in() {
         for text in HOSTILE {
             let values = claim(text);
-            let manifest =
-                render(&values, &Template::built_in(&values)).unwrap_or_else(|error| panic!("{text:?}: {error:#}"));
+            let manifest = render_manifest(&values, &Template::built_in(&values))
+                .unwrap_or_else(|error| panic!("{text:?}: {error:#}"));
             assert_eq!(manifest.documents.len(), 1, "{}", manifest.yaml);
             let object = serde_json::to_value(&manifest.documents[0].object).unwrap();
             for pointer in [

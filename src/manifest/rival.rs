@@ -1,15 +1,13 @@
-//! Another provisioner that serves the same claims (PURE).
+//! Finds nfs-subdir-external-provisioner where it serves the same claims (PURE).
 
 use k8s_openapi::api::apps::v1::Deployment;
 
-/// What images of nfs-subdir-external-provisioner and of its predecessor are called, whatever the
-/// registry.
+/// The image names of nfs-subdir-external-provisioner and of its predecessor, without the registry.
 const IMAGES: [&str; 2] = ["nfs-subdir-external-provisioner", "nfs-client-provisioner"];
 
-/// The Deployment, as `NAMESPACE/NAME`, that runs nfs-subdir-external-provisioner as `provisioner`.
-///
-/// `ours` is the namespace and name of the one that is about to be applied, which is no rival.
-pub fn of(deployments: &[Deployment], provisioner: &str, ours: (&str, &str)) -> Option<String> {
+/// The Deployment, as `NAMESPACE/NAME`, that runs nfs-subdir-external-provisioner under the name `provisioner`. The
+/// Deployment `ours` (namespace and name), which is about to be applied, does not count.
+pub fn find_rival(deployments: &[Deployment], provisioner: &str, ours: (&str, &str)) -> Option<String> {
     deployments.iter().find_map(|deployment| {
         let meta = &deployment.metadata;
         let place = (meta.namespace.as_deref()?, meta.name.as_deref()?);
@@ -24,7 +22,7 @@ pub fn of(deployments: &[Deployment], provisioner: &str, ours: (&str, &str)) -> 
     })
 }
 
-/// Whether an image is called as nfs-subdir-external-provisioner's or its predecessor's, whatever the registry.
+/// Whether an image has the name of nfs-subdir-external-provisioner or of its predecessor, in any registry.
 pub fn is_upstream_image(image: &str) -> bool {
     let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next());
     name.is_some_and(|name| IMAGES.contains(&name))
@@ -59,11 +57,11 @@ mod tests {
             ("registry.example/nfs-subdir-external-provisioner:v4.0.0", "a/c", false),
             ("nfsprov:1", "a/b", false),
         ] {
-            let rival = of(&[deployment(image, provisioner)], "a/b", ours);
+            let rival = find_rival(&[deployment(image, provisioner)], "a/b", ours);
             assert_eq!(rival.as_deref(), found.then_some("storage/old"), "{image}");
         }
         let own = [deployment("nfs-client-provisioner:v3", "a/b")];
-        assert_eq!(of(&own, "a/b", ("storage", "old")), None);
-        assert_eq!(of(&[Deployment::default()], "a/b", ours), None);
+        assert_eq!(find_rival(&own, "a/b", ("storage", "old")), None);
+        assert_eq!(find_rival(&[Deployment::default()], "a/b", ours), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Objects held against the types of their kinds (PURE), so that a misspelt field is found without a cluster.
+//! Checks objects against the types of their kinds (PURE), so that a misspelt field is found without a cluster.
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{
@@ -11,44 +11,54 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The kinds that a template may make, and whether objects of the kind live in a namespace.
+/// The kinds that a template may create, and whether objects of the kind are namespaced.
 const KINDS: [(&str, &str, bool, Check); 15] = [
-    ("v1", "PersistentVolume", false, typed::<PersistentVolume>),
-    ("v1", "PersistentVolumeClaim", true, typed::<PersistentVolumeClaim>),
-    ("v1", "Pod", true, typed::<Pod>),
-    ("v1", "Service", true, typed::<Service>),
-    ("v1", "ServiceAccount", true, typed::<ServiceAccount>),
-    ("v1", "ConfigMap", true, typed::<ConfigMap>),
-    ("v1", "Namespace", false, typed::<Namespace>),
-    ("apps/v1", "Deployment", true, typed::<Deployment>),
-    ("apps/v1", "StatefulSet", true, typed::<StatefulSet>),
-    ("policy/v1", "PodDisruptionBudget", true, typed::<PodDisruptionBudget>),
-    ("storage.k8s.io/v1", "StorageClass", false, typed::<StorageClass>),
+    ("v1", "PersistentVolume", false, roundtrip_as::<PersistentVolume>),
+    (
+        "v1",
+        "PersistentVolumeClaim",
+        true,
+        roundtrip_as::<PersistentVolumeClaim>,
+    ),
+    ("v1", "Pod", true, roundtrip_as::<Pod>),
+    ("v1", "Service", true, roundtrip_as::<Service>),
+    ("v1", "ServiceAccount", true, roundtrip_as::<ServiceAccount>),
+    ("v1", "ConfigMap", true, roundtrip_as::<ConfigMap>),
+    ("v1", "Namespace", false, roundtrip_as::<Namespace>),
+    ("apps/v1", "Deployment", true, roundtrip_as::<Deployment>),
+    ("apps/v1", "StatefulSet", true, roundtrip_as::<StatefulSet>),
+    (
+        "policy/v1",
+        "PodDisruptionBudget",
+        true,
+        roundtrip_as::<PodDisruptionBudget>,
+    ),
+    ("storage.k8s.io/v1", "StorageClass", false, roundtrip_as::<StorageClass>),
     (
         "rbac.authorization.k8s.io/v1",
         "ClusterRole",
         false,
-        typed::<ClusterRole>,
+        roundtrip_as::<ClusterRole>,
     ),
     (
         "rbac.authorization.k8s.io/v1",
         "ClusterRoleBinding",
         false,
-        typed::<ClusterRoleBinding>,
+        roundtrip_as::<ClusterRoleBinding>,
     ),
-    ("rbac.authorization.k8s.io/v1", "Role", true, typed::<Role>),
+    ("rbac.authorization.k8s.io/v1", "Role", true, roundtrip_as::<Role>),
     (
         "rbac.authorization.k8s.io/v1",
         "RoleBinding",
         true,
-        typed::<RoleBinding>,
+        roundtrip_as::<RoleBinding>,
     ),
 ];
 
-/// Reads an object as its type and writes it again.
+/// Deserialises an object as its type and serialises it again.
 type Check = fn(&Value) -> Result<Value, serde_json::Error>;
 
-/// Whether objects of a kind live in a namespace; None for a kind that no template may make.
+/// `None` for a kind that no template may create.
 pub fn is_namespaced(kind: &str) -> Option<bool> {
     KINDS
         .iter()
@@ -56,14 +66,13 @@ pub fn is_namespaced(kind: &str) -> Option<bool> {
         .map(|(_, _, namespaced, _)| *namespaced)
 }
 
-/// Whether an object says nothing but what its kind can hold.
+/// Checks that an object has a known kind, a name, and only fields of its kind.
 ///
-/// The types come from k8s-openapi, whose structs pass over fields that they don't know: what is
-/// gone after reading and writing was none.
+/// The types come from k8s-openapi, whose structs drop unknown fields: a field that is lost in a round trip is unknown.
 ///
 /// # Errors
 /// One sentence naming the kind and the field.
-pub fn check(object: &Value) -> Result<(), String> {
+pub fn check_object(object: &Value) -> Result<(), String> {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     let Some((.., check)) = KINDS.iter().find(|(at, name, ..)| *at == version && *name == kind) else {
@@ -79,19 +88,19 @@ pub fn check(object: &Value) -> Result<(), String> {
     }
     let kept = check(object).map_err(|error| format!("{kind} {}: {error}", named.unwrap_or_default()))?;
     let mut lost = Vec::new();
-    compare(object, &kept, "", &mut lost);
+    collect_lost_fields(object, &kept, "", &mut lost);
     match lost.first() {
         None => Ok(()),
         Some(field) => Err(format!("{kind} has no field {field}")),
     }
 }
 
-fn typed<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
+fn roundtrip_as<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
     serde_json::to_value(serde_json::from_value::<T>(object.clone())?)
 }
 
-/// Collects the paths that `given` has and `kept` has not. A null says nothing, so it can't get lost.
-fn compare(given: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
+/// Collects the paths of fields that `given` has and `kept` lacks. A null counts as no field.
+fn collect_lost_fields(given: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
     match (given, kept) {
         (Value::Object(given), _) => {
             for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
@@ -100,14 +109,14 @@ fn compare(given: &Value, kept: &Value, path: &str, lost: &mut Vec<String>) {
                     path => format!("{path}.{key}"),
                 };
                 match kept.get(key) {
-                    Some(kept) => compare(value, kept, &path, lost),
+                    Some(kept) => collect_lost_fields(value, kept, &path, lost),
                     None => lost.push(path),
                 }
             }
         }
         (Value::Array(given), Value::Array(kept)) => {
             for (place, (given, kept)) in given.iter().zip(kept).enumerate() {
-                compare(given, kept, &format!("{path}[{place}]"), lost);
+                collect_lost_fields(given, kept, &format!("{path}[{place}]"), lost);
             }
         }
         _ => {}
@@ -157,7 +166,7 @@ mod tests {
                 "v1 Secret is not among what it may make: ",
             ),
         ] {
-            let error = check(&object).unwrap_err();
+            let error = check_object(&object).unwrap_err();
             assert!(error.starts_with(said), "{error}");
         }
     }
@@ -170,7 +179,7 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
                    "spec": {"ports": [{"port": 80, "targetPort": "web"}]}}),
         ] {
-            assert_eq!(check(&object), Ok(()));
+            assert_eq!(check_object(&object), Ok(()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The templates: those built in, and a user's own in their place.
+//! The built-in templates, and a user's own that replace them.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -25,19 +25,17 @@ pub const BUILT_IN: [(&str, &str); 7] = [
     ("storageclass.yaml", include_str!("../../templates/storageclass.yaml")),
 ];
 
-/// A template, and what to call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// The file, as messages name it.
+    /// The file's name or path, for messages.
     pub file: String,
-    /// What is in it.
     pub text: Cow<'static, str>,
 }
 
 impl Template {
     /// The built-in template that `values` fill.
     pub fn built_in(values: &Values) -> Self {
-        let file = values.template();
+        let file = values.template_file();
         let text = BUILT_IN.iter().find(|(name, _)| *name == file);
         Self {
             file: file.to_owned(),
@@ -45,7 +43,7 @@ impl Template {
         }
     }
 
-    /// The template of that name in `directory`; none if the directory has none.
+    /// The user's template in `directory`; `None` if it has no file of that name.
     ///
     /// # Errors
     /// When `directory` is no directory, or the file can't be read.
@@ -55,7 +53,7 @@ impl Template {
             "--template-dir {}: there is no such directory; `nfsprov templates export` makes one",
             directory.display()
         );
-        let path = directory.join(values.template());
+        let path = directory.join(values.template_file());
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(Self {
                 file: path.display().to_string(),

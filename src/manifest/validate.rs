@@ -1,18 +1,21 @@
-//! Values refused before they reach the cluster (PURE): each check says in one sentence what is wrong.
+//! Checks values before they reach the cluster (PURE). Each check returns the value to use, or one sentence that says what
+//! is wrong with it.
 
 mod amounts;
 mod kubernetes;
 mod names;
 mod places;
 
-pub use amounts::{id, mode, size};
-pub use kubernetes::minor_version;
-pub use names::{claim, deployment, label, name, namespace, pod, pod_volume, provisioner, service, stateful_set};
-pub use places::{SERVER_PLACEHOLDER, image, mount_option, mount_path, path, server};
+pub use amounts::{check_id, check_mode, check_size};
+pub use kubernetes::parse_minor_version;
+pub use names::{
+    check_deployment_name, check_name, check_namespace, check_pod_name, check_pod_volume_name, check_provisioner_name,
+    check_service_name, check_stateful_set_name, parse_claim, parse_label,
+};
+pub use places::{SERVER_PLACEHOLDER, check_image, check_mount_option, check_mount_path, check_path, check_server};
 
-/// Each check with what it takes and what it refuses.
 #[cfg(test)]
-fn holds<T>(check: fn(&str) -> Result<T, String>, good: &[&str], bad: &[&str]) {
+fn assert_check<T>(check: fn(&str) -> Result<T, String>, good: &[&str], bad: &[&str]) {
     for text in good {
         assert!(check(text).is_ok(), "{text:?} was refused");
     }

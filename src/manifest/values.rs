@@ -17,26 +17,21 @@ pub enum AccessMode {
     ReadWriteOncePod,
 }
 
-/// What `onDelete` of a class may say.
+/// The values of a class' parameter `onDelete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClassOnDelete {
-    /// Remove the directory.
     Delete,
-    /// Leave it.
     Retain,
-    /// Rename it.
     Archive,
 }
 
-/// What is rendered.
+/// The values of one manifest; each variant has a template of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// A static PV.
     Volume(Volume),
-    /// A claim.
     Claim(Claim),
-    /// A StorageClass.
     StorageClass(StorageClass),
     /// A pod that uses a claim.
     Pod(Pod),
@@ -47,8 +42,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// The file name of the template that they fill.
-    pub fn template(&self) -> &'static str {
+    pub fn template_file(&self) -> &'static str {
         match self {
             Self::Volume(_) => "pv.yaml",
             Self::Claim(_) => "pvc.yaml",
@@ -66,13 +60,9 @@ impl Values {
 /// A static PersistentVolume on an existing export.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// The NFS server.
     pub server: String,
-    /// The exported directory.
     pub path: String,
     /// A quantity.
     pub size: String,
@@ -80,28 +70,26 @@ pub struct Volume {
     pub access_modes: Vec<AccessMode>,
     /// `Retain` or `Recycle`.
     pub reclaim_policy: String,
-    /// The class that a claim must name.
+    /// The class that a claim must name to bind to it.
     pub class: String,
     /// As for `mount -o`.
     pub mount_options: Vec<String>,
-    /// Namespace and name of the only claim that may have it.
+    /// Namespace and name of the only claim that can bind to it.
     pub claim: Option<(String, String)>,
 }
 
-/// A PersistentVolumeClaim.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Claim {
-    /// Its name.
     pub name: String,
-    /// Its namespace, if one was asked for.
+    /// The namespace on the command line.
     pub namespace: Option<String>,
     /// A quantity.
     pub size: String,
     /// At least one.
     pub access_modes: Vec<AccessMode>,
-    /// None for the cluster's default class; empty for none at all.
+    /// `None` for the cluster's default class, empty for no class.
     pub class: Option<String>,
-    /// The PV that it must get.
+    /// The PV that it must bind to.
     pub volume: Option<String>,
     /// Labels that its PV must have.
     pub selector: BTreeMap<String, String>,
@@ -110,9 +98,7 @@ pub struct Claim {
 /// A StorageClass of an NFS provisioner.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StorageClass {
-    /// Its name.
     pub name: String,
-    /// The provisioner's name.
     pub provisioner: String,
     /// Whether claims without a class get this one.
     pub default: bool,
@@ -122,19 +108,16 @@ pub struct StorageClass {
     pub binding_mode: String,
     /// As for `mount -o`.
     pub mount_options: Vec<String>,
-    /// What becomes of a deleted volume's directory; `None` with the reclaim policy Retain, where it has no effect.
+    /// `None` with the reclaim policy Retain, where it has no effect.
     pub on_delete: Option<ClassOnDelete>,
     /// The NFS server, if the class names one.
     pub server: Option<String>,
     /// The exported directory, if the class names one.
     pub path: Option<String>,
-    /// What names a volume's directory, if not the claim and the PV.
     pub path_pattern: Option<String>,
     /// Octal permission bits of new directories.
     pub dir_mode: Option<String>,
-    /// Their owner's number.
     pub dir_uid: Option<String>,
-    /// Their group's number.
     pub dir_gid: Option<String>,
     /// Whether claims are bound only once their size is enforced.
     pub enforces_quota: bool,
@@ -147,48 +130,42 @@ pub struct StorageClass {
 pub struct Pod {
     /// Its name, and its container's.
     pub name: String,
-    /// Its namespace, if one was asked for.
+    /// The namespace on the command line.
     pub namespace: Option<String>,
-    /// The claim.
     pub claim: String,
-    /// The container's image.
     pub image: String,
     /// Where the container sees the volume.
     pub mount_path: String,
-    /// What the container runs; nothing for what its image runs.
+    /// The container's command; empty for the command of the image.
     pub command: Vec<String>,
 }
 
 /// A StatefulSet whose pods have a claim each, and the Service that it is reached by.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StatefulSet {
-    /// Its name.
     pub name: String,
-    /// Its namespace, if one was asked for.
+    /// The namespace on the command line.
     pub namespace: Option<String>,
     /// The name of the Service and of the container, and the label `app`.
     pub app: String,
-    /// How many pods.
     pub replicas: u32,
-    /// The container's image.
     pub image: String,
     /// Where the container sees its volume.
     pub mount_path: String,
     /// The volume's name; the claims are called `VOLUME-NAME-0` and so on.
     pub volume: String,
-    /// The claims' class.
     pub class: String,
-    /// What each claim asks for, a quantity.
+    /// The size that each claim requests, a quantity.
     pub size: String,
     /// At least one.
     pub access_modes: Vec<AccessMode>,
     /// The port that the container listens on, and the Service.
     pub service_port: u16,
-    /// The port of every node that leads there; without one the Service is headless.
+    /// Without a node port the Service is headless.
     pub node_port: Option<u16>,
 }
 
-/// Whose provisioner it is.
+/// The program that runs in the Deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavor {
@@ -203,27 +180,22 @@ pub enum Flavor {
 pub struct Provisioner {
     /// The name of the Deployment and of the account.
     pub name: String,
-    /// Their namespace: bindings can't do without it.
+    /// Required, since role bindings name the ServiceAccount's namespace.
     pub namespace: String,
-    /// What classes call the provisioner.
+    /// The provisioner's name in classes.
     pub provisioner: String,
-    /// The NFS server.
     pub server: String,
-    /// The exported directory.
     pub path: String,
-    /// The container's image.
     pub image: String,
-    /// How many pods; of several, one leads.
+    /// The number of pods; one of them is the leader.
     pub replicas: u32,
-    /// The class' name.
     pub class: String,
     /// Whether the class' claims may be expanded, and the provisioner may change the sizes of bound claims.
     pub allow_expansion: bool,
-    /// What the lock is called by which one of several leads; None if nothing can be called so.
+    /// The name of the Lease for leader election; `None` if the provisioner's name can't be the name of an object.
     pub lock: Option<String>,
-    /// Whether the cluster is older than Kubernetes 1.22: it has no `policy/v1`, and its kubelets refuse the sysctl
-    /// that gives a process without root ports below 1024.
+    /// Whether the cluster is older than Kubernetes 1.22, which has no `policy/v1` and whose kubelets refuse the sysctl that
+    /// opens ports below 1024 to processes without root.
     pub before_1_22: bool,
-    /// Whose provisioner.
     pub flavor: Flavor,
 }

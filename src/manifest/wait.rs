@@ -1,4 +1,4 @@
-//! Waiting until an applied claim or volume is what it was made for.
+//! Waits until an applied claim is Bound, or an applied volume Available.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use serde::de::DeserializeOwned;
 
 use crate::cluster::{self, Cluster};
 
-/// What became of an object while it was waited for.
+/// The result of waiting for an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// It is of a kind that has nothing to wait for.
-    Nothing,
-    /// It is what it was made for, in this phase.
+    /// Objects of this kind are not waited for.
+    NotAwaited,
+    /// It has the wanted phase, which is this.
     Ready(String),
-    /// It is not, and in this phase, or not there.
-    Late(String),
+    /// The time limit passed in this phase, or while the object did not exist.
+    TimedOut(String),
 }
 
-/// Waits until a claim is Bound or a volume Available or Bound, for `limit` at the most.
+/// Waits up to `limit` until a claim is Bound, or a volume Available or Bound.
 ///
 /// # Errors
-/// When the API server doesn't tell.
-pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) -> Result<Waited> {
+/// When the API server can't be read.
+pub async fn wait_until_ready(cluster: &Cluster, object: &DynamicObject, limit: Duration) -> Result<Waited> {
     let name = object.name_any();
-    match kind(object) {
+    match kind_of(object) {
         "PersistentVolume" => {
             let phase = |volume: &PersistentVolume| volume.status.as_ref()?.phase.clone();
-            until(
+            wait_for_phase(
                 Api::all(cluster.client.clone()),
                 &name,
                 limit,
@@ -44,13 +44,13 @@ pub async fn wait(cluster: &Cluster, object: &DynamicObject, limit: Duration) ->
         "PersistentVolumeClaim" => {
             let claims = Api::namespaced(cluster.client.clone(), &namespace_of(cluster, object));
             let phase = |claim: &PersistentVolumeClaim| claim.status.as_ref()?.phase.clone();
-            until(claims, &name, limit, phase, &["Bound"]).await
+            wait_for_phase(claims, &name, limit, phase, &["Bound"]).await
         }
-        _ => Ok(Waited::Nothing),
+        _ => Ok(Waited::NotAwaited),
     }
 }
 
-async fn until<K>(
+async fn wait_for_phase<K>(
     api: Api<K>,
     name: &str,
     limit: Duration,
@@ -70,27 +70,27 @@ where
         Err(_) => {
             let object = api.get_opt(name).await?;
             let phase = object.as_ref().and_then(phase);
-            Ok(Waited::Late(phase.unwrap_or_else(|| "not there".to_owned())))
+            Ok(Waited::TimedOut(phase.unwrap_or_else(|| "not there".to_owned())))
         }
     }
 }
 
-fn kind(object: &DynamicObject) -> &str {
+fn kind_of(object: &DynamicObject) -> &str {
     object.types.as_ref().map_or("", |types| types.kind.as_str())
 }
 
-/// The namespace that an object goes to.
+/// The namespace in the object, else the cluster's current one.
 pub fn namespace_of(cluster: &Cluster, object: &DynamicObject) -> String {
     object.namespace().unwrap_or_else(|| cluster.namespace.clone())
 }
 
-/// The newest event about a claim or a volume.
+/// The message of the newest event about a claim or a volume; `None` without events.
 ///
 /// # Errors
 /// When events can't be read.
-pub async fn said(cluster: &Cluster, object: &DynamicObject) -> Result<Option<String>> {
-    // Events about what has no namespace are in this one.
-    let namespace = match kind(object) {
+pub async fn newest_event(cluster: &Cluster, object: &DynamicObject) -> Result<Option<String>> {
+    // Events about objects without a namespace are in the namespace default.
+    let namespace = match kind_of(object) {
         "PersistentVolume" => "default".to_owned(),
         _ => namespace_of(cluster, object),
     };
@@ -100,7 +100,7 @@ pub async fn said(cluster: &Cluster, object: &DynamicObject) -> Result<Option<St
         Ok(events) => events.items,
         Err(error) => bail!("its events can't be read: {}", cluster::sentence(&error)),
     };
-    events.retain(|event| event.involved_object.kind.as_deref() == Some(kind(object)));
+    events.retain(|event| event.involved_object.kind.as_deref() == Some(kind_of(object)));
     events.sort_by_key(|event| {
         let seen = event.last_timestamp.as_ref().map(|time| time.0);
         seen.or(event.event_time.as_ref().map(|time| time.0))

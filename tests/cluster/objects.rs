@@ -374,7 +374,7 @@ async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>
         request_timeout: PATIENCE,
     };
     let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::Use::OneShot).await?;
-    let refused = nfsprov::manifest::apply::apply(&cluster, &claim, Default::default()).await;
+    let refused = nfsprov::manifest::apply::apply_object(&cluster, &claim, Default::default()).await;
     let refused = refused.err().context("the misspelt field was taken")?.to_string();
     ensure!(
         refused.contains("persistentvolumeclaim/c") && refused.contains("volumNmae"),

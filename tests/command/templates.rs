@@ -5,7 +5,7 @@
 use nfsprov::manifest::templates::Template;
 use nfsprov::manifest::{
     AccessMode, Claim, ClassOnDelete, Flavor, Manifest, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
-    render,
+    render_manifest,
 };
 use serde_json::Value;
 
@@ -138,7 +138,7 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
 
 fn rendered(values: &Values) -> Manifest {
     let template = Template::built_in(values);
-    render(values, &template).unwrap_or_else(|error| panic!("{values:?}: {error:#}"))
+    render_manifest(values, &template).unwrap_or_else(|error| panic!("{values:?}: {error:#}"))
 }
 
 /// The objects of a manifest.

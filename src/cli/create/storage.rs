@@ -12,16 +12,16 @@ use crate::provisioner::{DEFAULT_NAME, pattern};
 #[derive(Debug, Args)]
 pub struct Pv {
     /// Name of the volume
-    #[arg(value_parser = validate::name)]
+    #[arg(value_parser = validate::check_name)]
     pub name: Option<String>,
     /// Host name or address by which the nodes reach the NFS server
-    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::check_server)]
     pub server: Option<String>,
     /// Exported directory
-    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: Option<String>,
     /// Size, such as 1Gi; NFS does not enforce it
-    #[arg(long, value_parser = validate::size)]
+    #[arg(long, value_parser = validate::check_size)]
     pub size: Option<String>,
     /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
@@ -33,13 +33,13 @@ pub struct Pv {
     #[arg(long, default_value = "nfs", value_parser = class_or_none)]
     pub class: String,
     /// Mount option (repeatable)
-    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
+    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::check_mount_option)]
     pub mount_options: Vec<String>,
     /// Only claim that can bind to the volume
-    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::claim)]
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = validate::parse_claim)]
     pub claim: Option<(String, String)>,
     /// Label (repeatable)
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = validate::label)]
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = validate::parse_label)]
     pub labels: Vec<(String, String)>,
     #[command(flatten)]
     pub delivery: Delivery,
@@ -50,10 +50,10 @@ pub struct Pv {
 #[derive(Debug, Args)]
 pub struct Pvc {
     /// Name of the claim
-    #[arg(value_parser = validate::name)]
+    #[arg(value_parser = validate::check_name)]
     pub name: Option<String>,
     /// Size, such as 1Gi
-    #[arg(long, value_parser = validate::size)]
+    #[arg(long, value_parser = validate::check_size)]
     pub size: Option<String>,
     /// Class, or "" for none [default: the cluster's default class]
     #[arg(long, value_parser = class_or_none)]
@@ -62,10 +62,10 @@ pub struct Pvc {
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
     pub access_modes: Vec<AccessMode>,
     /// Volume that the claim must bind to
-    #[arg(long, value_name = "PV", value_parser = validate::name)]
+    #[arg(long, value_name = "PV", value_parser = validate::check_name)]
     pub volume: Option<String>,
     /// Label that the volume must have (repeatable)
-    #[arg(long = "selector", value_name = "KEY=VALUE", value_parser = validate::label)]
+    #[arg(long = "selector", value_name = "KEY=VALUE", value_parser = validate::parse_label)]
     pub selector: Vec<(String, String)>,
     #[command(flatten)]
     pub delivery: Delivery,
@@ -76,10 +76,10 @@ pub struct Pvc {
 #[derive(Debug, Args)]
 pub struct Storageclass {
     /// Name of the class
-    #[arg(value_parser = validate::name)]
+    #[arg(value_parser = validate::check_name)]
     pub name: Option<String>,
     /// Name of the provisioner
-    #[arg(long, env = "NFSPROV_PROVISIONER", default_value = DEFAULT_NAME, value_parser = validate::provisioner)]
+    #[arg(long, env = "NFSPROV_PROVISIONER", default_value = DEFAULT_NAME, value_parser = validate::check_provisioner_name)]
     pub provisioner: String,
     /// Make this the default class
     #[arg(long)]
@@ -91,28 +91,28 @@ pub struct Storageclass {
     #[arg(long, value_enum, value_name = "MODE", default_value = "Immediate")]
     pub binding_mode: BindingMode,
     /// Mount option (repeatable)
-    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::mount_option)]
+    #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::check_mount_option)]
     pub mount_options: Vec<String>,
     /// Effect of a volume's deletion on its directory [default: archive; none with --reclaim-policy Retain]
     #[arg(long, value_enum)]
     pub on_delete: Option<OnDelete>,
     /// NFS server to write into the class
-    #[arg(long, requires = "path", value_parser = validate::server)]
+    #[arg(long, requires = "path", value_parser = validate::check_server)]
     pub server: Option<String>,
     /// Exported directory to write into the class
-    #[arg(long, requires = "server", value_parser = validate::path)]
+    #[arg(long, requires = "server", value_parser = validate::check_path)]
     pub path: Option<String>,
     /// Path pattern of new directories, such as '${.PVC.namespace}/${.PVC.name}' [default: claim and volume name]
     #[arg(long, value_name = "PATTERN", value_parser = path_pattern)]
     pub path_pattern: Option<String>,
     /// Permission bits of new directories [default: 0777]
-    #[arg(long, value_name = "OCTAL", value_parser = validate::mode)]
+    #[arg(long, value_name = "OCTAL", value_parser = validate::check_mode)]
     pub dir_mode: Option<String>,
     /// User id that owns new directories [default: 0]
-    #[arg(long, value_name = "ID", value_parser = validate::id)]
+    #[arg(long, value_name = "ID", value_parser = validate::check_id)]
     pub dir_uid: Option<String>,
     /// Group id of new directories [default: 0]
-    #[arg(long, value_name = "ID", value_parser = validate::id)]
+    #[arg(long, value_name = "ID", value_parser = validate::check_id)]
     pub dir_gid: Option<String>,
     /// Bind claims only once the server limits their directories to their size (docs/capacity.md)
     #[arg(long, value_enum)]

@@ -10,16 +10,16 @@ use crate::manifest::validate;
 #[derive(Debug, Args)]
 pub struct Pod {
     /// Name of the pod and of its container
-    #[arg(value_parser = validate::pod)]
+    #[arg(value_parser = validate::check_pod_name)]
     pub name: Option<String>,
     /// Claim that the pod uses
-    #[arg(long, value_parser = validate::name)]
+    #[arg(long, value_parser = validate::check_name)]
     pub claim: Option<String>,
     /// Image of the container
-    #[arg(long, default_value = "busybox", value_parser = validate::image)]
+    #[arg(long, default_value = "busybox", value_parser = validate::check_image)]
     pub image: String,
     /// Mount path in the container
-    #[arg(long, value_name = "PATH", default_value = "/mydata", value_parser = validate::mount_path)]
+    #[arg(long, value_name = "PATH", default_value = "/mydata", value_parser = validate::check_mount_path)]
     pub mount_path: String,
     /// Command of the container [default for the image busybox: /bin/sh -c "sleep 30000"; else the image's own]
     #[arg(last = true)]
@@ -31,31 +31,31 @@ pub struct Pod {
 #[derive(Debug, Args)]
 pub struct Statefulset {
     /// Name of the StatefulSet
-    #[arg(value_parser = validate::stateful_set)]
+    #[arg(value_parser = validate::check_stateful_set_name)]
     pub name: Option<String>,
     /// Class of the claims
-    #[arg(long, value_parser = validate::name)]
+    #[arg(long, value_parser = validate::check_name)]
     pub class: Option<String>,
     /// Name of the Service and of the container, and the label `app` [default: the StatefulSet's name]
-    #[arg(long, value_parser = validate::service)]
+    #[arg(long, value_parser = validate::check_service_name)]
     pub app: Option<String>,
     /// Number of pods
     #[arg(long, default_value_t = 3, value_parser = parse_pod_count)]
     pub replicas: u32,
     /// Size of each claim, such as 1Gi
-    #[arg(long, default_value = "1Gi", value_parser = validate::size)]
+    #[arg(long, default_value = "1Gi", value_parser = validate::check_size)]
     pub size: String,
     /// Access mode of the claims (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
     pub access_modes: Vec<AccessMode>,
     /// Image of the container
-    #[arg(long, default_value = "nginx", value_parser = validate::image)]
+    #[arg(long, default_value = "nginx", value_parser = validate::check_image)]
     pub image: String,
     /// Mount path in the container
-    #[arg(long, value_name = "PATH", default_value = "/usr/share/nginx/html", value_parser = validate::mount_path)]
+    #[arg(long, value_name = "PATH", default_value = "/usr/share/nginx/html", value_parser = validate::check_mount_path)]
     pub mount_path: String,
     /// Name of the volume; the claims are called VOLUME-NAME-0 and so on
-    #[arg(long, default_value = "www", value_parser = validate::pod_volume)]
+    #[arg(long, default_value = "www", value_parser = validate::check_pod_volume_name)]
     pub volume: String,
     /// Port of the container and of the Service
     #[arg(long, value_name = "PORT", default_value_t = 80, value_parser = parse_port)]
@@ -79,30 +79,30 @@ pub enum Flavor {
 #[derive(Debug, Args)]
 pub struct Provisioner {
     /// Name of the Deployment and the ServiceAccount [default: nfsprov; with --flavor upstream: nfs-client-provisioner]
-    #[arg(value_parser = validate::deployment)]
+    #[arg(value_parser = validate::check_deployment_name)]
     pub name: Option<String>,
     /// Host name or address by which the nodes reach the NFS server
-    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::server)]
+    #[arg(long, env = "NFSPROV_SERVER", value_parser = validate::check_server)]
     pub server: Option<String>,
     /// Exported directory
-    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::path)]
+    #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: Option<String>,
     /// Name of the provisioner, as in classes [default: nfsprov/nfs; with --flavor upstream:
     /// k8s-sigs.io/nfs-subdir-external-provisioner]
-    #[arg(long, env = "NFSPROV_PROVISIONER", value_parser = validate::provisioner)]
+    #[arg(long, env = "NFSPROV_PROVISIONER", value_parser = validate::check_provisioner_name)]
     pub provisioner: Option<String>,
     /// Image [default: nfsprov's image of this version; with --flavor upstream: its v4.0.2]
-    #[arg(long, value_parser = validate::image)]
+    #[arg(long, value_parser = validate::check_image)]
     pub image: Option<String>,
     /// Number of pods: one leader, the others on standby [default: 2; with --flavor upstream: 1]
     #[arg(long, value_parser = parse_replicas)]
     pub replicas: Option<u32>,
     /// Kubernetes version of the cluster; before 1.22 the pod runs as root with the single capability
     /// NET_BIND_SERVICE [default: the cluster's with --apply or --dry-run server, else 1.22 or newer]
-    #[arg(long, value_name = "VERSION", value_parser = validate::minor_version)]
+    #[arg(long, value_name = "VERSION", value_parser = validate::parse_minor_version)]
     pub kubernetes: Option<u32>,
     /// Name of the class to create
-    #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::name)]
+    #[arg(long, default_value = "managed-nfs-storage", value_parser = validate::check_name)]
     pub class: String,
     /// Allow claims of the class to be expanded, and the provisioner to change the sizes of bound claims
     #[arg(long)]

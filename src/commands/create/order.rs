@@ -62,7 +62,7 @@ impl Order {
         let Values::Provisioner(provisioner) = &mut self.values else {
             return None;
         };
-        let is_old = validate::minor_version(version).is_ok_and(|minor| minor < WITHOUT_ROOT);
+        let is_old = validate::parse_minor_version(version).is_ok_and(|minor| minor < WITHOUT_ROOT);
         if !self.follows_version || !is_old {
             return None;
         }
@@ -91,15 +91,15 @@ fn volume(args: cli::Pv) -> Result<Order> {
         }
     };
     let [name, server, path, size] = fill([
-        blank(args.name, "NAME", "Name of the volume", validate::name),
+        blank(args.name, "NAME", "Name of the volume", validate::check_name),
         blank(
             args.server,
             "--server",
             "NFS server, as the nodes reach it",
-            validate::server,
+            validate::check_server,
         ),
-        blank(args.path, "--path", "Exported directory", validate::path),
-        blank(args.size, "--size", "Size, such as 1Gi", validate::size),
+        blank(args.path, "--path", "Exported directory", validate::check_path),
+        blank(args.size, "--size", "Size, such as 1Gi", validate::check_size),
     ])?;
     remarks.push(match args.reclaim_policy {
         ReclaimPolicy::Recycle => {
@@ -135,8 +135,8 @@ fn volume(args: cli::Pv) -> Result<Order> {
 
 fn claim(args: cli::Pvc, global: &Global) -> Result<Order> {
     let [name, size] = fill([
-        blank(args.name, "NAME", "Name of the claim", validate::name),
-        blank(args.size, "--size", "Size, such as 1Gi", validate::size),
+        blank(args.name, "NAME", "Name of the claim", validate::check_name),
+        blank(args.size, "--size", "Size, such as 1Gi", validate::check_size),
     ])?;
     let values = Values::Claim(Claim {
         name,
@@ -168,7 +168,7 @@ fn class(args: cli::Storageclass) -> Result<Order> {
         cli::BindingMode::Immediate => "Immediate",
         cli::BindingMode::WaitForFirstConsumer => "WaitForFirstConsumer",
     };
-    let [name] = fill([blank(args.name, "NAME", "Name of the class", validate::name)])?;
+    let [name] = fill([blank(args.name, "NAME", "Name of the class", validate::check_name)])?;
     let mut remarks = Vec::new();
     if let Some(pattern) = args.path_pattern.as_deref().filter(|pattern| !pattern.contains("${")) {
         remarks.push(format!(
@@ -218,8 +218,8 @@ fn class(args: cli::Storageclass) -> Result<Order> {
 
 fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
     let [name, claim] = fill([
-        blank(args.name, "NAME", "Name of the pod", validate::pod),
-        blank(args.claim, "--claim", "Claim that it uses", validate::name),
+        blank(args.name, "NAME", "Name of the pod", validate::check_pod_name),
+        blank(args.claim, "--claim", "Claim that it uses", validate::check_name),
     ])?;
     let command = match args.command {
         // By itself it ends at once.
@@ -247,12 +247,17 @@ fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
 
 fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
     let [name, class] = fill([
-        blank(args.name, "NAME", "Name of the StatefulSet", validate::stateful_set),
-        blank(args.class, "--class", "Class of its claims", validate::name),
+        blank(
+            args.name,
+            "NAME",
+            "Name of the StatefulSet",
+            validate::check_stateful_set_name,
+        ),
+        blank(args.class, "--class", "Class of its claims", validate::check_name),
     ])?;
     let app = match args.app {
         Some(app) => app,
-        None => validate::service(&name).map_err(|why| {
+        None => validate::check_service_name(&name).map_err(|why| {
             UsageError(format!("the Service would be called {name}: {why}; give it another with --app").into())
         })?,
     };
@@ -312,9 +317,9 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
             args.server,
             "--server",
             "NFS server, as the nodes reach it",
-            validate::server,
+            validate::check_server,
         ),
-        blank(args.path, "--path", "Exported directory", validate::path),
+        blank(args.path, "--path", "Exported directory", validate::check_path),
     ])?;
     let mut remarks = Vec::new();
     if args.image.is_none() && flavor == Whose::Nfsprov {

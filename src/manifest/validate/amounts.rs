@@ -1,10 +1,7 @@
 //! Sizes, modes and ids (PURE).
 
 /// A storage size as a Kubernetes quantity, more than nothing: `1Gi`, `500M`, `1.5Ti`, `1e9`.
-///
-/// # Errors
-/// What a size looks like.
-pub fn size(text: &str) -> Result<String, String> {
+pub fn check_size(text: &str) -> Result<String, String> {
     const SUFFIXES: [&str; 16] = [
         "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
     ];
@@ -31,10 +28,7 @@ pub fn size(text: &str) -> Result<String, String> {
 }
 
 /// Permission bits in octal, as `chmod` takes them.
-///
-/// # Errors
-/// What is wrong with them.
-pub fn mode(text: &str) -> Result<String, String> {
+pub fn check_mode(text: &str) -> Result<String, String> {
     let octal = text.chars().all(|c| c.is_digit(8));
     match u32::from_str_radix(text, 8) {
         Ok(mode) if octal && mode <= 0o7777 => Ok(text.to_owned()),
@@ -42,11 +36,8 @@ pub fn mode(text: &str) -> Result<String, String> {
     }
 }
 
-/// A user's or group's id. The highest number is left out: to `chown` it means "as it was".
-///
-/// # Errors
-/// What is wrong with it.
-pub fn id(text: &str) -> Result<String, String> {
+/// The id of a user or group. 4294967295 is refused: to `chown` it means "unchanged".
+pub fn check_id(text: &str) -> Result<String, String> {
     let decimal = text.chars().all(|c| c.is_ascii_digit());
     match text.parse::<u32>() {
         Ok(id) if decimal && id < u32::MAX => Ok(text.to_owned()),
@@ -56,13 +47,13 @@ pub fn id(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::holds;
+    use super::super::assert_check;
     use super::*;
 
     #[test]
     fn sizes() {
-        holds(
-            size,
+        assert_check(
+            check_size,
             &[
                 "1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "12E", "1k", "100m", "1e+3", "5.Gi", "+1Gi", "1n",
                 "1u", "1G", "1T", "1P", "1Ki", "1Mi", "1Pi", "1Ei", "1e-3",
@@ -76,13 +67,13 @@ mod tests {
 
     #[test]
     fn modes_and_ids() {
-        holds(
-            mode,
+        assert_check(
+            check_mode,
             &["0777", "770", "2775", "0"],
             &["", "0o777", "999", "17777", "rwx", "+777", "-1"],
         );
-        holds(
-            id,
+        assert_check(
+            check_id,
             &["0", "1000", "4294967294"],
             &["", "-1", "+1", "4294967295", "root", "1.5"],
         );

@@ -1,10 +1,7 @@
 //! Versions of Kubernetes (PURE).
 
 /// The minor version: 20 of `1.20`, `v1.20.2` and `v1.20.2+k3s1`.
-///
-/// # Errors
-/// What a version looks like.
-pub fn minor_version(text: &str) -> Result<u32, String> {
+pub fn parse_minor_version(text: &str) -> Result<u32, String> {
     let minor = text.trim_start_matches('v').strip_prefix("1.").and_then(|rest| {
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
         let is_whole = matches!(rest[digits.len()..].chars().next(), None | Some('.' | '+' | '-'));
@@ -26,10 +23,10 @@ mod tests {
             ("v1.30.4+k3s1", 30),
             ("v1.27-eks-1", 27),
         ] {
-            assert_eq!(minor_version(text), Ok(minor), "{text}");
+            assert_eq!(parse_minor_version(text), Ok(minor), "{text}");
         }
         for bad in ["", "1", "1.", "20", "v2.20", "1.x", "1.20x"] {
-            assert!(minor_version(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_minor_version(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -6,14 +6,11 @@ use std::net::IpAddr;
 const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
 
-/// What stands for the NFS server in a command line that is printed and has to be completed.
+/// Stands for the NFS server in printed commands that the user has to complete.
 pub const SERVER_PLACEHOLDER: &str = "SERVER";
 
 /// The host name or address of an NFS server.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn server(text: &str) -> Result<String, String> {
+pub fn check_server(text: &str) -> Result<String, String> {
     // Pasted as it was printed, it would bind a claim to a volume that no node can mount.
     if text == SERVER_PLACEHOLDER {
         return Err("this is a placeholder: put the name or address of your NFS server in its place".to_owned());
@@ -46,35 +43,29 @@ pub fn server(text: &str) -> Result<String, String> {
 }
 
 /// The exported directory: absolute, without `.`, `..` or empty components.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn path(text: &str) -> Result<String, String> {
+pub fn check_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("an exported path is absolute: it begins with /".to_owned());
     }
-    plain(text)
+    check_components(text)
 }
 
-/// Where a container sees the volume.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn mount_path(text: &str) -> Result<String, String> {
+/// The path of the volume in a container: absolute, not `/`, without `:`.
+pub fn check_mount_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("a mount path is absolute: it begins with /".to_owned());
     }
     if text.contains(':') {
         return Err("a mount path has no `:`".to_owned());
     }
-    match plain(text)?.as_str() {
+    match check_components(text)?.as_str() {
         "/" => Err("the volume can't be the container's root".to_owned()),
         path => Ok(path.to_owned()),
     }
 }
 
-/// An absolute path without its last slash.
-fn plain(text: &str) -> Result<String, String> {
+/// Returns an absolute path without its last slash; refuses control characters, `.`, `..` and empty components.
+fn check_components(text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) {
         return Err("the path has a control character".to_owned());
     }
@@ -95,10 +86,7 @@ fn plain(text: &str) -> Result<String, String> {
 }
 
 /// A mount option, as in `/etc/fstab`.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn mount_option(text: &str) -> Result<String, String> {
+pub fn check_mount_option(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',') {
         return Err("a mount option is one word; give --mount-option again for each".to_owned());
     }
@@ -106,10 +94,7 @@ pub fn mount_option(text: &str) -> Result<String, String> {
 }
 
 /// An image as `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`.
-///
-/// # Errors
-/// What an image looks like.
-pub fn image(text: &str) -> Result<String, String> {
+pub fn check_image(text: &str) -> Result<String, String> {
     let shape = || "an image is a lower-case name, perhaps with a host before and a tag behind it, such as nginx:1.27";
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest)),
@@ -136,7 +121,7 @@ pub fn image(text: &str) -> Result<String, String> {
         // A host has what no part of a name has: a dot, a port, or it is this machine.
         Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => {
             let (host, port) = first.split_once(':').unwrap_or((first, "5000"));
-            if server(host).is_err() || !matches!(port.parse::<u16>(), Ok(1..)) {
+            if check_server(host).is_err() || !matches!(port.parse::<u16>(), Ok(1..)) {
                 return Err(shape().to_owned());
             }
             path
@@ -151,13 +136,13 @@ pub fn image(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::holds;
+    use super::super::assert_check;
     use super::*;
 
     #[test]
     fn servers() {
-        holds(
-            server,
+        assert_check(
+            check_server,
             &[
                 "nfs",
                 "nfs.example.com",
@@ -186,21 +171,21 @@ mod tests {
                 SERVER_PLACEHOLDER,
             ],
         );
-        assert_eq!(server("[fd00::1]").unwrap(), "fd00::1");
+        assert_eq!(check_server("[fd00::1]").unwrap(), "fd00::1");
     }
 
     #[test]
     fn paths() {
         let (name, longer) = (format!("/{}", "a".repeat(255)), format!("/{}", "a".repeat(256)));
         let long = "/a".repeat(2048);
-        holds(
-            path,
+        assert_check(
+            check_path,
             &["/", "/nfsdata", "/a b/c", "/nfsdata/", "/数据", "/a:b", &name],
             &["", "nfsdata", "/a/../b", "/a//b", "/./a", "//", "/a\nb", &longer, &long],
         );
-        assert_eq!(path("/nfsdata/").unwrap(), "/nfsdata");
-        holds(
-            mount_path,
+        assert_eq!(check_path("/nfsdata/").unwrap(), "/nfsdata");
+        assert_check(
+            check_mount_path,
             &["/mydata", "/a/b/"],
             &["", "/", "mydata", "/a:b", "/a/..", "/a\tb"],
         );
@@ -208,10 +193,10 @@ mod tests {
 
     #[test]
     fn options_and_images() {
-        holds(mount_option, &["ro", "nfsvers=4.1"], &["", "ro,soft", "a b"]);
+        assert_check(check_mount_option, &["ro", "nfsvers=4.1"], &["", "ro,soft", "a b"]);
         let digest = format!("a@sha256:{}", "0".repeat(64));
-        holds(
-            image,
+        assert_check(
+            check_image,
             &[
                 "busybox",
                 "nginx:1.27",
