@@ -1,4 +1,4 @@
-//! The way to the cluster: a kubeconfig, as kubectl reads it, becomes a client; its errors become one sentence.
+//! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence.
 
 pub mod quantity;
 
@@ -12,79 +12,71 @@ use kube::core::{ObjectList, Request};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 
-/// Which cluster to talk to, and how patiently.
+/// The cluster to connect to, as the command line names it.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// A kubeconfig file instead of `$KUBECONFIG` and `~/.kube/config`.
+pub struct ClusterOptions {
+    /// The kubeconfig file; `None` for `$KUBECONFIG`, else `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
-    /// A context of it other than the current one.
+    /// The context; `None` for the current one.
     pub context: Option<String>,
-    /// A namespace other than the context's.
+    /// The namespace; `None` for the context's.
     pub namespace: Option<String>,
-    /// How long one request may take.
+    /// The time limit of one request.
     pub request_timeout: Duration,
 }
 
-/// How long a watch may be silent. The API server ends every watch after at most 290 s, so one that
-/// is silent for longer has lost its server without a word.
+/// The read time-out of watches. The API server ends every watch after at most 290 s, so a watch that is silent for longer
+/// has lost its server.
 const WATCH_SILENCE: Duration = Duration::from_secs(330);
 
 /// How long the client will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// One command: an error is reported at once.
+pub enum ClientUse {
+    /// One command, which reports the first error.
     OneShot,
-    /// A loop that outlives the API server's restarts.
+    /// Watches, which outlive restarts of the API server.
     LongRunning,
 }
 
-/// A cluster that has answered.
+/// A connected cluster; its API server has answered.
 #[derive(Clone)]
 pub struct Cluster {
-    /// The client.
     pub client: Client,
-    /// The namespace that was asked for, else the context's.
+    /// The requested namespace, else the context's.
     pub namespace: String,
     /// The API server's version, as `v1.20.2`.
     pub version: String,
 }
 
-/// Why there is no cluster to talk to.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// The kubeconfig can't be read, or lacks what it names.
+    /// The kubeconfig can't be read, or lacks the context or user that it names.
     #[error("{source_name}: {cause}")]
     Kubeconfig {
-        /// The file, or where it was looked for.
+        /// The file, or the default paths.
         source_name: String,
-        /// What is wrong with it.
         cause: String,
     },
-    /// The API server gives no answer.
+    /// The API server does not answer.
     #[error("cluster at {url} does not answer: {cause}; is the server up, and is this the right context?")]
-    Unreachable {
-        /// The URL that was tried.
-        url: String,
-        /// The connection's end.
-        cause: String,
-    },
+    Unreachable { url: String, cause: String },
 }
 
-/// Reads the kubeconfig and sees whether its API server answers.
+/// Reads the kubeconfig and asks its API server for the version.
 ///
 /// # Errors
 /// [`ClusterError`], one sentence naming the file or the URL, within the request time-out.
-pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, ClusterError> {
-    let mut config = load(options).await?;
+pub async fn connect(options: &ClusterOptions, purpose: ClientUse) -> Result<Cluster, ClusterError> {
+    let mut config = load_config(options).await?;
     config.connect_timeout = Some(options.request_timeout.min(Duration::from_secs(10)));
-    // Who calls knows better when to try again, and says so.
+    // Callers decide on retries, and report them.
     config.default_retry = false;
     match purpose {
-        Use::OneShot => {
+        ClientUse::OneShot => {
             config.read_timeout = Some(options.request_timeout);
             config.write_timeout = Some(options.request_timeout);
         }
-        Use::LongRunning => config.read_timeout = Some(WATCH_SILENCE),
+        ClientUse::LongRunning => config.read_timeout = Some(WATCH_SILENCE),
     }
     let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let namespace = options
@@ -95,11 +87,11 @@ pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, Cluster
         url: url.clone(),
         cause,
     };
-    let client = Client::try_from(config).map_err(|error| unreachable(sentence(&error)))?;
+    let client = Client::try_from(config).map_err(|error| unreachable(describe_error(&error)))?;
     let version = tokio::time::timeout(options.request_timeout, client.apiserver_version())
         .await
         .map_err(|_| unreachable(format!("no answer within {:?}", options.request_timeout)))?
-        .map_err(|error| unreachable(sentence(&error)))?;
+        .map_err(|error| unreachable(describe_error(&error)))?;
     Ok(Cluster {
         client,
         namespace,
@@ -107,41 +99,34 @@ pub async fn connect(options: &Options, purpose: Use) -> Result<Cluster, Cluster
     })
 }
 
-/// The namespace that is asked for, else the context's, without a word to the cluster.
+/// The requested namespace, else the context's, without a request to the cluster. Without a kubeconfig it is `default`.
 ///
 /// # Errors
-/// [`ClusterError::Kubeconfig`] when a kubeconfig or context that was named can't be read; without
-/// any, the namespace is `default`.
-pub async fn namespace(options: &Options) -> Result<String, ClusterError> {
+/// [`ClusterError::Kubeconfig`] when a kubeconfig or context that the command line names can't be read.
+pub async fn resolve_namespace(options: &ClusterOptions) -> Result<String, ClusterError> {
     if let Some(namespace) = &options.namespace {
         return Ok(namespace.clone());
     }
-    match load(options).await {
+    match load_config(options).await {
         Ok(config) => Ok(config.default_namespace),
         Err(_) if options.kubeconfig.is_none() && options.context.is_none() => Ok("default".to_owned()),
         Err(error) => Err(error),
     }
 }
 
-/// How many objects one page of a list holds.
+/// The number of objects in one page of a list.
 const PAGE: u32 = 500;
 
-/// All objects that `keep` wants, read page by page so that a large cluster is never in memory whole.
-///
-/// # Errors
-/// The API server's refusal or silence, as kube has it.
-pub async fn list<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
+/// Lists the objects for which `keep` is true. Reads page by page, so that a large cluster is never in memory as a whole.
+pub async fn list_filtered<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    list_as(api, ListParams::default(), |object| Some(object).filter(&keep)).await
+    list_mapped(api, ListParams::default(), |object| Some(object).filter(&keep)).await
 }
 
-/// What `each` makes of all objects that `params` select, read in the same way.
-///
-/// # Errors
-/// The API server's refusal or silence, as kube has it.
-pub async fn list_as<K, T, I>(
+/// Lists what `each` returns for the objects that `params` select, page by page as [`list_filtered`] does.
+pub async fn list_mapped<K, T, I>(
     api: &Api<K>,
     params: ListParams,
     mut each: impl FnMut(K) -> I,
@@ -167,8 +152,8 @@ where
     }
 }
 
-/// Removes `managedFields` from a list's text. They are half of it, nfsprov never uses them, and skipping them saves
-/// parsing them.
+/// Removes `managedFields` from a list's JSON. They are half of it, and nfsprov never uses them. Truncated JSON is returned
+/// unchanged, for the parser to report.
 fn without_managed_fields(text: &str) -> Cow<'_, str> {
     // In a string, quotes have a backslash before them, so that it can't be found there.
     const KEY: &str = "\"managedFields\":[";
@@ -178,7 +163,6 @@ fn without_managed_fields(text: &str) -> Cow<'_, str> {
         kept.reserve(text.len() / 2);
         kept.push_str(&rest[..at]);
         let Some(end) = end_of_array(&rest.as_bytes()[at + KEY.len()..]) else {
-            // It is cut off, which is for who reads it to say.
             return Cow::Borrowed(text);
         };
         rest = &rest[at + KEY.len() + end..];
@@ -194,7 +178,7 @@ fn without_managed_fields(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// How far an array goes that has begun before.
+/// The length of the rest of an array whose opening bracket was read; `None` if it is not closed.
 fn end_of_array(json: &[u8]) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (1_usize, false, false);
     for (at, byte) in json.iter().enumerate() {
@@ -213,7 +197,7 @@ fn end_of_array(json: &[u8]) -> Option<usize> {
     None
 }
 
-async fn load(options: &Options) -> Result<Config, ClusterError> {
+async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
         (Some(path), _) => format!("kubeconfig {}", path.display()),
         (None, Ok(paths)) if !paths.is_empty() => format!("kubeconfig {paths}"),
@@ -221,7 +205,7 @@ async fn load(options: &Options) -> Result<Config, ClusterError> {
     };
     let wrong = |error: &dyn std::error::Error| ClusterError::Kubeconfig {
         source_name: source_name.clone(),
-        cause: innermost(error),
+        cause: innermost_cause(error),
     };
     let read = match &options.kubeconfig {
         Some(path) => Kubeconfig::read_from(path),
@@ -261,22 +245,22 @@ fn is_missing(error: &KubeconfigError) -> bool {
     }
 }
 
-/// An API error as the server put it, or the reason why there was no answer, without debug dumps.
-pub fn sentence(error: &kube::Error) -> String {
+/// One sentence: the API server's message, or the reason why it did not answer.
+pub fn describe_error(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
-        error => innermost(error),
+        error => innermost_cause(error),
     }
 }
 
-/// The last cause of an error: the one that says what happened rather than who noticed.
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The first line of an error's innermost cause, which says what happened.
+fn innermost_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    // A YAML error spreads over lines to draw the place; its first line says it.
+    // The further lines of a YAML error draw the position.
     let text = cause.to_string();
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
@@ -288,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_set_which_field_is_not_read() {
+    fn managed_fields_are_not_parsed() {
         let fields = r#""managedFields":[{"fieldsV1":{"f:a]":{},"f:\"[":{}},"x":[1,[2]]},{}]"#;
         for (text, wanted) in [
             (format!(r#"{{"a":1,{fields}}}"#), r#"{"a":1}"#),

@@ -1,18 +1,18 @@
-//! What changes in a text, as patch(1) reads it but for secrets, which are hidden (PURE).
+//! Unified diffs for people (PURE). Secrets are masked, so that patch(1) can't apply them.
 
 mod mask;
 
 use similar::TextDiff;
 
-/// How many lines around a change are shown.
+/// The lines of context around a change.
 const AROUND: usize = 3;
 
-/// The lines that differ, with a few around them; empty if none do.
-pub fn unified(before: &str, after: &str, old: &str, new: &str) -> String {
+/// The unified diff of two texts with the file names `old` and `new`; empty if they are equal. Secrets are masked.
+pub fn unified_diff(before: &str, after: &str, old: &str, new: &str) -> String {
     if before == after {
         return String::new();
     }
-    let (before, after) = mask::masked(before, after);
+    let (before, after) = mask::mask_secrets(before, after);
     let diff = TextDiff::from_lines(&before, &after);
     let mut shown = diff.unified_diff();
     shown.context_radius(AROUND).header(old, new).to_string()
@@ -26,27 +26,27 @@ mod tests {
     fn a_change_is_shown_with_what_is_around_it() {
         let before = "a\nb\nc\nd\ne\nf\n";
         assert_eq!(
-            unified(before, "a\nb\nc\nd\nE\nf\n", "old", "new"),
+            unified_diff(before, "a\nb\nc\nd\nE\nf\n", "old", "new"),
             "--- old\n+++ new\n@@ -2,5 +2,5 @@\n b\n c\n d\n-e\n+E\n f\n"
         );
         assert_eq!(
-            unified("", "a\n", "old", "new"),
+            unified_diff("", "a\n", "old", "new"),
             "--- old\n+++ new\n@@ -0,0 +1 @@\n+a\n"
         );
-        assert_eq!(unified(before, before, "old", "new"), "");
+        assert_eq!(unified_diff(before, before, "old", "new"), "");
         // A line's end is a part of it.
-        assert!(unified("a\r\n", "a\n", "old", "new").contains("-a\r\n+a\n"));
+        assert!(unified_diff("a\r\n", "a\n", "old", "new").contains("-a\r\n+a\n"));
     }
 
     #[test]
     fn no_diff_shows_a_secret_beside_what_changes() {
         let before = "token: s3cret\nwrite-kubeconfig-mode: 644\n";
         let after = format!("{before}kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\n");
-        let shown = unified(before, &after, "old", "new");
+        let shown = unified_diff(before, &after, "old", "new");
         assert!(
             shown.contains(" token: (hidden)\n") && !shown.contains("s3cret"),
             "{shown}"
         );
-        assert_ne!(unified("token: a\n", "token: b\n", "old", "new"), "");
+        assert_ne!(unified_diff("token: a\n", "token: b\n", "old", "new"), "");
     }
 }

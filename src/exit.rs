@@ -1,23 +1,23 @@
-//! How a command ends.
+//! Exit statuses and usage errors.
 
 use std::borrow::Cow;
 
-/// How the process ends.
+/// The exit status of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// What was asked for is done.
+    /// The command succeeded.
     Done = 0,
-    /// It failed, or a part of it did.
+    /// The command, or a part of it, failed.
     Failed = 1,
-    /// The command line was wrong.
+    /// The command line is invalid.
     Usage = 2,
     /// Nothing could be checked.
     Unchecked = 3,
-    /// `--check` found something that would change.
+    /// `--check` found changes to make.
     Changes = 4,
 }
 
-/// A command line that can be parsed and still can't be meant.
+/// A command line that clap accepts and the command refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub Cow<'static, str>);

@@ -41,20 +41,20 @@ use cli::{Cli, Command, LogFormat};
 
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {
-    let cli = match parsed() {
+    let cli = match parse_arguments() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return print_usage_error(&error),
     };
     start_logging(&cli);
     let json = logs_json(&cli.command);
-    match dispatch(cli) {
+    match run_subcommand(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            // Who reads logs by machine reads the last line too.
+            // A program that parses the logs parses the last line, too.
             if json {
                 tracing::error!("{error:#}");
             } else {
-                // Its lines stay lines, since some errors are written so.
+                // Some errors have several lines.
                 format!("error: {error:#}").lines().for_each(output::say);
             }
             if error.is::<UsageError>() {
@@ -66,8 +66,8 @@ pub fn run() -> Exit {
     }
 }
 
-/// The process' arguments; the help of a plugin of kubectl speaks of `kubectl nfsprov`.
-fn parsed() -> Result<Cli, clap::Error> {
+/// Parses the process' arguments. As a plugin of kubectl, the command is called `kubectl nfsprov` in help and errors.
+fn parse_arguments() -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
     let called = std::env::args_os().next().unwrap_or_default();
     if Path::new(&called).file_name() == Some("kubectl-nfsprov".as_ref()) {
@@ -76,7 +76,7 @@ fn parsed() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
-fn dispatch(cli: Cli) -> Result<Exit> {
+fn run_subcommand(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
         match cli.command {
@@ -101,8 +101,8 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     exit
 }
 
-/// One sentence for a wrong command line; help and version as clap has them.
-fn usage(error: &clap::Error) -> Exit {
+/// Prints one sentence for a wrong command line; prints help and version as clap does.
+fn print_usage_error(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             _ = error.print();
@@ -131,7 +131,7 @@ fn start_logging(cli: &Cli) {
         (_, 1) => "nfsprov=debug,info",
         _ => "debug",
     };
-    // The NFS library warns of every failed try, which is ours to report, with its reason.
+    // The NFS library warns of every failed attempt, which nfsprov reports with its reason.
     let quiet = ["nfs_rs=off", "kube_client=off", "kube_runtime=error"].join(",");
     let filter = match std::env::var("RUST_LOG") {
         Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),

@@ -1,4 +1,4 @@
-//! What the terminal sees: tables, progress and questions. Results go to stdout, everything else to stderr.
+//! Tables, progress, prompts and logs. Results go to stdout, everything else to stderr; untrusted text is escaped.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
@@ -11,14 +11,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::escape;
-pub use super::escape::plain;
-pub use super::yaml::write as yaml;
+pub use super::escape::escape_line;
+pub use super::yaml::to_yaml;
 
-/// The moving lines on stderr; nothing elsewhere than on a terminal. Everything else that is
-/// written there has them step aside.
+/// The status lines and progress bars on stderr, hidden without a terminal. Other output on stderr suspends them.
 static MOVING: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// How often the live line follows what it shows.
+/// The interval at which status lines are redrawn.
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// Whether colours and moving lines may be used.
@@ -33,17 +32,17 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// The decision for stderr, where logs and progress go.
+    /// Whether stderr, where logs and progress go, is coloured.
     pub fn on_stderr(self) -> bool {
-        self.on(std::io::stderr().is_terminal())
+        self.is_enabled(std::io::stderr().is_terminal())
     }
 
-    /// The decision for stdout, where results go.
+    /// Whether stdout, where results go, is coloured.
     pub fn on_stdout(self) -> bool {
-        self.on(std::io::stdout().is_terminal())
+        self.is_enabled(std::io::stdout().is_terminal())
     }
 
-    fn on(self, terminal: bool) -> bool {
+    fn is_enabled(self, terminal: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
@@ -55,8 +54,8 @@ impl Colour {
 /// The columns of a terminal that reports no size, as those of `script` and of many CI systems do.
 const USUAL_WIDTH: u16 = 80;
 
-/// How many columns the terminal on stdout has, if it is one.
-pub fn width() -> Option<usize> {
+/// The columns of the terminal on stdout; `None` without a terminal.
+pub fn stdout_width() -> Option<usize> {
     terminal_width().map(usize::from)
 }
 
@@ -67,19 +66,19 @@ fn terminal_width() -> Option<u16> {
     })
 }
 
-/// Rows in aligned columns under headings, as kubectl prints them.
+/// Formats rows in aligned columns under headings, as kubectl does; without headings if there are none.
 ///
-/// No headings, no line for them. A row is always one line, so that it can be searched and cut, and no cell can move the cursor.
-pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    aligned(headings, rows, None, false)
+/// Each row is one line, and hidden characters are escaped.
+pub fn format_table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    align_columns(headings, rows, None, false)
 }
 
-/// The same for people: in colour if told so, and on a terminal no wider than that, what is too long being cut.
-pub fn table_for(colour: Colour, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    aligned(headings, rows, terminal_width(), colour.on_stdout())
+/// As [`format_table`], with coloured states, and truncated to the width of the terminal on stdout if there is one.
+pub fn format_terminal_table(colour: Colour, headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    align_columns(headings, rows, terminal_width(), colour.on_stdout())
 }
 
-fn aligned(
+fn align_columns(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
     width: Option<u16>,
@@ -103,8 +102,8 @@ fn aligned(
     }
     for row in rows {
         let cells = row.iter().map(|text| {
-            // No break where a word ends: a cell that is cut is cut at the width.
-            let cell = Cell::new(plain(text)).set_delimiter('\u{0}');
+            // A truncated cell ends at the column's width, not at a word's end.
+            let cell = Cell::new(escape_line(text)).set_delimiter('\u{0}');
             match colour_of(text) {
                 Some(colour) => cell.fg(colour),
                 None => cell,
@@ -121,7 +120,6 @@ fn aligned(
     lines.collect()
 }
 
-/// The phases and states that are worth a colour.
 fn colour_of(word: &str) -> Option<Color> {
     match word {
         "Bound" | "Available" | "in use" | "ok" => Some(Color::Green),
@@ -131,9 +129,9 @@ fn colour_of(word: &str) -> Option<Color> {
     }
 }
 
-/// A line of a diff as a terminal can take it, in the colours that diffs have.
+/// Escapes a line of a diff, but for its tabs, and colours it as diffs are.
 fn diff_line(line: &str, colour: Colour) -> String {
-    let shown: String = line.split('\t').map(plain).collect::<Vec<_>>().join("\t");
+    let shown: String = line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t");
     let number = match line.chars().next() {
         Some('+') => "32",
         Some('-') => "31",
@@ -146,29 +144,26 @@ fn diff_line(line: &str, colour: Colour) -> String {
     }
 }
 
-/// JSON, as a terminal can take it too.
-pub fn json(value: &Value) -> String {
-    escape::json(&format!("{value:#}")) + "\n"
+/// Writes indented JSON; hidden characters are escaped.
+pub fn to_json(value: &Value) -> String {
+    escape::escape_json(&format!("{value:#}")) + "\n"
 }
 
-/// Whether results are read by a person as they come.
+/// Whether stdout is a terminal.
 pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Writes a result to stdout; a reader that went away, as `head` does, is no error.
+/// Writes a result to stdout. A closed pipe, as after `head`, is no error.
 ///
 /// # Errors
 /// When stdout can't be written for another reason, such as a full disk.
 pub fn print(text: &str) -> std::io::Result<()> {
-    print_on(text).map(|_| ())
+    try_print(text).map(|_| ())
 }
 
-/// The same, for results that go on; false when the reader went away.
-///
-/// # Errors
-/// As [`print()`].
-pub fn print_on(text: &str) -> std::io::Result<bool> {
+/// As [`print()`], but returns false for a closed pipe, so that a command that prints repeatedly can end.
+pub fn try_print(text: &str) -> std::io::Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
@@ -176,18 +171,17 @@ pub fn print_on(text: &str) -> std::io::Result<bool> {
     }
 }
 
-/// Writes a line to stderr, for people, with all escaped that a terminal would act on; when stderr is gone there is
-/// nowhere left to say so.
+/// Writes a line to stderr with hidden characters escaped. A closed stderr is ignored.
 pub fn say(line: &str) {
-    write_above(&(plain(line) + "\n"));
+    write_above(&(escape_line(line) + "\n"));
 }
 
-/// The same for a line of a diff, in the colours that diffs have.
+/// As [`say`], for a line of a diff.
 pub fn say_diff(line: &str, colour: Colour) {
     write_above(&(diff_line(line, colour) + "\n"));
 }
 
-/// Writes to stderr, above the moving lines.
+/// Writes to stderr, above status lines and progress bars.
 fn write_above(text: &str) {
     _ = MOVING.suspend(|| std::io::stderr().write_all(text.as_bytes()));
 }
@@ -200,25 +194,25 @@ pub fn can_ask() -> bool {
 /// Held while a prompt is open, so that prompts of parallel hosts don't overlap.
 static ASKING: Mutex<()> = Mutex::new(());
 
-/// Asks a question, with the moving lines out of its way.
-fn at_the_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
-    let _turn = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+/// Runs a prompt while status lines are suspended and no other prompt is open.
+fn run_prompt<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
+    let _prompt = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     MOVING.suspend(question).map_err(std::io::Error::from)
 }
 
 /// Runs a prompt. `None` without a terminal, or if the prompt was cancelled.
-fn of_whoever_is_there<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
-    can_ask().then(|| at_the_terminal(question).ok()).flatten()
+fn prompt_if_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
+    can_ask().then(|| run_prompt(question).ok()).flatten()
 }
 
-/// Asks until `check` takes the answer, and gives what it makes of it; needs [`can_ask`].
+/// Asks until `check` accepts the answer, and returns the result of `check`; needs [`can_ask`].
 ///
 /// # Errors
 /// When the terminal goes away.
 pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
-    let answer: String = at_the_terminal(|| {
+    let answer: String = run_prompt(|| {
         Input::new()
-            .with_prompt(plain(question))
+            .with_prompt(escape_line(question))
             .validate_with(|answer: &String| check(answer.trim()).map(|_| ()))
             .interact()
     })?;
@@ -230,7 +224,12 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
 /// # Errors
 /// When the terminal goes away.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
-    at_the_terminal(|| Confirm::new().with_prompt(plain(question)).default(false).interact())
+    run_prompt(|| {
+        Confirm::new()
+            .with_prompt(escape_line(question))
+            .default(false)
+            .interact()
+    })
 }
 
 /// Asks a yes-or-no question. `None` without a terminal, or if the prompt was cancelled.
@@ -240,9 +239,9 @@ pub fn ask_yes(question: &str) -> Option<bool> {
 
 /// Asks for a secret without echoing it. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_secret(question: &str) -> Option<String> {
-    of_whoever_is_there(|| {
+    prompt_if_terminal(|| {
         Password::new()
-            .with_prompt(plain(question))
+            .with_prompt(escape_line(question))
             .allow_empty_password(true)
             .interact()
     })
@@ -250,18 +249,17 @@ pub fn ask_secret(question: &str) -> Option<String> {
 
 /// Asks for a line of text. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_text(question: &str) -> Option<String> {
-    of_whoever_is_there(|| {
+    prompt_if_terminal(|| {
         Input::new()
-            .with_prompt(plain(question))
+            .with_prompt(escape_line(question))
             .allow_empty(true)
             .interact_text()
     })
 }
 
-/// Where logs are written: stderr, above the moving lines. Takes whole lines, and escapes what a terminal would act on.
+/// The writer for logs: stderr, above status lines. Takes whole lines and escapes hidden characters.
 #[derive(Clone, Copy, Debug)]
 pub enum Log {
-    /// Lines for people.
     Text,
     /// A JSON object a line.
     Json,
@@ -272,7 +270,7 @@ impl Write for Log {
         let text = String::from_utf8_lossy(lines);
         let shown = match self {
             Self::Text => escape::log_lines(&text),
-            Self::Json => escape::json(&text),
+            Self::Json => escape::escape_json(&text),
         };
         MOVING.suspend(|| std::io::stderr().write_all(shown.as_bytes()))?;
         Ok(lines.len())
@@ -283,75 +281,74 @@ impl Write for Log {
     }
 }
 
-/// Takes the moving lines away, for an end that nothing follows.
+/// Clears status lines and progress bars before the process exits.
 pub fn clear() {
-    // When the terminal is gone there is nothing to be cleared.
+    // Without a terminal there is nothing to clear.
     _ = MOVING.clear();
 }
 
-/// Keeps a line under the log that shows what `text` says, until it is dropped; on a terminal, if
-/// it is `wanted`. It is written only when it changes, and cut where the terminal ends.
+/// Shows the result of `text` in a line under the log until it is dropped, if `wanted` and on a terminal. Redraws only
+/// changes.
 pub async fn live_line(wanted: bool, text: impl Fn() -> String) -> Infallible {
     if !wanted || MOVING.is_hidden() {
         return std::future::pending().await;
     }
-    let line = Line(MOVING.add(ProgressBar::no_length()));
-    // As with the bar below.
+    let line = TemporaryLine(MOVING.add(ProgressBar::no_length()));
+    // As in progress_bar.
     if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
         line.0.set_style(style);
     }
     let mut ticks = tokio::time::interval(REFRESH);
     loop {
         ticks.tick().await;
-        let text = plain(&text());
+        let text = escape_line(&text());
         if line.0.message() != text {
             line.0.set_message(text);
         }
     }
 }
 
-/// Whether moving lines are shown.
-pub fn moves() -> bool {
+/// Whether status lines and progress bars are shown.
+pub fn shows_progress() -> bool {
     !MOVING.is_hidden()
 }
 
-/// A line that says what is being done about something, until it is dropped.
+/// A line that shows the current action on a subject, until it is dropped.
 #[derive(Debug)]
-pub struct Moving(Line);
+pub struct StatusLine(TemporaryLine);
 
-impl Moving {
-    /// What is being done now.
-    pub fn says(&self, what: &str) {
-        self.0.0.set_message(plain(what));
+impl StatusLine {
+    pub fn set_status(&self, what: &str) {
+        self.0.0.set_message(escape_line(what));
     }
 }
 
-/// A moving line about `subject`; nothing elsewhere than on a terminal.
-pub fn moving_line(subject: &str) -> Moving {
-    let line = Line(MOVING.add(ProgressBar::new_spinner()));
-    // As with the bar below.
+/// Shows a status line for `subject`; hidden without a terminal.
+pub fn status_line(subject: &str) -> StatusLine {
+    let line = TemporaryLine(MOVING.add(ProgressBar::new_spinner()));
+    // As in progress_bar.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}") {
         line.0.set_style(style);
     }
-    line.0.set_prefix(plain(subject));
+    line.0.set_prefix(escape_line(subject));
     line.0.enable_steady_tick(REFRESH);
-    Moving(line)
+    StatusLine(line)
 }
 
-/// A moving line that goes when it is dropped.
+/// A line that is cleared when it is dropped.
 #[derive(Debug)]
-struct Line(ProgressBar);
+struct TemporaryLine(ProgressBar);
 
-impl Drop for Line {
+impl Drop for TemporaryLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
-/// A progress bar on a terminal, nothing elsewhere.
-pub fn progress(total: usize, what: &'static str) -> ProgressBar {
+/// Shows a progress bar; hidden without a terminal.
+pub fn progress_bar(total: usize, what: &'static str) -> ProgressBar {
     let bar = MOVING.add(ProgressBar::new(total as u64));
-    // The template is a constant; the plain bar is as good should it ever be wrong.
+    // The template is a constant; should it be invalid, the default style is used.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {elapsed}") {
         bar.set_style(style);
     }
@@ -368,7 +365,7 @@ mod tests {
     fn no_cell_moves_the_cursor_or_breaks_its_line() {
         let hostile = ["a\nb", "\x1b[2J", "x\ry", "\u{202e}txt", "tab\there", "\u{9b}31m"];
         let rows = hostile.map(|name| vec![name.to_owned(), "Bound".to_owned()]);
-        let text = aligned(&["NAME", "PHASE"], rows, None, false);
+        let text = align_columns(&["NAME", "PHASE"], rows, None, false);
         assert_eq!(text.lines().count(), 1 + hostile.len());
         assert!(text.chars().all(|c| c == '\n' || !escape::is_hidden(c)), "{text:?}");
         assert!(text.contains(r"a\nb") && text.contains(r"\u{1b}[2J"), "{text}");
@@ -386,7 +383,7 @@ mod tests {
             ]
         };
         for width in [40, 80, 140] {
-            let text = aligned(
+            let text = align_columns(
                 &["NAME", "PHASE", "SIZE", "DIRECTORY"],
                 [row(), row()],
                 Some(width),
@@ -401,7 +398,7 @@ mod tests {
                 "{text}"
             );
         }
-        let coloured = aligned(
+        let coloured = align_columns(
             &["NAME", "PHASE"],
             [vec!["a".to_owned(), "Failed".to_owned()]],
             None,
@@ -413,9 +410,9 @@ mod tests {
     #[test]
     fn a_table_without_headings_has_its_rows_alone() {
         let rows = || [vec!["a".to_owned(), "Bound".to_owned()]];
-        assert_eq!(table(&["NAME", "PHASE"], rows()), "NAME  PHASE\na     Bound\n");
-        assert_eq!(table(&[], rows()), "a  Bound\n");
-        assert_eq!(table(&[], []), "");
+        assert_eq!(format_table(&["NAME", "PHASE"], rows()), "NAME  PHASE\na     Bound\n");
+        assert_eq!(format_table(&[], rows()), "a  Bound\n");
+        assert_eq!(format_table(&[], []), "");
     }
 
     #[test]
@@ -424,13 +421,13 @@ mod tests {
             "claims": [{"name": "a", "empty": [], "none": null, "deep": {"list": [[1, 2], [], ["yes"]]}}, "0777"],
             "odd: key": "x: y\n- z # \u{1b}[2J \u{202e} \u{9b}", "number": 1.5, "truth": true, "object": {},
         });
-        let from_yaml: Value = serde_yaml::from_str(&yaml(&value)).unwrap();
-        let from_json: Value = serde_json::from_str(&json(&value)).unwrap();
+        let from_yaml: Value = serde_yaml::from_str(&to_yaml(&value)).unwrap();
+        let from_json: Value = serde_json::from_str(&to_json(&value)).unwrap();
         assert_eq!(from_yaml, value);
         assert_eq!(from_json, value);
-        for text in [yaml(&value), json(&value)] {
+        for text in [to_yaml(&value), to_json(&value)] {
             assert!(text.chars().all(|c| c == '\n' || !escape::is_hidden(c)), "{text:?}");
         }
-        assert_eq!(yaml(&json!([])), "[]\n");
+        assert_eq!(to_yaml(&json!([])), "[]\n");
     }
 }

@@ -1,27 +1,27 @@
-//! YAML (PURE): written so that no reader takes a scalar for another type, and read without trusting who wrote it.
+//! Writes YAML whose scalars no parser takes for another type, and reads YAML of untrusted authors (PURE).
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::escape;
 
-/// How many documents one text may have.
+/// The most documents that are read from one text.
 const DOCUMENTS: usize = 16;
 
-/// A value as YAML: its structure in blocks, its scalars as JSON has them.
-pub fn write(value: &Value) -> String {
+/// Writes a value as YAML: its structure in blocks, its scalars as JSON.
+pub fn to_yaml(value: &Value) -> String {
     let mut text = String::new();
-    block(value, 0, &mut text);
+    write_block(value, 0, &mut text);
     text
 }
 
-fn block(value: &Value, depth: usize, text: &mut String) {
+fn write_block(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Array(items) if !items.is_empty() => {
             for item in items {
                 let mut inner = String::new();
-                block(item, depth + 1, &mut inner);
+                write_block(item, depth + 1, &mut inner);
                 // The first line of an item stands beside its dash.
                 text.push_str(&format!("{indent}- {}", inner.trim_start_matches(' ')));
             }
@@ -30,39 +30,45 @@ fn block(value: &Value, depth: usize, text: &mut String) {
             for (key, value) in fields {
                 let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
                     true => key.clone(),
-                    false => escape::json(&Value::from(key.as_str()).to_string()),
+                    false => escape::escape_json(&Value::from(key.as_str()).to_string()),
                 };
                 match value {
                     Value::Array(inner) if !inner.is_empty() => {
                         text.push_str(&format!("{indent}{key}:\n"));
-                        block(value, depth, text);
+                        write_block(value, depth, text);
                     }
                     Value::Object(inner) if !inner.is_empty() => {
                         text.push_str(&format!("{indent}{key}:\n"));
-                        block(value, depth + 1, text);
+                        write_block(value, depth + 1, text);
                     }
-                    scalar => text.push_str(&format!("{indent}{key}: {}\n", escape::json(&scalar.to_string()))),
+                    scalar => text.push_str(&format!(
+                        "{indent}{key}: {}\n",
+                        escape::escape_json(&scalar.to_string())
+                    )),
                 }
             }
         }
-        scalar => text.push_str(&format!("{indent}{}\n", escape::json(&scalar.to_string()))),
+        scalar => text.push_str(&format!("{indent}{}\n", escape::escape_json(&scalar.to_string()))),
     }
 }
 
-/// One document as JSON, or the line where it is wrong, and why.
-pub fn read(text: &str) -> Result<Value, (Option<usize>, String)> {
+/// Parses one document.
+///
+/// # Errors
+/// The line, if known, and the cause.
+pub fn parse_document(text: &str) -> Result<Value, (Option<usize>, String)> {
     // Through YAML's own value, which refuses a key that is there twice.
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| {
         let line = error.location().map(|place| place.line());
-        (line, cause(&error))
+        (line, cause_of(&error))
     })?;
     serde_json::to_value(value).map_err(|error| (None, error.to_string()))
 }
 
-/// The documents of a text that a stranger may have written; empty ones are left out.
+/// Parses the documents of an untrusted text, at most [`DOCUMENTS`]; empty ones are dropped.
 ///
-/// Anchors and aliases, with which a short text stands for a huge one, are refused by their characters: [`write`] escapes
-/// neither, so who writes such a text escapes them in strings (`\u0026`, `\u002a`).
+/// Anchors and aliases, by which a short text expands to a huge one, are refused by their characters: [`to_yaml`] escapes
+/// neither, so a writer of such a text escapes them in strings (`\u0026`, `\u002a`).
 ///
 /// # Errors
 /// One sentence; it may repeat words of the text.
@@ -73,8 +79,8 @@ pub fn read_untrusted(text: &str) -> Result<Vec<Value>, String> {
     let mut documents = Vec::new();
     for document in serde_yaml::Deserializer::from_str(text).take(DOCUMENTS) {
         let value = serde_yaml::Value::deserialize(document).map_err(|error| match error.location() {
-            Some(place) => format!("it is not YAML: {}, at line {}", cause(&error), place.line()),
-            None => format!("it is not YAML: {}", cause(&error)),
+            Some(place) => format!("it is not YAML: {}, at line {}", cause_of(&error), place.line()),
+            None => format!("it is not YAML: {}", cause_of(&error)),
         })?;
         let value = serde_json::to_value(value).map_err(|error| format!("it is not like JSON: {error}"))?;
         if !value.is_null() {
@@ -84,8 +90,8 @@ pub fn read_untrusted(text: &str) -> Result<Vec<Value>, String> {
     Ok(documents)
 }
 
-/// What serde_yaml says is wrong; it repeats the place behind `at`.
-fn cause(error: &serde_yaml::Error) -> String {
+/// The cause of an error without its position, which serde_yaml appends after `at`.
+fn cause_of(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or_default().to_owned()
 }
@@ -97,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_a_stranger_is_read_or_refused_in_a_sentence() {
+    fn an_untrusted_text_is_parsed_or_refused_in_a_sentence() {
         let bomb = "a: &a [x, x]\nb: &b [*a, *a]\n";
         let deep = "[".repeat(100_000);
         for (text, wanted) in [

@@ -190,7 +190,7 @@ pub struct Expire {
 
 fn parse_size(text: &str) -> Result<u64, String> {
     let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
-    amount::bytes(text).ok_or_else(shape)
+    amount::parse_bytes(text).ok_or_else(shape)
 }
 
 fn parse_directory(text: &str) -> Result<VolumePath, String> {

@@ -16,8 +16,8 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// The bytes that a Kubernetes quantity stands for, rounded up; None if it is none, or more than there can be.
-pub fn bytes(quantity: &str) -> Option<u64> {
+/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, or exceeds 64 bits.
+pub fn parse_bytes(quantity: &str) -> Option<u64> {
     let end = quantity
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(quantity.len());
@@ -73,7 +73,7 @@ mod tests {
             ("16Ei", None),
             ("-1Gi", None),
         ] {
-            assert_eq!(bytes(quantity), wanted, "{quantity:?}");
+            assert_eq!(parse_bytes(quantity), wanted, "{quantity:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
 use crate::cli::{DryRun, Global, Kind};
-use crate::cluster::{self, Cluster, Use, connect, list};
+use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
 use crate::doctor::gather::gather;
 use crate::doctor::report::Report;
 use crate::doctor::{Object, Severity, checks};
@@ -59,7 +59,11 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
         Some(directory) => files(&manifest, directory, delivery.yes)?,
         None if sends => {
             let waits = order.waiting.as_ref().is_some_and(|waiting| waiting.wait);
-            let purpose = if waits { Use::LongRunning } else { Use::OneShot };
+            let purpose = if waits {
+                ClientUse::LongRunning
+            } else {
+                ClientUse::OneShot
+            };
             let cluster = connect(&cluster_options(global), purpose).await?;
             let manifest = match order.adapt(&cluster.version) {
                 Some(note) => {
@@ -211,12 +215,12 @@ async fn lonely_class(cluster: &Cluster, values: &Values) -> Option<String> {
 async fn other_provisioner(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let deployments: Api<Deployment> = Api::all(cluster.client.clone());
-    let found = match list(&deployments, |_| true).await {
+    let found = match list_filtered(&deployments, |_| true).await {
         Ok(found) => found,
         Err(error) => {
             let why = anyhow!(
                 "cannot see whether nfs-subdir-external-provisioner runs too: {}",
-                cluster::sentence(&error)
+                cluster::describe_error(&error)
             );
             return Some(format!("note: {why}"));
         }

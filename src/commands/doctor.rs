@@ -15,7 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::access::access;
 use super::cluster_options;
 use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
-use crate::cluster::{Cluster, ClusterError, Use, connect};
+use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
@@ -62,7 +62,7 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
             Err(error) => Ok(unable(&error.to_string())),
         };
     }
-    let cluster = match connect(&cluster_options(global), Use::OneShot).await {
+    let cluster = match connect(&cluster_options(global), ClientUse::OneShot).await {
         Ok(cluster) => cluster,
         Err(error) => return unreachable(args, global, &error),
     };
@@ -161,7 +161,7 @@ async fn fix_findings(
     if args.output == ReportFormat::Table || args.dry_run {
         print(args, global, &report)?;
     }
-    let watched = connect(&cluster_options(global), Use::LongRunning).await?;
+    let watched = connect(&cluster_options(global), ClientUse::LongRunning).await?;
     let clusters = fix::Clusters {
         cluster,
         watched: &watched,
@@ -236,7 +236,7 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
 /// Undoes what `--gate` did, whether the API server answers or not.
 async fn undo(args: &Doctor, global: &Global) -> Result<Exit> {
     let options = cluster_options(global);
-    let cluster = match connect(&options, Use::OneShot).await {
+    let cluster = match connect(&options, ClientUse::OneShot).await {
         Ok(cluster) => Some((gather(&cluster, Some("kube-system"), None).await, cluster)),
         Err(error @ ClusterError::Kubeconfig { .. }) => return Err(error.into()),
         // It may be the gate that keeps it from starting.
@@ -268,7 +268,7 @@ fn fails(args: &Doctor, finding: &Finding) -> bool {
 fn print(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     let text = match args.output {
         ReportFormat::Table => {
-            let width = output::width().unwrap_or(WIDTH);
+            let width = output::stdout_width().unwrap_or(WIDTH);
             formats::text(report, width, super::colour(global.color).on_stdout())
         }
         ReportFormat::Markdown => formats::markdown(report),
@@ -347,14 +347,14 @@ fn targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
 }
 
 fn explained(code: Option<&str>) -> String {
-    let width = output::width().unwrap_or(WIDTH);
+    let width = output::stdout_width().unwrap_or(WIDTH);
     match code.and_then(explain::find) {
         Some(entry) => formats::entry(entry, width),
         None => {
             let rows = explain::CATALOGUE.iter();
             let severity = |entry: &explain::Entry| format!("{:?}", entry.severity).to_lowercase();
             let cells = rows.map(|entry| vec![entry.code.to_owned(), severity(entry), entry.title.to_owned()]);
-            output::table(&["CODE", "SEVERITY", "FINDING"], cells)
+            output::format_table(&["CODE", "SEVERITY", "FINDING"], cells)
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{cluster_options, stop_signal};
 use crate::cli::{self, Global, Migrate};
-use crate::cluster::{self, Cluster, Use, connect, list};
+use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::image::IMAGE;
 use crate::manifest::handover::{self, Direction, Handover, REPLICAS_BEFORE};
@@ -39,7 +39,7 @@ struct Migration {
 /// Runs `nfsprov migrate`.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
-    let cluster = connect(&cluster_options(global), Use::LongRunning).await?;
+    let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
     let migration = Migration::read(cluster, args).await?;
     let args = &migration.args;
     let direction = match args.back {
@@ -81,11 +81,16 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
 impl Migration {
     /// Reads what the other provisioner serves, and renders what nfsprov needs for that.
     async fn read(cluster: Cluster, args: cli::Handover) -> Result<Self> {
-        let unread = |error: kube::Error| anyhow!("cannot read Deployments and classes: {}", cluster::sentence(&error));
+        let unread = |error: kube::Error| {
+            anyhow!(
+                "cannot read Deployments and classes: {}",
+                cluster::describe_error(&error)
+            )
+        };
         let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-        let deployments = list(&deployments, |_| true).await.map_err(unread)?;
+        let deployments = list_filtered(&deployments, |_| true).await.map_err(unread)?;
         let classes: Api<StorageClass> = Api::all(cluster.client.clone());
-        let classes = list(&classes, |_| true).await.map_err(unread)?;
+        let classes = list_filtered(&classes, |_| true).await.map_err(unread)?;
         let chosen =
             handover::choose_deployment(&deployments, args.deployment.as_deref()).map_err(anyhow::Error::msg)?;
         let handover = Handover::from_deployment(chosen, &classes).map_err(anyhow::Error::msg)?;
@@ -158,7 +163,7 @@ impl Migration {
 
     async fn read_deployment(&self, name: &str) -> Result<Option<Deployment>> {
         let found = self.deployments().get_opt(name).await;
-        found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::sentence(&error)))
+        found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::describe_error(&error)))
     }
 
     /// Upstream stops, then nfsprov starts. What fails, or is interrupted, is undone.
@@ -225,7 +230,7 @@ impl Migration {
             .deployments()
             .patch(name, &PatchParams::default(), &Patch::Merge(patch))
             .await;
-        scaled.map_err(|error| anyhow!("cannot scale deployment/{name}: {}", cluster::sentence(&error)))?;
+        scaled.map_err(|error| anyhow!("cannot scale deployment/{name}: {}", cluster::describe_error(&error)))?;
         output::print(&format!("deployment/{name} scaled to {replicas}\n"))?;
         Ok(())
     }
@@ -298,7 +303,7 @@ impl Migration {
                 "resources": {"requests": {"storage": "1Mi"}},
             },
         }))?;
-        let refused = |error: kube::Error| anyhow!("pvc/{TEST_CLAIM}: {}", cluster::sentence(&error));
+        let refused = |error: kube::Error| anyhow!("pvc/{TEST_CLAIM}: {}", cluster::describe_error(&error));
         claims.create(&PostParams::default(), &claim).await.map_err(refused)?;
         let is_bound = |claim: Option<&PersistentVolumeClaim>| {
             let status = claim.and_then(|claim| claim.status.as_ref());

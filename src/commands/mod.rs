@@ -22,15 +22,15 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Format, Global, When};
-use crate::cluster::Options;
+use crate::cluster::ClusterOptions;
 use crate::exit::{Exit, UsageError};
 use crate::manifest::files::{self, File, WriteError, Written};
 use crate::output::{self, Colour};
 use crate::versioned::Versioned;
 
 /// The cluster options of a command line.
-fn cluster_options(global: &Global) -> Options {
-    Options {
+fn cluster_options(global: &Global) -> ClusterOptions {
+    ClusterOptions {
         kubeconfig: global.kubeconfig.clone(),
         context: global.context.clone(),
         namespace: global.namespace.clone(),
@@ -94,8 +94,8 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
 /// A result of a kind in one of the formats for scripts; None for tables and names, which are each command's own.
 fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> serde_json::Result<Option<String>> {
     let write = match format {
-        Format::Json => output::json,
-        Format::Yaml => output::yaml,
+        Format::Json => output::to_json,
+        Format::Yaml => output::to_yaml,
         Format::Table | Format::Wide | Format::Name => return Ok(None),
     };
     Ok(Some(write(&serde_json::to_value(Versioned::new(kind, result))?)))

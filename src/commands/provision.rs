@@ -10,7 +10,7 @@ use super::access::{access_for, way};
 use super::stop_signal;
 use super::{cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
-use crate::cluster::{self, Use, connect};
+use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, ExportError, Location};
 use crate::host::Access;
@@ -31,7 +31,11 @@ const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
 /// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
-    let purpose = if args.watch { Use::LongRunning } else { Use::OneShot };
+    let purpose = if args.watch {
+        ClientUse::LongRunning
+    } else {
+        ClientUse::OneShot
+    };
     let first = Location {
         server: args.server.clone(),
         path: args.path.clone(),
@@ -96,10 +100,10 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let stop = stop_signal()?;
     let exit = if args.watch {
         tracing::info!(cluster = cluster.version, "connected");
-        systemd::report(Report::Ready);
+        systemd::report_state(Report::Ready);
         let stop = async {
             stop.await;
-            systemd::report(Report::Stopping);
+            systemd::report_state(Report::Stopping);
         };
         if let Some(name) = lease {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
@@ -168,13 +172,13 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
 async fn pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
     let pending = PendingClaims::read_from_cluster(reconciler)
         .await
-        .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::sentence(&error)))?;
+        .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::describe_error(&error)))?;
     if pending.is_empty() && matches!(listing.output, Format::Table | Format::Wide | Format::Name) {
         output::say(&format!("no claim waits for provisioner {}", reconciler.settings.name));
         return Ok(Exit::Done);
     }
     let total = pending.len();
-    let bar = output::progress(total, "claims");
+    let bar = output::progress_bar(total, "claims");
     let rows = pending.provision_all(reconciler, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
@@ -189,7 +193,7 @@ async fn pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Outpu
                 .filter(|volume| !volume.is_empty());
             volumes.map(|volume| format!("persistentvolume/{volume}\n")).collect()
         }
-        None => output::table(
+        None => output::format_table(
             headings_unless(
                 listing.no_headers,
                 &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],

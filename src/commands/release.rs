@@ -12,7 +12,7 @@ use serde_json::json;
 use super::access::{access_for, way};
 use super::cluster_options;
 use crate::cli::{Global, Release};
-use crate::cluster::{self, Use, connect};
+use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
 use crate::inventory::gather;
@@ -34,7 +34,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
             .into());
         }
     };
-    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
+    let cluster = connect(&cluster_options(global), ClientUse::OneShot).await?;
     let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
     let volume = read(&volumes, &args.volume).await?;
     let warnings = match decide_release(&volume, said.unwrap_or(Data::Keep)) {
@@ -62,7 +62,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
 
 async fn read(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
     let found = volumes.get_opt(name).await;
-    let found = found.map_err(|error| anyhow!("cannot read PV {name}: {}", cluster::sentence(&error)))?;
+    let found = found.map_err(|error| anyhow!("cannot read PV {name}: {}", cluster::describe_error(&error)))?;
     found.with_context(|| format!("PV {name} not found; `nfsprov status` shows those that there are"))
 }
 
@@ -107,7 +107,7 @@ async fn scrub(
         output::say(&format!("the directory of PV {} is empty", volume.name_any()));
         return Ok(());
     };
-    let what = output::plain(&what);
+    let what = output::escape_line(&what);
     if args.yes {
         output::say(&format!("removing {what}"));
     } else if output::can_ask() {
@@ -139,7 +139,7 @@ fn place_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory
                 format!(
                     "PV {} was made by hand: name the export that it is on with --path, which is {} or above it",
                     args.volume,
-                    output::plain(&at)
+                    output::escape_line(&at)
                 )
                 .into(),
             )
@@ -151,7 +151,7 @@ fn place_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory
         server: args.export.server.clone().or(theirs).unwrap_or_default(),
         path: path.clone(),
     };
-    place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::plain(&why)))
+    place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::escape_line(&why)))
 }
 
 /// Takes the claim off the PV, if it is still the one that was seen.
@@ -173,7 +173,7 @@ async fn release(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Re
         Err(kube::Error::Api(status)) if status.is_conflict() => {
             bail!("PV {name} was changed meanwhile, so it is not released; look at it again")
         }
-        Err(error) => bail!("cannot release PV {name}: {}", cluster::sentence(&error)),
+        Err(error) => bail!("cannot release PV {name}: {}", cluster::describe_error(&error)),
     }
 }
 

@@ -10,7 +10,7 @@ use kube::Client;
 use super::access::{access_for, way};
 use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Status, Via};
-use crate::cluster::{Use, connect};
+use crate::cluster::{ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
 use crate::inventory::overview::{Overview, Volume, build_overview};
@@ -33,7 +33,11 @@ struct Look {
 /// Runs `nfsprov status`.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let location = export(&args)?;
-    let purpose = if args.watch { Use::LongRunning } else { Use::OneShot };
+    let purpose = if args.watch {
+        ClientUse::LongRunning
+    } else {
+        ClientUse::OneShot
+    };
     let cluster = connect(&cluster_options(global), purpose).await?;
     let namespace = (!args.all_namespaces).then_some(cluster.namespace.as_str());
     let look = Look {
@@ -58,7 +62,7 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
                 .iter()
                 .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
         });
-        let bar = output::progress(volumes.len(), "volumes read");
+        let bar = output::progress_bar(volumes.len(), "volumes read");
         let access = access_for(&args.export.via, &args.export.ssh)?;
         let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
         facts.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
@@ -119,7 +123,7 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
             (_, Format::Yaml) if shown.is_some() => format!("---\n{text}"),
             _ => text.clone(),
         };
-        if !output::print_on(&again)? {
+        if !output::try_print(&again)? {
             break;
         }
         shown = Some(text);
@@ -309,7 +313,8 @@ fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> 
 }
 
 fn table(look: &Look, headings: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
-    (!rows.is_empty()).then(|| output::table_for(look.colour, headings_unless(look.no_headers, headings), rows))
+    (!rows.is_empty())
+        .then(|| output::format_terminal_table(look.colour, headings_unless(look.no_headers, headings), rows))
 }
 
 #[cfg(test)]

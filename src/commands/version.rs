@@ -30,8 +30,8 @@ pub fn run(args: &Version) -> Result<Exit> {
             "nfsprov {version}\ncommit: {commit}\nplatform: {platform}\ntested on Kubernetes: {}\n",
             TESTED_KUBERNETES.join(", ")
         ),
-        VersionFormat::Json => output::json(&value),
-        VersionFormat::Yaml => output::yaml(&value),
+        VersionFormat::Json => output::to_json(&value),
+        VersionFormat::Yaml => output::to_yaml(&value),
     };
     output::print(&text)?;
     Ok(Exit::Done)

@@ -13,7 +13,7 @@ use kube::{Client, ResourceExt};
 use super::access::{access_for, way};
 use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
-use crate::cluster::{Cluster, Use, connect};
+use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location, VolumeUsage, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired_archives, refusal_of_several_volumes};
@@ -75,7 +75,7 @@ impl Place {
         let options = cluster_options(global);
         // Neither waits for the other, so that what is wrong is known soonest.
         let (cluster, ()) = tokio::try_join!(
-            async { connect(&options, Use::OneShot).await.map_err(anyhow::Error::from) },
+            async { connect(&options, ClientUse::OneShot).await.map_err(anyhow::Error::from) },
             async { export.probe_root().await.map_err(anyhow::Error::from) },
         )?;
         Ok(Self {
@@ -99,7 +99,7 @@ impl Place {
 }
 
 async fn measured(export: &Export, rows: &mut [Row]) {
-    let bar = output::progress(rows.len(), "directories read");
+    let bar = output::progress_bar(rows.len(), "directories read");
     measure_directories(export, rows, || bar.inc(1)).await;
     bar.finish_and_clear();
 }
@@ -119,7 +119,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
         Some(text) => text,
         None if args.listing.output == Format::Name => rows
             .iter()
-            .map(|row| format!("{}\n", output::plain(&row.directory)))
+            .map(|row| format!("{}\n", output::escape_line(&row.directory)))
             .collect(),
         None if rows.is_empty() => String::new(),
         None => table(&rows, subject, args, global),
@@ -215,7 +215,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         cells
     });
     let headings = headings_unless(args.listing.no_headers, &headings);
-    output::table_for(colour(global.color), headings, cells)
+    output::format_terminal_table(colour(global.color), headings, cells)
 }
 
 fn used_of_limit(quota: VolumeUsage) -> String {
@@ -247,7 +247,7 @@ async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
             gone.why.clone(),
         ]
     });
-    output::print(&output::table_for(
+    output::print(&output::format_terminal_table(
         colour(global.color),
         &["ARCHIVE", "AGE", "HOLDS", "WHY"],
         cells,
@@ -293,7 +293,7 @@ async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit>
     let still = going(place, args).await?;
     let mut exit = Exit::Done;
     for gone in shown {
-        let directory = output::plain(&gone.row.directory);
+        let directory = output::escape_line(&gone.row.directory);
         let same = |now: &&Expired| now.row.path == gone.row.path && now.row.changed == gone.row.changed;
         let Some(path) = still.iter().find(same).and_then(|now| now.row.path.as_ref()) else {
             output::say(&format!("{directory} was changed meanwhile; it stays"));

@@ -1,7 +1,7 @@
 //! Sets or removes the gate in a file's text (PURE).
 //!
-//! Candidates are simple edits of the text. The first one is taken that [`only_gate_differs`] accepts: it parses the text
-//! before and after. A file for which no candidate is accepted is left to people.
+//! Candidates are simple edits of the text. [`only_gate_differs`] parses the text before and after; the first candidate
+//! that it accepts is taken. A file without an accepted candidate has to be edited by hand.
 
 use std::ops::Range;
 
@@ -15,7 +15,6 @@ const FLAG: &str = "feature-gates";
 /// The setting of K3s and RKE2 that holds arguments of the API server.
 const ARGUMENT: &str = "kube-apiserver-arg";
 
-/// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// kubeadm's static pod.
@@ -28,7 +27,7 @@ pub(crate) enum Format {
     Unit,
 }
 
-/// A parsed file, taken apart.
+/// A parsed file, with the gate separated from the rest.
 #[derive(Debug, PartialEq)]
 struct Parsed {
     /// Everything but the gate; a list that held nothing else is left out.
@@ -39,18 +38,18 @@ struct Parsed {
     lists: Vec<String>,
 }
 
-/// The text with the gate set or removed; the same text if it is so already.
+/// Sets or removes the gate; returns the same text if it is already in the requested state.
 ///
 /// # Errors
 /// When the file can't be parsed, or no simple edit changes the gate alone.
-pub(crate) fn edit(format: Format, text: &str, wanted: Gate) -> Result<String, GateError> {
-    let parsed = parse(format, text)?;
-    if parsed.gate.as_deref() == value(wanted) {
+pub(crate) fn edit_gate(format: Format, text: &str, wanted: Gate) -> Result<String, GateError> {
+    let parsed = parse_file(format, text)?;
+    if parsed.gate.as_deref() == gate_text(wanted) {
         return Ok(text.to_owned());
     }
     let candidates = match wanted {
-        Gate::Set => setting(format, text, &parsed),
-        Gate::Unset => removing(text),
+        Gate::Set => candidates_with_gate(format, text, &parsed),
+        Gate::Unset => candidates_without_gate(text),
     };
     let accepted = candidates
         .into_iter()
@@ -63,15 +62,15 @@ pub(crate) fn edit(format: Format, text: &str, wanted: Gate) -> Result<String, G
     })
 }
 
-/// The text before the gate was set: the copy that was kept then, if nothing else has changed since; otherwise the text
+/// Returns the text before the gate was set: the copy kept then, if nothing else has changed since; otherwise the text
 /// without the gate.
 ///
 /// # Errors
 /// As [`edit`].
-pub(crate) fn undo(format: Format, text: &str, copy: Option<&str>) -> Result<String, GateError> {
+pub(crate) fn undo_gate(format: Format, text: &str, copy: Option<&str>) -> Result<String, GateError> {
     match copy {
-        Some(copy) if edit(format, copy, Gate::Set).as_deref() == Ok(text) => Ok(copy.to_owned()),
-        _ => edit(format, text, Gate::Unset),
+        Some(copy) if edit_gate(format, copy, Gate::Set).as_deref() == Ok(text) => Ok(copy.to_owned()),
+        _ => edit_gate(format, text, Gate::Unset),
     }
 }
 
@@ -103,25 +102,25 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When the file can't be parsed.
 pub(crate) fn config_arguments(text: &str) -> Result<Option<Arguments>, GateError> {
-    let document = document(text)?;
+    let document = parse_mapping(text)?;
     let are_added = document.get(format!("{ARGUMENT}+")).is_some();
     let arguments = Arguments {
         are_added,
-        have_gates: !parse(Format::Config, text)?.lists.is_empty(),
+        have_gates: !parse_file(Format::Config, text)?.lists.is_empty(),
     };
     Ok((are_added || document.get(ARGUMENT).is_some()).then_some(arguments))
 }
 
-fn value(wanted: Gate) -> Option<&'static str> {
+fn gate_text(wanted: Gate) -> Option<&'static str> {
     (wanted == Gate::Set).then_some(GATE)
 }
 
-/// Whether a text says of the gate what is wanted and is otherwise as before.
+/// Whether the gate in `text` is in the requested state, and the rest as in `before`.
 fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) -> bool {
-    parse(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == value(wanted))
+    parse_file(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == gate_text(wanted))
 }
 
-fn document(text: &str) -> Result<Value, GateError> {
+fn parse_mapping(text: &str) -> Result<Value, GateError> {
     match manifest::read_yaml(text).map_err(GateError::new)? {
         Value::Null => Ok(json!({})),
         document @ Value::Object(_) => Ok(document),
@@ -129,7 +128,7 @@ fn document(text: &str) -> Result<Value, GateError> {
     }
 }
 
-fn parse(format: Format, text: &str) -> Result<Parsed, GateError> {
+fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     let (mut gate, mut lists) = (None, Vec::new());
     let mut take = |list: &str| {
         lists.push(list.to_owned());
@@ -145,7 +144,7 @@ fn parse(format: Format, text: &str) -> Result<Parsed, GateError> {
             json!([others, without_gate(&words, &mut take)])
         }
         Format::Manifest => {
-            let mut document = document(text)?;
+            let mut document = parse_mapping(text)?;
             let containers = document.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
             let container = containers.into_iter().flatten().find(|container| {
                 let command = [&container["command"], &container["args"]];
@@ -154,18 +153,18 @@ fn parse(format: Format, text: &str) -> Result<Parsed, GateError> {
             });
             let container = container.ok_or_else(|| GateError::new("no container in it runs kube-apiserver"))?;
             for key in ["command", "args"] {
-                reduce(container, key, &mut take);
+                remove_gate_from_list(container, key, &mut take);
             }
             document
         }
         Format::Config => {
-            let mut document = document(text)?;
-            reduce(&mut document, ARGUMENT, &mut take);
-            reduce(&mut document, &format!("{ARGUMENT}+"), &mut take);
+            let mut document = parse_mapping(text)?;
+            remove_gate_from_list(&mut document, ARGUMENT, &mut take);
+            remove_gate_from_list(&mut document, &format!("{ARGUMENT}+"), &mut take);
             document
         }
         Format::ClusterConfiguration => {
-            let mut document = document(text)?;
+            let mut document = parse_mapping(text)?;
             match &document["apiServer"] {
                 Value::Null => document["apiServer"] = json!({}),
                 Value::Object(_) => {}
@@ -202,8 +201,8 @@ fn parse(format: Format, text: &str) -> Result<Parsed, GateError> {
     Ok(Parsed { rest, gate, lists })
 }
 
-/// Takes the gate from a list of arguments; a list that is left empty goes.
-fn reduce(object: &mut Value, key: &str, take: &mut impl FnMut(&str) -> String) {
+/// Removes the gate from the list of arguments at `key`, and the key if the list is then empty.
+fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&str) -> String) {
     let words: Vec<String> = match &object[key] {
         Value::String(word) => vec![word.clone()],
         Value::Array(words) if words.iter().all(Value::is_string) => {
@@ -252,7 +251,7 @@ fn without_gate(words: &[String], take: &mut impl FnMut(&str) -> String) -> Vec<
     left
 }
 
-/// The lines of a unit outside its command line, and the words of the command line.
+/// The lines of a unit without its command line, and the words of the command line.
 fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
@@ -300,18 +299,17 @@ fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
     Ok(())
 }
 
-/// A text with a part of it replaced.
-fn replaced(text: &str, place: Range<usize>, new: &str) -> String {
+fn replace_range(text: &str, place: Range<usize>, new: &str) -> String {
     format!("{}{new}{}", &text[..place.start], &text[place.end..])
 }
 
-/// Each place where `part` stands in a text, last first.
-fn places<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+/// The ranges of `part` in a text, last first.
+fn occurrences_of<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     text.rmatch_indices(part).map(|(at, part)| at..at + part.len())
 }
 
-/// The lines of a text: where each begins and ends, with its newline.
-fn lines(text: &str) -> Vec<Range<usize>> {
+/// The range of each line of a text, with its newline.
+fn line_ranges(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     let each = text.split_inclusive('\n').map(|line| {
         let place = start..start + line.len();
@@ -321,23 +319,23 @@ fn lines(text: &str) -> Vec<Range<usize>> {
     each.collect()
 }
 
-fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
+fn candidates_with_gate(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut found: Vec<String> = Vec::new();
     // Another value of the gate, then a list of gates without it.
-    found.extend(places(text, &format!("{NAME}=true")).map(|place| replaced(text, place, GATE)));
+    found.extend(occurrences_of(text, &format!("{NAME}=true")).map(|place| replace_range(text, place, GATE)));
     for list in parsed.lists.iter().rev().filter(|list| !list.is_empty()) {
-        found.extend(places(text, list).map(|place| replaced(text, place, &format!("{list},{GATE}"))));
+        found.extend(occurrences_of(text, list).map(|place| replace_range(text, place, &format!("{list},{GATE}"))));
     }
     let item = match format {
         Format::Manifest => format!("--{FLAG}={GATE}"),
         _ => format!("{FLAG}={GATE}"),
     };
     let insert_line = |at: usize, line: &str| match text[..at].ends_with('\n') || at == 0 {
-        true => replaced(text, at..at, &format!("{line}{newline}")),
-        false => replaced(text, at..at, &format!("{newline}{line}")),
+        true => replace_range(text, at..at, &format!("{line}{newline}")),
+        false => replace_range(text, at..at, &format!("{newline}{line}")),
     };
-    for place in lines(text).into_iter().rev() {
+    for place in line_ranges(text).into_iter().rev() {
         let line = text[place.clone()].trim_end();
         let content = line.trim_start();
         let indent = &line[..line.len() - content.len()];
@@ -347,7 +345,7 @@ fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
             Format::Unit => {
                 let end = end - usize::from(line.ends_with('\\'));
                 let end = text[..end].trim_end().len();
-                found.push(replaced(text, end..end, &format!(" '--{ARGUMENT}={item}'")));
+                found.push(replace_range(text, end..end, &format!(" '--{ARGUMENT}={item}'")));
             }
             Format::ClusterConfiguration => {
                 let below = text[place.end..].lines().next().unwrap_or_default();
@@ -365,7 +363,7 @@ fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
                     "apiServer:" => vec![block],
                     _ => vec![],
                 };
-                let with = |child| replaced(text, place.start..end, &format!("{indent}{head}{newline}{child}"));
+                let with = |child| replace_range(text, place.start..end, &format!("{indent}{head}{newline}{child}"));
                 found.extend(children.into_iter().map(with));
             }
             Format::Manifest | Format::Config if content.starts_with("- ") => {
@@ -379,17 +377,21 @@ fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
                         true => one.to_owned(),
                         false => format!("\"{one}\""),
                     };
-                    found.push(replaced(text, place.start..end, &format!("{key}: [{one}, \"{item}\"]")));
+                    found.push(replace_range(
+                        text,
+                        place.start..end,
+                        &format!("{key}: [{one}, \"{item}\"]"),
+                    ));
                 }
             }
             Format::Manifest | Format::Config => {}
         }
     }
     if matches!(format, Format::Manifest | Format::Config) {
-        for place in places(text, "]") {
+        for place in occurrences_of(text, "]") {
             let at = text[..place.start].trim_end().len();
             let comma = if text[..at].ends_with(['[', ',']) { "" } else { ", " };
-            found.push(replaced(text, at..at, &format!("{comma}\"{item}\"")));
+            found.push(replace_range(text, at..at, &format!("{comma}\"{item}\"")));
         }
     }
     match format {
@@ -403,14 +405,14 @@ fn setting(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
     found
 }
 
-fn removing(text: &str) -> Vec<String> {
+fn candidates_without_gate(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     // Among other gates.
     for gate in [GATE, "RemoveSelfLink=true"] {
-        found.extend(places(text, &format!(",{gate}")).map(|place| replaced(text, place, "")));
-        found.extend(places(text, &format!("{gate},")).map(|place| replaced(text, place, "")));
+        found.extend(occurrences_of(text, &format!(",{gate}")).map(|place| replace_range(text, place, "")));
+        found.extend(occurrences_of(text, &format!("{gate},")).map(|place| replace_range(text, place, "")));
     }
-    let all = lines(text);
+    let all = line_ranges(text);
     for (number, place) in all.iter().enumerate().rev() {
         let line = &text[place.clone()];
         let Some(column) = line.find(NAME) else { continue };
@@ -422,7 +424,7 @@ fn removing(text: &str) -> Vec<String> {
         };
         for count in (0..4).rev().filter(above) {
             let start = all[number - count].start;
-            let without = replaced(text, start..place.end, "");
+            let without = replace_range(text, start..place.end, "");
             // The line above must not read on into what follows.
             let before = without[..start].trim_end();
             if let Some(before) = before.strip_suffix('\\').filter(|_| !line.trim_end().ends_with('\\')) {

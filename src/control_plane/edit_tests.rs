@@ -125,28 +125,31 @@ fn variants() -> Vec<(&'static str, Format, String, String)> {
 #[test]
 fn the_gate_is_set_in_one_place_and_removed_again() {
     for (what, format, before, after) in variants() {
-        assert_eq!(edit(format, &before, Gate::Set).as_deref(), Ok(&*after), "{what}");
+        assert_eq!(edit_gate(format, &before, Gate::Set).as_deref(), Ok(&*after), "{what}");
         assert_eq!(
-            edit(format, &after, Gate::Set).as_deref(),
+            edit_gate(format, &after, Gate::Set).as_deref(),
             Ok(&*after),
             "{what}: set twice"
         );
         assert_eq!(
-            undo(format, &after, Some(&before)).as_deref(),
+            undo_gate(format, &after, Some(&before)).as_deref(),
             Ok(&*before),
             "{what}: undone"
         );
         assert_eq!(
-            edit(format, &before, Gate::Unset).as_deref(),
+            edit_gate(format, &before, Gate::Unset).as_deref(),
             Ok(&*before),
             "{what}: nothing to remove"
         );
-        let without = edit(format, &after, Gate::Unset).unwrap_or_else(|error| panic!("{what}: {error}"));
-        let (without, before) = (parse(format, &without).unwrap(), parse(format, &before).unwrap());
+        let without = edit_gate(format, &after, Gate::Unset).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (without, before) = (
+            parse_file(format, &without).unwrap(),
+            parse_file(format, &before).unwrap(),
+        );
         assert_eq!((without.rest, without.gate), (before.rest, None), "{what}: removed");
         // What was added since stays.
         if after.ends_with('\n') {
-            let undone = undo(format, &format!("{after}# later\n"), None).unwrap();
+            let undone = undo_gate(format, &format!("{after}# later\n"), None).unwrap();
             assert!(undone.ends_with("# later\n"), "{what}: {undone}");
         }
     }
@@ -171,7 +174,7 @@ fn a_text_that_differs_in_anything_else_is_refused() {
         ("a swallowed line", Unit, unit("server"), unit(&format!("server {flag} \\")).replace("\n\n[Install]",
             "\n[Install]")),
     } {
-        let accepted = only_gate_differs(format, &parse(format, &before).unwrap(), &after, Gate::Set);
+        let accepted = only_gate_differs(format, &parse_file(format, &before).unwrap(), &after, Gate::Set);
         assert_eq!(accepted, what == "nothing else", "{what}");
     }
 }
@@ -184,17 +187,17 @@ fn a_gate_that_says_otherwise_is_turned_round() {
         (Config, "kube-apiserver-arg:\n- feature-gates=RemoveSelfLink=true\n".to_owned(),
             "kube-apiserver-arg:\n- feature-gates=RemoveSelfLink=false\n".to_owned()),
     } {
-        assert_eq!(edit(kind, &before, Gate::Set), Ok(after.clone()));
-        assert_eq!(undo(kind, &after, Some(&before)), Ok(before));
+        assert_eq!(edit_gate(kind, &before, Gate::Set), Ok(after.clone()));
+        assert_eq!(undo_gate(kind, &after, Some(&before)), Ok(before));
     }
     // As the document writes it, comment and all.
     let document = pod("    - --feature-gates=RemoveSelfLink=false # 增加\n");
-    assert_eq!(edit(Manifest, &document, Gate::Unset), Ok(pod("")));
+    assert_eq!(edit_gate(Manifest, &document, Gate::Unset), Ok(pod("")));
     let last = service(
         "/usr/local/bin/k3s \\\n    server \\\n\t'--kube-apiserver-arg' \\\n\t'feature-gates=RemoveSelfLink=false'",
     );
     assert_eq!(
-        edit(Unit, &last, Gate::Unset),
+        edit_gate(Unit, &last, Gate::Unset),
         Ok(service("/usr/local/bin/k3s \\\n    server"))
     );
 }
@@ -214,7 +217,7 @@ fn what_is_not_understood_is_left_alone() {
             "[Service]\nExecStart=/usr/local/bin/k3s \\\n  server \\\n  '--kube-apiserver-arg' \\ # 新增\n  'feature-gates=RemoveSelfLink=false' \\# 新增\n",
             "a backslash in ExecStart="),
     } {
-        let error = edit(format, text, Gate::Set).unwrap_err().to_string();
+        let error = edit_gate(format, text, Gate::Set).unwrap_err().to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
 }

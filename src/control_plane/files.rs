@@ -1,4 +1,4 @@
-//! The files of a server node that may hold the gate, and which of them counts (PURE).
+//! The files of a server node that may contain the gate, and the one that takes effect (PURE).
 
 use super::edit::{self, Arguments, Format, unit_has_arguments, unit_has_command};
 use super::{Gate, GateError};
@@ -31,7 +31,7 @@ const FILES: [(Installed, Format, &str); 8] = [
     (Installed::Rke2, Format::Config, "/etc/rancher/rke2/config.yaml.d/"),
 ];
 
-/// A file, and the copy that was kept of it when the gate was set.
+/// A file, and the copy of it that was kept when the gate was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) path: String,
@@ -57,7 +57,7 @@ pub(crate) struct FileEdit {
     pub(crate) keeps_copy: bool,
 }
 
-/// Where a copy of a file is kept: the kubelet runs every file of its own directory, so it is kept above that.
+/// The path of a file's copy. The kubelet runs every file in its manifests directory, so the copy is kept above it.
 pub(crate) fn copy_of(path: &str) -> String {
     format!("{}.before-nfsprov", path.replace("/manifests/", "/"))
 }
@@ -80,7 +80,7 @@ pub(crate) fn read_script() -> String {
 ///
 /// # Errors
 /// Why no API server is found on the host.
-pub(crate) fn parse(mut answer: &[u8]) -> Result<Server, String> {
+pub(crate) fn parse_answer(mut answer: &[u8]) -> Result<Server, String> {
     let mut read: Vec<(String, String)> = Vec::new();
     let mut units = Vec::new();
     while let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
@@ -147,11 +147,11 @@ fn is_drop_in(path: &str, directory: &str, format: Format) -> bool {
 }
 
 impl Server {
-    /// The edits that bring the gate to what is wanted; none if it is so already.
+    /// The edits that bring the gate to the requested state; empty if it is in that state.
     ///
     /// # Errors
     /// Which file can't be edited, and why.
-    pub(crate) fn edits(&self, wanted: Gate) -> Result<Vec<FileEdit>, String> {
+    pub(crate) fn plan_edits(&self, wanted: Gate) -> Result<Vec<FileEdit>, String> {
         let is_edited = |file: &&File, set: Option<&File>| match (wanted, &file.text, file.format) {
             (Gate::Set, ..) => set == Some(*file),
             // A drop-in without a command line has no arguments.
@@ -159,15 +159,15 @@ impl Server {
             (Gate::Unset, text, _) => text.is_some(),
         };
         let set = match wanted {
-            Gate::Set => self.counting()?,
+            Gate::Set => self.effective_file()?,
             Gate::Unset => None,
         };
         let mut edits = Vec::new();
         for file in self.files.iter().filter(|file| is_edited(file, set)) {
             let text = file.text.as_deref().unwrap_or_default();
             let new = match wanted {
-                Gate::Set => edit::edit(file.format, text, Gate::Set),
-                Gate::Unset => edit::undo(file.format, text, file.copy.as_deref()),
+                Gate::Set => edit::edit_gate(file.format, text, Gate::Set),
+                Gate::Unset => edit::undo_gate(file.format, text, file.copy.as_deref()),
             };
             let new = new.map_err(|why| cannot_edit(file, &why))?;
             if new != text {
@@ -184,7 +184,7 @@ impl Server {
     }
 
     /// The file whose arguments the API server gets.
-    fn counting(&self) -> Result<Option<&File>, String> {
+    fn effective_file(&self) -> Result<Option<&File>, String> {
         let of = |format: Format| self.files.iter().filter(move |file| file.format == format);
         // The last unit with a command line starts the server; its arguments replace those of configuration files.
         let text = |file: &File| file.text.clone().unwrap_or_default();
@@ -208,7 +208,7 @@ impl Server {
     }
 
     /// Address and port of the node's own API server, as its files say.
-    pub(crate) fn endpoint(&self) -> (String, String) {
+    pub(crate) fn api_endpoint(&self) -> (String, String) {
         let texts: Vec<&str> = self.files.iter().filter_map(|file| file.text.as_deref()).collect();
         let setting = |names: &[&str], is_value: fn(char) -> bool| {
             let mut found = texts.iter().flat_map(|text| {

@@ -26,10 +26,12 @@ fn a_host_tells_how_its_api_server_was_installed() {
         // An agent's configuration makes no server.
         (vec![(config, "token: x\n")], vec![], None),
     } {
-        let installed = parse(&answer(&files, &units)).ok().map(|server| server.installed);
+        let installed = parse_answer(&answer(&files, &units))
+            .ok()
+            .map(|server| server.installed);
         assert_eq!(installed, wanted, "{files:?} {units:?}");
     }
-    assert!(parse(b"/etc/rancher/k3s/config.yaml 50\nshort\n").is_err());
+    assert!(parse_answer(b"/etc/rancher/k3s/config.yaml 50\nshort\n").is_err());
 }
 
 #[test]
@@ -41,12 +43,12 @@ fn the_nodes_own_api_server_is_where_its_files_say() {
         (vec![(config, "https-listen-port: 8443\nbind-address: fd00::1\n")], "[fd00::1]", "8443"),
         (vec![(unit, start), (config, "bind-address: 0.0.0.0\n")], "127.0.0.1", "6443"),
     } {
-        let server = parse(&answer(&files, &["k3s"])).unwrap();
+        let server = parse_answer(&answer(&files, &["k3s"])).unwrap();
         let wanted = (
             address.to_owned(),
             if files[0].0 == unit { "8443" } else { port }.to_owned(),
         );
-        assert_eq!(server.endpoint(), wanted, "{files:?}");
+        assert_eq!(server.api_endpoint(), wanted, "{files:?}");
     }
 }
 
@@ -65,25 +67,25 @@ fn the_file_that_counts_is_edited() {
         (vec![(unit, without), (config, "token: x\n")], config),
         (vec![(unit, without)], config),
     ] {
-        let server = parse(&answer(&files, &["k3s"])).unwrap();
-        let edits = server.edits(Gate::Set).unwrap();
+        let server = parse_answer(&answer(&files, &["k3s"])).unwrap();
+        let edits = server.plan_edits(Gate::Set).unwrap();
         assert_eq!(edits.len(), 1, "{files:?}");
         assert_eq!(edits[0].path, wanted, "{files:?}");
         assert_eq!(edits[0].keeps_copy, edits[0].before.is_some());
-        assert!(server.edits(Gate::Unset).unwrap().is_empty(), "{files:?}");
+        assert!(server.plan_edits(Gate::Unset).unwrap().is_empty(), "{files:?}");
         // Set once, it is not set again, and an undo brings back what was there.
         let mut after = server.clone();
         for file in after.files.iter_mut().filter(|file| file.path == wanted) {
             file.copy = file.text.take();
             file.text.clone_from(&edits[0].after);
         }
-        assert!(after.edits(Gate::Set).unwrap().is_empty(), "{files:?}");
-        let back = after.edits(Gate::Unset).unwrap();
+        assert!(after.plan_edits(Gate::Set).unwrap().is_empty(), "{files:?}");
+        let back = after.plan_edits(Gate::Unset).unwrap();
         assert_eq!(back.len(), 1, "{files:?}");
         assert_eq!(back[0].after, edits[0].before, "{files:?}");
     }
-    let broken = parse(&answer(&[(manifest, "spec: {}\n")], &[])).unwrap();
-    let why = broken.edits(Gate::Set).unwrap_err();
+    let broken = parse_answer(&answer(&[(manifest, "spec: {}\n")], &[])).unwrap();
+    let why = broken.plan_edits(Gate::Set).unwrap_err();
     assert!(why.contains(manifest) && why.contains("no container in it"), "{why}");
 }
 
@@ -117,8 +119,8 @@ fn a_gate_in_a_file_that_adds_to_another_is_found_and_edited_there() {
         ("a file with another suffix is not read", vec![(config, plain),
             ("/etc/rancher/k3s/config.yaml.d/x.yaml.off", gates)], config, format!("{plain}- {GATE}\n")),
     } {
-        let server = parse(&answer(&files, &["k3s"])).unwrap();
-        let edits = server.edits(Gate::Set).unwrap();
+        let server = parse_answer(&answer(&files, &["k3s"])).unwrap();
+        let edits = server.plan_edits(Gate::Set).unwrap();
         let seen: Vec<_> = edits.iter().map(|edit| (&*edit.path, edit.after.as_deref())).collect();
         assert_eq!(seen, [(wanted, Some(&*after))], "{what}");
         assert!(edits[0].keeps_copy, "{what}");
@@ -131,15 +133,15 @@ fn a_gate_in_a_file_that_adds_to_another_is_found_and_edited_there() {
             if copy {
                 files.push((&kept, &before));
             }
-            let server = parse(&answer(&files, &["k3s"])).unwrap();
-            assert!(server.edits(Gate::Set).unwrap().is_empty(), "{what}");
-            let back = server.edits(Gate::Unset).unwrap();
+            let server = parse_answer(&answer(&files, &["k3s"])).unwrap();
+            assert!(server.plan_edits(Gate::Set).unwrap().is_empty(), "{what}");
+            let back = server.plan_edits(Gate::Unset).unwrap();
             let seen: Vec<_> = back.iter().map(|edit| (&*edit.path, &edit.after)).collect();
             assert_eq!(seen, [(wanted, &Some(before.clone()))], "{what}");
         }
     }
     let twice = format!("{plain}{plain}");
-    let both = parse(&answer(&[(one, &twice)], &["k3s"])).unwrap();
-    let why = both.edits(Gate::Set).unwrap_err();
+    let both = parse_answer(&answer(&[(one, &twice)], &["k3s"])).unwrap();
+    let why = both.plan_edits(Gate::Set).unwrap_err();
     assert!(why.contains(one), "{why}");
 }

@@ -1,7 +1,7 @@
 //! The feature gate RemoveSelfLink=false on the server nodes of kubeadm, K3s and RKE2.
 //!
 //! [`edit`] changes a file's text and accepts only a result that, once parsed, differs in the gate alone; [`files`] finds
-//! the file that counts on a host; [`step`] is the script that changes, restarts, verifies and undoes on the host itself;
+//! the file that takes effect on a host; [`step`] is the script that changes, restarts, verifies and undoes on the host itself;
 //! [`node`] runs it over SSH.
 
 pub(crate) mod edit;
@@ -25,19 +25,19 @@ impl GateError {
     }
 }
 
-/// What a file is to say of the gate.
+/// The requested state of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
-    /// RemoveSelfLink=false.
+    /// RemoveSelfLink=false is among the gates.
     Set,
-    /// Nothing.
+    /// RemoveSelfLink is not among the gates.
     Unset,
 }
 
-/// Whether an API server of this version needs the gate and starts with it.
+/// Checks that an API server of this version needs the gate and starts with it.
 ///
 /// # Errors
-/// Why it does not.
+/// Says why not.
 pub(crate) fn check_version(version: &str, minor: Option<u32>) -> Result<(), GateError> {
     let refuses = format!("the API server of {version} refuses to start with it");
     Err(GateError(match minor {

@@ -29,7 +29,7 @@ impl Node {
         if output.status != 0 {
             bail!("{}: {}", host.name(), last_line(&output.stderr));
         }
-        Ok(match files::parse(&output.stdout) {
+        Ok(match files::parse_answer(&output.stdout) {
             Ok(server) => Ok(Self { host, server }),
             Err(why) => Err(format!("{}: {why}", host.name())),
         })
@@ -44,8 +44,8 @@ impl Node {
     ///
     /// # Errors
     /// In which state the host is left, and why.
-    pub(crate) async fn apply(&self, edits: &[FileEdit], wanted: Gate, limit: Duration) -> Result<()> {
-        let script = step::script(&self.server, edits, wanted, limit.as_secs());
+    pub(crate) async fn apply_edits(&self, edits: &[FileEdit], wanted: Gate, limit: Duration) -> Result<()> {
+        let script = step::step_script(&self.server, edits, wanted, limit.as_secs());
         let output = self.host.run(&script, limit.max(SILENCE)).await?;
         let name = self.name();
         let why = format!("the API server was not ready after {} s", limit.as_secs());

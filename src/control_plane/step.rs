@@ -11,8 +11,7 @@ pub(crate) const NO_CLIENT: u8 = 8;
 pub(crate) const PUT_BACK: u8 = 3;
 pub(crate) const NOT_PUT_BACK: u8 = 4;
 
-/// Functions of every script. `put PATH NEW TEXT` writes a file whole, with the owner and mode that it had; a link stays
-/// a link.
+/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically and keeps its owner, mode and symbolic link.
 const FUNCTIONS: &str = r#"put() {
   to=$1
   if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
@@ -42,10 +41,10 @@ process() {
 }
 "#;
 
-/// The script that applies `edits`. An API server that answers 401 or 403 is up and refuses anonymous requests; one that
+/// The script that applies `edits` and exits with one of the statuses above. An API server that answers 401 or 403 is up and refuses anonymous requests; one that
 /// crashes again and again does not answer three times in a row.
-pub(crate) fn script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
-    let (address, port) = server.endpoint();
+pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
+    let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {
         // The kubelet restarts a static pod whose manifest changes.
         Installed::Kubeadm => ("true", "[ \"$(process)\" = \"$1\" ]"),
@@ -64,8 +63,8 @@ pub(crate) fn script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds:
             let (copy, new) = (quote(&copy), quote(&format!("{copy}.new")));
             change.push(format!("cp -p {path} {new} && mv -f {new} {copy}"));
         }
-        change.push(write(&edit.path, edit.after.as_deref()));
-        back.push(write(&edit.path, edit.before.as_deref()));
+        change.push(write_command(&edit.path, edit.after.as_deref()));
+        back.push(write_command(&edit.path, edit.before.as_deref()));
     }
     let other = match wanted {
         Gate::Set => Gate::Unset,
@@ -87,7 +86,7 @@ pub(crate) fn script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds:
     )
 }
 
-fn write(path: &str, text: Option<&str>) -> String {
+fn write_command(path: &str, text: Option<&str>) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     // The kubelet, K3s and systemd pass over names that begin with a dot.
     let new = quote(&format!("{directory}/.{name}.nfsprov"));

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::super::files::parse;
+use super::super::files::parse_answer;
 use super::*;
 
 const CONFIG: &str = "/etc/rancher/k3s/config.yaml";
@@ -19,14 +19,14 @@ fn run(root: &Path, path: &str, codes: &str) -> i32 {
         MANIFEST => ("unit", format!("{MANIFEST} 2\n{{}}\n")),
         _ => ("unit k3s", String::new()),
     };
-    let server = parse(format!("{answer}{installed}\n").as_bytes()).unwrap();
+    let server = parse_answer(format!("{answer}{installed}\n").as_bytes()).unwrap();
     let edit = FileEdit {
         path: path.to_owned(),
         before: Some(BEFORE.to_owned()),
         after: Some(AFTER.to_owned()),
         keeps_copy: true,
     };
-    let script = script(&server, &[edit], Gate::Set, 5);
+    let script = step_script(&server, &[edit], Gate::Set, 5);
     let root = root.display();
     let script = script
         .replace("/etc/", &format!("{root}/etc/"))

@@ -1,12 +1,12 @@
-//! Secrets hidden in texts that are shown: configuration of K3s and RKE2, systemd units, manifests (PURE).
+//! Masks secrets in texts that are shown: configuration of K3s and RKE2, systemd units, manifests (PURE).
 //!
 //! A text is read a line at a time, by the forms in which a value follows its name: `token: VALUE`, `--token VALUE`,
 //! `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`.
-//! What only looks like a secret is hidden too; no secret of these forms is shown.
+//! Text that only looks like a secret is masked, too; no secret of these forms is shown.
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "(hidden)";
-/// The same where the text before has no such secret, so that a change of one is seen.
+/// Replaces a secret that the text before does not contain, so that a change is visible.
 const CHANGED: &str = "(hidden, changed)";
 
 /// Names of secrets: what ends in one of them, with `_` as `-`, in upper or lower case, is one too.
@@ -20,27 +20,27 @@ const SECRETS: [&str; 7] = [
     "datastore-endpoint",
 ];
 
-/// Both texts, line by line, without their secrets.
-pub(super) fn masked(before: &str, after: &str) -> (String, String) {
+/// Masks the secrets of the text before and after a change, so that equal secrets have equal masks.
+pub(super) fn mask_secrets(before: &str, after: &str) -> (String, String) {
     let mut known = Vec::new();
-    let shown_before = mask(before, &mut |secret| {
+    let shown_before = mask_text(before, &mut |secret| {
         known.push(secret.to_owned());
         HIDDEN
     });
-    let shown_after = mask(after, &mut |secret| match known.iter().any(|known| known == secret) {
+    let shown_after = mask_text(after, &mut |secret| match known.iter().any(|known| known == secret) {
         true => HIDDEN,
         false => CHANGED,
     });
     (shown_before, shown_after)
 }
 
-fn mask(text: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
+fn mask_text(text: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
     let mut mask = Mask::default();
     let lines = text.split_inclusive('\n');
-    lines.map(|line| mask.line(line, word_for)).collect()
+    lines.map(|line| mask.mask_line(line, word_for)).collect()
 }
 
-/// What the lines before say about the next one.
+/// The state between lines.
 #[derive(Default)]
 struct Mask {
     /// The next word is a secret.
@@ -52,7 +52,7 @@ struct Mask {
 }
 
 impl Mask {
-    fn line(&mut self, line: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
+    fn mask_line(&mut self, line: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
         let indent = line.len() - line.trim_start_matches(' ').len();
         if let Some(limit) = self.block {
             let content = line.trim();
@@ -70,10 +70,10 @@ impl Mask {
         while let Some(c) = rest.chars().next() {
             let (length, secret) = match is_separator(c) {
                 true => (c.len_utf8(), 0),
-                false => self.word(rest, quote),
+                false => self.find_secret(rest, quote),
             };
             let (before, after) = rest.split_at(length);
-            quote = before.chars().fold(quote, quotation);
+            quote = before.chars().fold(quote, next_quotation);
             shown.push_str(before);
             if secret > 0 {
                 shown.push_str(word_for(&after[..secret]));
@@ -86,8 +86,8 @@ impl Mask {
         shown
     }
 
-    /// How many bytes of `rest`, which begins with a word, are shown, and how many after them are a secret.
-    fn word(&mut self, rest: &str, quote: Option<char>) -> (usize, usize) {
+    /// For `rest`, which begins with a word: how many bytes are shown, and how many bytes after them are a secret.
+    fn find_secret(&mut self, rest: &str, quote: Option<char>) -> (usize, usize) {
         let length = rest.find(is_separator).unwrap_or(rest.len());
         let word = &rest[..length];
         if self.expected {
@@ -98,12 +98,12 @@ impl Mask {
             self.expected = false;
             // A flag whose value was left out.
             if !word.starts_with("--") {
-                return (0, value(rest, quote));
+                return (0, value_length(rest, quote));
             }
         }
         // user:PASSWORD@ of a URL, which may hold what else ends a word.
         if let Some(scheme) = word.find("://") {
-            let whole = &rest[..value(rest, quote)];
+            let whole = &rest[..value_length(rest, quote)];
             let user = scheme + "://".len();
             let at = whole.rfind('@').filter(|at| *at > user);
             if let Some((at, colon)) = at.and_then(|at| Some((at, user + whole[user..at].find(':')? + 1))) {
@@ -119,12 +119,12 @@ impl Mask {
                     self.expected = true;
                     return (length, 0);
                 }
-                return (start, value(&rest[start..], quote));
+                return (start, value_length(&rest[start..], quote));
             }
             from = equals + 1;
         }
         match after_colon(rest, length) {
-            Some((key, start)) => self.yaml(key, rest, start),
+            Some((key, start)) => self.find_yaml_secret(key, rest, start),
             None => {
                 self.expected = word.starts_with('-') && is_secret(word);
                 (length, 0)
@@ -132,8 +132,8 @@ impl Mask {
         }
     }
 
-    /// The same where the word is a key of YAML or JSON, and its value begins at `start`.
-    fn yaml(&mut self, key: &str, rest: &str, start: usize) -> (usize, usize) {
+    /// As [`Self::find_secret`], for a word that is a key of YAML or JSON whose value begins at `start`.
+    fn find_yaml_secret(&mut self, key: &str, rest: &str, start: usize) -> (usize, usize) {
         let text = rest[start..].trim_end();
         let bare = text.trim_matches(['"', '\'']);
         if key == "name" {
@@ -146,7 +146,7 @@ impl Mask {
         }
         match text.chars().next() {
             Some('|' | '>') => {
-                // The line's own indentation is put here by who knows it.
+                // The caller replaces this by the line's indentation.
                 self.block = Some(usize::MAX);
                 (start + text.len(), 0)
             }
@@ -159,13 +159,12 @@ impl Mask {
     }
 }
 
-/// What ends a word.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
 }
 
-/// The quotation that is open after a character.
-fn quotation(open: Option<char>, c: char) -> Option<char> {
+/// The quotation mark that is open after `c`.
+fn next_quotation(open: Option<char>, c: char) -> Option<char> {
     match (open, c) {
         (None, '\'' | '"') => Some(c),
         (Some(quote), _) if quote == c => None,
@@ -173,8 +172,8 @@ fn quotation(open: Option<char>, c: char) -> Option<char> {
     }
 }
 
-/// How long a value is: to the end of its quotation, or to the next space.
-fn value(rest: &str, quote: Option<char>) -> usize {
+/// The length of a value: up to the end of its quotation, or to the next space.
+fn value_length(rest: &str, quote: Option<char>) -> usize {
     let ends = |c: char| match quote {
         Some(quote) => c == quote || c == '\n',
         None => c.is_whitespace(),
@@ -182,7 +181,7 @@ fn value(rest: &str, quote: Option<char>) -> usize {
     rest.find(ends).unwrap_or(rest.len())
 }
 
-/// The key that a word of `length` is, and where its value begins, if a colon and a space say so.
+/// If the word of `length` is a key, followed by a colon and a space: the key, and where its value begins.
 fn after_colon(rest: &str, length: usize) -> Option<(&str, usize)> {
     let word = &rest[..length];
     let (key, colon) = match word.strip_suffix(':') {
@@ -266,7 +265,7 @@ mod tests {
                 "HTTP_PROXY=http://ann:(hidden)@proxy:3128\n",
             ),
         ] {
-            let (masked, _) = masked(text, "");
+            let (masked, _) = mask_secrets(text, "");
             assert_eq!(masked, shown);
         }
     }
@@ -281,13 +280,13 @@ mod tests {
             "# don't take the token for granted\n",
             "kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\r\n",
         ] {
-            assert_eq!(masked(text, text), (text.to_owned(), text.to_owned()));
+            assert_eq!(mask_secrets(text, text), (text.to_owned(), text.to_owned()));
         }
     }
 
     #[test]
     fn that_a_secret_changes_is_told() {
-        let (before, after) = masked("token: one\n", "token: two\nagent-token: one\n");
+        let (before, after) = mask_secrets("token: one\n", "token: two\nagent-token: one\n");
         assert_eq!(before, "token: (hidden)\n");
         assert_eq!(after, "token: (hidden, changed)\nagent-token: (hidden)\n");
     }

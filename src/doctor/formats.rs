@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::explain;
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
-use crate::escape::{self, plain};
+use crate::escape::{self, escape_line};
 use crate::versioned::Versioned;
 pub use ci::{junit, sarif};
 pub use markdown::markdown;
@@ -120,7 +120,7 @@ impl TextReport {
 
     /// All text passes this function or the next; both escape what a terminal would act on.
     fn paint(&self, text: &str, colour: &str) -> String {
-        let text = plain(text);
+        let text = escape_line(text);
         match self.colour {
             true => format!("\x1b[{colour}m{text}\x1b[0m"),
             false => text,
@@ -132,7 +132,7 @@ impl TextReport {
         let mut out = String::new();
         let mut line = first.to_owned();
         let mut begun = false;
-        for word in text.split_whitespace().map(plain) {
+        for word in text.split_whitespace().map(escape_line) {
             let length = line.chars().count() + word.chars().count() + usize::from(begun);
             if begun && length > self.width {
                 out += &line;
@@ -259,7 +259,7 @@ pub fn entry(entry: &explain::Entry, width: usize) -> String {
 /// # Errors
 /// Never, as far as the library's own writer goes.
 pub fn json(report: &Report) -> serde_json::Result<String> {
-    Ok(escape::json(&serde_json::to_string_pretty(&Versioned::new("Report", report))?) + "\n")
+    Ok(escape::escape_json(&serde_json::to_string_pretty(&Versioned::new("Report", report))?) + "\n")
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Reader<'_> {
         {
             unread.push(Unread {
                 what: what.to_owned(),
-                why: cluster::sentence(error),
+                why: cluster::describe_error(error),
                 forbidden,
             });
         }
@@ -150,7 +150,7 @@ impl Reader<'_> {
             }
             None
         };
-        cluster::list_as(api, params, add).await?;
+        cluster::list_mapped(api, params, add).await?;
         Ok(facts)
     }
 
@@ -183,7 +183,7 @@ impl Reader<'_> {
         read.unwrap_or_else(|error| {
             match whose {
                 Some(whose) => self.note_unread(&format!("{what} {whose}"), &error),
-                None => tracing::debug!("{what} elsewhere: {}", cluster::sentence(&error)),
+                None => tracing::debug!("{what} elsewhere: {}", cluster::describe_error(&error)),
             }
             self.empty_facts()
         })
@@ -346,7 +346,7 @@ impl Reader<'_> {
                     return None;
                 }
                 // It has not begun yet, or its node is away.
-                Err(error) => tracing::debug!("log of {}: {}", pod.name, cluster::sentence(&error)),
+                Err(error) => tracing::debug!("log of {}: {}", pod.name, cluster::describe_error(&error)),
             }
         }
         let log = Log {

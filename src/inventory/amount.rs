@@ -1,6 +1,6 @@
 //! Formats and parses sizes and ages as people write them (PURE).
 
-pub use crate::cluster::quantity::bytes;
+pub use crate::cluster::quantity::parse_bytes;
 
 /// Formats bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
 pub fn format_size(bytes: u64) -> String {

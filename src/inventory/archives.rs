@@ -252,7 +252,7 @@ pub fn volume_size_for_claim(
     let wanted = wanted.ok_or_else(|| format!("claim {key} requests no storage size"))?;
     match size {
         None => Ok(wanted),
-        Some(size) if amount::bytes(size) >= amount::bytes(&wanted) => Ok(size.to_owned()),
+        Some(size) if amount::parse_bytes(size) >= amount::parse_bytes(&wanted) => Ok(size.to_owned()),
         Some(size) => Err(format!(
             "claim {key} requests {wanted}, and --size {size} is less than that"
         )),

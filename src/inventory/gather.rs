@@ -17,14 +17,14 @@ use serde::de::DeserializeOwned;
 
 use super::overview::{Facts, Holds, Workload};
 use super::place::{self, ExportDirectory, nfs_location};
-use crate::cluster::{list, sentence};
+use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, Location, Wire};
 
 /// How many directories are measured at once.
 const AT_ONCE: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot list {what}: {}", sentence(source))]
+#[error("cannot list {what}: {}", describe_error(source))]
 pub struct GatherError {
     what: &'static str,
     source: kube::Error,
@@ -38,7 +38,7 @@ pub struct GatherError {
 pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(Facts, Vec<String>), GatherError> {
     let claims: Api<PersistentVolumeClaim> = api_in(client, namespace);
     let (claims, volumes, classes, deployments, sets, daemons, leases) = tokio::join!(
-        list(&claims, |_| true),
+        list_filtered(&claims, |_| true),
         list_nfs_volumes(client),
         list_all::<StorageClass>(client),
         list_all::<Deployment>(client),
@@ -67,7 +67,7 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
 /// # Errors
 /// When PVs can't be listed.
 pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
-    list(&Api::all(client.clone()), |volume: &PersistentVolume| {
+    list_filtered(&Api::all(client.clone()), |volume: &PersistentVolume| {
         nfs_location(volume).is_some()
     })
     .await
@@ -82,14 +82,14 @@ where
     K: Resource + Clone + DeserializeOwned + Debug,
     K::DynamicType: Default,
 {
-    list(&Api::all(client.clone()), |_| true).await
+    list_filtered(&Api::all(client.clone()), |_| true).await
 }
 
 fn can_do_without<K, T: From<K>>(what: &str, found: Result<Vec<K>, kube::Error>, left_out: &mut Vec<String>) -> Vec<T> {
     match found {
         Ok(found) => found.into_iter().map(T::from).collect(),
         Err(error) => {
-            left_out.push(format!("{what} are left out: {}", sentence(&error)));
+            left_out.push(format!("{what} are left out: {}", describe_error(&error)));
             Vec::new()
         }
     }

@@ -8,7 +8,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::archives::{ReturnPlan, volume_for_claim, volume_size_for_claim};
-use crate::cluster::sentence;
+use crate::cluster::describe_error;
 use crate::export::{Export, ExportError, Location, Owner, Removed};
 use crate::provisioner::claim::class_name;
 
@@ -42,7 +42,7 @@ pub enum RestoreError {
     Refused(String),
     #[error(transparent)]
     Export(#[from] ExportError),
-    #[error("cannot {action}: {}{}", sentence(source), undone)]
+    #[error("cannot {action}: {}{}", describe_error(source), undone)]
     Api {
         action: String,
         source: Box<kube::Error>,

@@ -87,7 +87,7 @@ pub async fn delete_object(cluster: &Cluster, object: &DynamicObject) -> Result<
         Err(error) => Err(anyhow!(
             "cannot delete {}: {}",
             object_title(object),
-            cluster::sentence(&error)
+            cluster::describe_error(&error)
         )),
     }
 }
@@ -127,7 +127,7 @@ fn user_content(object: &DynamicObject) -> (Value, Value) {
 /// them.
 fn describe_refusal(error: &kube::Error) -> String {
     let kube::Error::Api(status) = error else {
-        return cluster::sentence(error);
+        return cluster::describe_error(error);
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let conflicts: Vec<String> = causes
@@ -136,7 +136,7 @@ fn describe_refusal(error: &kube::Error) -> String {
         .map(|cause| format!("{} ({})", cause.field, cause.message))
         .collect();
     match conflicts.is_empty() {
-        true => cluster::sentence(error),
+        true => cluster::describe_error(error),
         false => format!(
             "other field managers own these fields: {}; --force-conflicts changes them",
             conflicts.join(", ")

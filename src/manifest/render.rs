@@ -113,7 +113,7 @@ fn parse_documents(file: &str, yaml: &str) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     let mut lines_before = 0;
     for part in split_documents(yaml) {
-        let value = yaml::read(&part).map_err(|(line, why)| match line {
+        let value = yaml::parse_document(&part).map_err(|(line, why)| match line {
             Some(line) => anyhow!(
                 "template {file} gives no YAML: {why}, at line {} of what it gives: {:?}",
                 lines_before + line,
@@ -149,7 +149,7 @@ fn split_documents(yaml: &str) -> Vec<String> {
 /// # Errors
 /// The line, if known, and the cause.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
-    yaml::read(yaml).map_err(|(line, why)| match line {
+    yaml::parse_document(yaml).map_err(|(line, why)| match line {
         Some(line) => format!("line {line}: {why}"),
         None => why,
     })

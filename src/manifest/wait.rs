@@ -98,7 +98,7 @@ pub async fn newest_event(cluster: &Cluster, object: &DynamicObject) -> Result<O
     let about = ListParams::default().fields(&format!("involvedObject.name={}", object.name_any()));
     let mut events = match api.list(&about).await {
         Ok(events) => events.items,
-        Err(error) => bail!("its events can't be read: {}", cluster::sentence(&error)),
+        Err(error) => bail!("its events can't be read: {}", cluster::describe_error(&error)),
     };
     events.retain(|event| event.involved_object.kind.as_deref() == Some(kind_of(object)));
     events.sort_by_key(|event| {

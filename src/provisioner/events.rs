@@ -146,7 +146,7 @@ impl EventPublisher {
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         let why = match timeout(PUBLISH_TIMEOUT, recorder.publish(&event, &object)).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => cluster::sentence(&error),
+            Ok(Err(error)) => cluster::describe_error(&error),
             Err(_) => "no answer".to_owned(),
         };
         tracing::debug!(reason = event.reason, "event not published: {why}");

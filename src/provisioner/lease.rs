@@ -146,7 +146,7 @@ impl Candidate {
         match timeout(REQUEST, self.release_lease()).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => tracing::info!(lease = self.name, "released"),
-            Ok(Err(error)) => self.warn_unreleased(&cluster::sentence(&error)),
+            Ok(Err(error)) => self.warn_unreleased(&cluster::describe_error(&error)),
             Err(_) => self.warn_unreleased("no answer from the API server"),
         }
     }
@@ -233,7 +233,7 @@ impl Candidate {
     async fn try_to_hold(&mut self) -> HoldAttempt {
         match timeout(REQUEST, self.acquire_or_renew()).await {
             Ok(Ok(round)) => round,
-            Ok(Err(error)) => HoldAttempt::Failed(cluster::sentence(&error)),
+            Ok(Err(error)) => HoldAttempt::Failed(cluster::describe_error(&error)),
             Err(_) => HoldAttempt::Failed(format!("no answer from the API server within {} s", REQUEST.as_secs())),
         }
     }

@@ -77,7 +77,7 @@ pub enum ReconcileError {
     DirectoryShared { directory: String, other: String },
     #[error(transparent)]
     Export(#[from] ExportError),
-    #[error("cannot {action}: {}", cluster::sentence(source))]
+    #[error("cannot {action}: {}", cluster::describe_error(source))]
     Api { action: String, source: kube::Error },
     #[error("cannot {action}: no answer from the API server within {} s", after.as_secs())]
     ApiTimeout { action: String, after: Duration },

@@ -39,9 +39,10 @@ impl PendingClaims {
             Some(namespace) => Api::namespaced(reconciler.client.clone(), namespace),
             None => Api::all(reconciler.client.clone()),
         };
-        let claims = cluster::list(&claims, |claim| claim::is_waiting_for(claim, &reconciler.settings.name)).await?;
+        let claims =
+            cluster::list_filtered(&claims, |claim| claim::is_waiting_for(claim, &reconciler.settings.name)).await?;
         let classes: Api<StorageClass> = Api::all(reconciler.client.clone());
-        let classes = cluster::list(&classes, |_| true).await?;
+        let classes = cluster::list_filtered(&classes, |_| true).await?;
         let classes: HashMap<_, _> = classes.into_iter().map(|class| (class.name_any(), class)).collect();
         let has_pattern = |claim: &PersistentVolumeClaim| {
             let class = claim::class_name(claim).and_then(|name| classes.get(name));
@@ -52,7 +53,7 @@ impl PendingClaims {
         if claims.iter().any(has_pattern) {
             let volumes: Api<PersistentVolume> = Api::all(reconciler.client.clone());
             // Only their directories are kept.
-            cluster::list(&volumes, |seen| {
+            cluster::list_filtered(&volumes, |seen| {
                 reconciler.record_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
                 false
             })

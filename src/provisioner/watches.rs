@@ -189,7 +189,9 @@ where
 pub(super) fn describe_watch_error(error: &watcher::Error) -> String {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     match error {
-        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => crate::cluster::sentence(error),
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            crate::cluster::describe_error(error)
+        }
         WatchError(status) => status.message.clone(),
         other => other.to_string(),
     }

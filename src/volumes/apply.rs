@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::rebuild::Row;
-use crate::cluster::sentence;
+use crate::cluster::describe_error;
 
 /// How many records are applied at once.
 const AT_ONCE: usize = 16;
@@ -53,7 +53,7 @@ async fn create_namespace(client: &Client, name: &str) -> Result<(), String> {
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         created => created
             .map(drop)
-            .map_err(|error| format!("cannot create namespace {name}: {}", sentence(&error))),
+            .map_err(|error| format!("cannot create namespace {name}: {}", describe_error(&error))),
     }
 }
 
@@ -61,13 +61,13 @@ async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
     let params = PostParams::default();
     if let Some(volume) = &row.creation.volume {
         let created = Api::all(client.clone()).create(&params, volume).await;
-        created.map_err(|error| format!("cannot create pv/{}: {}", row.volume, sentence(&error)))?;
+        created.map_err(|error| format!("cannot create pv/{}: {}", row.volume, describe_error(&error)))?;
     }
     if let Some(claim) = &row.creation.claim {
         let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
         let created = Api::namespaced(client.clone(), namespace).create(&params, claim).await;
         let name = claim.metadata.name.as_deref().unwrap_or_default();
-        created.map_err(|error| format!("cannot create pvc/{name} -n {namespace}: {}", sentence(&error)))?;
+        created.map_err(|error| format!("cannot create pvc/{name} -n {namespace}: {}", describe_error(&error)))?;
     }
     Ok(())
 }

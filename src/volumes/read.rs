@@ -9,7 +9,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::moved::{self, Parsed};
 use super::rebuild::Facts;
-use crate::cluster::{list, sentence};
+use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
 use crate::provisioner::rules::record::Record;
 
@@ -26,7 +26,7 @@ pub enum ReadError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// The API server's side.
-    #[error("cannot list {what}: {}", sentence(source))]
+    #[error("cannot list {what}: {}", describe_error(source))]
     Api {
         /// The objects.
         what: &'static str,
@@ -154,9 +154,17 @@ pub async fn facts(
         let claims = Api::<PersistentVolumeClaim>::all(client.clone());
         let namespaces = Api::<Namespace>::all(client.clone());
         tokio::try_join!(
-            async { list(&volumes, |_| true).await.map_err(api_error("persistent volumes")) },
-            async { list(&claims, |_| true).await.map_err(api_error("claims")) },
-            async { list(&namespaces, |_| true).await.map_err(api_error("namespaces")) },
+            async {
+                list_filtered(&volumes, |_| true)
+                    .await
+                    .map_err(api_error("persistent volumes"))
+            },
+            async { list_filtered(&claims, |_| true).await.map_err(api_error("claims")) },
+            async {
+                list_filtered(&namespaces, |_| true)
+                    .await
+                    .map_err(api_error("namespaces"))
+            },
         )
     };
     let ((records, moved, directories, markers), (volumes, claims, namespaces)) =

@@ -445,11 +445,11 @@ fn describe(creation: &Creation) -> Option<String> {
 
 fn requested(claim: &PersistentVolumeClaim) -> Option<u64> {
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
-    amount::bytes(&requests.get("storage")?.0)
+    amount::parse_bytes(&requests.get("storage")?.0)
 }
 
 fn capacity(volume: &PersistentVolume) -> Option<u64> {
-    amount::bytes(&volume.spec.as_ref()?.capacity.as_ref()?.get("storage")?.0)
+    amount::parse_bytes(&volume.spec.as_ref()?.capacity.as_ref()?.get("storage")?.0)
 }
 
 #[cfg(test)]

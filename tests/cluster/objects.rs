@@ -367,13 +367,13 @@ async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumNmae": "x"},
     }))?;
-    let options = nfsprov::cluster::Options {
+    let options = nfsprov::cluster::ClusterOptions {
         kubeconfig: Some(scene.kubeconfig.clone()),
         context: None,
         namespace: Some(scene.namespace.clone()),
         request_timeout: PATIENCE,
     };
-    let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::Use::OneShot).await?;
+    let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::ClientUse::OneShot).await?;
     let refused = nfsprov::manifest::apply::apply_object(&cluster, &claim, Default::default()).await;
     let refused = refused.err().context("the misspelt field was taken")?.to_string();
     ensure!(

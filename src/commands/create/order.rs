@@ -329,7 +329,7 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
     }
     let values = Values::Provisioner(Provisioner {
         name: args.name.unwrap_or_else(|| name.to_owned()),
-        namespace: cluster::namespace(&cluster_options(global)).await?,
+        namespace: cluster::resolve_namespace(&cluster_options(global)).await?,
         provisioner: called,
         server,
         path,

@@ -200,7 +200,7 @@ fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
 
 /// Shows what becomes of an object.
 pub fn show_edit(edit: &Edit, colour: Colour) {
-    let text = |object: &Value| output::yaml(object);
+    let text = |object: &Value| output::to_yaml(object);
     let (before, after) = edit.shown();
     let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
     show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour);
@@ -216,7 +216,7 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
         }
     };
     let (old, new) = (side(before), side(after));
-    let diff = diff::unified(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
+    let diff = diff::unified_diff(before.unwrap_or_default(), after.unwrap_or_default(), &old, &new);
     for line in diff.lines() {
         output::say_diff(line, colour);
     }

@@ -9,9 +9,9 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::fix::{self, Done, How, Stop, ask, show_diff};
-use crate::cluster::{self, Cluster, Options, Use, connect};
+use crate::cluster::{self, ClientUse, Cluster, ClusterOptions, connect};
 use crate::control_plane::Gate;
-use crate::control_plane::edit::{Format, edit};
+use crate::control_plane::edit::{Format, edit_gate};
 use crate::control_plane::files::{FileEdit, Installed};
 use crate::control_plane::node::Node;
 use crate::doctor::Object;
@@ -30,7 +30,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is to be done, and where.
 pub struct Job<'a> {
-    pub options: &'a Options,
+    pub options: &'a ClusterOptions,
     /// The cluster, where it answers.
     pub cluster: Option<(&'a Cluster, &'a Facts)>,
     /// The server nodes.
@@ -51,7 +51,7 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
     if let Some(note) = job.cluster.and_then(|(_, facts)| missing_servers(facts, nodes.len())) {
         say(&note);
     }
-    let plans = nodes.iter().map(|node| match node.server.edits(job.wanted) {
+    let plans = nodes.iter().map(|node| match node.server.plan_edits(job.wanted) {
         Ok(edits) => Ok(edits),
         Err(why) => Err(anyhow!("{}: {why}", node.name())),
     });
@@ -83,7 +83,7 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
         if !ask(job.how, "Make this change and restart the API server?", *done)? {
             bail!("{} was not changed, nor were the hosts after it", node.name());
         }
-        node.apply(edits, job.wanted, limit).await?;
+        node.apply_edits(edits, job.wanted, limit).await?;
         say(&format!("{}: changed, and its API server is ready", node.name()));
         done.made += 1;
     }
@@ -147,16 +147,16 @@ fn missing_servers(facts: &Facts, named: usize) -> Option<String> {
 }
 
 /// Waits until the cluster answers by the way of the kubeconfig.
-async fn wait_until_ready(options: &Options, limit: Duration) -> Result<()> {
+async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<()> {
     let ready = async || -> Result<()> {
-        let cluster = connect(options, Use::OneShot).await?;
+        let cluster = connect(options, ClientUse::OneShot).await?;
         let answer = cluster
             .client
             .request_text(Request::new("").get("readyz", &Default::default())?)
             .await;
         answer
             .map(drop)
-            .map_err(|error| anyhow!("the API server is not ready: {}", cluster::sentence(&error)))
+            .map_err(|error| anyhow!("the API server is not ready: {}", cluster::describe_error(&error)))
     };
     let end = Instant::now() + limit;
     loop {
@@ -181,7 +181,7 @@ async fn configuration(job: &Job<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let Some(text) = live["data"]["ClusterConfiguration"].as_str() else {
         return Ok(None);
     };
-    let new = edit(Format::ClusterConfiguration, text, job.wanted);
+    let new = edit_gate(Format::ClusterConfiguration, text, job.wanted);
     let new = new.map_err(|why| anyhow!("cannot edit the ClusterConfiguration in {}: {why}", object.title()))?;
     let change = Change::Merge {
         object,

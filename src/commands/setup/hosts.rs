@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::Run;
 use super::report::{HostReport, Row};
 use crate::host::{Facts, Host, Outcome, Plan, StepEvent, Subject, Target, apply, gather};
-use crate::output::{self, Moving};
+use crate::output::{self, StatusLine};
 
 /// A host to connect to.
 #[derive(Clone, Debug)]
@@ -32,13 +32,13 @@ pub(super) struct ConnectedHost {
     pub(super) facts: Facts,
     subject: Subject,
     /// Its line on the terminal.
-    line: Moving,
+    line: StatusLine,
 }
 
 impl ConnectedHost {
     /// Shows the current action on the host's status line.
     pub(super) fn show_status(&self, what: &str) {
-        self.line.says(what);
+        self.line.set_status(what);
     }
 }
 
@@ -53,12 +53,12 @@ pub(super) fn display_name(target: &Target) -> String {
 
 /// Logs in and gathers the host's facts.
 pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
-    let line = output::moving_line(&display_name(target));
-    line.says("logging in");
+    let line = output::status_line(&display_name(target));
+    line.set_status("logging in");
     let host = Host::connect(target, &run.access)
         .await
         .map_err(|error| error.to_string())?;
-    line.says("gathering facts");
+    line.set_status("gathering facts");
     let facts = gather(&host, subject).await.map_err(|error| error.to_string())?;
     let subject = subject.clone();
     Ok(ConnectedHost {
@@ -109,15 +109,15 @@ pub(super) async fn apply_or_show(
         told,
     )
     .await;
-    connected.line.says("done");
+    connected.line.set_status("done");
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())
 }
 
 fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, told: StepEvent) {
     match told {
         StepEvent::Started(step, why) => {
-            connected.line.says(&format!("{}: {why}", step.name));
-            if verbose || !output::moves() {
+            connected.line.set_status(&format!("{}: {why}", step.name));
+            if verbose || !output::shows_progress() {
                 output::say(&format!("{name}: {}: {why}", step.name));
             }
         }

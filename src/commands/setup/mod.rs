@@ -23,7 +23,7 @@ use self::report::Report;
 use super::access::access;
 use super::{cluster_options, stop_signal};
 use crate::cli::{Global, SetupRun, Ssh};
-use crate::cluster::{self, Use, connect};
+use crate::cluster::{self, ClientUse, connect};
 use crate::exit::Exit;
 use crate::host::{Access, Target};
 use crate::output;
@@ -100,10 +100,10 @@ async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Hos
 
 /// The names of the current context's nodes, each with each of its internal addresses.
 async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
-    let cluster = connect(&cluster_options(global), Use::OneShot).await?;
-    let nodes: Vec<Node> = cluster::list(&Api::all(cluster.client), |_| true)
+    let cluster = connect(&cluster_options(global), ClientUse::OneShot).await?;
+    let nodes: Vec<Node> = cluster::list_filtered(&Api::all(cluster.client), |_| true)
         .await
-        .map_err(|error| anyhow!("cannot list nodes: {}", cluster::sentence(&error)))?;
+        .map_err(|error| anyhow!("cannot list nodes: {}", cluster::describe_error(&error)))?;
     let mut found = Vec::new();
     for node in nodes {
         let name = node.metadata.name.unwrap_or_default();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::{SetupRun, Summary};
-use crate::diff::unified;
+use crate::diff::unified_diff;
 use crate::host::{Done, FileChange, Outcome, Plan, State};
 use crate::output::{self, Colour};
 use crate::versioned::Versioned;
@@ -131,7 +131,7 @@ impl HostReport {
 
     fn to_json(&self) -> Value {
         let row = |row: &Row| json!({"step": row.step, "status": row.status.label(), "why": row.why, "warnings": row.warnings});
-        let file = |file: &FileChange| json!({"path": file.path, "diff": unified_diff(file)});
+        let file = |file: &FileChange| json!({"path": file.path, "diff": file_diff(file)});
         json!({
             "host": self.name,
             "role": self.role,
@@ -162,8 +162,8 @@ impl Report {
         });
         let value = serde_json::to_value(Versioned::new("SetupReport", value))?;
         Ok(match options.output {
-            Summary::Json => output::json(&value),
-            Summary::Yaml => output::yaml(&value),
+            Summary::Json => output::to_json(&value),
+            Summary::Yaml => output::to_yaml(&value),
             Summary::Table => self.to_table(options, colour),
         })
     }
@@ -180,10 +180,10 @@ impl Report {
             };
             host.rows.iter().map(row).collect::<Vec<_>>()
         });
-        let mut text = output::table_for(colour, &["HOST", "STEP", "STATUS", "WHAT"], rows);
+        let mut text = output::format_terminal_table(colour, &["HOST", "STEP", "STATUS", "WHAT"], rows);
         for host in &self.hosts {
             for file in &host.files {
-                text.push_str(&format!("\non {}:\n{}", host.name, unified_diff(file)));
+                text.push_str(&format!("\non {}:\n{}", host.name, file_diff(file)));
             }
         }
         self.print_remarks();
@@ -211,9 +211,9 @@ impl Report {
 }
 
 /// The change of a file as a unified diff, escaped for a terminal.
-fn unified_diff(file: &FileChange) -> String {
+fn file_diff(file: &FileChange) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let before = text(file.before.as_deref().unwrap_or_default());
-    let shown = unified(&before, &text(&file.after), &file.path, &file.path);
-    shown.lines().map(|line| output::plain(line) + "\n").collect()
+    let shown = unified_diff(&before, &text(&file.after), &file.path, &file.path);
+    shown.lines().map(|line| output::escape_line(line) + "\n").collect()
 }

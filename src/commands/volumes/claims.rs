@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 
 use super::Place;
 use crate::cli::{self, AccessMode, Global};
-use crate::cluster::{list, sentence};
+use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::archives::{Archive, ReturnPlan, plan_return, refusal_of_several_volumes};
 use crate::inventory::restore::{self, NewClaim};
@@ -19,7 +19,7 @@ use crate::volumes::{adopt, read};
 pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
     let (rows, names) = place.rows().await?;
-    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::plain(&why)))?;
+    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
     if let Some(archive) = &back.archive
         && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
         && let Some(why) = refusal_of_several_volumes(
@@ -27,7 +27,7 @@ pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
             &place.export.list_directory(Some(archive)).await?.unwrap_or_default(),
         )
     {
-        bail!("{}", output::plain(&why));
+        bail!("{}", output::escape_line(&why));
     }
     let record = record_of(&place, &back.volume, &args.recorded).await;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
@@ -57,9 +57,9 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
 /// Runs `nfsprov volumes adopt`.
 pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
-    let volumes: Vec<PersistentVolume> = list(&Api::all(place.client().clone()), |_| true)
+    let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
         .await
-        .map_err(|error| anyhow!("cannot list persistent volumes: {}", sentence(&error)))?;
+        .map_err(|error| anyhow!("cannot list persistent volumes: {}", describe_error(&error)))?;
     let former_server = args.recorded.former_server.as_deref();
     let records = read::records(&place.export, &place.location, former_server).await?;
     let refused = records.iter().filter(|(_, record)| record.is_err()).count();
@@ -77,10 +77,14 @@ pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     };
     let (namespace, name) = &args.claim;
     let adoption = adopt::plan(&args.directory, (namespace, name), &facts)
-        .map_err(|why| anyhow!("{}; nothing was changed", output::plain(&why)))?;
+        .map_err(|why| anyhow!("{}; nothing was changed", output::escape_line(&why)))?;
     if place.export.list_directory(Some(&args.directory)).await?.is_none() {
         let directory = args.directory.to_string();
-        bail!("directory {} is not on {}", output::plain(&directory), place.location);
+        bail!(
+            "directory {} is not on {}",
+            output::escape_line(&directory),
+            place.location
+        );
     }
     let record = adoption.record.as_ref();
     give(&place, &adoption.back, record, &args.claim, &args.new_claim, global).await

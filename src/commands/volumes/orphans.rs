@@ -30,7 +30,11 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let cells = empty.iter().map(|path| vec![path.to_string()]);
-    output::print(&output::table_for(colour(global.color), &["DIRECTORY"], cells))?;
+    output::print(&output::format_terminal_table(
+        colour(global.color),
+        &["DIRECTORY"],
+        cells,
+    ))?;
     let count = match empty.len() {
         1 => "this empty directory".to_owned(),
         count => format!("these {count} empty directories"),
@@ -46,7 +50,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
     }
     let mut exit = Exit::Done;
     for path in &empty {
-        let shown = output::plain(&path.to_string());
+        let shown = output::escape_line(&path.to_string());
         match place.export.remove_empty_directory(path).await {
             Ok(true) => output::print(&format!("{shown} removed\n"))?,
             Ok(false) => output::say(&format!("{shown} is not empty any more; it stays")),

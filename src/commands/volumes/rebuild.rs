@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt};
 
 use super::Place;
 use crate::cli::{self, Format, Global};
-use crate::cluster::{list, sentence};
+use crate::cluster::{describe_error, list_filtered};
 use crate::commands::{colour, for_scripts, headings_unless};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::{gather, place};
@@ -100,7 +100,7 @@ fn show(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
                 ]
             });
             let headings = ["ACTION", "CLAIM", "VOLUME", "DIRECTORY", "WHAT OR WHY"];
-            output::table_for(colour(global.color), headings_unless(args.no_headers, &headings), cells)
+            output::format_terminal_table(colour(global.color), headings_unless(args.no_headers, &headings), cells)
         }
     };
     Ok(output::print(&text)?)
@@ -108,7 +108,7 @@ fn show(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
 
 /// Creates the objects of rows and waits until the claims are bound; whether all went well.
 async fn create(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
-    let bar = output::progress(rows.len(), "volumes");
+    let bar = output::progress_bar(rows.len(), "volumes");
     let results = apply::create(place.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
     let by_volume: HashMap<&str, &Row> = rows.iter().map(|row| (row.volume.as_str(), row)).collect();
@@ -174,9 +174,9 @@ pub async fn record(args: &cli::Record, global: &Global) -> Result<Exit> {
     if !args.volumes.is_empty() {
         volumes.retain(|volume| args.volumes.iter().any(|name| place::volume_name(volume) == name));
     }
-    let claims: Vec<PersistentVolumeClaim> = list(&Api::all(place.client().clone()), |_| true)
+    let claims: Vec<PersistentVolumeClaim> = list_filtered(&Api::all(place.client().clone()), |_| true)
         .await
-        .map_err(|error| anyhow::anyhow!("cannot list claims: {}", sentence(&error)))?;
+        .map_err(|error| anyhow::anyhow!("cannot list claims: {}", describe_error(&error)))?;
     let claims: HashMap<(Option<String>, String), &PersistentVolumeClaim> = claims
         .iter()
         .map(|claim| ((claim.namespace(), claim.name_any()), claim))

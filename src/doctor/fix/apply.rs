@@ -37,7 +37,7 @@ fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
 /// The API server's refusal, naming the object.
 pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
     let found = api_of(cluster, object)?.get_opt(&object.name).await;
-    let found = found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::sentence(&error)))?;
+    let found = found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::describe_error(&error)))?;
     Ok(found.map(serde_json::to_value).transpose()?)
 }
 
@@ -54,7 +54,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
         kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
             anyhow!("{title} was changed meanwhile, so it is left as it is; look at it again")
         }
-        error => anyhow!("cannot {verb} {title}: {}", cluster::sentence(error)),
+        error => anyhow!("cannot {verb} {title}: {}", cluster::describe_error(error)),
     };
     match edit.way {
         Way::Patch => {

@@ -144,5 +144,5 @@ pub fn sarif(report: &Report) -> serde_json::Result<String> {
             "results": report.findings.iter().map(result).collect::<Vec<_>>(),
         }],
     });
-    Ok(escape::json(&serde_json::to_string_pretty(&log)?) + "\n")
+    Ok(escape::escape_json(&serde_json::to_string_pretty(&log)?) + "\n")
 }

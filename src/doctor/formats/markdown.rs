@@ -3,7 +3,7 @@
 use super::{describe_doubt, group_skipped, list_objects, visible_findings};
 use crate::doctor::Finding;
 use crate::doctor::report::Report;
-use crate::escape::plain;
+use crate::escape::escape_line;
 
 /// A report as Markdown. Texts from the cluster can't end the block that they stand in.
 pub fn markdown(report: &Report) -> String {
@@ -46,7 +46,7 @@ fn write_finding(finding: &Finding) -> String {
     if let Some(fix) = &finding.fix {
         if let Some(command) = &fix.command {
             let fence = "`".repeat(longest_run(command).max(2) + 1);
-            let lines: Vec<String> = command.lines().map(plain).collect();
+            let lines: Vec<String> = command.lines().map(escape_line).collect();
             out += &format!("\nFix:\n\n{fence}sh\n{}\n{fence}\n", lines.join("\n"));
         }
         if !fix.note.is_empty() {
@@ -60,7 +60,7 @@ fn write_finding(finding: &Finding) -> String {
 fn escape_prose(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::new();
-    for c in plain(&one_line).chars() {
+    for c in escape_line(&one_line).chars() {
         if "\\`*_[]<>#|~&@!".contains(c) {
             out.push('\\');
         }
@@ -73,7 +73,7 @@ fn escape_prose(text: &str) -> String {
 fn code_span(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let fence = "`".repeat(longest_run(text) + 1);
-    format!("{fence} {} {fence}", plain(&one_line))
+    format!("{fence} {} {fence}", escape_line(&one_line))
 }
 
 /// The longest run of backticks.

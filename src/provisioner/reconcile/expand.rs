@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::Reconciler;
-use crate::cluster::sentence;
+use crate::cluster::describe_error;
 use crate::export::LimitChange;
 use crate::provisioner::expansion::{plan_expansion, wants_expansion};
 use crate::provisioner::outcome::{ExpansionOutcome, ReconcileError};
@@ -93,7 +93,7 @@ impl Reconciler {
                 return Ok(ExpansionOutcome::Refused(format!(
                     "cannot {action}: {}; nfsprov create provisioner --allow-expansion grants the right to patch \
                      persistentvolumeclaims/status",
-                    sentence(&source)
+                    describe_error(&source)
                 )));
             }
             patched => _ = patched?,

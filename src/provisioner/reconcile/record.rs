@@ -398,7 +398,7 @@ impl Reconciler {
             move |source| ReconcileError::Api { action, source }
         };
         let mut claim_hashes: HashMap<u64, u64> = HashMap::new();
-        cluster::list_as(&claims, ListParams::default(), |claim| {
+        cluster::list_mapped(&claims, ListParams::default(), |claim| {
             if let Some(volume) = bound_volume(&claim) {
                 claim_hashes.insert(hash(volume), hash(&claim_text(&claim)));
             }
@@ -420,7 +420,7 @@ impl Reconciler {
             };
             (queue.known(&name) != Some(hashes)).then_some(name)
         };
-        cluster::list_as(&volumes, ListParams::default(), outdated)
+        cluster::list_mapped(&volumes, ListParams::default(), outdated)
             .await
             .map_err(api_error("list PVs"))
     }

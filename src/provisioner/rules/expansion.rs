@@ -36,8 +36,8 @@ pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool
         && claim::handed_over_to(claim).is_none_or(|other| other == provisioner)
         // Most sizes are equal, which takes no parsing.
         && requested != has
-        && quantity::bytes(&requested.0)
-            .zip(quantity::bytes(&has.0))
+        && quantity::parse_bytes(&requested.0)
+            .zip(quantity::parse_bytes(&has.0))
             .is_some_and(|(requested, has)| requested > has)
 }
 
@@ -78,7 +78,7 @@ pub fn plan_expansion(
     let recorded = spec.and_then(|spec| spec.capacity.as_ref()?.get("storage"));
     // An earlier attempt may have expanded the PV further than the claim requests by now. Data may be there already.
     let size = recorded
-        .filter(|recorded| quantity::bytes(&recorded.0) > quantity::bytes(&requested.0))
+        .filter(|recorded| quantity::parse_bytes(&recorded.0) > quantity::parse_bytes(&requested.0))
         .unwrap_or(requested);
     let limit = match volume::annotation_of(bound, volume::QUOTA) {
         Some(volume::ENFORCE) => Some(volume::size_limit(
@@ -275,7 +275,7 @@ mod tests {
         ] {
             let changes = [("/spec/capacity", json!({"storage": recorded}))];
             let plan = plan(&[], Some(&class(Some(true))), &changes).unwrap().unwrap();
-            let limit = SizeLimit::new(quantity::bytes(expected).unwrap(), UID).unwrap();
+            let limit = SizeLimit::new(quantity::parse_bytes(expected).unwrap(), UID).unwrap();
             assert_eq!(
                 (plan.size.0.as_str(), plan.limit),
                 (expected, Some(limit)),

@@ -214,7 +214,7 @@ pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
 
 /// A manifest as YAML. A reader of records refuses what could be an anchor or an alias.
 fn manifest(object: Value) -> String {
-    let text = yaml::write(&without_nothing(object));
+    let text = yaml::to_yaml(&without_nothing(object));
     text.replace('&', "\\u0026").replace('*', "\\u002a")
 }
 

@@ -179,7 +179,7 @@ pub fn plan_volume(
 /// # Errors
 /// One sentence, when the size is none that can be enforced.
 pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
-    let bytes = quantity::bytes(size)
+    let bytes = quantity::parse_bytes(size)
         .ok_or_else(|| format!("the size {size:?} can't be enforced: it is no number of bytes"))?;
     SizeLimit::new(bytes, claim_uid)
 }
