@@ -138,7 +138,7 @@ fn start_logging(cli: &Cli) {
         _ if cli.global.verbose > 1 => EnvFilter::new(level),
         _ => EnvFilter::new(format!("{level},{quiet}")),
     };
-    let colour = commands::colour(cli.global.color).on_stderr();
+    let colour = commands::colour_choice(cli.global.color).on_stderr();
     let writer = match logs_json(&cli.command) {
         true => output::Log::Json,
         false => output::Log::Text,

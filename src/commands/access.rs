@@ -1,4 +1,4 @@
-//! How an export is reached: what `--via` and the options for SSH say, and this machine's surroundings.
+//! Access to exports and hosts: from `--via`, the SSH options, and this process' environment.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,20 +12,19 @@ use crate::export::{self, Export, Location, Mounted, Wire};
 use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo};
 use crate::output;
 
-/// How long each step of connecting to a host takes at most, unless told otherwise.
+/// The default of `--connect-timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The access that goes with a way to an export: SSH options are for SSH.
-pub(super) fn access_for(via: &Via, ssh: &Ssh) -> Result<Access> {
+/// As [`ssh_access`]; refuses SSH options unless `via` is SSH.
+pub(super) fn ssh_access_for(via: &Via, ssh: &Ssh) -> Result<Access> {
     if !matches!(via, Via::Ssh(_)) && *ssh != Ssh::default() {
         let why = "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST";
         return Err(UsageError(why.into()).into());
     }
-    access(ssh)
+    ssh_access(ssh)
 }
 
-/// The way to an export that `--via` says.
-pub(super) fn way(via: &Via, access: &Access, location: Location) -> Export {
+pub(super) fn export_via(via: &Via, access: &Access, location: Location) -> Export {
     match via {
         Via::Nfs => Export::Wire(Wire::new(location)),
         Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
@@ -33,8 +32,8 @@ pub(super) fn way(via: &Via, access: &Access, location: Location) -> Export {
     }
 }
 
-/// The SSH options of a command line, with this machine's home directory, user and agent.
-pub(super) fn access(ssh: &Ssh) -> Result<Access> {
+/// The SSH options, with the home directory, user and agent of the environment.
+pub(super) fn ssh_access(ssh: &Ssh) -> Result<Access> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let user = variable("USER").or(variable("LOGNAME"));
     let sudo = match (&ssh.sudo_password_file, ssh.sudo) {
@@ -67,7 +66,7 @@ pub(super) fn access(ssh: &Ssh) -> Result<Access> {
     })
 }
 
-/// Whoever sits at the terminal, if there is one.
+/// Prompts on the terminal; without one, every question is unanswered.
 struct Terminal;
 
 impl Ask for Terminal {

@@ -1,4 +1,4 @@
-//! `nfsprov completions`: what a shell needs to complete the command line.
+//! `nfsprov completions`: prints a shell's completion script.
 
 use anyhow::Result;
 use clap::CommandFactory;
@@ -8,7 +8,6 @@ use crate::cli::{self, Cli};
 use crate::exit::Exit;
 use crate::output;
 
-/// Runs `nfsprov completions`.
 pub fn run(shell: cli::Shell) -> Result<Exit> {
     let shell = match shell {
         cli::Shell::Bash => Shell::Bash,

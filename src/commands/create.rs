@@ -1,7 +1,7 @@
 //! `nfsprov create`: manifests on stdout or in files, or applied.
 
-mod blanks;
-mod order;
+mod request;
+mod required;
 
 use std::path::Path;
 
@@ -24,12 +24,11 @@ use crate::manifest::templates::Template;
 use crate::manifest::wait::Waited;
 use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest, rival};
 use crate::output;
-use order::Order;
+use request::CreateRequest;
 
-/// Runs `nfsprov create`.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
-    let mut order = Order::of(kind, global).await?;
-    let delivery = order.delivery.clone();
+    let mut request = CreateRequest::from_args(kind, global).await?;
+    let delivery = request.delivery.clone();
     let on_server = delivery.dry_run == Some(DryRun::Server);
     let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
     if delivery.force_conflicts && !sends {
@@ -37,50 +36,50 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
             UsageError("--force-conflicts is about applying: give --apply or --dry-run server too".into()).into(),
         );
     }
-    let remark = |remark: &str| {
+    let note = |text: &str| {
         if !global.quiet {
-            output::say(remark);
+            output::say(text);
         }
     };
-    order.remarks.iter().for_each(|text| remark(text));
+    request.notes.iter().for_each(|text| note(text));
     let template = match &delivery.template_dir {
-        None => Template::built_in(&order.values),
-        Some(directory) => Template::in_directory(&order.values, directory)?.unwrap_or_else(|| {
-            let file = order.values.template_file();
+        None => Template::built_in(&request.values),
+        Some(directory) => Template::in_directory(&request.values, directory)?.unwrap_or_else(|| {
+            let file = request.values.template_file();
             let directory = directory.display();
-            remark(&format!(
+            note(&format!(
                 "note: {directory} has no {file}; the built-in template is used"
             ));
-            Template::built_in(&order.values)
+            Template::built_in(&request.values)
         }),
     };
-    let manifest = render_manifest(&order.values, &template)?;
+    let manifest = render_manifest(&request.values, &template)?;
     match &delivery.output_dir {
-        Some(directory) => files(&manifest, directory, delivery.yes)?,
+        Some(directory) => write_manifest_files(&manifest, directory, delivery.yes)?,
         None if sends => {
-            let waits = order.waiting.as_ref().is_some_and(|waiting| waiting.wait);
+            let waits = request.waiting.as_ref().is_some_and(|waiting| waiting.wait);
             let purpose = if waits {
                 ClientUse::LongRunning
             } else {
                 ClientUse::OneShot
             };
             let cluster = connect(&cluster_options(global), purpose).await?;
-            let manifest = match order.adapt(&cluster.version) {
-                Some(note) => {
-                    remark(&note);
-                    render_manifest(&order.values, &template)?
+            let manifest = match request.adapt_to_version(&cluster.version) {
+                Some(text) => {
+                    note(&text);
+                    render_manifest(&request.values, &template)?
                 }
                 None => manifest,
             };
-            send(&cluster, &manifest, &order, on_server, remark).await?;
+            apply_manifest(&cluster, &manifest, &request, on_server, note).await?;
         }
         None => output::print(&manifest.yaml)?,
     }
     Ok(Exit::Done)
 }
 
-/// A file an object.
-fn files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
+/// Writes one file per object, named `NAME-KIND.yaml`.
+fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     let name = |document: &Document| {
         let title = apply::object_title(&document.object);
         let (kind, name) = title.split_once('/').unwrap_or_default();
@@ -94,36 +93,39 @@ fn files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     write_files(directory, &files, overwrite)
 }
 
-async fn send(
+async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
-    order: &Order,
+    request: &CreateRequest,
     on_server: bool,
-    remark: impl Fn(&str),
+    note: impl Fn(&str),
 ) -> Result<()> {
-    let waiting = order.waiting.as_ref().filter(|waiting| waiting.wait);
-    if let Some(text) = lonely_class(cluster, &order.values).await {
-        remark(&text);
+    let waiting = request.waiting.as_ref().filter(|waiting| waiting.wait);
+    if let Some(text) = note_missing_class(cluster, &request.values).await {
+        note(&text);
     }
-    if let Some(text) = other_provisioner(cluster, &order.values).await {
-        remark(&text);
+    if let Some(text) = warn_of_rival(cluster, &request.values).await {
+        note(&text);
     }
     let how = apply::ApplyOptions {
         dry_run: on_server,
-        force: order.delivery.force_conflicts,
+        force: request.delivery.force_conflicts,
     };
-    let note = if on_server { " (server dry run)" } else { "" };
+    let suffix = if on_server { " (server dry run)" } else { "" };
     for document in &manifest.documents {
-        if has_class(cluster, &order.values, document).await {
+        if is_existing_class(cluster, &request.values, document).await {
             let unchanged = Applied::Unchanged;
             output::print(&format!(
-                "{} {unchanged}{note}\n",
+                "{} {unchanged}{suffix}\n",
                 apply::object_title(&document.object)
             ))?;
             continue;
         }
         let applied = apply::apply_object(cluster, &document.object, how).await?;
-        output::print(&format!("{} {applied}{note}\n", apply::object_title(&document.object)))?;
+        output::print(&format!(
+            "{} {applied}{suffix}\n",
+            apply::object_title(&document.object)
+        ))?;
     }
     if let Some(waiting) = waiting {
         for document in &manifest.documents {
@@ -135,7 +137,7 @@ async fn send(
                     "{} is {phase} after {} s: {}",
                     apply::object_title(object),
                     limit.as_secs(),
-                    reason(cluster, object).await
+                    explain_not_ready(cluster, object).await
                 ),
             }
         }
@@ -143,8 +145,9 @@ async fn send(
     Ok(())
 }
 
-/// Whether a provisioner's class is there already: what its owner made of it stays, and most of it can't be edited.
-async fn has_class(cluster: &Cluster, values: &Values, document: &Document) -> bool {
+/// Whether the document is the class of a new provisioner, and a class of that name and provisioner exists. Its owner may
+/// have changed it, and most of its fields are immutable, so it is not applied.
+async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Document) -> bool {
     let Values::Provisioner(provisioner) = values else {
         return false;
     };
@@ -157,13 +160,13 @@ async fn has_class(cluster: &Cluster, values: &Values, document: &Document) -> b
         return false;
     }
     let classes: Api<StorageClass> = Api::all(cluster.client.clone());
-    // Where it can't be seen, applying it tells.
-    let there = classes.get_opt(&document.object.name_any()).await.ok().flatten();
-    there.is_some_and(|class| class.provisioner == provisioner.provisioner)
+    // If it can't be read, applying it reports the reason.
+    let existing = classes.get_opt(&document.object.name_any()).await.ok().flatten();
+    existing.is_some_and(|class| class.provisioner == provisioner.provisioner)
 }
 
-/// Why an object is not what it was made for: the doctor's first finding, else what the cluster said last.
-async fn reason(cluster: &Cluster, object: &DynamicObject) -> String {
+/// Why a volume is not Available or a claim not Bound: the doctor's first finding, else the newest event.
+async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String {
     let namespace = manifest::wait::namespace_of(cluster, object);
     let facts = gather(cluster, Some(&namespace), None).await;
     let name = object.name_any();
@@ -178,26 +181,26 @@ async fn reason(cluster: &Cluster, object: &DynamicObject) -> String {
     }
     match manifest::wait::newest_event(cluster, object).await {
         Ok(Some(said)) => said,
-        Ok(None) => "the cluster has said nothing about it".to_owned(),
+        Ok(None) => "no event says why".to_owned(),
         Err(error) => error.to_string(),
     }
 }
 
-/// What to say when no StorageClass has the name of the class: rightly so for volumes made by hand,
-/// by mistake where one is to make them. Who may not see classes is told nothing.
-async fn lonely_class(cluster: &Cluster, values: &Values) -> Option<String> {
+/// A note if no StorageClass has the name of the class: that is right for static volumes, and a mistake for provisioned
+/// ones. `None` if classes can't be read.
+async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String> {
     let (class, meaning) = match values {
         Values::Volume(volume) => (
             &volume.class,
-            "the name only has to be the same on the volume and on the claim that is to get it",
+            "the volume and its claim only have to name the same class",
         ),
         Values::Claim(claim) => (
             claim.class.as_ref()?,
-            "nothing makes a volume for the claim, so it waits for one made by hand with that name as its class",
+            "no volume is provisioned for the claim; it stays Pending until a static volume of that class exists",
         ),
         Values::StatefulSet(set) => (
             &set.class,
-            "nothing makes volumes for its claims, so they wait for some made by hand with that name as their class",
+            "no volumes are provisioned for its claims; they stay Pending until static volumes of that class exist",
         ),
         _ => return None,
     };
@@ -208,11 +211,11 @@ async fn lonely_class(cluster: &Cluster, values: &Values) -> Option<String> {
     let found = classes.get_metadata_opt(class).await.ok()?;
     found
         .is_none()
-        .then(|| format!("note: no StorageClass is called {class}: {meaning}"))
+        .then(|| format!("note: storageclass/{class} not found: {meaning}"))
 }
 
-/// What to say when nfs-subdir-external-provisioner serves the same claims already.
-async fn other_provisioner(cluster: &Cluster, values: &Values) -> Option<String> {
+/// A warning if nfs-subdir-external-provisioner serves the same claims.
+async fn warn_of_rival(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let deployments: Api<Deployment> = Api::all(cluster.client.clone());
     let found = match list_filtered(&deployments, |_| true).await {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use anyhow::{Result, anyhow};
 use k8s_openapi::jiff::Timestamp;
 
-use super::access::access;
+use super::access::ssh_access;
 use super::cluster_options;
 use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
 use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
@@ -32,10 +32,9 @@ const WIDTH: usize = 100;
 /// The findings that the gate fixes too.
 const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
-/// Runs `nfsprov doctor`.
 pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if let Some(What::Explain { code }) = &args.what {
-        output::print(&explained(*code))?;
+        output::print(&render_explanation(*code))?;
         return Ok(Exit::Done);
     }
     if args.hosts.is_empty() && args.ssh != Ssh::default() {
@@ -43,7 +42,7 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         return Err(UsageError(why.into()).into());
     }
     if args.undo {
-        return undo(args, global).await;
+        return undo_gate(args, global).await;
     }
     if let Some(directory) = &args.from_dump {
         let namespace = match (args.all_namespaces, &global.namespace) {
@@ -52,70 +51,79 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
         };
         let (mut facts, now) = match dump::read(directory, namespace) {
             Ok(read) => read,
-            Err(error) => return Ok(unable(&format!("{error:#}"))),
+            Err(error) => return Ok(exit_unchecked(&format!("{error:#}"))),
         };
         if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
             facts.leave_out(explain::LISTINGS, "--from-dump");
         }
-        return match diagnose(args, &facts, now) {
-            Ok(report) => conclude(args, global, &facts, &report),
-            Err(error) => Ok(unable(&error.to_string())),
+        return match report_on_targets(args, &facts, now) {
+            Ok(report) => finish_with_report(args, global, &facts, &report),
+            Err(error) => Ok(exit_unchecked(&error.to_string())),
         };
     }
     let cluster = match connect(&cluster_options(global), ClientUse::OneShot).await {
         Ok(cluster) => cluster,
-        Err(error) => return unreachable(args, global, &error),
+        Err(error) => return report_unreachable(args, global, &error),
     };
     let namespace = (!args.all_namespaces).then(|| cluster.namespace.clone());
     let namespace = namespace.as_deref();
     if let Some(directory) = &args.dump {
-        return write(&cluster, namespace, directory).await;
+        return write_dump(&cluster, namespace, directory).await;
     }
     let (facts, reached) = match args.hosts.is_empty() {
-        true => (read(args, &cluster, namespace, &[]).await, Vec::new()),
-        false => first_read(args, &cluster, namespace).await?,
+        true => (gather_facts(args, &cluster, namespace, &[]).await, Vec::new()),
+        false => connect_and_gather(args, &cluster, namespace).await?,
     };
-    let report = match diagnose(args, &facts, now(&cluster).await) {
+    let report = match report_on_targets(args, &facts, current_time(&cluster).await) {
         Ok(report) => report,
-        Err(error) => return Ok(unable(&error.to_string())),
+        Err(error) => return Ok(exit_unchecked(&error.to_string())),
     };
     match &args.fix {
-        None => conclude(args, global, &facts, &report),
+        None => finish_with_report(args, global, &facts, &report),
         Some(codes) => fix_findings(args, codes, global, &cluster, &reached, (facts, report)).await,
     }
 }
 
 /// Reads the cluster, the hosts of `--ssh`, and what NFS servers answer this machine.
-async fn read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>, hosts: &[hosts::Reached]) -> Facts {
+async fn gather_facts(
+    args: &Doctor,
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    hosts: &[hosts::ConnectedHost],
+) -> Facts {
     let mut facts = gather(cluster, namespace, None).await;
-    hosts::look(hosts, &mut facts).await;
+    hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
         true => facts.leave_out(explain::EXPORTS, "--no-probe"),
         false => {
-            probe::probe(&mut facts).await;
-            listing::list(&mut facts).await;
+            probe::probe_exports(&mut facts).await;
+            listing::list_reached_exports(&mut facts).await;
         }
     }
     facts
 }
 
-/// The same, and the hosts of `--ssh`, logged in to.
-async fn first_read(args: &Doctor, cluster: &Cluster, namespace: Option<&str>) -> Result<(Facts, Vec<hosts::Reached>)> {
+/// As [`gather_facts`], after connecting to the hosts of `--ssh`. Hosts that fail are recorded as unread.
+async fn connect_and_gather(
+    args: &Doctor,
+    cluster: &Cluster,
+    namespace: Option<&str>,
+) -> Result<(Facts, Vec<hosts::ConnectedHost>)> {
     let mut missed = Facts::default();
-    let reached = hosts::reach(&args.hosts, &access(&args.ssh)?, &mut missed).await;
-    let mut facts = read(args, cluster, namespace, &reached).await;
+    let reached = hosts::connect_to_hosts(&args.hosts, &ssh_access(&args.ssh)?, &mut missed).await;
+    let mut facts = gather_facts(args, cluster, namespace, &reached).await;
     facts.unread.extend(missed.unread);
     Ok((facts, reached))
 }
 
 /// The time by the API server's clock, else by this machine's.
-async fn now(cluster: &Cluster) -> Timestamp {
+async fn current_time(cluster: &Cluster) -> Timestamp {
     server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
-/// The report on the objects that were asked about.
-fn diagnose(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
-    let targets = targets(args, facts)?;
+/// The report on the objects of the command line, or on all objects.
+fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
+    let targets = find_targets(args, facts)?;
     Ok(Report::new(
         facts,
         checks::all(facts, now),
@@ -124,10 +132,10 @@ fn diagnose(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
     ))
 }
 
-/// Prints a report; it decides on the exit status.
-fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
-    print(args, global, report)?;
-    let failed = report.findings.iter().any(|finding| fails(args, finding));
+/// Prints the report and returns the exit status that follows from it.
+fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
+    print_report(args, global, report)?;
+    let failed = report.findings.iter().any(|finding| is_failure(args, finding));
     Ok(match failed {
         true => Exit::Failed,
         // Without claims there is no diagnosis.
@@ -137,13 +145,13 @@ fn conclude(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> R
     })
 }
 
-/// Makes the automatic fixes of these codes, or all, and reports the remaining findings.
+/// Applies the automatic fixes of `codes`, or all if it is empty, and reports the remaining findings.
 async fn fix_findings(
     args: &Doctor,
     codes: &[&'static str],
     global: &Global,
     cluster: &Cluster,
-    reached: &[hosts::Reached],
+    reached: &[hosts::ConnectedHost],
     (facts, report): (Facts, Report),
 ) -> Result<Exit> {
     let sets_gate = sets_gate(args, &facts, &report)?;
@@ -152,71 +160,71 @@ async fn fix_findings(
     let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
     let findings: Vec<Finding> = findings.cloned().collect();
     let steps = plan(&findings, &facts);
-    if steps.is_empty() && !sets_gate && hosts::steps(&findings).is_empty() {
-        let exit = conclude(args, global, &facts, &report)?;
+    if steps.is_empty() && !sets_gate && hosts::host_changes(&findings).is_empty() {
+        let exit = finish_with_report(args, global, &facts, &report)?;
         output::say("no automatic fix available");
         return Ok(exit);
     }
-    // Programs that read the output get one report, the last.
+    // A program that parses the output gets one report: the last.
     if args.output == ReportFormat::Table || args.dry_run {
-        print(args, global, &report)?;
+        print_report(args, global, &report)?;
     }
     let watched = connect(&cluster_options(global), ClientUse::LongRunning).await?;
     let clusters = fix::Clusters {
         cluster,
         watched: &watched,
     };
-    let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
-    let how = how(args, global);
+    let (mut stop, mut done) = (fix::StopSignals::listen()?, fix::FixCounts::default());
+    let options = fix_options(args, global);
     // Hosts come first: claims may wait for a node that can't mount.
-    hosts::fix(reached, &findings, how, &mut stop, &mut done).await?;
-    fix::fix(clusters, &steps, how, &mut stop, &mut done).await?;
+    hosts::fix_hosts(reached, &findings, options, &mut stop, &mut done).await?;
+    fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
     if sets_gate {
-        let options = cluster_options(global);
-        let job = gate::Job {
-            options: &options,
+        let connection = cluster_options(global);
+        let job = gate::GateChange {
+            connection: &connection,
             cluster: Some((cluster, &facts)),
             hosts: &args.hosts,
-            access: &access(&args.ssh)?,
+            access: &ssh_access(&args.ssh)?,
             wanted: Gate::Set,
-            how,
+            options,
         };
-        gate::gate(&job, &mut stop, &mut done).await?;
+        gate::change_gate(&job, &mut stop, &mut done).await?;
         let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
-        fix::fix(clusters, &plan(&again, &facts), how, &mut stop, &mut done).await?;
+        fix::fix_objects(clusters, &plan(&again, &facts), options, &mut stop, &mut done).await?;
     }
     if args.dry_run {
         output::say("dry run: no change was made");
-        let failed = report.findings.iter().any(|finding| fails(args, finding));
+        let failed = report.findings.iter().any(|finding| is_failure(args, finding));
         return Ok(if failed { Exit::Failed } else { Exit::Done });
     }
-    if done == fix::Done::default() {
+    if done == fix::FixCounts::default() {
         output::say("no change was made");
     }
-    let facts = read(args, cluster, facts.namespace.as_deref(), reached).await;
-    let report = match diagnose(args, &facts, now(cluster).await) {
+    let facts = gather_facts(args, cluster, facts.namespace.as_deref(), reached).await;
+    let report = match report_on_targets(args, &facts, current_time(cluster).await) {
         Ok(report) => report,
-        Err(error) => return Ok(unable(&error.to_string())),
+        Err(error) => return Ok(exit_unchecked(&error.to_string())),
     };
     if args.output == ReportFormat::Table {
         output::print("\nRemaining findings:\n\n")?;
     }
-    match conclude(args, global, &facts, &report)? {
+    match finish_with_report(args, global, &facts, &report)? {
         Exit::Done if done.failed > 0 => Ok(Exit::Failed),
         exit => Ok(exit),
     }
 }
 
-fn how(args: &Doctor, global: &Global) -> fix::How {
-    fix::How {
+fn fix_options(args: &Doctor, global: &Global) -> fix::FixOptions {
+    fix::FixOptions {
         yes: args.yes,
         dry_run: args.dry_run,
         limit: args.timeout,
-        colour: super::colour(global.color),
+        colour: super::colour_choice(global.color),
     }
 }
 
-/// Whether RemoveSelfLink=false is set on the hosts of `--ssh`: only if `--gate` asks for it by name, and it helps.
+/// Whether `--gate` is given. Refuses it if no finding needs selfLink, or the API server does not support the gate.
 fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     if !args.gate {
         return Ok(false);
@@ -233,73 +241,73 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     Ok(true)
 }
 
-/// Undoes what `--gate` did, whether the API server answers or not.
-async fn undo(args: &Doctor, global: &Global) -> Result<Exit> {
-    let options = cluster_options(global);
-    let cluster = match connect(&options, ClientUse::OneShot).await {
+/// Undoes `--gate`, even if the API server does not answer.
+async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
+    let connection = cluster_options(global);
+    let cluster = match connect(&connection, ClientUse::OneShot).await {
         Ok(cluster) => Some((gather(&cluster, Some("kube-system"), None).await, cluster)),
         Err(error @ ClusterError::Kubeconfig { .. }) => return Err(error.into()),
-        // It may be the gate that keeps it from starting.
+        // The gate may be the reason why it does not start.
         Err(error) => {
             output::say(&format!("note: {error}"));
             None
         }
     };
-    let (mut stop, mut done) = (fix::Stop::listen()?, fix::Done::default());
-    let job = gate::Job {
-        options: &options,
+    let (mut stop, mut done) = (fix::StopSignals::listen()?, fix::FixCounts::default());
+    let job = gate::GateChange {
+        connection: &connection,
         cluster: cluster.as_ref().map(|(facts, cluster)| (cluster, facts)),
         hosts: &args.hosts,
-        access: &access(&args.ssh)?,
+        access: &ssh_access(&args.ssh)?,
         wanted: Gate::Unset,
-        how: how(args, global),
+        options: fix_options(args, global),
     };
-    gate::gate(&job, &mut stop, &mut done).await?;
+    gate::change_gate(&job, &mut stop, &mut done).await?;
     Ok(Exit::Done)
 }
 
-fn fails(args: &Doctor, finding: &Finding) -> bool {
+fn is_failure(args: &Doctor, finding: &Finding) -> bool {
     match args.fail_on {
         FailOn::Error => finding.severity == Severity::Error,
         FailOn::Warning => finding.severity <= Severity::Warning,
     }
 }
 
-fn print(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
+fn print_report(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     let text = match args.output {
         ReportFormat::Table => {
             let width = output::stdout_width().unwrap_or(WIDTH);
-            formats::text(report, width, super::colour(global.color).on_stdout())
+            formats::text(report, width, super::colour_choice(global.color).on_stdout())
         }
         ReportFormat::Markdown => formats::markdown(report),
         ReportFormat::Json => formats::json(report)?,
-        ReportFormat::Junit => formats::junit(report, |finding| fails(args, finding)),
+        ReportFormat::Junit => formats::junit(report, |finding| is_failure(args, finding)),
         ReportFormat::Sarif => formats::sarif(report)?,
     };
     Ok(output::print(&text)?)
 }
 
-/// Reports why nothing could be checked.
-fn unable(why: &str) -> Exit {
+/// Prints why no check could run.
+fn exit_unchecked(why: &str) -> Exit {
     output::say(&format!("error: {why}"));
     Exit::Unchecked
 }
 
-fn unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> Result<Exit> {
+fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> Result<Exit> {
     if let ClusterError::Unreachable { url, cause } = error
         && args.dump.is_none()
         && args.output != ReportFormat::Table
     {
-        print(args, global, &Report::unreachable(url, cause))?;
+        print_report(args, global, &Report::unreachable(url, cause))?;
     }
-    Ok(unable(&error.to_string()))
+    Ok(exit_unchecked(&error.to_string()))
 }
 
-async fn write(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> Result<Exit> {
+async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> Result<Exit> {
     let dump = Mutex::new(Dump::default());
     let facts = gather(cluster, namespace, Some(&dump)).await;
     let dump = dump.into_inner().map_err(|_| anyhow!("the dump is incomplete"))?;
-    let written = dump.write(directory, &cluster.version, now(cluster).await)?;
+    let written = dump.write(directory, &cluster.version, current_time(cluster).await)?;
     for path in written {
         output::print(&format!("{}\n", path.display()))?;
     }
@@ -309,8 +317,11 @@ async fn write(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> 
     Ok(Exit::Done)
 }
 
-/// The objects asked about, which must exist.
-fn targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
+/// Finds the objects of the command line.
+///
+/// # Errors
+/// When one of them does not exist.
+fn find_targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
     let namespaces: Vec<&str> = match &facts.namespace {
         Some(namespace) => vec![namespace],
         None => facts.claims.iter().map(|claim| claim.namespace.as_str()).collect(),
@@ -346,7 +357,7 @@ fn targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
     Ok(found?.concat())
 }
 
-fn explained(code: Option<&str>) -> String {
+fn render_explanation(code: Option<&str>) -> String {
     let width = output::stdout_width().unwrap_or(WIDTH);
     match code.and_then(explain::find) {
         Some(entry) => formats::entry(entry, width),

@@ -1,4 +1,4 @@
-//! `nfsprov man`: manual pages, made of the command line's own help.
+//! `nfsprov man`: manual pages, generated from the help of the command line.
 
 use anyhow::Result;
 use clap::{Command, CommandFactory};
@@ -10,31 +10,30 @@ use crate::exit::Exit;
 use crate::manifest::files::File;
 use crate::output;
 
-/// Runs `nfsprov man`.
 pub fn run(args: &cli::Man) -> Result<Exit> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     match &args.output_dir {
-        None => output::print(&page(command)?.1)?,
+        None => output::print(&render_page(command)?.1)?,
         Some(directory) => {
             let mut files = Vec::new();
-            pages(command, &mut files)?;
+            collect_pages(command, &mut files)?;
             write_files(directory, &files, args.yes)?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// A page a command, those below it included.
-fn pages(command: Command, files: &mut Vec<File>) -> Result<()> {
+/// Adds the page of a command and the pages of its subcommands.
+fn collect_pages(command: Command, files: &mut Vec<File>) -> Result<()> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        pages(below.clone(), files)?;
+        collect_pages(below.clone(), files)?;
     }
-    files.push(page(command)?);
+    files.push(render_page(command)?);
     Ok(())
 }
 
-fn page(command: Command) -> Result<File> {
+fn render_page(command: Command) -> Result<File> {
     let man = Man::new(command);
     let mut text = Vec::new();
     man.render(&mut text)?;

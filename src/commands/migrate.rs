@@ -1,7 +1,7 @@
-//! `nfsprov migrate`: another provisioner's claims are handed over to nfsprov, or back.
+//! `nfsprov migrate`: hands the claims of another provisioner over to nfsprov, or back.
 //!
-//! `manifest/handover` decides; here the plan is shown, confirmed and carried out. At no time do both provisioners
-//! serve: the one that goes has no pod left before the other one starts.
+//! `manifest/handover` decides; this module shows the plan, asks, and applies it. The two provisioners never run at the same
+//! time: the first has no pods left before the second starts.
 
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -24,10 +24,10 @@ use crate::manifest::{Document, Flavor, Provisioner, Values, apply, render_manif
 use crate::output;
 use crate::provisioner::election;
 
-/// The claim that shows that volumes are made again.
+/// The test claim that shows that volumes are provisioned again.
 const TEST_CLAIM: &str = "nfsprov-migration-test";
 
-/// The two Deployments of a migration, and what is known of them.
+/// A migration in one direction or the other.
 struct Migration {
     cluster: Cluster,
     handover: Handover,
@@ -36,17 +36,16 @@ struct Migration {
     args: cli::Handover,
 }
 
-/// Runs `nfsprov migrate`.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
-    let migration = Migration::read(cluster, args).await?;
+    let migration = Migration::read_and_render(cluster, args).await?;
     let args = &migration.args;
     let direction = match args.back {
         true => Direction::ToUpstream,
         false => Direction::ToNfsprov,
     };
-    if let Some(sentence) = migration.refusal(direction).await? {
+    if let Some(sentence) = migration.reason_to_refuse(direction).await? {
         bail!(sentence);
     }
     let plan = migration.handover.describe_steps(direction, &args.name);
@@ -74,13 +73,13 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
         Direction::ToNfsprov => migration.hand_over(stop).await?,
         Direction::ToUpstream => migration.hand_back(migration.handover.replicas_to_restore()).await?,
     }
-    migration.test().await?;
+    migration.bind_test_claim().await?;
     Ok(Exit::Done)
 }
 
 impl Migration {
-    /// Reads what the other provisioner serves, and renders what nfsprov needs for that.
-    async fn read(cluster: Cluster, args: cli::Handover) -> Result<Self> {
+    /// Reads the other provisioner's Deployment, and renders nfsprov's objects for the same name and export.
+    async fn read_and_render(cluster: Cluster, args: cli::Handover) -> Result<Self> {
         let unread = |error: kube::Error| {
             anyhow!(
                 "cannot read Deployments and classes: {}",
@@ -108,7 +107,7 @@ impl Migration {
             path: handover.path.clone(),
             image: args.image.clone().unwrap_or_else(|| IMAGE.to_owned()),
             replicas,
-            // Not applied: the classes are there.
+            // Not applied: the classes exist.
             class: "none".to_owned(),
             allow_expansion: false,
             lock,
@@ -116,7 +115,7 @@ impl Migration {
             flavor: Flavor::Nfsprov,
         });
         let mut documents = render_manifest(&values, &Template::built_in(&values))?.documents;
-        documents.retain(|document| kind(document) != "StorageClass");
+        documents.retain(|document| kind_of(document) != "StorageClass");
         Ok(Self {
             cluster,
             handover,
@@ -125,18 +124,18 @@ impl Migration {
         })
     }
 
-    fn deployments(&self) -> Api<Deployment> {
+    fn deployments_api(&self) -> Api<Deployment> {
         Api::namespaced(self.cluster.client.clone(), &self.handover.namespace)
     }
 
-    /// Why the migration can't be carried out, if it can't.
-    async fn refusal(&self, direction: Direction) -> Result<Option<String>> {
+    /// Why the migration is refused; `None` if it can start. Prints a note if a program manages the Deployment.
+    async fn reason_to_refuse(&self, direction: Direction) -> Result<Option<String>> {
         let Handover {
             namespace, deployment, ..
         } = &self.handover;
         let ours = self.read_deployment(&self.args.name).await?;
         if let Some(manager) = &self.handover.managed_by {
-            // Only a release that is upgraded by hand keeps the replicas that it is given here.
+            // Of managed Deployments, only a Helm release keeps these replicas until its next upgrade.
             if manager.starts_with("Argo") || manager.starts_with("Flux") {
                 return Ok(Some(format!(
                     "{manager} manages deployment/{deployment} -n {namespace} and would scale it up again; set its \
@@ -162,15 +161,15 @@ impl Migration {
     }
 
     async fn read_deployment(&self, name: &str) -> Result<Option<Deployment>> {
-        let found = self.deployments().get_opt(name).await;
+        let found = self.deployments_api().get_opt(name).await;
         found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::describe_error(&error)))
     }
 
-    /// Upstream stops, then nfsprov starts. What fails, or is interrupted, is undone.
+    /// Scales upstream to 0, then starts nfsprov. Undoes both if a step fails or is interrupted.
     async fn hand_over(&self, stop: impl Future<Output = ()>) -> Result<()> {
         let theirs = &self.handover.deployment;
         let done = async {
-            self.scale(theirs, 0, Some(self.handover.replicas)).await?;
+            self.scale_deployment(theirs, 0, Some(self.handover.replicas)).await?;
             self.wait_for_no_pods(theirs).await?;
             for document in &self.documents {
                 let applied =
@@ -185,7 +184,7 @@ impl Migration {
         };
         let Err(error) = done else { return Ok(()) };
         output::say(&format!("{error:#}; undoing"));
-        // As it was: a Deployment that was at 0 already stays there.
+        // A Deployment that was at 0 stays at 0.
         match self.hand_back(self.handover.replicas).await {
             Ok(()) => Err(error.context(format!(
                 "nfsprov did not take over, and deployment/{theirs} is as it was"
@@ -196,11 +195,11 @@ impl Migration {
         }
     }
 
-    /// nfsprov stops and goes, then upstream gets `replicas`.
+    /// Removes nfsprov, then scales upstream to `replicas`.
     async fn hand_back(&self, replicas: i32) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         if self.read_deployment(ours).await?.is_some() {
-            self.scale(ours, 0, None).await?;
+            self.scale_deployment(ours, 0, None).await?;
             self.wait_for_no_pods(ours).await?;
         }
         for document in self.documents.iter().rev() {
@@ -211,12 +210,13 @@ impl Migration {
         if replicas == 0 {
             return Ok(());
         }
-        self.scale(theirs, replicas, None).await?;
+        self.scale_deployment(theirs, replicas, None).await?;
         self.wait_until_available(theirs).await
     }
 
-    /// Sets the replicas of a Deployment; `remember` are those that it had, which an earlier migration has noted.
-    async fn scale(&self, name: &str, replicas: i32, remember: Option<i32>) -> Result<()> {
+    /// Scales a Deployment and annotates it with `remember`, the replicas that it had; 0 keeps the annotation of an earlier
+    /// migration, `None` removes it.
+    async fn scale_deployment(&self, name: &str, replicas: i32, remember: Option<i32>) -> Result<()> {
         let remembered = match (remember, self.handover.replicas_before) {
             (Some(0), Some(earlier)) => Some(earlier.to_string()),
             (Some(now), _) => Some(now.to_string()),
@@ -227,7 +227,7 @@ impl Migration {
             "spec": {"replicas": replicas},
         });
         let scaled = self
-            .deployments()
+            .deployments_api()
             .patch(name, &PatchParams::default(), &Patch::Merge(patch))
             .await;
         scaled.map_err(|error| anyhow!("cannot scale deployment/{name}: {}", cluster::describe_error(&error)))?;
@@ -252,7 +252,7 @@ impl Migration {
         let selected = ListParams::default().labels(&labels.join(","));
         let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.handover.namespace);
         let waiting = async {
-            // A ReplicaSet may have made one more while the first ones went.
+            // A ReplicaSet may have created another pod meanwhile.
             loop {
                 let left = pods.list(&selected).await?.items;
                 let Some(pod) = left.first() else {
@@ -277,7 +277,7 @@ impl Migration {
             let Some(status) = &deployment.status else { return false };
             status.observed_generation >= deployment.metadata.generation && status.available_replicas.unwrap_or(0) > 0
         };
-        let waiting = await_condition(self.deployments(), name, is_available);
+        let waiting = await_condition(self.deployments_api(), name, is_available);
         match timeout(self.args.timeout, waiting).await {
             Ok(available) => available.map(drop).map_err(anyhow::Error::from),
             Err(_) => bail!(
@@ -289,8 +289,8 @@ impl Migration {
         Ok(output::print(&format!("deployment/{name} is available\n"))?)
     }
 
-    /// Has one claim bound, if there is a class for that.
-    async fn test(&self) -> Result<()> {
+    /// Creates a test claim, waits until it is Bound, and deletes it. Does nothing if no class suits.
+    async fn bind_test_claim(&self) -> Result<()> {
         let Some(class) = &self.handover.test_class else {
             output::say("note: no class suits a test claim; watch the next claim yourself");
             return Ok(());
@@ -327,6 +327,6 @@ impl Migration {
     }
 }
 
-fn kind(document: &Document) -> &str {
+fn kind_of(document: &Document) -> &str {
     document.object.types.as_ref().map_or("", |types| types.kind.as_str())
 }

@@ -1,4 +1,4 @@
-//! One file a subcommand: arguments in, a domain called, its result printed.
+//! One file or folder per subcommand: it takes the arguments, calls a domain and prints the result.
 
 mod access;
 pub mod completions;
@@ -28,7 +28,6 @@ use crate::manifest::files::{self, File, WriteError, Written};
 use crate::output::{self, Colour};
 use crate::versioned::Versioned;
 
-/// The cluster options of a command line.
 fn cluster_options(global: &Global) -> ClusterOptions {
     ClusterOptions {
         kubeconfig: global.kubeconfig.clone(),
@@ -38,8 +37,7 @@ fn cluster_options(global: &Global) -> ClusterOptions {
     }
 }
 
-/// The decision about colours that an option stands for.
-pub(crate) fn colour(when: When) -> Colour {
+pub(crate) fn colour_choice(when: When) -> Colour {
     match when {
         When::Auto => Colour::Auto,
         When::Always => Colour::Always,
@@ -51,25 +49,25 @@ pub(crate) fn colour(when: When) -> Colour {
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let (send_stop, stopped) = tokio::sync::oneshot::channel::<()>();
     tokio::spawn(async move {
         let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
         next().await;
-        tracing::info!("stopping: finishing what is in flight (again to stop at once)");
-        // The loop may have ended by itself.
-        _ = tell.send(());
+        tracing::info!("stopping: finishing the requests in flight; a second signal stops at once");
+        // The receiver is dropped if the loop has ended by itself.
+        _ = send_stop.send(());
         next().await;
         output::clear();
         std::process::exit(Exit::Failed as i32);
     });
     Ok(async move {
-        // An error means that the task is gone, and with it the process.
-        _ = told.await;
+        // The task ends with the process only.
+        _ = stopped.await;
     })
 }
 
-/// Writes files into a directory and says so; what is there and differs is overwritten only when
-/// told so, or when the terminal says yes.
+/// Writes files into a directory and prints their paths. Overwrites files that differ only with `overwrite`, or after a
+/// confirmation.
 fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
     let written = match files::write_files(directory, files, overwrite) {
         Err(error @ WriteError::Differs(_)) => {
@@ -91,7 +89,7 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
     Ok(output::print(&lines.collect::<String>())?)
 }
 
-/// A result of a kind in one of the formats for scripts; None for tables and names, which are each command's own.
+/// Renders a result of `kind` as JSON or YAML. `None` for the other formats, which each command renders itself.
 fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> serde_json::Result<Option<String>> {
     let write = match format {
         Format::Json => output::to_json,
@@ -101,7 +99,6 @@ fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> se
     Ok(Some(write(&serde_json::to_value(Versioned::new(kind, result))?)))
 }
 
-/// The headings of a table, unless they are left out.
 fn headings_unless<'a>(no_headers: bool, headings: &'a [&'a str]) -> &'a [&'a str] {
     if no_headers { &[] } else { headings }
 }

@@ -1,4 +1,4 @@
-//! `nfsprov provision`: one pass, or the loop in the foreground.
+//! `nfsprov provision`: one pass over the pending claims, or the provisioner in the foreground.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 
-use super::access::{access_for, way};
+use super::access::{export_via, ssh_access_for};
 use super::stop_signal;
 use super::{cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
@@ -26,10 +26,9 @@ use crate::provisioner::{controller, election};
 use crate::systemd::{self, Report};
 use crate::versioned::Items;
 
-/// How often the limits of volumes are checked, at least.
+/// The longest interval at which the limits of volumes are checked.
 const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
-/// Runs `nfsprov provision`.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let purpose = if args.watch {
         ClientUse::LongRunning
@@ -40,13 +39,13 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    let access = access_for(&args.via, &args.ssh)?;
-    let export = way(&args.via, &access, first.clone());
+    let access = ssh_access_for(&args.via, &args.ssh)?;
+    let export = export_via(&args.via, &access, first.clone());
     let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
         return Err(UsageError(
-            "--leader-elect: the Lease is called as the provisioner, whose --name has upper-case letters or `_`, \
+            "--leader-elect: the Lease has the name of the provisioner; --name has upper-case letters or `_`, \
              which names of objects can't have"
                 .into(),
         )
@@ -56,13 +55,13 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         Some(address) => Some(http::bind_listener(address).await?),
         None => None,
     };
-    // Neither waits for the other, so that what is wrong is known soonest.
+    // In parallel, so that an error of either is reported soonest.
     let options = cluster_options(global);
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
             match export.probe_root().await {
-                // Claims wait for it, as they do for one that goes down later.
+                // Claims are retried, as when a server goes down later.
                 Err(error @ (ExportError::Unreachable { .. } | ExportError::Unresolved { .. })) if args.watch => {
                     tracing::warn!("{error}; waiting for it");
                 }
@@ -109,8 +108,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
             tokio::spawn(watch_for_upstream(cluster.client, namespace, name));
         }
         let serving = listener.map(|listener| tokio::spawn(http::serve_requests(listener, reconciler.clone())));
-        // Logs for machines have no line for people under them.
-        let live = !global.quiet && args.log_format == LogFormat::Text && super::colour(global.color).on_stderr();
+        let live =
+            !global.quiet && args.log_format == LogFormat::Text && super::colour_choice(global.color).on_stderr();
         let served = async {
             match candidate {
                 Some(candidate) => {
@@ -127,15 +126,15 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         }
         if let Some(serving) = serving {
             serving.abort();
-            // Its share of the work goes with it; that it was cancelled is no news.
+            // It holds a reference to the reconciler; the error says that it was aborted.
             _ = serving.await;
         }
         tracing::info!("stopped");
         Exit::Done
     } else {
-        pass(&reconciler, args.listing, stop).await?
+        run_one_pass(&reconciler, args.listing, stop).await?
     };
-    // With the work the last sender of events goes, which is what the publisher waits for.
+    // It holds the last sender of events, whose drop ends the publisher.
     drop(reconciler);
     if let Some(publisher) = publisher {
         publisher.flush().await;
@@ -143,13 +142,13 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The exports of `--allow-export`. What is on the same server is reached over SSH as well, all else over NFS.
+/// The exports of `--allow-export`, without duplicates. With `--via ssh://`, those on the same server are accessed over SSH,
+/// all others over NFS.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {
         let location = Location { server, path };
         match known.iter().find(|other| other.overlaps(&location)) {
-            // Said twice is said once.
             Some(other) if *other == location => {}
             Some(other) => {
                 return Err(UsageError(
@@ -163,25 +162,28 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     let reached = |location: Location| {
         let by_the_same_way = matches!(args.via, Via::Ssh(_)) && location.server == first.server;
         let via = if by_the_same_way { &args.via } else { &Via::Nfs };
-        let export = way(via, access, location.clone());
+        let export = export_via(via, access, location.clone());
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
-async fn pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
+async fn run_one_pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
     let pending = PendingClaims::read_from_cluster(reconciler)
         .await
         .map_err(|error| anyhow!("cannot list claims and classes: {}", cluster::describe_error(&error)))?;
     if pending.is_empty() && matches!(listing.output, Format::Table | Format::Wide | Format::Name) {
-        output::say(&format!("no claim waits for provisioner {}", reconciler.settings.name));
+        output::say(&format!(
+            "no claim is pending for provisioner {}",
+            reconciler.settings.name
+        ));
         return Ok(Exit::Done);
     }
     let total = pending.len();
     let bar = output::progress_bar(total, "claims");
     let rows = pending.provision_all(reconciler, stop, |_| bar.inc(1)).await;
     bar.finish_and_clear();
-    let cells: Vec<[String; 4]> = rows.iter().map(cells).collect();
+    let cells: Vec<[String; 4]> = rows.iter().map(result_cells).collect();
     let object = |[claim, result, volume, detail]: &[String; 4]| json!({"claim": claim, "result": result, "volume": volume, "detail": detail});
     let items: Vec<_> = cells.iter().map(object).collect();
     let text = match for_scripts(listing.output, "ProvisionResult", Items { items })? {
@@ -210,7 +212,7 @@ async fn pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Outpu
     })
 }
 
-fn cells(row: &Row) -> [String; 4] {
+fn result_cells(row: &Row) -> [String; 4] {
     let (result, volume, detail) = match &row.result {
         Ok(ProvisionOutcome::Provisioned { volume, path, .. }) => ("provisioned", volume.clone(), path.clone()),
         Ok(ProvisionOutcome::WouldProvision { volume, path }) => ("would provision", volume.clone(), path.clone()),

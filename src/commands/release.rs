@@ -9,7 +9,7 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::access::{access_for, way};
+use super::access::{export_via, ssh_access_for};
 use super::cluster_options;
 use crate::cli::{Global, Release};
 use crate::cluster::{self, ClientUse, connect};
@@ -21,9 +21,8 @@ use crate::inventory::release::{Data, Verdict, decide_release};
 use crate::inventory::scrub::Scrub;
 use crate::output;
 
-/// Runs `nfsprov release`.
 pub async fn run(args: Release, global: &Global) -> Result<Exit> {
-    let said = match (args.keep_data, args.scrub) {
+    let given = match (args.keep_data, args.scrub) {
         (true, _) => Some(Data::Keep),
         (_, true) => Some(Data::Scrub),
         _ if output::can_ask() => None,
@@ -36,8 +35,8 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     };
     let cluster = connect(&cluster_options(global), ClientUse::OneShot).await?;
     let volumes: Api<PersistentVolume> = Api::all(cluster.client.clone());
-    let volume = read(&volumes, &args.volume).await?;
-    let warnings = match decide_release(&volume, said.unwrap_or(Data::Keep)) {
+    let volume = read_volume(&volumes, &args.volume).await?;
+    let warnings = match decide_release(&volume, given.unwrap_or(Data::Keep)) {
         Verdict::Release(warnings) => warnings,
         Verdict::AlreadyAvailable(sentence) => {
             output::say(&sentence);
@@ -48,25 +47,25 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     for warning in &warnings {
         output::say(&format!("warning: {warning}"));
     }
-    let data = match said {
+    let data = match given {
         Some(data) => data,
-        None => ask(&volume)?,
+        None => ask_keep_or_scrub(&volume)?,
     };
     match data {
-        Data::Keep => say_what_stays(&volume),
-        Data::Scrub => scrub(&cluster.client, &volumes, &volume, &args).await?,
+        Data::Keep => say_what_is_kept(&volume),
+        Data::Scrub => scrub_after_confirmation(&cluster.client, &volumes, &volume, &args).await?,
     }
-    release(&volumes, &volume).await?;
-    wait(&volumes, &args.volume, global.request_timeout).await
+    clear_claim_ref(&volumes, &volume).await?;
+    wait_until_available(&volumes, &args.volume, global.request_timeout).await
 }
 
-async fn read(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
+async fn read_volume(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
     let found = volumes.get_opt(name).await;
     let found = found.map_err(|error| anyhow!("cannot read PV {name}: {}", cluster::describe_error(&error)))?;
     found.with_context(|| format!("PV {name} not found; `nfsprov status` shows those that there are"))
 }
 
-fn ask(volume: &PersistentVolume) -> Result<Data> {
+fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     let question = format!(
         "Keep the data of PV {} for its next claim, or scrub it? (keep/scrub)",
         volume.name_any()
@@ -78,7 +77,7 @@ fn ask(volume: &PersistentVolume) -> Result<Data> {
     Ok(if answer == "scrub" { Data::Scrub } else { Data::Keep })
 }
 
-fn say_what_stays(volume: &PersistentVolume) {
+fn say_what_is_kept(volume: &PersistentVolume) {
     if let Some(place) = nfs_location(volume) {
         let text = format!(
             "the next claim that PV {} is bound to will see what is in {place}",
@@ -89,16 +88,16 @@ fn say_what_stays(volume: &PersistentVolume) {
 }
 
 /// Empties the PV's directory after a confirmation, if no other PV uses it.
-async fn scrub(
+async fn scrub_after_confirmation(
     client: &Client,
     volumes: &Api<PersistentVolume>,
     volume: &PersistentVolume,
     args: &Release,
 ) -> Result<()> {
-    let place = place_of(volume, args)?;
-    let export = way(
+    let place = directory_of(volume, args)?;
+    let export = export_via(
         &args.export.via,
-        &access_for(&args.export.via, &args.export.ssh)?,
+        &ssh_access_for(&args.export.via, &args.export.ssh)?,
         place.location.clone(),
     );
     let all = gather::list_nfs_volumes(client).await?;
@@ -118,7 +117,7 @@ async fn scrub(
         return Err(UsageError(format!("--scrub would remove {what}; --yes does it").into()).into());
     }
     // The cluster may have changed while the prompt was open.
-    let live = read(volumes, &args.volume).await?;
+    let live = read_volume(volumes, &args.volume).await?;
     if live.metadata.uid != volume.metadata.uid || live.metadata.resource_version != volume.metadata.resource_version {
         bail!(
             "PV {} was changed meanwhile; nothing was removed, look at it again",
@@ -130,8 +129,8 @@ async fn scrub(
     Ok(())
 }
 
-/// On the export that is named, else where the PV's provisioner recorded it to be.
-fn place_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
+/// The PV's directory on the export of the command line, else the one that the provisioner recorded.
+fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
     let Some(path) = &args.export.path else {
         return place::recorded_directory(volume).ok_or_else(|| {
             let at = nfs_location(volume).map(|place| place.path).unwrap_or_default();
@@ -154,13 +153,13 @@ fn place_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory
     place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::escape_line(&why)))
 }
 
-/// Takes the claim off the PV, if it is still the one that was seen.
-async fn release(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Result<()> {
+/// Removes the claim reference, if the PV still has the version `seen`.
+async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Result<()> {
     let name = seen.name_any();
     let patch = json!({
         "metadata": {
             "resourceVersion": seen.metadata.resource_version, "uid": seen.metadata.uid,
-            // It says that the controller manager chose the claim, which is chosen anew now.
+            // It says that the controller manager chose the claim.
             "annotations": {"pv.kubernetes.io/bound-by-controller": null},
         },
         "spec": {"claimRef": null},
@@ -177,10 +176,11 @@ async fn release(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Re
     }
 }
 
-/// Waits until the controller manager has made a released PV Available, or a claim that waited has it.
-async fn wait(volumes: &Api<PersistentVolume>, name: &str, patience: Duration) -> Result<Exit> {
-    let released =
-        |volume: Option<&PersistentVolume>| volume.is_none_or(|volume| matches!(phase(volume), "Available" | "Bound"));
+/// Waits until the PV is Available, or Bound to a claim that was pending.
+async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, patience: Duration) -> Result<Exit> {
+    let released = |volume: Option<&PersistentVolume>| {
+        volume.is_none_or(|volume| matches!(phase_of(volume), "Available" | "Bound"))
+    };
     let waited = tokio::time::timeout(patience, await_condition(volumes.clone(), name, released)).await;
     let Ok(found) = waited else {
         bail!(
@@ -190,14 +190,14 @@ async fn wait(volumes: &Api<PersistentVolume>, name: &str, patience: Duration) -
     };
     match found.with_context(|| format!("cannot watch PV {name}"))? {
         Some(volume) => {
-            output::print(&format!("persistentvolume/{name} is {}\n", phase(&volume)))?;
+            output::print(&format!("persistentvolume/{name} is {}\n", phase_of(&volume)))?;
             Ok(Exit::Done)
         }
         None => bail!("PV {name} was released, and deleted right after that, as its policy says"),
     }
 }
 
-fn phase(volume: &PersistentVolume) -> &str {
+fn phase_of(volume: &PersistentVolume) -> &str {
     let status = volume.status.as_ref();
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
 }

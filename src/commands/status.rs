@@ -1,4 +1,4 @@
-//! `nfsprov status`: what of the cluster touches NFS.
+//! `nfsprov status`: the claims, volumes, classes and provisioners that use NFS.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,8 +7,8 @@ use futures::{StreamExt, pin_mut};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
-use super::access::{access_for, way};
-use super::{cluster_options, colour, for_scripts, headings_unless};
+use super::access::{export_via, ssh_access_for};
+use super::{cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Status, Via};
 use crate::cluster::{ClientUse, connect};
 use crate::exit::{Exit, UsageError};
@@ -17,22 +17,19 @@ use crate::inventory::overview::{Overview, Volume, build_overview};
 use crate::inventory::{amount, gather};
 use crate::output::{self, Colour};
 
-/// Takes the cursor home and what was on the terminal away.
-const ANEW: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
+/// Moves the cursor home and clears the terminal.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
 
-/// How the result is to look.
-struct Look {
+struct DisplayOptions {
     format: Format,
     no_headers: bool,
-    /// Whether claims of several namespaces are shown.
-    all: bool,
+    all_namespaces: bool,
     sizes: bool,
     colour: Colour,
 }
 
-/// Runs `nfsprov status`.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
-    let location = export(&args)?;
+    let location = export_of_options(&args)?;
     let purpose = if args.watch {
         ClientUse::LongRunning
     } else {
@@ -40,15 +37,15 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     };
     let cluster = connect(&cluster_options(global), purpose).await?;
     let namespace = (!args.all_namespaces).then_some(cluster.namespace.as_str());
-    let look = Look {
+    let display = DisplayOptions {
         format: args.listing.output,
         no_headers: args.listing.no_headers,
-        all: args.all_namespaces,
+        all_namespaces: args.all_namespaces,
         sizes: args.sizes,
-        colour: colour(global.color),
+        colour: colour_choice(global.color),
     };
     if args.watch {
-        return watch(&cluster.client, namespace, &look).await;
+        return print_on_changes(&cluster.client, namespace, &display).await;
     }
     let (mut facts, left_out) = gather::list_objects(&cluster.client, namespace).await?;
     for what in left_out {
@@ -63,23 +60,23 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
                 .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
         });
         let bar = output::progress_bar(volumes.len(), "volumes read");
-        let access = access_for(&args.export.via, &args.export.ssh)?;
-        let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
+        let access = ssh_access_for(&args.export.via, &args.export.ssh)?;
+        let known = location.map(|location| (location.clone(), export_via(&args.export.via, &access, location)));
         facts.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
     let now = Timestamp::now();
     let overview = build_overview(&facts, now);
-    let text = text(&overview, &look, now)?;
+    let text = render_overview(&overview, &display, now)?;
     if text.is_empty() {
-        output::say("nothing touches NFS here: no volume, claim, class or provisioner");
+        output::say("no claim, volume, class or provisioner uses NFS");
     }
     output::print(&text)?;
     Ok(Exit::Done)
 }
 
-/// The export that the options name, if they do.
-fn export(args: &Status) -> Result<Option<Location>, UsageError> {
+/// The export of --server and --path; `None` without them.
+fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
     match (&args.export.server, &args.export.path) {
         (Some(server), Some(path)) => Ok(Some(Location {
             server: server.clone(),
@@ -93,9 +90,9 @@ fn export(args: &Status) -> Result<Option<Location>, UsageError> {
 }
 
 /// Prints the status again after each change, until it is interrupted or stdout is closed.
-async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<Exit> {
+async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &DisplayOptions) -> Result<Exit> {
     let (watched, changes) = gather::watch_objects(client, namespace);
-    // What has changed by the time that it is shown is shown at once.
+    // Changes that arrive together are shown together.
     let changes = changes.ready_chunks(usize::from(u16::MAX));
     pin_mut!(changes);
     let (mut shown, mut troubles) = (None, Vec::new());
@@ -113,12 +110,12 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
             continue;
         }
         let now = Timestamp::now();
-        let text = text(&build_overview(&watched.current_facts(), now), look, now)?;
+        let text = render_overview(&build_overview(&watched.current_facts(), now), display, now)?;
         if shown.as_ref() == Some(&text) {
             continue;
         }
-        let again = match (output::is_terminal(), look.format) {
-            (true, Format::Table | Format::Wide) => format!("{ANEW}{text}"),
+        let again = match (output::is_terminal(), display.format) {
+            (true, Format::Table | Format::Wide) => format!("{CLEAR}{text}"),
             (_, Format::Table | Format::Wide) if shown.is_some() => format!("\n{text}"),
             (_, Format::Yaml) if shown.is_some() => format!("---\n{text}"),
             _ => text.clone(),
@@ -131,17 +128,17 @@ async fn watch(client: &Client, namespace: Option<&str>, look: &Look) -> Result<
     Ok(Exit::Done)
 }
 
-fn text(overview: &Overview, look: &Look, now: Timestamp) -> Result<String> {
-    if let Some(text) = for_scripts(look.format, "Status", overview)? {
+fn render_overview(overview: &Overview, display: &DisplayOptions, now: Timestamp) -> Result<String> {
+    if let Some(text) = for_scripts(display.format, "Status", overview)? {
         return Ok(text);
     }
-    Ok(match look.format {
-        Format::Name => names(overview),
-        format => tables(overview, look, now, format == Format::Wide),
+    Ok(match display.format {
+        Format::Name => render_names(overview),
+        format => render_tables(overview, display, now, format == Format::Wide),
     })
 }
 
-fn names(overview: &Overview) -> String {
+fn render_names(overview: &Overview) -> String {
     let claims = overview
         .claims
         .iter()
@@ -161,23 +158,23 @@ fn names(overview: &Overview) -> String {
     claims.chain(volumes).chain(classes).chain(workloads).collect()
 }
 
-/// A table a kind, without those that there is nothing of; an empty line between them, as kubectl has it.
-fn tables(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> String {
+/// A table for each kind of which there are objects, separated by empty lines as kubectl does.
+fn render_tables(overview: &Overview, display: &DisplayOptions, now: Timestamp, wide: bool) -> String {
     let tables = [
-        storage(overview, look, now, wide),
-        classes(overview, look, wide),
-        provisioners(overview, look, wide),
+        claims_table(overview, display, now, wide),
+        classes_table(overview, display, wide),
+        provisioners_table(overview, display, wide),
     ];
     tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// Claims with their volumes, then volumes without a claim of these.
-fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Option<String> {
+/// The claims with their volumes, then the volumes without a shown claim.
+fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, wide: bool) -> Option<String> {
     let mut headings = vec!["CLAIM", "PHASE", "CLASS", "SIZE", "MODES", "VOLUME", "AGE"];
-    if look.all {
+    if display.all_namespaces {
         headings.insert(0, "NAMESPACE");
     }
-    if look.sizes {
+    if display.sizes {
         headings.push("HOLDS");
     }
     if wide {
@@ -185,7 +182,7 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
     }
     let more = |volume: Option<&Volume>| {
         let mut cells = Vec::new();
-        if look.sizes {
+        if display.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
             cells.push(holds.map(|holds| holds.short_text()).unwrap_or_default());
         }
@@ -214,9 +211,9 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
             claim.size.clone(),
             short_modes(&claim.access_modes),
             claim.volume.clone(),
-            age(claim.created, now),
+            age_of(claim.created, now),
         ];
-        if look.all {
+        if display.all_namespaces {
             cells.insert(0, claim.namespace.clone());
         }
         cells.extend(more(volume));
@@ -239,15 +236,15 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
             volume.size.clone(),
             short_modes(&volume.access_modes),
             volume.name.clone(),
-            age(volume.created, now),
+            age_of(volume.created, now),
         ];
-        if look.all {
+        if display.all_namespaces {
             cells.insert(0, String::new());
         }
         cells.extend(more(Some(volume)));
         cells
     });
-    table(look, &headings, claims.chain(unclaimed).collect())
+    table_unless_empty(display, &headings, claims.chain(unclaimed).collect())
 }
 
 /// Access modes as kubectl shortens them.
@@ -262,12 +259,12 @@ fn short_modes(modes: &[String]) -> String {
     short.collect::<Vec<_>>().join(",")
 }
 
-fn age(created: Option<Timestamp>, now: Timestamp) -> String {
+fn age_of(created: Option<Timestamp>, now: Timestamp) -> String {
     let seconds = created.map(|created| amount::seconds_since(created.as_second(), now.as_second()));
     seconds.map(amount::format_age).unwrap_or_default()
 }
 
-fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
+fn classes_table(overview: &Overview, display: &DisplayOptions, wide: bool) -> Option<String> {
     let mut headings = vec!["CLASS", "PROVISIONER", "POLICY", "ON DELETE"];
     if wide {
         headings.extend(["BINDING", "DIRECTORIES"]);
@@ -285,10 +282,10 @@ fn classes(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
         }
         cells
     });
-    table(look, &headings, rows.collect())
+    table_unless_empty(display, &headings, rows.collect())
 }
 
-fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> {
+fn provisioners_table(overview: &Overview, display: &DisplayOptions, wide: bool) -> Option<String> {
     let mut headings = vec!["PROVISIONER", "READY", "RUNS AS", "LEADER"];
     if wide {
         headings.push("IMAGE");
@@ -299,7 +296,7 @@ fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> 
                 format!("{}/{}", provisioner.ready, provisioner.wanted),
                 format!("{namespace} {workload}"),
             ),
-            // A provisioner may run where the cluster doesn't know it.
+            // A provisioner may run outside the cluster.
             _ => (String::new(), "(not seen in the cluster)".to_owned()),
         };
         let leader = provisioner.leader.clone().unwrap_or_default();
@@ -309,12 +306,12 @@ fn provisioners(overview: &Overview, look: &Look, wide: bool) -> Option<String> 
         }
         cells
     });
-    table(look, &headings, rows.collect())
+    table_unless_empty(display, &headings, rows.collect())
 }
 
-fn table(look: &Look, headings: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
+fn table_unless_empty(display: &DisplayOptions, headings: &[&str], rows: Vec<Vec<String>>) -> Option<String> {
     (!rows.is_empty())
-        .then(|| output::format_terminal_table(look.colour, headings_unless(look.no_headers, headings), rows))
+        .then(|| output::format_terminal_table(display.colour, headings_unless(display.no_headers, headings), rows))
 }
 
 #[cfg(test)]
@@ -335,7 +332,7 @@ mod tests {
         }
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         for (created, wanted) in [(Some(at(1_000)), "50m"), (Some(at(9_000)), "0s"), (None, "")] {
-            assert_eq!(age(created, at(4_000)), wanted);
+            assert_eq!(age_of(created, at(4_000)), wanted);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `nfsprov templates`: the built-in templates, to be edited.
+//! `nfsprov templates`: exports the built-in templates for editing.
 
 use anyhow::Result;
 
@@ -7,7 +7,6 @@ use crate::cli::Templates;
 use crate::exit::Exit;
 use crate::manifest::templates::BUILT_IN;
 
-/// Runs `nfsprov templates`.
 pub fn run(action: &Templates) -> Result<Exit> {
     let Templates::Export { directory, yes } = action;
     write_files(

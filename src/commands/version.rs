@@ -1,4 +1,4 @@
-//! `nfsprov version`: which nfsprov this is.
+//! `nfsprov version`.
 
 use anyhow::Result;
 use serde_json::json;
@@ -8,12 +8,11 @@ use crate::exit::Exit;
 use crate::output;
 use crate::versioned::Versioned;
 
-/// The commit that it was built from, where the build says so.
+/// The commit of the build; `None` outside of release builds.
 const COMMIT: Option<&str> = option_env!("NFSPROV_COMMIT");
 /// The versions of Kubernetes whose API servers the tests run against.
 pub const TESTED_KUBERNETES: [&str; 2] = ["1.20.2", "1.37.2"];
 
-/// Runs `nfsprov version`.
 pub fn run(args: &Version) -> Result<Exit> {
     let version = env!("CARGO_PKG_VERSION");
     let commit = COMMIT.unwrap_or("unknown");

@@ -10,8 +10,8 @@ use anyhow::{Result, bail};
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
-use super::access::{access_for, way};
-use super::{cluster_options, colour, for_scripts, headings_unless};
+use super::access::{export_via, ssh_access_for};
+use super::{cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
@@ -25,18 +25,17 @@ use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
 use crate::volumes::read;
 
-/// Runs `nfsprov volumes`.
 pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
     match command {
-        Volumes::List(args) => list(&args, global, Subject::All).await,
+        Volumes::List(args) => list_directories(&args, global, Subject::All).await,
         Volumes::Orphans(args) if args.remove_empty => orphans::remove_empty(&args, global).await,
-        Volumes::Orphans(args) => list(&args.directories, global, Subject::Orphans).await,
-        Volumes::Archived(args) => list(&args, global, Subject::Archived).await,
-        Volumes::Restore(args) => claims::restore(&args, global).await,
-        Volumes::Expire(args) => expire(&args, global).await,
-        Volumes::Record(args) => rebuild::record(&args, global).await,
-        Volumes::Rebuild(args) => rebuild::rebuild(&args, global).await,
-        Volumes::Adopt(args) => claims::adopt(&args, global).await,
+        Volumes::Orphans(args) => list_directories(&args.directories, global, Subject::Orphans).await,
+        Volumes::Archived(args) => list_directories(&args, global, Subject::Archived).await,
+        Volumes::Restore(args) => claims::restore_archive(&args, global).await,
+        Volumes::Expire(args) => expire_archives(&args, global).await,
+        Volumes::Record(args) => rebuild::record_volumes(&args, global).await,
+        Volumes::Rebuild(args) => rebuild::rebuild_volumes(&args, global).await,
+        Volumes::Adopt(args) => claims::adopt_directory(&args, global).await,
     }
 }
 
@@ -49,7 +48,7 @@ enum Subject {
 }
 
 impl Subject {
-    fn shows(self, state: State) -> bool {
+    fn includes(self, state: State) -> bool {
         match self {
             Self::All => true,
             Self::Orphans => matches!(state, State::Orphan | State::Marker),
@@ -71,7 +70,7 @@ impl Place {
             server: at.server.clone(),
             path: at.path.clone(),
         };
-        let export = way(&at.via, &access_for(&at.via, &at.ssh)?, location.clone());
+        let export = export_via(&at.via, &ssh_access_for(&at.via, &at.ssh)?, location.clone());
         let options = cluster_options(global);
         // Neither waits for the other, so that what is wrong is known soonest.
         let (cluster, ()) = tokio::try_join!(
@@ -90,7 +89,7 @@ impl Place {
     }
 
     /// The rows, and the names of all NFS volumes.
-    async fn rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
+    async fn read_rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
         let volumes = gather::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();
         let facts = survey_export(&self.export, &self.location, volumes).await?;
@@ -98,21 +97,21 @@ impl Place {
     }
 }
 
-async fn measured(export: &Export, rows: &mut [Row]) {
+async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
     let bar = output::progress_bar(rows.len(), "directories read");
     measure_directories(export, rows, || bar.inc(1)).await;
     bar.finish_and_clear();
 }
 
-async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
+async fn list_directories(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
-    let (mut rows, _) = place.rows().await?;
-    rows.retain(|row| subject.shows(row.state));
+    let (mut rows, _) = place.read_rows().await?;
+    rows.retain(|row| subject.includes(row.state));
     if subject == Subject::Archived {
         name_claims(&place, &mut rows).await?;
     }
     if args.sizes {
-        measured(&place.export, &mut rows).await;
+        measure_with_progress(&place.export, &mut rows).await;
     }
     let quotas = read_quotas(&place.export, &mut rows).await;
     let text = match for_scripts(args.listing.output, "DirectoryList", Items { items: &rows })? {
@@ -122,7 +121,7 @@ async fn list(args: &Directories, global: &Global, subject: Subject) -> Result<E
             .map(|row| format!("{}\n", output::escape_line(&row.directory)))
             .collect(),
         None if rows.is_empty() => String::new(),
-        None => table(&rows, subject, args, global),
+        None => directories_table(&rows, subject, args, global),
     };
     if text.is_empty() {
         let what = match subject {
@@ -165,7 +164,7 @@ async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
     Ok(())
 }
 
-fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
+fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
     let wide = args.listing.output == Format::Wide;
     let archives = subject == Subject::Archived;
     let mut headings = match archives {
@@ -215,7 +214,7 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
         cells
     });
     let headings = headings_unless(args.listing.no_headers, &headings);
-    output::format_terminal_table(colour(global.color), headings, cells)
+    output::format_terminal_table(colour_choice(global.color), headings, cells)
 }
 
 fn used_of_limit(quota: VolumeUsage) -> String {
@@ -226,14 +225,14 @@ fn used_of_limit(quota: VolumeUsage) -> String {
     }
 }
 
-async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
+async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
-    let going = going(&place, args).await?;
-    if going.is_empty() {
+    let expired = archives_to_remove(&place, args).await?;
+    if expired.is_empty() {
         output::say(&format!("no archive on {} is to go", place.location));
         return Ok(Exit::Done);
     }
-    let cells = going.iter().map(|gone| {
+    let cells = expired.iter().map(|gone| {
         let holds = gone
             .row
             .holds
@@ -248,11 +247,11 @@ async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
         ]
     });
     output::print(&output::format_terminal_table(
-        colour(global.color),
+        colour_choice(global.color),
         &["ARCHIVE", "AGE", "HOLDS", "WHY"],
         cells,
     ))?;
-    let count = match going.len() {
+    let count = match expired.len() {
         1 => "this archive".to_owned(),
         count => format!("these {count} archives"),
     };
@@ -271,15 +270,15 @@ async fn expire(args: &Expire, global: &Global) -> Result<Exit> {
             bail!("nothing was removed");
         }
     }
-    remove(&place, args, &going).await
+    remove_archives(&place, args, &expired).await
 }
 
 /// The archives that are to go, as things are now.
-async fn going(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
-    let (mut rows, _) = place.rows().await?;
+async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
+    let (mut rows, _) = place.read_rows().await?;
     rows.retain(|row| row.state == State::Archived && row.volume.is_some());
     if args.keep_total.is_some() {
-        measured(&place.export, &mut rows).await;
+        measure_with_progress(&place.export, &mut rows).await;
     }
     let expiry = Expiry {
         older_than: args.older_than,
@@ -289,8 +288,8 @@ async fn going(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
 }
 
 /// Removes the archives that were shown, but for those that were changed, or came to be a PV's, since then.
-async fn remove(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit> {
-    let still = going(place, args).await?;
+async fn remove_archives(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit> {
+    let still = archives_to_remove(place, args).await?;
     let mut exit = Exit::Done;
     for gone in shown {
         let directory = output::escape_line(&gone.row.directory);

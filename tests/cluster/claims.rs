@@ -87,7 +87,7 @@ async fn one_pass_serves_what_waits_and_ends(stage: Arc<Stage>) -> Result<()> {
     scene.claims().delete("block", &Default::default()).await?;
     let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
     ensure!(code == 0 && stdout.is_empty(), "{stdout}");
-    ensure!(stderr.contains("no claim waits for provisioner"), "{stderr}");
+    ensure!(stderr.contains("no claim is pending for provisioner"), "{stderr}");
     Ok(())
 }
 

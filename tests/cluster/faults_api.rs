@@ -238,7 +238,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
     }
     provisioner.signal("TERM")?;
     provisioner
-        .says("finishing what is in flight (again to stop at once)")
+        .says("finishing the requests in flight; a second signal stops at once")
         .await?;
     let asked = Instant::now();
     let status = second(provisioner).await?;

@@ -396,15 +396,16 @@ async fn what_the_cluster_refuses_is_one_sentence(stage: Arc<Stage>) -> Result<(
         stderr.starts_with(&format!("error: cannot apply storageclass/{class}: ")),
         "{stderr}"
     );
-    // Two classes that nobody has: explained as what they are.
+    // Classes that do not exist are noted.
     let lonely = format!("lonely-{}", scene.namespace);
     let volume = format!("create pv {lonely} --server s --path /p --size 1Gi --class {lonely} --dry-run server");
     let (_, stderr) = done(&scene, &volume.split(' ').collect::<Vec<_>>()).await?;
-    let note = format!("note: no StorageClass is called {lonely}: the name only has to be the same");
+    let note =
+        format!("note: storageclass/{lonely} not found: the volume and its claim only have to name the same class");
     ensure!(stderr.contains(&note), "{stderr}");
     let claim = format!("create pvc c --size 1Gi --class {lonely} --dry-run server");
     let (_, stderr) = done(&scene, &claim.split(' ').collect::<Vec<_>>()).await?;
-    ensure!(stderr.contains("nothing makes a volume for the claim"), "{stderr}");
+    ensure!(stderr.contains("no volume is provisioned for the claim"), "{stderr}");
     let known = format!("create pvc c --size 1Gi --class {class} --dry-run server");
     let (_, stderr) = done(&scene, &known.split(' ').collect::<Vec<_>>()).await?;
     ensure!(stderr.is_empty(), "{stderr}");

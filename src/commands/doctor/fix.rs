@@ -18,49 +18,42 @@ use crate::doctor::fix::plan::{Effect, Step, due};
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
-/// How long to wait for an effect by default: the kubelet of 1.20 takes a minute to end a pod whose image never existed,
-/// and a Deployment with the strategy Recreate waits for that.
+/// The default time limit of an effect. The kubelet of 1.20 takes a minute to end a pod whose image never existed, and a
+/// Deployment with the strategy Recreate waits for that.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Options for applying fixes.
 #[derive(Clone, Copy, Debug)]
-pub struct How {
-    /// No question is asked.
+pub struct FixOptions {
     pub yes: bool,
-    /// Changes are shown and not made.
     pub dry_run: bool,
-    /// How long to wait for an effect, if that was given.
+    /// The time limit of an effect, from `--timeout`.
     pub limit: Option<Duration>,
-    /// Whether diffs are in colour.
     pub colour: Colour,
 }
 
-/// The cluster, twice: for requests, and for watches, which may be silent for long.
+/// Two clients of the cluster: watches need longer time-outs than requests.
 #[derive(Clone, Copy)]
 pub struct Clusters<'a> {
-    /// For requests.
     pub cluster: &'a Cluster,
-    /// For watches.
     pub watched: &'a Cluster,
 }
 
-/// What was done.
+/// The numbers of applied and failed fixes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// How many fixes were made.
-    pub made: usize,
-    /// How many could not be.
+pub struct FixCounts {
+    pub applied: usize,
     pub failed: usize,
 }
 
-/// Ctrl-C and SIGTERM, which end the work between two steps and never within one.
-pub struct Stop {
+/// SIGINT and SIGTERM, which stop the run between two steps, never within a step.
+pub struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Stop {
-    /// Takes the signals from now on.
+impl StopSignals {
+    /// Handles the signals from now on.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -68,85 +61,99 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    async fn wait_for_signal(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
     }
 
-    /// Ends here if that was asked for meanwhile.
-    pub fn here(&mut self, done: Done) -> Result<()> {
-        if self.asked().now_or_never().is_none() {
+    /// Fails if a signal has arrived since the last check.
+    pub fn fail_if_signalled(&mut self, counts: FixCounts) -> Result<()> {
+        if self.wait_for_signal().now_or_never().is_none() {
             return Ok(());
         }
-        bail!("{}", stopped(done))
+        bail!("{}", interrupted_message(counts))
     }
 }
 
-/// Makes the fixes, one finding after the other.
+/// Applies the fixes, one finding after the other: shows each, asks, applies it and waits for its effect.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
-pub async fn fix(clusters: Clusters<'_>, steps: &[Step<'_>], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
-    let limit = how.limit.unwrap_or(PATIENCE);
+pub async fn fix_objects(
+    clusters: Clusters<'_>,
+    steps: &[Step<'_>],
+    options: FixOptions,
+    stop: &mut StopSignals,
+    counts: &mut FixCounts,
+) -> Result<()> {
+    let limit = options.limit.unwrap_or(PATIENCE);
     let (mut refused, mut owed) = (0, Vec::new());
     for (place, step) in steps.iter().enumerate() {
-        stop.here(*done)?;
-        if let Some(edits) = prepared(clusters.cluster, step, done).await {
-            show(step, &edits, how.colour);
-            if how.dry_run {
+        stop.fail_if_signalled(*counts)?;
+        if let Some(edits) = prepare_edits(clusters.cluster, step, counts).await {
+            show_step(step, &edits, options.colour);
+            if options.dry_run {
                 continue;
             }
-            if !how.yes && !output::can_ask() {
+            if !options.yes && !output::can_ask() {
                 refused += 1;
-            } else if ask(how, "Make this change?", *done)? && made(clusters, &edits, limit, done).await {
+            } else if confirm_change(options, "Make this change?", *counts)?
+                && apply_edits(clusters, &edits, limit, counts).await
+            {
                 owed.retain(|effect| !step.effects.contains(effect));
                 owed.extend(step.effects.iter().cloned());
             }
         }
         let due = due(&mut owed, &steps[place + 1..]);
         tokio::select! {
-            () = awaited(clusters.watched, &due, limit) => {}
-            () = stop.asked() => bail!("{}", stopped(*done)),
+            () = wait_for_effects(clusters.watched, &due, limit) => {}
+            () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
         }
     }
     if refused > 0 {
         let why = format!(
             "confirmation of {} required but stdin is not a terminal; pass --yes",
-            count(refused)
+            count_fixes(refused)
         );
         return Err(UsageError(why.into()).into());
     }
     Ok(())
 }
 
-/// Asks, unless that was answered beforehand.
-pub fn ask(how: How, question: &str, done: Done) -> Result<bool> {
-    if how.yes {
+/// Asks the question, unless `--yes` answers it.
+///
+/// # Errors
+/// When Ctrl-C interrupts the question.
+pub fn confirm_change(options: FixOptions, question: &str, counts: FixCounts) -> Result<bool> {
+    if options.yes {
         return Ok(true);
     }
     match output::confirm(question) {
         Ok(answer) => Ok(answer),
-        // Ctrl-C is an answer too.
-        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", stopped(done)),
+        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", interrupted_message(counts)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn stopped(done: Done) -> String {
-    format!("interrupted after {}; no change was left incomplete", count(done.made))
+fn interrupted_message(counts: FixCounts) -> String {
+    format!(
+        "interrupted after {}; no change was left incomplete",
+        count_fixes(counts.applied)
+    )
 }
 
-fn count(fixes: usize) -> String {
+fn count_fixes(fixes: usize) -> String {
     match fixes {
         1 => "1 fix".to_owned(),
         many => format!("{many} fixes"),
     }
 }
 
-/// The edits of a step, by the objects as they are now; `None` if no change is needed or possible.
-async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option<Vec<Edit>> {
+/// Computes the edits of a step from the current objects. `None`, after a line that says why, if no change is needed or
+/// possible.
+async fn prepare_edits(cluster: &Cluster, step: &Step<'_>, counts: &mut FixCounts) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let name = format!("{} {}", step.finding.code, step.finding.object.title());
     for change in step.changes {
@@ -155,7 +162,7 @@ async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option
             Ok(live) => live,
             Err(error) => {
                 say(&format!("{name}: {error:#}"));
-                done.failed += 1;
+                counts.failed += 1;
                 return None;
             }
         };
@@ -176,7 +183,7 @@ async fn prepared(cluster: &Cluster, step: &Step<'_>, done: &mut Done) -> Option
 }
 
 /// Prints the finding that is being fixed.
-pub fn announce(finding: &Finding) {
+pub fn print_finding(finding: &Finding) {
     say("");
     say(&format!(
         "{} {}: {}",
@@ -186,9 +193,9 @@ pub fn announce(finding: &Finding) {
     ));
 }
 
-fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
+fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
     let finding = step.finding;
-    announce(finding);
+    print_finding(finding);
     for edit in edits {
         show_edit(edit, colour);
     }
@@ -198,7 +205,7 @@ fn show(step: &Step<'_>, edits: &[Edit], colour: Colour) {
     }
 }
 
-/// Shows what becomes of an object.
+/// Prints the diff of an object.
 pub fn show_edit(edit: &Edit, colour: Colour) {
     let text = |object: &Value| output::to_yaml(object);
     let (before, after) = edit.shown();
@@ -206,7 +213,7 @@ pub fn show_edit(edit: &Edit, colour: Colour) {
     show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour);
 }
 
-/// Shows what becomes of a text, none being where nothing is.
+/// Prints the diff of a text; `None` where it does not exist.
 pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) {
     let side = |text: Option<&str>| {
         if text.is_some() {
@@ -222,22 +229,22 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
     }
 }
 
-/// Makes the edits of a step; whether all of them were made.
-async fn made(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, done: &mut Done) -> bool {
+/// Applies the edits of a step. Returns whether all succeeded; stops at the first failure.
+async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
     for edit in edits {
         if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {
             say(&format!("error: {error:#}"));
-            done.failed += 1;
+            counts.failed += 1;
             return false;
         }
         say(&format!("{} {}", edit.object.title(), edit.way.done()));
     }
-    done.made += 1;
+    counts.applied += 1;
     true
 }
 
-/// Waits for all effects of a step together, and says what came.
-async fn awaited(cluster: &Cluster, effects: &[Effect], limit: Duration) {
+/// Waits for the effects in parallel, and prints the result of each.
+async fn wait_for_effects(cluster: &Cluster, effects: &[Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
         let (title, good) = match effect {
             Effect::Bound(claim) => (claim.title(), "is Bound"),

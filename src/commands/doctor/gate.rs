@@ -8,7 +8,7 @@ use kube::core::Request;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::fix::{self, Done, How, Stop, ask, show_diff};
+use super::fix::{self, FixCounts, FixOptions, StopSignals, confirm_change, show_diff};
 use crate::cluster::{self, ClientUse, Cluster, ClusterOptions, connect};
 use crate::control_plane::Gate;
 use crate::control_plane::edit::{Format, edit_gate};
@@ -25,19 +25,19 @@ use crate::output::{self, say};
 /// How long an API server may take to be ready again, unless --timeout says otherwise.
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
-/// How often the cluster is asked whether it answers again; nothing announces that.
+/// The interval at which `/readyz` is polled; there is nothing to watch.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// What is to be done, and where.
-pub struct Job<'a> {
-    pub options: &'a ClusterOptions,
-    /// The cluster, where it answers.
+/// The requested state of the gate, and the hosts.
+pub struct GateChange<'a> {
+    pub connection: &'a ClusterOptions,
+    /// `None` if the cluster does not answer.
     pub cluster: Option<(&'a Cluster, &'a Facts)>,
     /// The server nodes.
     pub hosts: &'a [Target],
     pub access: &'a Access,
     pub wanted: Gate,
-    pub how: How,
+    pub options: FixOptions,
 }
 
 /// Changes one server node after the other.
@@ -45,8 +45,8 @@ pub struct Job<'a> {
 /// # Errors
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
 /// in time: its host has undone the change then, and no other host is changed.
-pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()> {
-    let limit = job.how.limit.unwrap_or(READY_WITHIN);
+pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
+    let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;
     if let Some(note) = job.cluster.and_then(|(_, facts)| missing_servers(facts, nodes.len())) {
         say(&note);
@@ -56,14 +56,14 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
         Err(why) => Err(anyhow!("{}: {why}", node.name())),
     });
     let plans: Vec<Vec<FileEdit>> = plans.collect::<Result<_>>()?;
-    let configuration = configuration(job, &nodes).await?;
+    let configuration = edit_kubeadm_config(job, &nodes).await?;
     if plans.iter().all(Vec::is_empty) && configuration.is_none() {
         say("RemoveSelfLink is already in the requested state on all hosts of --ssh");
         return Ok(());
     }
     let mut refused = false;
     for (node, edits) in nodes.iter().zip(&plans) {
-        stop.here(*done)?;
+        stop.fail_if_signalled(*counts)?;
         if edits.is_empty() {
             say(&format!("{}: unchanged", node.name()));
             continue;
@@ -71,38 +71,38 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
         say("");
         for edit in edits {
             let name = format!("{}:{}", node.name(), edit.path);
-            show_diff(&name, edit.before.as_deref(), edit.after.as_deref(), job.how.colour);
+            show_diff(&name, edit.before.as_deref(), edit.after.as_deref(), job.options.colour);
         }
-        if job.how.dry_run {
+        if job.options.dry_run {
             continue;
         }
-        if !job.how.yes && !output::can_ask() {
+        if !job.options.yes && !output::can_ask() {
             refused = true;
             continue;
         }
-        if !ask(job.how, "Make this change and restart the API server?", *done)? {
+        if !confirm_change(job.options, "Make this change and restart the API server?", *counts)? {
             bail!("{} was not changed, nor were the hosts after it", node.name());
         }
         node.apply_edits(edits, job.wanted, limit).await?;
         say(&format!("{}: changed, and its API server is ready", node.name()));
-        done.made += 1;
+        counts.applied += 1;
     }
     if refused {
         let why = "confirmation required but stdin is not a terminal; pass --yes";
         return Err(UsageError(why.into()).into());
     }
-    let Some((cluster, _)) = job.cluster.filter(|_| !job.how.dry_run) else {
+    let Some((cluster, _)) = job.cluster.filter(|_| !job.options.dry_run) else {
         return Ok(());
     };
-    wait_until_ready(job.options, limit).await?;
+    wait_until_ready(job.connection, limit).await?;
     if let Some(edit) = configuration {
-        stop.here(*done)?;
+        stop.fail_if_signalled(*counts)?;
         say("");
-        fix::show_edit(&edit, job.how.colour);
-        if ask(
-            job.how,
+        fix::show_edit(&edit, job.options.colour);
+        if confirm_change(
+            job.options,
             "Make this change, so that kubeadm's next upgrade keeps it?",
-            *done,
+            *counts,
         )? {
             apply::apply(cluster, cluster, &edit, limit).await?;
             say(&format!("{} {}", edit.object.title(), edit.way.done()));
@@ -111,8 +111,8 @@ pub async fn gate(job: &Job<'_>, stop: &mut Stop, done: &mut Done) -> Result<()>
     Ok(())
 }
 
-/// Connects to all hosts in parallel.
-async fn connect_all(job: &Job<'_>) -> Result<Vec<Node>> {
+/// Connects to all hosts in parallel; fails if any can't be connected to.
+async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
     let each = join_all(job.hosts.iter().map(|host| Node::connect(host, job.access))).await;
     let (mut nodes, mut errors) = (Vec::new(), Vec::new());
     for one in each {
@@ -129,7 +129,7 @@ async fn connect_all(job: &Job<'_>) -> Result<Vec<Node>> {
     }
 }
 
-/// A note that the cluster has more server nodes than were named.
+/// A note if the cluster has more server nodes than `named`.
 fn missing_servers(facts: &Facts, named: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
     let servers = facts
@@ -146,7 +146,7 @@ fn missing_servers(facts: &Facts, named: usize) -> Option<String> {
     })
 }
 
-/// Waits until the cluster answers by the way of the kubeconfig.
+/// Waits until `/readyz` answers at the kubeconfig's URL, or `limit` has passed.
 async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<()> {
     let ready = async || -> Result<()> {
         let cluster = connect(options, ClientUse::OneShot).await?;
@@ -168,8 +168,9 @@ async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<(
     }
 }
 
-/// The edit of the ConfigMap from which kubeadm writes manifests when it upgrades.
-async fn configuration(job: &Job<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
+/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, or the cluster is not
+/// kubeadm's or does not answer.
+async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {
         return Ok(None);

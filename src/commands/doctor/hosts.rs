@@ -8,7 +8,7 @@ use anyhow::{Error, Result, bail};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
-use super::fix::{Done, How, Stop, announce, ask, show_diff};
+use super::fix::{FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
 use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::servers::{Named, named};
@@ -17,29 +17,28 @@ use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
 use crate::output::{self, Colour, say};
 
-/// How long a short script may be silent.
+/// How long a short script may print nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The file that says what is exported.
 const EXPORTS: &str = "/etc/exports";
 
-/// A host that is logged in to, by the name that it was asked for.
-pub type Reached = (String, Host);
+/// The host's name on the command line, and the connection.
+pub type ConnectedHost = (String, Host);
 
 /// Connects to all hosts in parallel. Hosts that fail are recorded as unread.
-pub async fn reach(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<Reached> {
+pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<ConnectedHost> {
     let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
     let mut reached = Vec::new();
     for (target, host) in targets.iter().zip(each) {
         match host {
             Ok(host) => reached.push((target.to_string(), host)),
-            Err(error) => missed(facts, &error.to_string()),
+            Err(error) => record_unread(facts, &error.to_string()),
         }
     }
     reached
 }
 
-fn missed(facts: &mut Facts, why: &str) {
+fn record_unread(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
         what: crate::doctor::explain::HOSTS.to_owned(),
         why: why.to_owned(),
@@ -47,19 +46,19 @@ fn missed(facts: &mut Facts, why: &str) {
     });
 }
 
-/// Looks at hosts, all at once, and adds what was found to the facts.
-pub async fn look(hosts: &[Reached], facts: &mut Facts) {
+/// Gathers the facts of all hosts in parallel. Hosts that fail are recorded as unread.
+pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
     let exports = named(facts);
-    let each = join_all(hosts.iter().map(|(name, host)| one(name, host, &exports))).await;
+    let each = join_all(hosts.iter().map(|(name, host)| gather_host(name, host, &exports))).await;
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => missed(facts, &why),
+            Err(why) => record_unread(facts, &why),
         }
     }
 }
 
-async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named>) -> Result<HostSeen, String> {
+async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named>) -> Result<HostSeen, String> {
     let servers: BTreeSet<&str> = exports.keys().map(|(server, _)| server.as_str()).collect();
     let servers: Vec<String> = servers.into_iter().map(str::to_owned).collect();
     let subject = |directory: Option<String>| Subject {
@@ -94,7 +93,7 @@ async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named
     });
     let own = try_join_all(own).await?;
     let (reach, (nfs_mounts, hung)) = match own.is_empty() {
-        true => (knock(host, &servers).await, hung_mounts(host).await),
+        true => (probe_nfs_ports(host, &servers).await, hung_mounts(host).await),
         false => Default::default(),
     };
     Ok(HostSeen {
@@ -108,8 +107,9 @@ async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named
     })
 }
 
-/// Which servers' NFS ports a host gets a connection to; those that it has no means to ask are left out.
-async fn knock(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
+/// Whether the host can connect to the NFS port of each server. Servers whose name it can't resolve are left out, and all if
+/// it has no bash or timeout.
+async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     let script = format!(
         "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\n{}for server do\n  \
          getent ahosts \"$server\" >/dev/null 2>&1 || continue\n  \
@@ -129,8 +129,8 @@ async fn knock(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     lines.map(|(word, server)| (server.to_owned(), word == "yes")).collect()
 }
 
-/// A host's NFS mounts, and the processes that were in one uninterruptible NFS call for seconds. No path on a mount is
-/// touched: that would hang, too.
+/// The host's NFS mounts, and the processes that stay in an uninterruptible NFS call for 3 s. Accesses no path on a mount,
+/// since that would hang, too.
 async fn hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
     let script = r#"waiting() {
   for one in /proc/[0-9]*; do
@@ -160,8 +160,8 @@ true"#;
     (of("mount "), of("hung "))
 }
 
-/// The changes to hosts that `--fix` makes, each with its finding and its host.
-pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> {
+/// The changes to hosts that automatic fixes consist of, each with its finding and its host.
+pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> {
     let each = findings.iter().flat_map(|finding| {
         let fixes = finding.fix.iter().filter(|fix| fix.automatic);
         let changes = fixes.flat_map(|fix| &fix.changes);
@@ -177,42 +177,48 @@ pub fn steps(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> {
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
-pub async fn fix(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut Stop, done: &mut Done) -> Result<()> {
+pub async fn fix_hosts(
+    hosts: &[ConnectedHost],
+    findings: &[Finding],
+    options: FixOptions,
+    stop: &mut StopSignals,
+    counts: &mut FixCounts,
+) -> Result<()> {
     let mut refused = 0;
-    for (finding, name, change) in steps(findings) {
-        stop.here(*done)?;
+    for (finding, name, change) in host_changes(findings) {
+        stop.fail_if_signalled(*counts)?;
         let Some((_, host)) = hosts.iter().find(|(other, _)| other == name) else {
             continue;
         };
-        announce(finding);
+        print_finding(finding);
         say(&format!("on {name}: {}", change.summary()));
-        let work = match Work::prepare(host, change).await {
+        let work = match HostWork::prepare(host, change).await {
             Ok(work) => work,
             Err(why) => {
                 say(&format!("error: {name}: {why:#}"));
-                done.failed += 1;
+                counts.failed += 1;
                 continue;
             }
         };
-        work.show(name, how.colour);
-        if how.dry_run {
+        work.show_diffs(name, options.colour);
+        if options.dry_run {
             continue;
         }
-        if !how.yes && !output::can_ask() {
+        if !options.yes && !output::can_ask() {
             refused += 1;
             continue;
         }
-        if !ask(how, "Make this change?", *done)? {
+        if !confirm_change(options, "Make this change?", *counts)? {
             continue;
         }
         match work.carry_out(host).await {
             Ok(()) => {
                 say(&format!("{name}: changed"));
-                done.made += 1;
+                counts.applied += 1;
             }
             Err(why) => {
                 say(&format!("error: {name}: {why:#}"));
-                done.failed += 1;
+                counts.failed += 1;
             }
         }
     }
@@ -222,10 +228,10 @@ pub async fn fix(hosts: &[Reached], findings: &[Finding], how: How, stop: &mut S
     }
 }
 
-/// What is to be done on a host.
-enum Work<'a> {
+/// A change of a host, ready to be shown and applied.
+enum HostWork<'a> {
     Script(String),
-    /// As one of the commands that set hosts up plans it, from how the host is now.
+    /// Planned as setup-server or setup-client do, from the host's current facts.
     Plan {
         change: &'a HostChange,
         subject: Subject,
@@ -234,7 +240,7 @@ enum Work<'a> {
     },
 }
 
-impl<'a> Work<'a> {
+impl<'a> HostWork<'a> {
     async fn prepare(host: &Host, change: &'a HostChange) -> Result<Self> {
         let subject = match change {
             HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
@@ -256,13 +262,17 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Shows what becomes of files.
-    fn show(&self, name: &str, colour: Colour) {
+    /// Prints the diffs of changed files.
+    fn show_diffs(&self, name: &str, colour: Colour) {
         let Self::Plan { change, facts, now, .. } = self else {
             return;
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        for file in planned(change, facts, *now).steps.iter().flat_map(|step| &step.files) {
+        for file in plan_change(change, facts, *now)
+            .steps
+            .iter()
+            .flat_map(|step| &step.files)
+        {
             let before = file.before.as_deref().map(text);
             show_diff(
                 &format!("{name}:{}", file.path),
@@ -288,7 +298,7 @@ impl<'a> Work<'a> {
                 facts,
                 now,
             } => {
-                let plan = |facts: &host::Facts| planned(change, facts, now);
+                let plan = |facts: &host::Facts| plan_change(change, facts, now);
                 apply(host, &subject, &facts, plan, || false, |_| {}).await
             }
         };
@@ -303,7 +313,7 @@ impl<'a> Work<'a> {
     }
 }
 
-fn planned(change: &HostChange, facts: &host::Facts, now: i64) -> host::Plan {
+fn plan_change(change: &HostChange, facts: &host::Facts, now: i64) -> host::Plan {
     match change {
         HostChange::Export { path, clients } => plan_share(facts, path, clients, now),
         _ => plan_client(facts, now),

@@ -1,4 +1,4 @@
-//! What lies on exports on which claims have volumes: archives, directories and records of volumes that the cluster lost.
+//! Lists exports on which claims have volumes: archives, directories and records of volumes that the cluster lost.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -19,17 +19,17 @@ use crate::inventory::archives::Archive;
 
 use crate::volumes::read::records_of;
 
-/// How many records of lost volumes are read on one export.
+/// The most records of lost volumes that are read on one export.
 const MOST_RECORDS: usize = 1000;
 
-/// How many directories of claims are listed on one export.
+/// The most directories of claims that are listed on one export.
 const MOST_DIRECTORIES: usize = 64;
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
-/// Lists the exports that answered, and adds what lies on them to the facts.
-pub async fn list(facts: &mut Facts) {
+/// Lists the exports that answered and adds the listings to the facts. Exports that fail are recorded as unread.
+pub async fn list_reached_exports(facts: &mut Facts) {
     if !facts.knows(VOLUMES) {
         return;
     }
@@ -45,7 +45,7 @@ pub async fn list(facts: &mut Facts) {
     let all = join_all(
         locations
             .iter()
-            .map(|location| timeout(PATIENCE, list_one(facts, location))),
+            .map(|location| timeout(PATIENCE, list_export(facts, location))),
     )
     .await;
     for (location, listed) in locations.iter().zip(all) {
@@ -68,10 +68,10 @@ pub async fn list(facts: &mut Facts) {
     }
 }
 
-async fn list_one(facts: &Facts, location: &Location) -> Result<ExportListing, ExportError> {
+async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing, ExportError> {
     let export = Export::Wire(Wire::new(location.clone()));
     let known: HashSet<&str> = facts.volumes.iter().map(|volume| volume.name.as_str()).collect();
-    let mut volumes = in_root(&export).await?;
+    let mut volumes = volumes_in_root(&export).await?;
     volumes.retain(|name, _| !known.contains(name.as_str()));
     add_records(&export, location, &known, &mut volumes).await?;
     let volumes: Vec<EarlierVolume> = volumes.into_values().collect();
@@ -102,8 +102,8 @@ async fn list_one(facts: &Facts, location: &Location) -> Result<ExportListing, E
     })
 }
 
-/// The archives and default directories in an export's root, by the PV that each is named after.
-async fn in_root(export: &Export) -> Result<BTreeMap<String, EarlierVolume>, ExportError> {
+/// The archives and default directories in an export's root, by the PV in their names; other directories are dropped.
+async fn volumes_in_root(export: &Export) -> Result<BTreeMap<String, EarlierVolume>, ExportError> {
     let mut found: BTreeMap<String, EarlierVolume> = BTreeMap::new();
     let entries = export.list_directory(None).await?.unwrap_or_default();
     for entry in entries.into_iter().filter(|entry| entry.kind == Kind::Directory) {
@@ -129,7 +129,7 @@ async fn in_root(export: &Export) -> Result<BTreeMap<String, EarlierVolume>, Exp
     Ok(found)
 }
 
-/// Adds the records of PVs that the cluster does not have. Those that are not to be trusted count as none.
+/// Adds the records of PVs that the cluster does not have. Records that are refused are ignored.
 async fn add_records(
     export: &Export,
     location: &Location,
@@ -147,7 +147,7 @@ async fn add_records(
         let volume = volumes.entry(name.clone());
         let volume = match volume {
             Entry::Occupied(found) => found.into_mut(),
-            // Its directory would be in the root.
+            // Its directory would be in the root, and is not.
             Entry::Vacant(_) if is_default => continue,
             Entry::Vacant(free) => free.insert(EarlierVolume {
                 name,

@@ -1,4 +1,4 @@
-//! NFS calls from here to the exports that a cluster names, all at once.
+//! Probes the exports that a cluster names, in parallel, by NFS calls from this machine.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::doctor::facts::{Facts, Probe, Reached, Unread};
 use crate::doctor::servers::{asked, invalid};
 use crate::export::{Export, ExportError, Location, Wire};
 
-/// How long an export may take to answer, so that a dead one does not keep the report.
+/// The time limit of a probe, so that a dead export does not delay the report.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The port of NFS.
 const PORT: u16 = 2049;
 
-/// Asks, and adds the answers to the facts; what could not be found out is not passed.
-pub async fn probe(facts: &mut Facts) {
-    let probes = join_all(asked(facts).into_iter().map(look)).await;
+/// Probes the exports and adds the results to the facts. Exports that can't be judged are recorded as unread.
+pub async fn probe_exports(facts: &mut Facts) {
+    let probes = join_all(asked(facts).into_iter().map(probe_export)).await;
     let unknown = probes.iter().filter_map(|probe| {
         let place = format!("{}:{}", probe.server, probe.path);
         match &probe.reached {
@@ -40,7 +40,7 @@ pub async fn probe(facts: &mut Facts) {
     facts.probes = probes;
 }
 
-async fn look((server, path): (String, String)) -> Probe {
+async fn probe_export((server, path): (String, String)) -> Probe {
     let location = Location {
         server: server.clone(),
         path: path.clone(),
@@ -48,14 +48,14 @@ async fn look((server, path): (String, String)) -> Probe {
     let reached = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe_root()).await {
         Ok(Ok(())) => Reached::Fine,
         Ok(Err(ExportError::Missing { .. })) => Reached::Missing,
-        Ok(Err(ExportError::Unreachable { .. })) | Err(_) => knock(&server).await,
+        Ok(Err(ExportError::Unreachable { .. })) | Err(_) => probe_port(&server).await,
         Ok(Err(error)) => Reached::Unknown(error.to_string()),
     };
     Probe { server, path, reached }
 }
 
-/// Whether anything listens on the server's port.
-async fn knock(server: &str) -> Reached {
+/// Connects to the NFS port, to tell a refused connection from a silent server.
+async fn probe_port(server: &str) -> Reached {
     match timeout(PATIENCE, TcpStream::connect((server, PORT))).await {
         Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, and NFS does not answer on it")),
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {

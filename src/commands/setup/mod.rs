@@ -20,7 +20,7 @@ use kube::Api;
 
 use self::hosts::HostRequest;
 use self::report::Report;
-use super::access::access;
+use super::access::ssh_access;
 use super::{cluster_options, stop_signal};
 use crate::cli::{Global, SetupRun, Ssh};
 use crate::cluster::{self, ClientUse, connect};
@@ -47,7 +47,7 @@ struct Run {
 impl Run {
     fn new(ssh: &Ssh, options: &SetupRun, global: &Global) -> Result<Self> {
         Ok(Self {
-            access: access(ssh)?,
+            access: ssh_access(ssh)?,
             options: options.clone(),
             verbose: global.verbose > 0,
             stop: stop_signal()?.boxed().shared(),
@@ -69,7 +69,7 @@ impl Run {
 
     /// Prints the report and returns the exit status that follows from it.
     fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
-        output::print(&report.render(&self.options, super::colour(global.color))?)?;
+        output::print(&report.render(&self.options, super::colour_choice(global.color))?)?;
         Ok(match (report.has_failures(), self.options.check && report.changes()) {
             (true, _) => Exit::Failed,
             (false, true) => Exit::Changes,

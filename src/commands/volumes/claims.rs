@@ -15,10 +15,9 @@ use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::volumes::{adopt, read};
 
-/// Runs `nfsprov volumes restore`.
-pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
+pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
-    let (rows, names) = place.rows().await?;
+    let (rows, names) = place.read_rows().await?;
     let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
     if let Some(archive) = &back.archive
         && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
@@ -31,7 +30,7 @@ pub async fn restore(args: &cli::Restore, global: &Global) -> Result<Exit> {
     }
     let record = record_of(&place, &back.volume, &args.recorded).await;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
-    give(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
+    bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
 }
 
 /// The claim that is asked for, else the record's.
@@ -54,8 +53,7 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
     record.ok()
 }
 
-/// Runs `nfsprov volumes adopt`.
-pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
+pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
     let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
         .await
@@ -87,11 +85,11 @@ pub async fn adopt(args: &cli::Adopt, global: &Global) -> Result<Exit> {
         );
     }
     let record = adoption.record.as_ref();
-    give(&place, &adoption.back, record, &args.claim, &args.new_claim, global).await
+    bind_directory(&place, &adoption.back, record, &args.claim, &args.new_claim, global).await
 }
 
 /// Makes a directory the volume of a claim, and waits until the claim is bound.
-async fn give(
+async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
     record: Option<&Record>,

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::Place;
 use crate::cli::{Global, Orphans};
-use crate::commands::colour;
+use crate::commands::colour_choice;
 use crate::exit::{Exit, UsageError};
 use crate::export::{QuotaReport, VolumePath};
 use crate::inventory::amount;
@@ -31,7 +31,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
     }
     let cells = empty.iter().map(|path| vec![path.to_string()]);
     output::print(&output::format_terminal_table(
-        colour(global.color),
+        colour_choice(global.color),
         &["DIRECTORY"],
         cells,
     ))?;
@@ -76,7 +76,7 @@ pub fn say_unused_limits(report: &QuotaReport) {
 
 /// The orphans that are empty, but for those with a record: another cluster may use them.
 async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
-    let (rows, _) = place.rows().await?;
+    let (rows, _) = place.read_rows().await?;
     let recorded = place.export.record_names(Timestamp::now().as_second()).await?.volumes;
     let recorded: BTreeSet<String> = recorded.into_iter().collect();
     let is_recorded = |row: &Row| row.volume.as_ref().is_some_and(|volume| recorded.contains(volume));

@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use super::Place;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
-use crate::commands::{colour, for_scripts, headings_unless};
+use crate::commands::{colour_choice, for_scripts, headings_unless};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::{gather, place};
 use crate::output;
@@ -18,8 +18,7 @@ use crate::versioned::Items;
 use crate::volumes::rebuild::{Action, Row, Selection, plan};
 use crate::volumes::{apply, read};
 
-/// Runs `nfsprov volumes rebuild`.
-pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
+pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
     let selection = Selection {
         namespace: global.namespace.clone(),
@@ -35,7 +34,7 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
     .await?;
     let rows = plan(&facts, &selection);
     drop(facts);
-    show(&rows, args, global)?;
+    print_plan(&rows, args, global)?;
     let missing: Vec<Row> = rows
         .iter()
         .filter(|row| row.action == Action::Create)
@@ -70,13 +69,13 @@ pub async fn rebuild(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
             bail!("nothing was changed");
         }
     }
-    match create(&place, &missing, global).await? {
+    match create_objects(&place, &missing, global).await? {
         true => Ok(exit),
         false => Ok(Exit::Failed),
     }
 }
 
-fn show(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
+fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
     let created = rows.iter().filter(|row| row.action == Action::Create);
     let text = match args.output {
         Format::Json => for_scripts(args.output, "RebuildPlan", Items { items: rows })?.unwrap_or_default(),
@@ -100,14 +99,18 @@ fn show(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
                 ]
             });
             let headings = ["ACTION", "CLAIM", "VOLUME", "DIRECTORY", "WHAT OR WHY"];
-            output::format_terminal_table(colour(global.color), headings_unless(args.no_headers, &headings), cells)
+            output::format_terminal_table(
+                colour_choice(global.color),
+                headings_unless(args.no_headers, &headings),
+                cells,
+            )
         }
     };
     Ok(output::print(&text)?)
 }
 
 /// Creates the objects of rows and waits until the claims are bound; whether all went well.
-async fn create(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
+async fn create_objects(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
     let results = apply::create(place.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
@@ -117,11 +120,11 @@ async fn create(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
     let mut claims: HashMap<&str, (String, String)> = rows
         .iter()
         .filter(|row| row.has_claim)
-        .filter_map(|row| Some((row.volume.as_str(), split(row.claim.as_deref()?)?)))
+        .filter_map(|row| Some((row.volume.as_str(), split_claim(row.claim.as_deref()?)?)))
         .collect();
     for (volume, result) in &results {
         match result {
-            Ok(()) => output::print(&created(by_volume.get(volume.as_str()).copied()))?,
+            Ok(()) => output::print(&created_lines(by_volume.get(volume.as_str()).copied()))?,
             Err(why) => {
                 output::say(why);
                 claims.remove(volume.as_str());
@@ -143,7 +146,7 @@ async fn create(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
 }
 
 /// The lines that say what was created, as kubectl writes them.
-fn created(row: Option<&Row>) -> String {
+fn created_lines(row: Option<&Row>) -> String {
     let Some(Row { creation, .. }) = row else {
         return String::new();
     };
@@ -156,13 +159,12 @@ fn created(row: Option<&Row>) -> String {
     volume.into_iter().chain(claim).collect()
 }
 
-fn split(claim: &str) -> Option<(String, String)> {
+fn split_claim(claim: &str) -> Option<(String, String)> {
     let (namespace, name) = claim.split_once('/')?;
     Some((namespace.to_owned(), name.to_owned()))
 }
 
-/// Runs `nfsprov volumes record`.
-pub async fn record(args: &cli::Record, global: &Global) -> Result<Exit> {
+pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
     let mut volumes = gather::list_nfs_volumes(place.client()).await?;
     volumes.retain(|volume| place::directory_on(volume, &place.location).is_ok());

@@ -1,64 +1,63 @@
-//! What was ordered: the command line as values, found to make sense.
+//! Turns the command line of `create` into checked values, and notes about them.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use super::super::cluster_options;
-use super::blanks::{Blank, fill};
+use super::required::{RequiredValue, fill_missing};
 use crate::cli::{self, Delivery, Flavor, Global, Kind, ReclaimPolicy, Waiting};
 use crate::cluster;
 use crate::exit::UsageError;
 use crate::image::IMAGE;
 use crate::manifest::{
-    AccessMode, Claim, ClassOnDelete, Flavor as Whose, Pod, Provisioner, StatefulSet, StorageClass, Values, Volume,
-    validate,
+    AccessMode, Claim, ClassOnDelete, Flavor as ManifestFlavor, Pod, Provisioner, StatefulSet, StorageClass, Values,
+    Volume, validate,
 };
 use crate::provisioner::{DEFAULT_NAME, election};
 
-/// What nfs-subdir-external-provisioner is, unless told otherwise.
+/// The default image and name of nfs-subdir-external-provisioner.
 const UPSTREAM_IMAGE: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 const UPSTREAM_NAME: &str = "k8s-sigs.io/nfs-subdir-external-provisioner";
 
 /// The first minor version of Kubernetes that runs the provisioner without root and has `policy/v1`.
 const WITHOUT_ROOT: u32 = 22;
 
-/// Node ports of a cluster that says nothing else.
+/// The default range of node ports.
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30000..=32767;
 
-/// What is to be made, and what becomes of it.
-pub struct Order {
-    /// What a template is filled with.
+/// An object to create, and where its manifest goes.
+pub struct CreateRequest {
+    /// The values of the template.
     pub values: Values,
-    /// Where the manifest goes.
     pub delivery: Delivery,
-    /// Whether to wait for the object.
+    /// `None` for kinds that are not waited for.
     pub waiting: Option<Waiting>,
-    /// What its author should know.
-    pub remarks: Vec<String>,
-    /// Whether the cluster's version decides on a part of the manifest.
+    /// Notes and warnings for stderr.
+    pub notes: Vec<String>,
+    /// Whether a part of the manifest depends on the cluster's version.
     pub follows_version: bool,
 }
 
-impl Order {
-    /// Reads a command line; what it left out is asked for.
+impl CreateRequest {
+    /// Checks a command line, and prompts for missing values.
     ///
     /// # Errors
     /// [`UsageError`] for invalid values, and for missing ones if stdin is not a terminal.
-    pub async fn of(kind: Kind, global: &Global) -> Result<Self> {
+    pub async fn from_args(kind: Kind, global: &Global) -> Result<Self> {
         match kind {
-            Kind::Pv(args) => volume(args),
-            Kind::Pvc(args) => claim(args, global),
-            Kind::Storageclass(args) => class(args),
-            Kind::Pod(args) => pod(args, global),
-            Kind::Statefulset(args) => stateful_set(args, global),
-            Kind::Provisioner(args) => provisioner(args, global).await,
+            Kind::Pv(args) => volume_request(args),
+            Kind::Pvc(args) => claim_request(args, global),
+            Kind::Storageclass(args) => class_request(args),
+            Kind::Pod(args) => pod_request(args, global),
+            Kind::Statefulset(args) => stateful_set_request(args, global),
+            Kind::Provisioner(args) => provisioner_request(args, global).await,
         }
     }
 
     /// Adapts the values to the version that the API server reports, unless the command line names one. Returns what
     /// the user should know about it, or None where nothing changes.
-    pub fn adapt(&mut self, version: &str) -> Option<String> {
+    pub fn adapt_to_version(&mut self, version: &str) -> Option<String> {
         let Values::Provisioner(provisioner) = &mut self.values else {
             return None;
         };
@@ -74,34 +73,34 @@ impl Order {
     }
 }
 
-fn refuse<T>(why: &'static str) -> Result<T> {
+fn usage_error<T>(why: &'static str) -> Result<T> {
     Err(UsageError(why.into()).into())
 }
 
-fn volume(args: cli::Pv) -> Result<Order> {
-    let mut remarks = Vec::new();
+fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
+    let mut notes = Vec::new();
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Retain => "Retain",
         ReclaimPolicy::Recycle => "Recycle",
         ReclaimPolicy::Delete => {
-            return refuse(
+            return usage_error(
                 "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
                  and the PV would end up Failed; use Retain, or a StorageClass",
             );
         }
     };
-    let [name, server, path, size] = fill([
-        blank(args.name, "NAME", "Name of the volume", validate::check_name),
-        blank(
+    let [name, server, path, size] = fill_missing([
+        required_value(args.name, "NAME", "Name of the volume", validate::check_name),
+        required_value(
             args.server,
             "--server",
             "NFS server, as the nodes reach it",
             validate::check_server,
         ),
-        blank(args.path, "--path", "Exported directory", validate::check_path),
-        blank(args.size, "--size", "Size, such as 1Gi", validate::check_size),
+        required_value(args.path, "--path", "Exported directory", validate::check_path),
+        required_value(args.size, "--size", "Size, such as 1Gi", validate::check_size),
     ])?;
-    remarks.push(match args.reclaim_policy {
+    notes.push(match args.reclaim_policy {
         ReclaimPolicy::Recycle => {
             "warning: Recycle is deprecated: it empties the volume with a pod of its own; dynamic provisioning \
              replaces it"
@@ -114,64 +113,69 @@ fn volume(args: cli::Pv) -> Result<Order> {
     });
     let values = Values::Volume(Volume {
         name,
-        labels: pairs("--label", args.labels)?,
+        labels: unique_pairs("--label", args.labels)?,
         server,
         path,
         size,
-        access_modes: modes(&args.access_modes)?,
+        access_modes: check_access_modes(&args.access_modes)?,
         reclaim_policy: reclaim_policy.to_owned(),
         class: args.class,
         mount_options: args.mount_options,
         claim: args.claim,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: Some(args.waiting),
-        remarks,
+        notes,
         follows_version: false,
     })
 }
 
-fn claim(args: cli::Pvc, global: &Global) -> Result<Order> {
-    let [name, size] = fill([
-        blank(args.name, "NAME", "Name of the claim", validate::check_name),
-        blank(args.size, "--size", "Size, such as 1Gi", validate::check_size),
+fn claim_request(args: cli::Pvc, global: &Global) -> Result<CreateRequest> {
+    let [name, size] = fill_missing([
+        required_value(args.name, "NAME", "Name of the claim", validate::check_name),
+        required_value(args.size, "--size", "Size, such as 1Gi", validate::check_size),
     ])?;
     let values = Values::Claim(Claim {
         name,
         namespace: global.namespace.clone(),
         size,
-        access_modes: modes(&args.access_modes)?,
+        access_modes: check_access_modes(&args.access_modes)?,
         class: args.class,
         volume: args.volume,
-        selector: pairs("--selector", args.selector)?,
+        selector: unique_pairs("--selector", args.selector)?,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: Some(args.waiting),
-        remarks: Vec::new(),
+        notes: Vec::new(),
         follows_version: false,
     })
 }
 
-fn class(args: cli::Storageclass) -> Result<Order> {
+fn class_request(args: cli::Storageclass) -> Result<CreateRequest> {
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Delete => "Delete",
         ReclaimPolicy::Retain => "Retain",
         ReclaimPolicy::Recycle => {
-            return refuse("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain");
+            return usage_error("a StorageClass can't have --reclaim-policy Recycle; use Delete or Retain");
         }
     };
     let binding_mode = match args.binding_mode {
         cli::BindingMode::Immediate => "Immediate",
         cli::BindingMode::WaitForFirstConsumer => "WaitForFirstConsumer",
     };
-    let [name] = fill([blank(args.name, "NAME", "Name of the class", validate::check_name)])?;
-    let mut remarks = Vec::new();
+    let [name] = fill_missing([required_value(
+        args.name,
+        "NAME",
+        "Name of the class",
+        validate::check_name,
+    )])?;
+    let mut notes = Vec::new();
     if let Some(pattern) = args.path_pattern.as_deref().filter(|pattern| !pattern.contains("${")) {
-        remarks.push(format!(
+        notes.push(format!(
             "warning: --path-pattern {pattern} is the same for every claim: the first gets the directory, all others \
              are refused"
         ));
@@ -184,8 +188,7 @@ fn class(args: cli::Storageclass) -> Result<Order> {
     let on_delete = match (reclaim_policy, on_delete) {
         ("Delete", None) => Some(ClassOnDelete::Archive),
         ("Retain", Some(_)) => {
-            remarks
-                .push("warning: --on-delete has no effect with --reclaim-policy Retain: directories stay".to_owned());
+            notes.push("warning: --on-delete has no effect with --reclaim-policy Retain: directories stay".to_owned());
             on_delete
         }
         _ => on_delete,
@@ -207,22 +210,22 @@ fn class(args: cli::Storageclass) -> Result<Order> {
         enforces_quota: args.quota.is_some(),
         allow_expansion: args.allow_expansion,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: None,
-        remarks,
+        notes,
         follows_version: false,
     })
 }
 
-fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
-    let [name, claim] = fill([
-        blank(args.name, "NAME", "Name of the pod", validate::check_pod_name),
-        blank(args.claim, "--claim", "Claim that it uses", validate::check_name),
+fn pod_request(args: cli::Pod, global: &Global) -> Result<CreateRequest> {
+    let [name, claim] = fill_missing([
+        required_value(args.name, "NAME", "Name of the pod", validate::check_pod_name),
+        required_value(args.claim, "--claim", "Claim that it uses", validate::check_name),
     ])?;
     let command = match args.command {
-        // By itself it ends at once.
+        // Its own command ends at once.
         none if none.is_empty() && args.image == "busybox" => {
             ["/bin/sh", "-c", "sleep 30000"].map(str::to_owned).to_vec()
         }
@@ -236,24 +239,24 @@ fn pod(args: cli::Pod, global: &Global) -> Result<Order> {
         mount_path: args.mount_path,
         command,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: None,
-        remarks: Vec::new(),
+        notes: Vec::new(),
         follows_version: false,
     })
 }
 
-fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
-    let [name, class] = fill([
-        blank(
+fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<CreateRequest> {
+    let [name, class] = fill_missing([
+        required_value(
             args.name,
             "NAME",
             "Name of the StatefulSet",
             validate::check_stateful_set_name,
         ),
-        blank(args.class, "--class", "Class of its claims", validate::check_name),
+        required_value(args.class, "--class", "Class of its claims", validate::check_name),
     ])?;
     let app = match args.app {
         Some(app) => app,
@@ -261,9 +264,9 @@ fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
             UsageError(format!("the Service would be called {name}: {why}; give it another with --app").into())
         })?,
     };
-    let mut remarks = Vec::new();
+    let mut notes = Vec::new();
     if let Some(port) = args.node_port.filter(|port| !NODE_PORTS.contains(port)) {
-        remarks.push(format!(
+        notes.push(format!(
             "warning: --node-port {port} is outside of {} to {}, which most clusters keep to",
             NODE_PORTS.start(),
             NODE_PORTS.end()
@@ -279,51 +282,56 @@ fn stateful_set(args: cli::Statefulset, global: &Global) -> Result<Order> {
         volume: args.volume,
         class,
         size: args.size,
-        access_modes: modes(&args.access_modes)?,
+        access_modes: check_access_modes(&args.access_modes)?,
         service_port: args.service_port,
         node_port: args.node_port,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: None,
-        remarks,
+        notes,
         follows_version: false,
     })
 }
 
-async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
+async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<CreateRequest> {
     let (flavor, name, called, image) = match args.flavor {
-        Flavor::Nfsprov => (Whose::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
-        Flavor::Upstream => (Whose::Upstream, "nfs-client-provisioner", UPSTREAM_NAME, UPSTREAM_IMAGE),
+        Flavor::Nfsprov => (ManifestFlavor::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
+        Flavor::Upstream => (
+            ManifestFlavor::Upstream,
+            "nfs-client-provisioner",
+            UPSTREAM_NAME,
+            UPSTREAM_IMAGE,
+        ),
     };
-    if flavor == Whose::Upstream && args.allow_expansion {
-        return refuse("--allow-expansion: nfs-subdir-external-provisioner expands no claims");
+    if flavor == ManifestFlavor::Upstream && args.allow_expansion {
+        return usage_error("--allow-expansion: nfs-subdir-external-provisioner expands no claims");
     }
     let called = args.provisioner.unwrap_or_else(|| called.to_owned());
     let lock = election::lease_name(&called);
     let replicas = args.replicas.unwrap_or(match (flavor, &lock) {
-        (Whose::Nfsprov, Some(_)) => 2,
+        (ManifestFlavor::Nfsprov, Some(_)) => 2,
         _ => 1,
     });
-    if lock.is_none() && (flavor == Whose::Upstream || replicas > 1) {
-        return refuse(
+    if lock.is_none() && (flavor == ManifestFlavor::Upstream || replicas > 1) {
+        return usage_error(
             "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which \
              names of objects can't have",
         );
     }
-    let [server, path] = fill([
-        blank(
+    let [server, path] = fill_missing([
+        required_value(
             args.server,
             "--server",
             "NFS server, as the nodes reach it",
             validate::check_server,
         ),
-        blank(args.path, "--path", "Exported directory", validate::check_path),
+        required_value(args.path, "--path", "Exported directory", validate::check_path),
     ])?;
-    let mut remarks = Vec::new();
-    if args.image.is_none() && flavor == Whose::Nfsprov {
-        remarks.push(format!(
+    let mut notes = Vec::new();
+    if args.image.is_none() && flavor == ManifestFlavor::Nfsprov {
+        notes.push(format!(
             "note: the image {image} is not published; build it as docs/install.md describes or pass --image"
         ));
     }
@@ -341,22 +349,22 @@ async fn provisioner(args: cli::Provisioner, global: &Global) -> Result<Order> {
         before_1_22: args.kubernetes.is_some_and(|minor| minor < WITHOUT_ROOT),
         flavor,
     });
-    Ok(Order {
+    Ok(CreateRequest {
         values,
         delivery: args.delivery,
         waiting: None,
-        remarks,
-        follows_version: flavor == Whose::Nfsprov && args.kubernetes.is_none(),
+        notes,
+        follows_version: flavor == ManifestFlavor::Nfsprov && args.kubernetes.is_none(),
     })
 }
 
-fn blank(
+fn required_value(
     value: Option<String>,
     flag: &'static str,
     question: &'static str,
     check: fn(&str) -> Result<String, String>,
-) -> Blank {
-    Blank {
+) -> RequiredValue {
+    RequiredValue {
         value,
         flag,
         question,
@@ -364,8 +372,8 @@ fn blank(
     }
 }
 
-/// The modes once each, and ReadWriteOncePod alone, as the API has it.
-fn modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
+/// The distinct access modes. Refuses ReadWriteOncePod beside others, as the API server does.
+fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
     let mut given = Vec::new();
     for mode in modes {
         let mode = match mode {
@@ -379,13 +387,13 @@ fn modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
         }
     }
     if given.len() > 1 && given.contains(&AccessMode::ReadWriteOncePod) {
-        return refuse("--access-mode RWOP goes with no other: one pod alone has the volume");
+        return usage_error("--access-mode RWOP goes with no other: one pod alone has the volume");
     }
     Ok(given)
 }
 
-/// Keys and values as a map; a key that is given two values is a mistake.
-fn pairs(flag: &str, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
+/// Collects pairs in a map; refuses a key with two values.
+fn unique_pairs(flag: &str, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
     let mut pairs = BTreeMap::new();
     for (key, value) in given {
         if let Some(other) = pairs.insert(key.clone(), value.clone())
