@@ -65,10 +65,10 @@ mod tests {
 
     #[test]
     fn fingerprints_are_those_of_ssh_keygen() {
-        let good = "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c";
-        assert_eq!(parse_fingerprint(good).as_deref(), Ok(good));
-        assert_eq!(parse_fingerprint(&format!("{good}=")).as_deref(), Ok(good));
-        for bad in ["", "SHA256:", "MD5:00:11", &good[..40], &good.replace('/', "_")] {
+        let valid = "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c";
+        assert_eq!(parse_fingerprint(valid).as_deref(), Ok(valid));
+        assert_eq!(parse_fingerprint(&format!("{valid}=")).as_deref(), Ok(valid));
+        for bad in ["", "SHA256:", "MD5:00:11", &valid[..40], &valid.replace('/', "_")] {
             assert!(parse_fingerprint(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -229,7 +229,7 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let place = Place::reach(&args.export, global).await?;
     let expired = archives_to_remove(&place, args).await?;
     if expired.is_empty() {
-        output::say(&format!("no archive on {} is to go", place.location));
+        output::say(&format!("no archive on {} exceeds the limits", place.location));
         return Ok(Exit::Done);
     }
     let cells = expired.iter().map(|gone| {

@@ -165,13 +165,13 @@ impl Mounted {
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
-            let gone = act_in_parent(root, &path, |parent, name| {
+            let removed = act_in_parent(root, &path, |parent, name| {
                 match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
                     Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
                     removed => removed.map(|()| true),
                 }
             })?;
-            Ok(gone.unwrap_or(true))
+            Ok(removed.unwrap_or(true))
         })
         .await
     }
@@ -262,7 +262,7 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
 }
 
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
-    let gone = |errno| match errno {
+    let to_error = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
         errno => operation_error("remove", &path.to_string(), errno),
     };
@@ -273,11 +273,11 @@ fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgres
     let Some(directory) = open_child(&parent, name, path, parents.len())? else {
         return Ok(Removed::AlreadyGone);
     };
-    tree::empty_tree(&directory, progress).map_err(gone)?;
+    tree::empty_tree(&directory, progress).map_err(to_error)?;
     match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
         // Another process removed it first.
         Err(Errno::NOENT) => {}
-        removed => removed.map_err(gone)?,
+        removed => removed.map_err(to_error)?,
     }
     Ok(Removed::Done)
 }

@@ -112,7 +112,7 @@ async fn a_marker_of_the_first_format_is_the_same_claims() {
 }
 
 #[tokio::test]
-async fn what_is_there_and_nobodys_is_left_alone() {
+async fn a_directory_without_an_owner_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
     let export = export(root.path());
     std::fs::create_dir_all(root.path().join("by-hand/inner")).unwrap();

@@ -144,7 +144,7 @@ async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
             .await
             .unwrap();
         assert_eq!(mode(&root.path().join("a")), PARENT_MODE, "{way}");
-        // An attempt that ended early has made it, and not set its mode; a parent may be somebody else's.
+        // An interrupted attempt has created it without setting its mode; a parent may have another owner.
         for (directory, early) in [("a", 0o750), ("a/b", 0o700)] {
             fs::set_permissions(root.path().join(directory), fs::Permissions::from_mode(early)).unwrap();
         }
@@ -301,7 +301,7 @@ async fn a_file_in_the_way_is_named() {
     }
 }
 
-/// Somebody puts a link where a directory was a moment ago, all the time.
+/// Another process replaces a directory by a link, repeatedly.
 #[test]
 fn a_link_that_comes_and_goes_leads_nowhere() {
     /// Ends the swapping whatever happens.
@@ -445,7 +445,7 @@ async fn free_space_is_that_of_the_file_system() {
     }
 }
 
-/// A file system on which nobody makes directories.
+/// A file system that refuses new directories.
 #[tokio::test]
 async fn a_refusal_has_the_systems_words() {
     let root = "/sys";

@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_host_is_found_however_it_is_written() {
-        let good = key("ssh-ed25519", 1);
+        let valid = key("ssh-ed25519", 1);
         for (hosts, host, port) in [
             ("nfs", "nfs", 22),
             ("NFS", "nfs", 22),
@@ -334,9 +334,9 @@ mod tests {
             (HASHED_WITH_PORT, "nfs", 2222),
             (HASHED, "NFS", 22),
         ] {
-            let files = file(&format!("{hosts} {}\n", text(&good)));
+            let files = file(&format!("{hosts} {}\n", text(&valid)));
             assert_eq!(
-                judge_key(&files, host, port, &good),
+                judge_key(&files, host, port, &valid),
                 Verdict::Known,
                 "{hosts} for {host}:{port}"
             );
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn another_hosts_line_says_nothing() {
-        let good = key("ssh-ed25519", 1);
+        let valid = key("ssh-ed25519", 1);
         for (hosts, host, port) in [
             ("nfs", "nfs2", 22),
             ("nfs2", "nfs", 22),
@@ -361,10 +361,10 @@ mod tests {
             ("|1|notbase64!|AAAA", "nfs", 22),
             ("|1|AAAA", "nfs", 22),
         ] {
-            let files = file(&format!("{hosts} {}\n", text(&good)));
+            let files = file(&format!("{hosts} {}\n", text(&valid)));
             let unknown = Verdict::Unknown { authority: None };
             assert_eq!(
-                judge_key(&files, host, port, &good),
+                judge_key(&files, host, port, &valid),
                 unknown,
                 "{hosts} for {host}:{port}"
             );
@@ -393,18 +393,18 @@ mod tests {
 
     #[test]
     fn a_revoked_key_is_refused_even_if_it_is_recorded() {
-        let (bad, good) = (key("ssh-ed25519", 1), key("ssh-ed25519", 2));
+        let (bad, valid) = (key("ssh-ed25519", 1), key("ssh-ed25519", 2));
         let files = file(&format!(
             "nfs {}\n@revoked * {}\nnfs {}\n",
             text(&bad),
             text(&bad),
-            text(&good)
+            text(&valid)
         ));
         let Verdict::Revoked { place } = judge_key(&files, "nfs", 22, &bad) else {
             panic!("a revoked key was not noticed");
         };
         assert_eq!(place.to_string(), "known_hosts:2");
-        assert_eq!(judge_key(&files, "nfs", 22, &good), Verdict::Known);
+        assert_eq!(judge_key(&files, "nfs", 22, &valid), Verdict::Known);
         let elsewhere = file(&format!("@revoked other {}\nnfs {}\n", text(&bad), text(&bad)));
         assert_eq!(judge_key(&elsewhere, "nfs", 22, &bad), Verdict::Known);
         // The plain name's revocation holds on every port.
@@ -426,14 +426,14 @@ mod tests {
 
     #[test]
     fn lines_that_cannot_be_read_are_passed_over() {
-        let good = key("ssh-ed25519", 1);
+        let valid = key("ssh-ed25519", 1);
         let files = file(&format!(
             "nonsense\nnfs ssh-ed25519\nnfs ssh-ed25519 !!!\nnfs ssh-rsa {}\n@new nfs {}\n|\n\u{feff}\nnfs {}",
             STANDARD.encode(&key("ssh-ed25519", 9).blob),
             text(&key("ssh-ed25519", 8)),
-            text(&good)
+            text(&valid)
         ));
-        assert_eq!(judge_key(&files, "nfs", 22, &good), Verdict::Known);
+        assert_eq!(judge_key(&files, "nfs", 22, &valid), Verdict::Known);
         assert_eq!(recorded_kinds(&files, "nfs", 22), ["ssh-ed25519"]);
     }
 

@@ -106,7 +106,7 @@ pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> 
         _ => 0,
     };
     let mut total: u64 = archives.iter().map(|(_, row)| bytes(row)).sum();
-    let mut going = Vec::new();
+    let mut selected = Vec::new();
     for (age, row) in archives {
         let why = match expiry {
             Expiry {
@@ -120,13 +120,13 @@ pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> 
             _ => continue,
         };
         total -= bytes(row);
-        going.push(Expired {
+        selected.push(Expired {
             row: row.clone(),
             age,
             why,
         });
     }
-    going
+    selected
 }
 
 /// How a directory becomes the directory of a PV again.

@@ -100,14 +100,14 @@ fn only_provisioners_archives_go_and_the_oldest_first() {
         (Some(600), Some(60), "1"),
     ] {
         let expiry = Expiry { older_than, keep_total };
-        let going = expired_archives(&rows, expiry, 1_000);
-        let numbers: String = going
+        let selected = expired_archives(&rows, expiry, 1_000);
+        let numbers: String = selected
             .iter()
             .map(|gone| &gone.row.directory["archived-team-".len()..][..1])
             .collect();
         assert_eq!(numbers, wanted, "{expiry:?}");
     }
-    let going = expired_archives(
+    let selected = expired_archives(
         &rows,
         Expiry {
             older_than: Some(600),
@@ -115,7 +115,7 @@ fn only_provisioners_archives_go_and_the_oldest_first() {
         },
         1_000,
     );
-    let told: Vec<_> = going.iter().map(|gone| (gone.age, gone.why.as_str())).collect();
+    let told: Vec<_> = selected.iter().map(|gone| (gone.age, gone.why.as_str())).collect();
     assert_eq!(told, [(900, "older than 10m"), (500, "beyond 20 in total")]);
 }
 

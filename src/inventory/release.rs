@@ -200,12 +200,14 @@ mod tests {
 
     #[test]
     fn what_is_going_or_not_nfs_is_refused() {
-        let going = volume(
+        let terminating = volume(
             "Released",
             "Retain",
             json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
         );
-        assert!(matches!(decide_release(&going, Data::Keep), Verdict::Refuse(why) if why.contains("being deleted")));
+        assert!(
+            matches!(decide_release(&terminating, Data::Keep), Verdict::Refuse(why) if why.contains("being deleted"))
+        );
         let mut local = volume("Released", "Retain", json!({}));
         local.spec.as_mut().unwrap().nfs = None;
         assert!(

@@ -273,9 +273,9 @@ mod tests {
         assert_eq!(what, "2 entries of 127.0.0.1:/nfsdata/mine: a, b");
         let empty = volume("empty", "127.0.0.1", "/nfsdata/empty");
         assert_eq!(prepared(root.path(), &[empty]).await, Ok(None));
-        let gone = volume("gone", "127.0.0.1", "/nfsdata/gone");
+        let missing = volume("gone", "127.0.0.1", "/nfsdata/gone");
         assert!(
-            prepared(root.path(), &[gone])
+            prepared(root.path(), &[missing])
                 .await
                 .unwrap_err()
                 .contains("isn't on the export")

@@ -222,11 +222,11 @@ impl Candidate {
     /// earlier. False if that is over already.
     fn extend_term(&self, sent: Instant) -> bool {
         let until = sent + RENEW_DEADLINE;
-        let good = Instant::now() < until;
-        if good {
+        let is_in_time = Instant::now() < until;
+        if is_in_time {
             self.until.send_replace(Some(until));
         }
-        good
+        is_in_time
     }
 
     /// Acquires or renews the Lease, with a timeout.

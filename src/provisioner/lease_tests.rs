@@ -40,7 +40,7 @@ fn leading_is_a_matter_of_time() {
     assert!(!leading.is_held_at(now), "before the first term");
     until.send_replace(Some(now + second));
     assert!(leading.is_held_at(now));
-    // The clock alone ends it: nobody had to notice.
+    // The term ends by the clock alone.
     assert!(!leading.is_held_at(now + second));
     until.send_replace(None);
     assert!(!leading.is_held_at(now));

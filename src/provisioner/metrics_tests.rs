@@ -1,4 +1,4 @@
-//! Tables of what happened and of the text that comes of it; and whether the dashboard asks for what there is.
+//! Tables of events and of the metrics that follow, and a check that the dashboard queries existing metrics only.
 
 use std::collections::BTreeSet;
 
@@ -48,11 +48,11 @@ fn everything() -> String {
     metrics.count_claim(&claim(Value::Null), &Err(ReconcileError::NotLeading));
     let copy = claim(json!({"kind": "VolumeSnapshot", "name": "s"}));
     metrics.count_claim(&copy, &Ok(ProvisionOutcome::Refused("why".into())));
-    let gone = DeletionOutcome::Deleted {
+    let deleted = DeletionOutcome::Deleted {
         fate: "fate".into(),
         took: Duration::from_secs(1),
     };
-    metrics.count_volume(&volume(), &Ok(gone));
+    metrics.count_volume(&volume(), &Ok(deleted));
     metrics.count_volume(&volume(), &Ok(DeletionOutcome::NothingToDo));
     metrics.count_volume(&volume(), &Ok(DeletionOutcome::WouldDelete("fate".into())));
     metrics.count_volume(&volume(), &Ok(DeletionOutcome::Refused("why".into())));

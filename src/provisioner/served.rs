@@ -182,10 +182,6 @@ mod tests {
         assert!(lock("pvc-a").is_some());
         drop(others);
         assert!(lock("pvc-b").is_some());
-        assert_eq!(
-            locks.0.lock().unwrap().len(),
-            1,
-            "locks that nobody holds are forgotten"
-        );
+        assert_eq!(locks.0.lock().unwrap().len(), 1, "locks without a holder are dropped");
     }
 }

@@ -374,7 +374,7 @@ impl<'a> Index<'a> {
         };
         match claim(found) == claim(&record.volume) {
             true => Ok(None),
-            false => Err(format!("pv/{name} is another claim's, or nobody's")),
+            false => Err(format!("pv/{name} has another claim, or none")),
         }
     }
 

@@ -250,12 +250,12 @@ fn records_that_contradict_each_other_are_conflicts() {
 
 #[test]
 fn a_record_needs_its_directory_and_its_namespace() {
-    let gone = Facts {
+    let deleted = Facts {
         directories: BTreeSet::new(),
         ..facts()
     };
     assert_eq!(
-        told(&gone, &Selection::default()),
+        told(&deleted, &Selection::default()),
         (Action::Conflict, "directory team-data is not on the export".to_owned())
     );
     let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
@@ -290,7 +290,7 @@ fn a_record_needs_its_directory_and_its_namespace() {
 /// A claim was deleted, and one of the same name created: the record of the first stays with its archive, or with the
 /// directory that the second got.
 #[test]
-fn the_record_of_a_volume_that_is_gone_stands_in_nobodys_way() {
+fn the_record_of_a_deleted_volume_does_not_block_another_claim() {
     let (old, new) = (
         "0b510b51-0b51-0b51-0b51-0b510b510b51",
         "0b510b51-0b51-0b51-0b51-0b510b510b52",

@@ -135,9 +135,11 @@ async fn bind_directory(
         );
     };
     let claim = found.with_context(|| format!("cannot watch claim {namespace}/{name}"))?;
-    let got = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
-    if got != title {
-        bail!("claim {namespace}/{name} got another volume meanwhile, {got:?}; PV {title} stays, and holds the data");
+    let bound_volume = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
+    if bound_volume != title {
+        bail!(
+            "claim {namespace}/{name} got another volume meanwhile, {bound_volume:?}; PV {title} stays, and holds the data"
+        );
     }
     output::print(&format!("persistentvolumeclaim/{name} is Bound\n"))?;
     Ok(Exit::Done)

@@ -67,7 +67,7 @@ pub fn earlier<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) ->
         .filter(|volume| was_of(volume, claim))
         .filter(is_gone)
         .collect();
-    // What nobody archived was not meant to go.
+    // Data that was not archived was not meant to be deleted.
     found.sort_by_key(|volume| (volume.archive.is_some(), !volume.is_recorded, Reverse(volume.changed)));
     found
 }
@@ -134,7 +134,7 @@ fn describe_volume(volume: &EarlierVolume) -> String {
 }
 
 /// The command that makes an earlier volume the claim's. A record is not taken by the claim's name alone: `rebuild --claim`
-/// would believe a record that names somebody else's directory.
+/// would trust a record that names the directory of another claim.
 fn bring_back(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
     let export = format!(
         "--server {} --path {}",

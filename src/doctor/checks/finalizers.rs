@@ -137,8 +137,8 @@ fn find_owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Op
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let gone = case.facts.knows("deployments") && is_abandoned(case, object, name);
-        return gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
+        let is_gone = case.facts.knows("deployments") && is_abandoned(case, object, name);
+        return is_gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {
         return Some((Owner::Unknown, "whose owner is unknown".to_owned()));

@@ -78,9 +78,9 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
 async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
     let title = edit.object.title();
     let uid = metadata_field(edit, "uid").unwrap_or_default();
-    let gone = await_condition(api, &edit.object.name, conditions::is_deleted(&uid));
-    match tokio::time::timeout(limit, gone).await {
-        Ok(gone) => gone
+    let deleted = await_condition(api, &edit.object.name, conditions::is_deleted(&uid));
+    match tokio::time::timeout(limit, deleted).await {
+        Ok(deleted) => deleted
             .map(drop)
             .with_context(|| format!("cannot see whether {title} is gone")),
         Err(_) => bail!("{title} is still there {} s after it was deleted", limit.as_secs()),

@@ -184,8 +184,8 @@ fn merge_patch_between(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         return after.clone();
     };
-    let gone = old.keys().filter(|key| !new.contains_key(*key));
-    let mut patch: serde_json::Map<String, Value> = gone.map(|key| (key.clone(), Value::Null)).collect();
+    let removed = old.keys().filter(|key| !new.contains_key(*key));
+    let mut patch: serde_json::Map<String, Value> = removed.map(|key| (key.clone(), Value::Null)).collect();
     for (key, after) in new {
         match old.get(key) {
             Some(before) if before == after => {}

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_more_is_done_once_nobody_waits() {
+    fn removal_stops_once_its_caller_has_given_up() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("file"), "").unwrap();
         let progress = progress();

@@ -224,13 +224,13 @@ fn a_limit_is_proved_by_what_the_server_says_of_the_directory() {
             "project {project} .\nsize {size}\nusage #{id} 0 0 10240 00 [--------] {inodes} 0 0 00 [--------]"
         ))
     };
-    let good = format!("{id} -------------------P--");
+    let valid = format!("{id} -------------------P--");
     for (plan, proof, part) in [
-        (&new, proof(&good, "2560 4096", 1), None),
-        (&old, proof(&good, "2560 4096", 5), None),
-        (&new, proof(&good, "2560 4096", 5), Some("5 files, not one")),
-        (&new, proof(&good, "262144 4096", 1), Some("does not enforce it")),
-        (&new, proof(&good, "", 1), Some("does not enforce it")),
+        (&new, proof(&valid, "2560 4096", 1), None),
+        (&old, proof(&valid, "2560 4096", 5), None),
+        (&new, proof(&valid, "2560 4096", 5), Some("5 files, not one")),
+        (&new, proof(&valid, "262144 4096", 1), Some("does not enforce it")),
+        (&new, proof(&valid, "", 1), Some("does not enforce it")),
         (
             &new,
             proof(&format!("{id} -------"), "2560 4096", 1),
@@ -244,7 +244,7 @@ fn a_limit_is_proved_by_what_the_server_says_of_the_directory() {
         (&new, parse_proof(""), Some("project id is not")),
         (
             &old,
-            parse_proof(&format!("project {good}\nsize 2560 4096")),
+            parse_proof(&format!("project {valid}\nsize 2560 4096")),
             Some("has 0 files"),
         ),
     ] {

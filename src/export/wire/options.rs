@@ -79,7 +79,7 @@ mod tests {
             ),
             (&["port=0", "mountport=x", "port=99999"], &VERSIONS[..], ""),
             (&["nfsvers=3&uid=1"], &VERSIONS[..], ""),
-            // Nobody serves it.
+            // No server has it.
             (&["nfsvers=2"], &[], ""),
         ] {
             let words: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();

@@ -141,11 +141,11 @@ impl Connection {
                 (kind, found.fh)
             }
         };
-        let gone = match kind {
+        let result = match kind {
             TYPE_DIRECTORY => with_timeout(self.mount.rmdir(directory.clone(), &name)).await,
             _ => with_timeout(self.mount.remove(directory.clone(), &name)).await,
         };
-        match gone {
+        match result {
             Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Entry::NotEmpty(PendingDirectory {
                 parent: Some(directory.clone()),
                 name,
@@ -153,8 +153,8 @@ impl Connection {
                 rounds: Rounds::default(),
             })),
             Err(error) if error.is_not_found() => Ok(Entry::NotFound),
-            gone => {
-                gone?;
+            result => {
+                result?;
                 removed.fetch_add(1, Ordering::Relaxed);
                 Ok(Entry::Removed)
             }

@@ -334,10 +334,10 @@ fn lists_are_fetched_only_where_they_are_wanting() {
         assert_eq!(sh(&[("apt-cache", known), get], &script).1, said, "{known}");
     }
     // Names that the mirror has no more.
-    let gone = "case $* in *update*) echo update; : >\"$HERE/fresh\"; exit ;; esac
+    let missing = "case $* in *update*) echo update; : >\"$HERE/fresh\"; exit ;; esac
                 [ -e \"$HERE/fresh\" ] && echo install && exit
                 echo 'E: Unable to fetch some archives, maybe run apt-get update' >&2; exit 100";
-    let (status, stdout, _) = sh(&[KNOWN, ("apt-get", gone)], &script);
+    let (status, stdout, _) = sh(&[KNOWN, ("apt-get", missing)], &script);
     assert_eq!((status, stdout.as_str()), (0, "update\ninstall\n"));
 }
 

@@ -172,15 +172,15 @@ fn a_damaged_block_is_not_guessed_at() {
 
 #[test]
 fn what_exportfs_would_take_otherwise_is_not_written() {
-    let good = wanted(&["10.0.0.7"]);
+    let valid = wanted(&["10.0.0.7"]);
     for bad in [
         DesiredExport {
             path: "/nfs data".into(),
-            ..good.clone()
+            ..valid.clone()
         },
         DesiredExport {
             options: "rw, sync".into(),
-            ..good.clone()
+            ..valid.clone()
         },
         wanted(&["10.0.0.7", "10.0.0.*"]),
     ] {
@@ -192,7 +192,7 @@ fn what_exportfs_would_take_otherwise_is_not_written() {
     ));
     let long = DesiredExport {
         options: format!("rw,mountpoint=/{}", "x".repeat(490)),
-        ..good
+        ..valid
     };
     assert!(matches!(
         with_export(b"", &long),

@@ -269,12 +269,12 @@ fn a_teardown_takes_the_line_and_nothing_else() {
     let exports = step(&plan, "exports");
     assert_eq!(says(exports), "change: no longer export /nfsdata");
     assert_eq!(exports.files[0].after, b"# theirs\n");
-    let gone = Facts {
+    let missing = Facts {
         exports: Some(b"# theirs\n".to_vec()),
         listing: Some(String::new()),
         ..served()
     };
-    assert!(!plan_teardown(&gone, "/nfsdata", NOW).changes());
+    assert!(!plan_teardown(&missing, "/nfsdata", NOW).changes());
 }
 
 #[test]

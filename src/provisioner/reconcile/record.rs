@@ -299,15 +299,15 @@ impl Reconciler {
             if batch.is_empty() {
                 break;
             }
-            let mut goes_on = true;
+            let mut continues = true;
             for (volume, postponed) in self.write_batch(served, queue, batch).await {
-                goes_on &= postponed.is_of_one_volume();
+                continues &= postponed.is_of_one_volume();
                 failed.push(volume);
                 if !matches!(failure, Some(Postponed::Failed(_))) {
                     failure = Some(postponed);
                 }
             }
-            if !goes_on {
+            if !continues {
                 break;
             }
             _ = timeout(NEXT_DELAY, served.wait_until_idle()).await;

@@ -247,7 +247,7 @@ async fn a_volume_that_is_there_already_is_done() {
     }
 }
 
-/// What makes a volume has looked whether its claim waits: nobody deletes the volume between that and the making.
+/// Between the check that the claim is pending and the creation of its volume, no other task deletes the volume.
 #[tokio::test]
 async fn a_volume_is_in_one_hand_at_a_time() {
     let directory = tempfile::tempdir().unwrap();

@@ -73,9 +73,9 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
     assert!(!trashed(export.path()).exists());
 }
 
-/// Only parents that are empty and nobody's go with a directory.
+/// A directory's parents are removed with it only if they are empty and have no owner.
 #[tokio::test]
-async fn a_parent_that_somebody_needs_stays() {
+async fn a_parent_that_is_in_use_stays() {
     let other = |uid: &str, directory: &str| upstream_volume(uid, directory, &[("/status/phase", json!("Bound"))]);
     for (about, in_parent, marked, neighbour) in [
         ("a file", Some("team/file"), None, None),

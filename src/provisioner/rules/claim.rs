@@ -246,7 +246,7 @@ mod tests {
         let scheduled = |node: &str| json!({"metadata": {"annotations": {SELECTED_NODE: node}}});
         assert_eq!(word(scheduled(""), Some(&late)), "wait");
         assert_eq!(word(scheduled("node1"), Some(&late)), "provision");
-        let recreated = class("Immediate", "somebody/else");
+        let recreated = class("Immediate", "another/provisioner");
         assert_eq!(word(json!({}), Some(&recreated)), "refuse");
     }
 

@@ -178,7 +178,7 @@ fn annotations_that_make_a_record_too_large_are_left_out() {
     assert_eq!(read.claim.unwrap().metadata.labels.unwrap()["app"], "web");
 }
 
-/// Each of these is a record that somebody with access to the export wrote.
+/// Records that anyone with access to the export could write.
 #[test]
 fn hostile_records_are_refused_in_a_sentence() {
     let text = record().text();

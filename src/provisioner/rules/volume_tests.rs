@@ -338,7 +338,7 @@ fn a_volume_without_a_record_goes_as_its_class_says_now() {
         };
         assert_eq!(found, verdict, "{path:?} {class:?}");
     }
-    // A name that is not its claim's is nobody's word.
+    // A name that does not contain the claim's uid proves nothing.
     let forged = [
         bare,
         ("/spec/nfs/path", json!("/nfsdata/team/data")),

@@ -113,7 +113,7 @@ fn an_empty_volume_beside_earlier_data_names_the_command_that_brings_it_back() {
             None,
         ),
         (
-            "data that nobody archived comes first",
+            "data that was not archived comes first",
             vec![archived("default-a"), named("default-a")],
             Some(adopt(&orphan)),
         ),

@@ -25,13 +25,13 @@ fn what_the_scheduler_says() {
 
 #[test]
 fn a_claim_that_is_not_there() {
-    let going = with(of_class("a", "nfs"), json!({"metadata": {"deletionTimestamp": NOW}}));
+    let terminating = with(of_class("a", "nfs"), json!({"metadata": {"deletionTimestamp": NOW}}));
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:58Z"}});
     for version in [OLD, NEW] {
         hold! { version,
             "it is not there": vec![pod("p", "a", json!({}))] => ["NFS119 pod default/p"];
             "it is being made": vec![pod("p", "a", young.clone())] => [];
-            "it is going": vec![going.clone(), pod("p", "a", json!({}))] => ["NFS119 pod default/p"];
+            "it is going": vec![terminating.clone(), pod("p", "a", json!({}))] => ["NFS119 pod default/p"];
             "the pod is over": vec![pod("p", "a", json!({"status": {"phase": "Succeeded"}}))] => [];
             "the pod runs": vec![pod("p", "a", json!({"spec": {"nodeName": "n"}, "status": {"phase": "Running"}}))] =>
                 [];

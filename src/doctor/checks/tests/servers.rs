@@ -156,6 +156,6 @@ fn what_is_no_server_or_path_reaches_nothing() {
         let told = servers::invalid(&facts);
         assert!(told.len() == 1 && told[0].contains("pv/v names"), "{told:?}");
     }
-    let good = naming("nfs.example.com", "/a b");
-    assert!(servers::named(&good).len() == 1 && servers::invalid(&good).is_empty());
+    let valid = naming("nfs.example.com", "/a b");
+    assert!(servers::named(&valid).len() == 1 && servers::invalid(&valid).is_empty());
 }
