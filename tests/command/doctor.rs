@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use nfsprov::doctor::explain::CATALOGUE;
 use nfsprov::doctor::report::Report;
@@ -12,6 +11,8 @@ use nfsprov::doctor::{Severity, checks, dump, formats};
 use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::support::Nfsprov;
 
 /// Cases whose reports are not right yet. A case that passes has to be removed from this list.
 const NOT_YET: &[&str] = &[];
@@ -373,13 +374,8 @@ fn options_choose_what_is_reported_and_what_counts() {
         json!([{"kind": "StorageClass", "metadata": {"name": "silver"}, "provisioner": "x/nfs"}]),
     );
     let doctor = |args: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_nfsprov"))
-            .arg("doctor")
-            .args(args.split_whitespace())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+        let ran = Nfsprov::new(["doctor"]).args(args.split_whitespace()).run();
+        (ran.status, ran.stdout, ran.stderr)
     };
     let dump = format!("--from-dump {}", folder.path().display());
     // Of the checks that could not run some were asked for.

@@ -1,23 +1,14 @@
 //! The help of every command, as snapshots: a change of any help text shows in review.
 
-use std::process::Command;
+use crate::support::Nfsprov;
 
 /// The width of the terminal that the snapshots are for.
 const COLUMNS: &str = "80";
 
 fn long_help(path: &[String]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-    for (name, _) in std::env::vars_os() {
-        command.env_remove(name);
-    }
-    let output = command
-        .env("COLUMNS", COLUMNS)
-        .args(path)
-        .arg("--help")
-        .output()
-        .unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{path:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let ran = Nfsprov::new(path).args(["--help"]).env("COLUMNS", COLUMNS).run();
+    assert_eq!((ran.stderr.as_str(), ran.status), ("", 0), "{path:?}");
+    ran.stdout
 }
 
 /// The names under `Commands:`.

@@ -1,8 +1,9 @@
-//! What can't work, each with the one sentence that says so; and nothing of it reaches the cluster.
+//! Invalid values: each is refused in one sentence, and no request reaches the cluster.
 
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::support::{Nfsprov, write_kubeconfig};
 
 const NAME: &str = "a name has lower-case letters, digits, `-` and `.`, and begins and ends with a letter or digit";
 const POD: &str = "a pod's name has lower-case letters, digits and `-`, and begins and ends with a letter or digit";
@@ -280,37 +281,16 @@ fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     let cluster = TcpListener::bind("127.0.0.1:0").unwrap();
     cluster.set_nonblocking(true).unwrap();
     let place = tempfile::tempdir().unwrap();
-    let kubeconfig = place.path().join("kubeconfig");
-    let text = format!(
-        "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
-         users: [{{name: u, user: {{}}}}], clusters: [{{name: c, cluster: {{server: 'http://{}'}}}}]}}",
-        cluster.local_addr().unwrap()
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
-    let run = |args: &[String]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-        for name in [
-            "NFS_SERVER",
-            "NFS_PATH",
-            "NFSPROV_SERVER",
-            "NFSPROV_PATH",
-            "PROVISIONER_NAME",
-            "RUST_LOG",
-        ] {
-            command.env_remove(name);
-        }
-        command.env("KUBECONFIG", &kubeconfig).stdin(Stdio::null());
-        command.args(args).output().unwrap()
-    };
+    let url = format!("http://{}", cluster.local_addr().unwrap());
+    let kubeconfig = write_kubeconfig(place.path(), &url);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some((args, said)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let output = run(args);
-                    let stderr = String::from_utf8_lossy(&output.stderr);
-                    assert_eq!(stderr, format!("error: {said}\n"), "{args:?}");
-                    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{args:?}");
+                    let ran = Nfsprov::new(args).env("KUBECONFIG", &kubeconfig).run();
+                    assert_eq!(ran.stderr, format!("error: {said}\n"), "{args:?}");
+                    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args:?}");
                 }
             });
         }
@@ -318,24 +298,11 @@ fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     let called = cluster.accept();
     assert!(called.is_err(), "the cluster was called: {called:?}");
     // That it would have been: the same command without a mistake does call.
-    let caller = std::thread::spawn({
-        let kubeconfig = kubeconfig.clone();
-        move || {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-            command.args([
-                "create",
-                "pvc",
-                "c",
-                "--size",
-                "1Gi",
-                "--apply",
-                "--request-timeout",
-                "2s",
-            ]);
-            command.env("KUBECONFIG", kubeconfig).output().unwrap()
-        }
+    let caller = std::thread::spawn(move || {
+        let args = "create pvc c --size 1Gi --apply --request-timeout 2s";
+        Nfsprov::new(args.split(' ')).env("KUBECONFIG", kubeconfig).run()
     });
     cluster.set_nonblocking(false).unwrap();
     assert!(cluster.accept().is_ok());
-    assert_eq!(caller.join().unwrap().status.code(), Some(1));
+    assert_eq!(caller.join().unwrap().status, 1);
 }

@@ -1,20 +1,12 @@
 //! What is asked on a terminal, answered on one.
 
-use std::process::Command;
-
 use rexpect::process::WaitStatus;
-use rexpect::session::{PtySession, spawn_command};
+use rexpect::session::PtySession;
 
-/// How long a question may take to come, in milliseconds. Far above what it takes.
-const PATIENCE: u64 = 20_000;
+use crate::support::Nfsprov;
 
 fn on_a_terminal(args: &[&str]) -> PtySession {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
-    for name in ["KUBECONFIG", "NFSPROV_SERVER", "NFSPROV_PATH", "NO_COLOR", "RUST_LOG"] {
-        command.env_remove(name);
-    }
-    command.args(args).env("HOME", "/nonexistent").env("TERM", "xterm");
-    spawn_command(command, Some(PATIENCE)).unwrap()
+    Nfsprov::new(args).on_terminal()
 }
 
 /// What follows the last answer, and the exit status.
