@@ -327,29 +327,31 @@ fn find_targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
         None => facts.claims.iter().map(|claim| claim.namespace.as_str()).collect(),
     };
     let of = |target: &Target| -> Result<Vec<Object>> {
-        let (found, what, name): (Vec<Object>, _, _) = match target {
+        let (found, kind, name): (Vec<Object>, _, _) = match target {
             Target::Claim(name) => {
                 let claims = facts.claims.iter().filter(|claim| claim.name == *name);
-                (claims.map(|claim| claim.object()).collect(), "claim", name)
+                (claims.map(|claim| claim.object()).collect(), "pvc", name)
             }
             Target::Volume(name) => {
                 let volumes = facts.volumes.iter().filter(|volume| volume.name == *name);
-                (volumes.map(|volume| volume.object()).collect(), "PV", name)
+                (volumes.map(|volume| volume.object()).collect(), "pv", name)
             }
             Target::Pod(name) => {
                 let pods = facts.pods.iter().filter(|pod| pod.name == *name);
-                (pods.map(|pod| pod.object()).collect(), "pod that uses a claim", name)
+                (pods.map(|pod| pod.object()).collect(), "pod", name)
             }
         };
-        let place = match (target, namespaces.as_slice()) {
+        let namespace = match (target, namespaces.as_slice()) {
             (Target::Volume(_), _) => String::new(),
-            (_, [one]) => format!(" in namespace {one}"),
+            (_, [one]) => format!(" -n {one}"),
             _ => " in any namespace".to_owned(),
         };
+        let hint = match target {
+            Target::Pod(_) => "the doctor reads pods that use a claim or NFS",
+            _ => "nfsprov status -A lists claims and volumes",
+        };
         match found.is_empty() {
-            true => Err(anyhow!(
-                "{what} {name} not found{place}; nfsprov status -A lists claims and volumes"
-            )),
+            true => Err(anyhow!("{kind}/{name}{namespace} not found; {hint}")),
             false => Ok(found),
         }
     };

@@ -89,6 +89,14 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
     Ok(output::print(&lines.collect::<String>())?)
 }
 
+/// A claim given as `NAMESPACE/NAME`, as kubectl takes it: `pvc/NAME -n NAMESPACE`.
+fn claim_title(claim: &str) -> String {
+    match claim.split_once('/') {
+        Some((namespace, name)) => format!("pvc/{name} -n {namespace}"),
+        None => claim.to_owned(),
+    }
+}
+
 /// Renders a result of `kind` as JSON or YAML. `None` for the other formats, which each command renders itself.
 fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> serde_json::Result<Option<String>> {
     let write = match format {

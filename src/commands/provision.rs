@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::access::{export_via, ssh_access_for};
 use super::stop_signal;
-use super::{cluster_options, for_scripts, headings_unless};
+use super::{claim_title, cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
 use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
@@ -200,7 +200,9 @@ async fn run_one_pass(reconciler: &Reconciler, listing: Listing, stop: impl Futu
                 listing.no_headers,
                 &["CLAIM", "RESULT", "VOLUME", "DIRECTORY OR REASON"],
             ),
-            cells.into_iter().map(Vec::from),
+            cells
+                .into_iter()
+                .map(|[claim, result, volume, detail]| vec![claim_title(&claim), result, volume, detail]),
         ),
     };
     output::print(&text)?;

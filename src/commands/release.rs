@@ -61,13 +61,13 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
 
 async fn read_volume(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
     let found = volumes.get_opt(name).await;
-    let found = found.map_err(|error| anyhow!("cannot read PV {name}: {}", cluster::describe_error(&error)))?;
-    found.with_context(|| format!("PV {name} not found; `nfsprov status` shows those that there are"))
+    let found = found.map_err(|error| anyhow!("cannot read pv/{name}: {}", cluster::describe_error(&error)))?;
+    found.with_context(|| format!("pv/{name} not found; `nfsprov status` lists the NFS volumes"))
 }
 
 fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     let question = format!(
-        "Keep the data of PV {} for its next claim, or scrub it? (keep/scrub)",
+        "Keep the data of pv/{} for its next claim, or scrub it? (keep/scrub)",
         volume.name_any()
     );
     let answer = output::ask(&question, |answer| match answer {
@@ -80,7 +80,7 @@ fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
 fn say_what_is_kept(volume: &PersistentVolume) {
     if let Some(place) = nfs_location(volume) {
         let text = format!(
-            "the next claim that PV {} is bound to will see what is in {place}",
+            "the next claim that pv/{} is bound to will see what is in {place}",
             volume.name_any()
         );
         output::say(&text);
@@ -103,7 +103,7 @@ async fn scrub_after_confirmation(
     let all = gather::list_nfs_volumes(client).await?;
     let scrub = Scrub::prepare(volume, &all, place.clone(), &export).await?;
     let Some(what) = scrub.describe_entries() else {
-        output::say(&format!("the directory of PV {} is empty", volume.name_any()));
+        output::say(&format!("the directory of pv/{} is empty", volume.name_any()));
         return Ok(());
     };
     let what = output::escape_line(&what);
@@ -111,7 +111,7 @@ async fn scrub_after_confirmation(
         output::say(&format!("removing {what}"));
     } else if output::can_ask() {
         if !output::confirm(&format!("Remove {what}?"))? {
-            bail!("nothing was removed, and PV {} is as it was", volume.name_any());
+            bail!("nothing was removed, and pv/{} is unchanged", volume.name_any());
         }
     } else {
         return Err(UsageError(format!("--scrub would remove {what}; --yes does it").into()).into());
@@ -120,7 +120,7 @@ async fn scrub_after_confirmation(
     let live = read_volume(volumes, &args.volume).await?;
     if live.metadata.uid != volume.metadata.uid || live.metadata.resource_version != volume.metadata.resource_version {
         bail!(
-            "PV {} was changed meanwhile; nothing was removed, look at it again",
+            "pv/{} was changed meanwhile; nothing was removed, check it and run this again",
             args.volume
         );
     }
@@ -136,7 +136,7 @@ fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirec
             let at = nfs_location(volume).map(|place| place.path).unwrap_or_default();
             UsageError(
                 format!(
-                    "PV {} was made by hand: name the export that it is on with --path, which is {} or above it",
+                    "pv/{} is a static volume: pass its export with --path, which is {} or above it",
                     args.volume,
                     output::escape_line(&at)
                 )
@@ -170,9 +170,9 @@ async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolum
     {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_conflict() => {
-            bail!("PV {name} was changed meanwhile, so it is not released; look at it again")
+            bail!("pv/{name} was changed meanwhile, so it is not released; check it and run this again")
         }
-        Err(error) => bail!("cannot release PV {name}: {}", cluster::describe_error(&error)),
+        Err(error) => bail!("cannot release pv/{name}: {}", cluster::describe_error(&error)),
     }
 }
 
@@ -184,16 +184,16 @@ async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, patie
     let waited = tokio::time::timeout(patience, await_condition(volumes.clone(), name, released)).await;
     let Ok(found) = waited else {
         bail!(
-            "PV {name} is released, and not Available after {} s: does kube-controller-manager run?",
+            "pv/{name} is released, and not Available after {} s: does kube-controller-manager run?",
             patience.as_secs()
         );
     };
-    match found.with_context(|| format!("cannot watch PV {name}"))? {
+    match found.with_context(|| format!("cannot watch pv/{name}"))? {
         Some(volume) => {
             output::print(&format!("persistentvolume/{name} is {}\n", phase_of(&volume)))?;
             Ok(Exit::Done)
         }
-        None => bail!("PV {name} was released, and deleted right after that, as its policy says"),
+        None => bail!("pv/{name} was released, and then deleted according to its policy"),
     }
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
 use super::access::{export_via, ssh_access_for};
-use super::{cluster_options, colour_choice, for_scripts, headings_unless};
+use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Status, Via};
 use crate::cluster::{ClientUse, connect};
 use crate::exit::{Exit, UsageError};
@@ -226,8 +226,8 @@ fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, w
     let unclaimed = free.map(|volume| {
         let owner = match (volume.phase.as_str(), &volume.claim) {
             (_, None) => String::new(),
-            ("Released" | "Failed", Some(claim)) => format!("(was {claim})"),
-            (_, Some(claim)) => format!("(for {claim})"),
+            ("Released" | "Failed", Some(claim)) => format!("(was {})", claim_title(claim)),
+            (_, Some(claim)) => format!("(for {})", claim_title(claim)),
         };
         let mut cells = vec![
             owner,
@@ -294,7 +294,7 @@ fn provisioners_table(overview: &Overview, display: &DisplayOptions, wide: bool)
         let (ready, place) = match (&provisioner.workload, &provisioner.namespace) {
             (Some(workload), Some(namespace)) => (
                 format!("{}/{}", provisioner.ready, provisioner.wanted),
-                format!("{namespace} {workload}"),
+                format!("{workload} -n {namespace}"),
             ),
             // A provisioner may run outside the cluster.
             _ => (String::new(), "(not seen in the cluster)".to_owned()),

@@ -160,8 +160,7 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
             None => (name, None),
         },
     };
-    let absent =
-        || format!("there is no archive {name:?} on the export; `nfsprov volumes archived` shows those that there are");
+    let absent = || format!("archive {name:?} not found on the export; `nfsprov volumes archived` lists all");
     let archive = Archive::parse(name).ok_or_else(absent)?;
     let volume = archive
         .volume
@@ -169,7 +168,7 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
         .unwrap_or_else(|| restored_volume_name(&archive.old));
     if volumes.contains(&volume) {
         return Err(format!(
-            "PV {volume} is there already, so the archive can't come back as that; delete the PV first"
+            "pv/{volume} already exists, so the archive can't be restored under that name; delete the PV first"
         ));
     }
     let there = |name: &str| {
@@ -226,35 +225,35 @@ pub fn volume_size_for_claim(
     volume: &str,
     size: Option<&str>,
 ) -> Result<String, String> {
-    let key = format!(
-        "{}/{}",
-        claim.metadata.namespace.as_deref().unwrap_or_default(),
-        claim.metadata.name.as_deref().unwrap_or_default()
+    let title = format!(
+        "pvc/{} -n {}",
+        claim.metadata.name.as_deref().unwrap_or_default(),
+        claim.metadata.namespace.as_deref().unwrap_or_default()
     );
     let spec = claim.spec.clone().unwrap_or_default();
     if claim.metadata.deletion_timestamp.is_some() {
-        return Err(format!("claim {key} is being deleted"));
+        return Err(format!("{title} is being deleted"));
     }
     match spec.volume_name.as_deref() {
         None | Some("") => {}
         Some(other) if other != volume => {
             return Err(format!(
-                "claim {key} has the volume {other} already; name another, or delete it first"
+                "{title} already has the volume {other}; name another claim, or delete this one first"
             ));
         }
         Some(_) => {}
     }
     if spec.volume_mode.as_deref() == Some("Block") {
-        return Err(format!("claim {key} wants a block device, which a directory is not"));
+        return Err(format!("{title} requests a block device, and a directory is none"));
     }
     let requests = spec.resources.and_then(|resources| resources.requests);
     let wanted = requests.and_then(|requests| requests.get("storage").map(|size| size.0.clone()));
-    let wanted = wanted.ok_or_else(|| format!("claim {key} requests no storage size"))?;
+    let wanted = wanted.ok_or_else(|| format!("{title} requests no storage size"))?;
     match size {
         None => Ok(wanted),
         Some(size) if amount::parse_bytes(size) >= amount::parse_bytes(&wanted) => Ok(size.to_owned()),
         Some(size) => Err(format!(
-            "claim {key} requests {wanted}, and --size {size} is less than that"
+            "{title} requests {wanted}, and --size {size} is less than that"
         )),
     }
 }

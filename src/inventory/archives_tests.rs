@@ -162,11 +162,11 @@ fn an_archive_comes_back_under_its_old_name_where_that_is_free() {
             &archive,
             vec![row(&old, State::InUse, 0, None)],
             vec![],
-            Err("there is no archive"),
+            Err("not found on the export"),
         ),
-        (&archive, vec![], vec![], Err("there is no archive")),
-        ("team-data", vec![], vec![], Err("there is no archive")),
-        (&archive, vec![archived(&archive)], vec![&pvc], Err("is there already")),
+        (&archive, vec![], vec![], Err("not found on the export")),
+        ("team-data", vec![], vec![], Err("not found on the export")),
+        (&archive, vec![archived(&archive)], vec![&pvc], Err("already exists")),
         (
             "archived-Team_Data",
             vec![archived("archived-Team_Data")],
@@ -224,7 +224,7 @@ fn a_claim_gets_it_that_has_none_and_asks_for_no_more() {
         (
             json!({"resources": request, "volumeName": "other"}),
             None,
-            Err("has the volume other already"),
+            Err("already has the volume other"),
         ),
         (json!({"resources": request}), Some("9Gi"), Err("is less than that")),
         (

@@ -37,9 +37,9 @@ pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
 pub fn directory_on(volume: &PersistentVolume, export: &Location) -> Result<ExportDirectory, String> {
     let name = volume_name(volume);
     let Some(there) = nfs_location(volume) else {
-        return Err(format!("PV {name} is not an NFS volume"));
+        return Err(format!("pv/{name} is not an NFS volume"));
     };
-    let elsewhere = || format!("PV {name} is at {there}, which is not on {export}");
+    let elsewhere = || format!("pv/{name} is at {there}, which is not on {export}");
     if there.server != export.server {
         return Err(elsewhere());
     }

@@ -36,40 +36,40 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
     );
     if nfs_location(volume).is_none() {
         return Verdict::Refuse(format!(
-            "PV {name} is not an NFS volume, so it is not nfsprov's to release"
+            "pv/{name} is not an NFS volume; nfsprov releases NFS volumes only"
         ));
     }
     if volume.metadata.deletion_timestamp.is_some() {
         return Verdict::Refuse(format!(
-            "PV {name} is being deleted, which can't be taken back; its data stays where its policy, {policy}, lets it"
+            "pv/{name} is being deleted, which can't be undone; its policy is {policy}"
         ));
     }
     match (phase, policy, data) {
         ("Available", _, Data::Keep) => {
-            Verdict::AlreadyAvailable(format!("PV {name} is Available already: a claim can have it"))
+            Verdict::AlreadyAvailable(format!("pv/{name} is Available already: a claim can bind to it"))
         }
         ("Available", _, Data::Scrub) => Verdict::Refuse(format!(
-            "PV {name} is Available already, so what is in it may be meant for its next claim; nothing was removed"
+            "pv/{name} is Available already, so its data may be meant for its next claim; nothing was removed"
         )),
         ("Bound", _, _) => {
             let claim = spec.claim_ref.unwrap_or_default();
             let (namespace, claim) = (claim.namespace.unwrap_or_default(), claim.name.unwrap_or_default());
             Verdict::Refuse(format!(
-                "PV {name} is Bound to claim {namespace}/{claim}, which uses it; \
-                 `kubectl -n {namespace} delete pvc {claim}` gives it up, and then it can be released"
+                "pv/{name} is Bound to pvc/{claim} -n {namespace}, which uses it; \
+                 delete the claim first: `kubectl delete pvc/{claim} -n {namespace}`"
             ))
         }
         ("Released", "Recycle", _) => Verdict::Refuse(format!(
-            "PV {name} has the policy Recycle: the controller manager empties it and makes it Available by itself; \
+            "pv/{name} has the policy Recycle: the controller manager empties it and makes it Available by itself; \
              if its pod recycler-for-{name} is stuck, delete that, {retain}"
         )),
         ("Released", "Delete", _) => Verdict::Release(vec![match provisioner_of(volume) {
             Some(provisioner) => format!(
-                "PV {name} has the policy Delete: its provisioner {provisioner} deletes it, and archives or removes its \
+                "pv/{name} has the policy Delete: its provisioner {provisioner} deletes it, and archives or removes its \
                  directory, as soon as it sees it Released, and when its next claim goes; to keep it, {retain}"
             ),
             None => format!(
-                "PV {name} has the policy Delete, which no provisioner carries out for it: it becomes Failed when its next \
+                "pv/{name} has the policy Delete, and no provisioner deletes it: it becomes Failed when its next \
                  claim is deleted; avoid that with \
                  `kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'`"
             ),
@@ -77,15 +77,15 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
         ("Released", _, _) => Verdict::Release(Vec::new()),
         // The controller manager never retries to reclaim a PV with the policy Retain.
         ("Failed", "Retain", _) => {
-            Verdict::Release(vec![format!("PV {name} was Failed{}", in_parentheses(&status.message))])
+            Verdict::Release(vec![format!("pv/{name} was Failed{}", in_parentheses(&status.message))])
         }
         ("Failed", _, _) => Verdict::Refuse(format!(
-            "PV {name} is Failed: its policy {policy} could not be carried out{}; {retain}",
+            "pv/{name} is Failed: its policy {policy} could not be carried out{}; {retain}",
             in_parentheses(&status.message)
         )),
         (phase, _, _) => Verdict::Refuse(format!(
-            "PV {name} is {phase}, so the controller manager has not dealt with it yet; \
-             if it stays so, see whether kube-controller-manager runs"
+            "pv/{name} is {phase}, so the controller manager has not processed it yet; \
+             if it stays so, check that kube-controller-manager runs"
         )),
     }
 }
@@ -162,7 +162,7 @@ mod tests {
                 "makes it Available by itself",
             ),
             ("Released", "Recycle", &none, Scrub, "refuse", "recycler-for-mypv"),
-            ("Available", "Retain", &none, Keep, "already", "a claim can have it"),
+            ("Available", "Retain", &none, Keep, "already", "a claim can bind to it"),
             ("Available", "Retain", &none, Scrub, "refuse", "nothing was removed"),
             (
                 "Bound",
@@ -170,9 +170,9 @@ mod tests {
                 &none,
                 Keep,
                 "refuse",
-                "kubectl -n team delete pvc data",
+                "kubectl delete pvc/data -n team",
             ),
-            ("Bound", "Delete", &made, Scrub, "refuse", "Bound to claim team/data"),
+            ("Bound", "Delete", &made, Scrub, "refuse", "Bound to pvc/data -n team"),
             (
                 "Failed",
                 "Delete",

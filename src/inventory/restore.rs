@@ -60,10 +60,10 @@ impl Restore<'_> {
     /// # Errors
     /// Says why; if the PV can't be created, the rename of the archive is undone.
     pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
-        let key = format!("{}/{}", self.namespace, self.claim);
+        let title = format!("pvc/{} -n {}", self.claim, self.namespace);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
         let found = claims.get_opt(self.claim).await;
-        let found = found.map_err(|source| api_error(format!("read claim {key}"), source, ""))?;
+        let found = found.map_err(|source| api_error(format!("read {title}"), source, ""))?;
         let (claim, made) = match (found, &self.new_claim) {
             (Some(claim), _) => (claim, false),
             (None, Some(new)) => {
@@ -71,13 +71,13 @@ impl Restore<'_> {
                 volume_size_for_claim(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
                 let created = claims.create(&PostParams::default(), &claim).await;
                 (
-                    created.map_err(|source| api_error(format!("create claim {key}"), source, ""))?,
+                    created.map_err(|source| api_error(format!("create {title}"), source, ""))?,
                     true,
                 )
             }
             (None, None) => {
                 return Err(RestoreError::Refused(format!(
-                    "claim {key} not found; --create-claim makes it"
+                    "{title} not found; pass --create-claim to create it"
                 )));
             }
         };
@@ -91,8 +91,8 @@ impl Restore<'_> {
             Ok(volume) => Ok((volume, made)),
             Err(source) => {
                 self.undo_rename(&uid).await?;
-                let undone = "; the archive is an archive again";
-                Err(api_error(format!("create PV {}", self.back.volume), source, undone))
+                let undone = "; the rename of the archive is undone";
+                Err(api_error(format!("create pv/{}", self.back.volume), source, undone))
             }
         }
     }
@@ -115,7 +115,7 @@ impl Restore<'_> {
         };
         let classes: Api<StorageClass> = Api::all(self.client.clone());
         let class = classes.get_opt(name).await;
-        let class = class.map_err(|source| api_error(format!("read StorageClass {name}"), source, ""))?;
+        let class = class.map_err(|source| api_error(format!("read storageclass/{name}"), source, ""))?;
         Ok(class.and_then(|class| class.mount_options))
     }
 
@@ -132,7 +132,9 @@ impl Restore<'_> {
             Ok(Removed::Done) => Ok(()),
             Ok(Removed::AlreadyGone) => {
                 self.remove_marker(uid).await?;
-                Err(RestoreError::Refused(format!("archive {archive} went meanwhile")))
+                Err(RestoreError::Refused(format!(
+                    "archive {archive} was removed meanwhile"
+                )))
             }
             Err(error) => {
                 self.remove_marker(uid).await?;

@@ -52,7 +52,7 @@ impl<'a> Scrub<'a> {
         for (other, server) in overlapping_volumes(volume, all) {
             if may_be_same_server(&place.location.server, server).await {
                 return refuse(format!(
-                    "PV {other} lies at, above or below {}, the directory of PV {}",
+                    "pv/{other} lies at, above or below {}, the directory of pv/{}",
                     mounted_path(&place),
                     volume_name(volume)
                 ));
@@ -62,7 +62,7 @@ impl<'a> Scrub<'a> {
             None => {
                 if let Some((directory, _)) = export.list_markers().await?.first() {
                     return refuse(format!(
-                        "{} is the root of an export on which nfsprov makes volumes, {directory} among them",
+                        "{} is the root of an export with volumes of nfsprov, such as {directory}",
                         mounted_path(&place)
                     ));
                 }
@@ -102,7 +102,7 @@ impl<'a> Scrub<'a> {
                 })
             }
             None => refuse(format!(
-                "{} isn't on the export, so no pod can use PV {}; make it again, or delete the PV",
+                "{} isn't on the export, so no pod can use pv/{}; create the directory, or delete the PV",
                 mounted_path(&place),
                 volume_name(volume)
             )),

@@ -46,7 +46,7 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
         && let Some(volume) = Archive::parse(last).and_then(|archive| archive.volume)
     {
         return Err(format!(
-            "{directory} is the archive of PV {volume}; `nfsprov volumes restore {directory}` brings it back"
+            "{directory} is the archive of pv/{volume}; `nfsprov volumes restore {directory}` brings it back"
         ));
     }
     let exports = moved::exports(&facts.location, facts.former_server.as_deref());
@@ -58,7 +58,7 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
     };
     if let Some(volume) = facts.volumes.iter().find(is_there) {
         let name = place::volume_name(volume);
-        return Err(format!("PV {name} lies at, above or below {directory}"));
+        return Err(format!("pv/{name} lies at, above or below {directory}"));
     }
     let marked = owner_of(directory, claim, facts)?;
     let record = record_of(directory, claim, facts)?;
@@ -69,7 +69,7 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
         .unwrap_or_else(|| adopted(directory));
     if facts.volumes.iter().any(|other| place::volume_name(other) == volume) {
         return Err(format!(
-            "pv/{volume}, as which the directory would be adopted, is there already"
+            "pv/{volume}, the name for the adopted directory, already exists"
         ));
     }
     Ok(Adoption {
@@ -110,7 +110,7 @@ fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resu
         if record.directory != *directory || record.claim_key().is_some_and(|known| known != claim) {
             let (volume, known) = (record.name(), record.claim_key().unwrap_or_default());
             return Err(format!(
-                "{} is recorded as PV {volume} of pvc/{} -n {}",
+                "{} is recorded as pv/{volume} of pvc/{} -n {}",
                 record.directory, known.1, known.0
             ));
         }

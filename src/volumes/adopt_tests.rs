@@ -73,7 +73,7 @@ fn a_directory_that_another_volume_has_is_refused() {
     let taken = json!({"metadata": {"name": "adopted-d"}, "spec": {"hostPath": {"path": "/"}}});
     let mut facts = facts();
     facts.volumes = vec![serde_json::from_value(taken).unwrap()];
-    assert!(adopted_as("d", &facts).unwrap_err().contains("is there already"));
+    assert!(adopted_as("d", &facts).unwrap_err().contains("already exists"));
 }
 
 /// A claim that is created again may have the directory that its predecessor left.

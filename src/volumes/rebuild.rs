@@ -255,7 +255,7 @@ impl<'a> Index<'a> {
             .filter(|name| **name != record.name())?;
         Some((
             Action::Outdated,
-            format!("directory {} is PV {current}'s now", record.directory),
+            format!("directory {} is pv/{current}'s now", record.directory),
         ))
     }
 
@@ -303,7 +303,7 @@ impl<'a> Index<'a> {
         if let Some(other) = self.neighbour(&record.directory, record.name()) {
             let directory = &record.directory;
             return Err(conflict(format!(
-                "{directory} is also, or holds, or is in, the directory of PV {other}"
+                "{directory} is also, or holds, or is in, the directory of pv/{other}"
             )));
         }
         let volume = self.missing_volume(record).map_err(conflict)?;
@@ -384,7 +384,7 @@ impl<'a> Index<'a> {
         };
         let mut others = self.wanted_claims.get(&key).into_iter().flatten();
         if let Some(other) = others.find(|other| **other != record.name()) {
-            return Err(format!("the record of PV {other} names the same claim"));
+            return Err(format!("the record of pv/{other} names the same claim"));
         }
         let Some(found) = self.claims.get(&key) else {
             return Ok(Some(wanted.clone()));

@@ -156,13 +156,13 @@ fn what_is_missing_is_created_and_what_differs_is_a_conflict() {
             vec![object(volume("other", "team-data"))],
             vec![],
             Conflict,
-            "the directory of PV other",
+            "the directory of pv/other",
         ),
         (
             vec![object(volume("other", "team-data/inner"))],
             vec![],
             Conflict,
-            "the directory of PV other",
+            "the directory of pv/other",
         ),
         (
             vec![object(volume("other", "team-data-2"))],
@@ -213,7 +213,7 @@ fn a_moved_record_says_so_and_volumes_of_the_former_server_count() {
             vec![at_former("other", "team-data/inner")],
             Some("former"),
             Action::Conflict,
-            "team-data is also, or holds, or is in, the directory of PV other",
+            "team-data is also, or holds, or is in, the directory of pv/other",
         ),
         (
             vec![at_former("other", "team-data/inner")],
@@ -234,9 +234,9 @@ fn a_moved_record_says_so_and_volumes_of_the_former_server_count() {
 #[test]
 fn records_that_contradict_each_other_are_conflicts() {
     for (other, directory, claim_name, words) in [
-        ("w", "team-data", "other", "the directory of PV w"),
-        ("w", "team-data/inner", "other", "the directory of PV w"),
-        ("w", "elsewhere", "data", "the record of PV w names the same claim"),
+        ("w", "team-data", "other", "the directory of pv/w"),
+        ("w", "team-data/inner", "other", "the directory of pv/w"),
+        ("w", "elsewhere", "data", "the record of pv/w names the same claim"),
     ] {
         let mut facts = facts();
         facts.records.push(record(other, directory, claim_name));

@@ -410,7 +410,7 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
     let other = format!("adopt old/data --claim {}/d --create-claim --size 1Gi", scene.namespace);
     let (_, stderr, code) = volumes(&scene, &format!("{other} --former-server nfs")).await?;
     ensure!(
-        code == 1 && stderr.contains(&format!("is recorded as PV {name} of pvc/c")),
+        code == 1 && stderr.contains(&format!("is recorded as pv/{name} of pvc/c")),
         "{code} {stderr}"
     );
     let (stdout, stderr, code) = volumes(&scene, &format!("{} --apply --yes", COMMANDS[2])).await?;

@@ -98,7 +98,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     scene.claim("first", json!({})).await?;
     ensure!(scene.bound("first").await?.name_any() == mypv);
     let (_, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
-    ensure!(code == 1 && stderr.contains("delete pvc first"), "{code} {stderr}");
+    ensure!(code == 1 && stderr.contains("delete pvc/first"), "{code} {stderr}");
 
     given_up(&scene, "first", &mypv).await?;
     // A claim that waits doesn't get it, before or after, until it is released.
@@ -117,7 +117,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     ensure!(text == "kept\n", "{text}");
     let (_, stderr, code) = release(&scene, "no-such-pv", &["--keep-data"]).await?;
     ensure!(
-        code == 1 && stderr.contains("PV no-such-pv not found"),
+        code == 1 && stderr.contains("pv/no-such-pv not found"),
         "{code} {stderr}"
     );
     Ok(())
@@ -220,7 +220,7 @@ async fn what_is_not_the_volumes_alone_is_not_scrubbed(stage: Arc<Stage>) -> Res
         let other = static_volume(&scene, other, &directory).await?;
         let (_, stderr, code) = scrub(&scene, &mypv, &["--yes"]).await?;
         ensure!(
-            code == 1 && stderr.contains(&format!("PV {other} lies at")),
+            code == 1 && stderr.contains(&format!("pv/{other} lies at")),
             "{code} {stderr}"
         );
         scene.volumes().delete(&other, &Default::default()).await?;

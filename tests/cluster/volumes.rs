@@ -94,7 +94,7 @@ async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
     let restore = format!("restore {archive} --claim {}/back", scene.namespace);
     let (_, stderr, code) = volumes(&scene, &restore).await?;
     ensure!(
-        code == 1 && stderr.contains("not found; --create-claim"),
+        code == 1 && stderr.contains("not found; pass --create-claim"),
         "{code} {stderr}"
     );
     ensure!(scene.directories().await? == [archive.clone()], "nothing was changed");
@@ -117,7 +117,7 @@ async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
     let text = scene.on_server(&format!("cat {directory}/sub/file")).await?;
     ensure!(text == "kept\n", "{text}");
     let (_, stderr, code) = volumes(&scene, &create).await?;
-    ensure!(code == 1 && stderr.contains("there already"), "{code} {stderr}");
+    ensure!(code == 1 && stderr.contains("already exists"), "{code} {stderr}");
     given_up(&scene, "back", &volume).await
 }
 
@@ -159,7 +159,7 @@ async fn an_archive_comes_back_for_a_claim_that_waits(stage: Arc<Stage>) -> Resu
 
     scene.on_server(&format!("mkdir {archive}")).await?;
     let (_, stderr, code) = volumes(&scene, &format!("restore {archive} --claim {}/waits", scene.namespace)).await?;
-    ensure!(code == 1 && stderr.contains("is there already"), "{code} {stderr}");
+    ensure!(code == 1 && stderr.contains("already exists"), "{code} {stderr}");
     given_up(&scene, "waits", &back).await
 }
 

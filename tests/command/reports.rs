@@ -24,7 +24,7 @@ fn what_the_doctor_can_not_read_it_does_not_pass() {
     assert!(left_out.contains("NFS101"), "{stdout}");
     let (_, stderr, code) = nfsprov(&format!("doctor --from-dump {directory} nothing"));
     assert_eq!(code, 3);
-    assert!(stderr.contains("claim nothing not found in namespace b"), "{stderr}");
+    assert!(stderr.contains("pvc/nothing -n b not found"), "{stderr}");
 }
 
 #[test]

@@ -129,16 +129,16 @@ async fn bind_directory(
     let waited = tokio::time::timeout(global.request_timeout, await_condition(claims, name, settled)).await;
     let Ok(found) = waited else {
         bail!(
-            "claim {namespace}/{name} is not Bound after {} s; PV {title} is there, and kept for it: \
-             `kubectl -n {namespace} describe pvc {name}` says why",
+            "pvc/{name} -n {namespace} is not Bound after {} s; pv/{title} is created and reserved for it: \
+             `kubectl describe pvc/{name} -n {namespace}` says why",
             global.request_timeout.as_secs()
         );
     };
-    let claim = found.with_context(|| format!("cannot watch claim {namespace}/{name}"))?;
+    let claim = found.with_context(|| format!("cannot watch pvc/{name} -n {namespace}"))?;
     let bound_volume = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
     if bound_volume != title {
         bail!(
-            "claim {namespace}/{name} got another volume meanwhile, {bound_volume:?}; PV {title} stays, and holds the data"
+            "pvc/{name} -n {namespace} was bound to another volume meanwhile, {bound_volume:?}; pv/{title} has the data and is kept"
         );
     }
     output::print(&format!("persistentvolumeclaim/{name} is Bound\n"))?;
