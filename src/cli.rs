@@ -19,7 +19,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use self::create::{
     AccessMode, BindingMode, Delivery, DryRun, Flavor, Kind, OnDelete, Pod, Provisioner, Pv, Pvc, ReclaimPolicy,
-    Statefulset, Storageclass, Waiting,
+    Statefulset, Storageclass, WaitingOnApply,
 };
 pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::export::{ExportOfVolumes, Via};
@@ -214,6 +214,25 @@ pub enum Format {
     Yaml,
     /// Names only, as KIND/NAME
     Name,
+}
+
+/// Waiting for the effect of a command that changes volumes and claims.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Waiting {
+    /// Wait until volumes are Available and claims Bound
+    #[arg(
+        long,
+        value_name = "BOOL",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = true,
+        default_missing_value = "true"
+    )]
+    pub wait: bool,
+    /// Time limit of --wait
+    #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "DURATION")]
+    pub timeout: Duration,
 }
 
 /// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Zero is refused.

@@ -60,7 +60,7 @@ pub struct Delivery {
 }
 
 #[derive(Clone, Debug, Args)]
-pub struct Waiting {
+pub struct WaitingOnApply {
     /// With --apply, wait until the volume is Available or the claim Bound
     #[arg(long, requires = "apply", conflicts_with = "dry_run")]
     pub wait: bool,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ExportOfVolumes;
+use super::{ExportOfVolumes, Waiting};
 use crate::manifest::validate;
 
 #[derive(Debug, Args)]
@@ -19,6 +19,8 @@ pub struct Release {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub waiting: Waiting,
     #[command(flatten)]
     pub export: ExportOfVolumes,
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::export::{Via, parse_via};
-use super::{AccessMode, Format, Listing, Ssh, examples};
+use super::{AccessMode, Format, Listing, Ssh, Waiting, examples};
 use crate::export::VolumePath;
 use crate::inventory::amount;
 use crate::manifest::validate;
@@ -110,6 +110,8 @@ pub struct Rebuild {
     #[arg(long)]
     pub no_headers: bool,
     #[command(flatten)]
+    pub waiting: Waiting,
+    #[command(flatten)]
     pub export: ExportAt,
 }
 
@@ -125,6 +127,8 @@ pub struct Adopt {
     pub new_claim: NewClaim,
     #[command(flatten)]
     pub recorded: Recorded,
+    #[command(flatten)]
+    pub waiting: Waiting,
     #[command(flatten)]
     pub export: ExportAt,
 }
@@ -165,6 +169,8 @@ pub struct Restore {
     pub new_claim: NewClaim,
     #[command(flatten)]
     pub recorded: Recorded,
+    #[command(flatten)]
+    pub waiting: Waiting,
     #[command(flatten)]
     pub export: ExportAt,
 }

@@ -56,7 +56,11 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
         Data::Scrub => scrub_after_confirmation(&cluster.client, &volumes, &volume, &args).await?,
     }
     clear_claim_ref(&volumes, &volume).await?;
-    wait_until_available(&volumes, &args.volume, global.request_timeout).await
+    if !args.waiting.wait {
+        output::print(&format!("persistentvolume/{} released\n", args.volume))?;
+        return Ok(Exit::Done);
+    }
+    wait_until_available(&volumes, &args.volume, args.waiting.timeout).await
 }
 
 async fn read_volume(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
@@ -177,15 +181,15 @@ async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolum
 }
 
 /// Waits until the PV is Available, or Bound to a claim that was pending.
-async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, patience: Duration) -> Result<Exit> {
+async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, limit: Duration) -> Result<Exit> {
     let released = |volume: Option<&PersistentVolume>| {
         volume.is_none_or(|volume| matches!(phase_of(volume), "Available" | "Bound"))
     };
-    let waited = tokio::time::timeout(patience, await_condition(volumes.clone(), name, released)).await;
+    let waited = tokio::time::timeout(limit, await_condition(volumes.clone(), name, released)).await;
     let Ok(found) = waited else {
         bail!(
             "pv/{name} is released, and not Available after {} s: does kube-controller-manager run?",
-            patience.as_secs()
+            limit.as_secs()
         );
     };
     match found.with_context(|| format!("cannot watch pv/{name}"))? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, Waiting, class_or_none};
+use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, WaitingOnApply, class_or_none};
 use crate::manifest::validate;
 use crate::provisioner::{DEFAULT_NAME, pattern};
 
@@ -44,7 +44,7 @@ pub struct Pv {
     #[command(flatten)]
     pub delivery: Delivery,
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub waiting: WaitingOnApply,
 }
 
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ pub struct Pvc {
     #[command(flatten)]
     pub delivery: Delivery,
     #[command(flatten)]
-    pub waiting: Waiting,
+    pub waiting: WaitingOnApply,
 }
 
 #[derive(Debug, Args)]

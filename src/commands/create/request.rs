@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::super::cluster_options;
 use super::required::{RequiredValue, fill_missing};
-use crate::cli::{self, Delivery, Flavor, Global, Kind, ReclaimPolicy, Waiting};
+use crate::cli::{self, Delivery, Flavor, Global, Kind, ReclaimPolicy, WaitingOnApply};
 use crate::cluster;
 use crate::exit::UsageError;
 use crate::image::IMAGE;
@@ -32,7 +32,7 @@ pub struct CreateRequest {
     pub values: Values,
     pub delivery: Delivery,
     /// `None` for kinds that are not waited for.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitingOnApply>,
     /// Notes and warnings for stderr.
     pub notes: Vec<String>,
     /// Whether a part of the manifest depends on the cluster's version.

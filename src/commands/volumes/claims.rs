@@ -30,7 +30,7 @@ pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exi
     }
     let record = record_of(&place, &back.volume, &args.recorded).await;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
-    bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, global).await
+    bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, args.waiting).await
 }
 
 /// The claim that is asked for, else the record's.
@@ -85,17 +85,25 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
         );
     }
     let record = adoption.record.as_ref();
-    bind_directory(&place, &adoption.back, record, &args.claim, &args.new_claim, global).await
+    bind_directory(
+        &place,
+        &adoption.back,
+        record,
+        &args.claim,
+        &args.new_claim,
+        args.waiting,
+    )
+    .await
 }
 
-/// Makes a directory the volume of a claim, and waits until the claim is bound.
+/// Makes a directory the volume of a claim, and waits until the claim is Bound.
 async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
     record: Option<&Record>,
     claim: &(String, String),
     wanted: &cli::NewClaim,
-    global: &Global,
+    waiting: cli::Waiting,
 ) -> Result<Exit> {
     let (namespace, name) = claim;
     let new_claim = match wanted.create_claim {
@@ -122,16 +130,19 @@ async fn bind_directory(
         "its directory is {}",
         back.directory.under(&place.location.path)
     ));
+    if !waiting.wait {
+        return Ok(Exit::Done);
+    }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client().clone(), namespace);
     let settled = |claim: Option<&PersistentVolumeClaim>| {
         claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
     };
-    let waited = tokio::time::timeout(global.request_timeout, await_condition(claims, name, settled)).await;
+    let waited = tokio::time::timeout(waiting.timeout, await_condition(claims, name, settled)).await;
     let Ok(found) = waited else {
         bail!(
             "pvc/{name} -n {namespace} is not Bound after {} s; pv/{title} is created and reserved for it: \
              `kubectl describe pvc/{name} -n {namespace}` says why",
-            global.request_timeout.as_secs()
+            waiting.timeout.as_secs()
         );
     };
     let claim = found.with_context(|| format!("cannot watch pvc/{name} -n {namespace}"))?;

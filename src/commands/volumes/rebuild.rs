@@ -69,7 +69,7 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
             bail!("nothing was changed");
         }
     }
-    match create_objects(&place, &missing, global).await? {
+    match create_objects(&place, &missing, args.waiting).await? {
         true => Ok(exit),
         false => Ok(Exit::Failed),
     }
@@ -109,8 +109,8 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
     Ok(output::print(&text)?)
 }
 
-/// Creates the objects of rows and waits until the claims are bound; whether all went well.
-async fn create_objects(place: &Place, rows: &[Row], global: &Global) -> Result<bool> {
+/// Creates the objects of rows and waits until the claims are Bound. Returns whether all succeeded.
+async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
     let results = apply::create(place.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
@@ -132,9 +132,12 @@ async fn create_objects(place: &Place, rows: &[Row], global: &Global) -> Result<
             }
         }
     }
+    if !waiting.wait {
+        return Ok(is_right);
+    }
     let waited: BTreeSet<_> = claims.into_values().collect();
     let total = waited.len();
-    let pending = apply::wait_until_bound(place.client(), waited, global.request_timeout).await;
+    let pending = apply::wait_until_bound(place.client(), waited, waiting.timeout).await;
     let pending = pending.context("cannot watch claims")?;
     for (namespace, name) in &pending {
         output::say(&format!(
