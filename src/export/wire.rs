@@ -40,7 +40,6 @@ const MAX_SESSIONS: u8 = 16;
 /// and none its last.
 const TURNS: usize = 4;
 
-/// The characters that are quoted in a URL path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -66,7 +65,6 @@ enum Purpose {
     Records,
 }
 
-/// The connections of an export.
 #[derive(Debug, Default)]
 struct Connections {
     slots: SyncMutex<BTreeMap<(MountOptions, Purpose), Arc<Slot>>>,

@@ -9,53 +9,13 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::amount;
+use super::archive_name::ARCHIVE_PREFIX;
+pub use super::archive_name::Archive;
 use super::directories::{Row, State};
 use super::overview::Holds;
-use crate::export::{Entry, Kind, Location, VolumePath, is_named_after, names_a_volume};
+use crate::export::{Entry, Kind, Location, VolumePath, is_named_after};
 use crate::provisioner::claim::class_name;
 use crate::provisioner::volume::DIRECTORY;
-
-/// What nfsprov and nfs-subdir-external-provisioner put before a directory's name.
-const PREFIX: &str = "archived-";
-
-/// The parsed name of an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Archive {
-    /// The name of the directory before it was archived, with dashes for slashes.
-    pub old: String,
-    /// The PV that it was, if the name ends in the name of a provisioned PV.
-    pub volume: Option<String>,
-}
-
-impl Archive {
-    /// Parses the name of a directory in the export's root; `None` if it is not the name of an archive.
-    pub fn parse(name: &str) -> Option<Self> {
-        let old = name.strip_prefix(PREFIX).filter(|old| !old.is_empty())?;
-        // Where the name was taken, a time was put at its end.
-        let old = match old.rsplit_once('-') {
-            Some((rest, time)) if is_time(time) && names_a_volume(rest) => rest,
-            _ => old,
-        };
-        let volume = match names_a_volume(old) {
-            true => old.rsplit_once("-pvc-").map(|(_, uid)| format!("pvc-{uid}")),
-            false => None,
-        };
-        Some(Self {
-            old: old.to_owned(),
-            volume,
-        })
-    }
-}
-
-/// `20260131T235959Z`
-fn is_time(text: &str) -> bool {
-    text.len() == 16
-        && text.char_indices().all(|(at, c)| match at {
-            8 => c == 'T',
-            15 => c == 'Z',
-            _ => c.is_ascii_digit(),
-        })
-}
 
 /// Why an archive without a PV in its name is not restored for one claim: if it holds directories only, it may be the
 /// archive of several volumes, since csi-driver-nfs archives the volumes of a namespace to one directory.
@@ -152,7 +112,7 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
         rows.iter()
             .find(|row| row.directory == name && row.state == State::Archived)
     };
-    let longer = format!("{PREFIX}{name}");
+    let longer = format!("{ARCHIVE_PREFIX}{name}");
     let (name, row) = match archived(name) {
         Some(row) => (name, Some(row)),
         None => match archived(&longer) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::PersistentVolume;
 use serde::{Serialize, Serializer};
 
-use super::archives::Archive;
+use super::archive_name::Archive;
 use super::overview::Holds;
 use super::place::{directory_on, volume_name};
 use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_system_directory};

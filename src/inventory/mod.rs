@@ -5,6 +5,7 @@
 //! reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and [`mod@restore`] restores an archive.
 
 pub mod amount;
+mod archive_name;
 pub mod archives;
 pub mod directories;
 pub mod gather;

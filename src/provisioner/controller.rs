@@ -23,23 +23,7 @@ use super::expansion;
 use super::metrics::Watched;
 use super::outcome::{DeletionOutcome, ExpansionOutcome, ProvisionOutcome, ReconcileError};
 use super::reconcile::{Reconciler, claim_key, retry_key};
-use super::volume;
-use super::watches::{describe_watch_error, pending_claims, released_volumes, watch_classes};
-
-pub(super) struct Context {
-    pub(super) reconciler: Arc<Reconciler>,
-    pub(super) classes: Store<StorageClass>,
-    /// Those that are pending for this provisioner, or are to be expanded by it.
-    pub(super) claims: Store<PersistentVolumeClaim>,
-}
-
-impl Context {
-    /// The class of a PV, if it still exists.
-    pub(super) fn find_class(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
-        let name = volume::class_name(volume)?;
-        self.classes.get(&ObjectRef::new(name))
-    }
-}
+use super::watches::{Context, describe_watch_error, pending_claims, released_volumes, watch_classes};
 
 /// Serves claims and volumes until `stop` resolves, then finishes what is in flight.
 ///

@@ -18,10 +18,25 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::claim;
-use super::controller::Context;
 use super::expansion::wants_expansion;
 use super::reconcile::Reconciler;
 use super::volume;
+
+/// What reconcilers of both controllers need.
+pub(super) struct Context {
+    pub(super) reconciler: Arc<Reconciler>,
+    pub(super) classes: Store<StorageClass>,
+    /// Those that are pending for this provisioner, or are to be expanded by it.
+    pub(super) claims: Store<PersistentVolumeClaim>,
+}
+
+impl Context {
+    /// The class of a PV, if it still exists.
+    pub(super) fn find_class(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
+        let name = volume::class_name(volume)?;
+        self.classes.get(&ObjectRef::new(name))
+    }
+}
 
 /// Watches the claims that are pending for this provisioner, or are to be expanded by it.
 pub(super) fn pending_claims(

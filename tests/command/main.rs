@@ -2,6 +2,7 @@
 
 mod architecture;
 mod chart;
+mod circles;
 mod cli;
 mod completions;
 mod confinement;
