@@ -1,5 +1,6 @@
 //! The command line without a cluster, the files that are generated from it, and the rules of ARCHITECTURE.md.
 
+mod api_double;
 mod architecture;
 mod chart;
 mod circles;
@@ -15,3 +16,4 @@ mod support;
 mod templates;
 mod terminal;
 mod usage;
+mod waiting;
