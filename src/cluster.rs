@@ -3,7 +3,7 @@
 pub mod quantity;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::api::ListParams;
@@ -112,6 +112,16 @@ pub async fn resolve_namespace(options: &ClusterOptions) -> Result<String, Clust
         Err(_) if options.kubeconfig.is_none() && options.context.is_none() => Ok("default".to_owned()),
         Err(error) => Err(error),
     }
+}
+
+/// The names of a kubeconfig's contexts; none if it can't be read.
+pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
+    let read = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let contexts = read.map(|kubeconfig| kubeconfig.contexts).unwrap_or_default();
+    contexts.into_iter().map(|context| context.name).collect()
 }
 
 /// The number of objects in one page of a list.

@@ -41,6 +41,14 @@ use cli::{Cli, Command, LogFormat};
 
 /// Runs one command line, from the process' arguments to its exit status.
 pub fn run() -> Exit {
+    match commands::completions::answer_shell() {
+        Ok(false) => {}
+        Ok(true) => return Exit::Done,
+        Err(error) => {
+            output::say(&format!("error: {error}"));
+            return Exit::Failed;
+        }
+    }
     let cli = match parse_arguments() {
         Ok(cli) => cli,
         Err(error) => return print_usage_error(&error),
