@@ -216,6 +216,15 @@ pub enum Format {
     Name,
 }
 
+/// The message of an error of clap as one sentence, without usage and hints.
+pub(crate) fn describe_usage_error(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let message = text.split("\n\nUsage:").next().unwrap_or(&text);
+    let message = message.split("\n\nFor more information").next().unwrap_or(message);
+    let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    message.split("\n\n").map(words).collect::<Vec<_>>().join("; ")
+}
+
 /// Waiting for the effect of a command that changes volumes and claims.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Waiting {

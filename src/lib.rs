@@ -121,12 +121,7 @@ fn print_usage_error(error: &clap::Error) -> Exit {
             Exit::Usage
         }
         _ => {
-            let text = error.to_string();
-            let said = text.split("\n\nUsage:").next().unwrap_or(&text);
-            let said = said.split("\n\nFor more information").next().unwrap_or(said);
-            let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
-            let sentence = said.split("\n\n").map(words).collect::<Vec<_>>().join("; ");
-            output::say(&format!("{sentence} (--help tells more)"));
+            output::say(&format!("{} (--help tells more)", cli::describe_usage_error(error)));
             Exit::Usage
         }
     }

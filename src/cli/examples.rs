@@ -17,7 +17,9 @@ Examples:
   # Export /nfsdata to all nodes of the cluster, and set them up as clients
   nfsprov setup-server ops@nfs --sudo --nodes-from-cluster
   # Allow nodes without sshd; clients reach the server by another address
-  nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5";
+  nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5
+  # Set up the servers, exports and nodes of a file
+  nfsprov setup-server --config nfsprov.yaml";
 
 pub(super) const SETUP_CLIENT: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! `setup-server`, `setup-client` and `teardown-server`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::Ssh;
@@ -11,8 +13,12 @@ use crate::manifest::validate;
 #[derive(Debug, Args)]
 pub struct SetupServer {
     /// Host to set up as the NFS server
-    #[arg(value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
-    pub host: Target,
+    #[arg(value_parser = parse_host, required_unless_present = "config", value_name = "[USER@]HOST[:PORT]")]
+    pub host: Option<Target>,
+    /// File of servers, exports and nodes to set up, instead of the options for them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "export", "allow", "node", "address", "options",
+          "root_squash", "mode", "owner", "nfs_version", "exports_file"])]
+    pub config: Option<PathBuf>,
     /// Directory to export
     #[arg(long, default_value = "/nfsdata", value_parser = check_export_path, value_name = "PATH")]
     pub export: String,

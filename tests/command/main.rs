@@ -12,6 +12,7 @@ mod help;
 mod invalid_inputs;
 mod manifests;
 mod reports;
+mod setup_config;
 mod support;
 mod templates;
 mod terminal;

@@ -2,6 +2,7 @@
 
 mod client;
 mod clients;
+mod config;
 mod hosts;
 mod proof;
 mod report;

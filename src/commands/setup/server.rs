@@ -1,6 +1,9 @@
 //! `nfsprov setup-server`.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
 use futures::future::join_all;
 
 use super::clients::{NodeAnswer, allowed_clients};
@@ -9,15 +12,65 @@ use super::hosts::{
     without_duplicates,
 };
 use super::report::{HostReport, Report};
-use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
-use crate::cli::{Global, SetupServer};
+use super::{Run, addresses_of_nodes, config, nodes_of_cluster, proof};
+use crate::cli::{self, Cli, Command, Global, SetupServer};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, DesiredExport, check_client};
 use crate::host::{DesiredServer, Facts, Proof, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
-/// Runs `nfsprov setup-server`.
-pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
+pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
+    let run = Run::new(&args.ssh, &args.run, global)?;
+    let requests = match &args.config {
+        Some(file) => read_requests(file, &args)?,
+        None => vec![args],
+    };
+    let mut report = Report::default();
+    for request in requests.into_iter().take_while(|_| !run.is_stopped()) {
+        match set_up_export(request, &run, global).await {
+            Ok(hosts) => report.hosts.extend(hosts),
+            // What was done for the exports before is reported first.
+            Err(error) if !report.hosts.is_empty() => {
+                run.print_report(&report, global)?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    run.print_report(&report, global)
+}
+
+/// A request for each export of a configuration file; what the file does not say is as on the command line.
+fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let lines = config::arguments_of(&text).map_err(|why| UsageError(format!("{name}: {why}").into()))?;
+    let mut requests = Vec::new();
+    for words in lines {
+        let line = ["nfsprov", "setup-server"].map(str::to_owned).into_iter().chain(words);
+        let parsed = Cli::try_parse_from(line).map_err(|error| {
+            let why = cli::describe_usage_error(&error);
+            UsageError(format!("{name}: {}", why.trim_start_matches("error: ")).into())
+        })?;
+        if let Command::SetupServer(request) = parsed.command {
+            requests.push(SetupServer {
+                nodes_from_cluster: args.nodes_from_cluster,
+                allow_nodes_from_cluster: args.allow_nodes_from_cluster,
+                yes: args.yes,
+                run: args.run.clone(),
+                ssh: args.ssh.clone(),
+                ..request
+            });
+        }
+    }
+    Ok(requests)
+}
+
+/// Sets up one export, and the nodes as its clients.
+async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
+    let Some(host) = args.host.clone() else {
+        return Err(UsageError("required: HOST".into()).into());
+    };
     let names_nodes = !args.node.is_empty() || args.nodes_from_cluster || args.allow_nodes_from_cluster;
     if args.allow.is_empty() && !names_nodes {
         args.allow = vec![ask_for_clients(&args.export)?];
@@ -25,9 +78,8 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     if args.root_squash {
         args.options = with_root_squash(&args.options);
     }
-    let run = Run::new(&args.ssh, &args.run, global)?;
     if args.allow_nodes_from_cluster {
-        let addresses = confirmed_nodes(&args, &run, global).await?;
+        let addresses = confirmed_nodes(&args, run, global).await?;
         args.allow.extend(addresses);
     }
     let named = args
@@ -37,14 +89,14 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         .map(|target| HostRequest { target, address: None });
     let mut nodes: Vec<HostRequest> = named.collect();
     if args.nodes_from_cluster {
-        let user = args.host.user.as_deref();
+        let user = host.user.as_deref();
         nodes.extend(run.or_stop(nodes_of_cluster(global, user)).await??);
     }
     let nodes = without_duplicates(nodes);
 
     let names = match &args.address {
         Some(address) => vec![address.clone()],
-        None => server_names(&args.host, &run.access),
+        None => server_names(&host, &run.access),
     };
     let subject = Subject {
         exports_file: Some(args.exports_file.clone()),
@@ -57,8 +109,8 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     };
     let (server, connected) = run
         .or_stop(futures::future::join(
-            connect_and_gather(&args.host, &run, &subject),
-            connect_and_gather_all(&nodes, &run, &about_nodes),
+            connect_and_gather(&host, run, &subject),
+            connect_and_gather_all(&nodes, run, &about_nodes),
         ))
         .await?;
     let answers: Vec<NodeAnswer> = nodes
@@ -86,18 +138,17 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&connected);
     let prepared =
-        join_all(prepared.map(|(asked, connected)| apply_or_show(&asked.target, "client", connected, client, &run)));
+        join_all(prepared.map(|(asked, connected)| apply_or_show(&asked.target, "client", connected, client, run)));
     let served = async {
         if server.is_ok() && desired.wanted.clients.is_empty() {
             let why = "no node could be reached, so the export would have no clients";
-            return HostReport::not_connected(display_name(&args.host), "server", why);
+            return HostReport::not_connected(display_name(&host), "server", why);
         }
         let plan = |facts: &Facts| plan_server(facts, &desired, run.now);
-        apply_or_show(&args.host, "server", &server, plan, &run).await
+        apply_or_show(&host, "server", &server, plan, run).await
     };
-    let (served, mut prepared) = futures::future::join(served, prepared).await;
-    let mut report = Report { hosts: vec![served] };
-    if !run.options.looks_only() && !run.is_stopped() && report.hosts[0].is_successful() {
+    let (mut served, mut prepared) = futures::future::join(served, prepared).await;
+    if !run.options.looks_only() && !run.is_stopped() && served.is_successful() {
         // Where one network is meant, the other would be no proof.
         let addresses = server
             .iter()
@@ -114,10 +165,11 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
             .map(|(connected, report)| proof::prove_on_client(&proof, connected.as_ref().ok(), report));
         let here = proof::prove_from_here(names.first(), &desired.wanted, desired.versions);
         let (here, _) = futures::future::join(here, join_all(proofs)).await;
-        report.hosts[0].rows.extend(here);
+        served.rows.extend(here);
     }
-    report.hosts.append(&mut prepared);
-    run.print_report(&report, global)
+    let mut reports = vec![served];
+    reports.append(&mut prepared);
+    Ok(reports)
 }
 
 /// The addresses known of a node.
