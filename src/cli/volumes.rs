@@ -46,7 +46,7 @@ pub struct ExportAt {
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: String,
     /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
-    #[arg(long, default_value = "nfs", value_parser = parse_via)]
+    #[arg(long, env = "NFSPROV_VIA", default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
     #[command(flatten)]
     pub ssh: Ssh,

@@ -96,6 +96,7 @@ fn a_provisioners_variables_are_its_own() {
         ("NFSPROV_SERVER", "10.0.0.2"),
         ("NFSPROV_PATH", "/ours"),
         ("NFSPROV_PROVISIONER", "our/name"),
+        ("NFSPROV_CLASS", "gold"),
     ];
     let run = |args: &str| {
         let variables = theirs.iter().chain(&ours);
@@ -108,6 +109,15 @@ fn a_provisioners_variables_are_its_own() {
     assert!(volume.contains("10.0.0.2") && volume.contains("/ours"), "{volume}");
     let class = run("create storageclass c");
     assert!(class.contains("our/name"), "{class}");
+    let claim = run("create pvc c --size 1Gi");
+    assert!(claim.contains(r#"storageClassName: "gold""#), "{claim}");
+    let refused = Nfsprov::new(["volumes", "list", "--server", "s", "--path", "/p"])
+        .env("NFSPROV_VIA", "smb")
+        .run();
+    assert!(
+        refused.status == 2 && refused.stderr.contains("invalid value 'smb'"),
+        "{refused:?}"
+    );
     let help = run("provision --help");
     assert!(
         help.contains("NFS_SERVER=10.0.0.1") && help.contains("PROVISIONER_NAME=their/name"),

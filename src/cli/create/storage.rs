@@ -56,7 +56,7 @@ pub struct Pvc {
     #[arg(long, value_parser = validate::check_size)]
     pub size: Option<String>,
     /// Class, or "" for none [default: the cluster's default class]
-    #[arg(long, value_parser = class_or_none)]
+    #[arg(long, env = "NFSPROV_CLASS", value_parser = class_or_none)]
     pub class: Option<String>,
     /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]

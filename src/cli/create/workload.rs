@@ -34,7 +34,7 @@ pub struct Statefulset {
     #[arg(value_parser = validate::check_stateful_set_name)]
     pub name: Option<String>,
     /// Class of the claims
-    #[arg(long, value_parser = validate::check_name)]
+    #[arg(long, env = "NFSPROV_CLASS", value_parser = validate::check_name)]
     pub class: Option<String>,
     /// Name of the Service and of the container, and the label `app` [default: the StatefulSet's name]
     #[arg(long, value_parser = validate::check_service_name)]
