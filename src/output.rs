@@ -408,6 +408,35 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_of_500_characters_leaves_room_for_the_others() {
+        let long = "0123456789".repeat(50);
+        for (place, width) in [(0, 80), (3, 80), (6, 80), (3, 140)] {
+            let mut row = ["web", "data", "Pending", "fast", "10Gi", "RWX", "5m"]
+                .map(str::to_owned)
+                .to_vec();
+            row[place] = long.clone();
+            let headings = ["NAMESPACE", "CLAIM", "PHASE", "CLASS", "SIZE", "MODES", "AGE"];
+            let text = align_columns(&headings, [row.clone()], Some(width), false);
+            assert_eq!(text.lines().count(), 2, "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+            }
+            for cell in headings
+                .iter()
+                .copied()
+                .chain(row.iter().map(String::as_str))
+                .filter(|cell| *cell != long)
+            {
+                assert!(text.contains(cell), "{cell} is cut off: {text}");
+            }
+            assert!(text.contains("0123456789") && text.contains('…'), "{text}");
+            // Without a terminal, for grep and cut, it is whole.
+            let whole = align_columns(&headings, [row], None, false);
+            assert!(whole.lines().count() == 2 && whole.contains(&long), "{whole}");
+        }
+    }
+
+    #[test]
     fn a_table_without_headings_has_its_rows_alone() {
         let rows = || [vec!["a".to_owned(), "Bound".to_owned()]];
         assert_eq!(format_table(&["NAME", "PHASE"], rows()), "NAME  PHASE\na     Bound\n");

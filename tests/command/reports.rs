@@ -1,6 +1,6 @@
 //! Reports of the doctor on dumps: what was not read, text of tenants, explanations, and large reports.
 
-use crate::support::nfsprov;
+use crate::support::{Nfsprov, nfsprov};
 
 #[test]
 fn what_the_doctor_can_not_read_it_does_not_pass() {
@@ -95,5 +95,43 @@ fn findings_are_explained() {
     ] {
         let (stdout, stderr, code) = nfsprov(wrong);
         assert_eq!((stdout.as_str(), code), ("", 2), "{wrong}: {stderr}");
+    }
+}
+
+#[test]
+fn a_report_on_1000_claims_fits_a_screen_of_80_columns() {
+    let claims = (0..1000).map(|number| {
+        serde_json::json!({"kind": "PersistentVolumeClaim", "metadata": {"name": format!("data-{number}"), "namespace": "web"},
+            "spec": {"storageClassName": "managed", "resources": {"requests": {"storage": "1Gi"}}},
+            "status": {"phase": "Pending"}})
+    });
+    let class =
+        serde_json::json!({"kind": "StorageClass", "metadata": {"name": "managed"}, "provisioner": "nfsprov/nfs"});
+    let items: Vec<_> = claims.chain([class]).collect();
+    let directory = tempfile::tempdir().unwrap();
+    for (file, kind) in [
+        ("pv", "PersistentVolume"),
+        ("deploy", "Deployment"),
+        ("po", "Pod"),
+        ("ev", "Event"),
+    ] {
+        let list = serde_json::json!({"apiVersion": "v1", "kind": format!("{kind}List"), "items": []});
+        std::fs::write(directory.path().join(format!("{file}.json")), list.to_string()).unwrap();
+    }
+    let all = serde_json::json!({"kind": "List", "items": items});
+    std::fs::write(directory.path().join("all.json"), all.to_string()).unwrap();
+    let dump = directory.path().to_str().unwrap();
+    let mut terminal = Nfsprov::new(["doctor", "-A", "--color", "never", "--from-dump", dump]).on_terminal();
+    let report = terminal.exp_eof().unwrap().replace("\r\n", "\n");
+    assert!(report.contains("and 994 more"), "{report}");
+    assert!(
+        report.lines().count() <= 60,
+        "{} lines: {report}",
+        report.lines().count()
+    );
+    // Commands are pasted, so they are not wrapped.
+    let is_text = |line: &&str| !line.starts_with("    ");
+    for line in report.lines().filter(is_text) {
+        assert!(line.chars().count() <= 80, "{line}");
     }
 }
