@@ -32,9 +32,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let on_server = delivery.dry_run == Some(DryRun::Server);
     let sends = on_server || (delivery.apply && delivery.dry_run.is_none());
     if delivery.force_conflicts && !sends {
-        return Err(
-            UsageError("--force-conflicts is about applying: give --apply or --dry-run server too".into()).into(),
-        );
+        return Err(UsageError("--force-conflicts needs --apply or --dry-run server".into()).into());
     }
     let note = |text: &str| {
         if !global.quiet {

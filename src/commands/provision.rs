@@ -45,8 +45,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
         return Err(UsageError(
-            "--leader-elect: the Lease has the name of the provisioner; --name has upper-case letters or `_`, \
-             which names of objects can't have"
+            "--leader-elect: the Lease has the name of the provisioner, and upper-case letters and `_` are not allowed in \
+             names of objects"
                 .into(),
         )
         .into());
@@ -152,7 +152,7 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
             Some(other) if *other == location => {}
             Some(other) => {
                 return Err(UsageError(
-                    format!("--allow-export: {location} and {other} lie in one another; a volume is on one export")
+                    format!("--allow-export: {location} and {other} overlap, and each volume must be on one export")
                         .into(),
                 ));
             }

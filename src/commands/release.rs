@@ -28,7 +28,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
         _ if output::can_ask() => None,
         _ => {
             return Err(UsageError(
-                "say what becomes of the data: --keep-data leaves it for the next claim, --scrub removes it".into(),
+                "required: --keep-data, which keeps the data for the next claim, or --scrub, which removes it".into(),
             )
             .into());
         }

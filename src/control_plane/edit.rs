@@ -66,7 +66,7 @@ pub(crate) fn edit_gate(format: Format, text: &str, wanted: Gate) -> Result<Stri
 /// without the gate.
 ///
 /// # Errors
-/// As [`edit`].
+/// As [`edit_gate`].
 pub(crate) fn undo_gate(format: Format, text: &str, copy: Option<&str>) -> Result<String, GateError> {
     match copy {
         Some(copy) if edit_gate(format, copy, Gate::Set).as_deref() == Ok(text) => Ok(copy.to_owned()),

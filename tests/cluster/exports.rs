@@ -123,8 +123,8 @@ async fn exports_that_lie_in_one_another_are_refused_at_the_start(stage: Arc<Sta
     let scene = stage.scene().await?;
     let server = server(&scene)?;
     for (further, words) in [
-        (format!("{server}:/nfsdata/inner"), "lie in one another"),
-        (format!("{server}:/"), "lie in one another"),
+        (format!("{server}:/nfsdata/inner"), "overlap, and"),
+        (format!("{server}:/"), "overlap, and"),
         (format!("{server}:nfsdata"), "SERVER:/PATH"),
     ] {
         let mut args = scene.provision_args();

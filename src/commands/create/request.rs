@@ -84,7 +84,7 @@ fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
         ReclaimPolicy::Recycle => "Recycle",
         ReclaimPolicy::Delete => {
             return usage_error(
-                "a PV made by hand can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
+                "a static PV can't have --reclaim-policy Delete: Kubernetes has no deleter for NFS, \
                  and the PV would end up Failed; use Retain, or a StorageClass",
             );
         }
@@ -107,7 +107,7 @@ fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
                 .to_owned()
         }
         _ => format!(
-            "note: Retain: when its claim goes, {name} keeps its data and stays Released; no other claim gets it \
+            "note: Retain: when its claim is deleted, {name} keeps its data and stays Released; no other claim gets it \
              until you make it Available again"
         ),
     });
@@ -316,8 +316,8 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
     });
     if lock.is_none() && (flavor == ManifestFlavor::Upstream || replicas > 1) {
         return usage_error(
-            "--provisioner: its lock is called as the provisioner, whose name has upper-case letters or `_`, which \
-             names of objects can't have",
+            "--provisioner: its Lease has the name of the provisioner, and upper-case letters and `_` are not allowed in \
+             names of objects",
         );
     }
     let [server, path] = fill_missing([
@@ -387,7 +387,7 @@ fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
         }
     }
     if given.len() > 1 && given.contains(&AccessMode::ReadWriteOncePod) {
-        return usage_error("--access-mode RWOP goes with no other: one pod alone has the volume");
+        return usage_error("--access-mode RWOP allows no other access mode");
     }
     Ok(given)
 }
