@@ -95,6 +95,8 @@ Examples:
   nfsprov provision --watch --server nfs --path /nfsdata
   # Take over the classes of another provisioner
   nfsprov provision --watch --server nfs --path /nfsdata --name fuseim.pri/ifs
+  # Limit claims of classes with quota: enforce by commands on the server
+  nfsprov provision --watch --server nfs --path /d --quota-ssh ssh://root@nfs
   # Print what would be provisioned
   nfsprov provision --server nfs --path /nfsdata --dry-run";
 

@@ -49,6 +49,14 @@ pub(super) fn via(text: &str) -> Result<Via, String> {
     }
 }
 
+pub(super) fn quota_ssh(text: &str) -> Result<Target, String> {
+    match via(text) {
+        Ok(Via::Ssh(target)) => Ok(target),
+        Err(why) if text.starts_with("ssh://") => Err(why),
+        _ => Err("limits are set over ssh://[USER@]HOST[:PORT]".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +69,11 @@ mod tests {
         assert_eq!(via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
         for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
             assert!(via(bad).is_err(), "{bad:?} was taken");
+            assert!(quota_ssh(bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(quota_ssh("ssh://root@nfs").is_ok());
+        for bad in ["nfs", "dir:/mnt"] {
+            assert!(quota_ssh(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::Listing;
 use super::Ssh;
-use super::export::{Via, via};
+use super::export::{Via, quota_ssh, via};
+use crate::host::Target;
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -30,6 +31,9 @@ pub struct Provision {
     /// server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = via)]
     pub via: Via,
+    /// With --via nfs, the NFS server, where commands set the limits of classes with quota: enforce; needs root or --sudo
+    #[arg(long, value_parser = quota_ssh, value_name = "ssh://USER@HOST:PORT")]
+    pub quota_ssh: Option<Target>,
     /// Further export that a class may name by its parameters server and path (repeatable)
     #[arg(long, value_name = "SERVER:PATH", value_parser = export)]
     pub allow_export: Vec<(String, String)>,
@@ -57,7 +61,7 @@ pub struct Provision {
     /// The output of one pass.
     #[command(flatten)]
     pub listing: Listing,
-    /// For --via ssh://
+    /// For --via ssh:// and --quota-ssh
     #[command(flatten)]
     pub ssh: Ssh,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 
-use super::access::{access_for, way};
+use super::access::{access_with_quota_ssh, way, with_quota_ssh};
 use super::stop_signal;
 use super::{cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
@@ -36,8 +36,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    let access = access_for(&args.via, &args.ssh)?;
-    let export = way(&args.via, &access, first.clone());
+    let access = access_with_quota_ssh(&args.via, args.quota_ssh.as_ref(), &args.ssh)?;
+    let export = match &args.quota_ssh {
+        Some(target) => with_quota_ssh(target, &access, first.clone()),
+        None => way(&args.via, &access, first.clone()),
+    };
     let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
@@ -57,7 +60,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
-            match export.probe_root().await {
+            let probed = async {
+                export.probe_root().await?;
+                export.probe_quota_shell().await
+            };
+            match probed.await {
                 // Claims wait for it, as they do for one that goes down later.
                 Err(error @ (ExportError::Unreachable { .. } | ExportError::Unresolved { .. })) if args.watch => {
                     tracing::warn!("{error}; waiting for it");
@@ -139,7 +146,7 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The exports of `--allow-export`. What is on the same server is reached over SSH as well, all else over NFS.
+/// The exports of `--allow-export`. Those of the same server are reached and limited as the first, all others over NFS.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {
@@ -157,9 +164,12 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
         }
     }
     let reached = |location: Location| {
-        let by_the_same_way = matches!(args.via, Via::Ssh(_)) && location.server == first.server;
-        let via = if by_the_same_way { &args.via } else { &Via::Nfs };
-        let export = way(via, access, location.clone());
+        let is_same_server = location.server == first.server;
+        let export = match (&args.via, &args.quota_ssh) {
+            (Via::Ssh(_), _) if is_same_server => way(&args.via, access, location.clone()),
+            (_, Some(target)) if is_same_server => with_quota_ssh(target, access, location.clone()),
+            _ => way(&Via::Nfs, access, location.clone()),
+        };
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())

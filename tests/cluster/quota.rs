@@ -271,7 +271,7 @@ async fn over_nfs_alone_no_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("a", size("10Mi")).await?;
-    scene.event("a", "run the provisioner with --via ssh://").await?;
+    scene.event("a", "--quota-ssh ssh://[USER@]HOST").await?;
     ensure!(scene.phase("a").await? == "Pending" && scene.directories().await?.is_empty());
     Ok(())
 }
