@@ -157,6 +157,13 @@ Examples:
   # Print the archives that would be deleted
   nfsprov volumes expire --older-than 30d --server nfs --path /nfsdata --dry-run";
 
+pub(super) const VOLUMES_LIMIT: &str = "\
+Examples:
+  # Measure a volume, and print what it would be limited to
+  nfsprov volumes limit pvc-5a --server nfs --path /d --via ssh://root@nfs --dry-run
+  # Limit two volumes to the size of their PVs
+  nfsprov volumes limit pvc-5a pvc-5b --server nfs --path /d --via ssh://root@nfs";
+
 pub(super) const VOLUMES_RECORD: &str = "\
 Examples:
   # Write the records of all volumes on an export

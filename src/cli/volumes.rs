@@ -35,6 +35,9 @@ pub enum Volumes {
     /// Make an existing directory the volume of a claim
     #[command(before_help = examples::VOLUMES_ADOPT)]
     Adopt(Adopt),
+    /// Limit existing volumes to their size, as quota: enforce does for new ones
+    #[command(before_help = examples::VOLUMES_LIMIT)]
+    Limit(Limit),
 }
 
 /// The export.
@@ -186,6 +189,20 @@ pub struct Restore {
     /// How records are read.
     #[command(flatten)]
     pub recorded: Recorded,
+    /// The export.
+    #[command(flatten)]
+    pub export: ExportAt,
+}
+
+/// `volumes limit`.
+#[derive(Debug, Args)]
+pub struct Limit {
+    /// Volumes, which no pod uses meanwhile
+    #[arg(value_name = "PV", required = true)]
+    pub volumes: Vec<String>,
+    /// Measure the volumes, without making changes
+    #[arg(long)]
+    pub dry_run: bool,
     /// The export.
     #[command(flatten)]
     pub export: ExportAt,

@@ -1,6 +1,7 @@
 //! `nfsprov volumes`: the directories on an export against the PVs that own them.
 
 mod claims;
+mod limit;
 mod orphans;
 mod rebuild;
 
@@ -37,6 +38,7 @@ pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
         Volumes::Record(args) => rebuild::record(&args, global).await,
         Volumes::Rebuild(args) => rebuild::rebuild(&args, global).await,
         Volumes::Adopt(args) => claims::adopt(&args, global).await,
+        Volumes::Limit(args) => limit::limit(&args, global).await,
     }
 }
 

@@ -10,6 +10,8 @@ use super::archives::{Return, size_for, volume_of};
 use crate::cluster::sentence;
 use crate::export::{Export, ExportError, Location, Owner, Removed};
 use crate::provisioner::claim::class_name;
+use crate::provisioner::class::enforces_quota;
+use crate::provisioner::volume::{ENFORCE, QUOTA, size_limit, uid_for_limit};
 
 /// A claim that isn't there, and is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Restore<'a> {
     pub size: Option<&'a str>,
     /// How the claim is to be made if it isn't there.
     pub new_claim: Option<NewClaim>,
+    /// Whether the volume was limited to its size before.
+    pub was_limited: bool,
 }
 
 /// Why an archive could not be brought back.
@@ -66,8 +70,8 @@ pub enum RestoreError {
 impl Restore<'_> {
     /// Does it, and gives the PV and whether the claim was made.
     ///
-    /// The claim comes first, since it names its PV from the start and so no provisioner serves it; then the directory;
-    /// then the PV, which makes it all known. A try that ended early is gone on with by the next.
+    /// The claim comes first, since it names its PV from the start and so no provisioner serves it; then the directory and
+    /// its limit; then the PV, which makes it all known. A try that ended early is gone on with by the next.
     ///
     /// # Errors
     /// Says what stands in the way; where the PV can't be made the archive is an archive again.
@@ -78,15 +82,7 @@ impl Restore<'_> {
         let found = found.map_err(|source| api(format!("read claim {key}"), source, ""))?;
         let (claim, made) = match (found, &self.new_claim) {
             (Some(claim), _) => (claim, false),
-            (None, Some(new)) => {
-                let claim = self.object(new);
-                size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
-                let created = claims.create(&PostParams::default(), &claim).await;
-                (
-                    created.map_err(|source| api(format!("create claim {key}"), source, ""))?,
-                    true,
-                )
-            }
+            (None, Some(new)) => (self.object(new), true),
             (None, None) => {
                 return Err(RestoreError::Refused(format!(
                     "claim {key} not found; --create-claim makes it"
@@ -94,10 +90,29 @@ impl Restore<'_> {
             }
         };
         let size = size_for(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
-        let options = self.mount_options(&claim).await?;
-        let volume = volume_of(self.back, &claim, self.location, &size, options);
+        let class = self.class_of(&claim).await?;
+        let is_limited = self.was_limited || class.as_ref().is_some_and(enforces_quota);
+        if is_limited {
+            self.export.check_can_limit().map_err(RestoreError::Refused)?;
+        }
+        let claim = match made {
+            true => {
+                let created = claims.create(&PostParams::default(), &claim).await;
+                created.map_err(|source| api(format!("create claim {key}"), source, ""))?
+            }
+            false => claim,
+        };
+        let options = class.and_then(|class| class.mount_options);
+        let mut volume = volume_of(self.back, &claim, self.location, &size, options);
         let uid = claim.uid().unwrap_or_default();
         self.bring_back(&uid).await?;
+        if is_limited {
+            if let Err(error) = self.limit(&volume, &size).await {
+                self.take_back(&uid).await?;
+                return Err(error);
+            }
+            volume.annotations_mut().insert(QUOTA.to_owned(), ENFORCE.to_owned());
+        }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(volume) => Ok((volume, made)),
@@ -120,15 +135,21 @@ impl Restore<'_> {
         serde_json::from_value(claim).unwrap_or_default()
     }
 
-    /// Those of the claim's class, if that exists: its volumes would have them.
-    async fn mount_options(&self, claim: &PersistentVolumeClaim) -> Result<Option<Vec<String>>, RestoreError> {
+    /// Limits the directory to the PV's size; it keeps the project id that it had.
+    async fn limit(&self, volume: &PersistentVolume, size: &str) -> Result<(), RestoreError> {
+        let limit = size_limit(size, uid_for_limit(volume).unwrap_or_default()).map_err(RestoreError::Refused)?;
+        self.export.limit_existing(&self.back.directory, &limit).await?;
+        Ok(())
+    }
+
+    /// The claim's class, if it exists: the PV is to be as its volumes are.
+    async fn class_of(&self, claim: &PersistentVolumeClaim) -> Result<Option<StorageClass>, RestoreError> {
         let Some(name) = class_name(claim).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
         let classes: Api<StorageClass> = Api::all(self.client.clone());
         let class = classes.get_opt(name).await;
-        let class = class.map_err(|source| api(format!("read StorageClass {name}"), source, ""))?;
-        Ok(class.and_then(|class| class.mount_options))
+        class.map_err(|source| api(format!("read StorageClass {name}"), source, ""))
     }
 
     async fn bring_back(&self, uid: &str) -> Result<(), RestoreError> {
@@ -176,3 +197,7 @@ fn api(action: String, source: kube::Error, undone: &'static str) -> RestoreErro
         undone,
     }
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

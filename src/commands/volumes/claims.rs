@@ -109,6 +109,7 @@ async fn give(
         claim: name,
         size: wanted.size.as_deref(),
         new_claim,
+        was_limited: record.is_some_and(Record::is_limited),
     };
     let (volume, made) = restore.run().await?;
     let title = volume.name_any();

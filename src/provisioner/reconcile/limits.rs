@@ -63,7 +63,7 @@ impl Reconciler {
 
     /// Notes a PV if its directory is limited.
     pub(in crate::provisioner) fn note_limit(&self, pv: &PersistentVolume) {
-        match volume::find_limit(pv, self.exports.locations(), &self.settings.name) {
+        match volume::find_limit(pv, self.exports.locations()) {
             Some(limited) => _ = self.lock_limited().insert(pv.name_any(), limited),
             None => self.forget_limit(&pv.name_any()),
         }
