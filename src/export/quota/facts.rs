@@ -190,6 +190,8 @@ pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
         match word {
             "usage" => report.usage.extend(ProjectUsage::parse(value)),
             "report-error" => report.error = Some(value.to_owned()),
+            "total" => report.total_bytes = parse_size(value),
+            "free" => report.free_bytes = parse_size(value),
             "project" => sample.project = Project::parse(value),
             "size" => {
                 sample.size_bytes = parse_size(value);

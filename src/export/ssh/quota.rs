@@ -122,7 +122,7 @@ usage "$id""#,
     at_root(root, &act)
 }
 
-/// Prints the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
+/// Prints the size of the file system, the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
 pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");
@@ -131,6 +131,8 @@ pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> Stri
     let act = format!(
         r#"{REPORT}
 {FIND_DEVICE}
+printf 'total %s\n' "$(stat -f -c '%b %S' .)"
+printf 'free %s\n' "$(stat -f -c '%a %S' .)"
 case $type in
 xfs | ext4)
     if read_report; then

@@ -300,8 +300,11 @@ pub fn archive_path(directory: &VolumePath, volume: &str) -> Result<VolumePath, 
 pub(in crate::provisioner) struct LimitedVolume {
     pub location: Location,
     pub directory: VolumePath,
+    /// The PV's uid.
+    pub uid: Option<String>,
     pub namespace: String,
     pub claim: String,
+    pub claim_uid: Option<String>,
 }
 
 /// The directory and the claim of a PV with `quota: enforce` on an export that is served, whoever created it.
@@ -315,8 +318,10 @@ pub(in crate::provisioner) fn find_limit(volume: &PersistentVolume, served: &[Lo
     Some(LimitedVolume {
         location,
         directory,
+        uid: volume.metadata.uid.clone(),
         namespace: claim.namespace.unwrap_or_default(),
         claim: claim.name.unwrap_or_default(),
+        claim_uid: claim.uid,
     })
 }
 
