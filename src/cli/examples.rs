@@ -106,6 +106,8 @@ Examples:
   nfsprov status
   # Show all namespaces, and the amount of data in each volume
   nfsprov status -A --sizes
+  # Show what limited volumes use of their limits
+  nfsprov status --server nfs --path /d --via ssh://root@nfs
   # Print JSON for a script
   nfsprov status -A -o json";
 

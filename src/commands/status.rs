@@ -50,6 +50,11 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     for what in left_out {
         output::say(&format!("warning: {what}"));
     }
+    let access = access_for(&args.export.via, &args.export.ssh)?;
+    let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
+    if let Some(known) = &known {
+        facts.quotas = gather::quotas(&facts.volumes, known).await;
+    }
     if args.sizes {
         let shown = overview(&facts, Timestamp::now()).volumes;
         let mut volumes = facts.volumes.clone();
@@ -59,8 +64,6 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
                 .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
         });
         let bar = output::progress(volumes.len(), "volumes read");
-        let access = access_for(&args.export.via, &args.export.ssh)?;
-        let known = location.map(|location| (location.clone(), way(&args.export.via, &access, location)));
         facts.holdings = gather::holdings(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
@@ -81,7 +84,7 @@ fn export(args: &Status) -> Result<Option<Location>, UsageError> {
             server: server.clone(),
             path: path.clone(),
         })),
-        _ if args.sizes && args.export.via != Via::Nfs => Err(UsageError(
+        _ if args.export.via != Via::Nfs => Err(UsageError(
             "--via: say with --server and --path which export the directory is".into(),
         )),
         _ => Ok(None),
@@ -176,6 +179,10 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
     if look.sizes {
         headings.push("HOLDS");
     }
+    let has_quotas = overview.volumes.iter().any(|volume| volume.quota.is_some());
+    if has_quotas {
+        headings.push("USED");
+    }
     if wide {
         headings.extend(["POLICY", "DIRECTORY"]);
     }
@@ -184,6 +191,11 @@ fn storage(overview: &Overview, look: &Look, now: Timestamp, wide: bool) -> Opti
         if look.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
             cells.push(holds.map(|holds| holds.words()).unwrap_or_default());
+        }
+        if has_quotas {
+            let quota = volume.and_then(|volume| volume.quota);
+            let used = quota.map(|quota| amount::used_of_limit(quota.used_bytes, quota.limit_bytes));
+            cells.push(used.unwrap_or_default());
         }
         if wide {
             cells.push(volume.map(|volume| volume.reclaim_policy.clone()).unwrap_or_default());

@@ -16,7 +16,7 @@ use super::{cluster_options, colour, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{Cluster, Use, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, VolumeUsage, never_interrupt};
+use crate::export::{Export, Location, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired, several_volumes};
 use crate::inventory::directories::{Row, State, rows};
 use crate::inventory::survey::{measure, read_quotas, survey};
@@ -206,7 +206,10 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
             cells.push(row.holds.as_ref().map(|holds| holds.words()).unwrap_or_default());
         }
         if has_quotas {
-            cells.push(row.quota.map(used_of_limit).unwrap_or_default());
+            let quota = row
+                .quota
+                .map(|quota| amount::used_of_limit(quota.used_bytes, quota.limit_bytes));
+            cells.push(quota.unwrap_or_default());
         }
         if !archives && wide {
             cells.push(age);
@@ -218,14 +221,6 @@ fn table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) ->
     });
     let headings = headings_unless(args.listing.no_headers, &headings);
     output::table_for(colour(global.color), headings, cells)
-}
-
-fn used_of_limit(quota: VolumeUsage) -> String {
-    let used = amount::size(quota.used_bytes);
-    match quota.limit_bytes {
-        0 => used,
-        limit => format!("{used} of {}", amount::size(limit)),
-    }
 }
 
 async fn expire(args: &Expire, global: &Global) -> Result<Exit> {

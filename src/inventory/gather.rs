@@ -17,8 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::overview::{Facts, Holds, Workload};
 use super::place::{self, Place, mounted};
+use super::survey::report_quotas;
 use crate::cluster::{list, sentence};
-use crate::export::{Export, Location, Wire};
+use crate::export::{Export, Location, VolumeUsage, Wire};
+use crate::provisioner::volume::uid_for_limit;
 
 /// How many directories are measured at once.
 const AT_ONCE: usize = 8;
@@ -59,6 +61,7 @@ pub async fn objects(client: &Client, namespace: Option<&str>) -> Result<(Facts,
         leases: can_do_without("leases", leases, &mut left_out),
         namespace: namespace.map(str::to_owned),
         holdings: HashMap::new(),
+        quotas: HashMap::new(),
     };
     Ok((facts, left_out))
 }
@@ -177,6 +180,7 @@ impl Watched {
             leases: objects_of(&self.leases).collect(),
             namespace: self.namespace.clone(),
             holdings: HashMap::new(),
+            quotas: HashMap::new(),
         }
     }
 }
@@ -220,6 +224,22 @@ pub async fn holdings(
     });
     let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| each());
     measured.collect().await
+}
+
+/// What the limited volumes of an export use, by the PV's name: by one report of the server's quotas. Empty if the server
+/// can't be asked.
+pub async fn quotas(
+    volumes: &[PersistentVolume],
+    (location, export): &(Location, Export),
+) -> HashMap<String, VolumeUsage> {
+    let Some(report) = report_quotas(export).await else {
+        return HashMap::new();
+    };
+    let usage = |volume: &PersistentVolume| {
+        place::on(volume, location).ok()?.directory?;
+        Some((place::name(volume).to_owned(), report.usage_of(uid_for_limit(volume)?)?))
+    };
+    volumes.iter().filter_map(usage).collect()
 }
 
 /// On the export that is given if the volume is there, else where its provisioner's record says, else by itself.

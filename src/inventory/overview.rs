@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::amount;
 use super::place::{mounted, name};
-use crate::export::Usage;
+use crate::export::{Usage, VolumeUsage};
 use crate::provisioner::class::{self, waits_for_consumer};
 use crate::provisioner::volume::PROVISIONED_BY;
 use crate::provisioner::{DEFAULT_NAME, claim, election};
@@ -47,6 +47,8 @@ pub struct Facts {
     pub namespace: Option<String>,
     /// What was found in the directories of volumes, by the PV's name, as far as it was looked for.
     pub holdings: HashMap<String, Holds>,
+    /// What limited volumes use of their limits, by the PV's name, as far as it is known.
+    pub quotas: HashMap<String, VolumeUsage>,
 }
 
 /// What runs pods, as far as it matters here.
@@ -125,6 +127,8 @@ pub struct Volume {
     pub message: Option<String>,
     /// What is in its directory, if that was looked for.
     pub holds: Option<Holds>,
+    /// What it uses of its limit, if it has one and the server was asked.
+    pub quota: Option<VolumeUsage>,
 }
 
 /// What a directory was found to hold.
@@ -382,6 +386,7 @@ fn volumes(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
             provisioner: annotation(volume, PROVISIONED_BY).map(str::to_owned),
             message: status.message.filter(|message| !message.is_empty()),
             holds: facts.holdings.get(&name).cloned(),
+            quota: facts.quotas.get(&name).copied(),
             name,
         })
     };
