@@ -16,6 +16,8 @@ Examples:
   nfsprov setup-server root@nfs --allow 10.0.0.0/24 --dry-run
   # Export /nfsdata to all nodes of the cluster, and set them up as clients
   nfsprov setup-server ops@nfs --sudo --nodes-from-cluster
+  # Have the file system limit volumes to their size
+  nfsprov setup-server root@nfs --export /srv/xfs --allow 10.0.0.0/24 --quota
   # Allow nodes without sshd; clients reach the server by another address
   nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5";
 

@@ -66,6 +66,7 @@ async fn one(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named
         exports_file: Some(EXPORTS.to_owned()),
         directory,
         servers: servers.clone(),
+        quota: false,
     };
     let read = async |directory| {
         let facts = gather(host, &subject(directory)).await;
@@ -240,7 +241,7 @@ impl<'a> Work<'a> {
             HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
                 exports_file: Some(EXPORTS.to_owned()),
                 directory: Some(path.clone()),
-                servers: Vec::new(),
+                ..Subject::default()
             },
             HostChange::InstallClient | HostChange::EnableStatd => Subject::default(),
         };

@@ -13,7 +13,7 @@ use super::{Run, addresses_of_nodes, nodes_of_cluster, proof};
 use crate::cli::{Global, SetupServer};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, DesiredExport, check_client};
-use crate::host::{DesiredServer, Facts, Proof, Subject, plan_client, plan_server, server_names};
+use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
 /// Runs `nfsprov setup-server`.
@@ -50,6 +50,7 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         exports_file: Some(args.exports_file.clone()),
         directory: Some(args.export.clone()),
         servers: Vec::new(),
+        quota: args.quota,
     };
     let about_nodes = Subject {
         servers: names.clone(),
@@ -77,6 +78,11 @@ pub async fn run(mut args: SetupServer, global: &Global) -> Result<Exit> {
         mode: args.mode,
         owner: args.owner.clone(),
         versions: args.nfs_version.into(),
+        quota: match (args.quota, args.remount) {
+            (false, _) => Quota::Unchanged,
+            (true, false) => Quota::Live,
+            (true, true) => Quota::Remount,
+        },
     };
     for node in clients.unknown {
         let why =

@@ -48,7 +48,8 @@ fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         .with_all_evidence([event.evidence()])
         .with_same_cause(server)
         .with_advice(
-            "on the server, mount the file system with the option prjquota, and add it to /etc/fstab; on ext4 run quotaon -P, too",
+            "on the server, mount the file system with the option prjquota, and add it to /etc/fstab; on ext4 run quotaon -P, \
+             too; nfsprov setup-server --quota does what clients don't notice, and says what else is to be done",
         ),
     )
 }
