@@ -30,7 +30,7 @@ pub use self::setup::{NfsVersion, SetupClient, SetupRun, SetupServer, Summary, T
 pub use self::ssh::{HostKey, Ssh};
 pub use self::status::Status;
 pub use self::volumes::{
-    Adopt, Directories, Expire, ExportAt, NewClaim, Orphans, Rebuild, Record, Recorded, Restore, Volumes,
+    Adopt, Directories, Expire, ExportAt, Limit, NewClaim, Orphans, Rebuild, Record, Recorded, Restore, Volumes,
 };
 use crate::manifest::validate;
 

@@ -16,6 +16,8 @@ Examples:
   nfsprov setup-server root@nfs --allow 10.0.0.0/24 --dry-run
   # Export /nfsdata to all nodes of the cluster, and set them up as clients
   nfsprov setup-server ops@nfs --sudo --nodes-from-cluster
+  # Have the file system limit volumes to their size
+  nfsprov setup-server root@nfs --export /srv/xfs --allow 10.0.0.0/24 --quota
   # Allow nodes without sshd; clients reach the server by another address
   nfsprov setup-server root@nfs --allow-nodes-from-cluster --address 10.20.0.5
   # Set up the servers, exports and nodes of a file
@@ -97,6 +99,8 @@ Examples:
   nfsprov provision --watch --server nfs --path /nfsdata
   # Take over the classes of another provisioner
   nfsprov provision --watch --server nfs --path /nfsdata --name fuseim.pri/ifs
+  # Limit claims of classes with quota: enforce by commands on the server
+  nfsprov provision --watch --server nfs --path /d --quota-ssh ssh://root@nfs
   # Print what would be provisioned
   nfsprov provision --server nfs --path /nfsdata --dry-run";
 
@@ -106,6 +110,8 @@ Examples:
   nfsprov status
   # Show all namespaces, and the amount of data in each volume
   nfsprov status -A --sizes
+  # Show what limited volumes use of their limits
+  nfsprov status --server nfs --path /d --via ssh://root@nfs
   # Print JSON for a script
   nfsprov status -A -o json";
 
@@ -156,6 +162,13 @@ pub(super) const VOLUMES_EXPIRE: &str = "\
 Examples:
   # Print the archives that would be deleted
   nfsprov volumes expire --older-than 30d --server nfs --path /nfsdata --dry-run";
+
+pub(super) const VOLUMES_LIMIT: &str = "\
+Examples:
+  # Measure a volume, and print what it would be limited to
+  nfsprov volumes limit pvc-5a --server nfs --path /d --via ssh://root@nfs --dry-run
+  # Limit two volumes to the size of their PVs
+  nfsprov volumes limit pvc-5a pvc-5b --server nfs --path /d --via ssh://root@nfs";
 
 pub(super) const VOLUMES_RECORD: &str = "\
 Examples:

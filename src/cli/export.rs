@@ -48,6 +48,14 @@ pub(super) fn parse_via(text: &str) -> Result<Via, String> {
     }
 }
 
+pub(super) fn parse_quota_ssh(text: &str) -> Result<Target, String> {
+    match parse_via(text) {
+        Ok(Via::Ssh(target)) => Ok(target),
+        Err(why) if text.starts_with("ssh://") => Err(why),
+        _ => Err("limits are set over ssh://[USER@]HOST[:PORT]".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +68,11 @@ mod tests {
         assert_eq!(parse_via("ssh://root@nfs:2222/"), Ok(Via::Ssh(host)));
         for bad in ["", "dir:", "dir:mnt", "ssh://", "ssh:nfs", "ssh://nfs/nfsdata", "NFS"] {
             assert!(parse_via(bad).is_err(), "{bad:?} was taken");
+            assert!(parse_quota_ssh(bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(parse_quota_ssh("ssh://root@nfs").is_ok());
+        for bad in ["nfs", "dir:/mnt"] {
+            assert!(parse_quota_ssh(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

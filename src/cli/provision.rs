@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::Listing;
 use super::Ssh;
-use super::export::{Via, parse_via};
+use super::export::{Via, parse_quota_ssh, parse_via};
+use crate::host::Target;
 use crate::manifest::validate;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -29,6 +30,9 @@ pub struct Provision {
     /// server) or dir:/MOUNT (a local mount of the export)
     #[arg(long, default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
+    /// With --via nfs, the NFS server, where commands set the limits of classes with quota: enforce; needs root or --sudo
+    #[arg(long, value_parser = parse_quota_ssh, value_name = "ssh://USER@HOST:PORT")]
+    pub quota_ssh: Option<Target>,
     /// Further export that a class may name by its parameters server and path (repeatable)
     #[arg(long, value_name = "SERVER:PATH", value_parser = parse_export)]
     pub allow_export: Vec<(String, String)>,

@@ -52,6 +52,12 @@ pub struct SetupServer {
     /// NFS versions to serve
     #[arg(long, value_enum, default_value_t = NfsVersion::All, value_name = "VERSION")]
     pub nfs_version: NfsVersion,
+    /// Have the file system of the directory enforce limits, for classes with quota: enforce
+    #[arg(long)]
+    pub quota: bool,
+    /// With --quota, stop the NFS server and mount the file system anew if nothing less helps
+    #[arg(long, requires = "quota")]
+    pub remount: bool,
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,

@@ -34,6 +34,9 @@ pub enum Volumes {
     /// Make an existing directory the volume of a claim
     #[command(before_help = examples::VOLUMES_ADOPT)]
     Adopt(Adopt),
+    /// Limit existing volumes to their size, as quota: enforce does for new ones
+    #[command(before_help = examples::VOLUMES_LIMIT)]
+    Limit(Limit),
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +174,18 @@ pub struct Restore {
     pub recorded: Recorded,
     #[command(flatten)]
     pub waiting: Waiting,
+    #[command(flatten)]
+    pub export: ExportAt,
+}
+
+#[derive(Debug, Args)]
+pub struct Limit {
+    /// Volumes, which no pod uses meanwhile
+    #[arg(value_name = "PV", required = true)]
+    pub volumes: Vec<String>,
+    /// Measure the volumes, without making changes
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub export: ExportAt,
 }

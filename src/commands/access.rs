@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::{HostKey, Ssh, Via};
 use crate::exit::UsageError;
 use crate::export::{self, Export, Location, Mounted, Wire};
-use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo};
+use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo, Target};
 use crate::output;
 
 /// The default of `--connect-timeout`.
@@ -17,7 +17,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// As [`ssh_access`]; refuses SSH options unless `via` is SSH.
 pub(super) fn ssh_access_for(via: &Via, ssh: &Ssh) -> Result<Access> {
-    if !matches!(via, Via::Ssh(_)) && *ssh != Ssh::default() {
+    ssh_access_if(matches!(via, Via::Ssh(_)), ssh)
+}
+
+/// As [`ssh_access_for`], for an export whose limits may be set over SSH although directories are created over NFS.
+pub(super) fn ssh_access_for_quotas(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -> Result<Access> {
+    if quota_ssh.is_some() && *via != Via::Nfs {
+        let why = "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way";
+        return Err(UsageError(why.into()).into());
+    }
+    ssh_access_if(quota_ssh.is_some() || matches!(via, Via::Ssh(_)), ssh)
+}
+
+fn ssh_access_if(uses_ssh: bool, ssh: &Ssh) -> Result<Access> {
+    if !uses_ssh && *ssh != Ssh::default() {
         let why = "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST";
         return Err(UsageError(why.into()).into());
     }
@@ -30,6 +43,12 @@ pub(super) fn export_via(via: &Via, access: &Access, location: Location) -> Expo
         Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
         Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
     }
+}
+
+/// An export that is accessed over NFS, whose directories are limited by commands on the host `target`.
+pub(super) fn export_with_quota_ssh(target: &Target, access: &Access, location: Location) -> Export {
+    let shell = export::Ssh::new(location.clone(), target.clone(), access.clone());
+    Export::Wire(Wire::new(location).with_quota_shell(shell))
 }
 
 /// The SSH options, with the home directory, user and agent of the environment.

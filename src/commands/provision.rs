@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 
-use super::access::{export_via, ssh_access_for};
+use super::access::{export_via, export_with_quota_ssh, ssh_access_for_quotas};
 use super::stop_signal;
 use super::{claim_title, cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
@@ -39,8 +39,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    let access = ssh_access_for(&args.via, &args.ssh)?;
-    let export = export_via(&args.via, &access, first.clone());
+    let access = ssh_access_for_quotas(&args.via, args.quota_ssh.as_ref(), &args.ssh)?;
+    let export = match &args.quota_ssh {
+        Some(target) => export_with_quota_ssh(target, &access, first.clone()),
+        None => export_via(&args.via, &access, first.clone()),
+    };
     let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
@@ -60,7 +63,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (cluster, export) = tokio::try_join!(
         async { connect(&options, purpose).await.map_err(anyhow::Error::from) },
         async {
-            match export.probe_root().await {
+            let probed = async {
+                export.probe_root().await?;
+                export.probe_quota_shell().await
+            };
+            match probed.await {
                 // Claims are retried, as when a server goes down later.
                 Err(error @ (ExportError::Unreachable { .. } | ExportError::Unresolved { .. })) if args.watch => {
                     tracing::warn!("{error}; waiting for it");
@@ -142,8 +149,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The exports of `--allow-export`, without duplicates. With `--via ssh://`, those on the same server are accessed over SSH,
-/// all others over NFS.
+/// The exports of `--allow-export`, without duplicates. Those on the same server are accessed and limited as the first, all
+/// others over NFS.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {
@@ -160,9 +167,12 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
         }
     }
     let reached = |location: Location| {
-        let by_the_same_way = matches!(args.via, Via::Ssh(_)) && location.server == first.server;
-        let via = if by_the_same_way { &args.via } else { &Via::Nfs };
-        let export = export_via(via, access, location.clone());
+        let is_same_server = location.server == first.server;
+        let export = match (&args.via, &args.quota_ssh) {
+            (Via::Ssh(_), _) if is_same_server => export_via(&args.via, access, location.clone()),
+            (_, Some(target)) if is_same_server => export_with_quota_ssh(target, access, location.clone()),
+            _ => export_via(&Via::Nfs, access, location.clone()),
+        };
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())

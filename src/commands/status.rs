@@ -51,6 +51,11 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     for what in left_out {
         output::say(&format!("warning: {what}"));
     }
+    let access = ssh_access_for(&args.export.via, &args.export.ssh)?;
+    let known = location.map(|location| (location.clone(), export_via(&args.export.via, &access, location)));
+    if let Some(known) = &known {
+        facts.quotas = gather::read_volume_usage(&facts.volumes, known).await;
+    }
     if args.sizes {
         let shown = build_overview(&facts, Timestamp::now()).volumes;
         let mut volumes = facts.volumes.clone();
@@ -60,8 +65,6 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
                 .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
         });
         let bar = output::progress_bar(volumes.len(), "volumes read");
-        let access = ssh_access_for(&args.export.via, &args.export.ssh)?;
-        let known = location.map(|location| (location.clone(), export_via(&args.export.via, &access, location)));
         facts.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
@@ -82,7 +85,7 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
             server: server.clone(),
             path: path.clone(),
         })),
-        _ if args.sizes && args.export.via != Via::Nfs => Err(UsageError(
+        _ if args.export.via != Via::Nfs => Err(UsageError(
             "--via: say with --server and --path which export the directory is".into(),
         )),
         _ => Ok(None),
@@ -177,6 +180,10 @@ fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, w
     if display.sizes {
         headings.push("HOLDS");
     }
+    let has_quotas = overview.volumes.iter().any(|volume| volume.quota.is_some());
+    if has_quotas {
+        headings.push("USED");
+    }
     if wide {
         headings.extend(["POLICY", "DIRECTORY"]);
     }
@@ -185,6 +192,11 @@ fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, w
         if display.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
             cells.push(holds.map(|holds| holds.short_text()).unwrap_or_default());
+        }
+        if has_quotas {
+            let quota = volume.and_then(|volume| volume.quota);
+            let used = quota.map(|quota| amount::used_of_limit(quota.used_bytes, quota.limit_bytes));
+            cells.push(used.unwrap_or_default());
         }
         if wide {
             cells.push(volume.map(|volume| volume.reclaim_policy.clone()).unwrap_or_default());

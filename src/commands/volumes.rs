@@ -1,6 +1,7 @@
 //! `nfsprov volumes`: the directories on an export against the PVs that own them.
 
 mod claims;
+mod limit;
 mod orphans;
 mod rebuild;
 
@@ -15,7 +16,7 @@ use super::{cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, VolumeUsage, never_interrupt};
+use crate::export::{Export, Location, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired_archives, refusal_of_several_volumes};
 use crate::inventory::directories::{Row, State, directory_rows};
 use crate::inventory::survey::{measure_directories, read_quotas, survey_export};
@@ -36,6 +37,7 @@ pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
         Volumes::Record(args) => rebuild::record_volumes(&args, global).await,
         Volumes::Rebuild(args) => rebuild::rebuild_volumes(&args, global).await,
         Volumes::Adopt(args) => claims::adopt_directory(&args, global).await,
+        Volumes::Limit(args) => limit::limit_volumes(&args, global).await,
     }
 }
 
@@ -203,7 +205,10 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
             cells.push(row.holds.as_ref().map(|holds| holds.short_text()).unwrap_or_default());
         }
         if has_quotas {
-            cells.push(row.quota.map(used_of_limit).unwrap_or_default());
+            let quota = row
+                .quota
+                .map(|quota| amount::used_of_limit(quota.used_bytes, quota.limit_bytes));
+            cells.push(quota.unwrap_or_default());
         }
         if !archives && wide {
             cells.push(age);
@@ -215,14 +220,6 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     });
     let headings = headings_unless(args.listing.no_headers, &headings);
     output::format_terminal_table(colour_choice(global.color), headings, cells)
-}
-
-fn used_of_limit(quota: VolumeUsage) -> String {
-    let used = amount::format_size(quota.used_bytes);
-    match quota.limit_bytes {
-        0 => used,
-        limit => format!("{used} of {}", amount::format_size(limit)),
-    }
 }
 
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {

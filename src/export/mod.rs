@@ -3,6 +3,7 @@
 //! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and refuses
 //! symbolic links on the way, so a planted link leads nowhere.
 
+mod limits;
 mod listing;
 mod mounted;
 mod owner;
@@ -26,7 +27,7 @@ pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
 pub use owner::{Conflict, Owner, OwnerClaim, REGISTRY, is_named_after, names_a_volume};
 pub use path::{PathError, VolumePath};
-pub use quota::{LimitChange, QuotaReport, SizeLimit, VolumeUsage};
+pub use quota::{ExistingFiles, LimitChange, QuotaReport, SizeLimit, VolumeUsage};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
 pub use system::is_system_directory;
@@ -261,67 +262,6 @@ impl Export {
     /// to change an owner.
     pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         forward!(self.create_directory(path, wanted))
-    }
-
-    /// Whether [`Export::limit_size`] can succeed, as far as it is known without asking the server.
-    ///
-    /// # Errors
-    /// What the provisioner needs, in one sentence.
-    pub fn check_can_limit(&self) -> Result<(), String> {
-        match self {
-            Self::Wire(_) => Err("the class has quota: enforce, and over NFS no limit can be set; \
-                                  run the provisioner with --via ssh://[USER@]HOST"
-                .to_owned()),
-            Self::Ssh(_) | Self::Mounted(_) => Ok(()),
-        }
-    }
-
-    /// Limits the size of an existing directory, and returns once the limit is proved. May be repeated.
-    ///
-    /// # Errors
-    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as [`Export::create_directory`].
-    pub async fn limit_size(
-        &self,
-        path: &VolumePath,
-        limit: &SizeLimit,
-        change: LimitChange,
-    ) -> Result<(), ExportError> {
-        match self {
-            Self::Wire(_) => Err(self.cannot_limit(Some(path))),
-            Self::Ssh(ssh) => ssh.limit_size(path, limit, change).await,
-            Self::Mounted(mounted) => mounted.limit_size(path, limit, change).await,
-        }
-    }
-
-    /// Reports the project quotas of the export's file system, and those of the directory `sample`.
-    ///
-    /// # Errors
-    /// As [`Export::check_can_limit`] and [`Export::create_directory`].
-    pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
-        match self {
-            Self::Wire(_) => Err(self.cannot_limit(sample)),
-            Self::Ssh(ssh) => ssh.report_quotas(sample).await,
-            Self::Mounted(mounted) => mounted.report_quotas(sample).await,
-        }
-    }
-
-    /// Clears the limits of those of these projects that no file has. Returns them.
-    ///
-    /// # Errors
-    /// As [`Export::report_quotas`].
-    pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
-        match self {
-            Self::Wire(_) => Err(self.cannot_limit(None)),
-            Self::Ssh(ssh) => ssh.clear_unused_limits(project_ids).await,
-            Self::Mounted(mounted) => mounted.clear_unused_limits(project_ids).await,
-        }
-    }
-
-    fn cannot_limit(&self, path: Option<&VolumePath>) -> ExportError {
-        ExportError::NotEnforced {
-            path: name_or_root(path),
-            why: self.check_can_limit().err().unwrap_or_default(),
-        }
     }
 
     /// Removes a directory tree; symbolic links in it are removed, not followed.

@@ -4,7 +4,7 @@
 //! meanwhile can't lead it outside.
 
 mod files;
-mod quota;
+mod script;
 mod tree;
 
 use std::os::fd::OwnedFd;

@@ -1,12 +1,15 @@
 //! Limits of directories by the project quotas of XFS and ext4 (PURE).
 //!
 //! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory, [`plan_limit`]
-//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is; [`report`] is about
-//! all limits of a file system. `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
+//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is; [`existing`] is
+//! about directories that hold files already, [`report`] about all limits of a file system. `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
 
+mod existing;
 pub(super) mod facts;
 mod report;
 
+pub use existing::ExistingFiles;
+pub(super) use existing::{parse_assigned, parse_existing};
 pub use report::{QuotaReport, VolumeUsage};
 
 use facts::{Exported, Facts, Project, Proof};
@@ -73,6 +76,8 @@ pub enum LimitChange {
     New,
     /// The directory has a limit, and its project id proves that it is the claim's.
     Resize,
+    /// The directory may hold files; they get its project id before the limit is set.
+    Existing,
 }
 
 /// File systems with project quotas that hold for a directory.
@@ -112,8 +117,24 @@ pub(super) struct LimitPlan {
     pub(super) device: String,
     pub(super) project_id: u32,
     pub(super) kib: u64,
-    /// Whether the directory gets its project id now, so that nothing else may have it.
+    /// Whether nothing but the directory itself may have the project id.
     is_new: bool,
+}
+
+/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be on
+/// another host than the NFS server.
+pub(super) fn check_same_directory(facts: &Facts, nfs_inode: Option<u64>) -> Result<(), String> {
+    match nfs_inode {
+        Some(expected) if facts.inode != Some(expected) => {
+            let inode = facts
+                .inode
+                .map_or_else(|| "unknown".to_owned(), |inode| inode.to_string());
+            Err(format!(
+                "over SSH its inode is {inode}, and over NFS {expected}, so the host of --quota-ssh is not the NFS server"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Decides how a directory is limited.
@@ -248,7 +269,7 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
     if change == LimitChange::Resize {
         return Err("it has no project id, so nothing has limited it".to_owned());
     }
-    if facts.has_entries {
+    if facts.has_entries && change == LimitChange::New {
         return Err("it holds files already, which its limit would not count".to_owned());
     }
     // A limit of this size without files is what an earlier attempt left.
@@ -260,7 +281,7 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
             })
     };
     match limit.project_ids.iter().find(|id| !is_taken(id)) {
-        Some(id) => Ok((*id, true)),
+        Some(id) => Ok((*id, change == LimitChange::New)),
         None => Err("other directories have all project ids that the claim's uid gives".to_owned()),
     }
 }

@@ -3,7 +3,6 @@
 //! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the scripts.
 
 mod files;
-mod limits;
 pub(super) mod quota;
 mod script;
 
@@ -118,7 +117,7 @@ impl Ssh {
         }
     }
 
-    fn root_path(&self) -> &str {
+    pub(super) fn root_path(&self) -> &str {
         &self.location.path
     }
 
@@ -300,7 +299,7 @@ impl Ssh {
         Err(operation_error(action, object, reason))
     }
 
-    async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
+    pub(super) async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await
     }

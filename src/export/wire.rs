@@ -9,6 +9,7 @@ mod connection;
 pub(crate) mod double;
 mod errors;
 mod files;
+mod limits;
 mod options;
 mod tree;
 
@@ -24,13 +25,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
+pub use self::candidates::list_exports;
 use self::candidates::{HEAD_START, find_similar_export, first_success, sort_by_family, url_host};
 use self::connection::{CallError, Connection, with_timeout};
 use self::errors::{
     ErrorClass, describe_refusal, innermost_error, is_session_lost, is_stale, lacks_privileged_port, timeout_error,
 };
 pub(crate) use self::options::MountOptions;
-use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue, Removed, VolumePath, name_or_root};
+use super::{
+    Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue, Removed, Ssh, VolumePath, name_or_root,
+};
 
 /// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session that
 /// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
@@ -54,6 +58,8 @@ pub struct Wire {
     options: MountOptions,
     purpose: Purpose,
     connections: Arc<Connections>,
+    /// Sets limits on the server, which NFS can't.
+    quota_shell: Option<Ssh>,
 }
 
 /// What a connection is for. Each purpose has its own, so that many calls for one can't use up the sessions of another.
@@ -129,6 +135,7 @@ impl Wire {
             options: MountOptions::default(),
             purpose: Purpose::default(),
             connections: Arc::default(),
+            quota_shell: None,
         }
     }
 
@@ -480,22 +487,6 @@ impl Wire {
             path: object.to_owned(),
             cause: describe_refusal(error),
         }
-    }
-}
-
-/// Asks mountd for a server's exports; servers with NFSv4 only have no mountd.
-///
-/// # Errors
-/// The message of the failure, after [`CALL_TIMEOUT`] at the latest.
-pub async fn list_exports(server: &str) -> Result<Vec<String>, String> {
-    let url = match server.contains(':') {
-        true => format!("nfs://[{server}]/."),
-        false => format!("nfs://{server}/."),
-    };
-    match timeout(CALL_TIMEOUT, nfs_rs::list_exports(&url)).await {
-        Ok(Ok(exports)) => Ok(exports.into_iter().map(|export| export.path).collect()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(timeout_error().to_string()),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Distro {
     pub rpcbind: &'static [&'static str],
     /// The names that the service of the NFS server may have, the best one first.
     pub nfs: &'static [&'static str],
+    /// Programs that limits of directories need, with their packages; most have them in packages of other names.
+    tools: &'static [(&'static str, &'static str)],
 }
 
 /// A package manager.
@@ -43,6 +45,40 @@ pub enum Manager {
     Pacman,
 }
 
+/// The packages of the programs that limits of directories need, where a distribution's row says nothing else.
+const TOOLS: &[(&str, &str)] = &[
+    ("xfs_quota", "xfsprogs"),
+    ("lsattr", "e2fsprogs"),
+    ("chattr", "e2fsprogs"),
+];
+
+/// That of all others.
+const QUOTA: &str = "quota";
+
+const QUOTA_TOOLS: &[(&str, &str)] = &[
+    ("setquota", "quota-tools"),
+    ("repquota", "quota-tools"),
+    ("quotaon", "quota-tools"),
+];
+
+const OF_ALPINE: &[(&str, &str)] = &[
+    ("xfs_quota", "xfsprogs-extra"),
+    ("lsattr", "e2fsprogs-extra"),
+    ("chattr", "e2fsprogs-extra"),
+    ("setquota", "quota-tools"),
+    ("repquota", "quota-tools"),
+    ("quotaon", "quota-tools"),
+];
+
+impl Distro {
+    /// The package that one of the programs comes in that limits of directories need.
+    pub fn package_of(&self, program: &str) -> &'static str {
+        let mut known = self.tools.iter().chain(TOOLS);
+        let found = known.find(|(name, _)| *name == program);
+        found.map_or(QUOTA, |(_, package)| package)
+    }
+}
+
 const NFS_SYSTEMD: &[&str] = &["nfs-server", "nfs-kernel-server", "nfs", "nfsserver"];
 
 const fn systemd_distro(
@@ -60,6 +96,7 @@ const fn systemd_distro(
         client,
         rpcbind: &["rpcbind"],
         nfs: NFS_SYSTEMD,
+        tools: &[],
     }
 }
 
@@ -110,7 +147,10 @@ static DISTROS: [Distro; 8] = [
         "nfs-kernel-server",
         "nfs-common",
     ),
-    systemd_distro("Arch", &["arch"], &[Manager::Pacman], "nfs-utils", "nfs-utils"),
+    Distro {
+        tools: QUOTA_TOOLS,
+        ..systemd_distro("Arch", &["arch"], &[Manager::Pacman], "nfs-utils", "nfs-utils")
+    },
     Distro {
         name: "Alpine",
         ids: &["alpine"],
@@ -119,6 +159,7 @@ static DISTROS: [Distro; 8] = [
         client: "nfs-utils",
         rpcbind: &["rpcbind"],
         nfs: &["nfs"],
+        tools: OF_ALPINE,
     },
     // Some of openSUSE's children have no zypper in their images, but dnf.
     systemd_distro(

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::firewall::Firewall;
+use super::quota::QuotaFacts;
 use super::script::{arguments, quote};
 use super::{exports_file, nfs_conf};
 
@@ -23,6 +24,8 @@ pub struct Subject {
     pub directory: Option<String>,
     /// Names and addresses of the server, on a client: whether it finds it by them.
     pub servers: Vec<String>,
+    /// Whether limits of directories are wanted, for which the file system is looked at.
+    pub quota: bool,
 }
 
 /// A host's facts. What could not be read is as if it weren't there.
@@ -82,6 +85,8 @@ pub struct Facts {
     pub above: String,
     /// The file system's type there.
     pub filesystem: String,
+    /// What limits of directories need of that file system, where they are wanted.
+    pub quota: Option<QuotaFacts>,
     /// The firewall that guards its ports.
     pub firewall: Firewall,
     /// Whether SELinux is enforcing, and which of the booleans asked for are on.
@@ -172,9 +177,10 @@ pub struct FactsError {
 pub fn gather_script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(
-        "exports={}\ndirectory={}\n{}{GATHER}",
+        "exports={}\ndirectory={}\nquota={}\n{}{GATHER}",
         word(&subject.exports_file),
         word(&subject.directory),
+        if subject.quota { "yes" } else { "" },
         arguments(&subject.servers),
     )
 }

@@ -12,11 +12,13 @@ pub mod distro;
 pub mod exports_file;
 mod facts;
 mod firewall;
+mod fstab;
 mod key_file;
 mod known_hosts;
 mod nfs_conf;
 mod plan;
 mod proof;
+mod quota;
 mod script;
 #[cfg(test)]
 mod shells;
@@ -28,7 +30,7 @@ pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather, last_words
 pub use ask::{Ask, PromptCache, Secret};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{
-    DesiredServer, FileChange, Plan, State, Step, Versions, plan_client, plan_server, plan_share, plan_teardown,
+    DesiredServer, FileChange, Plan, Quota, State, Step, Versions, plan_client, plan_server, plan_share, plan_teardown,
 };
 pub use proof::{Proof, ProofResult};
 pub use script::{arguments, quote};

@@ -8,6 +8,7 @@ mod desired;
 mod exports;
 mod firewall;
 mod nfs_server;
+mod quota;
 #[cfg(test)]
 mod script_tests;
 mod server;
@@ -27,7 +28,7 @@ use super::facts::{Facts, Support};
 use super::script::quote;
 
 pub use client::plan_client;
-pub use desired::{DesiredServer, Versions};
+pub use desired::{DesiredServer, Quota, Versions};
 pub use server::plan_server;
 pub use share::plan_share;
 pub use teardown::plan_teardown;
@@ -307,27 +308,46 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     (step, Some(choice))
 }
 
-/// The package that a host needs. It is there if its program is, whatever the package is called that brought that.
-fn install_package(facts: &Facts, choice: &Choice, package: &str, program: &str) -> Step {
-    if facts.packages.contains(package) {
-        return Step::ok(PACKAGES, format!("{package} installed"));
+/// The package that a host needs, and `missing` ones, each with the program that it is for. The former is there if its
+/// program is, whatever the package is called that brought that.
+fn install_packages(
+    facts: &Facts,
+    choice: &Choice,
+    (package, program): (&str, &str),
+    missing: &[(&str, &str)],
+) -> Step {
+    let is_installed = facts.packages.contains(package);
+    let is_there = is_installed || facts.has_program(program);
+    let mut packages = if is_there { Vec::new() } else { vec![package] };
+    for (package, _) in missing {
+        if !packages.contains(package) {
+            packages.push(package);
+        }
     }
-    if facts.has_program(program) {
-        return Step::ok(PACKAGES, format!("{program} is there"));
+    if packages.is_empty() {
+        return match is_installed {
+            true => Step::ok(PACKAGES, format!("{package} installed")),
+            false => Step::ok(PACKAGES, format!("{program} is there")),
+        };
     }
     let manager = match &choice.installer {
         Installer::Manager(manager) => manager,
-        nothing => return Step::refused(PACKAGES, nothing.refusal(&[package]).unwrap_or_default()),
+        nothing => return Step::refused(PACKAGES, nothing.refusal(&packages).unwrap_or_default()),
     };
-    let install = format!("(set +e\n{}\n)", manager.install(&[package], WAIT_FOR_PACKAGES));
-    let verify = manager.query(package) + "\n";
+    let install = format!("(set +e\n{}\n)", manager.install(&packages, WAIT_FOR_PACKAGES));
+    let mut verify: String = packages.iter().map(|package| manager.query(package) + "\n").collect();
+    for (package, program) in missing {
+        verify += &format!(
+            "command -v {program} >/dev/null || {{ echo '{package} is installed, and {program} is missing' >&2; exit 1; }}\n"
+        );
+    }
     // What was installed stays when something after it fails: the next run goes on from there.
     let text = with_undo(&install, &verify, ":");
     let action = Action::Script {
         text,
         patience: PATIENCE_WITH_PACKAGES,
     };
-    let why = format!("install {package}");
+    let why = format!("install {}", packages.join(" and "));
     Step::new(PACKAGES, State::Change { why, action })
 }
 

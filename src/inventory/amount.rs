@@ -18,6 +18,14 @@ pub fn format_size(bytes: u64) -> String {
     }
 }
 
+/// What is used of a limit, both in bytes; a limit of 0 is none.
+pub fn used_of_limit(used: u64, limit: u64) -> String {
+    match limit {
+        0 => format_size(used),
+        limit => format!("{} of {}", format_size(used), format_size(limit)),
+    }
+}
+
 /// The units of ages, and their seconds.
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 

@@ -17,8 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::overview::{Facts, Holds, Workload};
 use super::place::{self, ExportDirectory, nfs_location};
+use super::survey::report_quotas;
 use crate::cluster::{describe_error, list_filtered};
-use crate::export::{Export, Location, Wire};
+use crate::export::{Export, Location, VolumeUsage, Wire};
+use crate::provisioner::volume::uid_for_limit;
 
 /// How many directories are measured at once.
 const AT_ONCE: usize = 8;
@@ -58,6 +60,7 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
         leases: can_do_without("leases", leases, &mut left_out),
         namespace: namespace.map(str::to_owned),
         holdings: HashMap::new(),
+        quotas: HashMap::new(),
     };
     Ok((facts, left_out))
 }
@@ -182,6 +185,7 @@ impl Watched {
             leases: objects_of(&self.leases).collect(),
             namespace: self.namespace.clone(),
             holdings: HashMap::new(),
+            quotas: HashMap::new(),
         }
     }
 }
@@ -231,6 +235,25 @@ pub async fn measure_volumes(
     });
     let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| each());
     measured.collect().await
+}
+
+/// What the limited volumes of an export use, by the PV's name: by one report of the server's quotas. Empty if the server
+/// can't be asked.
+pub async fn read_volume_usage(
+    volumes: &[PersistentVolume],
+    (location, export): &(Location, Export),
+) -> HashMap<String, VolumeUsage> {
+    let Some(report) = report_quotas(export).await else {
+        return HashMap::new();
+    };
+    let usage = |volume: &PersistentVolume| {
+        place::directory_on(volume, location).ok()?.directory?;
+        Some((
+            place::volume_name(volume).to_owned(),
+            report.usage_of(uid_for_limit(volume)?)?,
+        ))
+    };
+    volumes.iter().filter_map(usage).collect()
 }
 
 /// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::amount;
 use super::place::{nfs_location, volume_name};
-use crate::export::Usage;
+use crate::export::{Usage, VolumeUsage};
 use crate::provisioner::class::{self, waits_for_consumer};
 use crate::provisioner::volume::PROVISIONED_BY;
 use crate::provisioner::{DEFAULT_NAME, claim, election};
@@ -44,6 +44,8 @@ pub struct Facts {
     pub namespace: Option<String>,
     /// The data of measured volumes, by the PV's name.
     pub holdings: HashMap<String, Holds>,
+    /// What limited volumes use of their limits, by the PV's name, as far as it is known.
+    pub quotas: HashMap<String, VolumeUsage>,
 }
 
 /// A Deployment, StatefulSet or DaemonSet that may run a provisioner.
@@ -110,6 +112,8 @@ pub struct Volume {
     pub message: Option<String>,
     /// Its data, if it was measured.
     pub holds: Option<Holds>,
+    /// What it uses of its limit, if it has one and the server was asked.
+    pub quota: Option<VolumeUsage>,
 }
 
 /// The data in a directory.
@@ -358,6 +362,7 @@ fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
             provisioner: annotation_of(volume, PROVISIONED_BY).map(str::to_owned),
             message: status.message.filter(|message| !message.is_empty()),
             holds: facts.holdings.get(&name).cloned(),
+            quota: facts.quotas.get(&name).copied(),
             name,
         })
     };

@@ -41,6 +41,14 @@ fn deployment(name: &str, env: Value, image: &str) -> Value {
     })
 }
 
+fn usage() -> VolumeUsage {
+    VolumeUsage {
+        used_bytes: 1 << 20,
+        limit_bytes: 2 << 30,
+        files: 3,
+    }
+}
+
 fn facts() -> Facts {
     let deployments: Vec<Deployment> = all(json!([
         deployment(
@@ -87,6 +95,7 @@ fn facts() -> Facts {
         ])),
         namespace: None,
         holdings: HashMap::from([("v-bound".to_owned(), Holds::Missing)]),
+        quotas: HashMap::from([("v-bound".to_owned(), usage())]),
     }
 }
 
@@ -130,6 +139,7 @@ fn volumes_of_other_namespaces_claims_are_left_out() {
         ("/nfsdata/v-bound", Some("team/bound"))
     );
     assert_eq!(bound.holds, Some(Holds::Missing));
+    assert_eq!(bound.quota, Some(usage()));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use super::archives::{ReturnPlan, volume_for_claim, volume_size_for_claim};
 use crate::cluster::describe_error;
 use crate::export::{Export, ExportError, Location, Owner, Removed};
 use crate::provisioner::claim::class_name;
+use crate::provisioner::class::enforces_quota;
+use crate::provisioner::volume::{ENFORCE, QUOTA, size_limit, uid_for_limit};
 
 /// A claim that does not exist and is to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Restore<'a> {
     pub size: Option<&'a str>,
     /// The claim to create if it does not exist.
     pub new_claim: Option<NewClaim>,
+    /// Whether the volume was limited to its size before.
+    pub was_limited: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +58,8 @@ pub enum RestoreError {
 impl Restore<'_> {
     /// Returns the created PV, and whether the claim was created.
     ///
-    /// The claim comes first: it names its PV from the start, so that no provisioner serves it. The next run continues an
-    /// interrupted one.
+    /// The claim comes first: it names its PV from the start, so that no provisioner serves it. The directory's limit is set
+    /// before the PV exists. The next run continues an interrupted one.
     ///
     /// # Errors
     /// Says why; if the PV can't be created, the rename of the archive is undone.
@@ -66,15 +70,7 @@ impl Restore<'_> {
         let found = found.map_err(|source| api_error(format!("read {title}"), source, ""))?;
         let (claim, made) = match (found, &self.new_claim) {
             (Some(claim), _) => (claim, false),
-            (None, Some(new)) => {
-                let claim = self.new_claim_object(new);
-                volume_size_for_claim(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
-                let created = claims.create(&PostParams::default(), &claim).await;
-                (
-                    created.map_err(|source| api_error(format!("create {title}"), source, ""))?,
-                    true,
-                )
-            }
+            (None, Some(new)) => (self.new_claim_object(new), true),
             (None, None) => {
                 return Err(RestoreError::Refused(format!(
                     "{title} not found; pass --create-claim to create it"
@@ -82,10 +78,29 @@ impl Restore<'_> {
             }
         };
         let size = volume_size_for_claim(&claim, &self.back.volume, self.size).map_err(RestoreError::Refused)?;
-        let options = self.mount_options(&claim).await?;
-        let volume = volume_for_claim(self.back, &claim, self.location, &size, options);
+        let class = self.read_class(&claim).await?;
+        let is_limited = self.was_limited || class.as_ref().is_some_and(enforces_quota);
+        if is_limited {
+            self.export.check_can_limit().map_err(RestoreError::Refused)?;
+        }
+        let claim = match made {
+            true => {
+                let created = claims.create(&PostParams::default(), &claim).await;
+                created.map_err(|source| api_error(format!("create {title}"), source, ""))?
+            }
+            false => claim,
+        };
+        let options = class.and_then(|class| class.mount_options);
+        let mut volume = volume_for_claim(self.back, &claim, self.location, &size, options);
         let uid = claim.uid().unwrap_or_default();
         self.rename_archive(&uid).await?;
+        if is_limited {
+            if let Err(error) = self.limit_directory(&volume, &size).await {
+                self.undo_rename(&uid).await?;
+                return Err(error);
+            }
+            volume.annotations_mut().insert(QUOTA.to_owned(), ENFORCE.to_owned());
+        }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         match volumes.create(&PostParams::default(), &volume).await {
             Ok(volume) => Ok((volume, made)),
@@ -108,15 +123,21 @@ impl Restore<'_> {
         serde_json::from_value(claim).unwrap_or_default()
     }
 
-    /// The mount options of the claim's class; `None` if the claim has no class or the class does not exist.
-    async fn mount_options(&self, claim: &PersistentVolumeClaim) -> Result<Option<Vec<String>>, RestoreError> {
+    /// Limits the directory to the PV's size; it keeps the project id that it had.
+    async fn limit_directory(&self, volume: &PersistentVolume, size: &str) -> Result<(), RestoreError> {
+        let limit = size_limit(size, uid_for_limit(volume).unwrap_or_default()).map_err(RestoreError::Refused)?;
+        self.export.limit_existing(&self.back.directory, &limit).await?;
+        Ok(())
+    }
+
+    /// The claim's class; `None` if the claim has no class or the class does not exist.
+    async fn read_class(&self, claim: &PersistentVolumeClaim) -> Result<Option<StorageClass>, RestoreError> {
         let Some(name) = class_name(claim).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
         let classes: Api<StorageClass> = Api::all(self.client.clone());
         let class = classes.get_opt(name).await;
-        let class = class.map_err(|source| api_error(format!("read storageclass/{name}"), source, ""))?;
-        Ok(class.and_then(|class| class.mount_options))
+        class.map_err(|source| api_error(format!("read storageclass/{name}"), source, ""))
     }
 
     async fn rename_archive(&self, uid: &str) -> Result<(), RestoreError> {
@@ -166,3 +187,7 @@ fn api_error(action: String, source: kube::Error, undone: &'static str) -> Resto
         undone,
     }
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

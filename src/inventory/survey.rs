@@ -86,16 +86,21 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], each: impl F
 /// Stores what limited volumes use in `quota` of their rows, from one report of the server's quotas. Returns the report,
 /// or `None` if this export's quotas can't be read.
 pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
-    export.check_can_limit().ok()?;
-    let report = export.report_quotas(None).await;
-    let report = report
-        .inspect_err(|error| tracing::debug!("quotas not read: {error}"))
-        .ok()?;
+    let report = report_quotas(export).await?;
     for row in rows {
         let uid = row.volume.as_deref().and_then(provisioned_uid);
         row.quota = uid.and_then(|uid| report.usage_of(uid));
     }
     Some(report)
+}
+
+/// The quotas of an export's server, if it can be asked.
+pub(super) async fn report_quotas(export: &Export) -> Option<QuotaReport> {
+    export.check_can_limit().ok()?;
+    let report = export.report_quotas(None).await;
+    report
+        .inspect_err(|error| tracing::debug!("quotas not read: {error}"))
+        .ok()
 }
 
 #[cfg(test)]
@@ -108,6 +113,7 @@ mod tests {
     use super::*;
     use crate::export::{Attributes, LimitChange, LimitedExport, Mounted, SizeLimit, VolumePath};
     use crate::inventory::directories::directory_rows;
+    use crate::inventory::gather::read_volume_usage;
 
     #[tokio::test]
     async fn limited_volumes_say_what_they_use() {
@@ -139,6 +145,30 @@ mod tests {
             .map(|row| row.quota.map(|quota| quota.limit_bytes))
             .collect();
         assert_eq!(told, [Some(10 << 20), None, None]);
+        let log = limited.take_log();
+        assert_eq!(log.matches("xfs_quota").count(), 1, "{log}");
+
+        // The same of PVs, whose claims may give the project id.
+        let volume = |name: &str, server: &str, uid: &str| -> PersistentVolume {
+            let nfs = json!({"server": server, "path": "/nfsdata/d-a"});
+            let volume = json!({"metadata": {"name": name}, "spec": {"nfs": nfs, "claimRef": {"uid": uid}}});
+            serde_json::from_value(volume).unwrap()
+        };
+        let other = "11111111-2222-4333-8444-555555555555";
+        let volumes = [
+            volume(&format!("pvc-{UID}"), "nfs", other),
+            volume("by-hand", "nfs", UID),
+            volume(unlimited, "nfs", UID),
+            volume("elsewhere", "other", UID),
+        ];
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let told = read_volume_usage(&volumes, &(location, export.clone())).await;
+        let mut names: Vec<_> = told.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["by-hand", &format!("pvc-{UID}")]);
         let log = limited.take_log();
         assert_eq!(log.matches("xfs_quota").count(), 1, "{log}");
     }

@@ -9,7 +9,7 @@ pub(crate) mod http;
 pub(crate) mod lease;
 pub(crate) mod metrics;
 #[cfg(test)]
-mod mock;
+pub(crate) mod mock;
 pub(crate) mod outcome;
 pub(crate) mod pass;
 pub(crate) mod reconcile;

@@ -1,10 +1,11 @@
 //! Volumes that outlive their cluster: from the records on an export back to PVs and claims, and from any directory to a
 //! volume.
 //!
-//! [`rebuild`] and [`adopt`] decide (PURE), [`read`] reads the export and the cluster, [`apply`] creates objects.
+//! [`rebuild`], [`adopt`] and [`limit`] decide (PURE), [`read`] reads the export and the cluster, [`apply`] creates objects.
 
 pub mod adopt;
 pub mod apply;
+pub mod limit;
 pub mod moved;
 pub mod read;
 pub mod rebuild;

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::kit::{Directories, PATIENCE, Scene};
+use crate::kit::{Directories, PATIENCE, Scene, said};
 use crate::operable::{SERVED, address, becomes};
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
@@ -23,6 +23,7 @@ crate::tests! {
     Newest: on_ext4_sizes_are_enforced_only_where_root_is_squashed,
     Both("the API server's admission of larger claims differs"): without_a_quota_only_the_recorded_size_grows,
     Newest: over_nfs_alone_no_size_is_enforced,
+    Newest: limits_are_set_over_ssh_for_new_existing_and_restored_volumes,
 }
 
 const PATH: &str = "/srv/limited";
@@ -271,7 +272,79 @@ async fn over_nfs_alone_no_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("a", size("10Mi")).await?;
-    scene.event("a", "run the provisioner with --via ssh://").await?;
+    scene.event("a", "--quota-ssh ssh://[USER@]HOST").await?;
     ensure!(scene.phase("a").await? == "Pending" && scene.directories().await?.is_empty());
+    Ok(())
+}
+
+/// The provisioner creates directories over NFS; a volume that was provisioned without a limit, and its archive, get one.
+async fn limits_are_set_over_ssh_for_new_existing_and_restored_volumes(stage: Arc<Stage>) -> Result<()> {
+    let guest = server(&stage, "quota-ssh", "mkfs.xfs -q", "prjquota", "no_root_squash").await?;
+    let scene = scene_on(&stage, &guest).await?;
+    scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
+    let unlimited = format!("{}-unlimited", scene.class);
+    let class = json!({"metadata": {"name": unlimited}, "provisioner": scene.provisioner});
+    scene
+        .classes()
+        .create(&PostParams::default(), &serde_json::from_value(class)?)
+        .await?;
+    let address = guest.address().to_string();
+    let options = over_ssh(&guest, "root");
+    let quota_ssh: Vec<&str> = words(&options)
+        .into_iter()
+        .map(|word| if word == "--via" { "--quota-ssh" } else { word })
+        .collect();
+    let _provisioner = scene.watch(&quota_ssh).await?;
+    scene.claim("a", size("10Mi")).await?;
+    let volume = scene.bound("a").await?;
+    let directory = format!("{}-a-{}", scene.namespace, volume.name_any());
+    mounted(&guest, &directory, "4.2", 10_240).await?;
+
+    let mut claim = size("20Mi");
+    claim["storageClassName"] = json!(unlimited);
+    scene.claim("b", claim).await?;
+    let volume = scene.bound("b").await?.name_any();
+    let directory = format!("{}-b-{volume}", scene.namespace);
+    let fill = format!(
+        "cd {PATH}/{directory} && mkdir -p 'it'\\''s/deep' && head -c 5000000 /dev/zero >'it'\\''s/deep/file' && \
+         ln -s / link && mkfifo pipe && chown -R 1000 ."
+    );
+    guest.ssh(&fill).await?;
+    let export = ["--server", &address, "--path", PATH];
+    let limit = [&["volumes", "limit", &volume][..], &export, &words(&options)].concat();
+    let (stdout, stderr, code) = said(&scene.nfsprov(&limit).await?);
+    ensure!(code == 0, "{stdout}{stderr}");
+    ensure!(
+        stdout.contains("limited to 20Mi (4.8Mi used; 2 symbolic links"),
+        "{stdout}"
+    );
+    mounted(&guest, &directory, "3", 20_480).await?;
+    ensure!(
+        written(&guest, "past", 16, 0)
+            .await?
+            .is_some_and(|failed| failed.contains("No space left"))
+    );
+    guest
+        .ssh("rm /mnt/past && cd /mnt && mv \"it's/deep/file\" moved && cd / && umount /mnt")
+        .await?;
+    let annotated = scene.volumes().get(&volume).await?;
+    ensure!(annotated.annotations().get("nfsprov/quota").map(String::as_str) == Some("enforce"));
+
+    // Restored for a claim of another size.
+    scene.delete_with_volume("b", &annotated).await?;
+    let archive = format!("archived-{directory}");
+    let key = format!("{}/c", scene.namespace);
+    let new_claim = ["--create-claim", "--size", "30Mi", "--class", &scene.class];
+    let restore = [
+        &["volumes", "restore", &archive, "--claim", &key][..],
+        &new_claim,
+        &export,
+        &words(&options),
+    ]
+    .concat();
+    let (stdout, stderr, code) = said(&scene.nfsprov(&restore).await?);
+    ensure!(code == 0, "{stdout}{stderr}");
+    mounted(&guest, &directory, "4.2", 30_720).await?;
+    guest.ssh("umount /mnt").await?;
     Ok(())
 }

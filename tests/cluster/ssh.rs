@@ -208,6 +208,11 @@ async fn what_is_wrong_with_ssh_is_said_in_one_sentence(stage: Arc<Stage>) -> Re
     for (options, code, word) in [
         (vec!["--via", &format!("{good}:1"), "-i", &key], 1, "connection refused"),
         (
+            vec!["--quota-ssh", &format!("{good}:1"), "-i", &key],
+            1,
+            "connection refused",
+        ),
+        (
             vec!["--via", &good, "-i", &key, "--host-key", "strict"],
             1,
             "is not in known_hosts",

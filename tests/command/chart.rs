@@ -98,6 +98,9 @@ const CHANGES: [(&str, &str); 8] = [
 {{- with .Values.ssh.target }}
             - {{ printf "--via=ssh://%s" . | toJson }}
 {{- end }}
+{{- with .Values.ssh.quotaTarget }}
+            - {{ printf "--quota-ssh=ssh://%s" . | toJson }}
+{{- end }}
 {{- if .Values.ssh.secret }}
             - --identity-file=/etc/nfsprov/ssh/id
 {{- end }}

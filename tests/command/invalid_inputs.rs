@@ -221,6 +221,8 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "storageclass", "c", "--path", "/p", "--apply"], "the following required arguments were not provided: --server <SERVER> (--help tells more)"),
     (&["create", "storageclass", "c", "--wait", "--apply"], "unexpected argument '--wait' found; tip: to pass '--wait' as a value, use '-- --wait' (--help tells more)"),
     (&["create", "pod", "p", "--claim", "c", "--wait", "--apply"], "unexpected argument '--wait' found; tip: to pass '--wait' as a value, use '-- --wait' (--help tells more)"),
+    (&["provision", "--server", "s", "--path", "/p", "--via", "dir:/p", "--quota-ssh", "ssh://root@s"], "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"),
+    (&["provision", "--server", "s", "--path", "/p", "--quota-ssh", "root@s"], "invalid value 'root@s' for '--quota-ssh <ssh://USER@HOST:PORT>': limits are set over ssh://[USER@]HOST[:PORT] (--help tells more)"),
     (&["create", "pod", "p", "--claim", "c", "sleep", "1"], "unexpected argument 'sleep' found (--help tells more)"),
 ];
 

@@ -51,6 +51,7 @@ fn what_cannot_work_is_one_sentence_and_exit_2() {
         ("status --sizes --watch", "cannot be used with"),
         ("status --server s", "--path"),
         ("status --sizes --via dir:/mnt", "--server and --path"),
+        ("status --via dir:/mnt", "--server and --path"),
         ("release", "PV"),
         ("release v", "--keep-data"),
         ("release v --keep-data --scrub", "cannot be used with"),

@@ -88,7 +88,7 @@ priorityClassName: system-cluster-critical
 resources: {limits: {memory: 256Mi}}
 podDisruptionBudget: {enabled: true, maxUnavailable: 50%}
 extraArgs: [--concurrency=4]
-ssh: {target: ops@nfs, secret: key, hostFingerprints: ["SHA256:x"]}
+ssh: {target: ops@nfs, quotaTarget: root@nfs, secret: key, hostFingerprints: ["SHA256:x"]}
 serviceMonitor: {enabled: true, labels: {release: prometheus}}
 nameOverride: other
 "#;
@@ -119,6 +119,7 @@ nameOverride: other
     let wanted = [
         "--allow-export=nfs2:/fast",
         "--via=ssh://ops@nfs",
+        "--quota-ssh=ssh://root@nfs",
         "--identity-file=/etc/nfsprov/ssh/id",
         "--host-fingerprint=SHA256:x",
         "--concurrency=4",

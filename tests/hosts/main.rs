@@ -24,6 +24,7 @@ mod live;
 mod login;
 mod login_steps;
 mod many;
+mod quota;
 mod root;
 mod rpm_double;
 mod runs;
@@ -79,6 +80,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         login::TESTS,
         login_steps::TESTS,
         many::TESTS,
+        quota::TESTS,
         root::TESTS,
         rpm_double::TESTS,
         scripts::TESTS,

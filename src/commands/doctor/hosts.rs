@@ -65,6 +65,7 @@ async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String
         exports_file: Some(EXPORTS.to_owned()),
         directory,
         servers: servers.clone(),
+        quota: false,
     };
     let read = async |directory| {
         let facts = gather(host, &subject(directory)).await;
@@ -246,7 +247,7 @@ impl<'a> HostWork<'a> {
             HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
                 exports_file: Some(EXPORTS.to_owned()),
                 directory: Some(path.clone()),
-                servers: Vec::new(),
+                ..Subject::default()
             },
             HostChange::InstallClient | HostChange::EnableStatd => Subject::default(),
         };

@@ -16,7 +16,7 @@ use super::{Run, addresses_of_nodes, config, nodes_of_cluster, proof};
 use crate::cli::{self, Cli, Command, Global, SetupServer};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, DesiredExport, check_client};
-use crate::host::{DesiredServer, Facts, Proof, Subject, plan_client, plan_server, server_names};
+use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
 pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
@@ -102,6 +102,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         exports_file: Some(args.exports_file.clone()),
         directory: Some(args.export.clone()),
         servers: Vec::new(),
+        quota: args.quota,
     };
     let about_nodes = Subject {
         servers: names.clone(),
@@ -129,6 +130,11 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         mode: args.mode,
         owner: args.owner.clone(),
         versions: args.nfs_version.into(),
+        quota: match (args.quota, args.remount) {
+            (false, _) => Quota::Unchanged,
+            (true, false) => Quota::Live,
+            (true, true) => Quota::Remount,
+        },
     };
     for node in clients.unknown {
         let why =

@@ -16,7 +16,7 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let subject = Subject {
         exports_file: Some(args.exports_file.clone()),
         directory: Some(args.export.clone()),
-        servers: Vec::new(),
+        ..Subject::default()
     };
     let connected = run.or_stop(connect_and_gather(&args.host, &run, &subject)).await?;
     let plan = |facts: &Facts| plan_teardown(facts, &args.export, run.now);

@@ -119,6 +119,7 @@ async fn bind_directory(
         claim: name,
         size: wanted.size.as_deref(),
         new_claim,
+        was_limited: record.is_some_and(Record::is_limited),
     };
     let (volume, made) = restore.run().await?;
     let title = volume.name_any();

@@ -12,9 +12,11 @@ mod expansion;
 mod failures;
 mod finalizers;
 mod first_pod;
+mod full;
 mod hosts;
 mod matches;
 mod mounts;
+mod overcommitted;
 mod pods;
 mod rbac;
 mod reading;
@@ -24,6 +26,7 @@ mod selflink;
 mod servers;
 mod serving;
 mod sets;
+mod unenforced;
 mod unsupported;
 mod volumes;
 mod waiting;
@@ -76,6 +79,7 @@ pub(crate) static CHECKS: &[Check] = &[
     },
     check!(unsupported),
     check!(expansion),
+    check!(full),
     check!(first_pod),
     check!(binding),
     check!(sets),
@@ -97,6 +101,8 @@ pub(crate) static CHECKS: &[Check] = &[
         find_problems: servers::find_problems,
     },
     check!(earlier_data),
+    check!(unenforced),
+    check!(overcommitted),
     only_entries(waiting::ENTRIES),
 ];
 

@@ -37,7 +37,8 @@ fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
 /// The API server's refusal, naming the object.
 pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
     let found = api_of(cluster, object)?.get_opt(&object.name).await;
-    let found = found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::describe_error(&error)))?;
+    let found =
+        found.map_err(|error| anyhow!("cannot read {}: {}", object.title(), cluster::describe_error(&error)))?;
     Ok(found.map(serde_json::to_value).transpose()?)
 }
 

@@ -56,8 +56,13 @@ impl RemovalProgress {
         Ok(())
     }
 
-    fn begin_step(&self) -> rustix::io::Result<()> {
+    /// Notes a step, which restarts the timeout.
+    pub(super) fn count_step(&self) {
         self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn begin_step(&self) -> rustix::io::Result<()> {
+        self.count_step();
         match self.given_up.load(Ordering::Relaxed) || !(self.may_continue)() {
             true => Err(Errno::CANCELED),
             false => Ok(()),

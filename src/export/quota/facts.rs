@@ -100,6 +100,8 @@ impl Exported {
 pub(in crate::export) struct Facts {
     /// Who the scripts run as.
     pub uid: Option<u32>,
+    /// The directory's.
+    pub inode: Option<u64>,
     /// Tools that the file system's quotas need.
     pub missing: Vec<String>,
     /// The type of the directory's file system.
@@ -140,6 +142,7 @@ pub(in crate::export) fn parse_facts(text: &str) -> Facts {
     for (word, value) in lines(text) {
         match word {
             "uid" => facts.uid = value.parse().ok(),
+            "inode" => facts.inode = value.parse().ok(),
             "missing" => facts.missing.push(value.to_owned()),
             "type" => value.clone_into(&mut facts.file_system),
             "device" => value.clone_into(&mut facts.device),
@@ -187,6 +190,8 @@ pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
         match word {
             "usage" => report.usage.extend(ProjectUsage::parse(value)),
             "report-error" => report.error = Some(value.to_owned()),
+            "total" => report.total_bytes = parse_size(value),
+            "free" => report.free_bytes = parse_size(value),
             "project" => sample.project = Project::parse(value),
             "size" => {
                 sample.size_bytes = parse_size(value);
@@ -204,7 +209,13 @@ pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
     cleared.filter_map(|(_, id)| id.parse().ok()).collect()
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+/// The lines of a quota report.
+pub(super) fn usages(text: &str) -> impl Iterator<Item = ProjectUsage> {
+    let usage = lines(text).filter(|(word, _)| *word == "usage");
+    usage.filter_map(|(_, value)| ProjectUsage::parse(value))
+}
+
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
 }
 

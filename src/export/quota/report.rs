@@ -15,6 +15,10 @@ pub struct QuotaReport {
     pub(in crate::export) error: Option<String>,
     /// The directory; `None` if it does not exist.
     pub(in crate::export) sample: Option<Proof>,
+    /// The size of the file system; 0 if it is unknown.
+    pub(in crate::export) total_bytes: u64,
+    /// What is left of it.
+    pub(in crate::export) free_bytes: u64,
 }
 
 /// What the files of a volume take, and its limit.
@@ -29,7 +33,29 @@ pub struct VolumeUsage {
     pub files: u64,
 }
 
+impl VolumeUsage {
+    /// Whether so little is left of the limit that writes fail: 1 MiB, or a thousandth.
+    pub fn is_full(&self) -> bool {
+        const MIB: u64 = 1 << 20;
+        let left = self.limit_bytes.saturating_sub(self.used_bytes);
+        self.limit_bytes > 0 && left < MIB.min(self.limit_bytes / 8).max(self.limit_bytes / 1_000)
+    }
+}
+
 impl QuotaReport {
+    /// What is left of the file system.
+    pub fn free_bytes(&self) -> u64 {
+        self.free_bytes
+    }
+
+    /// The sum of all limits of volumes and the size of the file system, if that is less.
+    pub fn overcommitment(&self) -> Option<(u64, u64)> {
+        let limits = self.usage.iter().filter(|usage| is_of_volume(usage.project_id));
+        let kib = limits.fold(0_u64, |sum, usage| sum.saturating_add(usage.limit_kib));
+        let limited_bytes = kib.saturating_mul(1024);
+        (self.total_bytes > 0 && limited_bytes > self.total_bytes).then_some((limited_bytes, self.total_bytes))
+    }
+
     /// Reads what the script `report` of `ssh/quota.rs` printed.
     pub(crate) fn parse(text: &str) -> Self {
         parse_report(text)
@@ -83,14 +109,15 @@ impl QuotaReport {
     /// The limits of project ids of volumes that no file and no directory has, in KiB.
     pub fn unused_limits(&self) -> BTreeMap<u32, u64> {
         let is_unused = |usage: &&ProjectUsage| {
-            (FIRST_ID..2 * FIRST_ID).contains(&usage.project_id)
-                && usage.limit_kib > 0
-                && usage.inodes == 0
-                && usage.used_kib == 0
+            is_of_volume(usage.project_id) && usage.limit_kib > 0 && usage.inodes == 0 && usage.used_kib == 0
         };
         let unused = self.usage.iter().filter(is_unused);
         unused.map(|usage| (usage.project_id, usage.limit_kib)).collect()
     }
+}
+
+fn is_of_volume(project_id: u32) -> bool {
+    (FIRST_ID..2 * FIRST_ID).contains(&project_id)
 }
 
 #[cfg(test)]
@@ -157,6 +184,45 @@ mod tests {
         }
         assert_eq!(report(id(0) ^ 1).usage_of(UID), None);
         assert_eq!(report(id(0)).usage_of("no uid"), None);
+    }
+
+    #[test]
+    fn a_volume_is_full_if_next_to_nothing_is_left_of_its_limit() {
+        const MIB: u64 = 1 << 20;
+        for (used_bytes, limit_bytes, is_full) in [
+            (10 * MIB, 10 * MIB, true),
+            (12 * MIB, 10 * MIB, true),
+            (9 * MIB + 1, 10 * MIB, true),
+            (9 * MIB, 10 * MIB, false),
+            ((1 << 40) - (1 << 29), 1 << 40, true),
+            ((1 << 40) - (1 << 31), 1 << 40, false),
+            // Small volumes are not full from the start.
+            (4 << 10, MIB, false),
+            (MIB - 1, MIB, true),
+            (MIB, 0, false),
+        ] {
+            let usage = VolumeUsage {
+                used_bytes,
+                limit_bytes,
+                files: 1,
+            };
+            assert_eq!(usage.is_full(), is_full, "{used_bytes} of {limit_bytes}");
+        }
+    }
+
+    #[test]
+    fn limits_of_volumes_are_held_against_the_size_of_the_file_system() {
+        let limit = |id: u32, kib: u64| format!("usage #{id} 0 0 {kib} 00 [--------] 1 0 0 00 [--------]\n");
+        let two = limit(id(0), 600) + &limit(id(1), 600);
+        for (text, expected) in [
+            (two.clone() + "total 1000 1024\n", Some((1200 << 10, 1000 << 10))),
+            (two.clone() + "total 1200 1024\n", None),
+            (two, None),
+            // Limits of others than volumes are none of ours.
+            (limit(id(0), 600) + &limit(7, 600) + "total 1000 1024\n", None),
+        ] {
+            assert_eq!(parse_report(&text).overcommitment(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -195,6 +195,37 @@ fn a_server_that_cannot_limit_is_refused_with_the_reason() {
 }
 
 #[test]
+fn files_that_are_there_already_are_limited_with_their_directory() {
+    let ids = limit(10).project_ids;
+    let own = format!("project {} -------------------P-- .", ids[1]);
+    let taken = format!("usage #{} 4 0 0 00 [--------] 1 0 0 00 [--------]", ids[0]);
+    for (facts, id) in [
+        (facts(&["entries"]), ids[0]),
+        (facts(&["entries", &taken]), ids[1]),
+        // An earlier attempt's.
+        (facts(&["entries", &own]), ids[1]),
+    ] {
+        let plan = plan_limit(&facts, &limit(10), LimitChange::Existing).unwrap();
+        assert_eq!((plan.project_id, plan.is_new), (id, false), "{facts:?}");
+    }
+    let others = facts(&["entries", "project 1001 -------------------P-- ."]);
+    assert!(plan_limit(&others, &limit(10), LimitChange::Existing).is_err());
+}
+
+#[test]
+fn a_shell_on_another_host_than_the_nfs_server_is_refused() {
+    for (line, nfs_inode, is_same) in [
+        ("inode 12", Some(12), true),
+        ("inode 12", None, true),
+        ("inode 12", Some(13), false),
+        ("inode stat: failed", Some(13), false),
+    ] {
+        let found = check_same_directory(&facts(&[line]), nfs_inode);
+        assert_eq!(found.is_ok(), is_same, "{line} {nfs_inode:?}");
+    }
+}
+
+#[test]
 fn only_a_directory_with_the_claims_id_is_resized() {
     let id = limit(10).project_ids[2];
     let own = format!("project {id} -------------------P-- .");

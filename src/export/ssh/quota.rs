@@ -23,6 +23,7 @@ require findmnt lsattr chattr
 printf 'root-project %s\n' "$(lsattr -pd . 2>&1)"
 {enter_parents}printf 'parent-project %s\n' "$(lsattr -pd . 2>&1)"
 enter {name} || missing
+printf 'inode %s\n' "$(stat -c %i .)"
 printf 'project %s\n' "$(lsattr -pd . 2>&1)"
 if [ -n "$(ls -A . | head -c 1)" ]; then echo entries; fi
 type=$(findmnt -fnlo FSTYPE --target .)
@@ -72,7 +73,56 @@ usage "$id""#,
     at_root(root, &act)
 }
 
-/// Prints the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
+/// Prints what a directory takes, and how many of its entries can't have a project id.
+pub(in crate::export) fn measure(root: &str, path: &VolumePath) -> String {
+    let enter = enter_directories(path.components(), "missing");
+    let act = format!(
+        r#"{enter}measure() {{
+    du -skx . 2>/dev/null | sed 's/^/used /'
+    find . -xdev ! -type d ! -type f -exec sh -c 'echo "without-project $#"' sh {{}} +
+}}
+with_heartbeat measure"#
+    );
+    at_root(root, &act)
+}
+
+/// Gives a directory and all that it holds the project id of `plan`, directories first, so that what is created meanwhile
+/// inherits it. Repeats that until nothing lacks the id, then prints how many files do, and the project's usage.
+///
+/// find enters each directory before chattr gets names in it, so a link that is put on the way leads nowhere.
+pub(in crate::export) fn assign_project(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
+    let words = [
+        plan.file_system.as_str().to_owned(),
+        plan.device.clone(),
+        plan.project_id.to_string(),
+    ];
+    let enter = enter_directories(path.components(), "missing");
+    let act = format!(
+        r#"{arguments}type=$1 device=$2 id=$3
+{REPORT}
+{enter}assign() {{
+    chattr +P -p "$id" . &&
+        find . -mindepth 1 -xdev -type d -execdir chattr +P -p "$id" {{}} + &&
+        find . -mindepth 1 -xdev -type f -execdir chattr -p "$id" {{}} +
+}}
+count() {{
+    without=$(find . -xdev '(' -type d -o -type f ')' -exec lsattr -pd {{}} + 2>&1 | grep -vc "^ *$id ")
+}}
+for round in 1 2 3 4 5; do
+    # Files may be removed meanwhile; what is left without the id is counted.
+    with_heartbeat assign 2>/dev/null
+    with_heartbeat count
+    [ "$without" = 0 ] && break
+done
+printf 'without-id %s
+' "$without"
+usage "$id""#,
+        arguments = arguments(&words),
+    );
+    at_root(root, &act)
+}
+
+/// Prints the size of the file system, the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
 pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");
@@ -81,6 +131,8 @@ pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> Stri
     let act = format!(
         r#"{REPORT}
 {FIND_DEVICE}
+printf 'total %s\n' "$(stat -f -c '%b %S' .)"
+printf 'free %s\n' "$(stat -f -c '%a %S' .)"
 case $type in
 xfs | ext4)
     if read_report; then

@@ -11,10 +11,25 @@ const TOOLS: [(&str, &str); 9] = [
     ),
     (
         "lsattr",
-        // Directories that chattr was not called in have none.
-        "if [ -e \"$state/ids$(env pwd -P)/id\" ]; then echo \"$(cat \"$state/ids$(env pwd -P)/id\") ---P-- .\"; else echo '0 ---- .'; fi",
+        // What chattr was not called with has none.
+        "shift
+for entry do
+    id=0 flags=----
+    if [ -e \"$(kept \"$entry\")\" ]; then id=$(cat \"$(kept \"$entry\")\") flags=---P--; fi
+    echo \"$id $flags $entry\"
+done",
     ),
-    ("chattr", "mkdir -p \"$state/ids$(env pwd -P)\" && echo \"$3\" >\"$state/ids$(env pwd -P)/id\""),
+    (
+        "chattr",
+        "[ \"$1\" != +P ] || shift
+id=$2
+shift 2
+for entry do
+    case $entry in *stubborn*) continue ;; esac
+    mkdir -p \"$(dirname \"$(kept \"$entry\")\")\" && echo \"$id\" >\"$(kept \"$entry\")\"
+done
+grep -qs \"^#$id \" \"$state/report\" || echo \"#$id 12 0 0 00 [--------] 3 0 0 00 [--------]\" >>\"$state/report\"",
+    ),
     (
         "xfs_quota",
         "case $3 in
@@ -24,7 +39,8 @@ esac",
     ),
     (
         "stat",
-        "if [ \"$4\" = . ] && [ -e \"$state/enforced\" ]; then set -- $(cat \"$state/report\"); echo \"$4 1024\"; else echo '1000000 4096'; fi",
+        "[ \"$1\" = -f ] || exec stat \"$@\"
+if [ \"$4\" = . ] && [ -e \"$state/enforced\" ]; then set -- $(cat \"$state/report\"); echo \"$4 1024\"; else echo '1000000 4096'; fi",
     ),
     ("repquota", "cat \"$state/report\""),
     ("setquota", ":"),
@@ -47,7 +63,8 @@ impl LimitedExport {
         for (name, act) in TOOLS {
             // With the system's own tools.
             let text = format!(
-                "#!/bin/sh\nstate='{}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n{act}\n",
+                "#!/bin/sh\nstate='{}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n\
+                 kept() {{ echo \"$state/ids$(realpath \"$1\")/id\"; }}\n{act}\n",
                 state.path().display()
             );
             fs::write(bin.join(name), text).unwrap();
@@ -204,6 +221,95 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
         fs::write(state.path().join("type"), "btrfs\n").unwrap();
         let refused = export.limit_size(&odd, &limit, LimitChange::New).await.unwrap_err();
         assert!(refused.to_string().contains("subvolumes"), "{name}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn over_nfs_limits_are_set_over_ssh_on_the_directory_that_clients_see() {
+    let limit = SizeLimit::new(10 << 20, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
+    let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
+    limited.enforce(true);
+    let Export::Ssh(shell) = &limited.export else {
+        unreachable!()
+    };
+    fs::create_dir(limited.root.path().join("a")).unwrap();
+    let inode = fs::metadata(limited.root.path().join("a")).unwrap().ino();
+    for (nfs_inode, expected) in [(inode, None), (inode + 1, Some("is not the NFS server"))] {
+        let handle: &str = Box::leak(nfs_inode.to_string().into_boxed_str());
+        let (connection, _) = double::Double::new(move |_, _, _| double::Answer::Object(handle, 2, 0o777)).connection();
+        let wire = Wire::with_connections(vec![connection], location("/nfsdata"));
+        assert!(Export::Wire(wire.clone()).check_can_limit().is_err());
+        let export = Export::Wire(wire.with_quota_shell(shell.clone()));
+        assert_eq!(export.check_can_limit(), Ok(()));
+        limited.take_log();
+        let found = export.limit_size(&path("a"), &limit, LimitChange::New).await;
+        assert_eq!(limited.take_log().contains("limit -p bhard=10240k"), expected.is_none());
+        match expected {
+            None => assert!(found.is_ok(), "{found:?}"),
+            Some(part) => assert!(found.is_err_and(|why| why.to_string().contains(part))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_with_files_is_limited_once_all_of_them_have_its_project_id() {
+    let limit = |bytes: u64| SizeLimit::new(bytes, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
+    let id = limit(1).project_ids()[0].to_string();
+    for (name, command) in shells() {
+        let limited = LimitedExport::new(command);
+        limited.enforce(true);
+        let LimitedExport { export, root, state } = &limited;
+        let odd = path("it's $(id) '*'/-P");
+        let directory = root.path().join(odd.to_string());
+        fs::create_dir_all(directory.join("sub/dir")).unwrap();
+        for file in ["-P", "line\nbreak", "sub/dir/file"] {
+            fs::write(directory.join(file), "data").unwrap();
+        }
+        symlink("/", directory.join("sub/link")).unwrap();
+        symlink("nowhere", directory.join("dangling")).unwrap();
+
+        // Too much is there, and nothing is changed.
+        let refused = export.limit_existing(&odd, &limit(4096)).await.unwrap_err();
+        assert!(refused.to_string().contains("more than its limit"), "{name}: {refused}");
+        let log = limited.take_log();
+        assert!(!log.contains("chattr") && !log.contains(" limit "), "{name}: {log}");
+
+        let measured = export.measure_existing(&odd, &limit(10 << 20)).await.unwrap();
+        assert_eq!(measured.without_project, 2, "{name}");
+        assert!(!limited.take_log().contains("chattr"), "{name}");
+
+        let refused = {
+            fs::write(directory.join("stubborn"), "").unwrap();
+            export.limit_existing(&odd, &limit(10 << 20)).await.unwrap_err()
+        };
+        // The file and the line that a name's break makes.
+        assert!(refused.to_string().contains("2 of its files"), "{name}: {refused}");
+        assert!(!limited.take_log().contains(" limit "), "{name}");
+        fs::remove_file(directory.join("stubborn")).unwrap();
+        fs::remove_file(directory.join("line\nbreak")).unwrap();
+
+        // An attempt may have ended anywhere.
+        for _ in 0..2 {
+            let found = export.limit_existing(&odd, &limit(10 << 20)).await.unwrap();
+            assert_eq!(found.without_project, 2, "{name}");
+        }
+        let ids = state.path().join("ids");
+        for entry in ["", "-P", "sub", "sub/dir", "sub/dir/file"] {
+            let kept = ids.join(directory.join(entry).strip_prefix("/").unwrap()).join("id");
+            assert_eq!(
+                fs::read_to_string(&kept).unwrap_or_default().trim(),
+                id,
+                "{name}: {entry}"
+            );
+        }
+        assert!(!ids.join("id").exists(), "{name}: a link was followed");
+        let log = limited.take_log();
+        let position = |part: &str| log.lines().position(|line| line.contains(part));
+        assert!(
+            position(&format!("chattr -p {id} ")) < position(" limit "),
+            "{name}: {log}"
+        );
+        assert!(position(" limit ").is_some(), "{name}: {log}");
     }
 }
 

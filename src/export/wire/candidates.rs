@@ -8,10 +8,27 @@ use futures::stream::FuturesUnordered;
 use nfs_rs::NfsError;
 use tokio::time::timeout;
 
-use super::errors::ErrorClass;
+use super::errors::{ErrorClass, timeout_error};
+use crate::export::CALL_TIMEOUT;
 
 /// How long a candidate (an address or a version of NFS) may take before the next is tried concurrently.
 pub(super) const HEAD_START: Duration = Duration::from_secs(2);
+
+/// Asks mountd for a server's exports; servers with NFSv4 only have no mountd.
+///
+/// # Errors
+/// The message of the failure, after [`CALL_TIMEOUT`] at the latest.
+pub async fn list_exports(server: &str) -> Result<Vec<String>, String> {
+    let url = match server.contains(':') {
+        true => format!("nfs://[{server}]/."),
+        false => format!("nfs://{server}/."),
+    };
+    match timeout(CALL_TIMEOUT, nfs_rs::list_exports(&url)).await {
+        Ok(Ok(exports)) => Ok(exports.into_iter().map(|export| export.path).collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(timeout_error().to_string()),
+    }
+}
 
 /// Tries the candidates in order until one succeeds, each [`HEAD_START`] after the one before, concurrently with those that are
 /// slow. The caller limits the total time.

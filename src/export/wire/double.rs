@@ -109,7 +109,11 @@ impl Double {
         let answer = self.ask(call, handle, name).map(|answer| match answer {
             Answer::Object(handle, kind, mode) => ObjRes {
                 fh: Bytes::from_static(handle.as_bytes()),
-                attr: Some(attributes(kind, mode)),
+                attr: Some(Attr {
+                    // A handle that is a number is also the inode's.
+                    fileid: handle.parse().unwrap_or_default(),
+                    ..attributes(kind, mode)
+                }),
             },
             _ => panic!("{call} {name} needs an object"),
         });

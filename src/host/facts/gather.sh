@@ -1,5 +1,5 @@
-# Reads all that nfsprov wants to know of a host, and changes nothing. Set before: $exports, $directory, and the servers'
-# names as positional parameters.
+# Reads all that nfsprov wants to know of a host, and changes nothing. Set before: $exports, $directory, $quota if limits of
+# directories are wanted, and the servers' names as positional parameters.
 
 # In this locale the shell counts bytes.
 LC_ALL=C
@@ -131,6 +131,37 @@ if [ -n "$directory" ]; then
     fi
     fact above "$above"
     fact filesystem "$(stat -f -c %T "$above" 2>/dev/null)"
+fi
+
+if [ -n "$directory" ] && [ -n "$quota" ]; then
+    tools=
+    for name in xfs_quota setquota repquota quotaon lsattr chattr; do
+        if has "$name"; then tools="$tools $name"; fi
+    done
+    fact quota-tools "$tools"
+    type=$(findmnt -fnlo FSTYPE --target "$above" 2>/dev/null)
+    device=$(findmnt -fnlvo SOURCE --target "$above" 2>/dev/null)
+    mount=$(findmnt -fnlo TARGET --target "$above" 2>/dev/null)
+    fact quota-type "$type"
+    fact quota-device "$device"
+    fact quota-mount "$mount"
+    fact quota-options "$(findmnt -fnlo OPTIONS --target "$above" 2>/dev/null)"
+    # It tells of ext4, too. Other programs call quotas on that count and limit nothing.
+    if has xfs_quota; then fact quota-state "$(soon xfs_quota -f -x -c 'state -p' "$mount")"; fi
+    if [ "$type" = ext4 ]; then
+        fact quota-features "$(soon dumpe2fs -h "$device" | sed -n 's/^Filesystem features: *//p')"
+        if has modprobe && modprobe --dry-run --quiet quota_v2 2>/dev/null; then fact quota-module yes; fi
+    fi
+    if [ -f /etc/fstab ]; then fact quota-fstab-checksum "$(cksum </etc/fstab)"; fi
+    file fstab /etc/fstab
+    # The directory and those above it, on the same file system.
+    at=$above
+    while [ -n "$mount" ]; do
+        fact quota-project "$(lsattr -pd "$at" 2>&1)"
+        if [ "$at" = "$mount" ] || [ "$at" = / ]; then break; fi
+        at=${at%/*}
+        at=${at:-/}
+    done
 fi
 
 zones=

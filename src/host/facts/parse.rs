@@ -26,6 +26,7 @@ impl Facts {
                 "other" => facts.other_exports.push((other.clone(), value.to_vec())),
                 "nfs.conf" => facts.nfs_conf = Some(value.to_vec()),
                 "nfs.conf-part" => facts.nfs_conf_parts.push(value.to_vec()),
+                "fstab" => facts.quota.get_or_insert_default().fstab = Some(value.to_vec()),
                 name => facts.set_fact(name, &text),
             }
             name.clone_into(&mut last);
@@ -119,8 +120,11 @@ impl Facts {
                 self.addresses = plain.collect();
             }
             "route" => self.routes.extend(parse_route(text)),
-            // A fact that this version knows nothing of.
-            _ => {}
+            name => {
+                if let Some(name) = name.strip_prefix("quota-") {
+                    self.quota.get_or_insert_default().set_fact(name, text);
+                }
+            }
         }
     }
 

@@ -143,6 +143,7 @@ fn this_machine_has_facts_under_every_shell() {
         exports_file: Some(exports.to_str().unwrap().to_owned()),
         directory: Some(directory.path().join("a b/c").to_str().unwrap().to_owned()),
         servers: vec!["127.0.0.1".to_owned()],
+        quota: true,
     };
     // In a locale in which a letter may be two bytes.
     run_in_each_shell(&gather_script(&subject), &[("LC_ALL", "C.UTF-8")], |shell, output| {
@@ -155,6 +156,11 @@ fn this_machine_has_facts_under_every_shell() {
         assert_eq!(facts.exports_path, exports.to_str().unwrap());
         assert_eq!(facts.directory, Directory::Missing);
         assert_eq!(facts.above, directory.path().to_str().unwrap());
+        let quota = facts.quota.clone().unwrap_or_default();
+        assert!(
+            !quota.file_system.is_empty() && !quota.mount_point.is_empty(),
+            "{shell} {quota:?}"
+        );
         assert!(facts.units.is_empty() || facts.units.len() > 5, "{shell} {facts:?}");
     });
 }

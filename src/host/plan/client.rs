@@ -1,6 +1,6 @@
 //! A client: what mounts NFS.
 
-use super::{Plan, allow_in_selinux, check_kernel, check_system, install_package};
+use super::{Plan, allow_in_selinux, check_kernel, check_system, install_packages};
 use crate::host::facts::Facts;
 
 /// What mounts NFS there.
@@ -14,7 +14,7 @@ pub fn plan_client(facts: &Facts, now: i64) -> Plan {
     };
     let steps = vec![
         system,
-        install_package(facts, &choice, choice.distro.client, MOUNT),
+        install_packages(facts, &choice, (choice.distro.client, MOUNT), &[]),
         check_kernel(facts, facts.nfs, "client"),
         // Containers are confined as virtual machines are.
         allow_in_selinux(facts, "virt_use_nfs"),

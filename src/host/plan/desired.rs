@@ -14,6 +14,20 @@ pub struct DesiredServer {
     pub owner: Option<String>,
     /// The NFS versions that it should serve.
     pub versions: Versions,
+    /// Whether its file system should enforce limits of directories.
+    pub quota: Quota,
+}
+
+/// What is done so that a file system enforces limits of directories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quota {
+    /// Nothing.
+    #[default]
+    Unchanged,
+    /// What can be done while clients use it.
+    Live,
+    /// Also unmounting it, while the NFS server is stopped.
+    Remount,
 }
 
 /// The NFS versions of a server.

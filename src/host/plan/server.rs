@@ -1,11 +1,12 @@
 //! The plan that makes a host an NFS server for one directory.
 
-use super::desired::{DesiredServer, Versions};
+use super::desired::{DesiredServer, Quota, Versions};
 use super::exports::plan_exports;
 use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
 use super::nfs_server::{EXPORTFS, is_installed, plan_nfs_server};
+use super::quota::{missing_packages, plan_quota};
 use super::services::{Service, plan_service};
-use super::{Plan, Step, allow_in_selinux, check_kernel, check_system, install_package, with_undo};
+use super::{Plan, Step, allow_in_selinux, check_kernel, check_system, install_packages, with_undo};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::{Directory, Facts, Support};
 use crate::host::script::quote;
@@ -20,15 +21,25 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         return Plan { steps: vec![system] };
     };
     system.warnings.extend(explain_defaults(facts, server));
-    let steps = vec![
+    let mut steps = vec![
         system,
-        install_package(facts, &choice, choice.distro.server, EXPORTFS),
+        install_packages(
+            facts,
+            &choice,
+            (choice.distro.server, EXPORTFS),
+            &missing_packages(facts, choice.distro),
+        ),
         // Its package may bring the module, so only what is installed already can be asked.
         match is_installed(facts, choice.distro) {
             false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
             _ => check_kernel(facts, facts.nfsd, "server"),
         },
         plan_directory(facts, server),
+    ];
+    if server.quota != Quota::Unchanged {
+        steps.push(plan_quota(facts, server, choice.distro));
+    }
+    steps.extend([
         match server.versions {
             Versions::Four => Step::skipped("rpcbind", "NFS 4 needs none"),
             _ => plan_service(
@@ -47,7 +58,7 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         plan_exports(facts, Some(&server.wanted), &server.wanted.path),
         plan_firewall(facts, &allowed_clients(facts, server)),
         allow_in_selinux(facts, "nfs_export_all_rw"),
-    ];
+    ]);
     Plan { steps }
 }
 

@@ -1,6 +1,6 @@
 //! A running server that lets more clients mount what it exports.
 
-use super::desired::{DesiredServer, Versions};
+use super::desired::{DesiredServer, Quota, Versions};
 use super::exports::plan_exports;
 use super::firewall::plan_firewall;
 use super::server::allowed_clients;
@@ -41,6 +41,7 @@ pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Pl
         mode: None,
         owner: None,
         versions: Versions::served_by(facts),
+        quota: Quota::Unchanged,
     };
     let steps = vec![
         system,

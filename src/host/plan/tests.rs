@@ -18,6 +18,7 @@ pub(super) fn desired() -> DesiredServer {
         mode: None,
         owner: None,
         versions: Versions::All,
+        quota: Quota::Unchanged,
     }
 }
 

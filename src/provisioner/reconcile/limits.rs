@@ -12,6 +12,7 @@ use kube::ResourceExt;
 use tokio::time::sleep;
 
 use super::Reconciler;
+use super::limit_warnings::limit_warnings;
 use crate::export::{Location, QuotaReport};
 use crate::provisioner::metrics::VolumeGauges;
 use crate::provisioner::served::Served;
@@ -63,7 +64,7 @@ impl Reconciler {
 
     /// Notes a PV if its directory is limited.
     pub(in crate::provisioner) fn note_limit(&self, pv: &PersistentVolume) {
-        match volume::find_limit(pv, self.exports.locations(), &self.settings.name) {
+        match volume::find_limit(pv, self.exports.locations()) {
             Some(limited) => _ = self.lock_limited().insert(pv.name_any(), limited),
             None => self.forget_limit(&pv.name_any()),
         }
@@ -120,17 +121,20 @@ impl Reconciler {
                 return;
             }
         };
+        let mut not_enforced = None;
         if let (Some(directory), Some(enforced)) = (directory, report.check_enforcement()) {
             self.metrics.limits.record_enforcement(&export, enforced.is_ok());
-            let why = enforced
-                .err()
-                .map(|why| format!("the size of {directory} is not enforced: {why}"));
+            let why = enforced.err();
             if let Some(why) = &why
                 && rounds.not_enforced.is_none()
             {
-                tracing::warn!(export, "{why}");
+                tracing::warn!(export, "the size of {directory} is not enforced: {why}");
             }
-            rounds.not_enforced = why;
+            rounds.not_enforced.clone_from(&why);
+            not_enforced = why;
+        }
+        for warning in limit_warnings(&volumes, sample, &report, not_enforced.as_deref()) {
+            warning.publish(&self.events);
         }
         if self.settings.reports_usage {
             self.metrics

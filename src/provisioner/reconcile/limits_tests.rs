@@ -6,7 +6,7 @@ use super::*;
 use crate::export::{Attributes, LimitChange, LimitedExport, SizeLimit, VolumePath};
 use crate::provisioner::backoff::Retries;
 use crate::provisioner::mock::{mock, work_on};
-use crate::provisioner::volume::{ENFORCE, PROVISIONED_BY, QUOTA};
+use crate::provisioner::volume::{ENFORCE, QUOTA};
 
 const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
 
@@ -21,7 +21,7 @@ async fn limited_volume(limited: &LimitedExport) -> PersistentVolume {
     let limit = SizeLimit::new(10 << 20, UID).unwrap();
     export.limit_size(&directory, &limit, LimitChange::New).await.unwrap();
     serde_json::from_value(json!({
-        "metadata": {"name": format!("pvc-{UID}"), "annotations": {PROVISIONED_BY: "nfsprov/nfs", QUOTA: ENFORCE}},
+        "metadata": {"name": format!("pvc-{UID}"), "annotations": {QUOTA: ENFORCE}},
         "spec": {"nfs": {"server": "server", "path": format!("/export/{directory}")},
                  "claimRef": {"namespace": "d", "name": "c"}},
     }))

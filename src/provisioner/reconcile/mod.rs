@@ -5,6 +5,7 @@
 
 mod delete;
 mod expand;
+mod limit_warnings;
 mod limits;
 mod ownership;
 mod provision;

@@ -99,6 +99,15 @@ pub fn waits_for_consumer(class: &StorageClass) -> bool {
     class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
 }
 
+/// Whether claims of a class are bound only once the server limits their directories, whatever else the class says.
+pub fn enforces_quota(class: &StorageClass) -> bool {
+    let parameters = class.parameters.as_ref();
+    parameters
+        .and_then(|parameters| parameters.get("quota"))
+        .map(String::as_str)
+        == Some("enforce")
+}
+
 /// Reads the settings of a class. Its export is one of those `served`, the first if the class names none.
 ///
 /// # Errors

@@ -83,7 +83,7 @@ pub fn plan_expansion(
     let limit = match volume::annotation_of(bound, volume::QUOTA) {
         Some(volume::ENFORCE) => Some(volume::size_limit(
             &size.0,
-            volume::provisioned_uid(name).unwrap_or(uid),
+            volume::uid_for_limit(bound).unwrap_or(uid),
         )?),
         _ => None,
     };

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::schema::parse;
 use super::claim;
-use super::volume::{DIRECTORY, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
+use super::volume::{DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA, annotation_of};
 use crate::export::{Location, MAX_RECORD, VolumePath, is_named_after};
 use crate::yaml;
 
@@ -64,6 +64,11 @@ impl Record {
     /// The PV's name.
     pub fn name(&self) -> &str {
         self.volume.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the server limited the volume to its size.
+    pub fn is_limited(&self) -> bool {
+        annotation_of(&self.volume, QUOTA) == Some(ENFORCE)
     }
 
     /// The claim that the PV is reserved for: namespace and name.

@@ -300,17 +300,16 @@ pub fn archive_path(directory: &VolumePath, volume: &str) -> Result<VolumePath, 
 pub(in crate::provisioner) struct LimitedVolume {
     pub location: Location,
     pub directory: VolumePath,
+    /// The PV's uid.
+    pub uid: Option<String>,
     pub namespace: String,
     pub claim: String,
+    pub claim_uid: Option<String>,
 }
 
-/// The directory and the claim of a PV of this provisioner with `quota: enforce`.
-pub(in crate::provisioner) fn find_limit(
-    volume: &PersistentVolume,
-    served: &[Location],
-    provisioner: &str,
-) -> Option<LimitedVolume> {
-    if annotation_of(volume, QUOTA) != Some(ENFORCE) || annotation_of(volume, PROVISIONED_BY) != Some(provisioner) {
+/// The directory and the claim of a PV with `quota: enforce` on an export that is served, whoever created it.
+pub(in crate::provisioner) fn find_limit(volume: &PersistentVolume, served: &[Location]) -> Option<LimitedVolume> {
+    if annotation_of(volume, QUOTA) != Some(ENFORCE) {
         return None;
     }
     let spec = volume.spec.as_ref()?;
@@ -319,14 +318,23 @@ pub(in crate::provisioner) fn find_limit(
     Some(LimitedVolume {
         location,
         directory,
+        uid: volume.metadata.uid.clone(),
         namespace: claim.namespace.unwrap_or_default(),
         claim: claim.name.unwrap_or_default(),
+        claim_uid: claim.uid,
     })
 }
 
 /// The uid in a PV's name: that of the claim that it was provisioned for, which may have been replaced since.
 pub fn provisioned_uid(volume_name: &str) -> Option<&str> {
     volume_name.strip_prefix("pvc-")
+}
+
+/// The uid that gives a PV's directory its project id: the one in the PV's name, else its claim's.
+pub fn uid_for_limit(volume: &PersistentVolume) -> Option<&str> {
+    let named = volume.metadata.name.as_deref().and_then(provisioned_uid);
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    named.or_else(|| claim?.uid.as_deref())
 }
 
 /// The mount options of a PV.

@@ -63,13 +63,13 @@ pub fn enter_with_nodes() -> Result<Entry> {
     enter_needing(&[Lane::V1_20], &[Extra::NODES])
 }
 
-/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`] and
-/// [`crate::Template::NfsServerWithTools`].
+/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`],
+/// [`crate::Template::NfsServerWithTools`] and [`crate::Template::NfsServerWithQuota`].
 ///
 /// # Errors
 /// Those of [`enter_for`].
 pub fn enter_with_hosts() -> Result<Entry> {
-    enter_needing(&[], &[Extra::RPM_DOUBLE, Extra::TOOLS])
+    enter_needing(&[], &[Extra::RPM_DOUBLE, Extra::TOOLS, Extra::QUOTA])
 }
 
 /// What some tests need beyond a lane's programs and the guests' image.

@@ -1,0 +1,103 @@
+//! `nfsprov volumes limit`: existing volumes are limited to their size.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, anyhow};
+use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::Place;
+use crate::cli::{Global, Limit};
+use crate::cluster::{describe_error, list_filtered};
+use crate::escape::escape_line;
+use crate::exit::{Exit, UsageError};
+use crate::export::ExistingFiles;
+use crate::inventory::{amount, gather, place};
+use crate::output;
+use crate::provisioner::volume::{ENFORCE, QUOTA};
+use crate::volumes::limit::plan;
+
+/// Runs `nfsprov volumes limit`. One volume that can't be limited keeps no other from it.
+pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
+    let place = Place::reach(&args.export, global).await?;
+    if let Err(why) = place.export.check_can_limit() {
+        return Err(UsageError(why.into()).into());
+    }
+    let volumes = gather::list_nfs_volumes(place.client()).await?;
+    let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
+    let mut exit = Exit::Done;
+    for name in &args.volumes {
+        let limited = match volumes.iter().find(|volume| place::volume_name(volume) == name) {
+            Some(volume) => {
+                let namespace = claim_namespace(volume);
+                if !pods.contains_key(&namespace) {
+                    let api = Api::<Pod>::namespaced(place.client().clone(), &namespace);
+                    let found = list_filtered(&api, |_| true).await;
+                    let found = found
+                        .map_err(|error| anyhow!("cannot list pods -n {namespace}: {}", describe_error(&error)))?;
+                    pods.insert(namespace.clone(), found);
+                }
+                limit_volume(&place, volume, &volumes, &pods[&namespace], args.dry_run).await
+            }
+            None => Err(anyhow!("not found, or not an NFS volume")),
+        };
+        match limited {
+            Ok(done) => output::print(&format!("persistentvolume/{name} {done}\n"))?,
+            Err(why) => {
+                output::say(&escape_line(&format!("pv/{name} is not limited: {why}")));
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn claim_namespace(volume: &PersistentVolume) -> String {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    // A PV without a claim is refused, whatever pods there are.
+    let namespace = claim.and_then(|claim| claim.namespace.clone());
+    namespace.unwrap_or_else(|| "default".to_owned())
+}
+
+/// Limits one volume and notes that on its PV. Returns what was done.
+async fn limit_volume(
+    place: &Place,
+    volume: &PersistentVolume,
+    all: &[PersistentVolume],
+    pods: &[Pod],
+    is_dry_run: bool,
+) -> Result<String> {
+    let plan = plan(volume, &place.location, all, pods).map_err(anyhow::Error::msg)?;
+    if is_dry_run {
+        let files = place.export.measure_existing(&plan.directory, &plan.limit).await?;
+        return Ok(format!("would be limited to {}{}", plan.size, describe(files)));
+    }
+    let files = place.export.limit_existing(&plan.directory, &plan.limit).await?;
+    let volumes: Api<PersistentVolume> = Api::all(place.client().clone());
+    let patch = json!({"metadata": {"uid": volume.uid(), "annotations": {QUOTA: ENFORCE}}});
+    let name = volume.name_any();
+    let patched = volumes
+        .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await;
+    patched.map_err(|error| {
+        anyhow!(
+            "its directory is, and cannot patch pv/{name}: {}; run the command again",
+            describe_error(&error)
+        )
+    })?;
+    Ok(format!("limited to {}{}", plan.size, describe(files)))
+}
+
+/// What a limited volume holds, and what is special about it.
+fn describe(files: ExistingFiles) -> String {
+    let used = amount::format_size(files.used_bytes);
+    match files.without_project {
+        0 => format!(" ({used} used)"),
+        count => format!(
+            " ({used} used; {count} symbolic links, sockets, pipes or devices have no project id: they can be removed and \
+             created again, and not be renamed)"
+        ),
+    }
+}

@@ -1,0 +1,63 @@
+//! Volumes that use up their limit: NFS128 (PURE).
+//!
+//! The provisioner reads the server's quota report and tells on the claim; the words of pods alone don't tell a full volume
+//! from a full export.
+
+use k8s_openapi::jiff::SignedDuration;
+
+use super::Case;
+use crate::doctor::Finding;
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{CLAIMS, EVENTS, Entry, VOLUMES, entry};
+use crate::doctor::facts::{Claim, Event};
+
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS128",
+    Error,
+    &[CLAIMS, VOLUMES, EVENTS],
+    "the volume is full",
+    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have room. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods write on at once. Without a limit, No space left on device means that the export itself is full.",
+)];
+
+/// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
+pub(super) const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
+
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let claims = case.facts.claims.iter();
+    claims.filter_map(|claim| find_full_volume(case, claim)).collect()
+}
+
+fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+    let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
+    let object = claim.object();
+    let is_current = |event: &&&Event| event.reason == "VolumeFull" && !case.has_elapsed(event.last, REPEATED_WITHIN);
+    let event = *case.events_about(&object).iter().find(is_current)?;
+    let words = case.pods_using(claim).iter().flat_map(|pod| {
+        let stopped = pod.stopped.iter().filter(|stopped| is_out_of_space(&stopped.message));
+        stopped.map(|stopped| pod.container_evidence(stopped))
+    });
+    let class = case.facts.find_class(&volume.class);
+    let advice = match class.is_some_and(|class| class.is_expandable) {
+        true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods write on at once",
+        false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",
+    };
+    Some(
+        Finding::new(
+            "NFS128",
+            object,
+            "the volume uses all of the size that the server limits it to",
+        )
+        .with_all_evidence([event.evidence()])
+        .with_all_evidence(words)
+        .with_affected(case.users_of(claim))
+        .with_advice(advice),
+    )
+}
+
+/// What programs say on XFS and on ext4.
+fn is_out_of_space(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["no space left on device", "disk quota exceeded"]
+        .iter()
+        .any(|words| message.contains(words))
+}

@@ -1,0 +1,55 @@
+//! Limits that a server does not enforce any more: NFS509 (PURE).
+
+use super::Case;
+use super::full::REPEATED_WITHIN;
+use crate::doctor::Finding;
+use crate::doctor::Severity::Error;
+use crate::doctor::explain::{Entry, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::facts::{Event, Volume};
+use crate::doctor::provisioners;
+
+pub const ENTRIES: &[Entry] = &[entry(
+    "NFS509",
+    Error,
+    &[VOLUMES, PV_EVENTS],
+    "the server does not enforce the sizes of volumes",
+    "Volumes of classes with quota: enforce can grow past their size: the provisioner found that the server does not report the limit as the size of a directory. Mostly the server rebooted, and /etc/fstab mounts the file system without prjquota. On XFS, unmount it and mount it with prjquota; on ext4, remount it with prjquota and run quotaon -P. The limits themselves are still there.",
+)];
+
+pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+    let volumes = case.facts.volumes.iter();
+    volumes
+        .filter_map(|volume| find_unenforced_limit(case, volume))
+        .collect()
+}
+
+/// The newest event of a volume's provisioner about it for a reason, if it is recent.
+pub(super) fn find_event<'a>(case: &'a Case<'_>, volume: &Volume, reason: &str) -> Option<&'a Event> {
+    let object = volume.object();
+    let is_by_provisioner = |event: &Event| {
+        let name = volume.provisioned_by.as_deref();
+        name.is_none_or(|name| provisioners::is_written_by(event, name))
+    };
+    let is_current = |event: &&&Event| {
+        event.reason == reason && is_by_provisioner(event) && !case.has_elapsed(event.last, REPEATED_WITHIN)
+    };
+    case.events_about(&object).iter().find(is_current).copied()
+}
+
+fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+    let event = find_event(case, volume, "QuotaNotEnforced")?;
+    let (server, _) = volume.nfs.as_ref()?;
+    Some(
+        Finding::new(
+            "NFS509",
+            volume.object(),
+            format!("the NFS server {server} does not enforce the sizes of volumes"),
+        )
+        .with_all_evidence([event.evidence()])
+        .with_same_cause(server)
+        .with_advice(
+            "on the server, mount the file system with the option prjquota, and add it to /etc/fstab; on ext4 run quotaon -P, \
+             too; nfsprov setup-server --quota does what clients don't notice, and says what else is to be done",
+        ),
+    )
+}

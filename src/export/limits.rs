@@ -1,0 +1,191 @@
+//! Sets and reads limits of directories by scripts that run on the server, whatever the way to the export.
+//!
+//! `quota` decides what is to be set and whether it is proved; `ssh/quota.rs` has the scripts.
+
+use super::quota::{
+    ExistingFiles, LimitChange, LimitPlan, QuotaReport, SizeLimit, check_same_directory, facts, parse_assigned,
+    parse_existing, plan_limit,
+};
+use super::ssh::quota::{
+    apply, assign_project, clear_unused, inspect, measure, report, require_output, require_success,
+};
+use super::{Export, ExportError, Mounted, Ssh, VolumePath, name_or_root};
+use crate::host::Output;
+
+/// A shell on the server, which runs as root if anything is to be limited.
+#[derive(Clone, Copy)]
+enum Shell<'a> {
+    /// Over SSH.
+    Ssh(&'a Ssh),
+    /// This machine's own.
+    Local(&'a Mounted),
+}
+
+impl Export {
+    /// Whether [`Export::limit_size`] can succeed, as far as it is known without asking the server.
+    ///
+    /// # Errors
+    /// What the provisioner needs, in one sentence.
+    pub fn check_can_limit(&self) -> Result<(), String> {
+        self.shell().map(drop)
+    }
+
+    /// Logs in to the server if limits are set over SSH and directories are not, so that a wrong login is known at the start.
+    ///
+    /// # Errors
+    /// As [`Export::probe_root`].
+    pub async fn probe_quota_shell(&self) -> Result<(), ExportError> {
+        match self {
+            Self::Wire(wire) => match wire.quota_shell() {
+                Some(shell) => shell.probe_root().await,
+                None => Ok(()),
+            },
+            Self::Ssh(_) | Self::Mounted(_) => Ok(()),
+        }
+    }
+
+    fn shell(&self) -> Result<Shell<'_>, String> {
+        match self {
+            Self::Wire(wire) => wire.quota_shell().map(Shell::Ssh).ok_or_else(|| {
+                "quota: enforce: over NFS no limit can be set; pass --via ssh://[USER@]HOST, or to the provisioner \
+                 --quota-ssh ssh://[USER@]HOST"
+                    .to_owned()
+            }),
+            Self::Ssh(ssh) => Ok(Shell::Ssh(ssh)),
+            Self::Mounted(mounted) => Ok(Shell::Local(mounted)),
+        }
+    }
+
+    fn shell_for(&self, path: Option<&VolumePath>) -> Result<Shell<'_>, ExportError> {
+        self.shell().map_err(|why| ExportError::NotEnforced {
+            path: name_or_root(path),
+            why,
+        })
+    }
+
+    /// Limits the size of an existing directory, and returns once the limit is proved. May be repeated.
+    ///
+    /// # Errors
+    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as [`Export::create_directory`].
+    pub async fn limit_size(
+        &self,
+        path: &VolumePath,
+        limit: &SizeLimit,
+        change: LimitChange,
+    ) -> Result<(), ExportError> {
+        let shell = self.shell_for(Some(path))?;
+        let plan = self.plan_limit(shell, path, limit, change).await?;
+        shell.apply(path, plan).await
+    }
+
+    /// Limits the size of a directory that may hold files already, and returns once the limit is proved. Best done while no
+    /// client uses the directory. May be repeated.
+    ///
+    /// # Errors
+    /// As [`Export::limit_size`]; when the directory holds more than the limit.
+    pub async fn limit_existing(&self, path: &VolumePath, limit: &SizeLimit) -> Result<ExistingFiles, ExportError> {
+        let shell = self.shell_for(Some(path))?;
+        let plan = self.plan_limit(shell, path, limit, LimitChange::Existing).await?;
+        let files = shell.measure(path, &plan).await?;
+        shell.assign_project(path, &plan).await?;
+        shell.apply(path, plan).await?;
+        Ok(files)
+    }
+
+    /// What [`Export::limit_existing`] would limit. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Export::limit_existing`], for what can be known before.
+    pub async fn measure_existing(&self, path: &VolumePath, limit: &SizeLimit) -> Result<ExistingFiles, ExportError> {
+        let shell = self.shell_for(Some(path))?;
+        let plan = self.plan_limit(shell, path, limit, LimitChange::Existing).await?;
+        shell.measure(path, &plan).await
+    }
+
+    async fn plan_limit(
+        &self,
+        shell: Shell<'_>,
+        path: &VolumePath,
+        limit: &SizeLimit,
+        change: LimitChange,
+    ) -> Result<LimitPlan, ExportError> {
+        let nfs_inode = match self {
+            Self::Wire(wire) => Some(wire.inode_of(path).await?),
+            Self::Ssh(_) | Self::Mounted(_) => None,
+        };
+        let (inspected, ids) = (path.clone(), limit.project_ids().to_vec());
+        let output = shell.run(move |root| inspect(root, &inspected, &ids)).await?;
+        let found = facts::parse_facts(&require_output(path, &output)?);
+        check_same_directory(&found, nfs_inode)
+            .and_then(|()| plan_limit(&found, limit, change))
+            .map_err(|why| not_enforced(path, why))
+    }
+
+    /// Reports the project quotas of the export's file system, and those of the directory `sample`.
+    ///
+    /// # Errors
+    /// As [`Export::check_can_limit`] and [`Export::create_directory`].
+    pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
+        let (shell, path) = (self.shell_for(sample)?, sample.cloned());
+        let output = shell.run(move |root| report(root, path.as_ref())).await?;
+        let said = require_success("report quotas of", &shell.root(), &output)?;
+        Ok(QuotaReport::parse(&said))
+    }
+
+    /// Clears the limits of those of these projects that no file has. Returns them.
+    ///
+    /// # Errors
+    /// As [`Export::report_quotas`].
+    pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
+        let (shell, project_ids) = (self.shell_for(None)?, project_ids.to_vec());
+        let output = shell.run(move |root| clear_unused(root, &project_ids)).await?;
+        let said = require_success("clear limits of", &shell.root(), &output)?;
+        Ok(facts::parse_cleared(&said))
+    }
+}
+
+impl Shell<'_> {
+    /// Runs the script that `write` makes for the root of the export on the server.
+    async fn run(self, write: impl FnOnce(&str) -> String + Send + 'static) -> Result<Output, ExportError> {
+        match self {
+            Self::Ssh(ssh) => ssh.run_script(&write(ssh.root_path())).await,
+            Self::Local(mounted) => mounted.run_script(write).await,
+        }
+    }
+
+    fn root(self) -> String {
+        match self {
+            Self::Ssh(ssh) => ssh.root_path().to_owned(),
+            Self::Local(mounted) => mounted.root_path(),
+        }
+    }
+
+    async fn apply(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
+        let (limited, applied) = (path.clone(), plan.clone());
+        let output = self.run(move |root| apply(root, &limited, &applied)).await?;
+        let proof = facts::parse_proof(&require_output(path, &output)?);
+        plan.check_proof(&proof).map_err(|why| not_enforced(path, why))
+    }
+
+    async fn measure(self, path: &VolumePath, plan: &LimitPlan) -> Result<ExistingFiles, ExportError> {
+        let measured = path.clone();
+        let output = self.run(move |root| measure(root, &measured)).await?;
+        parse_existing(&require_output(path, &output)?)
+            .and_then(|files| plan.check_room(files.used_bytes).map(|()| files))
+            .map_err(|why| not_enforced(path, why))
+    }
+
+    /// Gives the directory and all that it holds the project id.
+    async fn assign_project(self, path: &VolumePath, plan: &LimitPlan) -> Result<(), ExportError> {
+        let (assigned, applied) = (path.clone(), plan.clone());
+        let output = self.run(move |root| assign_project(root, &assigned, &applied)).await?;
+        parse_assigned(&require_output(path, &output)?, plan).map_err(|why| not_enforced(path, why))
+    }
+}
+
+fn not_enforced(path: &VolumePath, why: String) -> ExportError {
+    ExportError::NotEnforced {
+        path: path.to_string(),
+        why,
+    }
+}
