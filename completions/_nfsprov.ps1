@@ -80,6 +80,8 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--nodes-from-cluster', '--nodes-from-cluster', [CompletionResultType]::ParameterName, 'Set up and allow every node of the current context, with the server''s login')
             [CompletionResult]::new('--allow-nodes-from-cluster', '--allow-nodes-from-cluster', [CompletionResultType]::ParameterName, 'Allow every node of the current context by its InternalIP, without logging in; asks for confirmation')
             [CompletionResult]::new('--root-squash', '--root-squash', [CompletionResultType]::ParameterName, 'Map root on clients to the user nobody; such an export needs provision --via ssh://')
+            [CompletionResult]::new('--quota', '--quota', [CompletionResultType]::ParameterName, 'Have the file system of the directory enforce limits, for classes with quota: enforce')
+            [CompletionResult]::new('--remount', '--remount', [CompletionResultType]::ParameterName, 'With --quota, stop the NFS server and mount the file system anew if nothing less helps')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the plan with a diff of every file, without making changes')
@@ -493,6 +495,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the provisioner, as in classes')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)')
+            [CompletionResult]::new('--quota-ssh', '--quota-ssh', [CompletionResultType]::ParameterName, 'With --via nfs, the NFS server, where commands set the limits of classes with quota: enforce; needs root or --sudo')
             [CompletionResult]::new('--allow-export', '--allow-export', [CompletionResultType]::ParameterName, 'Further export that a class may name by its parameters server and path (repeatable)')
             [CompletionResult]::new('--concurrency', '--concurrency', [CompletionResultType]::ParameterName, 'Concurrency limit for each export: claims provisioned at once')
             [CompletionResult]::new('--lease-namespace', '--lease-namespace', [CompletionResultType]::ParameterName, 'Namespace of the Lease [default: -n, else the namespace of the context or the pod]')
@@ -694,6 +697,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes to their export, for volumes rebuild')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims of an export''s records in a new or damaged cluster')
             [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make an existing directory the volume of a claim')
+            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit existing volumes to their size, as quota: enforce does for new ones')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -963,6 +967,35 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'nfsprov;volumes;limit' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'NFS server, as in the volumes')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Exported directory')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Private key file (repeatable) [default: keys of the agent, of ~/.ssh/config and ~/.ssh/id_*]')
+            [CompletionResult]::new('--identity-file', '--identity-file', [CompletionResultType]::ParameterName, 'Private key file (repeatable) [default: keys of the agent, of ~/.ssh/config and ~/.ssh/id_*]')
+            [CompletionResult]::new('--jump', '--jump', [CompletionResultType]::ParameterName, 'Jump host (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]')
+            [CompletionResult]::new('--host-key', '--host-key', [CompletionResultType]::ParameterName, 'Handling of host keys that are not in known_hosts [default: ask]')
+            [CompletionResult]::new('--host-fingerprint', '--host-fingerprint', [CompletionResultType]::ParameterName, 'Fingerprint of an accepted host key, jump hosts included (repeatable)')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Time limit of each step of a login [default: 10s]')
+            [CompletionResult]::new('--sudo-password-file', '--sudo-password-file', [CompletionResultType]::ParameterName, 'File with the sudo password in its first line')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod''s service account]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace [default: the context''s]')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'Time limit of one request to the API server')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour of logs and tables')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Measure the volumes, without making changes')
+            [CompletionResult]::new('--sudo', '--sudo', [CompletionResultType]::ParameterName, 'Become root with sudo; asks for the password if sudo needs one')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'More detailed logs (-v, -vv)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'More detailed logs (-v, -vv)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'nfsprov;volumes;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the directories on an export, with the volumes that own them')
             [CompletionResult]::new('orphans', 'orphans', [CompletionResultType]::ParameterValue, 'List the directories without a volume in this cluster')
@@ -972,6 +1005,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes to their export, for volumes rebuild')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims of an export''s records in a new or damaged cluster')
             [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make an existing directory the volume of a claim')
+            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit existing volumes to their size, as quota: enforce does for new ones')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -997,6 +1031,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;volumes;help;adopt' {
+            break
+        }
+        'nfsprov;volumes;help;limit' {
             break
         }
         'nfsprov;volumes;help;help' {
@@ -1241,6 +1278,7 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write the records of volumes to their export, for volumes rebuild')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Create the volumes and claims of an export''s records in a new or damaged cluster')
             [CompletionResult]::new('adopt', 'adopt', [CompletionResultType]::ParameterValue, 'Make an existing directory the volume of a claim')
+            [CompletionResult]::new('limit', 'limit', [CompletionResultType]::ParameterValue, 'Limit existing volumes to their size, as quota: enforce does for new ones')
             break
         }
         'nfsprov;help;volumes;list' {
@@ -1265,6 +1303,9 @@ Register-ArgumentCompleter -Native -CommandName 'nfsprov' -ScriptBlock {
             break
         }
         'nfsprov;help;volumes;adopt' {
+            break
+        }
+        'nfsprov;help;volumes;limit' {
             break
         }
         'nfsprov;help;templates' {

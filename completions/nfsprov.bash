@@ -202,6 +202,9 @@ _nfsprov() {
             nfsprov__subcmd__help__subcmd__volumes,expire)
                 cmd="nfsprov__subcmd__help__subcmd__volumes__subcmd__expire"
                 ;;
+            nfsprov__subcmd__help__subcmd__volumes,limit)
+                cmd="nfsprov__subcmd__help__subcmd__volumes__subcmd__limit"
+                ;;
             nfsprov__subcmd__help__subcmd__volumes,list)
                 cmd="nfsprov__subcmd__help__subcmd__volumes__subcmd__list"
                 ;;
@@ -253,6 +256,9 @@ _nfsprov() {
             nfsprov__subcmd__volumes,help)
                 cmd="nfsprov__subcmd__volumes__subcmd__help"
                 ;;
+            nfsprov__subcmd__volumes,limit)
+                cmd="nfsprov__subcmd__volumes__subcmd__limit"
+                ;;
             nfsprov__subcmd__volumes,list)
                 cmd="nfsprov__subcmd__volumes__subcmd__list"
                 ;;
@@ -279,6 +285,9 @@ _nfsprov() {
                 ;;
             nfsprov__subcmd__volumes__subcmd__help,help)
                 cmd="nfsprov__subcmd__volumes__subcmd__help__subcmd__help"
+                ;;
+            nfsprov__subcmd__volumes__subcmd__help,limit)
+                cmd="nfsprov__subcmd__volumes__subcmd__help__subcmd__limit"
                 ;;
             nfsprov__subcmd__volumes__subcmd__help,list)
                 cmd="nfsprov__subcmd__volumes__subcmd__help__subcmd__list"
@@ -1546,7 +1555,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__help__subcmd__volumes)
-            opts="list orphans archived restore expire record rebuild adopt"
+            opts="list orphans archived restore expire record rebuild adopt limit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1588,6 +1597,20 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__help__subcmd__volumes__subcmd__expire)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__help__subcmd__volumes__subcmd__limit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1848,7 +1871,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__provision)
-            opts="-o -i -n -v -q -h -V --watch --server --path --name --via --allow-export --concurrency --dry-run --leader-elect --lease-namespace --metrics-addr --usage-interval --log-format --output --no-headers --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-o -i -n -v -q -h -V --watch --server --path --name --via --quota-ssh --allow-export --concurrency --dry-run --leader-elect --lease-namespace --metrics-addr --usage-interval --log-format --output --no-headers --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1867,6 +1890,10 @@ _nfsprov() {
                     return 0
                     ;;
                 --via)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota-ssh)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2126,7 +2153,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__setup__subcmd__server)
-            opts="-y -o -i -n -v -q -h -V --export --allow --node --nodes-from-cluster --allow-nodes-from-cluster --address --options --root-squash --mode --owner --nfs-version --yes --dry-run --check --output --exports-file --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            opts="-y -o -i -n -v -q -h -V --export --allow --node --nodes-from-cluster --allow-nodes-from-cluster --address --options --root-squash --mode --owner --nfs-version --quota --remount --yes --dry-run --check --output --exports-file --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2568,7 +2595,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes)
-            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version list orphans archived restore expire record rebuild adopt help"
+            opts="-n -v -q -h -V --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version list orphans archived restore expire record rebuild adopt limit help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2876,7 +2903,7 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__help)
-            opts="list orphans archived restore expire record rebuild adopt help"
+            opts="list orphans archived restore expire record rebuild adopt limit help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2932,6 +2959,20 @@ _nfsprov() {
             return 0
             ;;
         nfsprov__subcmd__volumes__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__volumes__subcmd__help__subcmd__limit)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3008,6 +3049,84 @@ _nfsprov() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        nfsprov__subcmd__volumes__subcmd__limit)
+            opts="-i -n -v -q -h -V --dry-run --server --path --via --identity-file --jump --host-key --host-fingerprint --connect-timeout --sudo --sudo-password-file --kubeconfig --context --namespace --request-timeout --color --verbose --quiet --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --identity-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jump)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host-key)
+                    COMPREPLY=($(compgen -W "ask strict accept-new" -- "${cur}"))
+                    return 0
+                    ;;
+                --host-fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sudo-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -82,6 +82,8 @@ never\t'Never'"
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l nodes-from-cluster -d 'Set up and allow every node of the current context, with the server\'s login'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l allow-nodes-from-cluster -d 'Allow every node of the current context by its InternalIP, without logging in; asks for confirmation'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l root-squash -d 'Map root on clients to the user nobody; such an export needs provision --via ssh://'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l quota -d 'Have the file system of the directory enforce limits, for classes with quota: enforce'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l remount -d 'With --quota, stop the NFS server and mount the file system anew if nothing less helps'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -s y -l yes -d 'Answer yes to every question'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l dry-run -d 'Print the plan with a diff of every file, without making changes'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand setup-server" -l check -d 'Like --dry-run, but exit with status 4 if anything would change'
@@ -427,6 +429,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l server -d 
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l path -d 'Exported directory' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l name -d 'Name of the provisioner, as in classes' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l via -d 'Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l quota-ssh -d 'With --via nfs, the NFS server, where commands set the limits of classes with quota: enforce; needs root or --sudo' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l allow-export -d 'Further export that a class may name by its parameters server and path (repeatable)' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l concurrency -d 'Concurrency limit for each export: claims provisioned at once' -r
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand provision" -l lease-namespace -d 'Namespace of the Lease [default: -n, else the namespace of the context or the pod]' -r
@@ -577,26 +580,27 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s v -l verbose
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s q -l quiet -d 'Errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand release" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l context -d 'Context of the kubeconfig' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l request-timeout -d 'Time limit of one request to the API server' -r
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -l request-timeout -d 'Time limit of one request to the API server' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s v -l verbose -d 'More detailed logs (-v, -vv)'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s q -l quiet -d 'Errors only'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -s V -l version -d 'Print version'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "list" -d 'List the directories on an export, with the volumes that own them'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "orphans" -d 'List the directories without a volume in this cluster'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "archived" -d 'List the archives of deleted volumes'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "restore" -d 'Restore an archive as a volume for a claim'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "expire" -d 'Delete archives by age or total size'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "record" -d 'Write the records of volumes to their export, for volumes rebuild'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "rebuild" -d 'Create the volumes and claims of an export\'s records in a new or damaged cluster'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "adopt" -d 'Make an existing directory the volume of a claim'
-complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -s v -l verbose -d 'More detailed logs (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -s q -l quiet -d 'Errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "list" -d 'List the directories on an export, with the volumes that own them'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "orphans" -d 'List the directories without a volume in this cluster'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "archived" -d 'List the archives of deleted volumes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "restore" -d 'Restore an archive as a volume for a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "expire" -d 'Delete archives by age or total size'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "record" -d 'Write the records of volumes to their export, for volumes rebuild'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "rebuild" -d 'Create the volumes and claims of an export\'s records in a new or damaged cluster'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "adopt" -d 'Make an existing directory the volume of a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "limit" -d 'Limit existing volumes to their size, as quota: enforce does for new ones'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and not __fish_seen_subcommand_from list orphans archived restore expire record rebuild adopt limit help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from list" -s o -l output -d 'Output format' -r -f -a "table\t'Aligned columns'
 wide\t'Aligned columns, all of them'
 json\t'JSON'
@@ -838,6 +842,30 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s q -l quiet -d 'Errors only'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from adopt" -s V -l version -d 'Print version'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l server -d 'NFS server, as in the volumes' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l path -d 'Exported directory' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l via -d 'Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s i -l identity-file -d 'Private key file (repeatable) [default: keys of the agent, of ~/.ssh/config and ~/.ssh/id_*]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l jump -d 'Jump host (repeatable, or separated by commas) [default: ProxyJump of ~/.ssh/config]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l host-key -d 'Handling of host keys that are not in known_hosts [default: ask]' -r -f -a "ask\t'Show the key and ask'
+strict\t'Refuse'
+accept-new\t'Record the key and continue'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l host-fingerprint -d 'Fingerprint of an accepted host key, jump hosts included (repeatable)' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l connect-timeout -d 'Time limit of each step of a login [default: 10s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l sudo-password-file -d 'File with the sudo password in its first line' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l context -d 'Context of the kubeconfig' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s n -l namespace -d 'Namespace [default: the context\'s]' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l request-timeout -d 'Time limit of one request to the API server' -r
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l color -d 'Colour of logs and tables' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l dry-run -d 'Measure the volumes, without making changes'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -l sudo -d 'Become root with sudo; asks for the password if sudo needs one'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s v -l verbose -d 'More detailed logs (-v, -vv)'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s q -l quiet -d 'Errors only'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from limit" -s V -l version -d 'Print version'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the directories on an export, with the volumes that own them'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "orphans" -d 'List the directories without a volume in this cluster'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "archived" -d 'List the archives of deleted volumes'
@@ -846,6 +874,7 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "record" -d 'Write the records of volumes to their export, for volumes rebuild'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "rebuild" -d 'Create the volumes and claims of an export\'s records in a new or damaged cluster'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "adopt" -d 'Make an existing directory the volume of a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "limit" -d 'Limit existing volumes to their size, as quota: enforce does for new ones'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand volumes; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l kubeconfig -d 'Kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the pod\'s service account]' -r -F
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand templates; and not __fish_seen_subcommand_from export help" -l context -d 'Context of the kubeconfig' -r
@@ -975,5 +1004,6 @@ complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_su
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "record" -d 'Write the records of volumes to their export, for volumes rebuild'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "rebuild" -d 'Create the volumes and claims of an export\'s records in a new or damaged cluster'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "adopt" -d 'Make an existing directory the volume of a claim'
+complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from volumes" -f -a "limit" -d 'Limit existing volumes to their size, as quota: enforce does for new ones'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "export" -d 'Write the built-in templates to a directory; edit them and use them with --template-dir'
 complete -c nfsprov -n "__fish_nfsprov_using_subcommand help; and __fish_seen_subcommand_from migrate" -f -a "nfs-subdir-external-provisioner" -d 'Migrate from nfs-subdir-external-provisioner, or back to it with --back'
