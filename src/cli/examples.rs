@@ -166,9 +166,9 @@ Examples:
 pub(super) const VOLUMES_LIMIT: &str = "\
 Examples:
   # Measure a volume, and print what it would be limited to
-  nfsprov volumes limit pvc-5a --server nfs --path /d --via ssh://root@nfs --dry-run
+  nfsprov volumes limit pvc-5a --server nfs --path /d --via ssh://nfs --dry-run
   # Limit two volumes to the size of their PVs
-  nfsprov volumes limit pvc-5a pvc-5b --server nfs --path /d --via ssh://root@nfs";
+  nfsprov volumes limit pvc-5a pvc-5b --server nfs --path /d --via ssh://nfs";
 
 pub(super) const VOLUMES_RECORD: &str = "\
 Examples:
