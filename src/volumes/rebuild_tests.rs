@@ -144,13 +144,13 @@ fn what_is_missing_is_created_and_what_differs_is_a_conflict() {
             of_volume("/spec/claimRef/name", json!("other")),
             vec![],
             Conflict,
-            "pv/v is another claim's",
+            "pv/v has another claim, or none",
         ),
         (
             of_volume("/spec/claimRef", json!(null)),
             vec![],
             Conflict,
-            "pv/v is another claim's",
+            "pv/v has another claim, or none",
         ),
         (
             vec![object(volume("other", "team-data"))],

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::yaml;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with servers and nodes")]
 struct Site {
     servers: Vec<Server>,
     /// Nodes to set up as clients of every export.
@@ -139,8 +139,8 @@ nodes: [root@node1, node2]
     #[test]
     fn a_file_of_another_form_is_refused_in_a_sentence() {
         for (file, words) in [
-            ("", "expected struct Site"),
-            ("servers: [", "line 1"),
+            ("", "expected a mapping with servers and nodes"),
+            ("servers: [", "did not find expected node content"),
             ("servers: []", "it has no exports"),
             ("servers: [{host: a, exports: []}]", "it has no exports"),
             ("servers: [{host: a}]", "missing field `exports`"),
