@@ -92,6 +92,7 @@ mod tests {
             ("doctor select", Names::Codes),
             ("doctor targets", Names::Objects),
             ("explain code", Names::Codes),
+            ("limit volumes", Names::Volumes),
             ("nfsprov context", Names::Contexts),
             ("nfsprov namespace", Names::Namespaces),
             ("pod claim", Names::Claims),
