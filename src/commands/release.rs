@@ -52,7 +52,7 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
         None => ask_keep_or_scrub(&volume)?,
     };
     match data {
-        Data::Keep => say_what_is_kept(&volume),
+        Data::Keep => warn_of_kept_data(&volume),
         Data::Scrub => scrub_after_confirmation(&cluster.client, &volumes, &volume, &args).await?,
     }
     clear_claim_ref(&volumes, &volume).await?;
@@ -81,7 +81,8 @@ fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     Ok(if answer == "scrub" { Data::Scrub } else { Data::Keep })
 }
 
-fn say_what_is_kept(volume: &PersistentVolume) {
+/// Says what the next claim will see; nothing if the PV is no NFS volume.
+fn warn_of_kept_data(volume: &PersistentVolume) {
     if let Some(place) = nfs_location(volume) {
         let text = format!(
             "the next claim that pv/{} is bound to will see what is in {place}",
@@ -157,7 +158,10 @@ fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirec
     place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::escape_line(&why)))
 }
 
-/// Removes the claim reference, if the PV still has the version `seen`.
+/// Removes the claim reference and the annotation that the controller manager chose the claim.
+///
+/// # Errors
+/// Also when the PV was changed since it was `seen`.
 async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Result<()> {
     let name = seen.name_any();
     let patch = json!({

@@ -145,7 +145,7 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
 /// Says of archives whose they were: as the record says, or that they hold several volumes.
 async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
-    let records = read::records_of(&place.export, &place.location, None, &volumes).await?;
+    let records = read::read_records_of(&place.export, &place.location, None, &volumes).await?;
     let records: HashMap<String, Record> = records
         .into_iter()
         .filter_map(|(name, record)| Some((name, record.ok()?)))

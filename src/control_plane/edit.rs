@@ -141,7 +141,7 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     let rest = match format {
         Format::Unit => {
             let (others, words) = command_line(text)?;
-            json!([others, without_gate(&words, &mut take)])
+            json!([others, remove_gate(&words, &mut take)])
         }
         Format::Manifest => {
             let mut document = parse_mapping(text)?;
@@ -210,7 +210,7 @@ fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&s
         }
         _ => return,
     };
-    let left = without_gate(&words, take);
+    let left = remove_gate(&words, take);
     match (left.is_empty(), object.as_object_mut()) {
         (true, Some(fields)) => _ = fields.remove(key),
         _ => object[key] = json!(left),
@@ -218,8 +218,8 @@ fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&s
 }
 
 /// The arguments without the gate: `--feature-gates=…`, `--feature-gates …`, and the same as values of
-/// `kube-apiserver-arg`.
-fn without_gate(words: &[String], take: &mut impl FnMut(&str) -> String) -> Vec<String> {
+/// `kube-apiserver-arg`. `take_gate` gets each list of gates and returns the others; an argument that has none left is dropped.
+fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> Vec<String> {
     let mut left: Vec<String> = Vec::new();
     let mut words = words.iter();
     let split = |word: &str| word.find(&format!("{FLAG}=")).map(|at| at + FLAG.len() + 1);
@@ -228,7 +228,7 @@ fn without_gate(words: &[String], take: &mut impl FnMut(&str) -> String) -> Vec<
         if bare == FLAG
             && let Some(list) = words.next()
         {
-            let others = take(list);
+            let others = take_gate(list);
             if !others.is_empty() {
                 left.extend([word.clone(), others]);
             }
@@ -238,7 +238,7 @@ fn without_gate(words: &[String], take: &mut impl FnMut(&str) -> String) -> Vec<
         match split(word).filter(|_| is_flag) {
             None => left.push(word.clone()),
             Some(at) => {
-                let others = take(&word[at..]);
+                let others = take_gate(&word[at..]);
                 if !others.is_empty() {
                     left.push(format!("{}{others}", &word[..at]));
                 } else if left.last().is_some_and(|last| last.trim_start_matches('-') == ARGUMENT) {

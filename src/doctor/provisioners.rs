@@ -335,7 +335,8 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
     !running && since.is_none_or(|since| now.duration_since(since) >= SHOWS_WITHIN)
 }
 
-/// Whether a container looks as if it served a name that it doesn't take from the environment.
+/// Whether a container may serve this provisioner name, judged by its arguments, the values of its variables, and its image's
+/// name.
 fn may_serve(container: &Container, name: &str) -> bool {
     let (domain, last) = name.split_once('/').unwrap_or(("", name));
     let owner = domain.split('.').next().unwrap_or_default();

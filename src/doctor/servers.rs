@@ -26,15 +26,15 @@ pub struct Named {
 /// The exports that the cluster names, by server and path, each with who names it and what waits for it.
 ///
 /// The directories that provisioners make are many: one is named only if a pod waits for it, their export always. What `create` would
-/// refuse as a server or a path is left out, so that it reaches no server and no host; [`invalid`] tells of it.
+/// refuse as a server or a path is left out, so that it reaches no server and no host; [`describe_invalid_exports`] tells of it.
 pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut exports = collect_exports(facts);
     exports.retain(|export, _| check_names(export).is_ok());
     exports
 }
 
-/// The exports that were left out, each with who names it and why.
-pub fn invalid(facts: &Facts) -> Vec<String> {
+/// A sentence for each export that [`named`] leaves out: which it is, the first object that names it, and why.
+pub fn describe_invalid_exports(facts: &Facts) -> Vec<String> {
     let exports = collect_exports(facts).into_iter();
     let wrong = exports.filter_map(|(export, named)| {
         let why = check_names(&export).err()?;

@@ -44,7 +44,8 @@ pub struct Usage {
 }
 
 impl Export {
-    /// Reads a whole directory tree and adds up its sizes; `None` if it doesn't exist.
+    /// Adds up the sizes of a whole directory tree, of the export if no directory is given; `None` if it doesn't exist. A directory in
+    /// it that is removed meanwhile counts as empty.
     ///
     /// # Errors
     /// As [`Export::list_directory`].

@@ -30,7 +30,7 @@ pub use path::{PathError, VolumePath};
 pub use quota::{ExistingFiles, LimitChange, QuotaReport, SizeLimit, VolumeUsage};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
 pub use ssh::Ssh;
-pub use system::is_system_directory;
+pub use system::is_server_entry;
 #[cfg(test)]
 pub(crate) use tests::quota::LimitedExport;
 #[cfg(test)]

@@ -137,9 +137,8 @@ impl Export {
 
     async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
-        let reserved = |name: &String| {
-            name == MARK || name == REGISTRY[0] || names_a_volume(name) || super::is_system_directory(name)
-        };
+        let reserved =
+            |name: &String| name == MARK || name == REGISTRY[0] || names_a_volume(name) || super::is_server_entry(name);
         if path.components().iter().any(reserved) {
             return Err(ownership_error(path, "its name is reserved for nfsprov or the server"));
         }

@@ -385,7 +385,7 @@ impl Wire {
         {
             return Err(error.clone());
         }
-        match timeout(CALL_TIMEOUT, self.open_connection()).await {
+        match timeout(CALL_TIMEOUT, self.connect_and_mount()).await {
             Ok(Ok(connection)) => {
                 let connection = Arc::new(connection);
                 slot.connection = Some(connection.clone());
@@ -402,7 +402,11 @@ impl Wire {
         }
     }
 
-    async fn open_connection(&self) -> Result<Connection, ExportError> {
+    /// Resolves the server and tries each address with each permitted version; the first that mounts the export wins.
+    ///
+    /// # Errors
+    /// Why the last of them failed; a refusal with a similar export that the server has.
+    async fn connect_and_mount(&self) -> Result<Connection, ExportError> {
         let server = &self.location.server;
         let unresolved = |cause: String| ExportError::Unresolved {
             server: server.clone(),

@@ -152,6 +152,7 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     steps
 }
 
+/// Runs a script under the host's lock, or predicts, judges and makes a change of the exports. Fails with the reason.
 async fn run_action(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
     match action {
         Action::Script { text, patience } => {

@@ -28,14 +28,15 @@ pub struct Block {
     pub body: Range<usize>,
     /// The lines of `whole`, counted from 1.
     pub lines: Range<usize>,
-    /// The line's end before it came with it.
-    glued: bool,
+    /// Whether the line before it had no end until the block was added.
+    added_newline: bool,
 }
 
 /// Finds the block.
 ///
 /// # Errors
-/// [`Damage`] where a mark has no other one, or where there are more than two.
+/// [`Damage`] where a mark has no other one, where there are more than two, or where the block's last line is continued past
+/// its end by a backslash.
 pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
     let mut found: Option<Block> = None;
     let mut open: Option<(Range<usize>, usize, bool)> = None;
@@ -49,9 +50,9 @@ pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
             (None, _) => {}
             (Some(Mark::Begin { .. }), Some(_)) => return wrong("a block begins in the middle of another one"),
             (Some(Mark::Begin { .. }), None) if found.is_some() => return wrong("a second block begins"),
-            (Some(Mark::Begin { glued }), None) => open = Some((place, number, glued)),
+            (Some(Mark::Begin { added_newline }), None) => open = Some((place, number, added_newline)),
             (Some(Mark::End), None) => return wrong("a block ends that never began"),
-            (Some(Mark::End), Some((begin, first, glued))) => {
+            (Some(Mark::End), Some((begin, first, added_newline))) => {
                 let body = begin.end..place.start;
                 // exportfs would read the mark as part of the line, and what is added there, too.
                 let last = split_lines(&file[body.clone()]).pop().unwrap_or_default();
@@ -62,7 +63,7 @@ pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
                     whole: begin.start..place.end,
                     body,
                     lines: *first..number + 1,
-                    glued: *glued,
+                    added_newline: *added_newline,
                 });
                 open = None;
             }
@@ -78,10 +79,11 @@ pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
 }
 
 enum Mark {
-    Begin { glued: bool },
+    Begin { added_newline: bool },
     End,
 }
 
+/// The mark on a line, whatever remark follows it.
 fn parse_mark(line: &[u8]) -> Option<Mark> {
     let line = std::str::from_utf8(line.trim_ascii()).ok()?;
     let is = |mark: &str| {
@@ -90,7 +92,7 @@ fn parse_mark(line: &[u8]) -> Option<Mark> {
     };
     match (is(BEGIN), is(END)) {
         (true, _) => Some(Mark::Begin {
-            glued: line.ends_with(GLUED),
+            added_newline: line.ends_with(GLUED),
         }),
         (_, true) => Some(Mark::End),
         _ => None,
@@ -99,8 +101,8 @@ fn parse_mark(line: &[u8]) -> Option<Mark> {
 
 /// The file with a block at its end that has this body.
 pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
-    let glued = file.last().is_some_and(|last| *last != b'\n');
-    let (end, remark) = if glued { ("\n", GLUED) } else { ("", "") };
+    let added_newline = file.last().is_some_and(|last| *last != b'\n');
+    let (end, remark) = if added_newline { ("\n", GLUED) } else { ("", "") };
     let begin = format!("{end}{BEGIN}{REMARK}{remark}\n");
     [file, begin.as_bytes(), body, END.as_bytes(), b"\n"].concat()
 }
@@ -112,7 +114,7 @@ pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     }
     let (mut before, after) = (&file[..block.whole.start], &file[block.whole.end..]);
     // With something behind the block, two lines would become one.
-    if block.glued && after.is_empty() {
+    if block.added_newline && after.is_empty() {
         before = before.strip_suffix(b"\n").unwrap_or(before);
     }
     [before, after].concat()

@@ -17,7 +17,7 @@ pub fn with_project_quota(text: &[u8], mount_point: &str) -> Option<Vec<u8>> {
             Some((before, options, after)) => {
                 found += 1;
                 edited += before;
-                edited += &with_option(options);
+                edited += &enable_project_quota(options);
                 edited += after;
             }
             None => edited += line,
@@ -45,8 +45,8 @@ fn options_of<'a>(line: &'a str, mount_point: &str) -> Option<(&'a str, &'a str,
     Some((&line[..start], &line[start..end], &line[end..]))
 }
 
-/// The options without those that switch enforcement off.
-fn with_option(options: &str) -> String {
+/// The mount options with [`PROJECT_QUOTA`], unless it or `pquota` is among them, and without those that switch enforcement off.
+fn enable_project_quota(options: &str) -> String {
     let mut kept: Vec<&str> = options
         .split(',')
         .filter(|option| !matches!(*option, "noquota" | "pqnoenforce"))

@@ -48,8 +48,9 @@ impl Frame {
         )
     }
 
-    /// The command that starts a shell through sudo, which asks for the password on its standard input.
-    pub fn sudo(&self) -> String {
+    /// The command that starts a shell through sudo. sudo asks for the password with [`Frame::prompt`]; the shell then writes
+    /// [`Frame::ready`] and reads the script from standard input.
+    pub fn sudo_command(&self) -> String {
         let (prompt, ready) = (self.prompt(), self.ready());
         format!("sudo -S -p {prompt} sh -c 'echo {ready}; exec sh -s'")
     }

@@ -183,10 +183,11 @@ impl Settings {
         }
     }
 
-    /// Reads what `ssh -G` printed about `target`.
+    /// Reads what `ssh -G` printed about `target`. Files that equal the client's `defaults` count as not configured, unknown
+    /// keywords are ignored, and `StrictHostKeyChecking no` is read as `accept-new`.
     ///
     /// # Errors
-    /// [`SettingsError`] when a value has to be used and can't be.
+    /// [`SettingsError`] when a value has to be used and can't be, such as BindAddress.
     pub fn parse(output: &[u8], target: &Target, defaults: &ClientDefaults) -> Result<Self, SettingsError> {
         let mut settings = Self::unconfigured(target, "");
         let mut jumps: Option<String> = None;

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::archive_name::Archive;
 use super::overview::Holds;
 use super::place::{directory_on, volume_name};
-use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_system_directory};
+use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_server_entry};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -126,7 +126,7 @@ pub fn directory_rows(facts: &Facts) -> Vec<Row> {
             continue;
         };
         let in_volume = path.ancestors().iter().any(|above| owned.at.contains_key(above));
-        let is_servers = path.components().iter().any(|name| is_system_directory(name));
+        let is_servers = path.components().iter().any(|name| is_server_entry(name));
         if path.components()[0] == REGISTRY[0] || (in_volume || is_servers) && !owned.at.contains_key(path) {
             continue;
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::place::{ExportDirectory, overlapping_volumes, volume_name};
-use crate::export::{Entry, Export, ExportError, Kind, REGISTRY, VolumePath, is_system_directory, never_interrupt};
+use crate::export::{Entry, Export, ExportError, Kind, REGISTRY, VolumePath, is_server_entry, never_interrupt};
 
 /// The number of entries that are named when a directory is described.
 const MAX_NAMED: usize = 8;
@@ -84,7 +84,7 @@ impl<'a> Scrub<'a> {
         match export.list_directory(place.directory.as_ref()).await? {
             Some(mut entries) => {
                 let found = entries.len();
-                entries.retain(|entry| !is_system_directory(&entry.name));
+                entries.retain(|entry| !is_server_entry(&entry.name));
                 let keeps_system_directories = entries.len() < found;
                 let nameless = |entry: &&Entry| VolumePath::child(place.directory.as_ref(), &entry.name).is_err();
                 if let Some(entry) = entries.iter().find(nameless).filter(|_| keeps_system_directories) {
@@ -142,7 +142,7 @@ impl<'a> Scrub<'a> {
             false => self.export.empty_directory(directory).await?,
         }
         let mut left = self.export.list_directory(directory).await?.unwrap_or_default();
-        left.retain(|entry| !is_system_directory(&entry.name));
+        left.retain(|entry| !is_server_entry(&entry.name));
         match left.len() {
             0 => Ok(()),
             left => Err(ScrubError::Left {

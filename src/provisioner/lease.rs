@@ -107,8 +107,9 @@ impl Candidate {
 
     /// Runs `serve` whenever this candidate leads, until `stop` resolves; then releases the Lease.
     ///
-    /// `serve` gets a future that resolves when the Lease is lost. From then on it must begin nothing, and return once what is
-    /// in flight is finished. The candidate stands by only after that.
+    /// `serve` gets a future that resolves when the Lease is lost or `stop` resolves. From then on it must begin nothing, and
+    /// return once what is in flight is finished; the Lease, unless it is lost, is renewed until then. A `serve` that returns
+    /// earlier is called again once the Lease is acquired.
     pub async fn run_while_leading<S: Future<Output = ()>>(
         mut self,
         stop: impl Future<Output = ()> + Send + 'static,

@@ -55,7 +55,7 @@ pub(super) fn pending_claims(
         let name = &filter.settings.name;
         claim::is_waiting_for(claim, name) || wants_expansion(claim, name)
     })
-    .inspect_ok(move |event| record_claim_event(event, &recorder, &mut listed))
+    .inspect_ok(move |event| clean_up_after_claim_event(event, &recorder, &mut listed))
     .reflect(writer);
     emit_when_stored(pending, store)
 }
@@ -105,8 +105,9 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     }
 }
 
-/// Forgets claims that were bound or deleted. `listed` collects the uids of a list while it is being read.
-fn record_claim_event(
+/// Cleans up after claims that left the watch, which has pending claims only: one that is bound arrives as a deletion, too.
+/// `listed` collects the uids of a list while it is being read.
+fn clean_up_after_claim_event(
     event: &Event<PersistentVolumeClaim>,
     reconciler: &Arc<Reconciler>,
     listed: &mut HashSet<String>,

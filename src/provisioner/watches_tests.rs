@@ -66,12 +66,12 @@ async fn what_is_not_listed_any_more_is_forgotten() {
     for (is_listed, is_known) in [(true, true), (false, false)] {
         reconciler.lock_claim_retries().record_failure("u", "v1");
         reconciler.lock_volume_retries().record_failure("volume-b", "v1");
-        record_claim_event(&Event::Init, &reconciler, &mut listed);
+        clean_up_after_claim_event(&Event::Init, &reconciler, &mut listed);
         record_released_event(&Event::Init, &reconciler, &mut listed);
         if is_listed {
-            record_claim_event(&Event::InitApply(claim.clone()), &reconciler, &mut listed);
+            clean_up_after_claim_event(&Event::InitApply(claim.clone()), &reconciler, &mut listed);
         }
-        record_claim_event(&Event::InitDone, &reconciler, &mut listed);
+        clean_up_after_claim_event(&Event::InitDone, &reconciler, &mut listed);
         if is_listed {
             record_released_event(&Event::InitApply(volume.clone()), &reconciler, &mut listed);
         }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::moved;
-use crate::export::{Location, Owner, REGISTRY, VolumePath, is_system_directory, names_a_volume};
+use crate::export::{Location, Owner, REGISTRY, VolumePath, is_server_entry, names_a_volume};
 use crate::inventory::archives::{Archive, ReturnPlan};
 use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
@@ -36,8 +36,8 @@ pub struct Adoption {
 ///
 /// # Errors
 /// One sentence saying whose it is.
-pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
-    let is_reserved = |name: &String| name == REGISTRY[0] || is_system_directory(name);
+pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
+    let is_reserved = |name: &String| name == REGISTRY[0] || is_server_entry(name);
     if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {
         return Err(format!("{name} is no directory of a volume"));
     }
@@ -49,12 +49,12 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
             "{directory} is the archive of pv/{volume}; `nfsprov volumes restore {directory}` brings it back"
         ));
     }
-    let exports = moved::exports(&facts.location, facts.former_server.as_deref());
+    let exports = moved::possible_locations(&facts.location, facts.former_server.as_deref());
     let is_there = |volume: &&PersistentVolume| {
         let mut places = exports
             .iter()
             .filter_map(|export| place::directory_on(volume, export).ok());
-        places.any(|place| place.directory.is_none_or(|other| meets(&other, directory)))
+        places.any(|place| place.directory.is_none_or(|other| overlaps(&other, directory)))
     };
     if let Some(volume) = facts.volumes.iter().find(is_there) {
         let name = place::volume_name(volume);
@@ -65,8 +65,8 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
     let named = record.as_ref().map(|record| record.name().to_owned());
     let volume = named
         .or_else(|| marked.map(|uid| format!("pvc-{uid}")))
-        .or_else(|| made_for(last))
-        .unwrap_or_else(|| adopted(directory));
+        .or_else(|| volume_of_default_directory(last))
+        .unwrap_or_else(|| adopted_volume_name(directory));
     if facts.volumes.iter().any(|other| place::volume_name(other) == volume) {
         return Err(format!(
             "pv/{volume}, the name for the adopted directory, already exists"
@@ -86,7 +86,7 @@ pub fn plan(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resul
 /// The uid in the directory's marker, which must be that of a claim of the same name.
 fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -> Result<Option<&'a str>, String> {
     let mut found = None;
-    for (marked, owner) in facts.markers.iter().filter(|(marked, _)| meets(marked, directory)) {
+    for (marked, owner) in facts.markers.iter().filter(|(marked, _)| overlaps(marked, directory)) {
         let is_same_claim = owner
             .claim
             .as_ref()
@@ -105,7 +105,7 @@ fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resu
     for record in facts
         .records
         .iter()
-        .filter(|record| meets(&record.directory, directory))
+        .filter(|record| overlaps(&record.directory, directory))
     {
         if record.directory != *directory || record.claim_key().is_some_and(|known| known != claim) {
             let (volume, known) = (record.name(), record.claim_key().unwrap_or_default());
@@ -120,18 +120,18 @@ fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resu
 }
 
 /// Whether one of two directories is, or is in, the other.
-fn meets(one: &VolumePath, other: &VolumePath) -> bool {
+fn overlaps(one: &VolumePath, other: &VolumePath) -> bool {
     one.components().starts_with(other.components()) || other.components().starts_with(one.components())
 }
 
 /// The PV that a default directory was made for, by its name.
-fn made_for(name: &str) -> Option<String> {
+fn volume_of_default_directory(name: &str) -> Option<String> {
     let (_, uid) = name.rsplit_once("-pvc-")?;
     names_a_volume(name).then(|| format!("pvc-{uid}"))
 }
 
 /// A PV's name for any other directory.
-fn adopted(directory: &VolumePath) -> String {
+fn adopted_volume_name(directory: &VolumePath) -> String {
     let word = directory.components().join("-").to_lowercase();
     let word = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let word: String = word.take(200).collect();

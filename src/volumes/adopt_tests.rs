@@ -25,7 +25,7 @@ fn path(text: &str) -> VolumePath {
 
 /// The PV's name, or why the directory can't be adopted for the claim `data` of the namespace `team`.
 fn adopted_as(directory: &str, facts: &Facts) -> Result<String, String> {
-    plan(&path(directory), ("team", "data"), facts).map(|adoption| adoption.back.volume)
+    plan_adoption(&path(directory), ("team", "data"), facts).map(|adoption| adoption.back.volume)
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_marker_or_record_of_the_same_claim_is_no_obstacle() {
         });
         let mut facts = facts();
         facts.records = vec![parse("old", volume.to_string().as_bytes(), &facts.location).unwrap()];
-        let adopted = plan(&path("d"), ("team", "data"), &facts);
+        let adopted = plan_adoption(&path("d"), ("team", "data"), &facts);
         assert_eq!(adopted.is_ok(), is_free, "{adopted:?}");
         if let Ok(adoption) = adopted {
             assert!(adoption.back.volume == "old" && adoption.record.is_some());

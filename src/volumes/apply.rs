@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
 /// Creates the objects of rows; gives for each, by the PV's name, why it failed, if it did. May be repeated.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
-pub async fn create(client: &Client, rows: &[Row], each: impl Fn()) -> Vec<(String, Result<(), String>)> {
+pub async fn create_objects(client: &Client, rows: &[Row], each: impl Fn()) -> Vec<(String, Result<(), String>)> {
     let namespaces: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row.creation.namespace.as_deref())

@@ -22,7 +22,7 @@ pub struct LimitPlan {
 ///
 /// # Errors
 /// Why it can't be limited, as the end of a sentence that begins with the PV.
-pub fn plan(
+pub fn plan_limit(
     volume: &PersistentVolume,
     location: &Location,
     all: &[PersistentVolume],
@@ -43,7 +43,7 @@ pub fn plan(
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     let users: Vec<&str> = users
         .iter()
-        .filter(|pod| uses(pod, claim.and_then(|claim| claim.name.as_deref()).unwrap_or_default()))
+        .filter(|pod| pod_uses_claim(pod, claim.and_then(|claim| claim.name.as_deref()).unwrap_or_default()))
         .map(|pod| pod.metadata.name.as_deref().unwrap_or_default())
         .collect();
     if !users.is_empty() {
@@ -64,7 +64,7 @@ pub fn plan(
 }
 
 /// Whether a pod that has not ended uses a claim of its namespace.
-fn uses(pod: &Pod, claim: &str) -> bool {
+fn pod_uses_claim(pod: &Pod, claim: &str) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref());
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_volume_is_limited_to_its_capacity() {
-        let plan = |volume: &PersistentVolume| plan(volume, &location(), &[], &[]).unwrap();
+        let plan = |volume: &PersistentVolume| plan_limit(volume, &location(), &[], &[]).unwrap();
         let found = plan(&volume("", json!(null)));
         assert_eq!(
             (found.directory.to_string(), found.size.as_str()),
@@ -192,7 +192,7 @@ mod tests {
                 None,
             ),
         ] {
-            let found = plan(&volume, &location(), &all, &pods);
+            let found = plan_limit(&volume, &location(), &all, &pods);
             match expected {
                 None => assert!(found.is_ok(), "{found:?}"),
                 Some(part) => assert!(found.as_ref().is_err_and(|why| why.contains(part)), "{part}: {found:?}"),

@@ -15,9 +15,9 @@ pub struct Parsed {
 
 /// Reads the record of the PV `name` on `export`. One that names `former_server` is read as if it named the export's; its
 /// directory must be one of this export in either case.
-pub fn parse(name: &str, content: &[u8], export: &Location, former_server: Option<&str>) -> Parsed {
+pub fn parse_record(name: &str, content: &[u8], export: &Location, former_server: Option<&str>) -> Parsed {
     let server = server_of(content);
-    let is_moved = former_server.is_some() && server.as_deref() == former_server && !names(&server, export);
+    let is_moved = former_server.is_some() && server.as_deref() == former_server && !is_server_of(&server, export);
     let recorded = Location {
         server: former_server.filter(|_| is_moved).unwrap_or(&export.server).to_owned(),
         path: export.path.clone(),
@@ -28,7 +28,7 @@ pub fn parse(name: &str, content: &[u8], export: &Location, former_server: Optio
     {
         nfs.server.clone_from(&export.server);
     }
-    if server.is_some() && !is_moved && !names(&server, export) {
+    if server.is_some() && !is_moved && !is_server_of(&server, export) {
         let hint = "if that is a former name or address of this server, pass --former-server";
         record = record.map_err(|why| format!("{why}; {hint}"));
     }
@@ -36,7 +36,7 @@ pub fn parse(name: &str, content: &[u8], export: &Location, former_server: Optio
 }
 
 /// The export, and the same on its former server: PVs of a cluster may name either.
-pub fn exports(export: &Location, former_server: Option<&str>) -> Vec<Location> {
+pub fn possible_locations(export: &Location, former_server: Option<&str>) -> Vec<Location> {
     let former = former_server.map(|server| Location {
         server: server.to_owned(),
         path: export.path.clone(),
@@ -44,7 +44,7 @@ pub fn exports(export: &Location, former_server: Option<&str>) -> Vec<Location> 
     [export.clone()].into_iter().chain(former).collect()
 }
 
-fn names(server: &Option<String>, export: &Location) -> bool {
+fn is_server_of(server: &Option<String>, export: &Location) -> bool {
     server.as_deref() == Some(export.server.as_str())
 }
 
@@ -99,7 +99,7 @@ mod tests {
                 Some("is no directory of new:/nfsdata"),
             ),
         ] {
-            let parsed = parse("v", &content(server, path), &export, former);
+            let parsed = parse_record("v", &content(server, path), &export, former);
             let case = format!("{server}:{path} {former:?}: {parsed:?}");
             assert_eq!(parsed.is_moved, moved, "{case}");
             match (parsed.record, refusal) {
@@ -111,7 +111,7 @@ mod tests {
                 _ => panic!("{case}"),
             }
         }
-        let broken = parse("v", b"{", &export, Some("old"));
+        let broken = parse_record("v", b"{", &export, Some("old"));
         assert!(!broken.is_moved && broken.record.is_err_and(|why| !why.contains("--former-server")));
     }
 }

@@ -40,7 +40,7 @@ pub enum ReadError {
 ///
 /// # Errors
 /// When the export can't be read; what is wrong with one record is said with it.
-pub async fn records(
+pub async fn read_records(
     export: &Export,
     location: &Location,
     former_server: Option<&str>,
@@ -56,7 +56,9 @@ async fn parse_all(
 ) -> Result<Vec<(String, Parsed)>, ExportError> {
     let names = export.record_names(Timestamp::now().as_second()).await?;
     let found = export.read_records(&names.volumes).await?;
-    let parsed = found.into_iter().map(|found| parse(found, location, former_server));
+    let parsed = found
+        .into_iter()
+        .map(|found| parse_found(found, location, former_server));
     let mut parsed: Vec<_> = parsed.collect();
     let refused = |name: String| {
         let why = "its name is no PV's with `.yaml` behind it".to_owned();
@@ -71,10 +73,10 @@ async fn parse_all(
     Ok(parsed)
 }
 
-fn parse(found: FoundRecord, location: &Location, former_server: Option<&str>) -> (String, Parsed) {
+fn parse_found(found: FoundRecord, location: &Location, former_server: Option<&str>) -> (String, Parsed) {
     let name = found.volume.unwrap_or(found.file);
     let parsed = match found.content {
-        Ok(content) => moved::parse(&name, &content, location, former_server),
+        Ok(content) => moved::parse_record(&name, &content, location, former_server),
         Err(why) => Parsed {
             record: Err(why),
             is_moved: false,
@@ -86,15 +88,17 @@ fn parse(found: FoundRecord, location: &Location, former_server: Option<&str>) -
 /// The records of these PVs; those that have none are left out.
 ///
 /// # Errors
-/// As [`records`].
-pub async fn records_of(
+/// As [`read_records`].
+pub async fn read_records_of(
     export: &Export,
     location: &Location,
     former_server: Option<&str>,
     volumes: &[String],
 ) -> Result<Vec<ReadRecord>, ExportError> {
     let found = export.read_records(volumes).await?;
-    let parsed = found.into_iter().map(|found| parse(found, location, former_server));
+    let parsed = found
+        .into_iter()
+        .map(|found| parse_found(found, location, former_server));
     Ok(parsed.map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
@@ -102,7 +106,7 @@ pub async fn records_of(
 ///
 /// # Errors
 /// As [`Export::list_directory`].
-pub async fn directories(export: &Export, records: &[ReadRecord]) -> Result<BTreeSet<VolumePath>, ExportError> {
+pub async fn list_directories(export: &Export, records: &[ReadRecord]) -> Result<BTreeSet<VolumePath>, ExportError> {
     let recorded = records.iter().filter_map(|(_, record)| record.as_ref().ok());
     let folders: BTreeSet<Option<VolumePath>> = recorded
         .map(|record| record.directory.ancestors().pop())
@@ -130,11 +134,11 @@ pub async fn directories(export: &Export, records: &[ReadRecord]) -> Result<BTre
     Ok(found)
 }
 
-/// The records of an export, read as by [`records`], with what they are held against.
+/// The records of an export, read as by [`read_records`], with what they are held against.
 ///
 /// # Errors
 /// When the export or the cluster can't be read.
-pub async fn facts(
+pub async fn read_facts(
     client: &Client,
     export: &Export,
     location: &Location,
@@ -146,7 +150,7 @@ pub async fn facts(
         let moved = parsed.iter().filter(|(_, parsed)| parsed.is_moved);
         let moved: BTreeSet<String> = moved.map(|(name, _)| name.clone()).collect();
         let records: Vec<ReadRecord> = parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect();
-        let directories = directories(export, &records).await?;
+        let directories = list_directories(export, &records).await?;
         Ok::<_, ReadError>((records, moved, directories, export.list_markers().await?))
     };
     let in_cluster = async {

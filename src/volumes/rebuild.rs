@@ -123,7 +123,7 @@ pub struct Creation {
 
 impl Creation {
     /// PV and claim as `kubectl apply` takes them; empty if there is nothing to create.
-    pub fn manifests(&self) -> String {
+    pub fn to_manifests(&self) -> String {
         let volume = self.volume.as_ref().and_then(|volume| volume_text(volume).ok());
         let claim = self.claim.as_ref().map(claim_text);
         let documents: Vec<String> = volume.into_iter().chain(claim).collect();
@@ -132,12 +132,12 @@ impl Creation {
 }
 
 /// The rows of all records that are wanted, and of directories that may be volumes without a record.
-pub fn plan(facts: &Facts, selection: &Selection) -> Vec<Row> {
-    let index = Index::of(facts);
+pub fn plan_rebuild(facts: &Facts, selection: &Selection) -> Vec<Row> {
+    let index = Index::from_facts(facts);
     let mut rows = Vec::new();
     for (name, record) in &facts.records {
         match record {
-            Ok(record) if is_wanted(record, selection) => rows.push(index.row(record, selection)),
+            Ok(record) if is_wanted(record, selection) => rows.push(index.build_row(record, selection)),
             Ok(_) => {}
             // Whose it is can't be told.
             Err(why) if selection.namespace.is_none() && selection.claim.is_none() => rows.push(Row {
@@ -153,7 +153,7 @@ pub fn plan(facts: &Facts, selection: &Selection) -> Vec<Row> {
         }
     }
     if selection.namespace.is_none() && selection.claim.is_none() {
-        rows.extend(index.candidates());
+        rows.extend(index.candidate_rows());
     }
     rows.sort_by(|a, b| (a.action, &a.claim, &a.volume).cmp(&(b.action, &b.claim, &b.volume)));
     rows
@@ -186,7 +186,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(facts: &'a Facts) -> Self {
+    fn from_facts(facts: &'a Facts) -> Self {
         let records = || facts.records.iter().filter_map(|(_, record)| record.as_ref().ok());
         let markers: BTreeMap<_, _> = facts
             .markers
@@ -221,7 +221,7 @@ impl<'a> Index<'a> {
         };
         for record in records() {
             // A record whose volume is gone stands in no other's way.
-            if index.former(record).is_some() || !facts.directories.contains(&record.directory) {
+            if index.describe_former(record).is_some() || !facts.directories.contains(&record.directory) {
                 continue;
             }
             let name = record.name();
@@ -231,7 +231,7 @@ impl<'a> Index<'a> {
                 index.wanted_claims.entry(key).or_default().push(name);
             }
         }
-        let exports = moved::exports(&facts.location, facts.former_server.as_deref());
+        let exports = moved::possible_locations(&facts.location, facts.former_server.as_deref());
         for volume in &facts.volumes {
             let mut places = exports
                 .iter()
@@ -245,7 +245,7 @@ impl<'a> Index<'a> {
     }
 
     /// Why a record is of a volume that is gone, if it is.
-    fn former(&self, record: &Record) -> Option<(Action, String)> {
+    fn describe_former(&self, record: &Record) -> Option<(Action, String)> {
         if self.archived.contains(record.name()) {
             return Some((Action::Archived, "`nfsprov volumes restore` brings it back".to_owned()));
         }
@@ -259,9 +259,9 @@ impl<'a> Index<'a> {
         ))
     }
 
-    fn row(&self, record: &Record, selection: &Selection) -> Row {
-        let (action, why, creation) = match self.judge(record, selection) {
-            Ok(creation) => match describe(&creation) {
+    fn build_row(&self, record: &Record, selection: &Selection) -> Row {
+        let (action, why, creation) = match self.decide_creation(record, selection) {
+            Ok(creation) => match describe_creation(&creation) {
                 None => (Action::Exists, String::new(), creation),
                 Some(what) => (Action::Create, self.with_servers(what, record, &creation), creation),
             },
@@ -289,18 +289,18 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn judge(&self, record: &Record, selection: &Selection) -> Result<Creation, (Action, String)> {
+    fn decide_creation(&self, record: &Record, selection: &Selection) -> Result<Creation, (Action, String)> {
         let conflict = |why: String| (Action::Conflict, why);
         if selection.claim.is_none() {
             self.check_origin(record).map_err(|why| (Action::Refused, why))?;
         }
-        if let Some(former) = self.former(record) {
+        if let Some(former) = self.describe_former(record) {
             return Err(former);
         }
         if !self.facts.directories.contains(&record.directory) {
             return Err(conflict(format!("directory {} is not on the export", record.directory)));
         }
-        if let Some(other) = self.neighbour(&record.directory, record.name()) {
+        if let Some(other) = self.find_neighbour(&record.directory, record.name()) {
             let directory = &record.directory;
             return Err(conflict(format!(
                 "{directory} is also, or holds, or is in, the directory of pv/{other}"
@@ -346,7 +346,7 @@ impl<'a> Index<'a> {
     }
 
     /// A PV other than `volume` at, above or below a directory.
-    fn neighbour(&self, directory: &VolumePath, volume: &str) -> Option<String> {
+    fn find_neighbour(&self, directory: &VolumePath, volume: &str) -> Option<String> {
         let other = |names: &BTreeSet<String>| names.iter().find(|name| *name != volume).cloned();
         let at_or_above = directory.ancestors().into_iter().chain([directory.clone()]);
         let found = at_or_above.filter_map(|path| self.places.get(&path)).find_map(other);
@@ -398,7 +398,7 @@ impl<'a> Index<'a> {
             "" if class_name(found).unwrap_or_default() != class_name(wanted).unwrap_or_default() => {
                 Err(format!("{shown} has another class than the record"))
             }
-            "" if requested(found) > capacity(&record.volume) => {
+            "" if requested_bytes(found) > capacity_bytes(&record.volume) => {
                 Err(format!("{shown} requests more than the volume has"))
             }
             "" => Ok(None),
@@ -408,7 +408,7 @@ impl<'a> Index<'a> {
     }
 
     /// Default directories that no record and no PV of the cluster names.
-    fn candidates(&self) -> impl Iterator<Item = Row> + '_ {
+    fn candidate_rows(&self) -> impl Iterator<Item = Row> + '_ {
         let recorded: BTreeSet<&str> = self.facts.records.iter().map(|(name, _)| name.as_str()).collect();
         self.facts.directories.iter().filter_map(move |path| {
             let name = path.to_string();
@@ -433,7 +433,7 @@ impl<'a> Index<'a> {
 }
 
 /// What is created, in words; None if nothing is.
-fn describe(creation: &Creation) -> Option<String> {
+fn describe_creation(creation: &Creation) -> Option<String> {
     let parts = [
         creation.namespace.as_ref().map(|_| "namespace"),
         creation.volume.as_ref().map(|_| "PV"),
@@ -443,12 +443,12 @@ fn describe(creation: &Creation) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn requested(claim: &PersistentVolumeClaim) -> Option<u64> {
+fn requested_bytes(claim: &PersistentVolumeClaim) -> Option<u64> {
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
     amount::parse_bytes(&requests.get("storage")?.0)
 }
 
-fn capacity(volume: &PersistentVolume) -> Option<u64> {
+fn capacity_bytes(volume: &PersistentVolume) -> Option<u64> {
     amount::parse_bytes(&volume.spec.as_ref()?.capacity.as_ref()?.get("storage")?.0)
 }
 

@@ -72,7 +72,7 @@ fn with(mut object: Value, pointer: &str, value: Value) -> Value {
 
 /// The action of the PV `v`'s record, and what is said of it.
 fn told(facts: &Facts, selection: &Selection) -> (Action, String) {
-    let rows = plan(facts, selection);
+    let rows = plan_rebuild(facts, selection);
     let row = rows.iter().find(|row| row.volume == "v").expect("a row");
     (row.action, row.why.clone())
 }
@@ -241,7 +241,7 @@ fn records_that_contradict_each_other_are_conflicts() {
         let mut facts = facts();
         facts.records.push(record(other, directory, claim_name));
         facts.directories.insert(path(directory));
-        let rows = plan(&facts, &Selection::default());
+        let rows = plan_rebuild(&facts, &Selection::default());
         let told: Vec<_> = rows.iter().map(|row| row.action).collect();
         assert_eq!(told, [Action::Conflict, Action::Conflict], "{rows:?}");
         assert!(rows.iter().any(|row| row.why.contains(words)), "{rows:?}");
@@ -265,7 +265,7 @@ fn a_record_needs_its_directory_and_its_namespace() {
         directories: [path(&format!("archived-{directory}"))].into(),
         ..facts()
     };
-    let rows = plan(&archived, &Selection::default());
+    let rows = plan_rebuild(&archived, &Selection::default());
     assert_eq!(rows[0].action, Action::Archived, "{rows:?}");
 
     let homeless = Facts {
@@ -320,7 +320,7 @@ fn the_record_of_a_deleted_volume_does_not_block_another_claim() {
         (marked(&["team/data", &archive]), Action::Archived),
         (marked(&["team/data"]), Action::Outdated),
     ] {
-        let rows = plan(&facts, &Selection::default());
+        let rows = plan_rebuild(&facts, &Selection::default());
         let action = |uid: &str| rows.iter().find(|row| row.volume == volume(uid)).map(|row| row.action);
         assert_eq!(
             (action(new), action(old)),
@@ -361,13 +361,13 @@ fn a_directory_of_another_claim_is_only_given_away_by_name() {
         (by_marker("victim"), Action::Refused),
         (by_marker("team"), Action::Create),
     ] {
-        let rows = plan(&facts, &Selection::default());
+        let rows = plan_rebuild(&facts, &Selection::default());
         assert_eq!(rows[0].action, action, "{rows:?}");
         assert!(
             action == Action::Create || rows[0].why.contains("--claim team/data"),
             "{rows:?}"
         );
-        assert_eq!(plan(&facts, &named)[0].action, Action::Create);
+        assert_eq!(plan_rebuild(&facts, &named)[0].action, Action::Create);
     }
 }
 
@@ -378,8 +378,9 @@ fn a_selection_leaves_out_what_is_not_wanted() {
     facts
         .directories
         .insert(path("team-old-pvc-0b510b51-0b51-0b51-0b51-0b510b510b52"));
-    let actions =
-        |selection: &Selection| -> Vec<Action> { plan(&facts, selection).iter().map(|row| row.action).collect() };
+    let actions = |selection: &Selection| -> Vec<Action> {
+        plan_rebuild(&facts, selection).iter().map(|row| row.action).collect()
+    };
     assert_eq!(
         actions(&Selection::default()),
         [Action::Create, Action::Refused, Action::Candidate]
@@ -394,11 +395,11 @@ fn a_selection_leaves_out_what_is_not_wanted() {
 
 #[test]
 fn what_is_created_is_what_kubectl_would_apply() {
-    let rows = plan(&facts(), &Selection::default());
-    let text = rows[0].creation.manifests();
+    let rows = plan_rebuild(&facts(), &Selection::default());
+    let text = rows[0].creation.to_manifests();
     assert!(parse("v", text.as_bytes(), &export()).is_ok(), "{text}");
     let exists = Creation::default();
-    assert_eq!(exists.manifests(), "");
+    assert_eq!(exists.to_manifests(), "");
 }
 
 /// A whole export, as after the loss of a cluster, takes no time worth mentioning.
@@ -413,7 +414,7 @@ fn many_records_are_planned_without_comparing_each_with_each() {
         ..facts()
     };
     let begun = std::time::Instant::now();
-    let rows = plan(&facts, &Selection::default());
+    let rows = plan_rebuild(&facts, &Selection::default());
     assert_eq!(rows.iter().filter(|row| row.action == Action::Create).count(), 5_000);
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }

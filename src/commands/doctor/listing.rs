@@ -13,11 +13,11 @@ use crate::doctor::checks::earlier_data::{earlier, served};
 use crate::doctor::explain::{LISTINGS, VOLUMES};
 use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, Reached, Unread};
 use crate::export::{
-    Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_system_directory, names_a_volume,
+    Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_server_entry, names_a_volume,
 };
 use crate::inventory::archives::Archive;
 
-use crate::volumes::read::records_of;
+use crate::volumes::read::read_records_of;
 
 /// The most records of lost volumes that are read on one export.
 const MOST_RECORDS: usize = 1000;
@@ -90,7 +90,7 @@ async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing
     let mut empty = BTreeSet::new();
     for (name, entries) in listed {
         let entries = entries?;
-        if entries.is_some_and(|entries| entries.iter().all(|entry| is_system_directory(&entry.name))) {
+        if entries.is_some_and(|entries| entries.iter().all(|entry| is_server_entry(&entry.name))) {
             empty.insert(name.clone());
         }
     }
@@ -139,7 +139,7 @@ async fn add_records(
     let names = export.record_names(Timestamp::now().as_second()).await?.volumes;
     let lost = names.into_iter().filter(|name| !known.contains(name.as_str()));
     let lost: Vec<String> = lost.take(MOST_RECORDS).collect();
-    for (name, record) in records_of(export, location, None, &lost).await? {
+    for (name, record) in read_records_of(export, location, None, &lost).await? {
         let Ok(record) = record else {
             continue;
         };

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::doctor::facts::{Facts, Probe, Reached, Unread};
-use crate::doctor::servers::{asked, invalid};
+use crate::doctor::servers::{asked, describe_invalid_exports};
 use crate::export::{Export, ExportError, Location, Wire};
 
 /// The time limit of a probe, so that a dead export does not delay the report.
@@ -29,7 +29,7 @@ pub async fn probe_exports(facts: &mut Facts) {
             }
         }
     });
-    let unknown: Vec<String> = unknown.chain(invalid(facts)).collect();
+    let unknown: Vec<String> = unknown.chain(describe_invalid_exports(facts)).collect();
     if !unknown.is_empty() {
         facts.unread.push(Unread {
             what: crate::doctor::explain::EXPORTS.to_owned(),

@@ -109,7 +109,7 @@ async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
     for node in nodes {
         let name = node.metadata.name.unwrap_or_default();
         let addresses = node.status.and_then(|status| status.addresses).unwrap_or_default();
-        let internal = internal_addresses(&name, &addresses)?;
+        let internal = parse_internal_addresses(&name, &addresses)?;
         found.extend(internal.into_iter().map(|address| (name.clone(), address)));
     }
     if found.is_empty() {
@@ -118,8 +118,11 @@ async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
     Ok(found)
 }
 
-/// A node's internal addresses. Its own kubelet writes them, so what is no address is neither logged in to nor let in.
-fn internal_addresses(node: &str, addresses: &[NodeAddress]) -> Result<Vec<IpAddr>> {
+/// A node's internal addresses. Its own kubelet writes them.
+///
+/// # Errors
+/// One of them is no IP address, or there is none: nothing else is logged in to or let in.
+fn parse_internal_addresses(node: &str, addresses: &[NodeAddress]) -> Result<Vec<IpAddr>> {
     let internal = addresses.iter().filter(|address| address.type_ == "InternalIP");
     let parsed = internal.map(|NodeAddress { address, .. }| {
         let wrong = || anyhow!("node {node} has the InternalIP {address:?}, which is no address");
@@ -140,10 +143,10 @@ mod tests {
     fn a_node_is_known_by_an_address_and_by_nothing_else() {
         let of = |address: &str| {
             let (address, type_) = (address.to_owned(), "InternalIP".to_owned());
-            internal_addresses("a", &[NodeAddress { address, type_ }])
+            parse_internal_addresses("a", &[NodeAddress { address, type_ }])
         };
         assert!(of("10.0.0.1").is_ok() && of("fd00::1").is_ok());
-        assert!(internal_addresses("a", &[]).is_err());
+        assert!(parse_internal_addresses("a", &[]).is_err());
         for text in ["*", "nfs.example.com", "10.0.0.0/8", "10.0.0.1 b", ""] {
             assert!(of(text).is_err(), "{text:?}");
         }

@@ -44,7 +44,7 @@ fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Re
 /// The record of a PV on the export, if it has one. One that is refused counts as none, after a note that says why.
 async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Option<Record> {
     let (volumes, former_server) = ([volume.to_owned()], recorded.former_server.as_deref());
-    let found = read::records_of(&place.export, &place.location, former_server, &volumes).await;
+    let found = read::read_records_of(&place.export, &place.location, former_server, &volumes).await;
     // A PV's name may be too long for a file.
     let (_, record) = found.unwrap_or_default().pop()?;
     if let Err(why) = &record {
@@ -59,7 +59,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
         .await
         .map_err(|error| anyhow!("cannot list persistent volumes: {}", describe_error(&error)))?;
     let former_server = args.recorded.former_server.as_deref();
-    let records = read::records(&place.export, &place.location, former_server).await?;
+    let records = read::read_records(&place.export, &place.location, former_server).await?;
     let refused = records.iter().filter(|(_, record)| record.is_err()).count();
     if refused > 0 {
         output::say(&format!(
@@ -74,7 +74,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
         records: records.into_iter().filter_map(|(_, record)| record.ok()).collect(),
     };
     let (namespace, name) = &args.claim;
-    let adoption = adopt::plan(&args.directory, (namespace, name), &facts)
+    let adoption = adopt::plan_adoption(&args.directory, (namespace, name), &facts)
         .map_err(|why| anyhow!("{}; nothing was changed", output::escape_line(&why)))?;
     if place.export.list_directory(Some(&args.directory)).await?.is_none() {
         let directory = args.directory.to_string();

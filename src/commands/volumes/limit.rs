@@ -17,7 +17,7 @@ use crate::export::ExistingFiles;
 use crate::inventory::{amount, gather, place};
 use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
-use crate::volumes::limit::plan;
+use crate::volumes::limit::plan_limit;
 
 /// Runs `nfsprov volumes limit`. One volume that can't be limited keeps no other from it.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
@@ -69,7 +69,7 @@ async fn limit_volume(
     pods: &[Pod],
     is_dry_run: bool,
 ) -> Result<String> {
-    let plan = plan(volume, &place.location, all, pods).map_err(anyhow::Error::msg)?;
+    let plan = plan_limit(volume, &place.location, all, pods).map_err(anyhow::Error::msg)?;
     if is_dry_run {
         let files = place.export.measure_existing(&plan.directory, &plan.limit).await?;
         return Ok(format!("would be limited to {}{}", plan.size, describe(files)));

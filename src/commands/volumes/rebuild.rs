@@ -15,7 +15,7 @@ use crate::inventory::{gather, place};
 use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
-use crate::volumes::rebuild::{Action, Row, Selection, plan};
+use crate::volumes::rebuild::{Action, Row, Selection, plan_rebuild};
 use crate::volumes::{apply, read};
 
 pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
@@ -25,14 +25,14 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
         claim: args.claim.clone(),
         create_namespaces: args.create_namespaces,
     };
-    let facts = read::facts(
+    let facts = read::read_facts(
         place.client(),
         &place.export,
         &place.location,
         args.recorded.former_server.as_deref(),
     )
     .await?;
-    let rows = plan(&facts, &selection);
+    let rows = plan_rebuild(&facts, &selection);
     drop(facts);
     print_plan(&rows, args, global)?;
     let missing: Vec<Row> = rows
@@ -80,7 +80,7 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
     let text = match args.output {
         Format::Json => for_scripts(args.output, "RebuildPlan", Items { items: rows })?.unwrap_or_default(),
         Format::Yaml => created
-            .map(|row| row.creation.manifests())
+            .map(|row| row.creation.to_manifests())
             .collect::<Vec<_>>()
             .join("---\n"),
         Format::Name => created
@@ -112,7 +112,7 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
 /// Creates the objects of rows and waits until the claims are Bound. Returns whether all succeeded.
 async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
-    let results = apply::create(place.client(), rows, || bar.inc(1)).await;
+    let results = apply::create_objects(place.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
     let by_volume: HashMap<&str, &Row> = rows.iter().map(|row| (row.volume.as_str(), row)).collect();
     let mut is_right = true;

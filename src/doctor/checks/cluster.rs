@@ -74,7 +74,10 @@ fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
     let lock = case.facts.locks.iter().find(is_managers)?;
     let renewed = lock.renewed.filter(|renewed| case.has_elapsed(Some(*renewed), STALE))?;
     let source = "renewTime of Lease kube-system/kube-controller-manager";
-    Some(controller_manager_finding("its Lease is not renewed any more").with_evidence(source, renewed.to_string()))
+    Some(
+        build_controller_manager_finding("its Lease is not renewed any more")
+            .with_evidence(source, renewed.to_string()),
+    )
 }
 
 /// Reports claims that have been Pending for long without any event or other finding.
@@ -93,14 +96,15 @@ pub fn find_silent_controller_manager(case: &Case<'_>, found: &[Finding]) -> Opt
     let objects: Vec<Object> = waiting.map(Claim::object).filter(is_silent).collect();
     let source = format!("events on {}", objects.first()?.title());
     Some(
-        controller_manager_finding("claims are Pending, and it writes no events about them")
+        build_controller_manager_finding("claims are Pending, and it writes no events about them")
             .with_confidence(Confidence::Likely)
             .with_evidence(source, "none, after more than ten minutes")
             .with_affected(objects),
     )
 }
 
-fn controller_manager_finding(why: &str) -> Finding {
+/// NFS004, with this reason.
+fn build_controller_manager_finding(why: &str) -> Finding {
     Finding::new(
         "NFS004",
         Object::cluster("Cluster", "kube-controller-manager"),

@@ -34,7 +34,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// That a workload is set up as a provisioner, and its image is none.
+/// NFS213: PROVISIONER_NAME is set, and neither image, history nor log is a provisioner's. None unless a pod is ready and claims
+/// are Pending for it.
 fn find_wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let waiting = one.waiting_claims(case.facts);
     let image = &one.container.image;

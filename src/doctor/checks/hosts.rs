@@ -212,13 +212,14 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
     }
 }
 
-/// That an export lets in no node, or not all of them. Its fix lets in the addresses of those that are shut out; none
-/// where a node has several, since which of them the server sees is not known.
+/// NFS402: a path is not exported, or not to every node, by what `exportfs -s` lists. The fix lets in the addresses of the nodes
+/// that are denied; a node with several addresses is denied only if all are, and then there is no fix, since which of them
+/// the server sees is not known.
 fn find_denied_nodes(
     case: &Case<'_>,
     host: &HostSeen,
     export: &ExportSeen,
-    listed: &str,
+    exportfs_output: &str,
     object: &Object,
 ) -> Option<Finding> {
     let path = &export.path;
@@ -226,7 +227,7 @@ fn find_denied_nodes(
         let rest = path.strip_prefix(root.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let mut lines = listing(listed);
+    let mut lines = listing(exportfs_output);
     lines.retain(|line| is_at_or_above(&line.path));
     let wanted = DesiredExport {
         path: path.clone(),

@@ -69,7 +69,7 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         let refusal = refusal("NFS125");
         let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind.as_str());
         let is_unserved = refusal.is_some() || (is_nfs && !copies);
-        return is_unserved.then(|| describe_data_source(claim, class, &format!("{kind} {name}"), refusal));
+        return is_unserved.then(|| build_data_source_finding(claim, class, &format!("{kind} {name}"), refusal));
     }
     let attributes = claim.attributes_class.as_ref()?;
     let refusal = refusal("NFS126");
@@ -97,7 +97,8 @@ fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
     }
 }
 
-fn describe_data_source(claim: &Claim, class: &Class, source: &str, refusal: Option<Evidence>) -> Finding {
+/// NFS125: nothing fills the claim's volume from `source`, a kind and a name.
+fn build_data_source_finding(claim: &Claim, class: &Class, source: &str, refusal: Option<Evidence>) -> Finding {
     let cause = format!(
         "the claim's volume is to be filled from {source}, which provisioner {} does not do",
         class.provisioner

@@ -159,17 +159,18 @@ fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
-        .with_all_evidence([last_event_or_none(case, &object)])
+        .with_all_evidence(last_event_or_none(case, &object))
         .with_all_evidence(serving.and_then(|one| last_log_line(case, one)))
         .with_all_evidence(list_unread(case))
         .with_same_cause(class)
         .with_advice(note)
 }
 
-/// The last event about an object, or that there is none.
-fn last_event_or_none(case: &Case<'_>, object: &Object) -> Evidence {
+/// The last event about an object, or that there is none; nothing if events were not read.
+fn last_event_or_none(case: &Case<'_>, object: &Object) -> Option<Evidence> {
     let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
-    case.last_event(object).unwrap_or_else(none)
+    let last = case.last_event(object);
+    last.or_else(|| case.facts.knows("events").then(none))
 }
 
 fn last_log_line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
@@ -256,7 +257,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
-        .with_all_evidence([last_event_or_none(case, &object)])
+        .with_all_evidence(last_event_or_none(case, &object))
         .with_all_evidence(export)
         .with_all_evidence(list_unread(case))
         .with_advice(note)

@@ -8,10 +8,11 @@ use super::*;
 use crate::host::firewall::{Firewalld, NetworkRoute, Zone, nft_refuses_by_default, parse_ufw_rules};
 
 impl Facts {
-    /// Reads what the script wrote.
+    /// Reads what the script wrote; unknown records are ignored. Where firewalld runs and its zones were not read, the firewall
+    /// is unread.
     ///
     /// # Errors
-    /// `FactsError` when its end is missing: a shell that was killed may have written whole records.
+    /// `FactsError` when a record is cut off or the script's end is missing: a shell that was killed may have written whole records.
     pub fn parse(output: &[u8]) -> Result<Self, FactsError> {
         let mut facts = Self::default();
         let mut rest = output;

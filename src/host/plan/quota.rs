@@ -82,7 +82,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
             return Step::refused(NAME, why);
         }
         ("xfs", false) if server.quota == Quota::Remount => {
-            let (switch, undo) = remount_scripts(facts, quota, distro, file.is_some());
+            let (switch, undo) = remount_and_undo_scripts(facts, quota, distro, file.is_some());
             let what = format!("unmount {mount_point} and mount it with prjquota, while the NFS server is stopped");
             (switch, undo, Some(what))
         }
@@ -236,8 +236,14 @@ fn script(
     text + &with_undo(&change, "prove\n", &undo)
 }
 
-/// The scripts that mount XFS anew, and as before.
-fn remount_scripts(facts: &Facts, quota: &QuotaFacts, distro: &Distro, has_line: bool) -> (String, String) {
+/// Two scripts, each with the NFS server stopped: one mounts XFS with project quotas, by fstab if it has a line for it, the
+/// other mounts it as before.
+fn remount_and_undo_scripts(
+    facts: &Facts,
+    quota: &QuotaFacts,
+    distro: &Distro,
+    has_fstab_line: bool,
+) -> (String, String) {
     let QuotaFacts {
         device,
         mount_point,
@@ -262,7 +268,7 @@ fn remount_scripts(facts: &Facts, quota: &QuotaFacts, distro: &Distro, has_line:
     };
     let before = mount(&kept.join(","));
     let limited: Vec<&str> = kept.into_iter().filter(|option| *option != "noquota").collect();
-    let mount_anew = match has_line {
+    let mount_anew = match has_fstab_line {
         true => format!("mount {}\n", quote(mount_point)),
         false => mount(&format!("{},{}", limited.join(","), fstab::PROJECT_QUOTA)),
     };

@@ -131,7 +131,7 @@ impl SshSession {
         match shell {
             Shell::Plain => channel.exec("sh -s")?,
             Shell::Sudo => channel.exec("sudo -n sh -s")?,
-            Shell::SudoWith(_) => channel.exec(&frame.sudo())?,
+            Shell::SudoWith(_) => channel.exec(&frame.sudo_command())?,
         }
         let script = frame.wrap(script).into_bytes();
         let mut exec = Exec {

@@ -153,9 +153,9 @@ fn what_is_no_server_or_path_reaches_nothing() {
             servers::named(&facts).is_empty() && servers::asked(&facts).is_empty(),
             "{server}:{path}"
         );
-        let told = servers::invalid(&facts);
+        let told = servers::describe_invalid_exports(&facts);
         assert!(told.len() == 1 && told[0].contains("pv/v names"), "{told:?}");
     }
     let valid = naming("nfs.example.com", "/a b");
-    assert!(servers::named(&valid).len() == 1 && servers::invalid(&valid).is_empty());
+    assert!(servers::named(&valid).len() == 1 && servers::describe_invalid_exports(&valid).is_empty());
 }
