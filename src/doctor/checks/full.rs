@@ -3,13 +3,11 @@
 //! The provisioner reads the server's quota report and tells on the claim; the words of pods alone don't tell a full volume
 //! from a full export.
 
-use k8s_openapi::jiff::SignedDuration;
-
 use super::Case;
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{CLAIMS, EVENTS, Entry, VOLUMES, entry};
-use crate::doctor::facts::{Claim, Event};
+use crate::doctor::facts::Claim;
 
 pub const ENTRIES: &[Entry] = &[entry(
     "NFS128",
@@ -19,9 +17,6 @@ pub const ENTRIES: &[Entry] = &[entry(
     "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have room. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods write on at once. Without a limit, No space left on device means that the export itself is full.",
 )];
 
-/// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
-pub(super) const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
-
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let claims = case.facts.claims.iter();
     claims.filter_map(|claim| find_full_volume(case, claim)).collect()
@@ -30,8 +25,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();
-    let is_current = |event: &&&Event| event.reason == "VolumeFull" && !case.has_elapsed(event.last, REPEATED_WITHIN);
-    let event = *case.events_about(&object).iter().find(is_current)?;
+    let event = case.repeated_events(&object, "VolumeFull").next()?;
     let words = case.pods_using(claim).iter().flat_map(|pod| {
         let stopped = pod.stopped.iter().filter(|stopped| is_out_of_space(&stopped.message));
         stopped.map(|stopped| pod.container_evidence(stopped))

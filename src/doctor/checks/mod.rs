@@ -43,6 +43,9 @@ use super::matching::{self, Near};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
+/// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
+const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
+
 /// Findings of a kind: their rows in the catalogue, and the function that finds them in a cluster.
 pub(crate) struct Check {
     pub entries: &'static [Entry],
@@ -278,6 +281,16 @@ impl<'a> Case<'a> {
 
     pub fn last_event(&self, object: &Object) -> Option<Evidence> {
         self.events_about(object).first().map(|event| event.evidence())
+    }
+
+    /// The events about an object for a reason that checks of the provisioner give again and again, as far as they still count.
+    pub fn repeated_events<'b>(
+        &'b self,
+        object: &Object,
+        reason: &'b str,
+    ) -> impl Iterator<Item = &'b Event> + use<'a, 'b> {
+        let events = self.events_about(object).iter().copied();
+        events.filter(move |event| event.reason == reason && !self.has_elapsed(event.last, REPEATED_WITHIN))
     }
 
     /// Whether `age` has passed since a time; what has no time counts as old.

@@ -1,7 +1,6 @@
 //! Limits that a server does not enforce any more: NFS509 (PURE).
 
 use super::Case;
-use super::full::REPEATED_WITHIN;
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
 use crate::doctor::explain::{Entry, PV_EVENTS, VOLUMES, entry};
@@ -24,16 +23,10 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// The newest event of a volume's provisioner about it for a reason, if it is recent.
-pub(super) fn find_event<'a>(case: &'a Case<'_>, volume: &Volume, reason: &str) -> Option<&'a Event> {
-    let object = volume.object();
-    let is_by_provisioner = |event: &Event| {
-        let name = volume.provisioned_by.as_deref();
-        name.is_none_or(|name| provisioners::is_written_by(event, name))
-    };
-    let is_current = |event: &&&Event| {
-        event.reason == reason && is_by_provisioner(event) && !case.has_elapsed(event.last, REPEATED_WITHIN)
-    };
-    case.events_about(&object).iter().find(is_current).copied()
+pub(super) fn find_event<'a>(case: &'a Case<'_>, volume: &Volume, reason: &'a str) -> Option<&'a Event> {
+    let name = volume.provisioned_by.as_deref();
+    let mut events = case.repeated_events(&volume.object(), reason);
+    events.find(|event| name.is_none_or(|name| provisioners::is_written_by(event, name)))
 }
 
 fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
