@@ -331,7 +331,7 @@ impl Remote {
         let mut again = true;
         loop {
             let host = self.take_connection(location).await?;
-            match host.run(script, SCRIPT_TIMEOUT).await {
+            match host.run_listing(script, SCRIPT_TIMEOUT).await {
                 Ok(output) => {
                     self.idle_connections().push(host);
                     return Ok(output);

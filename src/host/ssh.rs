@@ -31,6 +31,12 @@ use super::target::Target;
 /// How often an idle connection shows that it is in use: routers on the way forget those that are silent.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// The limit of a script's standard output, in bytes.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// The limit of a listing, in bytes: a hundred thousand volumes with long names.
+const MAX_LISTING: usize = 64 << 20;
+
 /// The policy for a host key that is not recorded. A changed key is never accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKeys {
@@ -185,11 +191,20 @@ pub enum RunError {
         /// Its output.
         said: String,
     },
+    /// The script wrote too much to its standard output; the connection was closed.
+    #[error("a script on {host} wrote more than {} MiB", limit >> 20)]
+    TooMuchOutput {
+        /// The host.
+        host: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
 }
 
 /// A script to run, and the channel for its result; a closed channel cancels it.
 struct Job {
     script: String,
+    max_output: usize,
     patience: Duration,
     reply: oneshot::Sender<Result<Output, RunError>>,
 }
@@ -224,12 +239,24 @@ impl Host {
         &self.name
     }
 
-    /// Runs `script` in the host's shell, after the scripts that this connection was given before. `patience` is the
-    /// timeout without output. Dropping the future closes the connection.
+    /// Runs `script` in the host's shell, after the scripts that this connection was given before. It may write 1 MiB to
+    /// its standard output. `patience` is the timeout without output. Dropping the future closes the connection.
     ///
     /// # Errors
     /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.
     pub async fn run(&self, script: &str, patience: Duration) -> Result<Output, RunError> {
+        self.run_up_to(MAX_OUTPUT, script, patience).await
+    }
+
+    /// [`Host::run`] of a script that lists an export or reads files of it: it may write 64 MiB.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub async fn run_listing(&self, script: &str, patience: Duration) -> Result<Output, RunError> {
+        self.run_up_to(MAX_LISTING, script, patience).await
+    }
+
+    async fn run_up_to(&self, max_output: usize, script: &str, patience: Duration) -> Result<Output, RunError> {
         let lost = || RunError::Lost {
             host: self.name.clone(),
             cause: "it ended before this".to_owned(),
@@ -237,6 +264,7 @@ impl Host {
         let (reply, end) = oneshot::channel();
         let job = Job {
             script: script.to_owned(),
+            max_output,
             patience,
             reply,
         };
@@ -276,12 +304,16 @@ fn serve_jobs(
             Ok(job) => {
                 let Job {
                     script,
+                    max_output,
                     patience,
                     reply,
                 } = job;
-                let end = connection.run(&script, patience, &|| reply.is_closed());
+                let end = connection.run(&script, max_output, patience, &|| reply.is_closed());
                 let name = &connection.name;
-                let broken = matches!(end, Err(ExecError::Lost(_) | ExecError::Silent | ExecError::Cancelled));
+                let broken = matches!(
+                    end,
+                    Err(ExecError::Lost(_) | ExecError::Silent | ExecError::Cancelled | ExecError::TooMuchOutput(_))
+                );
                 // As above.
                 _ = reply.send(end.map_err(|trouble| trouble.into_run_error(name, patience)));
                 if broken {

@@ -15,6 +15,7 @@ crate::tests! {
     a_dropped_connection_is_no_success,
     a_login_without_a_shell_is_no_success,
     both_streams_are_drained_together,
+    a_script_that_writes_without_end_is_given_up,
     silence_has_an_end,
     a_script_that_nobody_waits_for_is_left,
 }
@@ -115,7 +116,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
         format!("head -c {size} /dev/zero; head -c {size} /dev/zero >&2"),
         format!("head -c {size} /dev/zero >&2 & head -c {size} /dev/zero; wait"),
     ] {
-        let output = run(&host, &script).await?;
+        let output = host.run_listing(&script, PATIENCE).await?;
         ensure!(
             (output.status, output.stdout.len(), output.stderr.len()) == (0, size, 1 << 20),
             "{script}: {} {} {}",
@@ -127,6 +128,19 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
     // And as much the other way.
     let long = format!("word='{}'; printf %s \"$word\" | wc -c", "x".repeat(size / 4));
     ensure!(says(&host, &long).await? == (size / 4).to_string());
+    Ok(())
+}
+
+async fn a_script_that_writes_without_end_is_given_up(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    let allowed = run(&host, "head -c 1000000 /dev/zero").await?;
+    ensure!(allowed.stdout.len() == 1_000_000, "{}", allowed.stdout.len());
+    let error = refused(run(&host, "cat /dev/zero").await)?;
+    let expected = format!("a script on root@{}:22 wrote more than 1 MiB", stage.guest.address());
+    ensure!(error == expected, "{error}");
+    // The connection is closed, and with it the script's standard output.
+    let end = run(&host, "echo on").await;
+    ensure!(matches!(&end, Err(RunError::Lost { .. })), "{end:?}");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use nfsprov::host::{ConnectError, Host, HostKeys, Target};
 use nfsprov_lab::guest::Template;
 use tokio::time::Instant;
 
-use crate::kit::{Stage, refused, says};
+use crate::kit::{PATIENCE, Stage, refused, says};
 
 crate::tests! {
     two_hosts_on_the_way_by_option_and_by_configuration,
@@ -99,7 +99,7 @@ async fn a_way_carries_much_both_ways(stage: Arc<Stage>) -> Result<()> {
         "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
         "x".repeat(size / 4)
     );
-    let output = crate::kit::run(&host, &long).await?;
+    let output = host.run_listing(&long, PATIENCE).await?;
     ensure!(output.stdout.len() == size, "{}", output.stdout.len());
     ensure!(String::from_utf8_lossy(&output.stderr).trim() == (size / 4).to_string());
     Ok(())
@@ -124,7 +124,7 @@ async fn hosts_behind_a_jump_host_share_one_login_to_it(stage: Arc<Stage>) -> Re
         "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
         "x".repeat(size)
     );
-    for output in join_all(hosts.iter().map(|host| crate::kit::run(host, &both_ways))).await {
+    for output in join_all(hosts.iter().map(|host| host.run_listing(&both_ways, PATIENCE))).await {
         let output = output?;
         ensure!(output.stdout.len() == size, "{}", output.stdout.len());
         ensure!(String::from_utf8_lossy(&output.stderr).trim() == size.to_string());

@@ -13,7 +13,7 @@ use super::proxy::{self, Proxy};
 use super::route::{Hop, find_hops};
 use super::run::{ExecError, Shell, SshSession, to_milliseconds};
 use super::trust::Trust;
-use super::{Access, ConnectError, KEEPALIVE, Output, RunError, Sudo};
+use super::{Access, ConnectError, KEEPALIVE, MAX_OUTPUT, Output, RunError, Sudo};
 use crate::host::ask::Secret;
 use crate::host::known_hosts::PublicKey;
 use crate::host::ssh_settings::AddressFamily;
@@ -34,10 +34,11 @@ impl Connection {
     pub(super) fn run(
         &mut self,
         script: &str,
+        max_output: usize,
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Output, ExecError> {
-        self.live.run(script, &self.shell, patience, cancelled)
+        self.live.run(script, &self.shell, max_output, patience, cancelled)
     }
 }
 
@@ -217,10 +218,12 @@ fn find_shell(
         why,
     };
     let patience = access.connect_timeout;
-    let ask = |script: &str, shell: &Shell| live.run(script, shell, patience, cancelled);
+    let ask = |script: &str, shell: &Shell| live.run(script, shell, MAX_OUTPUT, patience, cancelled);
     let trouble = |trouble: ExecError| match trouble.into_run_error(&host, patience) {
         lost @ (RunError::Lost { .. } | RunError::Silent { .. }) => ConnectError::unreachable(&host, &lost.to_string()),
-        failed @ (RunError::Killed { .. } | RunError::NoShell { .. }) => ConnectError::Shell(failed),
+        failed @ (RunError::Killed { .. } | RunError::NoShell { .. } | RunError::TooMuchOutput { .. }) => {
+            ConnectError::Shell(failed)
+        }
     };
     let said = ask("id -u; command -v sudo >/dev/null && echo sudo; exit 0", &Shell::Plain).map_err(trouble)?;
     let said = String::from_utf8_lossy(&said.stdout);

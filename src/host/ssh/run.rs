@@ -14,9 +14,6 @@ use super::{Output, RunError, random_word};
 use crate::host::ask::Secret;
 use crate::host::script::{Frame, keep_last, last_part, position};
 
-/// The limit of a script's standard output.
-const MAX_OUTPUT: usize = 64 << 20;
-
 /// The limit of what a login prints before the script begins.
 const MAX_GREETING: usize = 4 << 10;
 
@@ -63,6 +60,8 @@ pub(in crate::host) enum ExecError {
     Killed(String),
     /// The login shell or sudo ended without running the script; its output.
     NoShell(String),
+    /// The script wrote more than this many bytes to its standard output.
+    TooMuchOutput(usize),
     WrongPassword,
 }
 
@@ -78,6 +77,7 @@ impl ExecError {
             },
             Self::Killed(signal) => RunError::Killed { host, signal },
             Self::NoShell(said) => RunError::NoShell { host, said },
+            Self::TooMuchOutput(limit) => RunError::TooMuchOutput { host, limit },
             Self::WrongPassword => RunError::NoShell {
                 host,
                 said: "sudo does not take the password".to_owned(),
@@ -113,14 +113,18 @@ struct Exec<'a> {
     begun: bool,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    /// The most bytes of `stdout`.
+    max_output: usize,
 }
 
 impl SshSession {
-    /// Runs `script` to its end; `cancelled` is asked all the while.
+    /// Runs `script` to its end; `cancelled` is asked all the while. One that writes more than `max_output` bytes to its
+    /// standard output is given up, and the connection closed.
     pub(in crate::host) fn run(
         &self,
         script: &str,
         shell: &Shell,
+        max_output: usize,
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Output, ExecError> {
@@ -147,6 +151,7 @@ impl SshSession {
             begun: false,
             stdout: Vec::new(),
             stderr: Vec::new(),
+            max_output,
         };
         match shell {
             Shell::SudoWith(password) => exec.password = Some(password),
@@ -226,9 +231,8 @@ impl Exec<'_> {
             keep_last(&mut self.stdout, MAX_GREETING);
         }
         keep_last(&mut self.stderr, MAX_STDERR);
-        if self.stdout.len() > MAX_OUTPUT {
-            let limit = MAX_OUTPUT >> 20;
-            return Err(ExecError::Lost(format!("the script wrote more than {limit} MiB")));
+        if self.stdout.len() > self.max_output {
+            return Err(ExecError::TooMuchOutput(self.max_output));
         }
         Ok(stdout || stderr)
     }
