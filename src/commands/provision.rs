@@ -89,7 +89,11 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let (events, publisher) = match settings.dry_run {
         true => (Events::without_publishing(), None),
         false => {
-            let (events, publisher) = Events::start_publishing(cluster.client.clone(), &settings.name);
+            let (events, publisher) = Events::start_publishing(
+                cluster.client.clone(),
+                &settings.name,
+                exports.iter().cloned().collect(),
+            );
             (events, Some(publisher))
         }
     };

@@ -1,18 +1,19 @@
 //! Events on claims and volumes, as `kubectl describe` shows them.
 //!
-//! [`Events`] puts them into queues that tasks of their own publish, so that an event never delays a volume. Losing an
-//! event loses nothing else.
+//! [`Events`] puts them into queues that tasks of their own publish, so that an event never delays a volume. Normal events
+//! of a burst of claims come after it. Losing an event loses nothing else.
 
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{join, join_all};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
+use super::served::Served;
 use crate::cluster;
 
 /// The length of each queue; events beyond it are dropped.
@@ -21,9 +22,9 @@ const QUEUE_LENGTH: usize = 20_000;
 /// The timeout of publishing one event.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause after each Normal event. Each event is a write that competes with the binding of claims; at 20 a second they
-/// take a few percent of the API server.
-const NORMAL_PAUSE: Duration = Duration::from_millis(50);
+/// How long a Normal event waits for the end of a burst of claims, at most: each event is a write that competes with the
+/// binding of claims.
+const NORMAL_DELAY: Duration = Duration::from_millis(500);
 
 /// How long publishing the rest may take at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,8 +53,8 @@ pub struct PublisherTasks {
 }
 
 impl Events {
-    /// Starts publishing as `provisioner`.
-    pub fn start_publishing(client: Client, provisioner: &str) -> (Self, PublisherTasks) {
+    /// Starts publishing as `provisioner`, Normal events while no claim or volume is in flight on `exports`.
+    pub fn start_publishing(client: Client, provisioner: &str, exports: Vec<Served>) -> (Self, PublisherTasks) {
         let (normal, normal_queue) = mpsc::channel(QUEUE_LENGTH);
         let (warnings, warning_queue) = mpsc::channel(QUEUE_LENGTH);
         let publisher = EventPublisher {
@@ -64,8 +65,8 @@ impl Events {
             },
         };
         let tasks = PublisherTasks {
-            normal: tokio::spawn(publisher.clone().publish_all(normal_queue, NORMAL_PAUSE)),
-            warnings: tokio::spawn(publisher.publish_all(warning_queue, Duration::ZERO)),
+            normal: tokio::spawn(publisher.clone().publish_all(normal_queue, exports)),
+            warnings: tokio::spawn(publisher.publish_all(warning_queue, Vec::new())),
         };
         let queues = Some(Queues { normal, warnings });
         (Self { queues }, tasks)
@@ -128,14 +129,14 @@ struct EventPublisher {
 }
 
 impl EventPublisher {
-    /// Publishes one event at a time, with a `pause` after each, until the queue is closed and empty. A closed queue is
-    /// emptied without pauses.
-    async fn publish_all(self, mut queue: mpsc::Receiver<QueuedEvent>, pause: Duration) {
+    /// Publishes one event at a time until the queue is closed and empty. Before each it waits until nothing is in flight on
+    /// `exports`, at most [`NORMAL_DELAY`]; not once the queue is closed.
+    async fn publish_all(self, mut queue: mpsc::Receiver<QueuedEvent>, exports: Vec<Served>) {
         while let Some(event) = queue.recv().await {
-            self.publish_event(event).await;
             if !queue.is_closed() {
-                sleep(pause).await;
+                _ = timeout(NORMAL_DELAY, join_all(exports.iter().map(Served::wait_until_idle))).await;
             }
+            self.publish_event(event).await;
         }
     }
 
@@ -155,19 +156,22 @@ impl EventPublisher {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
-    use crate::provisioner::mock::{answer, mock, next, waiting_claim};
+    use crate::export::{Export, Mounted};
+    use crate::provisioner::mock::{answer, location, mock, next, waiting_claim};
+    use crate::provisioner::served::Exports;
 
     /// Otherwise they would slow down the binding of the claims of a burst.
     #[tokio::test(start_paused = true)]
-    async fn normal_events_are_published_slowly_and_delay_no_warning() {
+    async fn normal_events_wait_for_the_end_of_a_burst_and_delay_no_warning() {
         let (client, mut server) = mock();
-        let published: Arc<Mutex<Vec<(String, Duration)>>> = Arc::default();
+        let published: Arc<Mutex<Vec<(String, u128)>>> = Arc::default();
         let (log, begun) = (published.clone(), Instant::now());
         tokio::spawn(async move {
             loop {
@@ -175,37 +179,43 @@ mod tests {
                 let body = request.into_body().collect_bytes().await.unwrap();
                 let event: Value = serde_json::from_slice(&body).unwrap();
                 let reason = event["reason"].as_str().unwrap_or_default().to_owned();
-                log.lock().unwrap().push((reason, begun.elapsed()));
+                let delays = begun.elapsed().as_millis() / NORMAL_DELAY.as_millis();
+                log.lock().unwrap().push((reason, delays));
                 answer(to, 201, &event);
             }
         });
-        let (events, tasks) = Events::start_publishing(client, "nfsprov/nfs");
-        for number in 0..3 {
-            events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
-        }
-        sleep(NORMAL_PAUSE / 2).await;
+        let export = Export::Mounted(Mounted::new(location(), Path::new("/")));
+        let exports = Exports::new((location(), export), Vec::new(), 2);
+        let served = exports.iter().next().unwrap();
+        let (events, tasks) = Events::start_publishing(client, "nfsprov/nfs", vec![served.clone()]);
+        let publish = |number| events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
+        publish(0);
+        sleep(NORMAL_DELAY / 2).await;
+        let claim = served.acquire_claim_permit().await;
+        (1..=4).for_each(publish);
         events.publish_warning(&waiting_claim(), "Warning", String::new());
-        sleep(NORMAL_PAUSE).await;
-        // The end waits for no pauses.
-        for number in 3..6 {
-            events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
-        }
+        sleep(NORMAL_DELAY * 5 / 2).await;
+        // The end of the burst; the claim began long enough ago.
+        drop(claim);
+        sleep(NORMAL_DELAY).await;
+        // The end of the process waits for no burst.
+        let _claim = served.acquire_claim_permit().await;
+        publish(5);
+        publish(6);
         drop(events);
         tasks.flush().await;
         let published = published.lock().unwrap();
-        let pauses: Vec<(&str, u128)> = published
-            .iter()
-            .map(|(reason, at)| (reason.as_str(), at.as_millis() / (NORMAL_PAUSE.as_millis() / 2)))
-            .collect();
+        let published: Vec<(&str, u128)> = published.iter().map(|(reason, at)| (reason.as_str(), *at)).collect();
         let expected = [
             ("Normal0", 0),
-            ("Warning", 1),
-            ("Normal1", 2),
-            ("Normal2", 4),
-            ("Normal3", 4),
-            ("Normal4", 4),
+            ("Warning", 0),
+            ("Normal1", 1),
+            ("Normal2", 2),
+            ("Normal3", 3),
+            ("Normal4", 3),
             ("Normal5", 4),
+            ("Normal6", 4),
         ];
-        assert_eq!(pauses, expected);
+        assert_eq!(published, expected);
     }
 }

@@ -7,15 +7,20 @@
 //! between the check that the claim is pending and the creation of its PV.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::export::{Export, Location};
 
 /// Interval at which background work checks whether claims are being provisioned or volumes deleted.
 const IDLE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long ago the last claim or deletion must have begun. The controller manager hands over the claims of a burst one by
+/// one, and takes longer for each than its directory and PV do: most of the time none is in flight.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// One export and its limits. Clones share the limits.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ struct Limits {
     concurrency: usize,
     claims: Semaphore,
     volumes: Semaphore,
+    /// When the last claim or deletion began, if any did.
+    last_begun: Mutex<Option<Instant>>,
     volume_locks: VolumeLocks,
     trash_filled: Notify,
 }
@@ -60,23 +67,38 @@ pub struct Exports {
 impl Served {
     /// Waits for a permit to provision. Always `Some`: the semaphore is never closed.
     pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.limits.claims.acquire().await.ok()
+        self.acquire(&self.limits.claims).await
     }
 
-    /// Waits until no claim is being provisioned and no volume deleted. Checks at intervals, so it delays none of them.
+    async fn acquire<'a>(&self, permits: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
+        let permit = permits.acquire().await.ok();
+        *self.lock_last_begun() = Some(Instant::now());
+        permit
+    }
+
+    /// Waits until no claim is being provisioned and no volume deleted, and none has been for a second. Checks at intervals,
+    /// so it delays none of them.
     pub async fn wait_until_idle(&self) {
-        let permits = [&self.limits.claims, &self.limits.volumes];
-        while permits
-            .iter()
-            .any(|permits| permits.available_permits() < self.limits.concurrency)
-        {
+        while !self.is_idle() {
             tokio::time::sleep(IDLE_INTERVAL).await;
         }
     }
 
+    fn is_idle(&self) -> bool {
+        let limits = &self.limits;
+        let is_free = |permits: &Semaphore| permits.available_permits() == limits.concurrency;
+        let begun = *self.lock_last_begun();
+        is_free(&limits.claims) && is_free(&limits.volumes) && begun.is_none_or(|begun| begun.elapsed() >= QUIET)
+    }
+
+    fn lock_last_begun(&self) -> MutexGuard<'_, Option<Instant>> {
+        // A time stays valid if a thread panicked while it held the lock.
+        self.limits.last_begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for a permit to delete; as above.
     pub async fn acquire_volume_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.limits.volumes.acquire().await.ok()
+        self.acquire(&self.limits.volumes).await
     }
 
     /// Locks the PV of this name. Callers take their permit first, so that two of them can't wait for each other.
@@ -113,6 +135,7 @@ impl Exports {
                     concurrency: usize::from(concurrency),
                     claims: permits(),
                     volumes: permits(),
+                    last_begun: Mutex::default(),
                     volume_locks: VolumeLocks::default(),
                     trash_filled: Notify::new(),
                 }),
@@ -158,15 +181,16 @@ mod tests {
         let export = Export::Mounted(Mounted::new(location(), Path::new("/")));
         let exports = Exports::new((location(), export), Vec::new(), 2);
         let served = exports.iter().next().unwrap();
-        let is_idle = || timeout(IDLE_INTERVAL * 3, served.wait_until_idle());
-        assert!(is_idle().await.is_ok());
+        let is_idle_within = |limit| timeout(limit, served.wait_until_idle()).map(|waited| waited.is_ok());
+        assert!(is_idle_within(Duration::ZERO).await);
         let claim = served.acquire_claim_permit().await;
-        assert!(is_idle().await.is_err());
+        assert!(!is_idle_within(QUIET * 3).await);
         drop(claim);
+        assert!(is_idle_within(Duration::ZERO).await, "the claim began long ago");
         let volume = served.acquire_volume_permit().await;
-        assert!(is_idle().await.is_err());
         drop(volume);
-        assert!(is_idle().await.is_ok());
+        assert!(!is_idle_within(QUIET / 2).await, "another may follow");
+        assert!(is_idle_within(QUIET).await);
     }
 
     #[test]
