@@ -10,11 +10,13 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, never_interrupt};
 
-use super::measure::{CLIENTS, LIMIT, round};
+use super::measure::{CLIENTS, LIMIT, round, settle};
 
-/// Makes `count` claims of `class`, deletes them at once, and says how long it took until their last PV was gone.
-pub async fn deletion(client: &Client, class: &str, count: usize) -> Result<Duration> {
+/// Makes `count` claims of `class`, deletes them at once when the process `pid` has settled, and says how long it took until
+/// their last PV was gone.
+pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> Result<Duration> {
     round(client, class, count, 1).await?;
+    settle(pid).await?;
     let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(client.clone());
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let of_class = |volume: &PersistentVolume| {

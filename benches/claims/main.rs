@@ -21,7 +21,7 @@ use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlaneOptions, Lab};
 use serde_json::{Value, json};
 
-use measure::{Round, clear, raw_posts, round};
+use measure::{Round, clear, processor_ticks, raw_posts, round, settle};
 
 /// How many claims at once, in how many namespaces, and how often; rounds of nfsprov and of the ideal alternate.
 const SIZES: [(usize, usize, usize); 4] = [(1, 1, 40), (300, 1, 7), (1000, 1, 5), (1000, 4, 5)];
@@ -89,6 +89,7 @@ async fn compare(lab: &Lab) -> Result<()> {
             continue;
         }
         let (mut ideals, mut ours) = (Vec::new(), Vec::new());
+        let mut ticks = 0;
         for number in 0..rounds {
             // Each goes first as often as the other.
             let order = if number % 2 == 0 {
@@ -97,8 +98,13 @@ async fn compare(lab: &Lab) -> Result<()> {
                 ["nfsprov", "ideal"]
             };
             for class in order {
+                let before = processor_ticks(nfsprov.pid())?;
                 let done = round(&client, class, count, namespaces).await?;
+                if class == "nfsprov" {
+                    ticks += processor_ticks(nfsprov.pid())? - before;
+                }
                 clear(&client).await?;
+                settle(nfsprov.pid()).await?;
                 if class == "ideal" { &mut ideals } else { &mut ours }.push(done);
             }
         }
@@ -116,9 +122,13 @@ async fn compare(lab: &Lab) -> Result<()> {
         let (ideal, our) = (middle(ideals), middle(ours));
         row((count, namespaces), "ideal", &ideal, rounds, String::new());
         row((count, namespaces), "nfsprov", &our, rounds, ratio);
+        println!(
+            "nfsprov's own processor time: {:.1} ms a claim",
+            ticks as f64 * 10.0 / (count * rounds) as f64
+        );
     }
     if wanted("deletions") {
-        deletions(&client).await?;
+        deletions(&client, nfsprov.pid()).await?;
     }
     println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
     clear(&client).await?;
@@ -140,15 +150,16 @@ async fn compare(lab: &Lab) -> Result<()> {
 }
 
 /// Deletes volumes in rounds of which each kind has as many, and prints how fast they went.
-async fn deletions(client: &Client) -> Result<()> {
+async fn deletions(client: &Client, pid: u32) -> Result<()> {
     let (count, rounds) = DELETIONS;
     let kinds = ["ideal-gone", "nfsprov-delete", "nfsprov-archive"];
     let mut took = [const { Vec::new() }; 3];
     for number in 0..rounds {
         for turn in 0..kinds.len() {
             let kind = (number + turn) % kinds.len();
-            took[kind].push(deletion::deletion(client, kinds[kind], count).await?);
+            took[kind].push(deletion::deletion(client, kinds[kind], count, pid).await?);
             clear(client).await?;
+            settle(pid).await?;
         }
     }
     println!(

@@ -115,6 +115,33 @@ pub async fn clear(client: &Client) -> Result<()> {
     }
 }
 
+/// Waits until a process has stopped working, so that the next round is measured alone: nfsprov publishes its events and
+/// writes its records when a burst is over.
+pub async fn settle(pid: u32) -> Result<()> {
+    let begun = Instant::now();
+    let mut last = processor_ticks(pid)?;
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = processor_ticks(pid)?;
+        // Its watches and leases go on.
+        if now - last <= 2 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < LIMIT, "process {pid} goes on working");
+        last = now;
+    }
+}
+
+/// The processor time of a process, in the kernel's ticks of 10 ms.
+pub fn processor_ticks(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    // The program's name, in brackets, may hold spaces. utime and stime are fields 14 and 15.
+    let after_name = stat.rsplit_once(") ").context("no name in it")?.1;
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
+
 /// How many PVs a second the API server takes, from [`CLIENTS`] clients.
 pub async fn raw_posts(client: &Client, count: usize) -> Result<f64> {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
