@@ -60,12 +60,13 @@ pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> R
     Ok(begun.elapsed())
 }
 
-/// The ceiling: deletes the PVs of `class` when they are released, and does nothing else.
-pub async fn ideal(client: Client, class: String) -> Result<()> {
+/// The ceiling: deletes the PVs of `classes` when they are released, and does nothing else.
+pub async fn ideal(client: Client, classes: [&'static str; 2]) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(client);
     let released = |volume: &PersistentVolume| {
         let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
-        let ours = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()) == Some(&class);
+        let class = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
+        let ours = class.is_some_and(|class| classes.contains(&class));
         ours && phase == Some("Released") && volume.metadata.deletion_timestamp.is_none()
     };
     watcher(volumes.clone(), watcher::Config::default())

@@ -44,12 +44,16 @@ pub async fn run(client: Client, provisioner: String) -> Result<()> {
 pub fn volume(claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
     let uid = claim.uid().unwrap_or_default();
     let spec = claim.spec.clone().unwrap_or_default();
+    let policy = match spec.storage_class_name.as_deref() {
+        Some("ideal-delete") => "Delete",
+        _ => "Retain",
+    };
     Ok(serde_json::from_value(json!({
         "metadata": {"name": format!("pvc-{uid}"),
                      "annotations": {"pv.kubernetes.io/provisioned-by": "ideal"}},
         "spec": {
             "accessModes": spec.access_modes, "capacity": {"storage": "1Gi"},
-            "storageClassName": spec.storage_class_name, "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": spec.storage_class_name, "persistentVolumeReclaimPolicy": policy,
             "nfs": {"server": "nfs", "path": format!("/nfsdata/{uid}")},
             "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "uid": uid,
                          "namespace": claim.namespace(), "name": claim.name_any(),

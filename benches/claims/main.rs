@@ -48,8 +48,10 @@ async fn compare(lab: &Lab) -> Result<()> {
     for name in ["ideal", "nfsprov"] {
         class(&client, name, name, "Retain", json!({})).await?;
     }
-    // Ideally a PV goes as soon as it is released; whose business that is, its policy doesn't say.
-    class(&client, "ideal-gone", "ideal", "Retain", json!({})).await?;
+    // Ideally a PV goes as soon as it is released. With the policy Delete, the controller manager reads it several times
+    // meanwhile, whoever deletes it.
+    class(&client, "ideal-retain", "ideal", "Retain", json!({})).await?;
+    class(&client, "ideal-delete", "ideal", "Delete", json!({})).await?;
     for on_delete in ["delete", "archive"] {
         let name = format!("nfsprov-{on_delete}");
         class(&client, &name, "nfsprov", "Delete", json!({"onDelete": on_delete})).await?;
@@ -59,7 +61,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         Api::all(client.clone()).create(&Default::default(), &namespace).await?;
     }
     let ideal = tokio::spawn(ideal::run(client.clone(), "ideal".to_owned()));
-    let ideal_end = tokio::spawn(deletion::ideal(client.clone(), "ideal-gone".to_owned()));
+    let ideal_end = tokio::spawn(deletion::ideal(client.clone(), ["ideal-retain", "ideal-delete"]));
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nfsprov"));
     command.args(["provision", "--watch", "--name", "nfsprov", "--path", "/nfsdata"]);
     command.arg("--server").arg(nfs.address().to_string());
@@ -152,8 +154,8 @@ async fn compare(lab: &Lab) -> Result<()> {
 /// Deletes volumes in rounds of which each kind has as many, and prints how fast they went.
 async fn deletions(client: &Client, pid: u32) -> Result<()> {
     let (count, rounds) = DELETIONS;
-    let kinds = ["ideal-gone", "nfsprov-delete", "nfsprov-archive"];
-    let mut took = [const { Vec::new() }; 3];
+    let kinds = ["ideal-retain", "ideal-delete", "nfsprov-delete", "nfsprov-archive"];
+    let mut took = [const { Vec::new() }; 4];
     for number in 0..rounds {
         for turn in 0..kinds.len() {
             let kind = (number + turn) % kinds.len();
@@ -163,17 +165,19 @@ async fn deletions(client: &Client, pid: u32) -> Result<()> {
         }
     }
     println!(
-        "{:>7} {:>16} {:>10} {:>8}   to ideal",
-        "gone", "", "volumes/s", "rounds"
+        "{:>7} {:>16} {:>10} {:>8}   to {}, to {}",
+        "gone", "", "volumes/s", "rounds", kinds[0], kinds[1]
     );
     for (kind, times_taken) in kinds.iter().zip(&took) {
-        let ratio = Ratios::new(times_taken, &took[0], |our, ideal| {
-            ideal.as_secs_f64() / our.as_secs_f64()
+        let [to_retain, to_delete] = [&took[0], &took[1]].map(|ideals| {
+            Ratios::new(times_taken, ideals, |our, ideal| {
+                ideal.as_secs_f64() / our.as_secs_f64()
+            })
         });
         let mut sorted = times_taken.clone();
         sorted.sort();
         let rate = count as f64 / sorted[rounds / 2].as_secs_f64();
-        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   rate {ratio}");
+        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   rate {to_retain}, {to_delete}");
     }
     Ok(())
 }

@@ -126,16 +126,22 @@ fn clean_up_after_claim_event(
     }
 }
 
-/// Forgets the failures of volumes that are gone; `listed` as for claims.
+/// Forgets volumes that are gone; `listed` as for claims.
 fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconciler, listed: &mut HashSet<String>) {
     match event {
         Event::Init => listed.clear(),
         Event::InitApply(volume) => listed.extend(volume.uid()),
-        Event::InitDone => reconciler.lock_volume_retries().keep_only(&std::mem::take(listed)),
+        Event::InitDone => {
+            let listed = std::mem::take(listed);
+            reconciler.lock_volume_retries().keep_only(&listed);
+            reconciler.lock_deleted().retain(|uid| listed.contains(uid));
+        }
         Event::Apply(_) => {}
-        Event::Delete(volume) => reconciler
-            .lock_volume_retries()
-            .forget_object(volume.metadata.uid.as_deref().unwrap_or_default()),
+        Event::Delete(volume) => {
+            let uid = volume.metadata.uid.as_deref().unwrap_or_default();
+            reconciler.lock_volume_retries().forget_object(uid);
+            reconciler.lock_deleted().remove(uid);
+        }
     }
 }
 

@@ -40,6 +40,12 @@ impl Reconciler {
         class: Option<&StorageClass>,
     ) -> Result<DeletionOutcome, ReconcileError> {
         let name = seen.name_any();
+        if self
+            .lock_deleted()
+            .contains(seen.metadata.uid.as_deref().unwrap_or_default())
+        {
+            return Ok(DeletionOutcome::NothingToDo);
+        }
         if !self.settings.dry_run && volume::has_own_finalizer(seen, &self.settings.name, FORMER_FINALIZER) {
             self.require_serving()?;
             self.remove_finalizer(&name, seen.metadata.uid.as_deref(), FORMER_FINALIZER)
@@ -138,6 +144,23 @@ impl Reconciler {
                 }
             }
         };
+        // Before the PV is gone: its last event takes the uid away again.
+        let uid = live.uid().unwrap_or_default();
+        self.lock_deleted().insert(uid.clone());
+        if let Err(error) = self.delete_object(&live).await {
+            self.lock_deleted().remove(&uid);
+            return Err(error);
+        }
+        Ok(DeletionOutcome::Deleted {
+            fate,
+            took: started.elapsed(),
+        })
+    }
+
+    /// Deletes the PV itself, whose directory needs nothing more, and then removes the finalizer.
+    async fn delete_object(&self, live: &PersistentVolume) -> Result<(), ReconcileError> {
+        let name = live.name_any();
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         if live.metadata.deletion_timestamp.is_none() {
             self.require_leadership()?;
             let params = DeleteParams {
@@ -156,11 +179,7 @@ impl Reconciler {
             }
         }
         self.remove_finalizer(&name, live.metadata.uid.as_deref(), FINALIZER)
-            .await?;
-        Ok(DeletionOutcome::Deleted {
-            fate,
-            took: started.elapsed(),
-        })
+            .await
     }
 
     /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is there.

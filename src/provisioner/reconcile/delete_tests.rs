@@ -125,6 +125,38 @@ async fn a_conflict_leaves_the_finalizer_to_the_next_attempt() {
     }
 }
 
+/// The watch reports the PV's deletion timestamp, and the loss of its finalizers, one by one.
+#[tokio::test]
+async fn a_volume_that_is_deleted_is_not_looked_at_again() {
+    for (patched, requests_afterwards) in [(200, 0), (409, 3)] {
+        let export = export_with("team");
+        let (client, mut server) = mock();
+        let reconciler = reconciler(client, export.path());
+        let (volume, class) = (upstream_volume("a", "team", &[]), class(json!({})));
+        let stored = serde_json::to_value(&volume).unwrap();
+        let mut deletes_twice = std::pin::pin!(async {
+            _ = reconciler.delete_volume(&volume, Some(&class)).await;
+            reconciler.delete_volume(&volume, Some(&class)).await
+        });
+        let mut requests = Vec::new();
+        loop {
+            tokio::select! {
+                _ = &mut deletes_twice => break,
+                (what, _, to) = next(&mut server) => {
+                    match what.starts_with("PATCH") {
+                        true if patched != 200 => answer(to, patched, &refusal(patched, "Conflict")),
+                        _ => answer(to, 200, &stored),
+                    }
+                    requests.push(what);
+                }
+            }
+        }
+        let first = ["GET pvc-a", "DELETE pvc-a", "PATCH pvc-a"];
+        assert_eq!(requests[..3], first, "{patched}");
+        assert_eq!(requests.len(), first.len() + requests_afterwards, "{requests:?}");
+    }
+}
+
 /// An earlier version put it on PVs with policy Retain, and a kill left it there.
 #[tokio::test]
 async fn the_finalizer_of_an_earlier_version_is_removed_and_the_directory_stays() {

@@ -59,6 +59,8 @@ pub struct Reconciler {
     pub(super) exports: Exports,
     claim_retries: Mutex<Retries>,
     volume_retries: Mutex<Retries>,
+    /// The uids of volumes that are deleted, but still watched: their last changes are no reason to look at them again.
+    deleted: Mutex<HashSet<String>>,
     neighbours: Mutex<Neighbours>,
     /// Whether all PVs have been recorded in `neighbours`.
     volumes_known: watch::Sender<bool>,
@@ -87,6 +89,7 @@ impl Reconciler {
             exports,
             claim_retries: Mutex::default(),
             volume_retries: Mutex::default(),
+            deleted: Mutex::default(),
             neighbours: Mutex::new(neighbours),
             volumes_known: watch::Sender::new(false),
             attempts: Mutex::default(),
@@ -213,6 +216,10 @@ impl Reconciler {
     /// The failures of volumes.
     pub(super) fn lock_volume_retries(&self) -> MutexGuard<'_, Retries> {
         self.volume_retries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock_deleted(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.deleted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time since the provisioner started.
