@@ -18,8 +18,9 @@ use crate::export::{Export, Location};
 /// Interval at which background work checks whether claims are being provisioned or volumes deleted.
 const IDLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long ago the last claim or deletion must have begun. The controller manager hands over the claims of a burst one by
-/// one, and takes longer for each than its directory and PV do: most of the time none is in flight.
+/// How long ago the last claim or deletion must have begun, and the last volume have changed. The controller manager hands
+/// over the claims of a burst one by one, and takes longer to bind each than its directory and PV do: most of the time none
+/// is in flight.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// One export and its limits. Clones share the limits.
@@ -37,8 +38,8 @@ struct Limits {
     concurrency: usize,
     claims: Semaphore,
     volumes: Semaphore,
-    /// When the last claim or deletion began, if any did.
-    last_begun: Mutex<Option<Instant>>,
+    /// When the last claim or deletion began, or a volume changed, if any did.
+    last_active: Mutex<Option<Instant>>,
     volume_locks: VolumeLocks,
     trash_filled: Notify,
 }
@@ -72,12 +73,17 @@ impl Served {
 
     async fn acquire<'a>(&self, permits: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
         let permit = permits.acquire().await.ok();
-        *self.lock_last_begun() = Some(Instant::now());
+        self.note_activity();
         permit
     }
 
-    /// Waits until no claim is being provisioned and no volume deleted, and none has been for a second. Checks at intervals,
-    /// so it delays none of them.
+    /// Notes that claims or volumes change now: what can wait shall wait longer.
+    pub fn note_activity(&self) {
+        *self.lock_last_active() = Some(Instant::now());
+    }
+
+    /// Waits until no claim is being provisioned and no volume deleted, and nothing has changed for a second. Checks at
+    /// intervals, so it delays none of them.
     pub async fn wait_until_idle(&self) {
         while !self.is_idle() {
             tokio::time::sleep(IDLE_INTERVAL).await;
@@ -87,13 +93,13 @@ impl Served {
     fn is_idle(&self) -> bool {
         let limits = &self.limits;
         let is_free = |permits: &Semaphore| permits.available_permits() == limits.concurrency;
-        let begun = *self.lock_last_begun();
-        is_free(&limits.claims) && is_free(&limits.volumes) && begun.is_none_or(|begun| begun.elapsed() >= QUIET)
+        let active = *self.lock_last_active();
+        is_free(&limits.claims) && is_free(&limits.volumes) && active.is_none_or(|active| active.elapsed() >= QUIET)
     }
 
-    fn lock_last_begun(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn lock_last_active(&self) -> MutexGuard<'_, Option<Instant>> {
         // A time stays valid if a thread panicked while it held the lock.
-        self.limits.last_begun.lock().unwrap_or_else(PoisonError::into_inner)
+        self.limits.last_active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a permit to delete; as above.
@@ -135,7 +141,7 @@ impl Exports {
                     concurrency: usize::from(concurrency),
                     claims: permits(),
                     volumes: permits(),
-                    last_begun: Mutex::default(),
+                    last_active: Mutex::default(),
                     volume_locks: VolumeLocks::default(),
                     trash_filled: Notify::new(),
                 }),
@@ -191,6 +197,11 @@ mod tests {
         drop(volume);
         assert!(!is_idle_within(QUIET / 2).await, "another may follow");
         assert!(is_idle_within(QUIET).await);
+        served.note_activity();
+        assert!(
+            !is_idle_within(QUIET / 2).await,
+            "the controller manager is binding volumes"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::claim;
 use super::expansion::wants_expansion;
 use super::reconcile::Reconciler;
+use super::served::Served;
 use super::volume;
 
 /// What reconcilers of both controllers need.
@@ -51,7 +52,8 @@ pub(super) fn pending_claims(
         None => Api::all(client),
     };
     let mut listed = HashSet::new();
-    let pending = keep_matching(watcher(api, watcher::Config::default()), move |claim| {
+    let all = watcher(api, watcher::Config::default()).modify(drop_managed_fields);
+    let pending = keep_matching(all, move |claim| {
         let name = &filter.settings.name;
         claim::is_waiting_for(claim, name) || wants_expansion(claim, name)
     })
@@ -68,6 +70,7 @@ pub(super) fn released_volumes(
 ) -> impl Stream<Item = Result<PersistentVolume, watcher::Error>> + Send + use<> {
     let (context, filter, recorder) = (context.clone(), context.reconciler.clone(), context.reconciler.clone());
     let all = watcher(Api::all(filter.client.clone()), watcher::Config::default())
+        .modify(drop_managed_fields)
         .inspect_ok(move |event| record_volume_event(event, &context));
     let mut listed = HashSet::new();
     let released = keep_matching(all, move |volume| {
@@ -76,6 +79,11 @@ pub(super) fn released_volumes(
     .inspect_ok(move |event| record_released_event(event, &recorder, &mut listed))
     .reflect(writer);
     emit_when_stored(released, store)
+}
+
+/// They are half of an object, and never used.
+fn drop_managed_fields<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
 }
 
 /// Records the directories of all PVs of the cluster.
@@ -91,6 +99,9 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
             reconciler.note_limit(volume);
             if matches!(event, Event::Apply(_)) {
                 reconciler.volume_changed(volume);
+                if volume::is_provisioned_by(volume, &reconciler.settings.name) {
+                    reconciler.exports.iter().for_each(Served::note_activity);
+                }
             }
         }
         Event::Delete(volume) => {

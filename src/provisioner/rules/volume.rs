@@ -192,17 +192,22 @@ pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace
         && (is_released_or_terminating(volume, provisioner) || has_own_finalizer(volume, provisioner, FORMER_FINALIZER))
 }
 
+/// Whether a provisioner of this name made a PV.
+pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
+    annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
+}
+
 /// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory, which may
 /// be retained or still be used by pods.
 fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
-    annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
+    is_provisioned_by(volume, provisioner)
         && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
 
 /// Whether a PV is this provisioner's and has `finalizer`.
 pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
-    annotation_of(volume, PROVISIONED_BY) == Some(provisioner) && finalizers.any(|name| name == finalizer)
+    is_provisioned_by(volume, provisioner) && finalizers.any(|name| name == finalizer)
 }
 
 /// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists.
