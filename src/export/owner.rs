@@ -52,6 +52,7 @@ impl Owner {
         }
     }
 
+    /// Parses a marker's target; one that is not as [`Owner::to_target`] writes it counts as a uid.
     fn from_target(target: &str) -> Self {
         let [class_uid, namespace, name, uid] = target.split('/').collect::<Vec<_>>()[..] else {
             return Self::with_uid(target);
@@ -127,7 +128,7 @@ impl Export {
         self.mark(path, owner, false).await
     }
 
-    /// The same of a directory that may be there without a marker.
+    /// As [`Export::take_ownership`], of a directory that may exist without a marker.
     ///
     /// # Errors
     /// As [`Export::take_ownership`].
@@ -135,6 +136,8 @@ impl Export {
         self.mark(path, owner, true).await
     }
 
+    /// Writes the marker, then checks that no directory above or below got one meanwhile; if so, removes it again and
+    /// fails. Unless `may_exist`, a directory without a marker that exists already is refused.
     async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
         let reserved =
@@ -162,8 +165,8 @@ impl Export {
                 }
             }
         }
-        // Claims of a directory and of one inside it may both have found no marker. Now each finds the other's, and both
-        // back off.
+        // Claims of a directory and of one inside it may both have found no marker. Now each finds the other's, and
+        // both back off.
         match self.check_no_marker_around(path).await {
             Err(error @ ExportError::Conflict(_)) => {
                 self.release_ownership(path, &owner.uid).await?;
@@ -214,7 +217,7 @@ impl Export {
         }
     }
 
-    /// Fails if a marker is above `path` or below it.
+    /// Fails if a marker is above `path` or below it. Removes empty folders of the registry that it finds below.
     ///
     /// # Errors
     /// [`ExportError::Conflict`]; otherwise as [`Export::create_directory`].
@@ -244,7 +247,8 @@ impl Export {
         Ok(())
     }
 
-    /// Removes the marker of a directory if its owner is the claim `uid`; else returns the owner. May be repeated.
+    /// Removes the marker of a directory if its owner is the claim `uid`, and returns `None`, also if there is no
+    /// marker; else returns the owner. May be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -258,8 +262,8 @@ impl Export {
         Ok(None)
     }
 
-    /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if something
-    /// is in it; true without effect if it isn't the claim's.
+    /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if
+    /// something is in it; true without effect if it isn't the claim's.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

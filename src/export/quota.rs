@@ -1,8 +1,9 @@
 //! Limits of directories by the project quotas of XFS and ext4 (PURE).
 //!
-//! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory, [`plan_limit`]
-//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is; [`existing`] is
-//! about directories that hold files already, [`report`] about all limits of a file system. `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
+//! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory,
+//! [`plan_limit`] decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it
+//! is; [`existing`] is about directories that hold files already, [`report`] about all limits of a file system.
+//! `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
 
 mod existing;
 pub(super) mod facts;
@@ -121,8 +122,8 @@ pub(super) struct LimitPlan {
     is_new: bool,
 }
 
-/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be on
-/// another host than the NFS server.
+/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be
+/// on another host than the NFS server.
 pub(super) fn check_same_directory(facts: &Facts, nfs_inode: Option<u64>) -> Result<(), String> {
     match nfs_inode {
         Some(expected) if facts.inode != Some(expected) => {
@@ -255,7 +256,11 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The project id of the directory, and whether it doesn't have it yet.
+/// The project id for the directory: its own if that is the claim's, else the first free one of the claim's. True
+/// beside it if the directory is new and gets the id with the limit.
+///
+/// # Errors
+/// When the directory belongs to another project, holds files though it should be new, or no id is free.
 fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitChange) -> Result<(u32, bool), String> {
     let Some(Project { id, .. }) = facts.project else {
         return Err("its project id can't be read".to_owned());
@@ -287,7 +292,8 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
 }
 
 impl LimitPlan {
-    /// Whether the directory is limited, by what the server says of it afterwards.
+    /// Fails unless the server, asked after the change, has the project id on the directory, and its limit as the size
+    /// that statfs reports. A new directory must be the only file of its project.
     ///
     /// # Errors
     /// What is wrong, in one sentence.
