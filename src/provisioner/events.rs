@@ -21,8 +21,8 @@ const QUEUE_LENGTH: usize = 20_000;
 /// The timeout of publishing one event.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause after each Normal event. Each event is a write that competes with the binding of claims; at 20 a second they
-/// take a few percent of the API server.
+/// The pause after each Normal event. Each event is a write that competes with the binding of claims; at 20 a second
+/// they take a few percent of the API server.
 const NORMAL_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long publishing the rest may take at the end.
@@ -76,14 +76,14 @@ impl Events {
         Self { queues: None }
     }
 
-    /// Queues an event about something that succeeded.
+    /// Queues an event about something that succeeded; drops it if the queue is full.
     pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.normal, EventType::Normal, object, reason, note);
         }
     }
 
-    /// Queues an event about something that may need attention.
+    /// Queues an event about something that may need attention; drops it if the queue is full.
     pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.warnings, EventType::Warning, object, reason, note);
@@ -113,7 +113,8 @@ fn enqueue<K: Resource<DynamicType = ()>>(
 }
 
 impl PublisherTasks {
-    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before.
+    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before: each keeps
+    /// its queue open.
     pub async fn flush(self) {
         if timeout(FLUSH_TIMEOUT, join(self.normal, self.warnings)).await.is_err() {
             tracing::debug!("events left unpublished");

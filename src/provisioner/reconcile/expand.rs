@@ -14,7 +14,8 @@ use crate::provisioner::outcome::{ExpansionOutcome, ReconcileError};
 use crate::provisioner::{claim, volume};
 
 impl Reconciler {
-    /// Gives a bound claim the size that it requests, if its class, `found`, allows that.
+    /// Gives a bound claim the size that it requests, if its class, `found`, allows that. Decides by the stored claim,
+    /// not by `seen`, which the watch had. Publishes an event when it is done.
     ///
     /// May be repeated after any interruption: the claim's status, which ends the expansion, comes last.
     ///

@@ -184,16 +184,16 @@ pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
     SizeLimit::new(bytes, claim_uid)
 }
 
-/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap: every PV
-/// of the cluster is checked.
+/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap:
+/// every PV of the cluster is checked.
 pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
         && (is_released_or_terminating(volume, provisioner) || has_own_finalizer(volume, provisioner, FORMER_FINALIZER))
 }
 
-/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory, which may
-/// be retained or still be used by pods.
+/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory,
+/// which may be retained or still be used by pods.
 fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
         && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
@@ -205,7 +205,8 @@ pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner) && finalizers.any(|name| name == finalizer)
 }
 
-/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists.
+/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists,
+/// and tells what to do with a directory whose PV doesn't. If neither does, the directory is archived.
 pub fn plan_deletion(
     volume: &PersistentVolume,
     served: &[Location],

@@ -130,11 +130,12 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
         [volume, claim] => (volume, Some(claim)),
         more => return Err(format!("it has {} documents, not a PV and a claim", more.len())),
     };
-    let (spec, volume) = object::<VolumeDocument, PersistentVolume>(volume, "PersistentVolume")?;
+    let (spec, volume) = parse_document::<VolumeDocument, PersistentVolume>(volume, "PersistentVolume")?;
     let directory = check_volume(name, &spec, export)?;
     let claim = match claim {
         Some(claim) => {
-            let (claim_spec, claim) = object::<ClaimDocument, PersistentVolumeClaim>(claim, "PersistentVolumeClaim")?;
+            let (claim_spec, claim) =
+                parse_document::<ClaimDocument, PersistentVolumeClaim>(claim, "PersistentVolumeClaim")?;
             check_claim(&claim_spec, &spec)?;
             Some(claim)
         }
@@ -147,8 +148,8 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
     })
 }
 
-/// A document as what its schema allows, and as the object that it is.
-fn object<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
+/// Parses a document of this kind twice: as `S`, its strict schema, and as `K`, the Kubernetes object.
+fn parse_document<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
     let found = (&document["apiVersion"], &document["kind"]);
     if found != (&Value::from("v1"), &Value::from(kind)) {
         return Err(format!("it holds something else where a {kind} should be"));
@@ -163,6 +164,7 @@ fn object<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str
     ))
 }
 
+/// Refuses what a record of the PV `name` may not say; returns the PV's directory on the export.
 fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Result<VolumePath, String> {
     let (metadata, spec) = (&volume.metadata, &volume.spec);
     if metadata.name != name || !is_name(name) {
