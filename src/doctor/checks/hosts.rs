@@ -11,7 +11,7 @@ use crate::doctor::names::list_names;
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
-use crate::host::exports_file::{DesiredExport, listing};
+use crate::host::exports_file::{DesiredExport, parse_listing};
 
 /// What has to be readable to be listed, and passable to be entered.
 const READ: u32 = 0o444;
@@ -105,7 +105,7 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
 
 fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
-    let choice = distro::of(&release, &host.facts.programs);
+    let choice = distro::choose_distro(&release, &host.facts.programs);
     let package = choice.distro.client;
     // What is not known there is not judged.
     let is_known = matches!(choice.installer, Installer::Manager(_));
@@ -227,7 +227,7 @@ fn find_denied_nodes(
         let rest = path.strip_prefix(root.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let mut lines = listing(exportfs_output);
+    let mut lines = parse_listing(exportfs_output);
     lines.retain(|line| is_at_or_above(&line.path));
     let wanted = DesiredExport {
         path: path.clone(),
