@@ -1,4 +1,4 @@
-//! The report of a run: hosts, their steps and how each ended, as a table, JSON or YAML.
+//! The report of a run: hosts, their steps and the result of each, as a table, JSON or YAML.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ impl Report {
         text
     }
 
-    /// Prints to stderr what the table has no room for: whole reasons of failures, and warnings.
+    /// Prints to stderr the full reasons of failures, which the table may cut, and the warnings.
     fn print_remarks(&self) {
         for host in &self.hosts {
             for row in &host.rows {

@@ -1,4 +1,4 @@
-//! `nfsprov teardown-server`.
+//! `nfsprov teardown-server`: removes nfsprov's exports from a host, and keeps the data.
 
 use anyhow::{Result, bail};
 
@@ -10,7 +10,7 @@ use crate::exit::{Exit, UsageError};
 use crate::host::{Facts, Subject, plan_teardown};
 use crate::output;
 
-/// Runs `nfsprov teardown-server`.
+/// Connects to the host, asks if its plan changes anything, and applies it.
 pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let subject = Subject {

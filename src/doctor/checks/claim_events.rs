@@ -1,5 +1,5 @@
-//! What the controller manager says of a claim, for those who may not read classes or volumes themselves: NFS101 to
-//! NFS113 by events (PURE).
+//! Causes found in the controller manager's events about claims, if classes or volumes could not be read: NFS101,
+//! NFS103, NFS104, NFS106 to NFS113 (PURE).
 
 use super::Case;
 use crate::doctor::facts::Claim;
@@ -14,6 +14,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_cause_in_events(case, claim)).collect()
 }
 
+/// The finding for the newest event about a claim that is a sign of one, likely at most. `None` if the objects that
+/// were read contradict it.
 fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
     let mut events = case.events_about(&object).iter();

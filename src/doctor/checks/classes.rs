@@ -66,7 +66,7 @@ pub fn has_no_provisioner(class: &Class) -> bool {
     class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
 }
 
-/// That a claim names no class, or one that doesn't exist and that no PV has.
+/// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
 fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(case, claim);
@@ -75,6 +75,8 @@ fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
 }
 
+/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if volumes are
+/// made by hand.
 fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = case.facts.default_class();
@@ -125,7 +127,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         many => (
             mark_default(CLASS),
             format!(
-                "put the class that is meant for everybody in place of {CLASS}: one of {}",
+                "put the class that is meant for all in place of {CLASS}: one of {}",
                 list_names(many)
             ),
         ),
@@ -137,6 +139,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     Some(finding(cause.to_owned()).with_command(command, note))
 }
 
+/// NFS103, with the class that may be meant and a command that names another one.
 fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     let known: Vec<&str> = case.facts.classes.iter().map(|class| class.name.as_str()).collect();
     let cause = format!("the claim's class {name} doesn't exist");
@@ -161,7 +164,7 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
     )
 }
 
-/// That claims wait for a class whose provisioner makes no volumes, and that no PV has.
+/// NFS104: claims are Pending for a class whose provisioner makes no volumes, and no PV has the class.
 fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     if !has_no_provisioner(class) || case.has_volumes(&class.name) {
         return None;
@@ -203,6 +206,7 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     ))
 }
 
+/// NFS105: an error where Kubernetes refuses claims because of it, else a warning.
 fn find_two_default_classes(case: &Case<'_>) -> Option<Finding> {
     let mut marked: Vec<&Class> = case.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));

@@ -25,6 +25,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
 }
 
+/// NFS127 about a claim that requests more than it has. `None` if it is no NFS volume, or a CSI volume that is large
+/// enough.
 fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
@@ -41,6 +43,7 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
+/// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
 fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
     let has = quantity::print(claim.capacity.unwrap_or_default());
     let object = claim.object();
@@ -63,7 +66,7 @@ fn allow_expansion(class: &Class, is_allowed: bool) -> String {
     )
 }
 
-/// What keeps nfsprov from expanding a volume that it provisioned.
+/// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error.
 fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let finding = |why: &str| expansion_finding(case, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();
@@ -101,7 +104,7 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
     }
 }
 
-/// A volume that no program expands.
+/// NFS127 about a volume that no provisioner expands.
 fn describe_unexpandable(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let confidence = match volume.nfs {
         Some(_) => Confidence::Certain,

@@ -1,5 +1,4 @@
-//! What provisioners say of claims that they fail to make volumes for: NFS209, NFS216, NFS217, and causes that mounts
-//! have too (PURE).
+//! Failures to provision, by the provisioners' events: NFS209, NFS216, NFS217, and causes that mounts have, too (PURE).
 
 use super::Case;
 use super::mounts::{classify_mount, find_provisioner_failure};
@@ -39,8 +38,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_failure(case, claim)).collect()
 }
 
-/// The newest failure. A newer `Provisioning` says nothing: each attempt begins with one, and after some attempts the API
-/// keeps only the first event of each.
+/// The newest event of a provisioner that a claim failed; `None` if it succeeded later. A newer `Provisioning` does not
+/// count: each attempt begins with one, and after some attempts the API keeps only the first event of each.
 fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
     const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
     let object = claim.object();
@@ -51,7 +50,8 @@ fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Even
     (outcome.reason == "ProvisioningFailed").then_some(outcome)
 }
 
-/// A provisioner's own word that it failed.
+/// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
+/// `None` if the claim itself asks for too much, which other checks report.
 fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let event = find_newest_failure(case, claim)?;
     let text = &event.message;
@@ -82,12 +82,12 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             } else {
                 "the volume"
             };
-            let cause = format!("the provisioner can't make {what}: {}", what_failed(why));
-            finding(code, &cause, advise(why))
+            let cause = format!("the provisioner can't make {what}: {}", strip_call_names(why));
+            finding(code, &cause, advise_on_error(why))
         }
         _ => find_mount_failure(case, claim, event).unwrap_or_else(|| {
-            let cause = format!("the provisioner can't make the volume: {}", what_failed(why));
-            finding("NFS209", &cause, advise(why)).with_confidence(Confidence::Likely)
+            let cause = format!("the provisioner can't make the volume: {}", strip_call_names(why));
+            finding("NFS209", &cause, advise_on_error(why)).with_confidence(Confidence::Likely)
         }),
     };
     Some(
@@ -97,8 +97,8 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// Of an error's words those that say what could not be done.
-fn what_failed(why: &str) -> &str {
+/// An error's text without the names of the provisioner's calls before it.
+fn strip_call_names(why: &str) -> &str {
     let calls = [
         "unable to create directory to provision new pv: ",
         "failed to make subdirectory: ",
@@ -135,7 +135,8 @@ const ADVICE: [(&[&str], &str); 6] = [
     ),
 ];
 
-fn advise(why: &str) -> &'static str {
+/// The advice for an error's text; to read the log if none is known.
+fn advise_on_error(why: &str) -> &'static str {
     let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
     let row = ADVICE.iter().find(is_met);
     row.map_or("see the provisioner's log; it tries again by itself", |(_, advice)| {
@@ -143,7 +144,8 @@ fn advise(why: &str) -> &'static str {
     })
 }
 
-/// That a controller which mounts the export itself failed to do so, as a node would.
+/// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
+/// have.
 fn find_mount_failure(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
     let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
     let of_class = || {

@@ -1,7 +1,7 @@
 //! Volumes that use up their limit: NFS128 (PURE).
 //!
-//! The provisioner reads the server's quota report and tells on the claim; the words of pods alone don't tell a full volume
-//! from a full export.
+//! The provisioner reads the server's quota report and writes events on the claim; messages of pods alone don't tell a
+//! full volume from a full export.
 
 use super::Case;
 use crate::doctor::Finding;
@@ -22,6 +22,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_full_volume(case, claim)).collect()
 }
 
+/// NFS128, by the provisioner's recent event; messages of the claim's pods are added as evidence.
 fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();
@@ -48,7 +49,7 @@ fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// What programs say on XFS and on ext4.
+/// Whether a message is the one of a full file system or quota, as programs print it on XFS and on ext4.
 fn is_out_of_space(message: &str) -> bool {
     let message = message.to_lowercase();
     ["no space left on device", "disk quota exceeded"]

@@ -1,4 +1,4 @@
-//! Claims and PVs that do not come together: NFS102, NFS106 to NFS114 (PURE).
+//! Claims that get no PV because none fits: NFS102, NFS106 to NFS114 (PURE).
 
 use serde_json::json;
 
@@ -40,7 +40,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_mismatch(case, claim)).collect()
 }
 
-/// Why a claim gets no PV; none if one fits, or if its class makes volumes on demand.
+/// Why a claim gets no PV. `None` if one fits, if the claim's class provisions volumes and no static PV was meant, or
+/// if other checks report its class.
 fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if !claim.volume.is_empty() {
         let Some(volume) = case.find_volume(&claim.volume) else {
@@ -61,7 +62,7 @@ fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     find_dynamic_mismatch(case, claim)
 }
 
-/// The first thing that keeps a claim from the PV that is meant for it.
+/// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if it fits.
 fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
     let mismatches = matching::find_mismatches(claim, volume);
     let first = mismatches.first()?.clone();
@@ -74,6 +75,7 @@ fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Optio
     ))
 }
 
+/// NFS112: the claim names a PV that doesn't exist; the fix names a similar one, or creates it.
 fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     let cause = format!("the claim wants PV {}, which doesn't exist", claim.volume);
     let finding = Finding::new("NFS112", claim.object(), cause)
@@ -93,7 +95,7 @@ fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     finding.with_command(command, note)
 }
 
-/// Why no PV made by hand fits a claim that no other PV can serve.
+/// Why no static PV fits a claim that can only have one: the near miss, or NFS102.
 fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let ranked = case.rank_volumes_for(claim);
     // The controller manager has not come round yet.
@@ -111,14 +113,15 @@ fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     Some(describe_no_fit(case, claim, &nfs).with_command(command, note))
 }
 
-/// That the nearest of the ranked NFS PVs is kept away by one thing alone.
+/// The finding for the nearest of the ranked PVs, if it is an NFS PV with a single mismatch that is worth reporting.
 pub fn find_near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Option<Finding> {
     let near = ranked.first()?;
     let is_near = near.volume.is_nfs() && near.mismatches.len() == 1 && is_meant(near, claim);
     is_near.then(|| describe_mismatch(case, claim, near, &near.mismatches[0], &ranked[1..]))
 }
 
-/// Whether a near miss is worth a finding of its own: by class alone many PVs differ, unless one is reserved.
+/// Whether a PV with a single mismatch was probably meant for the claim: many PVs differ in the class alone, so that
+/// counts only if the PV is reserved.
 fn is_meant(near: &Near<'_>, claim: &Claim) -> bool {
     match near.mismatches[0] {
         Mismatch::Class => near.volume.claim.is_some(),
@@ -128,6 +131,7 @@ fn is_meant(near: &Near<'_>, claim: &Claim) -> bool {
     }
 }
 
+/// NFS102: no static PV fits; the nearest ones are evidence.
 fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
     let class = match matching::class_of(claim) {
         "" => "without a class".to_owned(),
@@ -147,7 +151,8 @@ fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iter
     nearest.map(|near| Evidence::new("near miss", matching::describe_near_miss(near, claim)))
 }
 
-/// Why a claim does not get the PV that may have been meant for it, although its class makes volumes.
+/// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
+/// selector excludes provisioning.
 fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let selector = claim.wish.selector.as_ref();
     let is_selected = |volume: &&&Volume| {
@@ -189,8 +194,8 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// Whether a claim got a default class of other storage, and this PV without a class was meant: it has exactly the claim's
-/// size, and the access mode that other storage hardly has.
+/// Whether this PV without a class was probably meant for a claim that got a default class of other storage: the PV has
+/// exactly the claim's size, and the claim asks for ReadWriteMany, which other storage rarely has.
 fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool {
     let default = case.facts.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
@@ -204,7 +209,8 @@ fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool 
         && matching::find_mismatches(claim, volume) == [Mismatch::Class]
 }
 
-/// One PV that would fit but for one thing.
+/// The finding for a PV that would fit without this mismatch, whose kind decides its code: NFS102, NFS106 to NFS111,
+/// NFS113 or NFS114.
 fn describe_mismatch(
     case: &Case<'_>,
     claim: &Claim,
@@ -235,10 +241,11 @@ fn describe_mismatch(
         )
         .with_all_evidence(near_miss_evidence(claim, others))
         .with_all_evidence(event.map(|event| event.evidence()));
-    add_fix(claim, volume, mismatch, finding)
+    add_fix_for_mismatch(claim, volume, mismatch, finding)
 }
 
-fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
+/// Adds the fix for a mismatch: a change of the PV, or a command; only advice if the PV is no NFS volume.
+fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
     const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
     let suggest_another_volume = |finding: Finding| {
         let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
@@ -301,7 +308,8 @@ fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding
     }
 }
 
-/// The label that meets a requirement; no value where it must not be there.
+/// The label that meets a selector's requirement, as kubectl writes it: the key, and its value or `None` if it must be
+/// absent.
 fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
         return Some((key.to_owned(), None));

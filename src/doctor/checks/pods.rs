@@ -1,4 +1,4 @@
-//! Pods that don't come up because of their claims: NFS116, NFS118, NFS119, NFS120, NFS410 to NFS412 (PURE).
+//! Pods that can't start or end because of their claims: NFS116, NFS118, NFS119, NFS120, NFS410 to NFS412 (PURE).
 
 use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
@@ -48,7 +48,7 @@ fn find_pod_problems(case: &Case<'_>, pod: &Pod) -> Vec<Finding> {
     found
 }
 
-/// That a claim that a pod names is not there, or is being deleted.
+/// NFS119: a claim that a pod names doesn't exist, or is being deleted.
 fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {
         return None;
@@ -88,7 +88,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
     Some(finding.with_all_evidence(event).with_command(command, note))
 }
 
-/// Why the scheduler gives a pod that uses claims no node.
+/// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120.
 fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
@@ -119,6 +119,7 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     }
 }
 
+/// NFS116: no node that the pod may run on matches the node affinity of its volume.
 fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
     let bound = case
         .volumes_of_pod(pod)
@@ -165,7 +166,7 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node is one that an affinity describes.
+/// Whether a node's labels match a volume's node affinity; an unknown operator counts as a match.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
         let value = node.labels.get(&requirement.key);
@@ -189,7 +190,7 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
         .any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
-/// The kubelet's word that a pod's volumes are not there yet, unless it says why.
+/// NFS410: the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let object = pod.object();
     let mut events = case.events_about(&object).iter();
@@ -202,7 +203,7 @@ fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// That a pod fails that wants a group on an in-tree NFS volume; a CSI driver may apply the group.
+/// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect.
 fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
@@ -222,6 +223,7 @@ fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     })
 }
 
+/// NFS412: a pod with an NFS volume has been terminating for more than five minutes.
 fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let volume = case.nfs_volumes_of_pod(pod).next();
     let (server, path) = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;
@@ -264,7 +266,7 @@ fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// Text and never a command: whoever force-deletes has to know that the pod's processes have ended.
+/// Advice, never a command: before a pod is force-deleted, the administrator has to know that its processes have ended.
 fn describe_last_resort(pod: &Pod) -> String {
     format!(
         "bring the server back, and the pod ends by itself. Last resort, once nothing of the pod runs on node {}: \

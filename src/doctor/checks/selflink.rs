@@ -1,4 +1,4 @@
-//! RemoveSelfLink, and the images it concerns: NFS301 to NFS306 (PURE).
+//! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::Case;
 use crate::doctor::Severity::{Error, Warning};
@@ -35,7 +35,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Where the gate is set, as far as arguments can be seen.
+/// The places where the gate is set: arguments of API server pods, and annotations of K3s and RKE2 nodes.
 fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
@@ -52,7 +52,7 @@ fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     in_pods.chain(in_nodes).collect()
 }
 
-/// That the gate is set on a version on which it does harm, now or at the upgrade.
+/// NFS303 if the gate is set on a version whose upgrade it blocks, NFS304 if on one that does not start with it.
 fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     let minor = case.facts.minor()?;
     let gates = gate_evidence(case);
@@ -96,7 +96,7 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// What changing the image means on this version, and the other way out, if there is one.
+/// The note of a change of the image, with the alternative that this version has.
 fn image_note(minor: u32) -> &'static str {
     match minor {
         REMOVED..LOCKED => {
@@ -108,27 +108,27 @@ fn image_note(minor: u32) -> &'static str {
     }
 }
 
-/// That the image needs selfLink, on a server that sends none or will send none after an upgrade.
-fn find_image_that_needs_self_link(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let image = &one.container.image;
+/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if it works.
+fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let image = &provisioner.container.image;
     let minor = case.facts.minor()?;
     if !images::needs_self_link(image) {
         return None;
     }
     let finding = |code, cause: &str| {
-        Finding::new(code, one.workload.object(), cause)
+        Finding::new(code, provisioner.workload.object(), cause)
             .with_field("image", image)
             .with_evidence("/version", &case.facts.version)
     };
-    let new_image = one.set_image(images::CURRENT);
+    let new_image = provisioner.set_image(images::CURRENT);
     if minor < REMOVED {
         let cause = "the provisioner's image needs selfLink, which Kubernetes 1.20 does not send";
         let note = "before the upgrade; PROVISIONER_NAME and the volumes stay as they are";
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
     // Who writes events can refer to objects; what another image wrote before does not count.
-    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, one.running_since(case.facts));
-    let writes_events = one.has_worked(case.facts) || one.name.is_some_and(has_failed);
+    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, provisioner.running_since(case.facts));
+    let writes_events = provisioner.has_worked(case.facts) || provisioner.name.is_some_and(has_failed);
     if case.facts.self_link == Some(true) || writes_events {
         return None;
     }
@@ -146,45 +146,50 @@ fn find_image_that_needs_self_link(case: &Case<'_>, one: &Provisioner<'_>) -> Op
                 Confidence::Likely
             })
             .with_evidence("metadata.selfLink of a live object", sent)
-            .with_all_evidence(log_evidence(case, one))
+            .with_all_evidence(log_evidence(case, provisioner))
             .with_change(new_image, image_note(minor))
-            .with_affected(one.waiting_claims(case.facts)),
+            .with_affected(provisioner.waiting_claims(case.facts)),
     )
 }
 
 /// The provisioner's own word that it got no selfLink.
-fn log_evidence(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
-    let mut logs = one.logs(case.facts);
+fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
+    let mut logs = provisioner.logs(case.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
-fn find_self_link_in_log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// NFS302: the log says that the provisioner can't refer to claims without selfLink.
+fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // What the log says of the time before the gate was set is over.
     if case.facts.self_link == Some(true) {
         return None;
     }
-    let line = log_evidence(case, one)?;
+    let line = log_evidence(case, provisioner)?;
     let minor = case.facts.minor().unwrap_or(LOCKED);
-    let image = &one.container.image;
+    let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
-    let finding = Finding::new("NFS302", one.workload.object(), cause)
+    let finding = Finding::new("NFS302", provisioner.workload.object(), cause)
         .with_all_evidence([line])
         .with_field("image", image)
-        .with_affected(one.waiting_claims(case.facts));
+        .with_affected(provisioner.waiting_claims(case.facts));
     // The log says nothing about which image does the same work.
     Some(match images::makes_directories(image) {
-        true => finding.with_change(one.set_image(images::CURRENT), image_note(minor)),
+        true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),
         false => finding.with_advice("use a later version of this image, one that needs no selfLink"),
     })
 }
 
-fn find_frozen_registry(one: &Provisioner<'_>) -> Option<Finding> {
-    let image = &one.container.image;
+/// NFS306: the image comes from a registry that gets no new images.
+fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let image = &provisioner.container.image;
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);
     let cause = format!("the provisioner's image comes from {registry}, which is deprecated");
-    let finding = Finding::new("NFS306", one.workload.object(), cause).with_field("image", image);
+    let finding = Finding::new("NFS306", provisioner.workload.object(), cause).with_field("image", image);
     Some(match images::new_location(image) {
-        Some(location) => finding.with_change(one.set_image(location), "the same provisioner, where it is kept now"),
+        Some(location) => finding.with_change(
+            provisioner.set_image(location),
+            "the same provisioner, where it is kept now",
+        ),
         None => finding.with_advice("see where its project keeps its images now, or what has replaced it"),
     })
 }

@@ -1,4 +1,4 @@
-//! Who serves a class: NFS201, NFS202, NFS212 (PURE).
+//! Classes without a running provisioner, and provisioners of the same name: NFS201, NFS202, NFS212 (PURE).
 
 use k8s_openapi::jiff::SignedDuration;
 
@@ -53,6 +53,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
+/// NFS202 if a provisioner of a similar name runs for no class, else NFS201. `None` unless claims have been Pending for
+/// long enough and nothing shows that a provisioner serves the class.
 fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
     let mut claims = provisioners::claims_waiting_for(case.facts, name);
@@ -114,10 +116,10 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     Some(finding.with_command(command, note))
 }
 
-/// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
+/// The provisioner that runs for no class and that a class may mean, with its name; `None` unless there is exactly one.
 ///
-/// Every user who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
-/// a typing mistake, or if the provisioner runs in the namespace of the pending claims. So no tenant is sent to another's.
+/// Any user who may create a Deployment can give it any name. So a name counts only if it looks like a typing mistake,
+/// or if the provisioner runs in the namespace of the pending claims: no tenant is sent to another's.
 fn find_misnamed_provisioner<'a>(
     case: &Case<'_>,
     name: &str,
@@ -140,7 +142,7 @@ fn find_misnamed_provisioner<'a>(
     meant.next().is_none().then_some(first)
 }
 
-/// Provisioners that serve the same name, by the later one of each pair.
+/// NFS212 for each provisioner that has the name of an earlier one in the list, unless it is scaled to zero.
 fn find_rival_provisioners(case: &Case<'_>) -> Vec<Finding> {
     let mut all = case.provisioners.clone();
     // A provisioner without replicas does not conflict.

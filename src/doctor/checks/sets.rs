@@ -1,4 +1,4 @@
-//! StatefulSets and the claims they should have: NFS121, NFS122 (PURE).
+//! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
 use super::Case;
 use crate::doctor::Severity::Error;
@@ -27,7 +27,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The claims that a set's first pods should have by now, each with its template's class and size.
+/// The names of the claims of a set's pods, one for each replica and template, with the template's class and size.
 fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
     (0..set.replicas.max(0)).flat_map(move |ordinal| {
         let templates = set.templates.iter();
@@ -35,13 +35,14 @@ fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<Stri
     })
 }
 
-/// Claims that keep a class which the set's template does not have any more.
+/// NFS122 for each Pending claim that has another class than the set's template by now.
 fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
     let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
         let claim = case.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
-        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such claims.
+        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such
+        // claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
         let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
         is_stale.then(|| describe_stale_claim(case, set, claim, wanted))
@@ -49,6 +50,7 @@ fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
     expected_claims(set).filter_map(find_stale).collect()
 }
 
+/// NFS122, with a fix that deletes the claim and its pods, which the set creates again.
 fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
     let class = claim.class.as_deref().unwrap_or("none");
     let users = case.users_of(claim);
@@ -72,7 +74,7 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
         .with_affected(users)
 }
 
-/// A claim of the set that a quota or a limit does not allow.
+/// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set.
 fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
@@ -105,7 +107,7 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     })
 }
 
-/// Raises a quota to what is used and what is asked for, by so many claims.
+/// The change that raises a quota to what is used plus what this number of claims requests.
 fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse(&item.used).unwrap_or_default();
@@ -122,7 +124,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
     }
 }
 
-/// The command that moves the bound that the claim broke to its size.
+/// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
 fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse(size)?;
     let bound = if event.message.contains("minimum ") {

@@ -29,6 +29,7 @@ pub(super) fn find_event<'a>(case: &'a Case<'_>, volume: &Volume, reason: &'a st
     events.find(|event| name.is_none_or(|name| provisioners::is_written_by(event, name)))
 }
 
+/// NFS509, by the provisioner's recent event about a volume; the volumes of one server are merged.
 fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let event = find_event(case, volume, "QuotaNotEnforced")?;
     let (server, _) = volume.nfs.as_ref()?;

@@ -38,6 +38,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_unsupported_field(case, claim)).collect()
 }
 
+/// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
+/// its kind or by its own refusal, can't give.
 fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let class = case.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
@@ -89,7 +91,7 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
-/// Certain, if the provisioner itself refuses the claim.
+/// Certain if the provisioner itself refuses the claim, else likely.
 fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
     match refusal {
         Some(_) => Confidence::Certain,

@@ -53,7 +53,7 @@ impl HostChange {
         }
     }
 
-    /// The script that makes the change; `None` where a plan of `setup-client` or `setup-server` makes it.
+    /// The script that makes the change; `None` if the plan of `setup-client` or `setup-server` makes it instead.
     ///
     /// # Errors
     /// When nfsprov does not export the directory whose mode would change: a tenant may have named any directory.

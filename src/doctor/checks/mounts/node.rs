@@ -22,7 +22,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes what stands before the first colon for a name. A host name with an AAAA record works, or a newer kubelet."),
 ];
 
-/// Whether a failure is the node's, rather than the volume's or the server's.
+/// Whether a failure of this code is the node's, rather than the volume's or the server's.
 pub fn is_fault_of_node(code: &str) -> bool {
     matches!(
         code,
@@ -30,7 +30,7 @@ pub fn is_fault_of_node(code: &str) -> bool {
     )
 }
 
-/// Whether the kubelet of a node writes IPv6 servers without brackets.
+/// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets.
 pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
     let node = case.facts.find_node(node);
     let version = node.map_or(case.facts.version.as_str(), |node| &node.kubelet);
@@ -39,6 +39,7 @@ pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
     minor.is_some_and(|minor| minor < 22)
 }
 
+/// The cause and fix of a failure on a node; `None` for codes of other failures.
 pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
     let known = case.facts.find_node(node);
@@ -87,7 +88,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
     })
 }
 
-/// Whether a node is changed as a whole, not by a package manager while it runs, or is not known.
+/// Whether packages can't be installed on a node: its operating system is replaced as a whole, or the node is unknown.
 fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     const IMMUTABLE: [&str; 6] = [
         "talos",
@@ -137,6 +138,8 @@ const INSTALLATIONS: [(&[&str], &str); 7] = [
     ),
 ];
 
+/// NFS401: the fix installs the client over SSH if `--ssh` names the node, else it is the command for the node's
+/// system.
 fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
@@ -174,6 +177,7 @@ pub fn waits_for_attachment(failure: &Failure<'_>, case: &Case<'_>) -> bool {
     named.ends_with(NFS_CSI) && named != NFS_CSI && case.facts.knows("csidrivers")
 }
 
+/// NFS211: the CSIDriver object lacks `attachRequired: false`, or is missing.
 fn describe_attachment(case: &Case<'_>) -> Description {
     let why = match case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
@@ -189,7 +193,8 @@ fn describe_attachment(case: &Case<'_>) -> Description {
     )
 }
 
-/// The NFS CSI driver is not registered with a node's kubelet.
+/// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
+/// registers in another directory.
 pub fn describe_unregistered_driver(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
     let there = case

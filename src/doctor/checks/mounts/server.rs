@@ -16,6 +16,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. On an export that squashes root it may not. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
 ];
 
+/// The cause and fix of a failure on the server or in the volume; `None` for codes of other failures.
 pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     let export = failure.export_text();
     let named = failure.named.as_deref().unwrap_or(&export);
@@ -73,7 +74,7 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
             format!(
                 "the kubelet can't prepare the pod's subPath on {export}: as root it may not, where the export squashes root"
             ),
-            "make the directory of the subPath on the server, with x for everybody on the way to it; or export with no_root_squash",
+            "make the directory of the subPath on the server, with x for all users on the way to it; or export with no_root_squash",
         ),
         "NFS419" => Description::new(
             format!("the pod's fsGroup can't be applied on {export}: it is done as root, and the export squashes root"),
@@ -83,7 +84,7 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     })
 }
 
-/// The mount options, where they are known.
+/// The mount options as a clause in brackets; empty if they are unknown.
 fn describe_options(failure: &Failure<'_>) -> String {
     match failure.options.as_str() {
         "" => String::new(),
