@@ -41,7 +41,7 @@ impl<'a> Scrub<'a> {
     /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries.
     ///
     /// # Errors
-    /// Names the other owner, or what can't be read.
+    /// [`ScrubError`] that names the other owner, or the directory that can't be read or doesn't exist.
     pub async fn prepare(
         volume: &PersistentVolume,
         all: &[PersistentVolume],
@@ -134,7 +134,7 @@ impl<'a> Scrub<'a> {
     /// Removes the entries and verifies that they are gone.
     ///
     /// # Errors
-    /// Says what could not be removed; the next run continues.
+    /// When entries could not be removed; the next run continues.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
         match self.keeps_system_directories {

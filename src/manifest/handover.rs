@@ -1,5 +1,5 @@
-//! Handing the claims of nfs-subdir-external-provisioner over to nfsprov (PURE): what its Deployment serves, and the
-//! plan that follows, there and back.
+//! Plans the migration from nfs-subdir-external-provisioner to nfsprov, and back (PURE), from the name and export that
+//! its Deployment has.
 //!
 //! The main type is [`Handover`]. Nothing here talks to a cluster.
 
@@ -90,7 +90,8 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
 }
 
 impl Handover {
-    /// Reads the provisioner's name and export from a Deployment.
+    /// Reads the provisioner's name, export and replicas from a Deployment, and chooses the class of a test claim among
+    /// `classes`.
     ///
     /// # Errors
     /// One sentence naming the Deployment and what can't be read from it.
@@ -200,7 +201,8 @@ fn literal_variable(container: &Container, name: &str) -> Option<String> {
     variable.value.clone().filter(|value| !value.is_empty())
 }
 
-/// Server and path of the NFS volume that upstream works in.
+/// Server and path of the NFS volume that a container mounts at [`MOUNT_PATH`], where upstream expects its export;
+/// `None` if nothing or another volume is mounted there.
 fn mounted_export(pod: &PodSpec, container: &Container) -> Option<(String, String)> {
     let mut mounts = container.volume_mounts.iter().flatten();
     let volume = &mounts.find(|mount| mount.mount_path == MOUNT_PATH)?.name;
@@ -232,7 +234,7 @@ fn managing_program(
         .or_else(|| label("app.kubernetes.io/managed-by").cloned())
 }
 
-/// A class whose claims are bound without labels, annotations and a pod.
+/// A class for a test claim: one of the provisioner that binds immediately and has no `pathPattern`.
 fn choose_test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
     let suits = |class: &&StorageClass| {
         let parameters = class.parameters.as_ref();

@@ -34,8 +34,7 @@ pub struct Manifest {
 /// text whatever it holds: no value can end its string or change its type.
 ///
 /// # Errors
-/// When the template is at fault, with its file, the line and what stands there; values were
-/// validated before.
+/// When the template is at fault, with its file, line and text; values were validated before.
 pub fn render_manifest(values: &Values, template: &Template) -> Result<Manifest> {
     let yaml = match values {
         Values::Volume(volume) => render_template(template, volume),
@@ -49,6 +48,7 @@ pub fn render_manifest(values: &Values, template: &Template) -> Result<Manifest>
     Ok(Manifest { yaml, documents })
 }
 
+/// Renders a template and escapes the result for YAML; an unknown variable is an error that lists the known ones.
 fn render_template(template: &Template, values: impl Serialize) -> Result<String> {
     let known = serde_json::to_value(&values)?;
     let mut environment = Environment::new();
@@ -68,8 +68,8 @@ fn render_template(template: &Template, values: impl Serialize) -> Result<String
     Ok(escape_for_yaml(&rendered))
 }
 
-/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know the
-/// escape `\uXXXX`.
+/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know
+/// the escape `\uXXXX`.
 pub(super) fn escape_for_yaml(text: &str) -> String {
     let escape = |character| match character {
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
@@ -146,6 +146,8 @@ fn split_documents(yaml: &str) -> Vec<String> {
     parts
 }
 
+/// Parses one YAML document.
+///
 /// # Errors
 /// The line, if known, and the cause.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {

@@ -58,7 +58,7 @@ const KINDS: [(&str, &str, bool, Check); 15] = [
 /// Deserialises an object as its type and serialises it again.
 type Check = fn(&Value) -> Result<Value, serde_json::Error>;
 
-/// `None` for a kind that no template may create.
+/// Whether objects of a kind have a namespace; `None` for a kind that no template may create.
 pub fn is_namespaced(kind: &str) -> Option<bool> {
     KINDS
         .iter()
