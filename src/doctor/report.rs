@@ -204,7 +204,7 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
 }
 
 /// The codes that were checked, and those that were skipped with the reason: an option, or objects that could not be
-/// read.
+/// read. Codes that only hosts show are in neither list if no host was named.
 fn list_coverage(
     facts: &Facts,
     option: impl Fn(&&'static str) -> Option<&'static str>,

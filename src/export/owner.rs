@@ -71,6 +71,7 @@ impl Owner {
         }
     }
 
+    /// The marker's target: `CLASS_UID/NAMESPACE/NAME/UID`, or the claim's uid alone if only that is known.
     fn to_target(&self) -> String {
         match &self.claim {
             Some(claim) => format!("{}/{}/{}/{}", claim.class_uid, claim.namespace, claim.name, self.uid),
@@ -80,6 +81,7 @@ impl Owner {
 }
 
 impl fmt::Display for Owner {
+    /// The claim as kubectl takes it, with its uid; only the uid if no more is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.claim {
             Some(claim) => write!(f, "pvc/{} -n {} (uid {})", claim.name, claim.namespace, self.uid),

@@ -280,6 +280,7 @@ impl<'a> Case<'a> {
         self.pods_using(claim).iter().map(|pod| pod.object()).collect()
     }
 
+    /// The newest event about an object, normal or a warning, as evidence; `None` if there is none.
     pub fn last_event(&self, object: &Object) -> Option<Evidence> {
         self.events_about(object).first().map(|event| event.evidence())
     }

@@ -217,7 +217,8 @@ pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
     }))
 }
 
-/// A manifest as YAML. A reader of records refuses what could be an anchor or an alias.
+/// An object as YAML without its empty fields. Every `&` and `*` is escaped as in JSON, since a reader of records
+/// refuses what could be an anchor or an alias.
 fn manifest(object: Value) -> String {
     let text = yaml::to_yaml(&without_empty_fields(object));
     text.replace('&', "\\u0026").replace('*', "\\u002a")
