@@ -58,7 +58,7 @@ pub enum ClusterError {
         cause: String,
     },
     /// The API server does not answer.
-    #[error("cluster at {url} does not answer: {cause}; is the server up, and is this the right context?")]
+    #[error("cluster at {url} does not answer: {cause}; is the server running, and is this the right context?")]
     Unreachable { url: String, cause: String },
 }
 

@@ -122,7 +122,10 @@ fn print_usage_error(error: &clap::Error) -> Exit {
             Exit::Usage
         }
         _ => {
-            output::say(&format!("{} (--help tells more)", cli::describe_usage_error(error)));
+            output::say(&format!(
+                "{} (--help describes the options)",
+                cli::describe_usage_error(error)
+            ));
             Exit::Usage
         }
     }

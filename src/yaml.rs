@@ -83,7 +83,8 @@ pub fn read_untrusted(text: &str) -> Result<Vec<Value>, String> {
             Some(place) => format!("it is not YAML: {}, at line {}", cause_of(&error), place.line()),
             None => format!("it is not YAML: {}", cause_of(&error)),
         })?;
-        let value = serde_json::to_value(value).map_err(|error| format!("it is not like JSON: {error}"))?;
+        let value =
+            serde_json::to_value(value).map_err(|error| format!("it has types that JSON does not have: {error}"))?;
         if !value.is_null() {
             documents.push(value);
         }
@@ -118,7 +119,7 @@ mod tests {
             ("a: [", Err("it is not YAML: ")),
             ("a: 1\na: 2\n", Err("it is not YAML: ")),
             (deep.as_str(), Err("it is not YAML: ")),
-            ("{[a]: 1}", Err("it is not like JSON: ")),
+            ("{[a]: 1}", Err("it has types that JSON does not have: ")),
         ] {
             let about: String = text.chars().take(40).collect();
             match (read_untrusted(text), wanted) {

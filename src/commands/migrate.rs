@@ -155,7 +155,7 @@ impl Migration {
         Ok(match ours {
             Ok(ours) if ours.provisioner == self.handover.provisioner => None,
             _ => Some(format!(
-                "deployment/{} -n {namespace} is there already and serves another name; pass --name",
+                "deployment/{} -n {namespace} exists already and serves another name; pass --name",
                 self.args.name
             )),
         })
@@ -188,7 +188,7 @@ impl Migration {
         // A Deployment that was at 0 stays at 0.
         match self.hand_back(self.handover.replicas).await {
             Ok(()) => Err(error.context(format!(
-                "nfsprov did not take over, and deployment/{theirs} is as it was"
+                "nfsprov did not take over, and deployment/{theirs} runs as before"
             ))),
             Err(undo) => Err(error.context(format!(
                 "nfsprov did not take over, and undoing failed too ({undo:#}); run migrate with --back"
@@ -241,7 +241,7 @@ impl Migration {
         let deployment = self
             .read_deployment(name)
             .await?
-            .with_context(|| format!("deployment/{name} is gone"))?;
+            .with_context(|| format!("deployment/{name} was deleted"))?;
         let labels = deployment
             .spec
             .and_then(|spec| spec.selector.match_labels)
@@ -265,7 +265,7 @@ impl Migration {
         };
         timeout(self.args.timeout, waiting).await.map_err(|_| {
             anyhow!(
-                "the pods of deployment/{name} are not gone after {:?}; `kubectl -n {} get pods` shows them",
+                "the pods of deployment/{name} have not ended after {:?}; `kubectl -n {} get pods` shows them",
                 self.args.timeout,
                 self.handover.namespace
             )

@@ -87,7 +87,7 @@ fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
 fn warn_of_kept_data(volume: &PersistentVolume) {
     if let Some(place) = nfs_location(volume) {
         let text = format!(
-            "the next claim that pv/{} is bound to will see what is in {place}",
+            "the next claim that pv/{} is bound to will see the data in {place}",
             volume.name_any()
         );
         output::say(&text);

@@ -88,7 +88,7 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
             path: path.clone(),
         })),
         _ if args.export.via != Via::Nfs => Err(UsageError(
-            "--via: say with --server and --path which export the directory is".into(),
+            "--via: pass --server and --path, the export of the directory".into(),
         )),
         _ => Ok(None),
     }

@@ -57,7 +57,7 @@ pub(crate) fn edit_gate(format: Format, text: &str, wanted: Gate) -> Result<Stri
     accepted.ok_or_else(|| {
         let what = if wanted == Gate::Set { "add" } else { "remove" };
         GateError::new(format!(
-            "its form is not one that is edited safely; {what} {GATE} in its {FLAG} by hand"
+            "it has a form that can't be edited safely; {what} {GATE} in its {FLAG} by hand"
         ))
     })
 }

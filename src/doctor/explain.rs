@@ -86,10 +86,10 @@ pub(crate) const PV_EVENTS: &str = "events of PVs";
 /// Hosts that are looked at over SSH.
 pub(crate) const HOSTS: &str = "hosts of --ssh";
 
-/// NFS exports that are asked from here.
+/// NFS exports that are asked from this machine.
 pub(crate) const EXPORTS: &str = "some NFS exports";
 
-/// What lies on NFS exports, listed from here.
+/// What lies on NFS exports, listed from this machine.
 pub(crate) const LISTINGS: &str = "directories of some NFS exports";
 
 /// All codes, in order.

@@ -48,7 +48,7 @@ pub struct Facts {
     pub logs: Vec<Log>,
     /// What service accounts may do.
     pub rights: Vec<Right>,
-    /// What NFS exports answered from here.
+    /// What NFS exports answered from this machine.
     pub probes: Vec<Probe>,
     /// What lies on those on which claims have volumes.
     pub listings: Vec<ExportListing>,

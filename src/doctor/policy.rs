@@ -50,16 +50,16 @@ fn find_refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
 /// The reason why `--fix` makes no fix of this code; `None` if there is none in the code itself.
 fn refusal_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
-        "NFS002" => "it grants rights",
+        "NFS002" => "it grants permissions",
         "NFS101" | "NFS105" => "the default class concerns every namespace",
         "NFS104" | "NFS507" => "a class concerns every namespace",
-        "NFS103" => "which name is the right one is not certain",
-        "NFS107" => "whether the export has the room is not known",
+        "NFS103" => "it is not certain which name is right",
+        "NFS107" => "it is not known whether the export has enough space",
         "NFS114" | "NFS501" => "the volume's data becomes visible to another claim",
-        "NFS201" => "it grants rights in the whole cluster",
-        "NFS206" => "with these rights it can reach the files of every node",
-        "NFS212" => "which of the two has to stop is not known",
-        "NFS412" | "NFS504" => "it deletes what may be in use",
+        "NFS201" => "it grants permissions in the whole cluster",
+        "NFS206" => "with these permissions it can reach the files of every node",
+        "NFS212" => "it is not known which of the two has to stop",
+        "NFS412" | "NFS504" => "it deletes an object that may be in use",
         "NFS505" => "only the finalizer's owner knows whether its work is done",
         _ => return None,
     })
@@ -119,7 +119,7 @@ fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<Str
         return Some(format!("nfsprov does not export {path} there"));
     }
     let no_client = matches!(change, HostChange::Export { clients, .. } if clients.is_empty());
-    no_client.then(|| "by which of its addresses a node reaches the server is not known".to_owned())
+    no_client.then(|| "it is not known by which of its addresses a node reaches the server".to_owned())
 }
 
 /// The reason why an object outside the namespace of the diagnosis is not changed.
@@ -151,7 +151,9 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     // Whose image or arguments only sound like the class' provisioner may be anybody's.
     let is_uncertain = one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME");
     match () {
-        () if one.make == Make::CsiController => Some("csi-driver-nfs is changed by what installed it".to_owned()),
+        () if one.make == Make::CsiController => {
+            Some("csi-driver-nfs has to be changed with the tool that installed it".to_owned())
+        }
         () if is_uncertain => Some("it is not certain that this is the class' provisioner".to_owned()),
         () if one.waiting_claims(facts).is_empty() => Some("no claim waits for it".to_owned()),
         () => None,

@@ -76,11 +76,11 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
             }
         }
     }
-    for one in provisioners::find_provisioners(facts) {
-        if let Some(export) = one.export() {
+    for provisioner in provisioners::find_provisioners(facts) {
+        if let Some(export) = provisioner.export() {
             let named = found.entry(export).or_default();
-            named.by.push(one.workload.object());
-            named.waiting.extend(one.waiting_claims(facts));
+            named.by.push(provisioner.workload.object());
+            named.waiting.extend(provisioner.waiting_claims(facts));
         }
     }
     for class in &facts.classes {

@@ -278,7 +278,8 @@ impl Ssh {
         Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
     }
 
-    /// The output, unless the script failed. Statuses with a meaning are left to the caller, except for obstacles.
+    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. An obstacle on the
+    /// way, and every other status, is an error with the script's last words.
     fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
         match output.status {
             script::OBSTACLE => Err(obstacle_error(path, path, &output)),

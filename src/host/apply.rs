@@ -26,7 +26,7 @@ pub enum GatherError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// Its output is incomplete.
-    #[error("cannot tell what it is like: {0}")]
+    #[error("cannot read its state: {0}")]
     Facts(#[from] FactsError),
 }
 
@@ -143,7 +143,7 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     let mut steps = VecDeque::from(plan.steps);
     for mut step in rest {
         if !steps.iter().any(|new| new.name == step.name) {
-            step.state = State::Refused("it can no longer be told what is to be done".to_owned());
+            step.state = State::Refused("the steps can no longer be planned".to_owned());
             steps.push_back(step);
         }
     }
@@ -201,10 +201,9 @@ async fn run_exclusively(
     patience: Duration,
     on_output: &impl Fn(&Output),
 ) -> Result<Output, String> {
-    let output = host
-        .run(&exclusive_script(script), patience)
-        .await
-        .map_err(|error| format!("{error}; the host may have ended the step by itself, which the next run sees"))?;
+    let output = host.run(&exclusive_script(script), patience).await.map_err(|error| {
+        format!("{error}; the host may have finished the step by itself, which the next run checks")
+    })?;
     on_output(&output);
     Ok(output)
 }
@@ -214,8 +213,8 @@ fn describe_failure(output: &Output) -> Option<String> {
     let words = || last_words(output);
     match output.status {
         0 => None,
-        TAKEN_BACK => Some(format!("{}; nothing was left half done", words())),
-        LEFT_HALF_DONE => Some(format!("{}; and it could not be taken back", words())),
+        TAKEN_BACK => Some(format!("{}; no change of this step remains", words())),
+        LEFT_HALF_DONE => Some(format!("{}; and it could not be undone", words())),
         status => Some(format!("{} (status {status})", words())),
     }
 }
@@ -229,7 +228,7 @@ pub fn last_words(output: &Output) -> String {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let said = both.iter().map(|text| lines(text)).find(|lines| !lines.is_empty());
-    let said = said.unwrap_or_else(|| vec!["it said nothing".to_owned()]);
+    let said = said.unwrap_or_else(|| vec!["it reported no error".to_owned()]);
     last_part(&said[said.len().saturating_sub(LINES)..].join("; "), MAX_REPEATED)
 }
 
@@ -282,7 +281,7 @@ mod tests {
         assert_eq!(last_words(&output("a\nb", "")), "a; b");
         assert_eq!(last_words(&output("a", "\n x \n\n")), "x");
         assert_eq!(last_words(&output("", "1\n2\n3\n4\n5\n6\n7")), "2; 3; 4; 5; 6; 7");
-        assert_eq!(last_words(&output("", "")), "it said nothing");
+        assert_eq!(last_words(&output("", "")), "it reported no error");
         let long = last_words(&output("", &"x".repeat(1 << 20)));
         assert!(long.len() < 2 * MAX_REPEATED, "{}", long.len());
     }

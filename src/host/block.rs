@@ -12,7 +12,7 @@ const GLUED: &str = " (the line above had no end)";
 
 /// The marks don't stand as they were written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nfsprov's marks in line {line} are not as it wrote them: {what}; put them right, or take the block out")]
+#[error("nfsprov's marks in line {line} were changed: {what}; correct them, or remove the block")]
 pub struct Damage {
     /// Where, counted from 1.
     pub line: usize,
@@ -51,13 +51,13 @@ pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
             (Some(Mark::Begin { .. }), Some(_)) => return wrong("a block begins in the middle of another one"),
             (Some(Mark::Begin { .. }), None) if found.is_some() => return wrong("a second block begins"),
             (Some(Mark::Begin { added_newline }), None) => open = Some((place, number, added_newline)),
-            (Some(Mark::End), None) => return wrong("a block ends that never began"),
+            (Some(Mark::End), None) => return wrong("a block ends without a beginning"),
             (Some(Mark::End), Some((begin, first, added_newline))) => {
                 let body = begin.end..place.start;
                 // exportfs would read the mark as part of the line, and what is added there, too.
                 let last = split_lines(&file[body.clone()]).pop().unwrap_or_default();
                 if !is_comment(last) && last.ends_with(b"\\\n") {
-                    return wrong("the line before it ends in a backslash and goes on");
+                    return wrong("the line before it ends in a backslash and so continues");
                 }
                 found = Some(Block {
                     whole: begin.start..place.end,

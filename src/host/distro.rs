@@ -353,7 +353,7 @@ pub fn choose_distro(os_release: &OsRelease, programs: &[String]) -> Choice {
     }
     if let Some((like, row)) = like.iter().find_map(|like| Some((like, by_id(like)?))) {
         let why = format!(
-            "{system} is not known by that name; it says that it is like {like}, so it is taken for {}",
+            "{system} is not known by that name; it calls itself like {like}, so it is taken for {}",
             row.0.name
         );
         return choice(row, Some(why));

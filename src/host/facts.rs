@@ -168,7 +168,7 @@ pub struct Route {
 
 /// The output of the script is incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what it says of itself breaks off after {after:?}; is its disk full, or does something change its files?")]
+#[error("its description of itself ends after {after:?}; is its disk full, or do its login files print or exit?")]
 pub struct FactsError {
     after: String,
 }

@@ -364,7 +364,7 @@ fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
         Support::No => Step::refused(
             NAME,
             format!(
-                "the kernel has no NFS {what}: {} has it neither built in nor as a module; in a container, load the module on the machine below",
+                "the kernel has no NFS {what}: {} has it neither built in nor as a module; for a container, load the module on its host",
                 facts.kernel
             ),
         ),

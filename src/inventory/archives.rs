@@ -25,8 +25,8 @@ pub fn refusal_of_several_volumes(archive: &VolumePath, entries: &[Entry]) -> Op
     let may_be_volumes = entries.iter().all(|entry| entry.kind == Kind::Directory);
     may_be_volumes.then(|| {
         format!(
-            "{archive} holds only directories and may be the archive of several volumes; `nfsprov volumes adopt \
-             {archive}/{} --claim NAMESPACE/NAME` takes one of them, `nfsprov volumes adopt {archive}` all",
+            "{archive} has only directories and may be the archive of several volumes; `nfsprov volumes adopt \
+             {archive}/{} --claim NAMESPACE/NAME` adopts one of them, `nfsprov volumes adopt {archive}` adopts all",
             first.name
         )
     })
@@ -207,7 +207,7 @@ pub fn volume_size_for_claim(
         Some(_) => {}
     }
     if spec.volume_mode.as_deref() == Some("Block") {
-        return Err(format!("{title} requests a block device, and a directory is none"));
+        return Err(format!("{title} requests a block device, and a directory is not one"));
     }
     let requests = spec.resources.and_then(|resources| resources.requests);
     let wanted = requests.and_then(|requests| requests.get("storage").map(|size| size.0.clone()));

@@ -75,8 +75,8 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
     match found[..] {
         [one] => Ok(one),
         [] => Err(
-            "no Deployment runs nfs-subdir-external-provisioner; -n names its namespace, and an argument names a \
-             Deployment whose image is called otherwise"
+            "no Deployment runs nfs-subdir-external-provisioner; pass -n for its namespace, or the name of a \
+             Deployment with another image"
                 .to_owned(),
         ),
         _ => {
@@ -106,7 +106,7 @@ impl Handover {
             .iter()
             .find(|container| literal_variable(container, "PROVISIONER_NAME").is_some())
             .ok_or_else(|| {
-                format!("{title} has no container with a literal PROVISIONER_NAME: it is no such provisioner")
+                format!("{title} has no container with a literal PROVISIONER_NAME: it is not nfs-subdir-external-provisioner")
             })?;
         let mounted = mounted_export(pod, container);
         let checked = |variable_name: &str, mounted: Option<&String>, check: fn(&str) -> Result<String, String>| {
@@ -160,17 +160,19 @@ impl Handover {
         let mut steps = match direction {
             Direction::ToNfsprov => vec![
                 match self.replicas {
-                    0 => format!("{theirs} is at 0 replicas: wait until its last pod is gone"),
-                    now => format!("scale {theirs} from {now} to 0, and wait until its pods are gone"),
+                    0 => format!("{theirs} is at 0 replicas: wait until its last pod has ended"),
+                    now => format!("scale {theirs} from {now} to 0, and wait until its pods have ended"),
                 },
                 format!(
-                    "apply {ours}, with its account and rights; it serves {} from {}:{}",
+                    "apply {ours}, with its account and permissions; it serves {} from {}:{}",
                     self.provisioner, self.server, self.path
                 ),
                 format!("wait until {ours} is available; if it is not, undo both"),
             ],
             Direction::ToUpstream => vec![
-                format!("scale {ours} to 0, wait until its pods are gone, and delete it with its account and rights"),
+                format!(
+                    "scale {ours} to 0, wait until its pods have ended, and delete it with its account and permissions"
+                ),
                 format!(
                     "scale {theirs} to {}, and wait until it is available",
                     self.replicas_to_restore()

@@ -135,7 +135,10 @@ impl Candidate {
             };
             if let Some(why) = lost {
                 self.until.send_replace(None);
-                tracing::warn!(lease = self.name, "lease lost: {why}; finishing what is in flight");
+                tracing::warn!(
+                    lease = self.name,
+                    "lease lost: {why}; finishing the operations in flight"
+                );
                 // Fails if `serve` has returned already.
                 _ = end.send(());
                 serving.await;

@@ -37,7 +37,7 @@ pub fn plan_limit(
     let neighbours = place::overlapping_volumes(volume, all);
     if let Some((other, _)) = neighbours.iter().find(|(_, server)| *server == location.server) {
         return Err(format!(
-            "its directory is at, above or below that of pv/{other}, so one limit would hold for both"
+            "its directory is at, above or below that of pv/{other}, so one limit would apply to both"
         ));
     }
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
@@ -52,7 +52,8 @@ pub fn plan_limit(
             users.join(", ")
         ));
     }
-    let uid = volume::uid_for_limit(volume).ok_or("no claim is bound to it, so nothing gives it a project id")?;
+    let uid = volume::uid_for_limit(volume)
+        .ok_or("no claim is bound to it, so it has no uid from which a project id is made")?;
     let capacity = volume.spec.as_ref().and_then(|spec| spec.capacity.as_ref());
     let size = capacity.and_then(|capacity| capacity.get("storage"));
     let size = size.ok_or("it has no capacity")?.0.clone();

@@ -49,7 +49,8 @@ pub async fn read_records(
     Ok(parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
-/// As [`read_records`], with the mark of records that name the former server.
+/// As [`read_records`], with the mark of records that name the former server. Sorted by name; a file whose name is no
+/// record's is in the result as refused.
 async fn read_and_parse_all(
     export: &Export,
     location: &Location,
@@ -62,7 +63,7 @@ async fn read_and_parse_all(
         .map(|found| parse_found(found, location, former_server));
     let mut parsed: Vec<_> = parsed.collect();
     let refused = |name: String| {
-        let why = "its name is no PV's with `.yaml` behind it".to_owned();
+        let why = "its name is not a PV's name followed by `.yaml`".to_owned();
         let parsed = Parsed {
             record: Err(why),
             is_moved: false,

@@ -306,7 +306,7 @@ impl<'a> Index<'a> {
         if let Some(other) = self.find_neighbour(&record.directory, record.name()) {
             let directory = &record.directory;
             return Err(conflict(format!(
-                "{directory} is also, or holds, or is in, the directory of pv/{other}"
+                "{directory} is at, above or below the directory of pv/{other}"
             )));
         }
         let volume = self.missing_volume(record).map_err(conflict)?;
@@ -341,7 +341,7 @@ impl<'a> Index<'a> {
         let marked = owner.and_then(|owner| owner.claim.as_ref());
         match marked.filter(|marked| (marked.namespace.as_str(), marked.name.as_str()) != (namespace, name)) {
             Some(marked) => Err(format!(
-                "its directory was made for pvc/{} -n {}; {hint}",
+                "its directory was created for pvc/{} -n {}; {hint}",
                 marked.name, marked.namespace
             )),
             None => Ok(()),

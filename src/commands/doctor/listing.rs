@@ -51,9 +51,9 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     for (location, listed) in locations.iter().zip(all) {
         match listed {
             Ok(Ok(listing)) => listings.push(listing),
-            Ok(Err(error)) => unread.push(format!("{location} from here: {error}")),
+            Ok(Err(error)) => unread.push(format!("{location} from this machine: {error}")),
             Err(_) => unread.push(format!(
-                "{location} from here: not listed within {} s",
+                "{location} from this machine: not listed within {} s",
                 PATIENCE.as_secs()
             )),
         }

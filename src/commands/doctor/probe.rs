@@ -25,7 +25,7 @@ pub async fn probe_exports(facts: &mut Facts) {
         match &probe.reached {
             Reached::Fine | Reached::Missing => None,
             Reached::Refused(why) | Reached::Silent(why) | Reached::Unknown(why) => {
-                Some(format!("{place} from here: {why}"))
+                Some(format!("{place} from this machine: {why}"))
             }
         }
     });
@@ -58,7 +58,7 @@ async fn probe_export((server, path): (String, String)) -> Probe {
 /// Connects to the NFS port, to tell a refused connection from a silent server.
 async fn probe_port(server: &str) -> Reached {
     match timeout(PATIENCE, TcpStream::connect((server, PORT))).await {
-        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, and NFS does not answer on it")),
+        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, but NFS does not answer")),
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
             Reached::Refused(format!("TCP port {PORT}: connection refused"))
         }

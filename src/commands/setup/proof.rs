@@ -76,10 +76,10 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
 pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExport, versions: Versions) -> Vec<Row> {
     let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
     let Some(server) = server else {
-        return skipped("the server has no name that could be tried from here".to_owned());
+        return skipped("the server has no name that this machine could try".to_owned());
     };
     let Some(own) = own_address(server) else {
-        return skipped(format!("{server} has no address here, only on the way to it"));
+        return skipped(format!("{server} has no address on this machine, only on a jump host"));
     };
     let location = Location {
         server: server.clone(),
@@ -89,7 +89,7 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
     let (tried, mut rows) = futures::future::join(tried, ask_for_exports(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
-            let why = format!("made and removed a directory on {location} from here");
+            let why = format!("created and removed a directory on {location} from this machine");
             rows.push(Row::new("proof", Status::Ok, why));
             return rows;
         }
@@ -126,11 +126,11 @@ async fn ask_for_exports(location: &Location, versions: Versions) -> Vec<Row> {
     }
     match list_exports(&location.server).await {
         Ok(paths) if paths.contains(&location.path) => {
-            let why = format!("{} says that it exports {}", location.server, location.path);
+            let why = format!("{} lists {} among its exports", location.server, location.path);
             vec![Row::new("proof", Status::Ok, why)]
         }
         Ok(_) => {
-            let why = format!("{} does not say that it exports {}", location.server, location.path);
+            let why = format!("{} does not list {} among its exports", location.server, location.path);
             vec![Row::new("proof", Status::Failed, why)]
         }
         Err(_) => Vec::new(),

@@ -190,7 +190,7 @@ impl Report {
         if !self.has_failures() && !self.changes() {
             output::say("nothing had to be changed");
         } else if options.looks_only() && self.changes() {
-            output::say("nothing was changed: this is what would be");
+            output::say("nothing was changed; this is the plan");
         }
         text
     }

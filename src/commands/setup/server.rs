@@ -224,7 +224,7 @@ async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Resu
 /// Asks for the clients if the command line names none.
 fn ask_for_clients(export: &str) -> Result<String> {
     if !output::can_ask() {
-        let why = "say who may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
+        let why = "required: the clients that may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
         return Err(UsageError(why.into()).into());
     }
     let question = format!("Who may mount {export} (address, network, host name, @netgroup, or * for all hosts)?");

@@ -24,11 +24,11 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let changes = first.is_some_and(|plan| plan.changes() && !plan.refused());
     if changes && !args.yes && !run.options.looks_only() {
         if !output::can_ask() {
-            let why = "clients lose what they have mounted; --yes says that this is meant";
+            let why = "clients lose their mounts; --yes confirms this";
             return Err(UsageError(why.into()).into());
         }
         let question = format!(
-            "No longer export {} on {}? Clients lose what they have mounted; the data stays.",
+            "No longer export {} on {}? Clients lose their mounts; the data stays.",
             args.export, args.host.host
         );
         if !output::confirm(&question)? {

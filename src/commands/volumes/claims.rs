@@ -63,7 +63,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     let refused = records.iter().filter(|(_, record)| record.is_err()).count();
     if refused > 0 {
         output::say(&format!(
-            "{refused} records are refused and not used; `nfsprov volumes rebuild` says why"
+            "{refused} records are refused and not used; `nfsprov volumes rebuild` lists the reasons"
         ));
     }
     let facts = adopt::Facts {
@@ -175,7 +175,7 @@ fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim
         (false, _) => asked,
     };
     Ok(NewClaim {
-        size: size.ok_or_else(|| UsageError("required: --size; no record says how large the claim was".into()))?,
+        size: size.ok_or_else(|| UsageError("required: --size; no record has the size of the claim".into()))?,
         class: wanted.class.clone().or(recorded.storage_class_name).unwrap_or_default(),
         access_modes,
     })

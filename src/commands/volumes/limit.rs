@@ -84,7 +84,7 @@ async fn limit_volume(
         .await;
     patched.map_err(|error| {
         anyhow!(
-            "its directory is, and cannot patch pv/{name}: {}; run the command again",
+            "its directory is limited, but cannot patch pv/{name}: {}; run the command again",
             describe_error(&error)
         )
     })?;

@@ -41,7 +41,7 @@ pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exi
         count => format!("these {count} empty directories"),
     };
     if !args.yes {
-        output::say("a directory that another cluster uses looks like an orphan here");
+        output::say("directories that another cluster uses are listed as orphans, too");
         if !output::can_ask() {
             return Err(UsageError(format!("nothing was removed; --yes removes {count}").into()).into());
         }
@@ -54,7 +54,7 @@ pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exi
         let shown = output::escape_line(&path.to_string());
         match place.export.remove_empty_directory(path).await {
             Ok(true) => output::print(&format!("{shown} removed\n"))?,
-            Ok(false) => output::say(&format!("{shown} is not empty any more; it stays")),
+            Ok(false) => output::say(&format!("{shown} is no longer empty; it stays")),
             Err(error) => {
                 output::say(&error.to_string());
                 exit = Exit::Failed;

@@ -28,7 +28,7 @@ fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let command = create_lost_volume(claim, &claim.volume, export.as_ref());
     let note = match export {
         Some(_) => {
-            "the directory is the one that the provisioner names so: see that it is there; the PV is kept (Retain) when its claim goes"
+            "this is the directory that the provisioner named after the claim: check that it exists; the PV is kept (Retain) when its claim is deleted"
         }
         None => "with the server and directory that the lost PV had; it must have no claimRef",
     };

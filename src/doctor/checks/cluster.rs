@@ -22,7 +22,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[],
         "API unreachable",
-        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy stands in between.",
+        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy is in between.",
     ),
     entry(
         "NFS003",

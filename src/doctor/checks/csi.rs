@@ -56,7 +56,9 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
         );
     }
     let candidates = provisioners::find_candidates(case.facts);
-    let is_there = candidates.iter().any(|one| one.make == Make::CsiController);
+    let is_there = candidates
+        .iter()
+        .any(|provisioner| provisioner.make == Make::CsiController);
     if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
         return None;
     }

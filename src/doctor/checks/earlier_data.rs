@@ -19,8 +19,8 @@ pub const ENTRIES: &[Entry] = &[entry(
     "NFS508",
     Warning,
     &[CLAIMS, VOLUMES, EXPORTS, LISTINGS],
-    "empty, while earlier data is on the export",
-    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim was deleted and made again, or the cluster was. A provisioner gives every new claim a new directory. nfsprov volumes restore brings an archive back, volumes rebuild what a record describes, and volumes adopt a directory that no PV names. The claim that has the empty directory must be deleted first: a claim keeps its volume.",
+    "the directory is empty, and earlier data is on the export",
+    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim, or the cluster, was deleted and created again. A provisioner gives every new claim a new directory. To use the data again, run nfsprov volumes restore for an archive, volumes rebuild for a record, and volumes adopt for a directory that no PV names. Delete the claim that has the empty directory first, since a claim keeps its volume.",
 )];
 
 /// A claim whose volume is on an export.
@@ -104,7 +104,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
         "the claim's directory is empty, and {export} has data of an earlier {}",
         claim.object().title()
     );
-    let call = format!("an NFS call to {export} from here");
+    let call = format!("an NFS call to {export} from this machine");
     let volumes = earlier.iter().take(SHOWN);
     let delete = format!(
         "kubectl -n {} delete pvc {}",
@@ -112,7 +112,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
         shell_word(&claim.name)
     );
     let note = format!(
-        "look at the data first; a claim keeps its volume, so delete the one with the empty directory before: {delete}"
+        "look at the data first; then delete the claim with the empty directory, since a claim keeps its volume: {delete}"
     );
     Some(
         Finding::new("NFS508", claim.object(), cause)

@@ -14,14 +14,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLASSES, DEPLOYMENTS],
         "the container is no provisioner",
-        "The workload has a provisioner's environment, and its image is something else, so that nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
+        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
     ),
     entry(
         "NFS214",
         Error,
         &[CLASSES, DEPLOYMENTS],
         "the export is not mounted where the provisioner works",
-        "nfs-subdir-external-provisioner makes directories in /persistentvolumes, whatever NFS_SERVER and NFS_PATH say; these it only writes into the PVs. If another directory or another export is mounted there, directories are made inside the container or elsewhere, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
+        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
     ),
 ];
 
@@ -30,7 +30,7 @@ const WORKPLACE: &str = "/persistentvolumes";
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = case.provisioners.iter();
-    all.filter_map(|one| find_wrong_image(case, one).or_else(|| find_wrong_mount(case, one)))
+    all.filter_map(|provisioner| find_wrong_image(case, provisioner).or_else(|| find_wrong_mount(case, provisioner)))
         .collect()
 }
 
@@ -56,7 +56,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     if provisioner.logs(case.facts).any(has_words) {
         return None;
     }
-    let cause = format!("the workload is set up as a provisioner, and its image {image} is none");
+    let cause = format!("the workload has the variables of a provisioner, and its image {image} is none");
     let env = format!("env of container {}", provisioner.container.name);
     Some(
         Finding::new("NFS213", provisioner.workload.object(), cause)
@@ -79,7 +79,7 @@ fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     let paths: Vec<&str> = mounts.iter().map(|(path, _)| path.as_str()).collect();
     let cause = match mounts.iter().find(|(path, _)| is_workplace(path)) {
         None if provisioner.workload.nfs.is_empty() || paths.is_empty() => return None,
-        None => format!("the export is not mounted at {WORKPLACE}, where the provisioner makes directories"),
+        None => format!("the export is not mounted at {WORKPLACE}, where the provisioner creates directories"),
         Some((_, Some(mounted))) => {
             let named = provisioner
                 .export()
@@ -97,7 +97,7 @@ fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
             .with_field(&field, paths.join(", "))
             .with_affected(provisioner.waiting_claims(case.facts))
             .with_advice(format!(
-                "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were made elsewhere have to be moved"
+                "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),
     )
 }

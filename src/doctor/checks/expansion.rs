@@ -15,7 +15,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Warning,
     &[CLAIMS, VOLUMES, CLASSES],
     "a claim is not expanded",
-    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim says what else is in the way. Other NFS provisioners expand nothing: pods can use all the space of the export, whatever the capacity says, and the claim keeps the condition FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false in their classes.",
+    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -35,7 +35,7 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
         let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
-        name == DEFAULT_NAME || ours.any(|one| one.name == Some(name))
+        name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
         true => describe_obstacle(case, claim, volume),
@@ -81,15 +81,18 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
             None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
         };
     }
-    let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
-    if let Some(one) = ours.find(|one| one.name == Some(name))
-        && case.facts.rights.contains(&rights::right_to_expand(one))
+    let mut ours = case
+        .provisioners
+        .iter()
+        .filter(|provisioner| provisioner.make == Make::Nfsprov);
+    if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
+        && case.facts.rights.contains(&rights::right_to_expand(provisioner))
     {
-        let account = one.service_account();
+        let account = provisioner.service_account();
         return finding(&format!(
             "service account {account} may not patch persistentvolumeclaims/status"
         ))
-        .with_command(rights::grant_expansion(one), rights::grant_note(one));
+        .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
     }
     let object = claim.object();
     let mut events = case.events_about(&object).iter();
@@ -97,7 +100,7 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
         events.any(|event| event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name));
     match has_failed {
         true => finding(&format!("{name} could not expand it, as its event says"))
-            .with_advice("remove what the event names; the provisioner retries"),
+            .with_advice("remove the cause that the event names; the provisioner retries"),
         false => finding(&format!("{name} has not expanded it"))
             .with_confidence(Confidence::Possible)
             .with_advice("run the provisioner with --watch, in a version that expands claims"),

@@ -14,22 +14,22 @@ pub const ENTRIES: &[Entry] = &[
         "NFS209",
         Error,
         &[CLAIMS, EVENTS],
-        "the provisioner fails to make the volume",
-        "The provisioner tried and failed; the evidence is its own message. Permission denied means that the server squashes root, or that the export is read-only.",
+        "the provisioner fails to create the volume",
+        "The evidence is the provisioner's own message. Permission denied means that the server squashes root, or that the export is read-only.",
     ),
     entry(
         "NFS216",
         Error,
         &[CLAIMS, EVENTS],
         "the export is full, or over its quota",
-        "The server had no room for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Make room or raise the quota on the server; the provisioner then goes on by itself.",
+        "The server had no space for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Free space or raise the quota on the server; the provisioner retries by itself.",
     ),
     entry(
         "NFS217",
         Error,
         &[CLAIMS, EVENTS],
         "the export is read-only",
-        "The server exports the directory read-only (ro), or its file system is mounted so, perhaps after an error of the disk. Export it rw, or look at the server's kernel log.",
+        "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.",
     ),
 ];
 
@@ -69,12 +69,12 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Some((code @ "NFS216", _)) => finding(
             code,
             "the export is full, or over its quota",
-            "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
+            "free space on the server or raise the quota of the export; the provisioner retries by itself",
         ),
         Some((code @ "NFS217", _)) => finding(
             code,
             "the provisioner can't write to the export: it is read-only",
-            "export it rw on the server; if it is, the server's own file system became read-only",
+            "export it rw on the server; if it is rw already, the server's own file system became read-only",
         ),
         Some((code, Some(_))) if classify_mount(case, text, "", None).is_none() && !text.contains("Output: ") => {
             let what = if why.contains("mkdir ") {
@@ -82,11 +82,11 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             } else {
                 "the volume"
             };
-            let cause = format!("the provisioner can't make {what}: {}", strip_call_names(why));
+            let cause = format!("the provisioner can't create {what}: {}", strip_call_names(why));
             finding(code, &cause, advise_on_error(why))
         }
         _ => find_mount_failure(case, claim, event).unwrap_or_else(|| {
-            let cause = format!("the provisioner can't make the volume: {}", strip_call_names(why));
+            let cause = format!("the provisioner can't create the volume: {}", strip_call_names(why));
             finding("NFS209", &cause, advise_on_error(why)).with_confidence(Confidence::Likely)
         }),
     };
@@ -111,19 +111,19 @@ fn strip_call_names(why: &str) -> &str {
 const ADVICE: [(&[&str], &str); 6] = [
     (
         &["permission denied", "operation not permitted"],
-        "the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
+        "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
     ),
     (
         &["no such file or directory", "not a directory"],
-        "make the directory above it on the server, as path, subDir or pathPattern of the class name it; the provisioner tries again by itself",
+        "create the directory above it on the server, which path, subDir or pathPattern of the class names; the provisioner retries by itself",
     ),
     (
         &["file exists"],
-        "something else has that name on the server: move it away; the provisioner tries again by itself",
+        "a file on the server has that name: move it away; the provisioner retries by itself",
     ),
     (
         &["input/output error"],
-        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner tries again by itself",
+        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner retries by itself",
     ),
     (
         &["getting NFS server IP", "SERVICE_NAME"],
@@ -131,7 +131,7 @@ const ADVICE: [(&[&str], &str); 6] = [
     ),
     (
         &["required parameter", "parameter"],
-        "make the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
+        "create the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
     ),
 ];
 
@@ -139,9 +139,7 @@ const ADVICE: [(&[&str], &str); 6] = [
 fn advise_on_error(why: &str) -> &'static str {
     let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
     let row = ADVICE.iter().find(is_met);
-    row.map_or("see the provisioner's log; it tries again by itself", |(_, advice)| {
-        advice
-    })
+    row.map_or("see the provisioner's log; it retries by itself", |(_, advice)| advice)
 }
 
 /// The finding about a controller that failed to mount the export itself, with the code that a node's failure would

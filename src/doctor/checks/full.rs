@@ -14,7 +14,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[CLAIMS, VOLUMES, EVENTS],
     "the volume is full",
-    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have room. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods write on at once. Without a limit, No space left on device means that the export itself is full.",
+    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have free space. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods need not be restarted. Without a limit, No space left on device means that the export itself is full.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -33,7 +33,7 @@ fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     });
     let class = case.facts.find_class(&volume.class);
     let advice = match class.is_some_and(|class| class.is_expandable) {
-        true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods write on at once",
+        true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods need not be restarted",
         false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",
     };
     Some(

@@ -23,7 +23,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[HOSTS],
     "a mount on the node hangs",
-    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or out of reach. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads /proc only, and touches no path on a mount. It looks only on hosts that are named by --ssh.",
+    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -100,7 +100,7 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
         Finding::new("NFS421", object.clone(), cause)
             .with_evidence(format!("processes in state D on {target}"), list_owned(&host.hung))
             .with_evidence(format!("NFS mounts of {target}"), list_owned(&host.nfs_mounts))
-            .with_advice("bring the server of the mount back; the processes then continue by themselves. Only if it is gone for good: delete the pods that use it, then umount -f -l the mount on the node"),
+            .with_advice("start the server of the mount again; the processes then continue by themselves. Only if it will never run again: delete the pods that use it, then umount -f -l the mount on the node"),
     )
 }
 
@@ -134,7 +134,7 @@ fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     if host.facts.threads == 0 {
         let finding = Finding::new("NFS404", object, format!("the NFS server does not run on {target}"))
             .with_evidence(format!("/proc/fs/nfsd/threads on {target}"), "none");
-        let note = "installs and starts what is missing, in the right order";
+        let note = "installs the missing packages and starts the services, in the right order";
         return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
             Some(export) => {
                 let (path, clients) = (export.path.clone(), Vec::new());
@@ -197,11 +197,11 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
                 to: mode | lacking,
             };
             let cause = format!(
-                "{path}, named by {by}, can be listed and not entered: its mode lacks x, so only root can enter it"
+                "{path}, named by {by}, can be listed, but not entered: its mode lacks x, so only root can enter it"
             );
             let finding = Finding::new("NFS411", object.clone(), cause)
                 .with_evidence(format!("mode of {path} on {target}"), format!("{mode:04o}"));
-            let note = "adds x where r is, and changes nothing else";
+            let note = "adds x for each r, and changes nothing else";
             Some(add_directory_fix(finding, host, export, change, note))
         }
         Directory::Missing => {
@@ -209,7 +209,7 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
             Some(
                 Finding::new("NFS403", object.clone(), cause)
                     .with_evidence(format!("{path} on {target}"), "nothing there")
-                    .with_advice("make the directory on the server, or name the one that is there"),
+                    .with_advice("create the directory on the server, or name the existing one"),
             )
         }
         Directory::Link(_) | Directory::Other => None,
@@ -256,7 +256,7 @@ fn find_denied_nodes(
                 .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
             let names: Vec<_> = names.collect();
             format!(
-                "{target} exports {path}, named by {by}, and not to node {}",
+                "{target} exports {path}, named by {by}, but not to node {}",
                 names.join(", ")
             )
         }

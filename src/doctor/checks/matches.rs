@@ -20,16 +20,77 @@ const SHOWN: usize = 3;
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS102", Error, &[CLAIMS, VOLUMES, CLASSES], "no PV fits", "The claim can only have a PV made by hand: it wants the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence ranks those that come near. The event, if there is any, speaks of a missing StorageClass, which misleads: static PVs need none."),
-    entry("NFS106", Error, &[CLAIMS, VOLUMES, CLASSES], "claim and PV differ in class", "A claim that names no class gets the default class when it is created, and then no longer fits the PV that it was made for. A claim for a PV without class has to say storageClassName: \"\"."),
-    entry("NFS107", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is too small", "A claim gets a PV of at least its size. NFS does not enforce sizes: the PV's capacity is a promise, and can be raised if the export has the room."),
-    entry("NFS108", Error, &[CLAIMS, VOLUMES, CLASSES], "access modes don't fit", "A PV must list every access mode that the claim asks for. On NFS all modes work, so the PV's list can be extended."),
-    entry("NFS109", Error, &[CLAIMS, VOLUMES, CLASSES], "selector doesn't match", "The claim has a selector, and the PV lacks the labels. Provisioners that make volumes on demand refuse selectors altogether.").with_automatic_fix(),
-    entry("NFS110", Error, &[CLAIMS, VOLUMES, CLASSES], "volumeMode differs", "NFS holds files, not blocks: a claim with volumeMode: Block can't be served by it."),
-    entry("NFS111", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is being deleted", "A PV that is being deleted is not given away, even if something still holds it. Create another one, with a directory of its own; one for the same directory shows the same data, so see first who still uses it."),
-    entry("NFS112", Error, &[CLAIMS, VOLUMES, CLASSES], "the claim names a PV that doesn't exist", "spec.volumeName ties a claim to one PV. While there is none of that name, the claim waits without an event."),
-    entry("NFS113", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is another claim's", "A PV's claimRef says whose it is. It is another claim, or an earlier claim of the same name: after that was deleted and created again it has another uid."),
-    entry("NFS114", Error, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until an administrator decides what becomes of its data. nfsprov release makes it Available again."),
+    entry(
+        "NFS102",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "no PV fits",
+        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.",
+    ),
+    entry(
+        "NFS106",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "claim and PV differ in class",
+        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".",
+    ),
+    entry(
+        "NFS107",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is too small",
+        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.",
+    ),
+    entry(
+        "NFS108",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "access modes don't fit",
+        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.",
+    ),
+    entry(
+        "NFS109",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "selector doesn't match",
+        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.",
+    )
+    .with_automatic_fix(),
+    entry(
+        "NFS110",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "volumeMode differs",
+        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.",
+    ),
+    entry(
+        "NFS111",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is being deleted",
+        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.",
+    ),
+    entry(
+        "NFS112",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the claim names a PV that doesn't exist",
+        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.",
+    ),
+    entry(
+        "NFS113",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is another claim's",
+        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.",
+    ),
+    entry(
+        "NFS114",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "only Released PVs fit",
+        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.",
+    ),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -82,13 +143,13 @@ fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
         .with_field("spec.volumeName", &claim.volume)
         .with_evidence(
             "PersistentVolumes",
-            format!("none called {}; no event tells", claim.volume),
+            format!("none called {}; Kubernetes writes no event about it", claim.volume),
         );
     let is_free = |volume: &&&Volume| volume.claim.is_none() && volume.is_nfs();
     let free = case.unbound.iter().filter(is_free).map(|volume| volume.name.as_str());
     if let Some(meant) = find_closest(&claim.volume, free) {
         return finding.with_advice(format!(
-            "did you mean {meant}? Then make the claim again with that volumeName: it is Pending and holds nothing"
+            "did you mean {meant}? Then create the claim again with that volumeName: it is Pending and has no data"
         ));
     }
     let (command, note) = create_new_volume(claim, &claim.volume);
@@ -139,7 +200,7 @@ fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Findi
     };
     let unbound = case.unbound.len();
     let bound = case.facts.volumes.len() - unbound;
-    let cause = format!("the claim can only have a PV made by hand {class}, and none fits");
+    let cause = format!("the claim needs a static PV {class}, and none fits");
     Finding::new("NFS102", claim.object(), cause)
         .with_all_evidence(near_miss_evidence(claim, ranked))
         .with_evidence("PersistentVolumes", format!("{unbound} not bound, {bound} bound"))
@@ -189,7 +250,7 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             .with_all_evidence(case.last_event(&claim.object()))
             .with_command(
                 recreate_claim(claim, &json!({"spec": {"selector": null}})),
-                "the claim is made again without its selector; it is Pending and holds nothing",
+                "the claim is created again without its selector; it is Pending and has no data",
             ),
     )
 }
@@ -246,7 +307,7 @@ fn describe_mismatch(
 
 /// Adds the fix for a mismatch: a change of the PV, or a command; only advice if the PV is no NFS volume.
 fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
-    const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
+    const HAS_NO_DATA: &str = "the claim is Pending and has no data";
     let suggest_another_volume = |finding: Finding| {
         let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
         finding.with_command(command, note)
@@ -262,17 +323,17 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
     match mismatch {
         Mismatch::Class => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),
-            format!("the claim gets the PV's class; {HOLDS_NOTHING}"),
+            format!("the claim gets the PV's class; {HAS_NO_DATA}"),
         ),
         Mismatch::Size => finding.with_change(
             merge(json!({"spec": {"capacity": {"storage": quantity::print(claim.wish.bytes)}}})),
-            "if the export has the room: NFS does not enforce sizes",
+            "if the export has enough space: NFS does not enforce sizes",
         ),
         Mismatch::Modes(lacking) => {
             let modes: Vec<_> = volume.modes.iter().chain(lacking).collect();
             finding.with_change(
                 merge(json!({"spec": {"accessModes": modes}})),
-                "NFS can do all access modes; the PV has to list them",
+                "NFS supports all access modes; the PV has to list them",
             )
         }
         Mismatch::Selector(unmet) => {
@@ -284,21 +345,21 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
                 }
                 false => finding.with_command(
                     recreate_claim(claim, &json!({"spec": {"selector": null}})),
-                    format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
+                    format!("the claim is created again without its selector; {HAS_NO_DATA}"),
                 ),
             }
         }
         Mismatch::VolumeMode => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
-            format!("NFS holds files, not blocks; {HOLDS_NOTHING}"),
+            format!("NFS stores files, not blocks; {HAS_NO_DATA}"),
         ),
         Mismatch::OtherUid => finding.with_change(
             merge(json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})),
-            "the claim gets the PV, and the data that the earlier claim of its name left in it",
+            "the claim gets the PV with the data of the earlier claim of the same name",
         ),
         Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"volumeName": null}})),
-            format!("the claim may have any PV that fits; {HOLDS_NOTHING}"),
+            format!("the claim may have any PV that fits; {HAS_NO_DATA}"),
         ),
         Mismatch::Released => finding.with_command(
             format!("nfsprov release {} --keep-data", shell_word(&volume.name)),

@@ -21,7 +21,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[PODS, EVENTS],
     "the mount fails, cause unknown",
-    "The kubelet could not mount the pod's NFS volume, and its words match no known cause. The finding quotes them. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
+    "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
 )];
 
 pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};

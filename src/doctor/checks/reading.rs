@@ -90,7 +90,10 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
         resource: resource.clone(),
     };
     let provisioners = provisioners::find_provisioners(facts);
-    let namespaces: BTreeSet<&str> = provisioners.iter().map(|one| one.workload.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = provisioners
+        .iter()
+        .map(|provisioner| provisioner.workload.namespace.as_str())
+        .collect();
     match what {
         "persistentvolumeclaims" | "pods" | "events" | "limitranges" => {
             vec![grant(facts.namespace.clone(), READ)]
@@ -120,11 +123,11 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
             there.map(|namespace| grant(Some(namespace.to_owned()), GET)).collect()
         }
         "endpoints" => {
-            let locks = provisioners.iter().filter_map(|one| {
-                let lock = one.name?.replace('/', "-");
+            let locks = provisioners.iter().filter_map(|provisioner| {
+                let lock = provisioner.name?.replace('/', "-");
                 Some(Grant {
                     names: vec![lock],
-                    ..grant(Some(one.workload.namespace.clone()), GET)
+                    ..grant(Some(provisioner.workload.namespace.clone()), GET)
                 })
             });
             locks.collect()

@@ -55,13 +55,13 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
         "admission webhook",
         ("admission webhook \"", '"'),
         "an admission webhook",
-        "make an exception for it in the webhook's policies, or run it in a namespace that they leave alone",
+        "make an exception for it in the webhook's policies, or run it in a namespace to which they don't apply",
     ),
     (
         "exceeded quota",
         ("exceeded quota: ", ','),
         "the ResourceQuota of its namespace",
-        "raise the quota, or make room in the namespace",
+        "raise the quota, or delete objects of the namespace",
     ),
     (
         "error looking up service account",

@@ -26,7 +26,12 @@ pub const ENTRIES: &[Entry] = &[
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let faults = |one: &Provisioner<'_>| [find_missing_rights(case, one), find_stale_lock(case, one)];
+    let faults = |provisioner: &Provisioner<'_>| {
+        [
+            find_missing_rights(case, provisioner),
+            find_stale_lock(case, provisioner),
+        ]
+    };
     case.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
@@ -100,7 +105,7 @@ pub(super) fn grant_expansion(provisioner: &Provisioner<'_>) -> String {
 /// The note of such a command: when it is safe to run.
 pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
     format!(
-        "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
+        "grants its service account only the permissions that it needs; run it only if no one but administrators can write to namespace {}",
         provisioner.workload.namespace
     )
 }
@@ -108,17 +113,17 @@ pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
 /// All questions about the provisioners of the cluster, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for one in provisioners::find_provisioners(facts)
+    for provisioner in provisioners::find_provisioners(facts)
         .iter()
-        .filter(|one| has_known_needs(one))
+        .filter(|provisioner| has_known_needs(provisioner))
     {
         let mut classes = facts
             .classes
             .iter()
-            .filter(|class| one.name == Some(&class.provisioner));
-        let expands = one.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
-        let rights = needed_rights(one).into_iter();
-        for right in rights.chain(expands.then(|| right_to_expand(one))) {
+            .filter(|class| provisioner.name == Some(&class.provisioner));
+        let expands = provisioner.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
+        let rights = needed_rights(provisioner).into_iter();
+        for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
                 all.push(right);
             }
@@ -164,11 +169,12 @@ fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option
     if missing.is_empty() {
         // An old line may be answered by rights given since; then the server says that all is allowed.
         let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
-        let what = messages::find_denied_right(line).unwrap_or_else(|| "do what the provisioner must".to_owned());
+        let what =
+            messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
         return Some(
             finding(&what)
                 .with_all_evidence(evidence)
-                .with_advice("grant what the line names to its service account"),
+                .with_advice("grant the permission that the line names to its service account"),
         );
     }
     let counts = format!(

@@ -18,19 +18,21 @@ const LOCKED: u32 = 24;
 const GATE: &str = "RemoveSelfLink=false";
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; no event tells. Two ways out: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of it, and --gate --undo --ssh HOST takes it back.").with_automatic_fix(),
-    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log says so itself; see NFS301.").with_automatic_fix(),
-    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt came there by hand, by nfsprov doctor --fix --gate, or with the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
+    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.").with_automatic_fix(),
+    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log has this message; see NFS301.").with_automatic_fix(),
+    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
     entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not."),
     entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").with_automatic_fix(),
-    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may go away. The same provisioner is kept at registry.k8s.io.").with_automatic_fix(),
+    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.").with_automatic_fix(),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();
-    for one in &case.provisioners {
-        found.extend(find_image_that_needs_self_link(case, one).or_else(|| find_self_link_in_log(case, one)));
-        found.extend(find_frozen_registry(one));
+    for provisioner in &case.provisioners {
+        found.extend(
+            find_image_that_needs_self_link(case, provisioner).or_else(|| find_self_link_in_log(case, provisioner)),
+        );
+        found.extend(find_frozen_registry(provisioner));
     }
     found
 }
@@ -72,11 +74,13 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
             format!("RemoveSelfLink=false is set, and an API server of {version} does not start with it"),
         ),
     };
-    let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, take it out of \
-                  kube-apiserver's --feature-gates on each of them";
+    let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, \
+                  remove it from kube-apiserver's --feature-gates on each of them";
     let needing = case.provisioners.iter();
-    let needing = needing.filter(|one| images::needs_self_link(&one.container.image));
-    let needing: Vec<String> = needing.map(|one| one.workload.object().title()).collect();
+    let needing = needing.filter(|provisioner| images::needs_self_link(&provisioner.container.image));
+    let needing: Vec<String> = needing
+        .map(|provisioner| provisioner.workload.object().title())
+        .collect();
     let note = match needing.is_empty() {
         true => remove.to_owned(),
         false => format!(
@@ -100,7 +104,7 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
 fn image_note(minor: u32) -> &'static str {
     match minor {
         REMOVED..LOCKED => {
-            "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would do too on this version, and blocks the upgrade to 1.24"
+            "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would also work on this version, but blocks the upgrade to 1.24"
         }
         _ => {
             "PROVISIONER_NAME and the volumes stay as they are; this version's API server can't send selfLink any more"
@@ -134,7 +138,7 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
     }
     let sent = match case.facts.self_link {
         Some(_) => "not sent",
-        None => "could not be looked at",
+        None => "could not be read",
     };
     let is_certain = case.facts.self_link == Some(false) || minor >= LOCKED;
     let cause = "the provisioner's image needs selfLink, and this API server sends none";
@@ -158,7 +162,8 @@ fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Eviden
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
-/// NFS302: the log says that the provisioner can't refer to claims without selfLink.
+/// NFS302: the log says that the provisioner can't refer to claims without selfLink. `None` if the cluster sends
+/// selfLink, since the line is then from before.
 fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // What the log says of the time before the gate was set is over.
     if case.facts.self_link == Some(true) {
@@ -188,8 +193,10 @@ fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
     Some(match images::new_location(image) {
         Some(location) => finding.with_change(
             provisioner.set_image(location),
-            "the same provisioner, where it is kept now",
+            "the same image in its current registry",
         ),
-        None => finding.with_advice("see where its project keeps its images now, or what has replaced it"),
+        None => {
+            finding.with_advice("check in which registry its project publishes images now, or what has replaced it")
+        }
     })
 }

@@ -33,7 +33,7 @@ fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
     match &probe.reached {
         Reached::Fine | Reached::Unknown(_) => None,
         Reached::Missing => {
-            let cause = format!("{export} doesn't exist on the server, or has another name there");
+            let cause = format!("{export} doesn't exist on the server, or has another path");
             Some(
                 finding("NFS403", cause, "no such directory is exported")
                     .with_affected(blocked())

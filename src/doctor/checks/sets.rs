@@ -11,7 +11,7 @@ use crate::doctor::{Finding, Fix, Object, quantity};
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
-    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").with_automatic_fix(),
+    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.").with_automatic_fix(),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -69,7 +69,7 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
         .with_all_evidence(case.last_event(&claim.object()))
         .with_fix(Fix::of_changes(
             deletions,
-            "the claim is Pending and holds nothing; the StatefulSet creates both again",
+            "the claim is Pending and has no data; the StatefulSet creates both again",
         ))
         .with_affected(users)
 }
@@ -97,7 +97,7 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     if let Some((quota, items)) = messages::parse_exceeded_quota(&event.message) {
         let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
         let change = raise_quota(set, &quota, &items, missing.len());
-        let note = format!("raises the quota by what {} claims need", missing.len());
+        let note = format!("raises the quota by the need of {} claims", missing.len());
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));

@@ -161,7 +161,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 .with_evidence("StorageClasses", format!("none called {class}"))
                 .with_command(
                     create_class(class, name),
-                    "the directory is then archived (--on-delete archive), unless you say otherwise",
+                    "the directory is then archived (--on-delete archive), unless you change the option",
                 ),
         );
     }
@@ -178,7 +178,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
             .with_command(
                 run_provisioner(case.facts, name),
-                "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
+                "deletes or archives the directories of that provisioner by the policy of their classes; Ctrl-C ends it",
             ),
     )
 }
@@ -232,7 +232,7 @@ fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         Finding::new("NFS123", object, format!("the PV can't be deleted: {why}"))
             .with_all_evidence([event.evidence()])
             .with_advice(format!(
-                "see the log of provisioner {name}; it tries again by itself, and anew after a restart"
+                "see the log of provisioner {name}; it retries by itself, and after a restart"
             )),
     )
 }

@@ -22,14 +22,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, PODS],
         "waiting, cause unknown",
-        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding says which parts were looked at, what could not be read, and the last event. The provisioner's log and kubectl describe of the object are the next places to look; events are kept for an hour only, so a claim that is made again brings fresh ones.",
+        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.",
     ),
     entry(
         "NFS420",
         Error,
         &[PODS, NODES],
         "the pod's node is not Ready",
-        "The pod was given a node that is not Ready, or that does not exist any more, so that its volumes are not mounted there. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
+        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
     ),
 ];
 
@@ -142,29 +142,29 @@ fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let mut all = case.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
     let (cause, note) = match (serving, provisioner) {
-        (Some(one), _) => (
+        (Some(found), _) => (
             format!(
-                "the claim waits for {}, which runs and does not say why it makes no volume",
-                one.workload.object().title()
+                "the claim waits for {}, which runs and logs no reason for creating no volume",
+                found.workload.object().title()
             ),
             format!(
                 "see the provisioner's log: kubectl -n {} logs {}",
-                shell_word(&one.workload.namespace),
-                shell_word(&one.kubectl_argument())
+                shell_word(&found.workload.namespace),
+                shell_word(&found.kubectl_argument())
             ),
         ),
         (None, Some(name)) => (
-            format!("the claim waits for provisioner {name}, and why it gets no volume is not known"),
+            format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
             advise_describe(&object),
         ),
         (None, None) => (
-            "the claim waits, and why is not known".to_owned(),
+            "the claim waits; the reason is not known".to_owned(),
             advise_describe(&object),
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
         .with_all_evidence(last_event_or_none(case, &object))
-        .with_all_evidence(serving.and_then(|one| last_log_line(case, one)))
+        .with_all_evidence(serving.and_then(|found| last_log_line(case, found)))
         .with_all_evidence(list_unread(case))
         .with_same_cause(class)
         .with_advice(note)
@@ -208,7 +208,7 @@ fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let (cause, shown) = match case.facts.find_node(name) {
         Some(node) if node.ready => return None,
         Some(_) => (
-            format!("node {name} is not Ready, so that its kubelet mounts nothing"),
+            format!("node {name} is not Ready, so its kubelet mounts no volumes"),
             "not True",
         ),
         None if name.is_empty() || !case.facts.knows("nodes") || case.facts.nodes.is_empty() => return None,
@@ -241,7 +241,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
         .iter()
         .find(|event| is_about_other_volume(case, pod, &event.message))
     {
-        let cause = "the pod waits for a volume that is none of its claims', and so not NFS";
+        let cause = "the pod waits for a volume that is not one of its claims, so not for NFS";
         return Finding::new("NFS123", object, cause)
             .with_severity(Severity::Warning)
             .with_all_evidence([event.evidence()])
@@ -255,10 +255,12 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
         return describe_unexplained_mount(about, &pod.node, &events)
             .with_all_evidence(export)
             .with_affected([object])
-            .with_advice(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"));
+            .with_advice(format!(
+                "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
+            ));
     }
     // A volume of a kind that is no claim, or a scheduler's word about volumes.
-    let cause = "the pod waits for its volumes, and why is not known";
+    let cause = "the pod waits for its volumes; the reason is not known";
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
@@ -277,7 +279,7 @@ fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> F
         Some(_) => {
             format!("node {node} can't mount the pod's volume, and the kubelet's message matches no known cause")
         }
-        None => format!("node {node} does not finish mounting the pod's volumes, and does not say why"),
+        None => format!("node {node} does not finish mounting the pod's volumes, and reports no reason"),
     };
     let event = specific.or(events.first());
     Finding::new("NFS413", about, cause).with_all_evidence(event.map(|event| event.evidence()))

@@ -20,23 +20,29 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to nothing, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
-    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry is out of reach. A frequent slip: the Helm chart's version (v4.0.17) is no image's tag; the images are v4.0.0 to v4.0.2. Everything else depends on the registry, whose own words are in the finding.").with_automatic_fix(),
+    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
+    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.").with_automatic_fix(),
     entry("NFS205", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "image for another processor", "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.").with_automatic_fix(),
-    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. Upstream's provisioner mounts NFS by itself; the restricted profile forbids nfs volumes."),
-    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "Upstream's provisioner makes directories in a mounted copy of the export. While its node can't mount that, its pod does not start. nfsprov speaks NFS itself and mounts nothing."),
+    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes."),
+    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export."),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = &case.provisioners;
-    let is_replaced = |one: &Provisioner<'_>| {
-        let is_other = |other: &Provisioner<'_>| other.name == one.name && !other.is_scaled_to_zero();
-        one.name.is_some() && one.is_scaled_to_zero() && all.iter().any(is_other)
+    let is_replaced = |provisioner: &Provisioner<'_>| {
+        let is_other = |other: &Provisioner<'_>| other.name == provisioner.name && !other.is_scaled_to_zero();
+        provisioner.name.is_some() && provisioner.is_scaled_to_zero() && all.iter().any(is_other)
     };
-    let judged = all.iter().filter(|one| !is_replaced(one));
-    let mut found: Vec<Finding> = judged.filter_map(|one| find_reason_not_running(case, one)).collect();
+    let judged = all.iter().filter(|provisioner| !is_replaced(provisioner));
+    let mut found: Vec<Finding> = judged
+        .filter_map(|provisioner| find_reason_not_running(case, provisioner))
+        .collect();
     let candidates = provisioners::find_candidates(case.facts);
-    found.extend(candidates.iter().filter_map(|one| find_nameless(case, one)));
+    found.extend(
+        candidates
+            .iter()
+            .filter_map(|provisioner| find_nameless(case, provisioner)),
+    );
     found
 }
 
@@ -97,7 +103,7 @@ fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Optio
     .with_field(&env, format!("{all} not set"));
     // The environment of a pod can't be edited.
     if provisioner.workload.kind == "Pod" {
-        return Some(finding.with_advice("make the pod again with these variables"));
+        return Some(finding.with_advice("create the pod again with these variables"));
     }
     let export = provisioner.export();
     let is_mounted = matches!(provisioner.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
@@ -126,7 +132,7 @@ fn find_unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
     let all = &case.provisioners;
     let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());
     let mut unserved: Vec<&str> = names
-        .filter(|name| sounds_like_nfs(name) && all.iter().all(|one| one.name != Some(name)))
+        .filter(|name| sounds_like_nfs(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
     unserved.sort_unstable();
     unserved.dedup();
@@ -137,7 +143,7 @@ fn find_unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
 fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let workload = provisioner.workload.object();
     provisioner.is_scaled_to_zero().then(|| {
-        Finding::new("NFS203", workload.clone(), "the provisioner is scaled to no replicas")
+        Finding::new("NFS203", workload.clone(), "the provisioner is scaled to 0 replicas")
             .with_field("spec.replicas", "0")
             .with_change(Change::Scale { workload, replicas: 1 }, "")
     })
@@ -229,7 +235,7 @@ fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: 
     // Only the registry's words tell.
     let words: &str = if words.is_empty() { &stopped.reason } else { words };
     finding.with_advice(format!(
-        "the node says: {words}; see that the image exists there and that the node may pull it, or use a mirror of it"
+        "the node reports: {words}; check that the image exists there and that the node may pull it, or use a mirror"
     ))
 }
 
@@ -249,13 +255,13 @@ fn describe_crash(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         |cause: &str| Finding::new("NFS203", provisioner.workload.object(), cause).with_all_evidence(container);
     if stopped.reason.starts_with("RunContainer") || stopped.reason.starts_with("CreateContainer") {
         return finding("the provisioner's container can't be started")
-            .with_advice("the node says why: the container's image, command or settings are wrong");
+            .with_advice("the evidence has the node's reason: the container's image, command or settings are wrong");
     }
     let last_line = || text.lines().rev().find(|line| !line.trim().is_empty());
     let Some(line) = messages::find_log_line("NFS203", text).or_else(last_line) else {
         return finding("the provisioner crashes")
             .with_confidence(Confidence::Likely)
-            .with_advice("its log says why it ends");
+            .with_advice("its log has the reason");
     };
     let cause = format!("the provisioner crashes: {}", messages::strip_log_prefix(line));
     let lost_lead = line.contains("leaderelection lost") || line.contains("stopped leading");
@@ -265,7 +271,7 @@ fn describe_crash(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
             true => {
                 "the API server answered too slowly for it to keep its lock: look at the control plane and at etcd; a longer lease only hides it"
             }
-            false => "its log says why it ends",
+            false => "its log has the reason",
         })
 }
 
@@ -321,6 +327,6 @@ fn find_unscheduled_pod(provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Find
     Some(
         Finding::new("NFS203", provisioner.workload.object(), cause)
             .with_all_evidence([condition])
-            .with_advice("give it a node that it may run on"),
+            .with_advice("add a node that it may run on, or change its nodeSelector or tolerations"),
     )
 }

@@ -136,7 +136,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     }
     if collector.listed.is_empty() {
         bail!(
-            "{} holds no output of kubectl get -o json; nfsprov doctor --dump writes what is needed",
+            "{} has no output of kubectl get -o json; nfsprov doctor --dump writes such files",
             directory.display()
         );
     }

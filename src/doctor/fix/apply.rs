@@ -53,7 +53,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
     let name = &edit.object.name;
     let refused = |verb: &str, error: &kube::Error| match error {
         kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
-            anyhow!("{title} was changed meanwhile, so it is left as it is; look at it again")
+            anyhow!("another client changed {title} meanwhile, so it is left unchanged; run the doctor again")
         }
         error => anyhow!("cannot {verb} {title}: {}", cluster::describe_error(error)),
     };
@@ -83,8 +83,8 @@ async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) 
     match tokio::time::timeout(limit, deleted).await {
         Ok(deleted) => deleted
             .map(drop)
-            .with_context(|| format!("cannot see whether {title} is gone")),
-        Err(_) => bail!("{title} is still there {} s after it was deleted", limit.as_secs()),
+            .with_context(|| format!("cannot check whether {title} is deleted")),
+        Err(_) => bail!("{title} still exists {} s after its deletion", limit.as_secs()),
     }
 }
 

@@ -119,9 +119,9 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     let phase = live["status"]["phase"].as_str().unwrap_or_default();
     let refused = |why: &str| Err(NoChange::Refused(why.to_owned()));
     match object.kind.as_str() {
-        "PersistentVolumeClaim" if phase != "Pending" => refused(&format!("is {phase} by now, and may hold data")),
+        "PersistentVolumeClaim" if phase != "Pending" => refused(&format!("is {phase} now, and may have data")),
         "PersistentVolumeClaim" if !live["metadata"]["annotations"][BOUND_BEFORE].is_null() => {
-            refused("was bound before, and may hold data")
+            refused("was bound before, and may have data")
         }
         "Pod" if phase != "Pending" => refused(&format!("is {phase} by now")),
         "PersistentVolumeClaim" | "Pod" | "Lease" | "Endpoints" => Ok(()),

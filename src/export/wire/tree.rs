@@ -187,7 +187,7 @@ impl Connection {
                 action: "remove",
                 path: directory.name.clone(),
                 cause: format!(
-                    "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS from here; \
+                    "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS; \
                      remove it on the server, or use --via dir: or ssh://"
                 ),
             }

@@ -135,7 +135,7 @@ fn a_guess_is_said_to_be_one() {
             "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nPRETTY_NAME=\"Linux Mint 22\"\n",
             &[Manager::Apt][..],
             "nfs-kernel-server",
-            "Linux Mint 22 (linuxmint) is not known by that name; it says that it is like ubuntu, so it is taken for Debian and its like",
+            "Linux Mint 22 (linuxmint) is not known by that name; it calls itself like ubuntu, so it is taken for Debian and its like",
         ),
         (
             "ID=bigcloud\nPRETTY_NAME='BigCloud'\n",

@@ -40,8 +40,9 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// Finds what conflicts with `wanted` in the files that exportfs reads, given with their names, and others' mistakes in
-/// them. The first file is the one that has nfsprov's block, or will have it.
+/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names, and lines after
+/// which exportfs reads no more. The first file is the one that has nfsprov's block, or will have it; only there can
+/// lines hide the block.
 pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
@@ -179,7 +180,7 @@ impl File<'_> {
             ),
             (None, None) => (
                 block.lines.start.saturating_sub(1).max(1),
-                "it goes on into nfsprov's lines".to_owned(),
+                "it continues into nfsprov's lines".to_owned(),
             ),
         };
         found.push(self.conflict(line, Gravity::Stops, why));

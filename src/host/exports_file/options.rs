@@ -314,7 +314,7 @@ fn parse_valued_option(option: &str) -> Result<Option<(&'static str, String)>, S
 
 fn describe_unknown_option(option: &str) -> String {
     if option.is_empty() {
-        return "there is nothing between two commas".to_owned();
+        return "there is no option between two commas".to_owned();
     }
     let one = BY_FLAVOUR.iter().chain(&COMMON).map(|switch| switch.name);
     let all: Vec<&str> = one.chain(WITH_VALUE).collect();

@@ -150,7 +150,7 @@ fn check_client_text(text: &str) -> Result<(), String> {
         _ if text.contains('/') => check_network(text),
         _ => match text.parse::<IpAddr>() {
             Ok(address) if address.is_unspecified() => {
-                Err("no host has this address; for the whole world write *".to_owned())
+                Err("no host has this address; for all hosts write *".to_owned())
             }
             Ok(_) => Ok(()),
             Err(_) => check_host_name(text),

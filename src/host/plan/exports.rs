@@ -77,7 +77,7 @@ pub(super) fn refuse_unwritten_exports(facts: &Facts) -> Option<String> {
     (!named.is_empty()).then(|| {
         format!(
             "exported, but in no file: {}; exportfs -ra and a restart of the NFS server drop such exports; write them to a \
-             file in /etc/exports.d, or take them off with exportfs -u CLIENT:DIRECTORY",
+             file in /etc/exports.d, or remove them with exportfs -u CLIENT:DIRECTORY",
             named.join(", ")
         )
     })

@@ -109,7 +109,7 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
         Firewall::Custom(tool) => {
             let step = Step::skipped(
                 NAME,
-                format!("rules of {tool} guard the ports; nfsprov leaves them alone"),
+                format!("{tool} has rules of its own; nfsprov does not change them"),
             );
             return match allowed.clients.is_empty() {
                 true => step,

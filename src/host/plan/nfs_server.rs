@@ -200,7 +200,7 @@ fn warn_of_lock_ports(facts: &Facts, server: &DesiredServer) -> Vec<String> {
             continue;
         };
         lines.push(format!(
-            "{service} is not at port {wanted}, where the firewall lets clients in, so locks of NFS 3 hang; {}",
+            "{service} is not at port {wanted}, which the firewall opens, so locks of NFS 3 hang; {}",
             match facts.nfs_conf {
                 Some(_) => "it takes that port when this host is restarted".to_owned(),
                 None => explain_missing_file(&[(port.section, port.key, wanted.to_string())]),

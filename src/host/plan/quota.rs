@@ -41,7 +41,7 @@ pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&
 pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let path = &server.wanted.path;
     let Some(quota) = &facts.quota else {
-        return Step::refused(NAME, format!("nothing is known of the file system of {path}"));
+        return Step::refused(NAME, format!("the file system of {path} is unknown"));
     };
     let QuotaFacts {
         file_system,
@@ -56,7 +56,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
         return Step::refused(NAME, ext4_without_features(quota));
     }
     if tools_for(file_system).iter().any(|tool| !quota.tools.contains(*tool)) {
-        return Step::skipped(NAME, "seen once the packages are there");
+        return Step::skipped(NAME, "checked after the packages are installed");
     }
     let Some(is_enforced) = quota.is_enforced else {
         return Step::refused(
@@ -121,15 +121,16 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
     };
     if is_mounted_by_something_else(quota) {
         step = step.warning(format!(
-            "no line of {} mounts {mount_point}: have what mounts it use prjquota, or limits are not enforced after the next \
+            "no line of {} mounts {mount_point}: set prjquota where it is configured, or limits are not enforced \
+             after the next \
              restart of the host",
             fstab::PATH
         ));
     }
     if server.quota == Quota::Remount && what.is_some() && file_system == "xfs" && !quota.has_option("pqnoenforce") {
         step = step.warning(format!(
-            "all clients of the NFS server wait meanwhile; what else uses {mount_point} on the host keeps it busy, and then \
-             nothing is changed"
+            "all clients of the NFS server wait meanwhile; if another program uses {mount_point} on the host, \
+             unmounting fails, and nothing is changed"
         ));
     }
     step.files.extend(file);
@@ -146,8 +147,8 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
                 "the file system of {path} is unknown: findmnt, of util-linux, is missing or fails"
             ));
         }
-        "btrfs" => Some("its limits hold for subvolumes, not for directories"),
-        "zfs" => Some("its limits hold for datasets, not for directories"),
+        "btrfs" => Some("it limits subvolumes, not directories"),
+        "zfs" => Some("it limits datasets, not directories"),
         "nfs" | "nfs4" => Some("it is a mount of another NFS server; only that server can set limits"),
         _ => Some("only XFS and ext4 have project quotas"),
     };
@@ -157,7 +158,7 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
     if let Some((id, directory)) = &quota.inherited_project {
         return Some(format!(
             "{directory} belongs to project {id} and passes it on, so directories of other projects can't be archived or \
-             deleted below it; take it out with: chattr -P -p 0 {}",
+             deleted below it; undo that with: chattr -P -p 0 {}",
             quote(directory)
         ));
     }

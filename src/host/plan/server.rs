@@ -32,7 +32,7 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         ),
         // Its package may bring the module, so only what is installed already can be asked.
         match is_installed(facts, choice.distro) {
-            false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
+            false if facts.nfsd == Support::No => Step::skipped("kernel", "checked after the packages are installed"),
             _ => check_kernel(facts, facts.nfsd, "server"),
         },
         plan_directory(facts, server),
@@ -70,14 +70,14 @@ fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let mut lines = Vec::new();
     if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
         lines.push(format!(
-            "no_root_squash lets root of each client act as root in {path}, as a provisioner that works by NFS has to; \
+            "no_root_squash lets root of each client act as root in {path}, which a provisioner over NFS needs; \
              --root-squash, with a provisioner --via ssh://, avoids that"
         ));
     }
     if facts.directory == Directory::Missing && server.mode.is_none() {
         lines.push(format!(
-            "mode 0777 lets each user of a client write at the top of {path}; --mode 0711 is enough where only a \
-             provisioner makes directories there"
+            "mode 0777 lets each user of a client write at the top of {path}; --mode 0711 is enough if only a \
+             provisioner creates directories in it"
         ));
     }
     lines
@@ -101,7 +101,7 @@ fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
             NAME,
             format!("{path} leads to {to} by a symbolic link; export that instead: --export {to}"),
         ),
-        Directory::Other => Step::refused(NAME, format!("{path} is there and is no directory")),
+        Directory::Other => Step::refused(NAME, format!("{path} exists and is not a directory")),
         Directory::Missing => {
             let mode = server.mode.unwrap_or(OPEN);
             let mut change = format!("mkdir -p -- {quoted}\nchmod {mode:o} -- {quoted}\n");

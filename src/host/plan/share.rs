@@ -27,7 +27,7 @@ pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Pl
         }
     };
     let Some(options) = ours.first().map(|entry| entry.options.clone()) else {
-        let why = format!("nfsprov does not export {path} there; a new export is made by setup-server only");
+        let why = format!("nfsprov does not export {path} there; only setup-server creates exports");
         let steps = vec![system, refused(why)];
         return Plan { steps };
     };

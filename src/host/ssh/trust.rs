@@ -30,11 +30,11 @@ pub(super) struct Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
-    /// Reads the known_hosts files, for each connection anew, and runs the KnownHostsCommand. Files that can't be read
-    /// are skipped.
+    /// Reads the known_hosts files, for each connection anew, and the output of the KnownHostsCommand. Files that can't
+    /// be read are skipped.
     ///
     /// # Errors
-    /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run.
+    /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run, fails, or does not end in time.
     pub(super) fn read_known_hosts(access: &'a Access, hop: &'a Hop) -> Result<Self, ConnectError> {
         let paths = hop.known_hosts.iter().chain(&hop.global_known_hosts);
         let files = paths.filter_map(|path| {

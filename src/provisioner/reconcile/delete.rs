@@ -188,7 +188,7 @@ impl Reconciler {
                 Some(owner) => return Ok(Done(format!("{directory} belongs to {owner} now"))),
                 None if removal.is_some() && export.path_exists(directory).await? => {
                     return Ok(Refused(format!(
-                        "PV {volume} names {directory}, which was not made for it"
+                        "PV {volume} names {directory}, which was not created for it"
                     )));
                 }
                 None => {

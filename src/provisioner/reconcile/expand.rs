@@ -102,7 +102,7 @@ impl Reconciler {
         let note = match is_enforced {
             true => format!("Volume {volume_name} is limited to {size}"),
             false => format!(
-                "Volume {volume_name} is recorded with {size}; nothing limits its directory, since it has no quota: enforce"
+                "Volume {volume_name} is recorded with {size}; its directory has no limit, since it has no quota: enforce"
             ),
         };
         self.events.publish_normal(&live, "VolumeResizeSuccessful", note);

@@ -105,7 +105,7 @@ pub fn plan_volume(
     let directory = match &settings.path_pattern {
         Some(pattern) => pattern::render_directory(pattern, claim)?,
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
-            .map_err(|error| format!("the claim's names make no directory: {error}"))?,
+            .map_err(|error| format!("the claim's names can't name a directory: {error}"))?,
     };
     let needs_marker = settings.path_pattern.is_some();
     // Refused now, because it would be discovered only at deletion.
@@ -246,7 +246,7 @@ pub fn plan_deletion(
         (true, _, _) => Proof::Name,
         (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
         (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
-        _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not made for it")),
+        _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not created for it")),
     };
     let on_delete = match recorded {
         Some(word) => OnDelete::from_record(word),
@@ -273,7 +273,7 @@ pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Re
     Err(wrong.unwrap_or_else(|| {
         let served: Vec<String> = served.iter().map(Location::to_string).collect();
         format!(
-            "is on {}:{}, and served here: {}",
+            "is on {}:{}, and this provisioner serves {}",
             nfs.server,
             nfs.path,
             served.join(", ")

@@ -14,12 +14,12 @@ use crate::doctor::provisioners::NFS_CSI;
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").with_automatic_fix(),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").with_automatic_fix(),
+    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.").with_automatic_fix(),
     entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
-    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and knows NFSv3 without locks at best. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have nothing else. Install an NFS client on the node and have the kubelet use the node's own mount."),
-    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may want a privileged source port, which a mount from a user namespace or through NAT does not have."),
+    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount."),
+    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have."),
     entry("NFS416", Error, &[PODS, EVENTS], "the node's kernel has no NFS", "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it."),
-    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes what stands before the first colon for a name. A host name with an AAAA record works, or a newer kubelet."),
+    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet."),
 ];
 
 /// Whether a failure of this code is the node's, rather than the volume's or the server's.
@@ -48,7 +48,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
         "NFS401" => describe_missing_client(case, node, known),
         "NFS407" => {
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
-            let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write one file at once";
+            let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
             match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
@@ -69,7 +69,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
         ),
         "NFS415" => Description::new(
             format!("{on} is not permitted to mount {export}: {named}"),
-            "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the right to mount (privileged); a server may want a privileged source port (its export option insecure lifts that)",
+            "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
         ),
         "NFS416" => Description::new(
             format!("the kernel of {on} can't mount NFS: {named}"),
@@ -188,7 +188,7 @@ fn describe_attachment(case: &Case<'_>) -> Description {
             "Kubernetes waits until the volume is attached, which the NFS CSI driver never does: its CSIDriver object {why}"
         ),
         format!(
-            "create the CSIDriver {NFS_CSI} as the driver's own installation does, with attachRequired: false; the pods then go on by themselves"
+            "create the CSIDriver {NFS_CSI} as the driver's installation does, with attachRequired: false; the pods then continue by themselves"
         ),
     )
 }

@@ -152,7 +152,7 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
 fn parse_document<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
     let found = (&document["apiVersion"], &document["kind"]);
     if found != (&Value::from("v1"), &Value::from(kind)) {
-        return Err(format!("it holds something else where a {kind} should be"));
+        return Err(format!("it has another object in the place of a {kind}"));
     }
     let wrong = |error: serde_json::Error| {
         let text = error.to_string();
@@ -203,7 +203,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
     if let Some(claim) = &spec.claim_ref
         && !(is_label(&claim.namespace) && is_name(&claim.name))
     {
-        return Err("the PV's claimRef names what can be no claim".to_owned());
+        return Err("the PV's claimRef has names that no claim can have".to_owned());
     }
     Ok(directory)
 }
@@ -257,7 +257,7 @@ fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
     let known = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
     match !modes.is_empty() && modes.iter().all(|mode| known.contains(&mode.as_str())) {
         true => Ok(()),
-        false => Err(format!("the {what} has no access mode, or one that there is not")),
+        false => Err(format!("the {what} has no access mode, or an unknown one")),
     }
 }
 
@@ -276,14 +276,14 @@ fn check_size(what: &str, size: &str) -> Result<(), String> {
 fn check_class(what: &str, class: Option<&str>) -> Result<(), String> {
     match class.is_none_or(|class| class.is_empty() || is_name(class)) {
         true => Ok(()),
-        false => Err(format!("the {what}'s class is no object's name")),
+        false => Err(format!("the {what}'s class is not a valid name")),
     }
 }
 
 fn check_volume_mode(what: &str, mode: Option<&str>) -> Result<(), String> {
     match mode.is_none_or(|mode| mode == "Filesystem") {
         true => Ok(()),
-        false => Err(format!("the {what} is no file system")),
+        false => Err(format!("the {what}'s volumeMode is not Filesystem")),
     }
 }
 
