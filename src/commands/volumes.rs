@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
 use super::access::{export_via, ssh_access_for};
-use super::{cluster_options, colour_choice, for_scripts, headings_unless};
+use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
@@ -134,7 +134,7 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
         };
         output::say(&format!("there is no {what} on {}", place.location));
     } else if subject == Subject::Orphans {
-        output::say("a directory that PVs of another cluster name looks like an orphan here; nothing is removed");
+        output::say("directories that PVs of another cluster name are listed, too; nothing is removed");
     }
     output::print(&text)?;
     if subject == Subject::Orphans {
@@ -189,18 +189,14 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     }
     let now = Timestamp::now().as_second();
     let cells = rows.iter().map(|row| {
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+        let claim = row.claim.as_deref().map(claim_title).unwrap_or_default();
         let age = row
             .changed
             .map(|changed| amount::format_age(amount::seconds_since(changed, now)))
             .unwrap_or_default();
         let mut cells = match archives {
-            true => vec![row.directory.clone(), or_none(&row.claim), age.clone()],
-            false => vec![
-                row.state.as_str().to_owned(),
-                row.directory.clone(),
-                or_none(&row.claim),
-            ],
+            true => vec![row.directory.clone(), claim, age.clone()],
+            false => vec![row.state.as_str().to_owned(), row.directory.clone(), claim],
         };
         if args.sizes {
             cells.push(row.holds.as_ref().map(|holds| holds.short_text()).unwrap_or_default());
@@ -215,7 +211,7 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
             cells.push(age);
         }
         if wide || !archives {
-            cells.push(or_none(&row.volume));
+            cells.push(row.volume.clone().unwrap_or_default());
         }
         cells
     });

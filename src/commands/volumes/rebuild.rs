@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use super::Place;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
-use crate::commands::{colour_choice, for_scripts, headings_unless};
+use crate::commands::{claim_title, colour_choice, for_scripts, headings_unless};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::{gather, place};
 use crate::output;
@@ -91,12 +91,11 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
         Format::Table | Format::Wide if rows.is_empty() => String::new(),
         Format::Table | Format::Wide => {
             let cells = rows.iter().map(|row| {
-                let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
                 vec![
                     row.action.as_str().to_owned(),
-                    or_none(&row.claim),
+                    row.claim.as_deref().map(claim_title).unwrap_or_default(),
                     row.volume.clone(),
-                    or_none(&row.directory),
+                    row.directory.clone().unwrap_or_default(),
                     row.why.clone(),
                 ]
             });
