@@ -41,8 +41,7 @@ use super::{
 /// that is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
 const MAX_SESSIONS: u8 = 16;
 
-/// Number of operations at once on sessions that are lost so soon. If all ran, each would make its first calls on a
-/// session, and none its last.
+/// Operations at once on sessions that are lost so soon; with more, each makes its first calls, and none its last.
 const TURNS: usize = 4;
 
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -455,8 +454,7 @@ impl Wire {
         })
     }
 
-    /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other; or
-    /// empty.
+    /// The end of a message: an exported path that may be meant, since one of the two paths ends with the other.
     async fn similar_export_hint(&self, address: IpAddr) -> String {
         let exported = timeout(HEAD_START, list_exports(&address.to_string())).await;
         let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();

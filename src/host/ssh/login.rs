@@ -133,9 +133,8 @@ pub(super) fn continue_login(
 }
 
 impl Login<'_> {
-    /// Tries the keys, then passwords, then answers to questions that `methods` allow, and asks on the terminal for
-    /// what it needs. `Next` if the server wants a further method; `Retry` if this connection had its attempts, so
-    /// that the login continues on another one. An error that lists what was tried if nothing is left.
+    /// Tries keys, then passwords and answers that the terminal gives. `Next` if the server wants a further method,
+    /// `Retry` if the login has to continue on another connection; an error that lists what was tried otherwise.
     fn try_methods(&mut self, methods: &str) -> Result<StepResult, String> {
         let refused = &self.hop.refused_methods;
         let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
