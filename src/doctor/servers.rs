@@ -99,7 +99,7 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
     found
 }
 
-/// The exports to probe: all if they are few, else those that Pending claims or pods need, up to [`MOST`].
+/// The exports to probe: all if they are few, else those that Pending claims or pods need, up to `MOST`.
 pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
     let all = named_exports(facts);
     let few = all.len() <= FEW;
