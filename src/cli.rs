@@ -255,7 +255,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         },
     };
     match parsed.is_zero() {
-        true => Err("a time-out is more than zero".to_owned()),
+        true => Err("a timeout is more than zero".to_owned()),
         false => Ok(parsed),
     }
 }

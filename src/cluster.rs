@@ -25,8 +25,8 @@ pub struct ClusterOptions {
     pub request_timeout: Duration,
 }
 
-/// The read time-out of watches. The API server ends every watch after at most 290 s, so a watch that is silent for longer
-/// has lost its server.
+/// The read time-out of watches. The API server ends every watch after at most 290 s, so a watch that is silent for
+/// longer has lost its server.
 const WATCH_SILENCE: Duration = Duration::from_secs(330);
 
 /// How long the client will be used.
@@ -58,7 +58,7 @@ pub enum ClusterError {
         cause: String,
     },
     /// The API server does not answer.
-    #[error("cluster at {url} does not answer: {cause}; is the server up, and is this the right context?")]
+    #[error("cluster at {url} does not answer: {cause}; is the server running, and is this the right context?")]
     Unreachable { url: String, cause: String },
 }
 
@@ -127,7 +127,8 @@ pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
 /// The number of objects in one page of a list.
 const PAGE: u32 = 500;
 
-/// Lists the objects for which `keep` is true. Reads page by page, so that a large cluster is never in memory as a whole.
+/// Lists the objects for which `keep` is true. Reads page by page, so that a large cluster is never in memory as a
+/// whole.
 pub async fn list_filtered<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
@@ -135,11 +136,12 @@ where
     list_mapped(api, ListParams::default(), |object| Some(object).filter(&keep)).await
 }
 
-/// Lists what `each` returns for the objects that `params` select, page by page as [`list_filtered`] does.
+/// Calls `convert` with each object that `params` select, page by page as [`list_filtered`] does, and lists what it
+/// returns.
 pub async fn list_mapped<K, T, I>(
     api: &Api<K>,
     params: ListParams,
-    mut each: impl FnMut(K) -> I,
+    mut convert: impl FnMut(K) -> I,
 ) -> Result<Vec<T>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
@@ -154,7 +156,7 @@ where
         let text = api.clone().into_client().request_text(request).await?;
         let page: ObjectList<K> =
             serde_json::from_str(&without_managed_fields(&text)).map_err(kube::Error::SerdeError)?;
-        found.extend(page.items.into_iter().flat_map(&mut each));
+        found.extend(page.items.into_iter().flat_map(&mut convert));
         match page.metadata.continue_ {
             Some(token) if !token.is_empty() => params = params.continue_token(&token),
             _ => return Ok(found),
@@ -162,8 +164,8 @@ where
     }
 }
 
-/// Removes `managedFields` from a list's JSON. They are half of it, and nfsprov never uses them. Truncated JSON is returned
-/// unchanged, for the parser to report.
+/// Removes `managedFields` from a list's JSON. They are half of it, and nfsprov never uses them. Truncated JSON is
+/// returned unchanged, for the parser to report.
 fn without_managed_fields(text: &str) -> Cow<'_, str> {
     // In a string, quotes have a backslash before them, so that it can't be found there.
     const KEY: &str = "\"managedFields\":[";
@@ -207,6 +209,8 @@ fn end_of_array(json: &[u8]) -> Option<usize> {
     None
 }
 
+/// The configuration of the requested or current context of the kubeconfig; in a pod without one, its service
+/// account's.
 async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
         (Some(path), _) => format!("kubeconfig {}", path.display()),
@@ -264,7 +268,7 @@ pub fn describe_error(error: &kube::Error) -> String {
     }
 }
 
-/// The first line of an error's innermost cause, which says what happened.
+/// The first line of the innermost error in a chain of causes.
 fn innermost_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

@@ -1,4 +1,4 @@
-//! Unified diffs for people (PURE). Secrets are masked, so that patch(1) can't apply them.
+//! Unified diffs for users (PURE). Secrets are masked, so patch(1) can't apply them.
 
 mod mask;
 

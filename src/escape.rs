@@ -1,16 +1,18 @@
-//! Escapes text of tenants, clusters, hosts and exports (PURE): characters that would move a terminal's cursor, reverse a
-//! text or hide in it are written as escapes.
+//! Escapes text of tenants, clusters, hosts and exports (PURE): characters that would move a terminal's cursor, reverse
+//! a text or hide in it are written as escapes.
 
 /// Escapes every hidden character, line ends included.
 pub fn escape_line(text: &str) -> String {
     escape_hidden(text, |_| false)
 }
 
-/// Escapes hidden characters, but not line ends and ESC: the log library colours lines, and escapes ESC in their values.
+/// Escapes hidden characters, but not line ends and ESC: the log library colours lines, and escapes ESC in their
+/// values.
 pub fn log_lines(text: &str) -> String {
     escape_hidden(text, |character| matches!(character, '\n' | '\x1b'))
 }
 
+/// Escapes hidden characters, except those for which `keeps` is true.
 fn escape_hidden(text: &str, keeps: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

@@ -39,7 +39,8 @@ pub use exit::{Exit, UsageError};
 
 use cli::{Cli, Command, LogFormat};
 
-/// Runs one command line, from the process' arguments to its exit status.
+/// Runs one command line, from the process' arguments to its exit status; answers a completion script instead if one
+/// calls. Errors are printed, or logged for a command that logs as JSON.
 pub fn run() -> Exit {
     match commands::completions::answer_shell() {
         Ok(false) => {}
@@ -121,12 +122,16 @@ fn print_usage_error(error: &clap::Error) -> Exit {
             Exit::Usage
         }
         _ => {
-            output::say(&format!("{} (--help tells more)", cli::describe_usage_error(error)));
+            output::say(&format!(
+                "{} (--help describes the options)",
+                cli::describe_usage_error(error)
+            ));
             Exit::Usage
         }
     }
 }
 
+/// Starts the log on stderr, with the level of -q, -v or `RUST_LOG`.
 fn start_logging(cli: &Cli) {
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",

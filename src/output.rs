@@ -78,6 +78,8 @@ pub fn format_terminal_table(colour: Colour, headings: &[&str], rows: impl IntoI
     align_columns(headings, rows, terminal_width(), colour.on_stdout())
 }
 
+/// Formats a table, cut to `width` if it is given: a row is one line, and a cell that is too long ends with an
+/// ellipsis. Cells are escaped.
 fn align_columns(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
@@ -205,7 +207,7 @@ fn prompt_if_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Opt
     can_ask().then(|| run_prompt(question).ok()).flatten()
 }
 
-/// Asks until `check` accepts the answer, and returns the result of `check`; needs [`can_ask`].
+/// Asks on the terminal until `check` accepts the answer, and returns the result of `check`; needs [`can_ask`].
 ///
 /// # Errors
 /// When the terminal goes away.
@@ -219,7 +221,7 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
     Ok(check(answer.trim()).unwrap_or(answer))
 }
 
-/// Asks for a yes or a no, where only yes is yes; needs [`can_ask`].
+/// Asks for a yes or a no on the terminal; no is the default; needs [`can_ask`].
 ///
 /// # Errors
 /// When the terminal goes away.

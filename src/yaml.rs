@@ -1,4 +1,4 @@
-//! Writes YAML whose scalars no parser takes for another type, and reads YAML of untrusted authors (PURE).
+//! Writes YAML whose scalars no parser reads as another type, and reads YAML of untrusted authors (PURE).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub fn to_yaml(value: &Value) -> String {
     text
 }
 
+/// Appends a value to `text`, indented by two spaces for each level of `depth`.
 fn write_block(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     match value {
@@ -67,8 +68,8 @@ pub fn parse_document(text: &str) -> Result<Value, (Option<usize>, String)> {
 
 /// Parses the documents of an untrusted text, at most [`DOCUMENTS`]; empty ones are dropped.
 ///
-/// Anchors and aliases, by which a short text expands to a huge one, are refused by their characters: [`to_yaml`] escapes
-/// neither, so a writer of such a text escapes them in strings (`\u0026`, `\u002a`).
+/// Anchors and aliases, by which a short text expands to a huge one, are refused by their characters: [`to_yaml`]
+/// escapes neither, so a writer of such a text escapes them in strings (`\u0026`, `\u002a`).
 ///
 /// # Errors
 /// One sentence; it may repeat words of the text.
@@ -82,7 +83,8 @@ pub fn read_untrusted(text: &str) -> Result<Vec<Value>, String> {
             Some(place) => format!("it is not YAML: {}, at line {}", cause_of(&error), place.line()),
             None => format!("it is not YAML: {}", cause_of(&error)),
         })?;
-        let value = serde_json::to_value(value).map_err(|error| format!("it is not like JSON: {error}"))?;
+        let value =
+            serde_json::to_value(value).map_err(|error| format!("it has types that JSON does not have: {error}"))?;
         if !value.is_null() {
             documents.push(value);
         }
@@ -117,7 +119,7 @@ mod tests {
             ("a: [", Err("it is not YAML: ")),
             ("a: 1\na: 2\n", Err("it is not YAML: ")),
             (deep.as_str(), Err("it is not YAML: ")),
-            ("{[a]: 1}", Err("it is not like JSON: ")),
+            ("{[a]: 1}", Err("it has types that JSON does not have: ")),
         ] {
             let about: String = text.chars().take(40).collect();
             match (read_untrusted(text), wanted) {

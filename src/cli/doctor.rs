@@ -62,8 +62,8 @@ pub struct Doctor {
     /// Host to check and to fix over SSH (repeatable); with --gate or --undo, every server node of the cluster
     #[arg(long = "ssh", value_parser = parse_host, value_name = "[USER@]HOST[:PORT]")]
     pub hosts: Vec<host::Target>,
-    /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink; with
-    /// --undo, remove it
+    /// With --fix, set RemoveSelfLink=false on the hosts of --ssh instead of changing an image that needs selfLink;
+    /// with --undo, remove it
     #[arg(long, requires_all = ["gate_with", "hosts"])]
     pub gate: bool,
     /// Undo --gate on the hosts of --ssh
@@ -134,7 +134,7 @@ fn parse_code_to_fix(text: &str) -> Result<&'static str, String> {
 }
 
 fn parse_code(text: &str) -> Result<&'static str, String> {
-    let found = explain::find(text).map(|entry| entry.code);
+    let found = explain::find_entry(text).map(|entry| entry.code);
     found.ok_or_else(|| "no such finding; nfsprov doctor explain lists them".to_owned())
 }
 

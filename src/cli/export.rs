@@ -29,7 +29,8 @@ pub struct ExportOfVolumes {
     /// Exported directory [default: from the volumes]
     #[arg(long, env = "NFSPROV_PATH", value_parser = validate::check_path)]
     pub path: Option<String>,
-    /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or dir:/MOUNT (a local mount of the export)
+    /// Access to directories: nfs (NFS calls, no mount needed), ssh://USER@HOST:PORT (commands on the server) or
+    /// dir:/MOUNT (a local mount of the export)
     #[arg(long, env = "NFSPROV_VIA", default_value = "nfs", value_parser = parse_via)]
     pub via: Via,
     #[command(flatten)]
@@ -44,7 +45,7 @@ pub(super) fn parse_via(text: &str) -> Result<Via, String> {
         Some(directory) if directory.starts_with('/') => Ok(Via::Dir(PathBuf::from(directory))),
         Some(_) => Err("dir: takes an absolute path".to_owned()),
         None if text == "nfs" => Ok(Via::Nfs),
-        None => Err("directories are made via nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT".to_owned()),
+        None => Err("directories are created via nfs, ssh://[USER@]HOST[:PORT] or dir:/MOUNT".to_owned()),
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn ssh_access_for_quotas(via: &Via, quota_ssh: Option<&Target>, ssh: 
     ssh_access_if(quota_ssh.is_some() || matches!(via, Via::Ssh(_)), ssh)
 }
 
+/// The access of [`ssh_access`]; a usage error if SSH options are given and `uses_ssh` is false.
 fn ssh_access_if(uses_ssh: bool, ssh: &Ssh) -> Result<Access> {
     if !uses_ssh && *ssh != Ssh::default() {
         let why = "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST";
@@ -51,7 +52,8 @@ pub(super) fn export_with_quota_ssh(target: &Target, access: &Access, location: 
     Export::Wire(Wire::new(location).with_quota_shell(shell))
 }
 
-/// The SSH options, with the home directory, user and agent of the environment.
+/// The SSH options, with the home directory, user and agent of the environment, and a new cache of prompts. Reads the
+/// file of `--sudo-password-file`.
 pub(super) fn ssh_access(ssh: &Ssh) -> Result<Access> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let user = variable("USER").or(variable("LOGNAME"));

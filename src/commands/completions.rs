@@ -1,7 +1,7 @@
 //! `nfsprov completions`: prints a shell's completion script, and answers the shell when the script asks.
 //!
-//! The scripts only call nfsprov with [`VARIABLE`] set, so that one script fits every version, and names of the cluster can
-//! be completed.
+//! The scripts only call nfsprov with [`VARIABLE`] set, so that one script fits every version, and names of the cluster
+//! can be completed.
 
 mod names;
 
@@ -23,6 +23,7 @@ const VARIABLE: &str = "NFSPROV_COMPLETE";
 /// zsh loads `_nfsprov` at the first completion, and expects an answer to that one, too.
 const ZSH_FIRST_CALL: &str = "[[ ${funcstack[1]} == _nfsprov ]] && _clap_dynamic_completer_nfsprov \"$@\"\n";
 
+/// Prints the completion script for a shell.
 pub fn run(shell: cli::Shell) -> Result<Exit> {
     let (shell, end): (&dyn EnvCompleter, _) = match shell {
         cli::Shell::Bash => (&Bash, ""),

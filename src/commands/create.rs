@@ -26,6 +26,7 @@ use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest, 
 use crate::output;
 use request::CreateRequest;
 
+/// Renders the manifest, then writes it to files, applies it, or prints it.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let mut request = CreateRequest::from_args(kind, global).await?;
     let delivery = request.delivery.clone();
@@ -91,6 +92,8 @@ fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) 
     write_files(directory, &files, overwrite)
 }
 
+/// Applies the objects one after the other, prints a line for each, and waits until they are ready if that is asked
+/// for. Warns of a missing class or a rival provisioner before.
 async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
@@ -143,8 +146,8 @@ async fn apply_manifest(
     Ok(())
 }
 
-/// Whether the document is the class of a new provisioner, and a class of that name and provisioner exists. Its owner may
-/// have changed it, and most of its fields are immutable, so it is not applied.
+/// Whether the document is the class of a new provisioner, and a class of that name and provisioner exists. Its owner
+/// may have changed it, and most of its fields are immutable, so it is not applied.
 async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Document) -> bool {
     let Values::Provisioner(provisioner) = values else {
         return false;
@@ -172,7 +175,13 @@ async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String 
         Some("PersistentVolume") => (Object::cluster("PersistentVolume", &name), "pv"),
         _ => (Object::of("PersistentVolumeClaim", &namespace, &name), "pvc"),
     };
-    let findings = Report::new(&facts, checks::all(&facts, Timestamp::now()), (&[], &[]), &[subject]).findings;
+    let findings = Report::new(
+        &facts,
+        checks::find_all_problems(&facts, Timestamp::now()),
+        (&[], &[]),
+        &[subject],
+    )
+    .findings;
     if let Some(first) = findings.iter().find(|finding| finding.severity <= Severity::Warning) {
         let cause = first.cause.trim_end_matches('.');
         return format!("{cause} ({}; `nfsprov doctor {short}/{name}` tells more)", first.code);

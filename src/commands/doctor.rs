@@ -19,7 +19,7 @@ use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::plan::{plan, restarts};
+use crate::doctor::fix::plan::{plan_cluster_fixes, restart_fixes};
 use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
@@ -32,6 +32,8 @@ const WIDTH: usize = 100;
 /// The findings that the gate fixes too.
 const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
+/// Runs one of the forms of the command: explain a code, undo the gate, diagnose a dump, write a dump, or diagnose the
+/// cluster and fix it with `--fix`.
 pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if let Some(What::Explain { code }) = &args.what {
         output::print(&render_explanation(*code))?;
@@ -54,7 +56,7 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
             Err(error) => return Ok(exit_unchecked(&format!("{error:#}"))),
         };
         if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
-            facts.leave_out(explain::LISTINGS, "--from-dump");
+            facts.record_left_out(explain::LISTINGS, "--from-dump");
         }
         return match report_on_targets(args, &facts, now) {
             Ok(report) => finish_with_report(args, global, &facts, &report),
@@ -84,7 +86,8 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     }
 }
 
-/// Reads the cluster, the hosts of `--ssh`, and what NFS servers answer this machine.
+/// Reads the cluster and the connected hosts, probes the exports and lists those that answer; without `--no-probe`
+/// only.
 async fn gather_facts(
     args: &Doctor,
     cluster: &Cluster,
@@ -94,7 +97,7 @@ async fn gather_facts(
     let mut facts = gather(cluster, namespace, None).await;
     hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
-        true => facts.leave_out(explain::EXPORTS, "--no-probe"),
+        true => facts.record_left_out(explain::EXPORTS, "--no-probe"),
         false => {
             probe::probe_exports(&mut facts).await;
             listing::list_reached_exports(&mut facts).await;
@@ -126,13 +129,14 @@ fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Rep
     let targets = find_targets(args, facts)?;
     Ok(Report::new(
         facts,
-        checks::all(facts, now),
+        checks::find_all_problems(facts, now),
         (&args.select, &args.ignore),
         &targets,
     ))
 }
 
-/// Prints the report and returns the exit status that follows from it.
+/// Prints the report. Returns `Failed` if a finding counts as a failure, `Unchecked` if claims, or with `--strict`
+/// anything that a check needs, could not be read.
 fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
     print_report(args, global, report)?;
     let failed = report.findings.iter().any(|finding| is_failure(args, finding));
@@ -145,7 +149,8 @@ fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Re
     })
 }
 
-/// Applies the automatic fixes of `codes`, or all if it is empty, and reports the remaining findings.
+/// Applies the automatic fixes of `codes`, or all if it is empty: on hosts, then in the cluster, then the gate. Then
+/// reads everything again and reports the remaining findings.
 async fn fix_findings(
     args: &Doctor,
     codes: &[&'static str],
@@ -159,7 +164,7 @@ async fn fix_findings(
     let wanted = |finding: &&Finding| codes.is_empty() || codes.contains(&finding.code);
     let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
     let findings: Vec<Finding> = findings.cloned().collect();
-    let steps = plan(&findings, &facts);
+    let steps = plan_cluster_fixes(&findings, &facts);
     if steps.is_empty() && !sets_gate && hosts::host_changes(&findings).is_empty() {
         let exit = finish_with_report(args, global, &facts, &report)?;
         output::say("no automatic fix available");
@@ -190,8 +195,15 @@ async fn fix_findings(
             options,
         };
         gate::change_gate(&job, &mut stop, &mut done).await?;
-        let again = restarts(&report.findings, &facts, &Timestamp::now().to_string());
-        fix::fix_objects(clusters, &plan(&again, &facts), options, &mut stop, &mut done).await?;
+        let again = restart_fixes(&report.findings, &facts, &Timestamp::now().to_string());
+        fix::fix_objects(
+            clusters,
+            &plan_cluster_fixes(&again, &facts),
+            options,
+            &mut stop,
+            &mut done,
+        )
+        .await?;
     }
     if args.dry_run {
         output::say("dry run: no change was made");
@@ -241,7 +253,7 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     Ok(true)
 }
 
-/// Undoes `--gate`, even if the API server does not answer.
+/// Removes the gate from the hosts of `--ssh`, even if the API server does not answer.
 async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     let connection = cluster_options(global);
     let cluster = match connect(&connection, ClientUse::OneShot).await {
@@ -293,6 +305,7 @@ fn exit_unchecked(why: &str) -> Exit {
     Exit::Unchecked
 }
 
+/// Reports that the cluster can't be reached: as a report if the output is not a table, and as an error on stderr.
 fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> Result<Exit> {
     if let ClusterError::Unreachable { url, cause } = error
         && args.dump.is_none()
@@ -303,6 +316,7 @@ fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> R
     Ok(exit_unchecked(&error.to_string()))
 }
 
+/// Reads the cluster into a dump and prints the paths of its files; names on stderr what could not be read.
 async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> Result<Exit> {
     let dump = Mutex::new(Dump::default());
     let facts = gather(cluster, namespace, Some(&dump)).await;
@@ -359,10 +373,11 @@ fn find_targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
     Ok(found?.concat())
 }
 
+/// The explanation of a code; the table of all codes without one, or for an unknown one.
 fn render_explanation(code: Option<&str>) -> String {
     let width = output::stdout_width().unwrap_or(WIDTH);
-    match code.and_then(explain::find) {
-        Some(entry) => formats::entry(entry, width),
+    match code.and_then(explain::find_entry) {
+        Some(entry) => formats::format_entry(entry, width),
         None => {
             let rows = explain::CATALOGUE.iter();
             let severity = |entry: &explain::Entry| format!("{:?}", entry.severity).to_lowercase();

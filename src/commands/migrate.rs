@@ -1,7 +1,7 @@
 //! `nfsprov migrate`: hands the claims of another provisioner over to nfsprov, or back.
 //!
-//! `manifest/handover` decides; this module shows the plan, asks, and applies it. The two provisioners never run at the same
-//! time: the first has no pods left before the second starts.
+//! `manifest/handover` decides; this module shows the plan, asks, and applies it. The two provisioners never run at the
+//! same time: the first has no pods left before the second starts.
 
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -36,6 +36,7 @@ struct Migration {
     args: cli::Handover,
 }
 
+/// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
@@ -154,7 +155,7 @@ impl Migration {
         Ok(match ours {
             Ok(ours) if ours.provisioner == self.handover.provisioner => None,
             _ => Some(format!(
-                "deployment/{} -n {namespace} is there already and serves another name; pass --name",
+                "deployment/{} -n {namespace} exists already and serves another name; pass --name",
                 self.args.name
             )),
         })
@@ -187,7 +188,7 @@ impl Migration {
         // A Deployment that was at 0 stays at 0.
         match self.hand_back(self.handover.replicas).await {
             Ok(()) => Err(error.context(format!(
-                "nfsprov did not take over, and deployment/{theirs} is as it was"
+                "nfsprov did not take over, and deployment/{theirs} runs as before"
             ))),
             Err(undo) => Err(error.context(format!(
                 "nfsprov did not take over, and undoing failed too ({undo:#}); run migrate with --back"
@@ -214,10 +215,10 @@ impl Migration {
         self.wait_until_available(theirs).await
     }
 
-    /// Scales a Deployment and annotates it with `remember`, the replicas that it had; 0 keeps the annotation of an earlier
-    /// migration, `None` removes it.
-    async fn scale_deployment(&self, name: &str, replicas: i32, remember: Option<i32>) -> Result<()> {
-        let remembered = match (remember, self.handover.replicas_before) {
+    /// Scales a Deployment and annotates it with the replicas that it had, `former_replicas`; 0 keeps the annotation of
+    /// an earlier migration, `None` removes it.
+    async fn scale_deployment(&self, name: &str, replicas: i32, former_replicas: Option<i32>) -> Result<()> {
+        let remembered = match (former_replicas, self.handover.replicas_before) {
             (Some(0), Some(earlier)) => Some(earlier.to_string()),
             (Some(now), _) => Some(now.to_string()),
             (None, _) => None,
@@ -240,7 +241,7 @@ impl Migration {
         let deployment = self
             .read_deployment(name)
             .await?
-            .with_context(|| format!("deployment/{name} is gone"))?;
+            .with_context(|| format!("deployment/{name} was deleted"))?;
         let labels = deployment
             .spec
             .and_then(|spec| spec.selector.match_labels)
@@ -264,13 +265,14 @@ impl Migration {
         };
         timeout(self.args.timeout, waiting).await.map_err(|_| {
             anyhow!(
-                "the pods of deployment/{name} are not gone after {:?}; `kubectl -n {} get pods` shows them",
+                "the pods of deployment/{name} have not ended after {:?}; `kubectl -n {} get pods` shows them",
                 self.args.timeout,
                 self.handover.namespace
             )
         })?
     }
 
+    /// Waits until a Deployment has an available pod of its current version; an error after the timeout.
     async fn wait_until_available(&self, name: &str) -> Result<()> {
         let is_available = |deployment: Option<&Deployment>| {
             let Some(deployment) = deployment else { return false };
@@ -289,7 +291,8 @@ impl Migration {
         Ok(output::print(&format!("deployment/{name} is available\n"))?)
     }
 
-    /// Creates a test claim, waits until it is Bound, and deletes it. Does nothing if no class suits.
+    /// Creates a test claim, waits until it is Bound, and deletes it in any case; an error if it was not Bound in time.
+    /// Only a note if no class suits.
     async fn bind_test_claim(&self) -> Result<()> {
         let Some(class) = &self.handover.test_class else {
             output::say("note: no class suits a test claim; watch the next claim yourself");

@@ -45,7 +45,8 @@ pub(crate) fn colour_choice(when: When) -> Colour {
     }
 }
 
-/// Resolves at the first SIGINT or SIGTERM; at the second the process ends at once.
+/// Listens for signals from now on. The future resolves at the first SIGINT or SIGTERM; at the second the process ends
+/// at once.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

@@ -29,6 +29,8 @@ use crate::versioned::Items;
 /// The longest interval at which the limits of volumes are checked.
 const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
+/// Connects to the cluster and the exports, then runs one pass, or with `--watch` serves claims until a signal: with
+/// metrics, leader election and a status line as the options say.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let purpose = if args.watch {
         ClientUse::LongRunning
@@ -153,8 +155,8 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The exports of `--allow-export`, without duplicates. Those on the same server are accessed and limited as the first, all
-/// others over NFS.
+/// The exports of `--allow-export`, without duplicates; overlapping ones are a usage error. Those on the same server
+/// are accessed and limited as the first, all others over NFS.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {
@@ -182,6 +184,7 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
+/// Provisions the claims that are pending now and prints a row for each. `Failed` if one was refused or failed.
 async fn run_one_pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
     let pending = PendingClaims::read_from_cluster(reconciler)
         .await

@@ -21,6 +21,8 @@ use crate::inventory::release::{Data, Verdict, decide_release};
 use crate::inventory::scrub::Scrub;
 use crate::output;
 
+/// Checks that the PV can be released, keeps or scrubs its data as the options or an answer say, and clears its claim
+/// reference.
 pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     let given = match (args.keep_data, args.scrub) {
         (true, _) => Some(Data::Keep),
@@ -81,18 +83,19 @@ fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     Ok(if answer == "scrub" { Data::Scrub } else { Data::Keep })
 }
 
-/// Says what the next claim will see; nothing if the PV is no NFS volume.
+/// Prints that the next claim will see the volume's data; nothing if the PV is no NFS volume.
 fn warn_of_kept_data(volume: &PersistentVolume) {
     if let Some(place) = nfs_location(volume) {
         let text = format!(
-            "the next claim that pv/{} is bound to will see what is in {place}",
+            "the next claim that pv/{} is bound to will see the data in {place}",
             volume.name_any()
         );
         output::say(&text);
     }
 }
 
-/// Empties the PV's directory after a confirmation, if no other PV uses it.
+/// Empties the PV's directory after a confirmation. An error if another PV uses it, or the PV changed during the
+/// prompt.
 async fn scrub_after_confirmation(
     client: &Client,
     volumes: &Api<PersistentVolume>,
@@ -161,7 +164,7 @@ fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirec
 /// Removes the claim reference and the annotation that the controller manager chose the claim.
 ///
 /// # Errors
-/// Also when the PV was changed since it was `seen`.
+/// Also when the PV was changed since it was read as `seen`.
 async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolume) -> Result<()> {
     let name = seen.name_any();
     let patch = json!({
@@ -184,7 +187,7 @@ async fn clear_claim_ref(volumes: &Api<PersistentVolume>, seen: &PersistentVolum
     }
 }
 
-/// Waits until the PV is Available, or Bound to a claim that was pending.
+/// Waits until the PV is Available, or Bound to a claim that was pending. An error after `limit`, or if it was deleted.
 async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, limit: Duration) -> Result<Exit> {
     let released = |volume: Option<&PersistentVolume>| {
         volume.is_none_or(|volume| matches!(phase_of(volume), "Available" | "Bound"))

@@ -28,6 +28,8 @@ struct DisplayOptions {
     colour: Colour,
 }
 
+/// Reads the cluster, with `--sizes` also the directories, and prints the tables; with `--watch` again after each
+/// change.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let location = export_of_options(&args)?;
     let purpose = if args.watch {
@@ -78,7 +80,7 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The export of --server and --path; `None` without them.
+/// The export of `--server` and `--path`; `None` without them, or a usage error if `--via` needs them.
 fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
     match (&args.export.server, &args.export.path) {
         (Some(server), Some(path)) => Ok(Some(Location {
@@ -86,7 +88,7 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
             path: path.clone(),
         })),
         _ if args.export.via != Via::Nfs => Err(UsageError(
-            "--via: say with --server and --path which export the directory is".into(),
+            "--via: pass --server and --path, the export of the directory".into(),
         )),
         _ => Ok(None),
     }

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
 use super::access::{export_via, ssh_access_for};
-use super::{cluster_options, colour_choice, for_scripts, headings_unless};
+use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
@@ -29,7 +29,7 @@ use crate::volumes::read;
 pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
     match command {
         Volumes::List(args) => list_directories(&args, global, Subject::All).await,
-        Volumes::Orphans(args) if args.remove_empty => orphans::remove_empty(&args, global).await,
+        Volumes::Orphans(args) if args.remove_empty => orphans::remove_empty_orphans(&args, global).await,
         Volumes::Orphans(args) => list_directories(&args.directories, global, Subject::Orphans).await,
         Volumes::Archived(args) => list_directories(&args, global, Subject::Archived).await,
         Volumes::Restore(args) => claims::restore_archive(&args, global).await,
@@ -67,7 +67,8 @@ struct Place {
 }
 
 impl Place {
-    async fn reach(at: &ExportAt, global: &Global) -> Result<Self> {
+    /// Connects to the cluster and probes the export, in parallel; fails if either can't be reached.
+    async fn connect(at: &ExportAt, global: &Global) -> Result<Self> {
         let location = Location {
             server: at.server.clone(),
             path: at.path.clone(),
@@ -90,7 +91,7 @@ impl Place {
         &self.cluster.client
     }
 
-    /// The rows, and the names of all NFS volumes.
+    /// Compares the export with the cluster's PVs: a row for each directory, and the names of all NFS volumes.
     async fn read_rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
         let volumes = gather::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();
@@ -106,7 +107,7 @@ async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
 }
 
 async fn list_directories(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let (mut rows, _) = place.read_rows().await?;
     rows.retain(|row| subject.includes(row.state));
     if subject == Subject::Archived {
@@ -133,7 +134,7 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
         };
         output::say(&format!("there is no {what} on {}", place.location));
     } else if subject == Subject::Orphans {
-        output::say("a directory that PVs of another cluster name looks like an orphan here; nothing is removed");
+        output::say("directories that PVs of another cluster name are listed, too; nothing is removed");
     }
     output::print(&text)?;
     if subject == Subject::Orphans {
@@ -142,7 +143,7 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
     Ok(Exit::Done)
 }
 
-/// Says of archives whose they were: as the record says, or that they hold several volumes.
+/// Sets the claim of each archive's row: that of the volume's record, or a remark that it holds several volumes.
 async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
     let records = read::read_records_of(&place.export, &place.location, None, &volumes).await?;
@@ -188,18 +189,14 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     }
     let now = Timestamp::now().as_second();
     let cells = rows.iter().map(|row| {
-        let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+        let claim = row.claim.as_deref().map(claim_title).unwrap_or_default();
         let age = row
             .changed
             .map(|changed| amount::format_age(amount::seconds_since(changed, now)))
             .unwrap_or_default();
         let mut cells = match archives {
-            true => vec![row.directory.clone(), or_none(&row.claim), age.clone()],
-            false => vec![
-                row.state.as_str().to_owned(),
-                row.directory.clone(),
-                or_none(&row.claim),
-            ],
+            true => vec![row.directory.clone(), claim, age.clone()],
+            false => vec![row.state.as_str().to_owned(), row.directory.clone(), claim],
         };
         if args.sizes {
             cells.push(row.holds.as_ref().map(|holds| holds.short_text()).unwrap_or_default());
@@ -214,7 +211,7 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
             cells.push(age);
         }
         if wide || !archives {
-            cells.push(or_none(&row.volume));
+            cells.push(row.volume.clone().unwrap_or_default());
         }
         cells
     });
@@ -223,7 +220,7 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
 }
 
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let expired = archives_to_remove(&place, args).await?;
     if expired.is_empty() {
         output::say(&format!("no archive on {} exceeds the limits", place.location));
@@ -259,7 +256,7 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     if !args.yes {
         if !output::can_ask() {
             return Err(UsageError(
-                format!("nothing was removed; --yes removes {count}, --dry-run only shows what would go").into(),
+                format!("nothing was removed; --yes removes {count}, --dry-run only lists them").into(),
             )
             .into());
         }
@@ -270,7 +267,7 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     remove_archives(&place, args, &expired).await
 }
 
-/// The archives that are to go, as things are now.
+/// Reads the export again: the archives that exceed the limits now.
 async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
     let (mut rows, _) = place.read_rows().await?;
     rows.retain(|row| row.state == State::Archived && row.volume.is_some());
@@ -284,7 +281,8 @@ async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>
     Ok(expired_archives(&rows, expiry, Timestamp::now().as_second()))
 }
 
-/// Removes the archives that were shown, but for those that were changed, or came to be a PV's, since then.
+/// Removes the archives that were shown, except those that have changed or became a PV's since then, for which it
+/// prints a line. `Failed` if one was not removed.
 async fn remove_archives(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit> {
     let still = archives_to_remove(place, args).await?;
     let mut exit = Exit::Done;

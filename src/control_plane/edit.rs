@@ -57,7 +57,7 @@ pub(crate) fn edit_gate(format: Format, text: &str, wanted: Gate) -> Result<Stri
     accepted.ok_or_else(|| {
         let what = if wanted == Gate::Set { "add" } else { "remove" };
         GateError::new(format!(
-            "its form is not one that is edited safely; {what} {GATE} in its {FLAG} by hand"
+            "it has a form that can't be edited safely; {what} {GATE} in its {FLAG} by hand"
         ))
     })
 }
@@ -120,6 +120,7 @@ fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) 
     parse_file(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == gate_text(wanted))
 }
 
+/// Parses a YAML mapping; an empty text is an empty one.
 fn parse_mapping(text: &str) -> Result<Value, GateError> {
     match manifest::read_yaml(text).map_err(GateError::new)? {
         Value::Null => Ok(json!({})),
@@ -128,6 +129,7 @@ fn parse_mapping(text: &str) -> Result<Value, GateError> {
     }
 }
 
+/// Parses a file into the gate's value, all lists of gates, and the rest of the content without the gate.
 fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     let (mut gate, mut lists) = (None, Vec::new());
     let mut take = |list: &str| {
@@ -202,7 +204,7 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
 }
 
 /// Removes the gate from the list of arguments at `key`, and the key if the list is then empty.
-fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&str) -> String) {
+fn remove_gate_from_list(object: &mut Value, key: &str, take_gate: &mut impl FnMut(&str) -> String) {
     let words: Vec<String> = match &object[key] {
         Value::String(word) => vec![word.clone()],
         Value::Array(words) if words.iter().all(Value::is_string) => {
@@ -210,7 +212,7 @@ fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&s
         }
         _ => return,
     };
-    let left = remove_gate(&words, take);
+    let left = remove_gate(&words, take_gate);
     match (left.is_empty(), object.as_object_mut()) {
         (true, Some(fields)) => _ = fields.remove(key),
         _ => object[key] = json!(left),
@@ -218,7 +220,8 @@ fn remove_gate_from_list(object: &mut Value, key: &str, take: &mut impl FnMut(&s
 }
 
 /// The arguments without the gate: `--feature-gates=…`, `--feature-gates …`, and the same as values of
-/// `kube-apiserver-arg`. `take_gate` gets each list of gates and returns the others; an argument that has none left is dropped.
+/// `kube-apiserver-arg`. `take_gate` gets each list of gates and returns the others; an argument that has none left is
+/// dropped.
 fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> Vec<String> {
     let mut left: Vec<String> = Vec::new();
     let mut words = words.iter();
@@ -251,7 +254,8 @@ fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> 
     left
 }
 
-/// The lines of a unit without its command line, and the words of the command line.
+/// The lines of a unit without its command line, and the words of the command line. More than one ExecStart= is an
+/// error.
 fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
@@ -279,6 +283,7 @@ fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     }
 }
 
+/// Adds the words of a line, without their quotation marks, to `words`.
 fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
     let mut rest = line.trim();
     while let Some(first) = rest.chars().next() {
@@ -319,6 +324,7 @@ fn line_ranges(text: &str) -> Vec<Range<usize>> {
     each.collect()
 }
 
+/// The texts that simple edits to set the gate give, the most likely first; most are wrong and rejected by the caller.
 fn candidates_with_gate(format: Format, text: &str, parsed: &Parsed) -> Vec<String> {
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut found: Vec<String> = Vec::new();
@@ -405,6 +411,8 @@ fn candidates_with_gate(format: Format, text: &str, parsed: &Parsed) -> Vec<Stri
     found
 }
 
+/// The texts that simple edits to remove the gate give, the most likely first; most are wrong and rejected by the
+/// caller.
 fn candidates_without_gate(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     // Among other gates.

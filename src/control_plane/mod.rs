@@ -1,8 +1,8 @@
 //! The feature gate RemoveSelfLink=false on the server nodes of kubeadm, K3s and RKE2.
 //!
-//! [`edit`] changes a file's text and accepts only a result that, once parsed, differs in the gate alone; [`files`] finds
-//! the file that takes effect on a host; [`step`] is the script that changes, restarts, verifies and undoes on the host itself;
-//! [`node`] runs it over SSH.
+//! [`edit`] changes a file's text and accepts only a result that, once parsed, differs in the gate alone; [`files`]
+//! finds the file that takes effect on a host; [`step`] is the script that changes, restarts, verifies and undoes on
+//! the host itself; [`node`] runs it over SSH.
 
 pub(crate) mod edit;
 pub(crate) mod files;
@@ -37,7 +37,7 @@ pub(crate) enum Gate {
 /// Checks that an API server of this version needs the gate and starts with it.
 ///
 /// # Errors
-/// Says why not.
+/// One clause that says why it does not need the gate, or does not start with it.
 pub(crate) fn check_version(version: &str, minor: Option<u32>) -> Result<(), GateError> {
     let refuses = format!("the API server of {version} refuses to start with it");
     Err(GateError(match minor {

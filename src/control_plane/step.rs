@@ -1,5 +1,5 @@
-//! The script that a server node runs (PURE): it changes files, restarts the API server, waits for the node's own
-//! `/readyz`, and puts everything back if that does not come. A cut connection leaves nothing half done.
+//! The script that a server node runs (PURE): it changes files, restarts the API server, waits until the node's own
+//! `/readyz` answers, and restores everything if it does not. A lost connection leaves no change incomplete.
 
 use super::Gate;
 use super::files::{FileEdit, Installed, Server, copy_of};
@@ -11,7 +11,8 @@ pub(crate) const NO_CLIENT: u8 = 8;
 pub(crate) const PUT_BACK: u8 = 3;
 pub(crate) const NOT_PUT_BACK: u8 = 4;
 
-/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically and keeps its owner, mode and symbolic link.
+/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically and keeps its owner, mode and symbolic
+/// link.
 const FUNCTIONS: &str = r#"put() {
   to=$1
   if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
@@ -41,8 +42,8 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with one of the statuses above. An API server that answers 401 or 403 is up and refuses anonymous requests; one that
-/// crashes again and again does not answer three times in a row.
+/// The script that applies `edits` and exits with one of the statuses above. An API server that answers 401 or 403 is
+/// up and refuses anonymous requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {
@@ -86,6 +87,7 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
     )
 }
 
+/// The command that replaces a file by this text, by a rename, or removes it without a text.
 fn write_command(path: &str, text: Option<&str>) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     // The kubelet, K3s and systemd pass over names that begin with a dot.

@@ -34,10 +34,11 @@ pub(super) fn mask_secrets(before: &str, after: &str) -> (String, String) {
     (shown_before, shown_after)
 }
 
-fn mask_text(text: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
+/// Replaces each secret of a text by the word that `mask_for` returns for it.
+fn mask_text(text: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
     let mut mask = Mask::default();
     let lines = text.split_inclusive('\n');
-    lines.map(|line| mask.mask_line(line, word_for)).collect()
+    lines.map(|line| mask.mask_line(line, mask_for)).collect()
 }
 
 /// The state between lines.
@@ -52,7 +53,8 @@ struct Mask {
 }
 
 impl Mask {
-    fn mask_line(&mut self, line: &str, word_for: &mut dyn FnMut(&str) -> &'static str) -> String {
+    /// Masks the secrets of one line; a secret may have been announced by an earlier line.
+    fn mask_line(&mut self, line: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
         let indent = line.len() - line.trim_start_matches(' ').len();
         if let Some(limit) = self.block {
             let content = line.trim();
@@ -60,7 +62,7 @@ impl Mask {
                 return line.to_owned();
             }
             if indent > limit {
-                return line.replacen(content, word_for(content), 1);
+                return line.replacen(content, mask_for(content), 1);
             }
             self.block = None;
         }
@@ -76,7 +78,7 @@ impl Mask {
             quote = before.chars().fold(quote, next_quotation);
             shown.push_str(before);
             if secret > 0 {
-                shown.push_str(word_for(&after[..secret]));
+                shown.push_str(mask_for(&after[..secret]));
             }
             rest = &after[secret..];
             if self.block == Some(usize::MAX) {
@@ -86,7 +88,8 @@ impl Mask {
         shown
     }
 
-    /// For `rest`, which begins with a word: how many bytes are shown, and how many bytes after them are a secret.
+    /// For `rest`, which begins with a word: the number of bytes to show, and the number of bytes of a secret after
+    /// them, 0 if there is none. Notes whether a secret follows later.
     fn find_secret(&mut self, rest: &str, quote: Option<char>) -> (usize, usize) {
         let length = rest.find(is_separator).unwrap_or(rest.len());
         let word = &rest[..length];

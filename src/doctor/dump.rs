@@ -41,7 +41,7 @@ impl Dump {
         self.lists.remove(what);
     }
 
-    /// Adds an object to the dump, with its secrets removed.
+    /// Adds an object to the list of its kind in the dump, without values of environment variables.
     pub fn add(&mut self, what: &str, object: impl Serialize) {
         // Objects of the API can always be written as JSON.
         if let Ok(mut object) = serde_json::to_value(object) {
@@ -55,10 +55,10 @@ impl Dump {
         self.logs.push(log.clone());
     }
 
-    /// Writes everything to a directory, which is made if it is missing.
+    /// Writes everything to a directory, which is created if it is missing; returns the paths of the files.
     ///
     /// # Errors
-    /// When a file can't be written, or the directory holds something already.
+    /// When a file can't be written, or the directory is not empty.
     pub fn write(&self, directory: &Path, version: &str, now: Timestamp) -> Result<Vec<PathBuf>> {
         let cannot = || format!("cannot write {}", directory.display());
         fs::create_dir_all(directory.join("logs")).with_context(cannot)?;
@@ -89,7 +89,8 @@ impl Dump {
     }
 }
 
-/// Takes out values of environment variables, and copies of objects that hold them.
+/// Removes the values of environment variables that don't name a provisioner or its export, and the copies of the
+/// object in `managedFields` and kubectl's annotation.
 fn redact_variables(value: &mut Value) {
     let harmless =
         |name: &str| name.starts_with("NFS_") || matches!(name, "PROVISIONER_NAME" | "ENABLE_LEADER_ELECTION");

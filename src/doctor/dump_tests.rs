@@ -102,7 +102,7 @@ fn plain_output_of_kubectl_is_read() {
 fn what_is_no_dump_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let empty = read(directory.path(), None).unwrap_err().to_string();
-    assert!(empty.contains("holds no output of kubectl get -o json"), "{empty}");
+    assert!(empty.contains("has no output of kubectl get -o json"), "{empty}");
     fs::write(directory.path().join("x.json"), "apiVersion: v1").unwrap();
     let yaml = read(directory.path(), None).unwrap_err().to_string();
     assert!(yaml.contains("x.json is not JSON"), "{yaml}");

@@ -24,7 +24,7 @@ pub struct Entry {
     pub text: &'static str,
 }
 
-/// A row of the catalogue.
+/// A row of the catalogue that is neither fixed by `--fix` nor a symptom.
 pub const fn entry(
     code: &'static str,
     severity: Severity,
@@ -57,8 +57,8 @@ impl Entry {
     }
 }
 
-/// The code of this name, in any case, with or without `NFS`.
-pub fn find(code: &str) -> Option<&'static Entry> {
+/// The row of a code, which may be in lower case and without `NFS`; `None` if there is no such code.
+pub fn find_entry(code: &str) -> Option<&'static Entry> {
     let code = code.to_uppercase();
     let digits = code.strip_prefix("NFS").unwrap_or(&code);
     CATALOGUE
@@ -86,10 +86,10 @@ pub(crate) const PV_EVENTS: &str = "events of PVs";
 /// Hosts that are looked at over SSH.
 pub(crate) const HOSTS: &str = "hosts of --ssh";
 
-/// NFS exports that are asked from here.
+/// NFS exports that are asked from this machine.
 pub(crate) const EXPORTS: &str = "some NFS exports";
 
-/// What lies on NFS exports, listed from here.
+/// What lies on NFS exports, listed from this machine.
 pub(crate) const LISTINGS: &str = "directories of some NFS exports";
 
 /// All codes, in order.
@@ -106,9 +106,9 @@ mod tests {
     #[test]
     fn codes_are_found_and_in_order() {
         for written in ["NFS301", "nfs301", "301"] {
-            assert_eq!(find(written).map(|entry| entry.code), Some("NFS301"), "{written}");
+            assert_eq!(find_entry(written).map(|entry| entry.code), Some("NFS301"), "{written}");
         }
-        assert!(find("NFS999").is_none() && find("").is_none());
+        assert!(find_entry("NFS999").is_none() && find_entry("").is_none());
         assert!(CATALOGUE.windows(2).all(|pair| pair[0].code < pair[1].code));
     }
 

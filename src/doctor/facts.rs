@@ -1,4 +1,4 @@
-//! What the checks know of a cluster (PURE): of each object only what a check asks for, so that ten thousand of
+//! The cluster snapshot of the checks (PURE): of each object only the fields that a check uses, so that ten thousand of
 //! them are small.
 
 mod exports;
@@ -48,7 +48,7 @@ pub struct Facts {
     pub logs: Vec<Log>,
     /// What service accounts may do.
     pub rights: Vec<Right>,
-    /// What NFS exports answered from here.
+    /// What NFS exports answered from this machine.
     pub probes: Vec<Probe>,
     /// What lies on those on which claims have volumes.
     pub listings: Vec<ExportListing>,
@@ -268,7 +268,8 @@ impl Volume {
         self.nfs.as_ref().or(self.csi_export.as_ref())
     }
 
-    /// The server and path of the export on which a provisioner made it, as its directory's name tells.
+    /// The server and path of the export on which a provisioner created it, derived from its directory; `None` if it is
+    /// static, or its path does not end as the provisioner's directories do.
     pub fn provisioner_export(&self) -> Option<(&str, &str)> {
         let (server, path) = self.nfs.as_ref().filter(|_| self.provisioned_by.is_some())?;
         let export = match &self.directory {
@@ -316,7 +317,7 @@ impl Facts {
         (major == 1).then(|| minor[..digits].parse().ok())?
     }
 
-    /// Adds all that was read into `other`.
+    /// Adds the objects of `other`, but not what it could not read.
     pub fn absorb(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
@@ -333,7 +334,7 @@ impl Facts {
         self.self_link = self.self_link.or(other.self_link);
     }
 
-    /// Adds a workload if any check asks about it. Claim templates count only in the namespace looked at.
+    /// Adds a workload if any check uses it. Its claim templates are dropped outside the namespace of the diagnosis.
     fn add_workload(&mut self, mut workload: Workload) {
         if self
             .namespace
@@ -345,7 +346,7 @@ impl Facts {
         self.workloads.extend(Some(workload).filter(Workload::is_of_interest));
     }
 
-    /// How many objects were read that the checks ask about.
+    /// The number of objects that were read and kept.
     pub fn count_objects(&self) -> usize {
         let of_storage = self.claims.len() + self.volumes.len() + self.classes.len();
         let of_workloads = self.pods.len() + self.workloads.len() + self.nodes.len();
@@ -353,8 +354,8 @@ impl Facts {
         of_storage + of_workloads + of_drivers + self.events.len() + self.locks.len() + self.limits.len()
     }
 
-    /// Leaves out what is asked about only in the namespace looked at, puts the rest in order, and adds the provisioners
-    /// that run as pods without a workload.
+    /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, sorts events,
+    /// workloads and locks, and adds provisioners that run as pods without a workload.
     pub fn complete(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);
@@ -372,8 +373,8 @@ impl Facts {
         self.locks.sort_by_key(|lock| lock.kind != "Lease");
     }
 
-    /// Records that `what` is not read on request, by this option.
-    pub fn leave_out(&mut self, what: &str, option: &str) {
+    /// Records that `what` was not read because of this option.
+    pub fn record_left_out(&mut self, what: &str, option: &str) {
         self.unread.push(Unread {
             what: what.to_owned(),
             why: option.to_owned(),

@@ -57,7 +57,8 @@ impl Change {
         }
     }
 
-    /// What is merged into the object; containers and variables are found by their names.
+    /// The patch that is merged into the object, in which containers and variables are found by their names. `None` for
+    /// a deletion or a change of a host.
     pub fn patch(&self) -> Option<Value> {
         let in_container = |container: &str, key: &str, value: Value| {
             let container = json!({"name": container, key: value});

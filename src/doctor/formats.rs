@@ -20,7 +20,7 @@ const NAMED: usize = 6;
 /// The narrowest text that is still wrapped.
 const NARROWEST: usize = 40;
 
-/// A report for people, as wide as their terminal.
+/// A report as text for a terminal of this width.
 pub fn text(report: &Report, width: usize, colour: bool) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
@@ -41,7 +41,7 @@ pub fn text(report: &Report, width: usize, colour: bool) -> String {
     out
 }
 
-/// The findings for people: without the version, and without symptoms whose causes are there.
+/// The findings to show: without the version, and without symptoms whose causes are findings, too.
 fn visible_findings(report: &Report) -> impl Iterator<Item = &Finding> {
     let explained: HashSet<&Object> = report.findings.iter().flat_map(|finding| &finding.explains).collect();
     let mut findings: Vec<&Finding> = report.findings.iter().collect();
@@ -118,7 +118,7 @@ impl TextReport {
         out
     }
 
-    /// All text passes this function or the next; both escape what a terminal would act on.
+    /// Colours a text. All text passes this function or the next; both escape characters that a terminal would act on.
     fn paint(&self, text: &str, colour: &str) -> String {
         let text = escape_line(text);
         match self.colour {
@@ -127,7 +127,8 @@ impl TextReport {
         }
     }
 
-    /// Lines of whole words; a word that is longer than a line stands alone.
+    /// Wraps a text into lines of whole words, after `first` in the first line and `rest` in the others. A word that is
+    /// longer than a line gets one of its own.
     fn wrap_words(&self, text: &str, first: &str, rest: &str) -> String {
         let mut out = String::new();
         let mut line = first.to_owned();
@@ -150,7 +151,7 @@ impl TextReport {
     }
 }
 
-/// How many findings `--fix` can fix; empty if there is nothing to fix.
+/// A sentence about the number of findings that `--fix` can fix; empty if there are no problems.
 fn describe_fixes(report: &Report) -> String {
     let is_automatic = |finding: &&Finding| finding.fix.as_ref().is_some_and(|fix| fix.automatic);
     let problems = report.count(Severity::Error) + report.count(Severity::Warning);
@@ -173,7 +174,7 @@ fn group_skipped(report: &Report) -> Vec<(&str, Vec<&str>)> {
     reasons
 }
 
-/// A command line, broken only where a shell reads on: it can be pasted as it stands.
+/// A command line, broken only after `|` and `&&`, where a shell continues: it can be pasted unchanged.
 fn command_lines(command: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut quoted = false;
@@ -216,6 +217,7 @@ fn describe_doubt(confidence: Confidence) -> &'static str {
     }
 }
 
+/// A text that begins with `the`, `it` or `a` with a capital; one that begins with a name unchanged.
 fn capitalize_article(text: &str) -> String {
     let mut letters = text.chars();
     // A name at the beginning is spelled as it is.
@@ -235,8 +237,8 @@ fn list_objects(objects: &[Object]) -> String {
     }
 }
 
-/// The long explanation of a code.
-pub fn entry(entry: &explain::Entry, width: usize) -> String {
+/// The long explanation of a code, for `doctor explain`.
+pub fn format_entry(entry: &explain::Entry, width: usize) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
         colour: false,

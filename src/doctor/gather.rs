@@ -1,6 +1,6 @@
-//! Reads a cluster once: lists in parallel and page by page, of each object what the checks ask for.
+//! Reads a cluster once: lists in parallel and page by page, of each object the fields that the checks use.
 //!
-//! What may not be read is noted and does not stop the rest.
+//! Lists that can't be read are recorded as unread and do not stop the others.
 
 use std::fmt::Debug;
 use std::sync::Mutex;
@@ -50,7 +50,8 @@ struct Reader<'a> {
     dump: Option<&'a Mutex<Dump>>,
 }
 
-/// Reads what the checks need about `namespace`, or about all; into `dump` too, if there is one.
+/// Reads what the checks need about `namespace`, or about all namespaces; adds the objects to `dump`, too, if there is
+/// one. Objects that can't be read are recorded in [`Facts::unread`].
 pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mutex<Dump>>) -> Facts {
     let reader = Reader {
         client: &cluster.client,
@@ -67,7 +68,7 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     facts
 }
 
-/// The API server's clock, which stamps what ages are taken of: this machine's may be wrong.
+/// The time by the API server's clock, which the times of objects come from; `None` if it doesn't answer.
 pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
     let request = kube::core::Request::new("/version").list(&ListParams::default()).ok()?;
     let response = cluster.client.send(request.map(Body::from)).await.ok()?;
@@ -81,7 +82,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 }
 
 impl Reader<'_> {
-    /// The API of a kind in the namespaces looked at.
+    /// The API of a kind in the namespace of the diagnosis, or in all.
     fn api_in_scope<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Api<K> {
         match self.namespace {
             Some(namespace) => self.api_in_namespace(namespace),
@@ -131,7 +132,7 @@ impl Reader<'_> {
         self.change_dump(|dump| dump.add(what, object));
     }
 
-    /// The facts of a list. The objects that have any are added to the dump.
+    /// Reads a list; the facts of its wanted objects. Objects that add facts are added to the dump, too.
     async fn list<K: Listed>(
         &self,
         api: &Api<K>,
@@ -158,7 +159,7 @@ impl Reader<'_> {
         self.read_wanted(api, |_| true).await
     }
 
-    /// Reads a list; what can't be read is noted, and empty.
+    /// Reads the wanted objects of a list; one that can't be read is recorded as unread, and gives no facts.
     async fn read_wanted<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
@@ -170,7 +171,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads from another namespace; `whose` says whose it is, if anybody misses it when it can't be read.
+    /// Reads a list in another namespace. If it can't be read, it is recorded as unread with the suffix `whose`, or
+    /// only logged without one.
     async fn read_elsewhere<K: Listed>(
         &self,
         whose: Option<&str>,
@@ -189,7 +191,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads workloads everywhere, else at least in the namespace looked at.
+    /// Reads the workloads of all namespaces; if that is forbidden, those in the namespace of the diagnosis.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
         let found = self.read_all(self.api_in_cluster::<K>()).await;
         let what = K::plural(&());
@@ -203,7 +205,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Events about PVs, which are kept in the namespace default, if that is not looked at.
+    /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway.
     async fn read_volume_events(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "default") {
             return self.empty_facts();
@@ -218,7 +220,7 @@ impl Reader<'_> {
         .await
     }
 
-    /// The pods of the control plane, if their namespace is not looked at.
+    /// Reads the pods of the control plane, unless their namespace is read anyway.
     async fn read_control_plane(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
             return self.empty_facts();
@@ -255,7 +257,7 @@ impl Reader<'_> {
         facts
     }
 
-    /// Whether the API server sends a selfLink with a live object: the surest sign there is.
+    /// Reads whether the API server sends a selfLink, with a namespace as the example.
     async fn read_self_link(&self) -> Facts {
         let mut facts = self.empty_facts();
         let namespaces = self.api_in_cluster::<core::Namespace>();
@@ -269,7 +271,7 @@ impl Reader<'_> {
         facts
     }
 
-    /// Reads what is asked about each provisioner that was found: its pods, events, logs, rights and locks.
+    /// Adds the pods, events, logs, permissions and locks of each provisioner that was found.
     async fn read_provisioners(&self, facts: &mut Facts) {
         let found: Vec<_> = provisioners::find_provisioners(facts)
             .iter()
@@ -328,6 +330,8 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads the end of a pod's log, and of its earlier container if one stopped. `None` if it is empty or can't be
+    /// read; only a refusal is recorded as unread.
     async fn read_log(&self, pod: &Pod) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let params = |previous| LogParams {
@@ -358,7 +362,7 @@ impl Reader<'_> {
         Some(log).filter(|log| !log.text.is_empty())
     }
 
-    /// Asks the API server whether a service account may do something.
+    /// Asks the API server whether a service account may do something; `None` if it gives no answer.
     async fn review_right(&self, right: Right) -> Option<Right> {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {
@@ -407,7 +411,7 @@ fn is_election_lock(lease: &Lease) -> bool {
     lease.metadata.namespace.as_deref() != Some("kube-node-lease")
 }
 
-/// Whether an event is about what the checks look at.
+/// Whether an event is about a claim or PV, or a failure of a pod or workload.
 fn is_relevant_event(event: &core::Event) -> bool {
     const KINDS: [&str; 4] = ["Pod", "StatefulSet", "ReplicaSet", "Deployment"];
     const OF_PODS: [&str; 5] = [

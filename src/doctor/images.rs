@@ -1,4 +1,4 @@
-//! What is known of provisioners' images (PURE).
+//! Knowledge about provisioners' images (PURE).
 
 /// The image that is to be used instead of what fails: the last release of the successor.
 pub const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
@@ -16,7 +16,7 @@ pub fn base_name(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-/// Its tag, if it has one.
+/// An image's tag; `None` if it has none.
 pub fn find_tag(image: &str) -> Option<&str> {
     let repository = image.split('@').next()?;
     Some(repository.rsplit('/').next()?.split_once(':')?.1)
@@ -58,12 +58,13 @@ pub fn is_nfsprov(image: &str) -> bool {
     base_name(image).starts_with("nfsprov")
 }
 
-/// Whether it comes from a registry that is frozen or was for staging.
+/// The prefix of the image's registry if that gets no new images or was for staging; `None` for other registries.
 pub fn frozen_registry(image: &str) -> Option<&'static str> {
     FROZEN.into_iter().find(|prefix| image.starts_with(prefix))
 }
 
-/// The same image where it is kept now; none if that is not known.
+/// The image to use instead of one from a frozen registry: the same on registry.k8s.io, or [`CURRENT`] for a
+/// provisioner that creates directories. `None` for other images.
 pub fn new_location(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
         Some(rest) => Some(format!("registry.k8s.io/{rest}")),
@@ -71,7 +72,7 @@ pub fn new_location(image: &str) -> Option<String> {
     }
 }
 
-/// The last release of the same image, from the registry that it came from unless that is frozen.
+/// The image with the tag of the last release; [`CURRENT`] if its registry is frozen.
 pub fn last_release(image: &str) -> String {
     let named = image.split('@').next().unwrap_or(image);
     let (repository, _) = named.rsplit_once(':').unwrap_or((named, ""));
@@ -82,7 +83,7 @@ pub fn last_release(image: &str) -> String {
     }
 }
 
-/// Whether its tag is one of the chart's, which no image has.
+/// Whether its tag is a version of the Helm chart, which no image has.
 pub fn is_chart_version(image: &str) -> bool {
     let released = |tag: &str| RELEASED.contains(&tag) || !tag.starts_with("v4.0.");
     base_name(image) == "nfs-subdir-external-provisioner" && find_tag(image).is_some_and(|tag| !released(tag))

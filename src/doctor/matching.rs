@@ -1,4 +1,4 @@
-//! Which PV the controller manager would give a claim, and how near the others come (PURE).
+//! Compares claims with PVs as the controller manager does, and ranks PVs by how near they come (PURE).
 //!
 //! The rules are those of `FindMatchingVolume` in Kubernetes' persistent volume controller, without the parts that
 //! concern nodes. A mismatch makes no event of its own, so a doctor has to do the matching itself.
@@ -48,7 +48,7 @@ pub fn class_of(claim: &Claim) -> &str {
     claim.class.as_deref().unwrap_or_default()
 }
 
-/// What keeps `claim` from `volume`.
+/// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would.
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let wish = &claim.wish;
@@ -167,8 +167,8 @@ pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Vol
 /// How many PVs that are alike are looked at: as many as a finding could name.
 const ALIKE: usize = 4;
 
-/// Of PVs that are alike in all that claims ask for, a few, by their names: for a claim that none of them is reserved
-/// for, the others come as near.
+/// A few, by name, of all PVs that are alike in everything that claims ask for: the others come as near to any claim
+/// that none of them is reserved for.
 pub fn pick_representatives<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
     let mut sorted = volumes.to_vec();
     sorted.sort_by(|one, other| one.name.cmp(&other.name));
@@ -193,7 +193,7 @@ pub fn pick_representatives<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
     sorted
 }
 
-/// A mismatch as people say it: `its size (1Gi < 5Gi)`.
+/// A mismatch as a clause: `its size (1Gi < 5Gi)`.
 pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
     let or_none = |class: &str| match class {
         "" => "none".to_owned(),

@@ -1,6 +1,8 @@
-//! What events and logs say, by the texts of Kubernetes 1.20 to current ones, mount.nfs and the provisioners (PURE).
+//! Classifies messages of events and logs by the texts of Kubernetes 1.20 to current ones, mount.nfs and the
+//! provisioners (PURE).
 //!
-//! `patterns.txt` is the table of patterns. They match parts of messages, never whole ones: these differ between versions.
+//! `patterns.txt` is the table of patterns. They match parts of messages, never whole ones: these differ between
+//! versions.
 
 use std::sync::LazyLock;
 
@@ -40,7 +42,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     TABLE.lines().filter(is_pattern).map(parse).collect()
 });
 
-/// A line of the table: code, place and regular expression.
+/// Parses a line of the table: code, place and regular expression.
 fn parse_pattern(line: &'static str) -> Option<Pattern> {
     let (code, rest) = line.split_once(' ')?;
     let (place, regex) = rest.split_once(' ')?;
@@ -58,7 +60,8 @@ fn parse_pattern(line: &'static str) -> Option<Pattern> {
     Some(Pattern { code, place, regex })
 }
 
-/// The finding that a message is a sign of, and the first thing that it names.
+/// The code of the first pattern of this place that a message matches, and the first name in the message that the
+/// pattern captures; `None` if none matches.
 pub fn classify(place: Place, text: &str) -> Option<(&'static str, Option<String>)> {
     let mut here = PATTERNS.iter().filter(|pattern| pattern.place == place);
     here.find_map(|pattern| {
@@ -85,7 +88,7 @@ pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
     lines.find(|line| patterns.iter().any(|pattern| pattern.regex.is_match(line)))
 }
 
-/// The parts of `exceeded quota: NAME, requested: …, used: …, limited: …`.
+/// The quota's name and items in `exceeded quota: NAME, requested: …, used: …, limited: …`; `None` for other messages.
 pub fn parse_exceeded_quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
     let patterns = PATTERNS.iter().filter(|pattern| pattern.code == "NFS121");
     let captures = patterns.map(|pattern| &pattern.regex).find_map(|regex| {
@@ -126,7 +129,8 @@ pub struct QuotaItem {
     pub limited: String,
 }
 
-/// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C: …`.
+/// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C:
+/// …`.
 pub fn find_refused_claim(text: &str) -> Option<&str> {
     let mut rest = ["create Claim ", "failed to create PVC "]
         .iter()
@@ -156,7 +160,7 @@ pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
     })
 }
 
-/// What a message says that a user may not do: `get endpoints`.
+/// The verb and resource that a message says a user is denied: `get endpoints`.
 pub fn find_denied_right(text: &str) -> Option<String> {
     static DENIED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"cannot (\w+) (?:resource "([^"]+)"|([\w./]+))"#).expect("a constant"));
@@ -165,7 +169,8 @@ pub fn find_denied_right(text: &str) -> Option<String> {
     Some(format!("{} {}", &captures[1], resource.as_str()))
 }
 
-/// What a failed call came to: without the calls around it, and of a mount only what mount printed.
+/// The innermost error of a message, without the names of the calls around it; of a failed mount only the first line
+/// that mount printed.
 pub fn extract_root_error(text: &str) -> String {
     let text = match text.split_once("ailed to provision volume with StorageClass \"") {
         Some((_, rest)) => rest.split_once("\": ").map_or(text, |(_, why)| why),
@@ -187,7 +192,7 @@ pub fn extract_root_error(text: &str) -> String {
     }
 }
 
-/// The message of a log's line, without time and place of the program.
+/// The message of a log's line, without the time and the source file before it.
 pub fn strip_log_prefix(line: &str) -> &str {
     let is_place = |(place, _): &(&str, &str)| place.contains(".go:") || place.contains("main.rs:");
     line.split_once("] ")

@@ -195,7 +195,7 @@ impl Finding {
     pub(crate) fn new(code: &'static str, object: Object, cause: impl Into<String>) -> Self {
         Self {
             code,
-            severity: explain::find(code).map_or(Severity::Error, |entry| entry.severity),
+            severity: explain::find_entry(code).map_or(Severity::Error, |entry| entry.severity),
             object,
             cause: cause.into(),
             evidence: Vec::new(),
@@ -274,6 +274,6 @@ impl Finding {
 
     /// Whether it shows what another finding causes.
     pub(crate) fn is_symptom(&self) -> bool {
-        explain::find(self.code).is_some_and(|entry| entry.symptom)
+        explain::find_entry(self.code).is_some_and(|entry| entry.symptom)
     }
 }

@@ -1,8 +1,8 @@
-//! Names that were meant (PURE): the nearest among those that exist, and names put into command lines.
+//! Names (PURE): finds the existing name that a misspelt one means, and quotes and lists names.
 
-/// The one name among `known` that `name` may be a slip of; none if several are.
+/// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none.
 ///
-/// It is a guess, for people to judge.
+/// It is a guess, which the user has to judge.
 pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut similar = known.into_iter().filter(|other| *other != name && is_slip(name, other));
     let first = similar.next()?;
@@ -14,10 +14,10 @@ pub fn sounds_like_nfs(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
-/// Whether two names differ only as a slip of the pen does: in separators and case, or in one letter of one long word.
+/// Whether two names differ only as by a typing mistake: in separators and case, or in one letter of one long word.
 ///
-/// Siblings differ in a whole word, in a digit or in a short word: `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`,
-/// `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
+/// Different names that belong together don't count: they differ in a whole word, a digit or a short word, as
+/// `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`, `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
 fn is_slip(name: &str, other: &str) -> bool {
     let (name, other) = (name.to_lowercase(), other.to_lowercase());
     let (words, others) = (words_of(&name), words_of(&other));
@@ -60,7 +60,7 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
-/// A few names, and how many more there are.
+/// The first five names, and how many more there are; `none` without names.
 pub fn list_names(names: &[&str]) -> String {
     const FEW: usize = 5;
     match names.len() {

@@ -1,4 +1,4 @@
-//! Which fixes `--fix` makes (PURE). Every fix passes [`decide_fixes`], whether it is only printed or made.
+//! Decides which fixes `--fix` makes (PURE). Every fix passes [`decide_fixes`], whether it is only printed or made.
 //!
 //! A cluster's tenants write Deployments, claims and events: nothing that they write may let `--fix` change what they
 //! could not change themselves. A fix that is not made says why in its note.
@@ -10,7 +10,8 @@ use super::fix::{Change, HostChange};
 use super::provisioners::{self, Make};
 use super::{Confidence, Finding, Fix, Object, explain};
 
-/// Marks the fixes that `--fix` makes; takes the changes from the others and adds the reason to their notes.
+/// Marks the fixes that `--fix` makes as automatic; removes the changes of the others and adds the reason to their
+/// notes.
 pub fn decide_fixes(facts: &Facts, findings: &mut [Finding]) {
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.command.is_some()) else {
@@ -35,7 +36,7 @@ fn find_refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
     if fix.changes.is_empty() {
         return Some(refusal_of_command(fix.command.as_deref().unwrap_or_default()).to_owned());
     }
-    if !explain::find(finding.code).is_some_and(|entry| entry.automatic) {
+    if !explain::find_entry(finding.code).is_some_and(|entry| entry.automatic) {
         return Some("an administrator has to decide whether it is right".to_owned());
     }
     if finding.confidence != Confidence::Certain {
@@ -46,25 +47,25 @@ fn find_refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
         .find_map(|change| refusal_of_change(facts, finding, change))
 }
 
-/// The reason why no fix of this finding is made.
+/// The reason why `--fix` makes no fix of this code; `None` if there is none in the code itself.
 fn refusal_of_code(code: &str) -> Option<&'static str> {
     Some(match code {
-        "NFS002" => "it grants rights",
+        "NFS002" => "it grants permissions",
         "NFS101" | "NFS105" => "the default class concerns every namespace",
         "NFS104" | "NFS507" => "a class concerns every namespace",
-        "NFS103" => "which name is the right one is not certain",
-        "NFS107" => "whether the export has the room is not known",
+        "NFS103" => "it is not certain which name is right",
+        "NFS107" => "it is not known whether the export has enough space",
         "NFS114" | "NFS501" => "the volume's data becomes visible to another claim",
-        "NFS201" => "it grants rights in the whole cluster",
-        "NFS206" => "with these rights it can reach the files of every node",
-        "NFS212" => "which of the two has to stop is not known",
-        "NFS412" | "NFS504" => "it deletes what may be in use",
+        "NFS201" => "it grants permissions in the whole cluster",
+        "NFS206" => "with these permissions it can reach the files of every node",
+        "NFS212" => "it is not known which of the two has to stop",
+        "NFS412" | "NFS504" => "it deletes an object that may be in use",
         "NFS505" => "only the finalizer's owner knows whether its work is done",
         _ => return None,
     })
 }
 
-/// The reason why a command line that is more than a change is not run.
+/// The reason why `--fix` does not run a command line that is no [`Change`].
 fn refusal_of_command(command: &str) -> &'static str {
     let contains = |signs: &[&str]| signs.iter().any(|sign| command.contains(sign));
     match () {
@@ -75,7 +76,7 @@ fn refusal_of_command(command: &str) -> &'static str {
     }
 }
 
-/// The reason why a change is not made.
+/// The reason why `--fix` does not make a change; `None` if it does.
 fn refusal_of_change(facts: &Facts, finding: &Finding, change: &Change) -> Option<String> {
     let object = change.object();
     if !is_reversible(finding.code, change) {
@@ -106,7 +107,8 @@ fn is_reversible(code: &str, change: &Change) -> bool {
     }
 }
 
-/// Only hosts that were read are changed, and only directories that nfsprov exports there already.
+/// The reason why a host is not changed: it was not read over SSH, nfsprov does not export the directory there already,
+/// or a client's address is unknown.
 fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
     let Some(host) = facts.hosts.iter().find(|host| host.target == name) else {
         return Some(format!("{name} was not read over SSH; --ssh {name} does so"));
@@ -117,9 +119,10 @@ fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<Str
         return Some(format!("nfsprov does not export {path} there"));
     }
     let no_client = matches!(change, HostChange::Export { clients, .. } if clients.is_empty());
-    no_client.then(|| "by which of its addresses a node reaches the server is not known".to_owned())
+    no_client.then(|| "it is not known by which of its addresses a node reaches the server".to_owned())
 }
 
+/// The reason why an object outside the namespace of the diagnosis is not changed.
 fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     let asked = facts.namespace.as_deref()?;
     let namespace = object.namespace.as_deref().filter(|namespace| *namespace != asked)?;
@@ -128,12 +131,13 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     ))
 }
 
-/// Why a workload is not edited: another tool manages it, or no claim waits for it.
+/// The reason why a workload is not edited: another tool manages it, no claim is Pending for it, or it may be no
+/// provisioner.
 fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     let is_workload = |workload: &&Workload| workload.object() == *object;
     let workload = facts.workloads.iter().find(is_workload)?;
     if workload.kind == "Pod" {
-        return Some("no workload owns this pod; who created it has to create it again".to_owned());
+        return Some("no workload owns this pod, so it would not be created again".to_owned());
     }
     if let Some(manager) = &workload.managed_by {
         return Some(format!(
@@ -147,14 +151,16 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     // Whose image or arguments only sound like the class' provisioner may be anybody's.
     let is_uncertain = one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME");
     match () {
-        () if one.make == Make::CsiController => Some("csi-driver-nfs is changed by what installed it".to_owned()),
+        () if one.make == Make::CsiController => {
+            Some("csi-driver-nfs has to be changed with the tool that installed it".to_owned())
+        }
         () if is_uncertain => Some("it is not certain that this is the class' provisioner".to_owned()),
         () if one.waiting_claims(facts).is_empty() => Some("no claim waits for it".to_owned()),
         () => None,
     }
 }
 
-/// A label that a volume has already is never replaced.
+/// The reason why a label is not set: the PV has the key with another value, which is never replaced.
 fn refusal_of_label(facts: &Facts, change: &Change) -> Option<String> {
     let Change::Label { object, labels } = change else {
         return None;

@@ -1,4 +1,4 @@
-//! Who serves which provisioner's name (PURE).
+//! Recognizes the provisioners of a cluster, and whether a name has one that runs (PURE).
 
 use std::collections::HashSet;
 
@@ -73,6 +73,7 @@ pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
     facts.workloads.iter().filter_map(recognize).collect()
 }
 
+/// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one.
 fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
@@ -90,6 +91,7 @@ fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     })
 }
 
+/// A workload as the controller of the NFS CSI driver: it has the driver's and csi-provisioner's containers.
 fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
     let find = |is_wanted: fn(&str) -> bool| workload.containers.iter().find(|one| is_wanted(&one.image));
     let (driver, container) = (find(images::is_nfs_csi_driver)?, find(images::is_csi_provisioner)?);
@@ -103,8 +105,8 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
     })
 }
 
-/// The provisioners of the cluster: of the candidates those whose names a class or a volume has, for only
-/// administrators write these.
+/// The provisioners of the cluster: the candidates whose name is in a class or a volume, since only administrators
+/// write these. A name without one gets the workloads that mention it.
 pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     let made = facts
@@ -126,7 +128,7 @@ pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     found
 }
 
-/// A workload as a provisioner of another make, if it looks as if it served this name.
+/// A workload as a provisioner of another make, if a container's arguments, variables or image mention this name.
 fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
     let container = workload
         .containers
@@ -162,7 +164,8 @@ pub fn is_other_storage(name: &str) -> bool {
     !sounds_like_nfs(name) && (is_in_tree(name) || OTHERS.contains(&name) || csi)
 }
 
-/// Whether a provisioner has shown since `since` that it works: by a volume, or by an event about one that it makes.
+/// Whether a provisioner has created a volume, or written an event that it provisions one, since `since` or, with
+/// `None`, ever.
 pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let made = |volume: &Volume| volume.is_provisioned_by(name) && after(volume.created);
@@ -173,7 +176,7 @@ pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
 
-/// Whether a provisioner has written since `since` that it failed: it can refer to claims.
+/// Whether a provisioner has written an event that it failed, since `since` or, with `None`, ever.
 pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");
@@ -186,7 +189,8 @@ pub fn is_named(facts: &Facts, name: &str) -> bool {
         || facts.volumes.iter().any(|volume| volume.is_provisioned_by(name))
 }
 
-/// The name that a container serves, by its arguments, else by its environment or what is built into its image.
+/// The provisioner name that a container serves, by its arguments, else by its environment or its image's default;
+/// `None` if none is known.
 fn served_name(container: &Container) -> Option<&str> {
     let args = &container.args;
     let values_of = |strip_flag: fn(&str) -> Option<&str>| {
@@ -210,7 +214,8 @@ fn served_name(container: &Container) -> Option<&str> {
 }
 
 impl Provisioner<'_> {
-    /// The export that it makes directories on, by its environment, else by the volume it mounts.
+    /// The export on which it creates directories, by its environment, else by its first NFS volume; `None` if neither
+    /// tells.
     pub fn export(&self) -> Option<(String, String)> {
         let variable = |key: &str| self.container.env.get(key).cloned().flatten();
         let value = |key: &str| variable(key).filter(|value| !value.is_empty());
@@ -225,14 +230,14 @@ impl Provisioner<'_> {
         self.make != Make::Other
     }
 
-    /// Since when its pods with this image run.
+    /// When the oldest of its pods with this image was created; `None` if it has none.
     pub fn running_since(&self, facts: &Facts) -> Option<Timestamp> {
         let pods = self.pods(facts);
         let runs = |pod: &&&Pod| pod.containers.iter().any(|one| one.image == self.container.image);
         pods.iter().filter(runs).filter_map(|pod| pod.created).min()
     }
 
-    /// Whether its name comes from a ConfigMap or the like, which is not read.
+    /// Whether its name comes from a ConfigMap or Secret, which the doctor doesn't read.
     pub fn has_unread_name(&self) -> bool {
         let variable = self.container.env.get("PROVISIONER_NAME");
         let elsewhere = variable == Some(&None) || (variable.is_none() && self.container.env_from);
@@ -278,7 +283,7 @@ impl Provisioner<'_> {
         format!("{}:{}", self.workload.namespace, self.workload.service_account)
     }
 
-    /// Sets its image.
+    /// The change that sets its image.
     pub fn set_image(&self, image: impl Into<String>) -> Change {
         Change::SetImage {
             workload: self.workload.object(),
@@ -288,7 +293,7 @@ impl Provisioner<'_> {
     }
 }
 
-/// The claims that wait for the provisioner of this name.
+/// The Pending claims that were handed over to the provisioner of this name, and whose class still names it.
 pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
     // A class that was made anew under another provisioner takes its claims with it.
     let is_of_class = |claim: &Claim| {
@@ -308,9 +313,10 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// Whether nothing shows that a provisioner serves `name`, which a class or a volume names.
+/// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver.
 ///
-/// Signs count from `since` on: when a claim began to wait, or when a volume should have been deleted.
+/// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted. False
+/// shortly after that time.
 pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
     let candidates = find_candidates(facts);
@@ -335,8 +341,8 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
     !running && since.is_none_or(|since| now.duration_since(since) >= SHOWS_WITHIN)
 }
 
-/// Whether a container may serve this provisioner name, judged by its arguments, the values of its variables, and its image's
-/// name.
+/// Whether a container may serve this provisioner name, judged by its arguments, the values of its variables, and its
+/// image's name.
 fn may_serve(container: &Container, name: &str) -> bool {
     let (domain, last) = name.split_once('/').unwrap_or(("", name));
     let owner = domain.split('.').next().unwrap_or_default();
@@ -348,7 +354,8 @@ fn may_serve(container: &Container, name: &str) -> bool {
         || (in_image(owner) && base.contains("provisioner"))
 }
 
-/// The export that a provisioner of this name would make directories on: none that is a volume itself.
+/// The export on which a provisioner of this name creates directories, by its workload, else its classes, else the
+/// parent directory of its volumes; `None` if none tells.
 pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
     let by_name = || {
         let all = find_provisioners(facts);

@@ -1,6 +1,7 @@
 //! Kubernetes quantities as numbers (PURE).
 
-/// The value of a quantity in thousandths, so that `1500m` and `1.5` are alike; none if it is no quantity.
+/// The value of a quantity in thousandths, so that `1500m` and `1.5` are equal; smaller parts are cut off. `None` if it
+/// is no quantity, or too large.
 pub fn parse(text: &str) -> Option<i128> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+')))

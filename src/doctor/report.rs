@@ -1,4 +1,4 @@
-//! Findings in order, causes above symptoms, and what was and wasn't checked (PURE).
+//! The report: findings in order, causes above symptoms, and the checks that ran and that didn't (PURE).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -74,10 +74,10 @@ impl Report {
         }
     }
 
-    /// Puts findings in order.
+    /// Sorts findings, causes first, and adds the pods with symptoms to the causes of their claims.
     ///
-    /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected` selects
-    /// all. With `targets`, only what is about them, explains them or serves them is kept.
+    /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected`
+    /// selects all. With `targets`, only findings about them, their claims, volumes, classes and provisioners are kept.
     pub fn new(
         facts: &Facts,
         found: Vec<Finding>,
@@ -142,7 +142,7 @@ impl Report {
     }
 }
 
-/// Puts the pods that show symptoms under the causes of their claims.
+/// Adds the pods that show symptoms to the affected objects of the causes of their claims.
 fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     let pods: HashMap<Object, &Pod> = facts.pods.iter().map(|pod| (pod.object(), pod)).collect();
     let mut waiting: HashMap<Object, Vec<Object>> = HashMap::new();
@@ -167,7 +167,7 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     }
 }
 
-/// The objects that a question about `targets` is about: their claims, volumes and classes too.
+/// The targets, and the claims, volumes, classes and provisioners that belong to them.
 fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
     let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));
@@ -203,6 +203,8 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     wanted
 }
 
+/// The codes that were checked, and those that were skipped with the reason: an option, or objects that could not be
+/// read. Codes that only hosts show are in neither list if no host was named.
 fn list_coverage(
     facts: &Facts,
     option: impl Fn(&&'static str) -> Option<&'static str>,

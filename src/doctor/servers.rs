@@ -1,4 +1,4 @@
-//! Which NFS exports are asked from here whether they answer (PURE).
+//! Chooses the NFS exports that this machine probes (PURE).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,17 +23,18 @@ pub struct Named {
     pub waiting: Vec<Object>,
 }
 
-/// The exports that the cluster names, by server and path, each with who names it and what waits for it.
+/// The exports that objects of the cluster name, by server and path, each with these objects and the Pending ones that
+/// need it.
 ///
-/// The directories that provisioners make are many: one is named only if a pod waits for it, their export always. What `create` would
-/// refuse as a server or a path is left out, so that it reaches no server and no host; [`describe_invalid_exports`] tells of it.
-pub fn named(facts: &Facts) -> BTreeMap<(String, String), Named> {
+/// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
+/// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
+pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
     let mut exports = collect_exports(facts);
     exports.retain(|export, _| check_names(export).is_ok());
     exports
 }
 
-/// A sentence for each export that [`named`] leaves out: which it is, the first object that names it, and why.
+/// A sentence for each export that [`named_exports`] leaves out: the export, the first object that names it, and why.
 pub fn describe_invalid_exports(facts: &Facts) -> Vec<String> {
     let exports = collect_exports(facts).into_iter();
     let wrong = exports.filter_map(|(export, named)| {
@@ -75,11 +76,11 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
             }
         }
     }
-    for one in provisioners::find_provisioners(facts) {
-        if let Some(export) = one.export() {
+    for provisioner in provisioners::find_provisioners(facts) {
+        if let Some(export) = provisioner.export() {
             let named = found.entry(export).or_default();
-            named.by.push(one.workload.object());
-            named.waiting.extend(one.waiting_claims(facts));
+            named.by.push(provisioner.workload.object());
+            named.waiting.extend(provisioner.waiting_claims(facts));
         }
     }
     for class in &facts.classes {
@@ -98,15 +99,15 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
     found
 }
 
-/// Those that are asked: all if they are few, else those that something waits for.
-pub fn asked(facts: &Facts) -> Vec<(String, String)> {
-    let all = named(facts);
+/// The exports to probe: all if they are few, else those that Pending claims or pods need, up to `MOST`.
+pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
+    let all = named_exports(facts);
     let few = all.len() <= FEW;
     let wanted = all.into_iter().filter(|(_, named)| few || !named.waiting.is_empty());
     wanted.map(|(place, _)| place).take(MOST).collect()
 }
 
-/// The pods that can't mount their volumes, as the kubelet says, by their claims.
+/// The Pending pods with an event that a volume can't be mounted, by namespace and name of their claims.
 fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
     let is_failure = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
     let about: HashSet<&Object> = facts

@@ -27,10 +27,11 @@ impl Export {
     /// # Errors
     /// What the provisioner needs, in one sentence.
     pub fn check_can_limit(&self) -> Result<(), String> {
-        self.shell().map(drop)
+        self.find_shell().map(drop)
     }
 
-    /// Logs in to the server if limits are set over SSH and directories are not, so that a wrong login is known at the start.
+    /// Logs in to the server if limits are set over SSH and directories are not, so that a wrong login is known at the
+    /// start.
     ///
     /// # Errors
     /// As [`Export::probe_root`].
@@ -44,7 +45,8 @@ impl Export {
         }
     }
 
-    fn shell(&self) -> Result<Shell<'_>, String> {
+    /// The shell on the server whose scripts limit directories; the error names the option that gives an export one.
+    fn find_shell(&self) -> Result<Shell<'_>, String> {
         match self {
             Self::Wire(wire) => wire.quota_shell().map(Shell::Ssh).ok_or_else(|| {
                 "quota: enforce: over NFS no limit can be set; pass --via ssh://[USER@]HOST, or to the provisioner \
@@ -57,7 +59,7 @@ impl Export {
     }
 
     fn shell_for(&self, path: Option<&VolumePath>) -> Result<Shell<'_>, ExportError> {
-        self.shell().map_err(|why| ExportError::NotEnforced {
+        self.find_shell().map_err(|why| ExportError::NotEnforced {
             path: name_or_root(path),
             why,
         })
@@ -66,7 +68,8 @@ impl Export {
     /// Limits the size of an existing directory, and returns once the limit is proved. May be repeated.
     ///
     /// # Errors
-    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as [`Export::create_directory`].
+    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as
+    /// [`Export::create_directory`].
     pub async fn limit_size(
         &self,
         path: &VolumePath,
@@ -78,8 +81,8 @@ impl Export {
         shell.apply(path, plan).await
     }
 
-    /// Limits the size of a directory that may hold files already, and returns once the limit is proved. Best done while no
-    /// client uses the directory. May be repeated.
+    /// Limits the size of a directory that may hold files already, and returns once the limit is proved. Best done
+    /// while no client uses the directory. May be repeated.
     ///
     /// # Errors
     /// As [`Export::limit_size`]; when the directory holds more than the limit.
@@ -102,6 +105,7 @@ impl Export {
         shell.measure(path, &plan).await
     }
 
+    /// Inspects a directory on the server, checks that it is the one that NFS clients see, and plans its limit.
     async fn plan_limit(
         &self,
         shell: Shell<'_>,
@@ -160,6 +164,7 @@ impl Shell<'_> {
         }
     }
 
+    /// Sets the limit; fails unless the server then proves that it enforces it.
     async fn apply(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
         let (limited, applied) = (path.clone(), plan.clone());
         let output = self.run(move |root| apply(root, &limited, &applied)).await?;
@@ -167,6 +172,7 @@ impl Shell<'_> {
         plan.check_proof(&proof).map_err(|why| not_enforced(path, why))
     }
 
+    /// What a directory holds; an error if that is more than the limit.
     async fn measure(self, path: &VolumePath, plan: &LimitPlan) -> Result<ExistingFiles, ExportError> {
         let measured = path.clone();
         let output = self.run(move |root| measure(root, &measured)).await?;

@@ -1,7 +1,7 @@
 //! Creates, removes, archives and lists directories on an NFS export, and nothing outside it.
 //!
-//! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and refuses
-//! symbolic links on the way, so a planted link leads nowhere.
+//! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and
+//! refuses symbolic links on the way, so a planted link leads nowhere.
 
 mod limits;
 mod listing;
@@ -167,7 +167,7 @@ pub enum ExportError {
         what: &'static str,
     },
     /// The new name of a rename is taken. It is never overwritten.
-    #[error("{0} exists on the export already; it is left as it is")]
+    #[error("{0} exists on the export already; it is left unchanged")]
     Exists(String),
     /// The directory, one above it or one below it belongs to another claim.
     #[error("{0}")]
@@ -197,7 +197,7 @@ pub enum ExportError {
         why: String,
     },
     /// [`MayContinue`] ended a removal.
-    #[error("the removal was interrupted; what is left is removed by the next attempt")]
+    #[error("the removal was interrupted; the next attempt removes the rest")]
     Interrupted,
     /// The server refused an operation on a directory.
     #[error("cannot {action} {path} on the export: {cause}")]
@@ -254,12 +254,12 @@ impl Export {
 
     /// Creates a directory with exactly these attributes, whatever the umask, and missing parents with 0755.
     ///
-    /// An existing directory gets the attributes, too, because an interrupted attempt may have created it without them. So
-    /// the caller must know that the directory is the claim's. May be repeated.
+    /// An existing directory gets the attributes, too, because an interrupted attempt may have created it without them.
+    /// So the caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
-    /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root refuses
-    /// to change an owner.
+    /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root
+    /// refuses to change an owner.
     pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         forward!(self.create_directory(path, wanted))
     }
@@ -281,7 +281,8 @@ impl Export {
     /// Renames a directory to `archive`, which must not exist.
     ///
     /// # Errors
-    /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as [`Export::create_directory`].
+    /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as
+    /// [`Export::create_directory`].
     pub async fn archive_directory(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
         forward!(self.rename_directory(path, archive))
     }

@@ -1,7 +1,7 @@
 //! The backend for a directory of this machine: the exported directory itself, or a mount of it.
 //!
-//! Each step opens one component below an open directory and refuses symbolic links, so other clients that change the tree
-//! meanwhile can't lead it outside.
+//! Each step opens one component below an open directory and refuses symbolic links, so other clients that change the
+//! tree meanwhile can't lead it outside. The methods keep the contracts of those of [`Export`](super::Export).
 
 mod files;
 mod script;
@@ -30,8 +30,8 @@ pub struct Mounted {
     calls: Arc<Semaphore>,
 }
 
-/// The limit of concurrent calls on one mount. Each occupies a thread, for good if the server is gone; without a limit, other
-/// exports and the API client would get none.
+/// The limit of concurrent calls on one mount. Each occupies a thread, for good if the server is gone; without a limit,
+/// other exports and the API client would get none.
 const MAX_CALLS: usize = 32;
 
 const DIRECTORY: OFlags = OFlags::RDONLY
@@ -176,7 +176,8 @@ impl Mounted {
         .await
     }
 
-    /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return.
+    /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return. At most
+    /// [`MAX_CALLS`] run at once; a thread that has timed out still counts.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
@@ -185,7 +186,8 @@ impl Mounted {
             .await
     }
 
-    /// The same for many calls; the timeout restarts with each step of `progress`.
+    /// The same for many calls; the timeout restarts with each step of `progress`. A timeout tells the thread to give
+    /// up.
     async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
         progress: &RemovalProgress,
@@ -235,6 +237,7 @@ fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
         .map_err(|errno| operation_error("open", &root.display().to_string(), errno))
 }
 
+/// Creates missing parents, too. An existing directory at `path` gets the wanted attributes, existing parents don't.
 fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
     let mut directory = open_root(root)?;
     let last = path.components().len() - 1;
@@ -331,6 +334,7 @@ fn act_in_parent<T>(
     }
 }
 
+/// Opens the last of `parents`; `None` if one of them doesn't exist. `path` is for errors.
 fn open_parents(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
     let mut directory = open_root(root)?;
     for (depth, name) in parents.iter().enumerate() {

@@ -52,6 +52,7 @@ impl Owner {
         }
     }
 
+    /// Parses a marker's target; one that is not as [`Owner::to_target`] writes it counts as a uid.
     fn from_target(target: &str) -> Self {
         let [class_uid, namespace, name, uid] = target.split('/').collect::<Vec<_>>()[..] else {
             return Self::with_uid(target);
@@ -70,6 +71,7 @@ impl Owner {
         }
     }
 
+    /// The marker's target: `CLASS_UID/NAMESPACE/NAME/UID`, or the claim's uid alone if only that is known.
     fn to_target(&self) -> String {
         match &self.claim {
             Some(claim) => format!("{}/{}/{}/{}", claim.class_uid, claim.namespace, claim.name, self.uid),
@@ -79,6 +81,7 @@ impl Owner {
 }
 
 impl fmt::Display for Owner {
+    /// The claim as kubectl takes it, with its uid; only the uid if no more is known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.claim {
             Some(claim) => write!(f, "pvc/{} -n {} (uid {})", claim.name, claim.namespace, self.uid),
@@ -127,7 +130,7 @@ impl Export {
         self.mark(path, owner, false).await
     }
 
-    /// The same of a directory that may be there without a marker.
+    /// As [`Export::take_ownership`], of a directory that may exist without a marker.
     ///
     /// # Errors
     /// As [`Export::take_ownership`].
@@ -135,6 +138,8 @@ impl Export {
         self.mark(path, owner, true).await
     }
 
+    /// Writes the marker, then checks that no directory above or below got one meanwhile; if so, removes it again and
+    /// fails. Unless `may_exist`, a directory without a marker that exists already is refused.
     async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
         let reserved =
@@ -162,8 +167,8 @@ impl Export {
                 }
             }
         }
-        // Claims of a directory and of one inside it may both have found no marker. Now each finds the other's, and both
-        // back off.
+        // Claims of a directory and of one inside it may both have found no marker. Now each finds the other's, and
+        // both back off.
         match self.check_no_marker_around(path).await {
             Err(error @ ExportError::Conflict(_)) => {
                 self.release_ownership(path, &owner.uid).await?;
@@ -214,7 +219,7 @@ impl Export {
         }
     }
 
-    /// Fails if a marker is above `path` or below it.
+    /// Fails if a marker is above `path` or below it. Removes empty folders of the registry that it finds below.
     ///
     /// # Errors
     /// [`ExportError::Conflict`]; otherwise as [`Export::create_directory`].
@@ -244,7 +249,8 @@ impl Export {
         Ok(())
     }
 
-    /// Removes the marker of a directory if its owner is the claim `uid`; else returns the owner. May be repeated.
+    /// Removes the marker of a directory if its owner is the claim `uid`, and returns `None`, also if there is no
+    /// marker; else returns the owner. May be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -258,8 +264,8 @@ impl Export {
         Ok(None)
     }
 
-    /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if something
-    /// is in it; true without effect if it isn't the claim's.
+    /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if
+    /// something is in it; true without effect if it isn't the claim's.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -1,8 +1,9 @@
 //! Limits of directories by the project quotas of XFS and ext4 (PURE).
 //!
-//! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory, [`plan_limit`]
-//! decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it is; [`existing`] is
-//! about directories that hold files already, [`report`] about all limits of a file system. `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
+//! [`SizeLimit`] is what a claim wants. [`facts`] reads what a server's script found out about a directory,
+//! [`plan_limit`] decides whether and how the limit can be enforced there, and [`LimitPlan::check_proof`] whether it
+//! is; [`existing`] is about directories that hold files already, [`report`] about all limits of a file system.
+//! `ssh/quota.rs` has the scripts. Each refusal is a sentence for the claim's event.
 
 mod existing;
 pub(super) mod facts;
@@ -99,8 +100,8 @@ impl FileSystem {
         let why = match name {
             "xfs" => return Ok(Self::Xfs),
             "ext4" => return Ok(Self::Ext4),
-            "btrfs" => "its limits hold for subvolumes, not for directories",
-            "zfs" => "its limits hold for datasets, not for directories",
+            "btrfs" => "it limits subvolumes, not directories",
+            "zfs" => "it limits datasets, not directories",
             "nfs" | "nfs4" => "it is a mount of another NFS server; only that server can set limits",
             "" => return Err("the file system of the export is unknown".to_owned()),
             _ => "only XFS and ext4 have project quotas",
@@ -121,8 +122,8 @@ pub(super) struct LimitPlan {
     is_new: bool,
 }
 
-/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be on
-/// another host than the NFS server.
+/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be
+/// on another host than the NFS server.
 pub(super) fn check_same_directory(facts: &Facts, nfs_inode: Option<u64>) -> Result<(), String> {
     match nfs_inode {
         Some(expected) if facts.inode != Some(expected) => {
@@ -168,7 +169,7 @@ pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) 
             Some(Project { id, inherits: true }) if id != 0 => {
                 return Err(format!(
                     "the export's {what} belongs to project {id} and passes it on, so directories of other projects can't \
-                     be archived or deleted in it; take it out with `chattr -P -p 0`"
+                     be archived or deleted in it; undo that with `chattr -P -p 0`"
                 ));
             }
             Some(_) => {}
@@ -182,7 +183,7 @@ pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) 
         };
     if kib.saturating_mul(1024) >= facts.total_bytes {
         return Err(format!(
-            "{} KiB are more than the whole file system has, {} KiB, so the limit can't be proved",
+            "{} KiB are more than the whole file system has, {} KiB, so the limit can't be verified",
             limit.kib,
             facts.total_bytes / 1024
         ));
@@ -216,7 +217,7 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     let has = |wanted: &str| facts.options.split(',').any(|option| option == wanted);
     if has("pqnoenforce") {
         return Err(format!(
-            "{} is mounted with pqnoenforce, which counts and limits nothing; mount it with prjquota",
+            "{} is mounted with pqnoenforce, which counts the use but enforces no limit; mount it with prjquota",
             facts.device
         ));
     }
@@ -255,7 +256,11 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The project id of the directory, and whether it doesn't have it yet.
+/// The project id for the directory: its own if that is the claim's, else the first free one of the claim's. True
+/// beside it if the directory is new and gets the id with the limit.
+///
+/// # Errors
+/// When the directory belongs to another project, holds files though it should be new, or no id is free.
 fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitChange) -> Result<(u32, bool), String> {
     let Some(Project { id, .. }) = facts.project else {
         return Err("its project id can't be read".to_owned());
@@ -267,10 +272,10 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
         return Err(format!("it belongs to project {id}, which is not this claim's"));
     }
     if change == LimitChange::Resize {
-        return Err("it has no project id, so nothing has limited it".to_owned());
+        return Err("it has no project id, so it has no limit".to_owned());
     }
     if facts.has_entries && change == LimitChange::New {
-        return Err("it holds files already, which its limit would not count".to_owned());
+        return Err("it has files already, which its limit would not count".to_owned());
     }
     // A limit of this size without files is what an earlier attempt left.
     let is_taken = |id: &u32| {
@@ -282,12 +287,13 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
     };
     match limit.project_ids.iter().find(|id| !is_taken(id)) {
         Some(id) => Ok((*id, change == LimitChange::New)),
-        None => Err("other directories have all project ids that the claim's uid gives".to_owned()),
+        None => Err("other directories have all project ids that can be made from the claim's uid".to_owned()),
     }
 }
 
 impl LimitPlan {
-    /// Whether the directory is limited, by what the server says of it afterwards.
+    /// Fails unless the server, asked after the change, has the project id on the directory, and its limit as the size
+    /// that statfs reports. A new directory must be the only file of its project.
     ///
     /// # Errors
     /// What is wrong, in one sentence.
@@ -302,7 +308,7 @@ impl LimitPlan {
         let kib = proof.size_bytes / 1024;
         if proof.size_bytes != self.kib * 1024 {
             return Err(format!(
-                "{} accepts the limit and does not enforce it: statfs reports {kib} KiB instead of {} KiB",
+                "{} accepts the limit, but does not enforce it: statfs reports {kib} KiB instead of {} KiB",
                 self.device, self.kib
             ));
         }

@@ -1,7 +1,7 @@
 //! Files in which an export describes its volumes: `.nfsprov/volumes/<PV>.yaml`, whatever they hold.
 //!
-//! A file is written under a temporary name and renamed, so that no reader ever sees half of one. Whatever another client
-//! puts at a file's place is replaced by the rename, and never followed when it is read.
+//! A file is written under a temporary name and renamed, so that no reader ever sees half of one. Whatever another
+//! client puts at a file's place is replaced by the rename, and never followed when it is read.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -67,15 +67,17 @@ pub struct RecordNames {
 }
 
 impl Export {
-    /// The names of all records, at `now` in seconds since 1970.
+    /// Lists the folder of records: the PVs with a record, temporary files that are abandoned at `now` (seconds since
+    /// 1970), and other entries. Fresh temporary files are left out.
     ///
     /// # Errors
     /// As [`Export::list_directory`].
     pub async fn record_names(&self, now: i64) -> Result<RecordNames, ExportError> {
         let mut names = RecordNames::default();
-        for entry in self.list_directory(Some(&folder()?)).await?.unwrap_or_default() {
+        for entry in self.list_directory(Some(&records_folder()?)).await?.unwrap_or_default() {
             let volume = entry.name.strip_suffix(SUFFIX);
-            let volume = volume.filter(|name| !name.is_empty() && !name.starts_with('.') && file(name).is_ok());
+            let volume =
+                volume.filter(|name| !name.is_empty() && !name.starts_with('.') && record_file_name(name).is_ok());
             let is_temporary = entry.name.starts_with('.') && entry.name.ends_with(TEMPORARY);
             match volume {
                 Some(volume) => names.volumes.push(volume.to_owned()),
@@ -95,7 +97,7 @@ impl Export {
     /// Removes the temporary files of processes that were killed; what can't be removed stays.
     pub async fn remove_abandoned_files(&self, names: &RecordNames) {
         for name in &names.abandoned {
-            if let Ok(path) = folder().and_then(|folder| child(&folder, name)) {
+            if let Ok(path) = records_folder().and_then(|folder| child(&folder, name)) {
                 _ = self.remove_link(&path).await;
             }
         }
@@ -119,9 +121,9 @@ impl Export {
     }
 
     async fn read_chunk(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
-        let (folder, mut files) = (folder()?, Vec::with_capacity(volumes.len()));
+        let (folder, mut files) = (records_folder()?, Vec::with_capacity(volumes.len()));
         for volume in volumes {
-            files.push(file(volume)?);
+            files.push(record_file_name(volume)?);
         }
         let contents = match self {
             Self::Wire(wire) => wire.read_files(&folder, &files).await?,
@@ -139,10 +141,9 @@ impl Export {
         Ok(found.collect())
     }
 
-    /// Writes the record of each PV, given with its name. May be repeated.
+    /// Writes the record of each PV, given with its name; creates their folder if it is missing. May be repeated.
     ///
-    /// # Errors
-    /// Those of single records, by PV; the others are written.
+    /// Returns the error of each PV whose record could not be written; the others are written.
     pub async fn write_records(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {
         let mut calls = Vec::new();
         for chunk in records.chunks(CHUNK) {
@@ -173,13 +174,14 @@ impl Export {
         failed
     }
 
+    /// Writes some records with one call; creates their folder if it is missing.
     async fn write_chunk(&self, records: &[(String, String)]) -> Result<(), ExportError> {
-        let folder = folder()?;
+        let folder = records_folder()?;
         let mut files = Vec::with_capacity(records.len());
         for (volume, text) in records {
             files.push(NewFile {
                 temporary: format!(".{:016x}{TEMPORARY}", random()),
-                name: file(volume)?,
+                name: record_file_name(volume)?,
                 bytes: text.clone().into(),
             });
         }
@@ -206,17 +208,18 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn remove_record(&self, volume: &str) -> Result<(), ExportError> {
-        self.remove_link(&child(&folder()?, &file(volume)?)?).await
+        self.remove_link(&child(&records_folder()?, &record_file_name(volume)?)?)
+            .await
     }
 }
 
-fn folder() -> Result<VolumePath, ExportError> {
+fn records_folder() -> Result<VolumePath, ExportError> {
     let path = RECORDS.join("/");
     VolumePath::parse(&path).map_err(|error| unusable(&path, &error.to_string()))
 }
 
 /// The name of a PV's record.
-fn file(volume: &str) -> Result<String, ExportError> {
+fn record_file_name(volume: &str) -> Result<String, ExportError> {
     let name = format!("{volume}{SUFFIX}");
     match VolumePath::parse(&name).is_ok_and(|path| path.components().len() == 1) {
         true => Ok(name),

@@ -1,6 +1,7 @@
 //! The backend that runs shell scripts on the server over SSH: for exports that squash root or want privileged ports.
 //!
-//! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the scripts.
+//! A few connections are kept, each of which runs one script at a time; a lost one is replaced. [`script`] has the
+//! scripts. The methods keep the contracts of those of [`Export`](super::Export).
 
 mod files;
 pub(super) mod quota;
@@ -21,8 +22,8 @@ const CONNECTIONS: usize = 4;
 /// How many of them removals may use, so that large directories don't delay claims.
 const REMOVAL_CONNECTIONS: usize = CONNECTIONS - 1;
 
-/// The timeout of a script without output. It starts a shell and programs, often through sudo, so it is longer than that of
-/// an NFS call.
+/// The timeout of a script without output. It starts a shell and programs, often through sudo, so it is longer than
+/// that of an NFS call.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a removal checks whether it may continue.
@@ -277,7 +278,8 @@ impl Ssh {
         Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
     }
 
-    /// The output, unless the script failed. Statuses with a meaning are left to the caller, except for obstacles.
+    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. An obstacle on the
+    /// way, and every other status, is an error with the script's last words.
     fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
         match output.status {
             script::OBSTACLE => Err(obstacle_error(path, path, &output)),
@@ -320,7 +322,8 @@ impl Ssh {
 }
 
 impl Remote {
-    /// Runs a script on one of the connections, once more on a new one if the old one turns out to be lost.
+    /// Runs a script on one of the connections, once more on a new one if the old one turns out to be lost. A script
+    /// that exits with any status is `Ok`.
     ///
     /// Everything done here may be repeated: making what exists and removing what is gone are successes.
     async fn run_script(&self, script: &str, location: &Location) -> Result<Output, ExportError> {
@@ -406,8 +409,8 @@ fn obstacle_error(first: &VolumePath, second: &VolumePath, output: &Output) -> E
     }
 }
 
-/// Parses the output of [`script::list_directory`]: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and no
-/// slash, so a slash after a line break begins the next entry.
+/// Parses the output of [`script::list_directory`]: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and
+/// no slash, so a slash after a line break begins the next entry.
 fn parse_listing(said: &str) -> Vec<Entry> {
     let said = said.trim_start_matches('\n');
     let said = said.strip_suffix('\n').unwrap_or(said);

@@ -1,7 +1,8 @@
 //! The backend that speaks NFS itself: without a mount, without root.
 //!
-//! One connection carries many calls at once. Paths are looked up one component at a time, so the server never interprets a
-//! path and no symbolic link is followed.
+//! One connection carries many calls at once. Paths are looked up one component at a time, so the server never
+//! interprets a path and no symbolic link is followed. The methods keep the contracts of those of
+//! [`Export`](super::Export).
 
 mod candidates;
 mod connection;
@@ -36,12 +37,11 @@ use super::{
     Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue, Removed, Ssh, VolumePath, name_or_root,
 };
 
-/// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session that
-/// is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
+/// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session
+/// that is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
 const MAX_SESSIONS: u8 = 16;
 
-/// Number of operations at once on sessions that are lost so soon. If all ran, each would make its first calls on a session,
-/// and none its last.
+/// Operations at once on sessions that are lost so soon; with more, each makes its first calls, and none its last.
 const TURNS: usize = 4;
 
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -173,8 +173,8 @@ impl Wire {
         slots.entry((self.options.clone(), self.purpose)).or_default().clone()
     }
 
-    /// The versions and port parameters to try, in order. Without mount options, those of the classes come first: the server
-    /// may have no others.
+    /// The versions and port parameters to try, in order. Without mount options, those of the classes come first: the
+    /// server may have no others.
     fn ways_to_mount(&self) -> Vec<(&'static str, String)> {
         let mut options = vec![self.options.clone()];
         if self.options == MountOptions::default() {
@@ -318,8 +318,8 @@ impl Wire {
         self.run_up_to(2, action, object, work).await
     }
 
-    /// Runs `work` once, on a connection that was probed before: a name must not be looked up again, because it may be that of
-    /// another directory by then.
+    /// Runs `work` once, on a connection that was probed before: a name must not be looked up again, because it may be
+    /// that of another directory by then.
     async fn run_once<'a, T>(
         &self,
         action: &'static str,
@@ -330,6 +330,7 @@ impl Wire {
         self.run_up_to(1, action, object, work).await
     }
 
+    /// Runs `work` on up to `attempts` connections. A connection that is lost, or gives no readable answer, is dropped.
     async fn run_up_to<'a, T>(
         &self,
         attempts: u8,
@@ -453,7 +454,7 @@ impl Wire {
         })
     }
 
-    /// The end of a message: an exported path that may be meant, because one of the two paths ends with the other; or empty.
+    /// The end of a message: an exported path that may be meant, since one of the two paths ends with the other.
     async fn similar_export_hint(&self, address: IpAddr) -> String {
         let exported = timeout(HEAD_START, list_exports(&address.to_string())).await;
         let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Applies a plan on its host, step by step.
 //!
-//! [`apply`] runs the script of each step, judges predicted exports before they change, and makes the rest of the plan anew
-//! where a step changed the facts.
+//! [`apply`] runs the script of each step, judges predicted exports before they change, and makes the rest of the plan
+//! anew where a step changed the facts.
 
 use super::exports_file::{self, find_differences};
 use super::facts::{self, Facts, FactsError, Subject};
@@ -26,7 +26,7 @@ pub enum GatherError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// Its output is incomplete.
-    #[error("cannot tell what it is like: {0}")]
+    #[error("cannot read its state: {0}")]
     Facts(#[from] FactsError),
 }
 
@@ -76,9 +76,9 @@ pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError
     Ok(Facts::parse(&output.stdout)?)
 }
 
-/// Applies the plan that `plan` makes of a host's facts, step by step, until one fails or `stopped` returns true; a step
-/// that has begun runs to its end. New packages and a server's start change the facts, so they are gathered again for
-/// the steps that follow.
+/// Applies the plan that `plan` makes of a host's facts, step by step, until one fails or `stopped` returns true; a
+/// step that has begun runs to its end. New packages and a server's start change the facts, so they are gathered again
+/// for the steps that follow. A plan with a refused step changes nothing. `tell` gets each event as it happens.
 pub async fn apply(
     host: &Host,
     subject: &Subject,
@@ -137,13 +137,13 @@ fn refused_step(steps: &VecDeque<Step>) -> Option<String> {
     Some(format!("{} was refused", refused.name))
 }
 
-/// The steps of a new plan that are still to be done, by their names, and those of the old one that it has no longer, as
-/// refused: no step goes by in silence. A step that was done and is refused now is refused.
+/// The steps of a new plan that are still to be done, by their names. A step of the old plan that the new one lacks
+/// becomes a refusal, so that it is reported; a step that was done stays only if it is refused now.
 fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> VecDeque<Step> {
     let mut steps = VecDeque::from(plan.steps);
     for mut step in rest {
         if !steps.iter().any(|new| new.name == step.name) {
-            step.state = State::Refused("it can no longer be told what is to be done".to_owned());
+            step.state = State::Refused("the steps can no longer be planned".to_owned());
             steps.push_back(step);
         }
     }
@@ -152,25 +152,27 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     steps
 }
 
-/// Runs a script under the host's lock, or predicts, judges and makes a change of the exports. Fails with the reason.
-async fn run_action(host: &Host, action: &Action, said: &impl Fn(&Output)) -> Result<(), String> {
+/// Runs a script under the host's lock, or predicts, checks and makes a change of the exports. Fails with the reason;
+/// `on_output` gets the output of each script.
+async fn run_action(host: &Host, action: &Action, on_output: &impl Fn(&Output)) -> Result<(), String> {
     match action {
         Action::Script { text, patience } => {
-            let output = run_exclusively(host, text, *patience, said).await?;
+            let output = run_exclusively(host, text, *patience, on_output).await?;
             describe_failure(&output).map_or(Ok(()), Err)
         }
-        Action::Exports(change) => change_exports(host, change, said).await,
+        Action::Exports(change) => change_exports(host, change, on_output).await,
     }
 }
 
-/// exportfs may say that all is well, and be wrong: what counts is what is exported. That is judged before anything
-/// changes; the host then verifies it by itself.
-async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Output)) -> Result<(), String> {
+/// Changes the exports, after a prediction of what exportfs would export: if that is not what is wanted, nothing
+/// changes. The host then compares the exports in force with the prediction, and undoes the change if they differ. The
+/// status of exportfs does not count.
+async fn change_exports(host: &Host, change: &ExportsChange, on_output: &impl Fn(&Output)) -> Result<(), String> {
     let judge = |output: &Output| {
-        let after = exports_file::listing(&String::from_utf8_lossy(&output.stdout));
+        let after = exports_file::parse_listing(&String::from_utf8_lossy(&output.stdout));
         find_differences(&change.before, &after, &change.own_before, change.wanted.as_ref())
     };
-    let predicted = run_exclusively(host, &change.predict, PATIENCE, said).await?;
+    let predicted = run_exclusively(host, &change.predict, PATIENCE, on_output).await?;
     let wrong = match predicted.status {
         0 => judge(&predicted),
         _ => vec![last_words(&predicted)],
@@ -178,7 +180,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
     if !wrong.is_empty() {
         return Err(format!("{}; nothing was changed", wrong.join("; ")));
     }
-    let output = run_exclusively(host, &change.commit_script(&predicted.stdout), PATIENCE, said).await?;
+    let output = run_exclusively(host, &change.commit_script(&predicted.stdout), PATIENCE, on_output).await?;
     let wrong = match output.stdout.is_empty() {
         true => Vec::new(),
         false => judge(&output),
@@ -192,32 +194,32 @@ async fn change_exports(host: &Host, change: &ExportsChange, said: &impl Fn(&Out
     describe_failure(&told).map_or(Ok(()), Err)
 }
 
+/// Runs a script under the host's lock, which other runs of nfsprov wait for. `patience` is the timeout without output.
 async fn run_exclusively(
     host: &Host,
     script: &str,
     patience: Duration,
-    said: &impl Fn(&Output),
+    on_output: &impl Fn(&Output),
 ) -> Result<Output, String> {
-    let output = host
-        .run(&exclusive_script(script), patience)
-        .await
-        .map_err(|error| format!("{error}; the host may have ended the step by itself, which the next run sees"))?;
-    said(&output);
+    let output = host.run(&exclusive_script(script), patience).await.map_err(|error| {
+        format!("{error}; the host may have finished the step by itself, which the next run checks")
+    })?;
+    on_output(&output);
     Ok(output)
 }
 
-/// Why a step's script failed, and what is left of it.
+/// Why a step's script failed, and whether its change was undone; `None` if it succeeded.
 fn describe_failure(output: &Output) -> Option<String> {
     let words = || last_words(output);
     match output.status {
         0 => None,
-        TAKEN_BACK => Some(format!("{}; nothing was left half done", words())),
-        LEFT_HALF_DONE => Some(format!("{}; and it could not be taken back", words())),
+        TAKEN_BACK => Some(format!("{}; no change of this step remains", words())),
+        LEFT_HALF_DONE => Some(format!("{}; and it could not be undone", words())),
         status => Some(format!("{} (status {status})", words())),
     }
 }
 
-/// The last lines of a command's output, on one line.
+/// The last lines of a command's standard error, or of its standard output if that is empty, on one line.
 pub fn last_words(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];
@@ -226,7 +228,7 @@ pub fn last_words(output: &Output) -> String {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let said = both.iter().map(|text| lines(text)).find(|lines| !lines.is_empty());
-    let said = said.unwrap_or_else(|| vec!["it said nothing".to_owned()]);
+    let said = said.unwrap_or_else(|| vec!["it reported no error".to_owned()]);
     last_part(&said[said.len().saturating_sub(LINES)..].join("; "), MAX_REPEATED)
 }
 
@@ -279,7 +281,7 @@ mod tests {
         assert_eq!(last_words(&output("a\nb", "")), "a; b");
         assert_eq!(last_words(&output("a", "\n x \n\n")), "x");
         assert_eq!(last_words(&output("", "1\n2\n3\n4\n5\n6\n7")), "2; 3; 4; 5; 6; 7");
-        assert_eq!(last_words(&output("", "")), "it said nothing");
+        assert_eq!(last_words(&output("", "")), "it reported no error");
         let long = last_words(&output("", &"x".repeat(1 << 20)));
         assert!(long.len() < 2 * MAX_REPEATED, "{}", long.len());
     }

@@ -93,14 +93,14 @@ impl PromptCache {
         self.ask.text(question)
     }
 
-    /// Whether a host's key, as one line, is accepted; asked once however many connections need it. Without a prompt
-    /// if `silent`.
-    pub(super) fn is_key_accepted(&self, line: &str, question: &str, silent: bool) -> Option<bool> {
+    /// Whether a host's key, as one line, is accepted; asked once however many connections need it, and remembered.
+    /// `None` if it can't be asked: there is no terminal, or `without_prompt` is set.
+    pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
             return Some(true);
         }
-        let answer = if silent { None } else { self.ask.yes(question) };
+        let answer = if without_prompt { None } else { self.ask.yes(question) };
         if answer == Some(true) {
             self.accept_key(line);
         }

@@ -12,7 +12,7 @@ const GLUED: &str = " (the line above had no end)";
 
 /// The marks don't stand as they were written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nfsprov's marks in line {line} are not as it wrote them: {what}; put them right, or take the block out")]
+#[error("nfsprov's marks in line {line} were changed: {what}; correct them, or remove the block")]
 pub struct Damage {
     /// Where, counted from 1.
     pub line: usize,
@@ -32,11 +32,11 @@ pub struct Block {
     added_newline: bool,
 }
 
-/// Finds the block.
+/// Finds nfsprov's block in a file; `None` if it has none.
 ///
 /// # Errors
-/// [`Damage`] where a mark has no other one, where there are more than two, or where the block's last line is continued past
-/// its end by a backslash.
+/// [`Damage`] when a mark lacks its counterpart, when there is a second block, or when a backslash continues the
+/// block's last line past its end.
 pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
     let mut found: Option<Block> = None;
     let mut open: Option<(Range<usize>, usize, bool)> = None;
@@ -51,13 +51,13 @@ pub fn find_block(file: &[u8]) -> Result<Option<Block>, Damage> {
             (Some(Mark::Begin { .. }), Some(_)) => return wrong("a block begins in the middle of another one"),
             (Some(Mark::Begin { .. }), None) if found.is_some() => return wrong("a second block begins"),
             (Some(Mark::Begin { added_newline }), None) => open = Some((place, number, added_newline)),
-            (Some(Mark::End), None) => return wrong("a block ends that never began"),
+            (Some(Mark::End), None) => return wrong("a block ends without a beginning"),
             (Some(Mark::End), Some((begin, first, added_newline))) => {
                 let body = begin.end..place.start;
                 // exportfs would read the mark as part of the line, and what is added there, too.
                 let last = split_lines(&file[body.clone()]).pop().unwrap_or_default();
                 if !is_comment(last) && last.ends_with(b"\\\n") {
-                    return wrong("the line before it ends in a backslash and goes on");
+                    return wrong("the line before it ends in a backslash and so continues");
                 }
                 found = Some(Block {
                     whole: begin.start..place.end,
@@ -83,7 +83,7 @@ enum Mark {
     End,
 }
 
-/// The mark on a line, whatever remark follows it.
+/// The mark that a line begins with; a remark may follow it.
 fn parse_mark(line: &[u8]) -> Option<Mark> {
     let line = std::str::from_utf8(line.trim_ascii()).ok()?;
     let is = |mark: &str| {
@@ -99,7 +99,8 @@ fn parse_mark(line: &[u8]) -> Option<Mark> {
     }
 }
 
-/// The file with a block at its end that has this body.
+/// The file with a block of this body at its end. A newline that the file's last line lacked is added, and noted in the
+/// mark.
 pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
     let added_newline = file.last().is_some_and(|last| *last != b'\n');
     let (end, remark) = if added_newline { ("\n", GLUED) } else { ("", "") };
@@ -107,7 +108,8 @@ pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
     [file, begin.as_bytes(), body, END.as_bytes(), b"\n"].concat()
 }
 
-/// The file with another body in its block; without the block if nothing is left of it.
+/// The file with another body in its block. With an empty body the block is removed, and the newline that
+/// [`append_block`] added.
 pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     if !body.is_empty() {
         return [&file[..block.body.start], body, &file[block.body.end..]].concat();

@@ -71,7 +71,8 @@ const OF_ALPINE: &[(&str, &str)] = &[
 ];
 
 impl Distro {
-    /// The package that one of the programs comes in that limits of directories need.
+    /// The package with one of the programs that limits of directories need; any other program is taken for one of
+    /// `quota`.
     pub fn package_of(&self, program: &str) -> &'static str {
         let mut known = self.tools.iter().chain(TOOLS);
         let found = known.find(|(name, _)| *name == program);
@@ -197,7 +198,7 @@ pub enum Installer {
 }
 
 impl Installer {
-    /// Why it does not install packages, and what to do instead.
+    /// Why nfsprov installs no packages on this system, and what to do instead; `None` if it has a package manager.
     pub fn refusal(&self, packages: &[&str]) -> Option<String> {
         match self {
             Self::Manager(_) => None,
@@ -310,9 +311,9 @@ fn unquote(value: &str) -> String {
     plain
 }
 
-/// What a host is, by its os-release and the programs that it has: its own row, that of a distribution it says it is like,
-/// or the one whose package manager it has.
-pub fn of(os_release: &OsRelease, programs: &[String]) -> Choice {
+/// The row of the table for a host, by its os-release and programs: its own, that of a distribution in its ID_LIKE, or
+/// the first with its package manager. The last two are guesses, which [`Choice::guessed`] explains.
+pub fn choose_distro(os_release: &OsRelease, programs: &[String]) -> Choice {
     let has = |program: &str| programs.iter().any(|found| found == program);
     let managers: Vec<Manager> = Manager::ALL
         .into_iter()
@@ -352,7 +353,7 @@ pub fn of(os_release: &OsRelease, programs: &[String]) -> Choice {
     }
     if let Some((like, row)) = like.iter().find_map(|like| Some((like, by_id(like)?))) {
         let why = format!(
-            "{system} is not known by that name; it says that it is like {like}, so it is taken for {}",
+            "{system} is not known by that name; it calls itself like {like}, so it is taken for {}",
             row.0.name
         );
         return choice(row, Some(why));
@@ -384,7 +385,7 @@ impl Manager {
     /// All of them; where a host has several, the first is its own.
     pub const ALL: [Self; 6] = [Self::Dnf, Self::Yum, Self::Apt, Self::Zypper, Self::Apk, Self::Pacman];
 
-    /// What it is called.
+    /// The package manager's name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Apt => "apt",
@@ -396,7 +397,7 @@ impl Manager {
         }
     }
 
-    /// The program that tells that it is there.
+    /// The program by which a host shows that it has this package manager.
     pub fn program(self) -> &'static str {
         match self {
             Self::Apt => "apt-get",
@@ -418,8 +419,8 @@ impl Manager {
         }
     }
 
-    /// A shell script that installs packages and asks nothing. Another who installs at the time is waited for, up to
-    /// `wait`; the waiting says a word every few seconds.
+    /// A shell script that installs packages without questions. It waits up to `wait` for another package manager's
+    /// lock, and prints a line every few seconds meanwhile. Outdated package lists are refreshed.
     pub fn install(self, packages: &[&str], wait: Duration) -> String {
         let packages: Vec<String> = packages.iter().map(|package| quote(package)).collect();
         let packages = packages.join(" ");

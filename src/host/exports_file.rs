@@ -1,9 +1,9 @@
-//! The files of exports: what may stand in them, nfsprov's block in one of them, and what exportfs makes of it (PURE).
+//! The files of exports: which values they may hold, nfsprov's block in one of them, and how exportfs reads it (PURE).
 //!
-//! `exportfs -ra` is no judge: it answers 0 where it exports to the whole world by mistake, and 1 when it has already
-//! changed what is exported. So values are judged before they are written ([`check_client`] and its like), others'
-//! lines are read as exportfs reads them ([`find_conflicts`]), and afterwards what it lists is held against what was meant
-//! ([`find_differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
+//! The status of `exportfs -ra` proves nothing: it is 0 when a mistake exports to the whole world, and 1 when the
+//! exports have already changed. So values are checked before they are written ([`check_client`] and its like), others'
+//! lines are read as exportfs reads them ([`find_conflicts`]), and afterwards the active exports are compared with the
+//! desired ones ([`find_differences`]). nfsprov's lines stand between two marks; outside of these no byte changes.
 
 mod client;
 mod conflicts;
@@ -16,8 +16,8 @@ mod values;
 pub use super::block::Damage;
 pub(super) use client::{Client, Network};
 pub use conflicts::{Conflict, Gravity, find_conflicts};
-pub use listing::{ActiveExport, describe_drift, find_differences, listing};
-pub use unwritten::in_no_file;
+pub use listing::{ActiveExport, describe_drift, find_differences, parse_listing};
+pub use unwritten::find_unwritten_exports;
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 
 use std::net::IpAddr;
@@ -39,8 +39,8 @@ pub struct DesiredExport {
 }
 
 impl DesiredExport {
-    /// The clients, each once, however it is written.
-    fn each_client(&self) -> Vec<&str> {
+    /// The clients without duplicates: two spellings of one network count once.
+    fn distinct_clients(&self) -> Vec<&str> {
         let mut clients: Vec<(&str, Client)> = Vec::new();
         for text in &self.clients {
             let client = Client::of(text);
@@ -51,7 +51,7 @@ impl DesiredExport {
         clients.into_iter().map(|(text, _)| text).collect()
     }
 
-    /// Whether a host with this address may mount it; None where that hangs on names.
+    /// Whether a host with this address may mount the export; `None` if that depends on names, which are not looked up.
     pub fn lets_in(&self, address: IpAddr) -> Option<bool> {
         let host = Client::of(&address.to_string());
         let clients: Vec<Client> = self.clients.iter().map(|text| Client::of(text)).collect();
@@ -65,9 +65,8 @@ impl DesiredExport {
         }
     }
 
-    /// Its line.
     fn to_line(&self) -> Vec<u8> {
-        let clients = self.each_client().into_iter();
+        let clients = self.distinct_clients().into_iter();
         let clients: Vec<String> = clients.map(|client| format!("{client}({})", self.options)).collect();
         format!("{} {}\n", self.path, clients.join(" ")).into_bytes()
     }
@@ -102,11 +101,11 @@ pub enum ExportsError {
     },
 }
 
-/// The file `original` with nfsprov's line for `wanted`, in its block; a line of the block that says the same already,
-/// in whatever order, stays as it is.
+/// The file `original` with nfsprov's line for `wanted` in its block, which is appended if it is missing. A line of the
+/// block with the same meaning stays as it is; other lines for the directory are replaced.
 ///
 /// # Errors
-/// [`ExportsError`]: nothing is written that exportfs takes for something else, and no block is guessed at.
+/// [`ExportsError`] when exportfs would read a value of `wanted` as something else, or the block is damaged.
 pub fn with_export(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, ExportsError> {
     check_export(wanted)?;
     let Some(found) = block::find_block(original)? else {
@@ -155,7 +154,7 @@ pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsErr
     }
 }
 
-/// What nfsprov's block says of the directory `path`, a client each; None if nothing.
+/// The exports of the directory `path` in nfsprov's block, one for each client; `None` if it has none.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
@@ -171,8 +170,8 @@ pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExpor
     Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
-/// The clients of nfsprov's exports in these files, but for those of the directory `path` in `own`. A damaged block has
-/// none.
+/// The clients of nfsprov's exports in these files, those of the directory `path` in the file `own` excepted. A damaged
+/// block counts as empty.
 pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = &'a [u8]>, path: &str) -> Vec<String> {
     let mut clients = Vec::new();
     for (text, left_out) in std::iter::once((own, Some(path))).chain(others.map(|text| (text, None))) {
@@ -189,7 +188,7 @@ pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = 
     clients
 }
 
-/// What was read of lines about the directory `path`.
+/// The entries that were read, as exports of the directory `path`.
 fn to_active_exports(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
     let entries = reading.entries.into_iter().map(|entry| ActiveExport {
         path: path.to_owned(),
@@ -204,7 +203,8 @@ fn is_for(line: &[u8], path: &str) -> bool {
     lexer::path_of(line).is_some_and(|own| normalize_path(&own) == path.as_bytes())
 }
 
-/// A directory as exportfs lists it, but for links: one slash between two parts, none at the end, and no `..`.
+/// A directory's path as exportfs lists it: without repeated and final slashes and without `..`. Links are not
+/// resolved.
 fn normalize_path(path: &[u8]) -> Vec<u8> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|byte| *byte == b'/') {
@@ -217,6 +217,7 @@ fn normalize_path(path: &[u8]) -> Vec<u8> {
     [b"/", &parts.join(&b'/')[..]].concat()
 }
 
+/// Refuses a path, options or clients that exportfs would read as something else, and an export without clients.
 fn check_export(wanted: &DesiredExport) -> Result<(), ExportsError> {
     check_path(&wanted.path)?;
     check_options(&wanted.options)?;

@@ -1,6 +1,6 @@
-//! What a host is like, gathered by a script in one round trip (PURE).
+//! A host's facts, gathered by a script in one round trip (PURE).
 //!
-//! [`gather_script`] is what the host's shell runs, and [`Facts::parse`] reads what it wrote.
+//! [`gather_script`] is the script that the host's shell runs, and [`Facts::parse`] reads its output.
 
 mod parse;
 
@@ -168,7 +168,7 @@ pub struct Route {
 
 /// The output of the script is incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what it says of itself breaks off after {after:?}; is its disk full, or does something change its files?")]
+#[error("its description of itself ends after {after:?}; is its disk full, or do its login files print or exit?")]
 pub struct FactsError {
     after: String,
 }
@@ -186,7 +186,7 @@ pub fn gather_script(subject: &Subject) -> String {
 }
 
 impl Facts {
-    /// Whether it serves this version of NFS, where it says so.
+    /// Whether the running NFS server serves this version; `None` if it lists no such version, as when it doesn't run.
     pub fn serves(&self, version: u8) -> Option<bool> {
         let said = |word: &str| match word.split_at_checked(1)? {
             (sign, number) if number == version.to_string() => Some(sign == "+"),
@@ -201,7 +201,8 @@ impl Facts {
         matches!(ours, Ok(Some(_)))
     }
 
-    /// A setting of `/etc/nfs.conf` and the files that belong to it, nfsprov's own among them; the first one counts.
+    /// The value of a setting in `/etc/nfs.conf` and the files that belong to it, nfsprov's block included; the first
+    /// one counts. `None` if it is not set.
     pub fn nfs_setting(&self, section: &str, key: &str) -> Option<String> {
         let main = self.nfs_conf.as_deref().unwrap_or_default();
         let parts = self.nfs_conf_parts.iter().map(Vec::as_slice);

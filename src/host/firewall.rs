@@ -1,6 +1,6 @@
-//! What guards a host's ports, as the host's own tools print it (PURE).
+//! A host's firewall, parsed from the output of the host's own tools (PURE).
 //!
-//! [`Firewall`] is one of the facts of a host. Which rules it should have is the plan's business.
+//! [`Firewall`] is one of the facts of a host. Which rules it should have is decided in `plan/firewall.rs`.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ impl Zone {
 }
 
 impl NetworkRoute {
-    /// Reads a line of `ip -o route show`; None if it leads nowhere.
+    /// Parses a line of `ip -o route show`; `None` without a network or an interface.
     pub fn parse(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let network = match *words.first()? {
@@ -117,8 +117,8 @@ impl NetworkRoute {
 }
 
 impl Firewalld {
-    /// The names of the zones that packets from these addresses may belong to; all that are in use for None, which stands
-    /// for all addresses.
+    /// The names of the zones that packets from these addresses may belong to; `None` stands for all addresses, and
+    /// gives all zones in use.
     pub fn zones_of(&self, addresses: Option<&Network>) -> BTreeSet<&str> {
         let Some(addresses) = addresses else {
             let in_use = |zone: &&Zone| !zone.interfaces.is_empty() || !zone.sources.is_empty();
@@ -172,8 +172,8 @@ pub fn parse_ufw_rules(text: &str) -> Vec<String> {
     rules.map(str::to_owned).collect()
 }
 
-/// Whether chains of nftables, in the words of `nft list ruleset`, refuse what no rule of theirs allows: by their policy,
-/// or by their last rule.
+/// Whether a chain of nftables, as `nft list ruleset` prints them, refuses packets that no rule allows: by its policy,
+/// or by its last rule.
 pub fn nft_refuses_by_default(chains: &str) -> bool {
     let mut last = "";
     for line in chains.lines().map(str::trim).filter(|line| !line.is_empty()) {

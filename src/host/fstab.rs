@@ -6,8 +6,8 @@ pub const PATH: &str = "/etc/fstab";
 /// The option that XFS and ext4 enforce limits of directories with.
 pub const PROJECT_QUOTA: &str = "prjquota";
 
-/// The text in which the line that mounts a file system at `mount_point` has [`PROJECT_QUOTA`], and nothing else differs.
-/// `None` if no line mounts it there, or several do.
+/// The text in which the line that mounts a file system at `mount_point` has [`PROJECT_QUOTA`], and nothing else
+/// differs. `None` if no line mounts it there, or several do.
 pub fn with_project_quota(text: &[u8], mount_point: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
     let mut edited = String::with_capacity(text.len() + PROJECT_QUOTA.len() + 1);
@@ -45,7 +45,8 @@ fn options_of<'a>(line: &'a str, mount_point: &str) -> Option<(&'a str, &'a str,
     Some((&line[..start], &line[start..end], &line[end..]))
 }
 
-/// The mount options with [`PROJECT_QUOTA`], unless it or `pquota` is among them, and without those that switch enforcement off.
+/// The mount options with [`PROJECT_QUOTA`], unless it or `pquota` is among them, and without those that switch
+/// enforcement off.
 fn enable_project_quota(options: &str) -> String {
     let mut kept: Vec<&str> = options
         .split(',')
@@ -57,7 +58,7 @@ fn enable_project_quota(options: &str) -> String {
     kept.join(",")
 }
 
-/// A path as fstab(5) escapes it: `\040` for a space.
+/// A path without the escapes of fstab(5): `\040` is a space.
 fn unescape(field: &str) -> String {
     let mut plain = String::with_capacity(field.len());
     let mut rest = field;

@@ -20,7 +20,7 @@ pub enum KeyFile {
     NoKey,
 }
 
-/// What the file with this text is.
+/// Tells from a file's text whether it is a private key, encrypted or not, a public key, or neither.
 pub fn classify_key_file(text: &str) -> KeyFile {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let Some(first) = lines.next() else {
@@ -30,7 +30,7 @@ pub fn classify_key_file(text: &str) -> KeyFile {
         .strip_prefix("-----BEGIN ")
         .and_then(|rest| rest.strip_suffix("-----"));
     match label {
-        Some("OPENSSH PRIVATE KEY") => openssh(lines),
+        Some("OPENSSH PRIVATE KEY") => classify_openssh_key(lines),
         Some("ENCRYPTED PRIVATE KEY") => KeyFile::Encrypted,
         Some(label) if label.ends_with("PRIVATE KEY") => {
             // RFC 1421's headers, which OpenSSL's older format has.
@@ -48,7 +48,8 @@ pub fn classify_key_file(text: &str) -> KeyFile {
     }
 }
 
-fn openssh<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
+/// Classifies the lines of a private key in OpenSSH's own format.
+fn classify_openssh_key<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
     match read_container(lines) {
         Some((cipher, _)) if cipher == b"none" => KeyFile::Plain,
         Some(_) => KeyFile::Encrypted,
@@ -56,7 +57,7 @@ fn openssh<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
     }
 }
 
-/// The public key of a private key's file in OpenSSH's own format, or of a file that ends in `.pub`.
+/// The public key in a private key's file of OpenSSH's own format, or in a `.pub` file; `None` if neither has one.
 pub fn parse_public_key(text: &str) -> Option<PublicKey> {
     let blob = match text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") {
         Some(body) => read_container(body.lines().map(str::trim))?.1,
@@ -71,15 +72,15 @@ fn read_container<'a>(lines: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, 
     let encoded: String = lines.take_while(|line| !line.starts_with("-----")).collect();
     let bytes = STANDARD.decode(encoded).ok()?;
     let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
-    let cipher = field(&mut rest)?.to_vec();
-    field(&mut rest)?;
-    field(&mut rest)?;
+    let cipher = take_field(&mut rest)?.to_vec();
+    take_field(&mut rest)?;
+    take_field(&mut rest)?;
     rest = rest.get(4..)?;
-    Some((cipher, field(&mut rest)?.to_vec()))
+    Some((cipher, take_field(&mut rest)?.to_vec()))
 }
 
-/// Takes a length and as many bytes.
-fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+/// Removes a length of four bytes and as many bytes from the front of `rest`, and returns these.
+fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, after) = rest.split_at_checked(4)?;
     let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
     let (field, after) = after.split_at_checked(length)?;

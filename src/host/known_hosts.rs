@@ -35,8 +35,8 @@ impl PublicKey {
             .unwrap_or("unknown")
     }
 
-    /// Whether this is a certificate for that key: after its type and a random field, it holds what the key holds after
-    /// its own type.
+    /// Whether this is a certificate for `key`: after its type and a random field come the same bytes as in the key
+    /// after its type. Neither its signature nor its dates are checked.
     pub fn certifies(&self, key: &Self) -> bool {
         let of = |blob: &[u8], skipped: usize| {
             let mut rest = blob.to_vec();
@@ -134,11 +134,11 @@ pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
     kinds
 }
 
-/// What `files` say about the key that a host showed.
+/// Compares the key that a host showed with those in `files`.
 ///
-/// A revoked key is refused wherever the line stands; a host with any key of its own recorded has these and no
-/// others. A port of its own is a name of its own, but a key that is recorded for the plain name vouches for a port
-/// about which nothing is recorded, as it does for ssh.
+/// A revoked key is refused wherever its line is. If any key is recorded for the host, every other one counts as
+/// changed. A host with a port has a name of its own; a key recorded for the name without port is accepted if none is
+/// recorded for the port, as by ssh.
 pub fn judge_key(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict {
     let full = name(host, port);
     let plain = name(host, DEFAULT_PORT);
@@ -176,7 +176,7 @@ pub fn format_line(host: &str, port: u16, key: &PublicKey) -> String {
     format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
 }
 
-/// The same line with a hash in the name's place, as HashKnownHosts has it.
+/// As [`format_line`], with a hash instead of the name, as HashKnownHosts writes it.
 pub fn hashed_line(host: &str, port: u16, key: &PublicKey, salt: &[u8; SALT_LENGTH]) -> String {
     let hash_key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
     let hash = hmac::sign(&hash_key, name(host, port).as_bytes());
@@ -208,6 +208,7 @@ fn own_entries<'a>(files: &'a [File], name: &'a str) -> impl Iterator<Item = Ent
     files.iter().flat_map(parse_entries).filter(own)
 }
 
+/// The entries of a file; lines that can't be read are skipped.
 fn parse_entries(file: &File) -> impl Iterator<Item = Entry<'_>> {
     let lines = file.text.lines().enumerate();
     lines.filter_map(|(number, line)| {
@@ -233,7 +234,7 @@ fn parse_entries(file: &File) -> impl Iterator<Item = Entry<'_>> {
 }
 
 impl Entry<'_> {
-    /// Whether it is for the host recorded as `name`. One negated pattern that matches says no, whatever the others.
+    /// Whether the entry is for the host recorded as `name`. A negated pattern that matches overrules all others.
     fn is_for(&self, name: &str) -> bool {
         if let Some(hash) = self.hosts.strip_prefix("|1|") {
             return hash_is_of(hash, name).unwrap_or(false);
@@ -250,7 +251,7 @@ impl Entry<'_> {
     }
 }
 
-/// Whether `SALT|HASH`, as HashKnownHosts writes it, is that of `name`; None if it is no such thing.
+/// Whether `SALT|HASH`, as HashKnownHosts writes it, is that of `name`; `None` if the text is of another form.
 fn hash_is_of(hash: &str, name: &str) -> Option<bool> {
     let (salt, hash) = hash.split_once('|')?;
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &STANDARD.decode(salt).ok()?);
@@ -258,7 +259,7 @@ fn hash_is_of(hash: &str, name: &str) -> Option<bool> {
     Some(hmac::verify(&key, name.as_bytes(), &hash).is_ok())
 }
 
-/// Whether a pattern with `*` and `?` is that of a name; upper and lower case are the same.
+/// Whether a name matches a pattern with `*` and `?`; case does not matter.
 pub(super) fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_lowercase().into_bytes(), name.to_lowercase().into_bytes());
     let (mut at, mut seen) = (0, 0);

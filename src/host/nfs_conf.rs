@@ -25,8 +25,8 @@ pub const MOUNTD_PORT: PinnedPort = PinnedPort {
     port: 20048,
 };
 
-/// The port of statd, which tells clients of NFS 3 of a restart, for the sake of their locks. It and lockd's lie below the
-/// ports that Linux gives to connections by itself.
+/// The port of statd, which tells clients of NFS 3 of a restart, for the sake of their locks. It and lockd's lie below
+/// the ports that Linux gives to connections by itself.
 pub const STATD_PORT: PinnedPort = PinnedPort {
     section: "statd",
     key: "port",
@@ -47,7 +47,7 @@ pub const LOCKD_UDP_PORT: PinnedPort = PinnedPort {
     port: LOCKD_PORT.port,
 };
 
-/// A setting's value, exactly as it stands in the file.
+/// A setting's value, exactly as it is written in the file; the first one counts. `None` if it is not set.
 pub fn get_setting(text: &[u8], section: &str, key: &str) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let mut inside = false;
@@ -65,7 +65,7 @@ pub fn get_setting(text: &[u8], section: &str, key: &str) -> Option<String> {
     None
 }
 
-/// What a truth value means: `y` or `n`; any other value means itself.
+/// `y` or `n` for a truth value in any spelling; any other value unchanged.
 pub fn normalize_value(value: &str) -> &str {
     match value.to_ascii_lowercase().as_str() {
         "1" | "t" | "true" | "y" | "yes" | "on" => "y",
@@ -85,7 +85,8 @@ pub fn without_block(text: &[u8]) -> Result<Vec<u8>, Damage> {
     })
 }
 
-/// The text, which has no block, with one of these settings, each a section, a key and a value; none without settings.
+/// The text, which has no block, with a block of these settings, each a section, a key and a value; unchanged if there
+/// are none.
 pub fn with_settings(text: &[u8], settings: &[(&str, &str, String)]) -> Vec<u8> {
     if settings.is_empty() {
         return text.to_vec();

@@ -189,7 +189,8 @@ impl Step {
     }
 }
 
-/// A script that runs `change`, then `verify`; if either fails, it runs `undo`, and its status says how that ended.
+/// A script that runs `change`, then `verify`; if either fails, it runs `undo` and exits with [`TAKEN_BACK`], or with
+/// [`LEFT_HALF_DONE`] if that fails, too.
 fn with_undo(change: &str, verify: &str, undo: &str) -> String {
     format!(
         "(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
@@ -203,12 +204,14 @@ const LOCK: &str = "/run/nfsprov.lock";
 /// How long a step waits for that of another nfsprov on the same host, in seconds; then the next run may try.
 const LOCK_WITHIN: u64 = 60;
 
-/// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by is
-/// cut. What it starts does not inherit the lock.
+/// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by
+/// is cut. What it starts does not inherit the lock.
 pub(super) fn exclusive_script(script: &str) -> String {
     exclusive_by(LOCK, LOCK_WITHIN, script)
 }
 
+/// A script that runs `script` under the file lock `lock`; if another run holds it for `seconds`, it exits with
+/// [`TAKEN_BACK`] instead. A hangup doesn't end it. A host without flock(1) runs it without the lock.
 fn exclusive_by(lock: &str, seconds: u64, script: &str) -> String {
     format!(
         "trap '' HUP PIPE\nif command -v flock >/dev/null; then\nexec 9>>{}\nflock -w {seconds} 9 || {{\n\
@@ -218,7 +221,7 @@ fn exclusive_by(lock: &str, seconds: u64, script: &str) -> String {
     )
 }
 
-/// Words of a shell's `printf` that give exactly these bytes.
+/// A shell's `printf` command that prints exactly these bytes.
 fn printf_command(content: &[u8]) -> String {
     let mut format = String::with_capacity(content.len() + 16);
     for byte in content {
@@ -232,10 +235,10 @@ fn printf_command(content: &[u8]) -> String {
     format!("printf {}", quote(&format))
 }
 
-/// Shell functions that have the file `path` hold `content`, and restore what it held. `put_file` fails, and leaves the
-/// file alone, unless it is as it was when the facts were gathered: `checksum` is cksum(1)'s, and empty for a file that
-/// was not there. Mode, owner and label are kept; a new file is for all to read, and its directory is made if it is
-/// missing. Readers see the one content or the other.
+/// Shell functions: `put_file` writes `content` to the file `path`, `restore_file` writes its earlier content back.
+/// `put_file` fails, and changes nothing, if the file has changed since the facts were gathered: `checksum` is
+/// cksum(1)'s, or empty for a file that did not exist. Mode, owner and label are kept; a new file can be read by all,
+/// and its directory is created if it is missing. The file is replaced at once, so readers never see half of it.
 fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
     format!(
         "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",
@@ -285,7 +288,8 @@ sync_to() {
 }
 "#;
 
-/// Checks that nfsprov may change the host, and finds its distribution; None where no further step is possible.
+/// Refuses a login other than root's, finds the host's distribution, and warns if the host's clock differs from `now`.
+/// `None` if the step is refused, so that no further step is possible.
 fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     const NAME: &str = "system";
     if facts.uid != Some(0) {
@@ -293,7 +297,7 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
         return (Step::refused(NAME, why), None);
     }
     let release = OsRelease::parse(&facts.os_release);
-    let choice = distro::of(&release, &facts.programs);
+    let choice = distro::choose_distro(&release, &facts.programs);
     let mut step = Step::ok(NAME, release.name);
     if let Some(guess) = &choice.guessed {
         step = step.warning(guess.clone());
@@ -308,8 +312,8 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     (step, Some(choice))
 }
 
-/// The package that a host needs, and `missing` ones, each with the program that it is for. The former is there if its
-/// program is, whatever the package is called that brought that.
+/// Installs the package that a host needs, unless it or its program is there, and the `missing` packages, each given
+/// with the program that it is for. Packages stay installed if a later step fails.
 fn install_packages(
     facts: &Facts,
     choice: &Choice,
@@ -351,7 +355,7 @@ fn install_packages(
     Step::new(PACKAGES, State::Change { why, action })
 }
 
-/// Whether the kernel can do its part. A module that is named may still refuse to load.
+/// Refused if the kernel has no NFS server or client, which `what` names. A module that it has may still fail to load.
 fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
     const NAME: &str = "kernel";
     match support {
@@ -360,14 +364,14 @@ fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
         Support::No => Step::refused(
             NAME,
             format!(
-                "the kernel has no NFS {what}: {} has it neither built in nor as a module; in a container, load the module on the machine below",
+                "the kernel has no NFS {what}: {} has it neither built in nor as a module; for a container, load the module on its host",
                 facts.kernel
             ),
         ),
     }
 }
 
-/// What SELinux must allow, where it is on.
+/// Turns a boolean of SELinux on, where SELinux enforces and its policy has it.
 fn allow_in_selinux(facts: &Facts, boolean: &str) -> Step {
     const NAME: &str = "selinux";
     match &facts.selinux {

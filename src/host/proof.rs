@@ -1,4 +1,4 @@
-//! The proof that a client can use an export: it is mounted there, written to, locked, and read from again (PURE).
+//! The proof that a client can use an export: a script mounts it, writes to it, locks a file and reads it again (PURE).
 
 use super::script::{arguments, quote};
 
@@ -24,9 +24,10 @@ pub struct ProofResult {
     pub failure: Option<(String, String)>,
 }
 
-/// Mounts, writes, syncs, takes a lock, mounts once more and reads what was written; all of it goes again. Locks of NFS 3
-/// take other ports than all else. A shell's redirection opens the file for writing, as the lock wants it. Set before: $path, $versions,
-/// and the server's names as positional parameters. What hangs is ended: a dead server must not hold the host.
+/// Mounts, writes, syncs, takes a lock, mounts once more and reads what was written; all of it goes again. Locks of NFS
+/// 3 take other ports than all else. A shell's redirection opens the file for writing, as the lock wants it. Set
+/// before: $path, $versions, and the server's names as positional parameters. What hangs is ended: a dead server must
+/// not hold the host.
 const PROVE: &str = r#"directory=$(mktemp -d /tmp/nfsprov.XXXXXX) || exit 1
 trap '' HUP PIPE
 trap 'umount -f "$directory" 2>/dev/null; rmdir "$directory"' EXIT
@@ -80,7 +81,7 @@ exit 0
 "#;
 
 impl Proof {
-    /// The script that proves it.
+    /// The script that proves each version, and prints a line of results for it.
     pub fn shell_script(&self) -> String {
         format!(
             "path={}\nversions={}\n{}{PROVE}",
@@ -90,11 +91,11 @@ impl Proof {
         )
     }
 
-    /// How it ended; a version that nothing was said of failed.
-    pub fn parse_results(&self, said: &[u8]) -> Vec<ProofResult> {
-        let said = String::from_utf8_lossy(said);
+    /// Parses the script's output: a result for each version. A version without a line counts as failed.
+    pub fn parse_results(&self, output: &[u8]) -> Vec<ProofResult> {
+        let output = String::from_utf8_lossy(output);
         let of = |version: &&str| {
-            let fields = said.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+            let fields = output.lines().map(|line| line.split('\t').collect::<Vec<_>>());
             let found = fields.into_iter().find(|fields| fields.first() == Some(version));
             let (server, failure) = match found.as_deref() {
                 Some([_, server, "ok", _]) => ((*server).to_owned(), None),
@@ -103,7 +104,7 @@ impl Proof {
                     Some(((*what).to_owned(), words.trim_matches([';', ' ']).to_owned())),
                 ),
                 _ => {
-                    let why = ("try".to_owned(), "the host said nothing of it".to_owned());
+                    let why = ("try".to_owned(), "the host gave no result".to_owned());
                     (String::new(), Some(why))
                 }
             };

@@ -1,4 +1,4 @@
-//! What a host's file system is like, as far as limits of directories need it (PURE).
+//! The facts of a host's file system that limits of directories depend on (PURE).
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ impl QuotaFacts {
         has("project") && has("quota")
     }
 
-    /// Takes a fact that the script wrote under `quota-NAME`.
+    /// Sets the fact of the record `quota-NAME`; unknown names are ignored.
     pub(super) fn set_fact(&mut self, name: &str, text: &str) {
         match name {
             "tools" => self.tools = text.split_whitespace().map(str::to_owned).collect(),

@@ -9,7 +9,8 @@ pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A line that makes these words a script's positional parameters, each as it is: `for word do` takes one after the other.
+/// A line that makes these words a script's positional parameters, each as it is: `for word do` takes one after the
+/// other.
 pub fn arguments(words: &[String]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
     format!("set -- {}\n", quoted.join(" "))
@@ -36,9 +37,9 @@ impl Frame {
         Self { nonce }
     }
 
-    /// What a shell is to read so that it runs `script`: nothing of it is run before all of it has arrived, and it has
-    /// an empty standard input of its own. Tools speak English, those of administrators are found, and what is made can be
-    /// entered by others: NFS 4 clients need that of an export's parents.
+    /// The text that makes a shell run `script` in a frame: nothing runs before all of it has arrived, and its standard
+    /// input is empty. Tools print English, `PATH` has administrators' tools, and the umask is 022: NFS 4 clients must
+    /// be able to enter an export's parents.
     pub fn wrap(&self, script: &str) -> String {
         let nonce = &self.nonce;
         format!(
@@ -48,8 +49,8 @@ impl Frame {
         )
     }
 
-    /// The command that starts a shell through sudo. sudo asks for the password with [`Frame::prompt`]; the shell then writes
-    /// [`Frame::ready`] and reads the script from standard input.
+    /// The command that starts a shell through sudo. sudo asks for the password with [`Frame::prompt`]; the shell then
+    /// writes [`Frame::ready`] and reads the script from standard input.
     pub fn sudo_command(&self) -> String {
         let (prompt, ready) = (self.prompt(), self.ready());
         format!("sudo -S -p {prompt} sh -c 'echo {ready}; exec sh -s'")
@@ -70,7 +71,8 @@ impl Frame {
         position(stdout, format!("{}\n", self.nonce).as_bytes()).is_some()
     }
 
-    /// Finds the frame in what came over standard output; None if the script has not ended by itself.
+    /// Finds the script's output and status in the shell's standard output; `None` if the script has not ended by
+    /// itself.
     pub fn find<'a>(&self, stdout: &'a [u8]) -> Option<Framed<'a>> {
         let begin = format!("{}\n", self.nonce);
         // What a login shell says comes before it, on lines of its own or not.
@@ -93,7 +95,7 @@ pub(super) fn keep_last(bytes: &mut Vec<u8>, limit: usize) {
     bytes.drain(..excess);
 }
 
-/// The end of a text, at most so many bytes of it.
+/// The last `limit` bytes of a text, after an ellipsis if something was cut off.
 pub(super) fn last_part(text: &str, limit: usize) -> String {
     let mut start = text.len().saturating_sub(limit);
     while !text.is_char_boundary(start) {

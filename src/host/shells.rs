@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Runs a script by each of the shells that hosts have and this machine, too; `check` is told which one.
+/// Runs a script in each kind of shell that hosts have, as far as it is installed here; `check` gets its name and
+/// output.
 pub(super) fn run_in_each_shell(script: &str, variables: &[(&str, &str)], check: impl Fn(&str, &Output)) {
     for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
         let mut command = Command::new(shell[0]);

@@ -239,8 +239,9 @@ impl Host {
         &self.name
     }
 
-    /// Runs `script` in the host's shell, after the scripts that this connection was given before. It may write 1 MiB to
-    /// its standard output. `patience` is the timeout without output. Dropping the future closes the connection.
+    /// Runs `script` in the host's shell, or in root's if the login uses sudo, after the scripts that this connection
+    /// was given before. It may write 1 MiB to its standard output. `patience` is the timeout without output. Dropping
+    /// the future closes the connection.
     ///
     /// # Errors
     /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.
@@ -274,6 +275,7 @@ impl Host {
 }
 
 /// The names by which NFS clients may know a host: the one that ssh's configuration connects to, then the one given.
+/// Without a readable configuration, only the latter.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     let last = route::find_hops(target, access).ok().and_then(|mut hops| hops.pop());
     let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();
@@ -283,7 +285,8 @@ pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     names
 }
 
-/// Connects and runs jobs until the sender is dropped or the connection is lost.
+/// Connects, reports the host's name or the error to `ready`, and runs jobs until their sender is dropped or the
+/// connection is lost. Sends keepalives between jobs.
 fn serve_jobs(
     target: &Target,
     access: &Access,

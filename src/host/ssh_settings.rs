@@ -1,5 +1,4 @@
-//! What `ssh -G` prints about a host: its configuration is ssh's own business, with all files, conditions and tokens
-//! (PURE).
+//! Parses the settings that `ssh -G` prints for a host (PURE): ssh itself reads its files, conditions and tokens.
 //!
 //! ssh prints a line `keyword value` for each setting. It expands some values and leaves others as they were written;
 //! [`needs_expansion`] tells which, and [`expansion_arguments`] has ssh expand them.
@@ -24,7 +23,7 @@ impl ClientDefaults {
     /// The arguments with which `ssh` prints them.
     pub const ARGUMENTS: [&str; 7] = ["-G", "-F", "none", "-o", "UserKnownHostsFile=%d", "--", "defaults"];
 
-    /// Reads what `ssh` prints then; None if that is no output of `ssh -G`.
+    /// Parses the output of `ssh` with [`ClientDefaults::ARGUMENTS`]; `None` if that is no output of `ssh -G`.
     pub fn parse(output: &[u8]) -> Option<Self> {
         let values = |keyword: &'static str| {
             settings_lines(output)
@@ -109,8 +108,8 @@ pub enum Proxy {
     Command(String),
 }
 
-/// The settings for one host that matter here. Paths of `identities`, `certificates` and `revoked_host_keys` are as they
-/// were written: see [`needs_expansion`].
+/// The settings for one host that matter here. Paths of `identities`, `certificates` and `revoked_host_keys` are as
+/// they were written: see [`needs_expansion`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The name or address to connect to.
@@ -183,8 +182,8 @@ impl Settings {
         }
     }
 
-    /// Reads what `ssh -G` printed about `target`. Files that equal the client's `defaults` count as not configured, unknown
-    /// keywords are ignored, and `StrictHostKeyChecking no` is read as `accept-new`.
+    /// Reads what `ssh -G` printed about `target`. Files that equal the client's `defaults` count as not configured,
+    /// unknown keywords are ignored, and `StrictHostKeyChecking no` is read as `accept-new`.
     ///
     /// # Errors
     /// [`SettingsError`] when a value has to be used and can't be, such as BindAddress.
@@ -272,7 +271,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A ProxyCommand with its tokens expanded.
+    /// A ProxyCommand with its tokens expanded; `original` is the host as it was given. An unknown token is an error.
     fn proxy_command(&self, command: &str, original: &str) -> Result<String, String> {
         let port = self.port.to_string();
         let alias = self.host_key_alias.as_deref().unwrap_or(original);
@@ -290,6 +289,7 @@ impl Settings {
 }
 
 impl IdentityAgent {
+    /// Parses a value of IdentityAgent: `none`, the name of a variable, or the path of a socket.
     fn parse(value: &OsStr) -> Self {
         match value.to_str() {
             Some("none") => Self::None,
@@ -345,8 +345,8 @@ pub fn needs_expansion(path: &OsStr) -> bool {
     bytes.starts_with(b"~") || bytes.contains(&b'%') || bytes.windows(2).any(|pair| pair == b"${")
 }
 
-/// The arguments with which `ssh` prints, as its `userknownhostsfile`, what a path of these settings stands for. That
-/// option has all tokens that the paths may have; no file is read once more.
+/// The arguments with which `ssh` prints a path of these settings expanded, as its `userknownhostsfile`: that option
+/// has all tokens that paths may have. ssh reads no configuration file for that.
 pub fn expansion_arguments(path: &OsStr, settings: &Settings, original: &Target) -> Vec<OsString> {
     let mut option = OsString::from("UserKnownHostsFile=\"");
     option.push(path);

@@ -1,4 +1,4 @@
-//! A host to log in to, as people write it (PURE).
+//! A host to log in to, as users write it (PURE).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Formats and parses sizes and ages as people write them (PURE).
+//! Formats and parses sizes and ages as users write them (PURE).
 
 pub use crate::cluster::quantity::parse_bytes;
 
@@ -18,7 +18,7 @@ pub fn format_size(bytes: u64) -> String {
     }
 }
 
-/// What is used of a limit, both in bytes; a limit of 0 is none.
+/// Formats usage and limit, both in bytes, as `1Gi of 5Gi`; a limit of 0 is no limit and left out.
 pub fn used_of_limit(used: u64, limit: u64) -> String {
     match limit {
         0 => format_size(used),
@@ -58,7 +58,8 @@ pub fn seconds_since(then: i64, now: i64) -> u64 {
     u64::try_from(now.saturating_sub(then)).unwrap_or_default()
 }
 
-/// Formats seconds as kubectl shows an age: in the largest unit of which there are at least two, such as `119s` or `2m`.
+/// Formats seconds as kubectl shows an age: in the largest unit of which there are at least two, such as `119s` or
+/// `2m`.
 pub fn format_age(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),

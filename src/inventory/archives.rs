@@ -17,15 +17,16 @@ use crate::export::{Entry, Kind, Location, VolumePath, is_named_after};
 use crate::provisioner::claim::class_name;
 use crate::provisioner::volume::DIRECTORY;
 
-/// Why an archive without a PV in its name is not restored for one claim: if it holds directories only, it may be the
-/// archive of several volumes, since csi-driver-nfs archives the volumes of a namespace to one directory.
+/// Why an archive without a PV in its name is not restored for one claim: it holds directories only, so it may be the
+/// archive of several volumes, since csi-driver-nfs archives the volumes of a namespace to one directory. `None` if it
+/// may be restored.
 pub fn refusal_of_several_volumes(archive: &VolumePath, entries: &[Entry]) -> Option<String> {
     let first = entries.first()?;
     let may_be_volumes = entries.iter().all(|entry| entry.kind == Kind::Directory);
     may_be_volumes.then(|| {
         format!(
-            "{archive} holds only directories and may be the archive of several volumes; `nfsprov volumes adopt \
-             {archive}/{} --claim NAMESPACE/NAME` takes one of them, `nfsprov volumes adopt {archive}` all",
+            "{archive} has only directories and may be the archive of several volumes; `nfsprov volumes adopt \
+             {archive}/{} --claim NAMESPACE/NAME` adopts one of them, `nfsprov volumes adopt {archive}` adopts all",
             first.name
         )
     })
@@ -52,8 +53,8 @@ pub struct Expired {
 
 /// The archives beyond the limits at `now`, in seconds since 1970; the oldest first.
 ///
-/// Only archives that name their PV are selected: others may not be nfsprov's. An archive that was not measured counts as
-/// 0 bytes.
+/// Only archives that name their PV are selected: others may not be nfsprov's. An archive that was not measured counts
+/// as 0 bytes.
 pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
     let mut archives: Vec<(u64, &Row)> = rows
         .iter()
@@ -103,7 +104,8 @@ pub struct ReturnPlan {
 }
 
 /// Plans the restore of the archive `name`, which may lack the prefix, on an export with the directories `rows` in a
-/// cluster with the PVs `volumes`.
+/// cluster with the PVs `volumes`. If the old name is taken, the directory is called `restored-…`; an archive that an
+/// interrupted attempt renamed is planned without a rename.
 ///
 /// # Errors
 /// One sentence that says why it can't be restored.
@@ -176,7 +178,8 @@ fn restored_volume_name(old: &str) -> String {
         .to_owned()
 }
 
-/// Checks that a claim can be bound to the PV `volume`. Returns the PV's size: `size`, else what the claim requests.
+/// Checks that a claim can be bound to the PV `volume`. Returns the PV's size: `size`, else the size that the claim
+/// requests.
 ///
 /// # Errors
 /// One sentence that says why the claim can't be bound.
@@ -204,7 +207,7 @@ pub fn volume_size_for_claim(
         Some(_) => {}
     }
     if spec.volume_mode.as_deref() == Some("Block") {
-        return Err(format!("{title} requests a block device, and a directory is none"));
+        return Err(format!("{title} requests a block device, and a directory is not one"));
     }
     let requests = spec.resources.and_then(|resources| resources.requests);
     let wanted = requests.and_then(|requests| requests.get("storage").map(|size| size.0.clone()));
@@ -218,8 +221,8 @@ pub fn volume_size_for_claim(
     }
 }
 
-/// The PV that binds a restored directory to `claim` and to no other claim. Its policy is Retain, since its data was deleted
-/// once.
+/// The PV that binds a restored directory to `claim` and to no other claim. Its policy is Retain, since its data was
+/// deleted once.
 pub fn volume_for_claim(
     back: &ReturnPlan,
     claim: &PersistentVolumeClaim,

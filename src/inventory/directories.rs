@@ -108,8 +108,8 @@ pub fn parents_to_list(
         .collect()
 }
 
-/// A row for each volume, orphan, archive and unused marker, sorted by path. Directories that only lead to volumes, lie in
-/// volumes or belong to the server get none.
+/// A row for each volume, orphan, archive and unused marker, sorted by path. Directories that only lead to volumes, lie
+/// in volumes or belong to the server get none.
 pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     let owned = volumes_by_directory(facts);
     let passed = parents_to_list(&facts.location, &facts.volumes, &facts.markers);
@@ -152,6 +152,7 @@ pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     rows
 }
 
+/// The PVs on the export by their directories, and those that are the whole export; PVs on other exports are dropped.
 fn volumes_by_directory(facts: &Facts) -> VolumesByDirectory<'_> {
     let mut owned = VolumesByDirectory {
         at: BTreeMap::new(),

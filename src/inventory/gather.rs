@@ -32,8 +32,8 @@ pub struct GatherError {
     source: kube::Error,
 }
 
-/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces. Also returns a sentence for each
-/// kind that could not be listed and is left out.
+/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces. The second result is a sentence
+/// for each kind that could not be listed and is left out; claims and PVs are required.
 ///
 /// # Errors
 /// When claims or PVs can't be listed.
@@ -49,15 +49,15 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
         list_all::<Lease>(client),
     );
     let mut left_out = Vec::new();
-    let mut workloads = can_do_without("deployments", deployments, &mut left_out);
-    workloads.extend(can_do_without("statefulsets", sets, &mut left_out));
-    workloads.extend(can_do_without("daemonsets", daemons, &mut left_out));
+    let mut workloads = list_or_leave_out("deployments", deployments, &mut left_out);
+    workloads.extend(list_or_leave_out("statefulsets", sets, &mut left_out));
+    workloads.extend(list_or_leave_out("daemonsets", daemons, &mut left_out));
     let facts = Facts {
         claims: claims.map_err(|source| GatherError { what: "claims", source })?,
         volumes: volumes?,
-        classes: can_do_without("storage classes", classes, &mut left_out),
+        classes: list_or_leave_out("storage classes", classes, &mut left_out),
         workloads,
-        leases: can_do_without("leases", leases, &mut left_out),
+        leases: list_or_leave_out("leases", leases, &mut left_out),
         namespace: namespace.map(str::to_owned),
         holdings: HashMap::new(),
         quotas: HashMap::new(),
@@ -88,7 +88,12 @@ where
     list_filtered(&Api::all(client.clone()), |_| true).await
 }
 
-fn can_do_without<K, T: From<K>>(what: &str, found: Result<Vec<K>, kube::Error>, left_out: &mut Vec<String>) -> Vec<T> {
+/// The listed objects; if they could not be listed, none, and a sentence is added to `left_out`.
+fn list_or_leave_out<K, T: From<K>>(
+    what: &str,
+    found: Result<Vec<K>, kube::Error>,
+    left_out: &mut Vec<String>,
+) -> Vec<T> {
     match found {
         Ok(found) => found.into_iter().map(T::from).collect(),
         Err(error) => {
@@ -140,6 +145,7 @@ pub fn watch_objects(
     (watched, changes)
 }
 
+/// Starts a watch of a kind, adds its changes to `changes`, and returns the store that it fills.
 fn watch_kind<K>(
     api: Api<K>,
     what: &'static str,
@@ -198,12 +204,12 @@ where
     store.state().into_iter().map(|object| (*object).clone())
 }
 
-/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for others.
-/// Volumes that are not NFS are dropped. Calls `each` after each volume.
+/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for
+/// others. Volumes that are not NFS are dropped. Calls `on_measured` after each volume.
 pub async fn measure_volumes(
     volumes: Vec<PersistentVolume>,
     known: Option<(Location, Export)>,
-    each: impl Fn(),
+    on_measured: impl Fn(),
 ) -> HashMap<String, Holds> {
     let given = known.as_ref().map(|(location, _)| location.clone());
     let places: Vec<(String, ExportDirectory)> = volumes
@@ -233,12 +239,12 @@ pub async fn measure_volumes(
         };
         (name, held)
     });
-    let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| each());
+    let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| on_measured());
     measured.collect().await
 }
 
-/// What the limited volumes of an export use, by the PV's name: by one report of the server's quotas. Empty if the server
-/// can't be asked.
+/// The usage of the limited volumes of an export, by the PV's name, from one report of the server's quotas. Empty if
+/// there is no report.
 pub async fn read_volume_usage(
     volumes: &[PersistentVolume],
     (location, export): &(Location, Export),

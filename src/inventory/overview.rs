@@ -215,8 +215,8 @@ impl Workload {
         }
     }
 
-    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, and either use NFS or
-    /// name a provisioner of `classes`.
+    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, and either use NFS
+    /// or name a provisioner of `classes`.
     fn provisioner_and_image(&self, classes: &BTreeSet<&str>) -> Option<(String, String)> {
         let spec = self.template.spec.as_ref()?;
         let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());
@@ -245,7 +245,7 @@ impl From<Usage> for Holds {
 }
 
 impl Holds {
-    /// A few words, such as `1.5Gi in 12 files`.
+    /// The usage as text, such as `1.5Gi in 12 files`; a `+` means that a part could not be read.
     pub fn short_text(&self) -> String {
         match self {
             Self::Data { bytes, files, partly } => {
@@ -262,6 +262,7 @@ impl Holds {
     }
 }
 
+/// Selects the classes of known and running provisioners, the claims and volumes on NFS, and the provisioners.
 pub fn build_overview(facts: &Facts, now: Timestamp) -> Overview {
     let made = facts
         .volumes
@@ -397,7 +398,8 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     rows
 }
 
-/// Running provisioners, then Leases of those outside the cluster, then the names in classes without a provisioner.
+/// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
+/// provisioner. The leader is the Lease's holder, with the time since its last renewal if that is long ago.
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

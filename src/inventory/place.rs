@@ -30,7 +30,8 @@ pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
     })
 }
 
-/// The directory of a PV on `export`, whose server must have the name that the PV has.
+/// The directory of a PV on `export`, whose server must have the name that the PV has; `directory` is `None` if the PV
+/// is the whole export.
 ///
 /// # Errors
 /// One sentence if the PV is not NFS or not on that export.
@@ -54,7 +55,7 @@ pub fn directory_on(volume: &PersistentVolume, export: &Location) -> Result<Expo
 }
 
 /// The export and directory of a provisioned PV, from the provisioner's annotation or from the directory's name; `None`
-/// for a PV made by hand.
+/// for a static PV.
 pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> {
     let there = nfs_location(volume)?;
     let record = volume.metadata.annotations.as_ref().and_then(|all| all.get(DIRECTORY));
@@ -79,8 +80,8 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     })
 }
 
-/// The names and servers of the other PVs whose paths equal, contain or lie in the path of `volume`. All servers count,
-/// since two names may be one server.
+/// The names and servers of the other NFS PVs whose paths are at, above or below the path of `volume`. PVs of all
+/// servers count, since two names may be one server.
 pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
     let Some(here) = nfs_location(volume).map(|here| split_path(&here.path)) else {
         return Vec::new();

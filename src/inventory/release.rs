@@ -24,6 +24,7 @@ pub enum Verdict {
     Refuse(String),
 }
 
+/// Decides by phase and reclaim policy whether a PV can be released, with warnings, or why it is refused.
 pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
     let name = volume_name(volume);
     let spec = volume.spec.clone().unwrap_or_default();
@@ -66,7 +67,7 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
         ("Released", "Delete", _) => Verdict::Release(vec![match provisioner_of(volume) {
             Some(provisioner) => format!(
                 "pv/{name} has the policy Delete: its provisioner {provisioner} deletes it, and archives or removes its \
-                 directory, as soon as it sees it Released, and when its next claim goes; to keep it, {retain}"
+                 directory, as soon as the PV is Released, and when its next claim is deleted; to keep it, {retain}"
             ),
             None => format!(
                 "pv/{name} has the policy Delete, and no provisioner deletes it: it becomes Failed when its next \

@@ -1,5 +1,5 @@
-//! Restores an archive for a claim, or binds an existing directory to one. The order of the steps (claim, directory, PV)
-//! lets an interrupted run be repeated.
+//! Restores an archive for a claim, or binds an existing directory to one. The order of the steps (claim, directory,
+//! PV) lets an interrupted run be repeated.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -56,13 +56,14 @@ pub enum RestoreError {
 }
 
 impl Restore<'_> {
-    /// Returns the created PV, and whether the claim was created.
+    /// Creates the claim if that is requested, renames the archive, limits the directory if it was or its class wants
+    /// that, and creates the PV. Returns the PV, and whether the claim was created.
     ///
-    /// The claim comes first: it names its PV from the start, so that no provisioner serves it. The directory's limit is set
-    /// before the PV exists. The next run continues an interrupted one.
+    /// The claim comes first: it names its PV from the start, so that no provisioner serves it. The directory's limit
+    /// is set before the PV exists. The next run continues an interrupted one.
     ///
     /// # Errors
-    /// Says why; if the PV can't be created, the rename of the archive is undone.
+    /// When a step fails, with the reason; the rename of the archive is then undone, a created claim stays.
     pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
         let title = format!("pvc/{} -n {}", self.claim, self.namespace);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
@@ -140,6 +141,8 @@ impl Restore<'_> {
         class.map_err(|source| api_error(format!("read storageclass/{name}"), source, ""))
     }
 
+    /// Renames the archive to the directory, with an owner marker for the claim `uid` if its name needs one; does
+    /// nothing for a directory that is no archive.
     async fn rename_archive(&self, uid: &str) -> Result<(), RestoreError> {
         let directory = &self.back.directory;
         let Some(archive) = &self.back.archive else {

@@ -18,7 +18,7 @@ pub enum ScrubError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// Entries that no request can name stay.
-    #[error("{path} still holds {left}; what is left has names that can't be asked for: remove it on the server")]
+    #[error("{path} still has {left}; NFS requests can't contain their names: remove them on the server")]
     Left {
         path: String,
         /// The number of entries, such as `2 entries`.
@@ -41,7 +41,7 @@ impl<'a> Scrub<'a> {
     /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries.
     ///
     /// # Errors
-    /// Names the other owner, or what can't be read.
+    /// [`ScrubError`] that names the other owner, or the directory that can't be read or doesn't exist.
     pub async fn prepare(
         volume: &PersistentVolume,
         all: &[PersistentVolume],
@@ -89,7 +89,7 @@ impl<'a> Scrub<'a> {
                 let nameless = |entry: &&Entry| VolumePath::child(place.directory.as_ref(), &entry.name).is_err();
                 if let Some(entry) = entries.iter().find(nameless).filter(|_| keeps_system_directories) {
                     return refuse(format!(
-                        "{} holds the server's own directories, and {:?}, which can't be removed by its name",
+                        "{} has the server's own directories, and {:?}, whose name NFS requests can't contain",
                         mounted_path(&place),
                         entry.name
                     ));
@@ -134,7 +134,7 @@ impl<'a> Scrub<'a> {
     /// Removes the entries and verifies that they are gone.
     ///
     /// # Errors
-    /// Says what could not be removed; the next run continues.
+    /// When entries could not be removed; the next run continues.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
         match self.keeps_system_directories {

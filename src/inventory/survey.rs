@@ -1,4 +1,4 @@
-//! Reads an export's directories of volumes, what they hold, and what they use of their limits.
+//! Reads an export's directories of volumes, their sizes, and their usage of limits.
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
@@ -40,6 +40,7 @@ pub async fn survey_export(
     })
 }
 
+/// The directories in a folder, or in the root; none if it does not exist or is no directory.
 async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<Vec<FoundDirectory>, ExportError> {
     let entries = match export.list_directory(folder.as_ref()).await {
         Ok(entries) => entries.unwrap_or_default(),
@@ -62,11 +63,11 @@ async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<V
     Ok(found.collect())
 }
 
-/// Measures the data in the directories of rows and stores it in `holds`; calls `each` after each directory.
-pub async fn measure_directories(export: &Export, rows: &mut [Row], each: impl Fn()) {
+/// Measures the data in the directories of rows and stores it in `holds`; calls `on_measured` after each directory.
+pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured: impl Fn()) {
     let there = |row: &&mut Row| !matches!(row.state, State::Missing | State::Marker);
     let measured = stream::iter(rows.iter_mut().filter(there)).for_each_concurrent(AT_ONCE, |row| {
-        let each = &each;
+        let on_measured = &on_measured;
         async move {
             let path = row.path.clone();
             row.holds = match (&path, row.directory.as_str()) {
@@ -77,14 +78,14 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], each: impl F
                     Err(error) => Holds::Unreadable(error.to_string()),
                 }),
             };
-            each();
+            on_measured();
         }
     });
     measured.await;
 }
 
-/// Stores what limited volumes use in `quota` of their rows, from one report of the server's quotas. Returns the report,
-/// or `None` if this export's quotas can't be read.
+/// Stores the usage of limited volumes in `quota` of their rows, from one report of the server's quotas. Returns the
+/// report, or `None` if this export's quotas can't be read.
 pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
     let report = report_quotas(export).await?;
     for row in rows {
@@ -94,7 +95,7 @@ pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaRepor
     Some(report)
 }
 
-/// The quotas of an export's server, if it can be asked.
+/// The report of an export's quotas; `None` if the export can't have limits or the report fails, which is logged.
 pub(super) async fn report_quotas(export: &Export) -> Option<QuotaReport> {
     export.check_can_limit().ok()?;
     let report = export.report_quotas(None).await;

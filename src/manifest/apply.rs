@@ -48,6 +48,8 @@ pub struct ApplyOptions {
     pub force: bool,
 }
 
+/// Applies an object by server-side apply, and tells by its state before whether that changed anything.
+///
 /// # Errors
 /// The API server's refusal, naming the object; a conflict names the field managers and their fields.
 pub async fn apply_object(cluster: &Cluster, object: &DynamicObject, how: ApplyOptions) -> Result<Applied> {
@@ -73,7 +75,7 @@ pub async fn apply_object(cluster: &Cluster, object: &DynamicObject, how: ApplyO
     })
 }
 
-/// Returns whether the object existed.
+/// Deletes an object; false if it didn't exist. Does not wait until it is gone.
 ///
 /// # Errors
 /// The API server's refusal, naming the object.
@@ -111,8 +113,8 @@ fn name_protocols(value: &mut Value) {
     }
 }
 
-/// Metadata and fields that users set, without those that the cluster sets: these change by themselves, and a dry run does
-/// not change the version.
+/// Metadata and fields that users set, without those that the cluster sets: these change by themselves, and a dry run
+/// does not change the version.
 fn user_content(object: &DynamicObject) -> (Value, Value) {
     let mut data = object.data.clone();
     if let Some(fields) = data.as_object_mut() {
@@ -144,6 +146,7 @@ fn describe_refusal(error: &kube::Error) -> String {
     }
 }
 
+/// The API of an object's kind, in its namespace or else in the cluster's current one.
 fn api_for(cluster: &Cluster, object: &DynamicObject) -> Result<Api<DynamicObject>> {
     let types = object
         .types

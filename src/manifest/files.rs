@@ -9,6 +9,7 @@ pub type File = (String, String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
+    /// It is created, or replaced one with another text.
     New(PathBuf),
     /// It existed with the same text.
     Unchanged(PathBuf),
@@ -24,8 +25,8 @@ pub enum WriteError {
     Io { path: PathBuf, source: std::io::Error },
 }
 
-/// Writes `files` into `directory`, which is created if missing. Without `overwrite`, nothing is written if any existing
-/// file differs.
+/// Writes `files` into `directory`, which is created if missing; each is replaced at once, never half written. Without
+/// `overwrite`, nothing is written if any existing file differs.
 ///
 /// # Errors
 /// [`WriteError`].

@@ -1,5 +1,5 @@
-//! Handing the claims of nfs-subdir-external-provisioner over to nfsprov (PURE): what its Deployment serves, and the
-//! plan that follows, there and back.
+//! Plans the migration from nfs-subdir-external-provisioner to nfsprov, and back (PURE), from the name and export that
+//! its Deployment has.
 //!
 //! The main type is [`Handover`]. Nothing here talks to a cluster.
 
@@ -75,8 +75,8 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
     match found[..] {
         [one] => Ok(one),
         [] => Err(
-            "no Deployment runs nfs-subdir-external-provisioner; -n names its namespace, and an argument names a \
-             Deployment whose image is called otherwise"
+            "no Deployment runs nfs-subdir-external-provisioner; pass -n for its namespace, or the name of a \
+             Deployment with another image"
                 .to_owned(),
         ),
         _ => {
@@ -90,7 +90,8 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
 }
 
 impl Handover {
-    /// Reads the provisioner's name and export from a Deployment.
+    /// Reads the provisioner's name, export and replicas from a Deployment, and chooses the class of a test claim among
+    /// `classes`.
     ///
     /// # Errors
     /// One sentence naming the Deployment and what can't be read from it.
@@ -105,7 +106,7 @@ impl Handover {
             .iter()
             .find(|container| literal_variable(container, "PROVISIONER_NAME").is_some())
             .ok_or_else(|| {
-                format!("{title} has no container with a literal PROVISIONER_NAME: it is no such provisioner")
+                format!("{title} has no container with a literal PROVISIONER_NAME: it is not nfs-subdir-external-provisioner")
             })?;
         let mounted = mounted_export(pod, container);
         let checked = |variable_name: &str, mounted: Option<&String>, check: fn(&str) -> Result<String, String>| {
@@ -159,17 +160,19 @@ impl Handover {
         let mut steps = match direction {
             Direction::ToNfsprov => vec![
                 match self.replicas {
-                    0 => format!("{theirs} is at 0 replicas: wait until its last pod is gone"),
-                    now => format!("scale {theirs} from {now} to 0, and wait until its pods are gone"),
+                    0 => format!("{theirs} is at 0 replicas: wait until its last pod has ended"),
+                    now => format!("scale {theirs} from {now} to 0, and wait until its pods have ended"),
                 },
                 format!(
-                    "apply {ours}, with its account and rights; it serves {} from {}:{}",
+                    "apply {ours}, with its account and permissions; it serves {} from {}:{}",
                     self.provisioner, self.server, self.path
                 ),
                 format!("wait until {ours} is available; if it is not, undo both"),
             ],
             Direction::ToUpstream => vec![
-                format!("scale {ours} to 0, wait until its pods are gone, and delete it with its account and rights"),
+                format!(
+                    "scale {ours} to 0, wait until its pods have ended, and delete it with its account and permissions"
+                ),
                 format!(
                     "scale {theirs} to {}, and wait until it is available",
                     self.replicas_to_restore()
@@ -200,7 +203,8 @@ fn literal_variable(container: &Container, name: &str) -> Option<String> {
     variable.value.clone().filter(|value| !value.is_empty())
 }
 
-/// Server and path of the NFS volume that upstream works in.
+/// Server and path of the NFS volume that a container mounts at [`MOUNT_PATH`], where upstream expects its export;
+/// `None` if nothing or another volume is mounted there.
 fn mounted_export(pod: &PodSpec, container: &Container) -> Option<(String, String)> {
     let mut mounts = container.volume_mounts.iter().flatten();
     let volume = &mounts.find(|mount| mount.mount_path == MOUNT_PATH)?.name;
@@ -232,7 +236,7 @@ fn managing_program(
         .or_else(|| label("app.kubernetes.io/managed-by").cloned())
 }
 
-/// A class whose claims are bound without labels, annotations and a pod.
+/// A class for a test claim: one of the provisioner that binds immediately and has no `pathPattern`.
 fn choose_test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
     let suits = |class: &&StorageClass| {
         let parameters = class.parameters.as_ref();

@@ -184,8 +184,8 @@ fn the_plan_names_each_object_and_never_has_two_serve() {
     assert_eq!(
         handover.describe_steps(Direction::ToNfsprov, "nfsprov"),
         [
-            "scale deployment/nfs-client-provisioner -n storage from 1 to 0, and wait until its pods are gone",
-            "apply deployment/nfsprov -n storage, with its account and rights; it serves fuseim.pri/ifs from \
+            "scale deployment/nfs-client-provisioner -n storage from 1 to 0, and wait until its pods have ended",
+            "apply deployment/nfsprov -n storage, with its account and permissions; it serves fuseim.pri/ifs from \
              10.0.0.1:/nfsdata",
             "wait until deployment/nfsprov -n storage is available; if it is not, undo both",
             "create a claim of class c in storage, wait until it is Bound, and delete it",
@@ -199,8 +199,8 @@ fn the_plan_names_each_object_and_never_has_two_serve() {
     assert_eq!(
         back.describe_steps(Direction::ToUpstream, "nfsprov"),
         [
-            "scale deployment/nfsprov -n storage to 0, wait until its pods are gone, and delete it with its account \
-             and rights",
+            "scale deployment/nfsprov -n storage to 0, wait until its pods have ended, and delete it with its account \
+             and permissions",
             "scale deployment/nfs-client-provisioner -n storage to 3, and wait until it is available",
         ]
     );

@@ -34,8 +34,7 @@ pub struct Manifest {
 /// text whatever it holds: no value can end its string or change its type.
 ///
 /// # Errors
-/// When the template is at fault, with its file, the line and what stands there; values were
-/// validated before.
+/// When the template is at fault, with its file, line and text; values were validated before.
 pub fn render_manifest(values: &Values, template: &Template) -> Result<Manifest> {
     let yaml = match values {
         Values::Volume(volume) => render_template(template, volume),
@@ -49,6 +48,7 @@ pub fn render_manifest(values: &Values, template: &Template) -> Result<Manifest>
     Ok(Manifest { yaml, documents })
 }
 
+/// Renders a template and escapes the result for YAML; an unknown variable is an error that lists the known ones.
 fn render_template(template: &Template, values: impl Serialize) -> Result<String> {
     let known = serde_json::to_value(&values)?;
     let mut environment = Environment::new();
@@ -68,8 +68,8 @@ fn render_template(template: &Template, values: impl Serialize) -> Result<String
     Ok(escape_for_yaml(&rendered))
 }
 
-/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know the
-/// escape `\uXXXX`.
+/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know
+/// the escape `\uXXXX`.
 pub(super) fn escape_for_yaml(text: &str) -> String {
     let escape = |character| match character {
         '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
@@ -94,7 +94,7 @@ fn describe_fault(error: &minijinja::Error, known: &Value) -> String {
     match (error.kind(), expression.lines().next()) {
         (ErrorKind::UndefinedError, Some(expression)) => {
             format!(
-                "{place}: {expression:?} stands for nothing; known are {}",
+                "{place}: {expression:?} is not a value of this template; known are {}",
                 names.join(", ")
             )
         }
@@ -115,11 +115,11 @@ fn parse_documents(file: &str, yaml: &str) -> Result<Vec<Document>> {
     for part in split_documents(yaml) {
         let value = yaml::parse_document(&part).map_err(|(line, why)| match line {
             Some(line) => anyhow!(
-                "template {file} gives no YAML: {why}, at line {} of what it gives: {:?}",
+                "template {file} renders no YAML: {why}, at line {} of the result: {:?}",
                 lines_before + line,
                 part.lines().nth(line - 1).unwrap_or_default().trim()
             ),
-            None => anyhow!("template {file} gives no YAML: {why}"),
+            None => anyhow!("template {file} renders no YAML: {why}"),
         })?;
         lines_before += part.lines().count() + 1;
         // Only comments, or nothing.
@@ -130,7 +130,7 @@ fn parse_documents(file: &str, yaml: &str) -> Result<Vec<Document>> {
         let object = serde_json::from_value(value).map_err(|error| anyhow!("template {file}: {error}"))?;
         documents.push(Document { yaml: part, object });
     }
-    ensure!(!documents.is_empty(), "template {file} gives no object");
+    ensure!(!documents.is_empty(), "template {file} renders no object");
     Ok(documents)
 }
 
@@ -146,6 +146,8 @@ fn split_documents(yaml: &str) -> Vec<String> {
     parts
 }
 
+/// Parses one YAML document.
+///
 /// # Errors
 /// The line, if known, and the cause.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
@@ -224,12 +226,12 @@ mod tests {
         for (template, said) in [
             (
                 "kind: a\nname: {{ nmae }}\n",
-                "template mine/pvc.yaml, line 2: \"nmae\" stands for nothing; known are access_modes, class, name, \
+                "template mine/pvc.yaml, line 2: \"nmae\" is not a value of this template; known are access_modes, class, name, \
                  namespace, selector, size, volume",
             ),
             (
                 "{% for x in modes %}\n{% endfor %}",
-                "template mine/pvc.yaml, line 1: \"modes\" stands for nothing",
+                "template mine/pvc.yaml, line 1: \"modes\" is not a value of this template",
             ),
             (
                 "a: b\n{% if name %}\n",
@@ -241,13 +243,13 @@ mod tests {
             ),
             (
                 "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: [\n",
-                "template mine/pvc.yaml gives no YAML: ",
+                "template mine/pvc.yaml renders no YAML: ",
             ),
             (
                 "apiVersion: v1\napiVersion: v1\n",
-                "template mine/pvc.yaml gives no YAML: duplicate entry with key \"apiVersion\"",
+                "template mine/pvc.yaml renders no YAML: duplicate entry with key \"apiVersion\"",
             ),
-            ("# nothing\n", "template mine/pvc.yaml gives no object"),
+            ("# nothing\n", "template mine/pvc.yaml renders no object"),
             (
                 "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {acessModes: []}\n",
                 "template mine/pvc.yaml: PersistentVolumeClaim has no field spec.acessModes",
@@ -257,6 +259,6 @@ mod tests {
             assert!(wrong.starts_with(said), "{template}: {wrong}");
         }
         let wrong = wrong("# a\n---\nb: c\nd: {{ name }}: {{ name }}\n");
-        assert!(wrong.contains("at line 4 of what it gives"), "{wrong}");
+        assert!(wrong.contains("at line 4 of the result"), "{wrong}");
     }
 }

@@ -58,7 +58,7 @@ const KINDS: [(&str, &str, bool, Check); 15] = [
 /// Deserialises an object as its type and serialises it again.
 type Check = fn(&Value) -> Result<Value, serde_json::Error>;
 
-/// `None` for a kind that no template may create.
+/// Whether objects of a kind have a namespace; `None` for a kind that no template may create.
 pub fn is_namespaced(kind: &str) -> Option<bool> {
     KINDS
         .iter()
@@ -79,7 +79,10 @@ pub fn check_object(object: &Value) -> Result<(), String> {
         let known: Vec<_> = KINDS.iter().map(|(at, name, ..)| format!("{at} {name}")).collect();
         return Err(match (version, kind) {
             ("", _) | (_, "") => "an object has no apiVersion or no kind".to_owned(),
-            _ => format!("{version} {kind} is not among what it may make: {}", known.join(", ")),
+            _ => format!(
+                "{version} {kind} is not a kind that it may create: {}",
+                known.join(", ")
+            ),
         });
     };
     let named = object.pointer("/metadata/name").and_then(Value::as_str);
@@ -163,7 +166,7 @@ mod tests {
             ),
             (
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}),
-                "v1 Secret is not among what it may make: ",
+                "v1 Secret is not a kind that it may create: ",
             ),
         ] {
             let error = check_object(&object).unwrap_err();

@@ -50,7 +50,7 @@ impl Template {
     pub fn in_directory(values: &Values, directory: &Path) -> Result<Option<Self>> {
         ensure!(
             directory.is_dir(),
-            "--template-dir {}: there is no such directory; `nfsprov templates export` makes one",
+            "--template-dir {}: there is no such directory; `nfsprov templates export` creates one",
             directory.display()
         );
         let path = directory.join(values.template_file());

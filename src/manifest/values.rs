@@ -1,4 +1,4 @@
-//! The values that templates are rendered from, one type an object.
+//! The values that templates are rendered from, one type for each object.
 
 use std::collections::BTreeMap;
 
@@ -194,8 +194,8 @@ pub struct Provisioner {
     pub allow_expansion: bool,
     /// The name of the Lease for leader election; `None` if the provisioner's name can't be the name of an object.
     pub lock: Option<String>,
-    /// Whether the cluster is older than Kubernetes 1.22, which has no `policy/v1` and whose kubelets refuse the sysctl that
-    /// opens ports below 1024 to processes without root.
+    /// Whether the cluster is older than Kubernetes 1.22, which has no `policy/v1` and whose kubelets refuse the sysctl
+    /// that opens ports below 1024 to processes without root.
     pub before_1_22: bool,
     pub flavor: Flavor,
 }

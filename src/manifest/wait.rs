@@ -23,7 +23,8 @@ pub enum Waited {
     TimedOut(String),
 }
 
-/// Waits up to `limit` until a claim is Bound, or a volume Available or Bound.
+/// Waits up to `limit` until a claim is Bound, or a volume Available or Bound; does not wait for other kinds. A timeout
+/// is a result, not an error.
 ///
 /// # Errors
 /// When the API server can't be read.

@@ -25,7 +25,8 @@ use super::outcome::{DeletionOutcome, ExpansionOutcome, ProvisionOutcome, Reconc
 use super::reconcile::{Reconciler, claim_key, retry_key};
 use super::watches::{Context, describe_watch_error, pending_claims, released_volumes, watch_classes};
 
-/// Serves claims and volumes until `stop` resolves, then finishes what is in flight.
+/// Serves claims and volumes until `stop` resolves, then finishes what is in flight. Meanwhile empties the trash, keeps
+/// the records of volumes up to date and checks their limits in the background.
 ///
 /// Watches are retried for as long as the API server is away; only `stop` ends them.
 pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output = ()> + Send + 'static) {
@@ -143,6 +144,8 @@ where
     }
 }
 
+/// Provisions a pending claim, or expands a bound one. Logs and counts the outcome, warns of a failure by an event on
+/// the claim, and requeues it. An error is part of the outcome, never returned.
 async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
@@ -208,6 +211,7 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     })
 }
 
+/// Expands a bound claim; logs the outcome, warns and requeues as [`reconcile_claim`] does.
 async fn reconcile_expansion(
     claim: &PersistentVolumeClaim,
     class: Option<&StorageClass>,
@@ -250,6 +254,7 @@ async fn reconcile_expansion(
     }
 }
 
+/// Deletes a volume that is to be deleted; logs, counts, warns and requeues as [`reconcile_claim`] does.
 async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
@@ -292,8 +297,9 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     })
 }
 
-/// When an object whose reconciliation ended with `error` is reconciled again. Unless the provisioner only stopped leading or
-/// serving, `record_failure` counts the failure and gives the wait, and `warn` gets a sentence that says both.
+/// When an object whose reconciliation ended with `error` is reconciled again. Unless the provisioner only stopped
+/// leading or serving, `record_failure` counts the failure and gives the wait, and `warn` gets a sentence that says
+/// both.
 fn retry_after(error: &ReconcileError, record_failure: impl FnOnce() -> Duration, warn: impl FnOnce(String)) -> Action {
     match error {
         // The lease may be renewed after all.

@@ -77,14 +77,14 @@ impl Events {
         Self { queues: None }
     }
 
-    /// Queues an event about something that succeeded.
+    /// Queues an event about something that succeeded; drops it if the queue is full.
     pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.normal, EventType::Normal, object, reason, note);
         }
     }
 
-    /// Queues an event about something that may need attention.
+    /// Queues an event about something that may need attention; drops it if the queue is full.
     pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.warnings, EventType::Warning, object, reason, note);
@@ -114,7 +114,8 @@ fn enqueue<K: Resource<DynamicType = ()>>(
 }
 
 impl PublisherTasks {
-    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before.
+    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before: each keeps
+    /// its queue open.
     pub async fn flush(self) {
         if timeout(FLUSH_TIMEOUT, join(self.normal, self.warnings)).await.is_err() {
             tracing::debug!("events left unpublished");

@@ -66,6 +66,7 @@ pub async fn serve_requests(listener: TcpListener, reconciler: Arc<Reconciler>) 
     }
 }
 
+/// Answers one request per connection, each in a task with a timeout, at most [`CONNECTIONS`] at once.
 async fn accept_connections(listener: TcpListener, reconciler: Arc<Reconciler>) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped, and thereby ended, with this task.
@@ -150,7 +151,8 @@ fn build_response(status: StatusCode, kind: &'static str, text: String) -> Respo
     response
 }
 
-/// Probes each export concurrently, so that one that hangs delays no other.
+/// Probes each export again and again, concurrently, so that one that hangs delays no other; records each result as a
+/// metric.
 async fn probe_exports(reconciler: &Reconciler) -> Infallible {
     let watches = reconciler.exports.iter().map(|served| async {
         let name = served.location.to_string();
@@ -165,7 +167,7 @@ async fn probe_exports(reconciler: &Reconciler) -> Infallible {
     std::future::pending().await
 }
 
-/// Probes an export once, with a timeout.
+/// Probes an export once: its free bytes, or `None` if it is reachable and gives no number.
 async fn probe_export(export: &Export) -> Probe {
     let found = match export.free_bytes().await {
         // The server answers but knows no number: the export is reachable if its root is.

@@ -35,8 +35,8 @@ const UPSTREAM_LOCK: &str = "control-plane.alpha.kubernetes.io/leader";
 /// Whether this process holds the Lease: checked right before each effect.
 ///
 /// A request that was sent in time may still be in flight when another replica takes over. That is harmless: names hold
-/// the claim's uid, so both create, or remove, the same directory and PV, and the second finds it done. The Lease avoids
-/// double work; data does not depend on it.
+/// the claim's uid, so both create, or remove, the same directory and PV, and the second finds it done. The Lease
+/// avoids double work; data does not depend on it.
 #[derive(Clone, Debug)]
 pub struct Leadership {
     until: Option<watch::Receiver<Option<Instant>>>,
@@ -55,8 +55,8 @@ impl Leadership {
 
     /// Whether it is held at `now`.
     ///
-    /// This compares clocks and needs no other task, so a process that continues after SIGSTOP knows at once that its time
-    /// is over. `Instant` stands still only while the whole machine is suspended; then the next renewal fails.
+    /// This compares clocks and needs no other task, so a process that continues after SIGSTOP knows at once that its
+    /// time is over. `Instant` stands still only while the whole machine is suspended; then the next renewal fails.
     pub fn is_held_at(&self, now: Instant) -> bool {
         let until = self.until.as_ref().map(|until| *until.borrow());
         until.is_none_or(|until| until.is_some_and(|until| now < until))
@@ -107,9 +107,9 @@ impl Candidate {
 
     /// Runs `serve` whenever this candidate leads, until `stop` resolves; then releases the Lease.
     ///
-    /// `serve` gets a future that resolves when the Lease is lost or `stop` resolves. From then on it must begin nothing, and
-    /// return once what is in flight is finished; the Lease, unless it is lost, is renewed until then. A `serve` that returns
-    /// earlier is called again once the Lease is acquired.
+    /// `serve` gets a future that resolves when the Lease is lost or `stop` resolves. From then on it must begin
+    /// nothing, and return once what is in flight is finished; the Lease, unless it is lost, is renewed until then. A
+    /// `serve` that returns earlier is called again once the Lease is acquired.
     pub async fn run_while_leading<S: Future<Output = ()>>(
         mut self,
         stop: impl Future<Output = ()> + Send + 'static,
@@ -135,7 +135,10 @@ impl Candidate {
             };
             if let Some(why) = lost {
                 self.until.send_replace(None);
-                tracing::warn!(lease = self.name, "lease lost: {why}; finishing what is in flight");
+                tracing::warn!(
+                    lease = self.name,
+                    "lease lost: {why}; finishing the operations in flight"
+                );
                 // Fails if `serve` has returned already.
                 _ = end.send(());
                 serving.await;
@@ -156,13 +159,13 @@ impl Candidate {
         tracing::warn!("cannot release lease {}: {why}; it expires by itself", self.name);
     }
 
-    /// Returns once this candidate holds the Lease.
+    /// Retries until this candidate holds the Lease. Logs each new reason why it doesn't.
     async fn wait_until_acquired(&mut self) {
-        let mut said = String::new();
+        let mut logged_reason = String::new();
         loop {
             let sent = Instant::now();
             // Logged when it changes, not at every attempt.
-            let news = match self.try_to_hold().await {
+            let reason = match self.try_to_hold().await {
                 HoldAttempt::Acquired => {
                     // False if the answer took too long, as after SIGSTOP.
                     if self.extend_term(sent) {
@@ -171,26 +174,26 @@ impl Candidate {
                     continue;
                 }
                 HoldAttempt::Held(holder) => {
-                    if holder != said {
+                    if holder != logged_reason {
                         tracing::info!(lease = self.name, "{holder} leads");
                     }
                     holder
                 }
                 HoldAttempt::Failed(why) => {
-                    if why != said {
+                    if why != logged_reason {
                         tracing::warn!("cannot acquire lease {}: {why}; retrying", self.name);
                     }
                     why
                 }
             };
-            said = news;
+            logged_reason = reason;
             sleep(RETRY).await;
         }
     }
 
-    /// Renews the Lease; returns the reason when it is lost.
+    /// Renews the Lease; returns the reason when another candidate holds it or its deadline has passed.
     async fn renew_until_lost(&mut self) -> String {
-        let mut trouble = String::new();
+        let mut last_error = String::new();
         loop {
             let until = self.until.borrow().unwrap_or_else(Instant::now);
             let renewal = async {
@@ -205,22 +208,22 @@ impl Candidate {
                 round = renewal => Some(round),
             };
             match round {
-                None => return deadline_message(&trouble),
+                None => return deadline_message(&last_error),
                 Some((_, HoldAttempt::Held(holder))) => return format!("{holder} leads"),
                 Some((sent, HoldAttempt::Acquired)) if Instant::now() < until && self.extend_term(sent) => {
-                    trouble.clear()
+                    last_error.clear()
                 }
-                Some((_, HoldAttempt::Acquired)) => return deadline_message(&trouble),
+                Some((_, HoldAttempt::Acquired)) => return deadline_message(&last_error),
                 Some((_, HoldAttempt::Failed(why))) => {
                     tracing::debug!(lease = self.name, "not renewed: {why}");
-                    trouble = format!(": {why}");
+                    last_error = format!(": {why}");
                 }
             }
         }
     }
 
-    /// Extends the term to [`RENEW_DEADLINE`] after `sent`, the time when the request was sent: others can't have seen it
-    /// earlier. False if that is over already.
+    /// Extends the term to [`RENEW_DEADLINE`] after `sent`, the time when the request was sent: others can't have seen
+    /// it earlier. False if that is over already.
     fn extend_term(&self, sent: Instant) -> bool {
         let until = sent + RENEW_DEADLINE;
         let is_in_time = Instant::now() < until;
@@ -239,6 +242,8 @@ impl Candidate {
         }
     }
 
+    /// One attempt: reads the Lease, unless it is known from this candidate's last write, and writes it if it is free
+    /// or its own. A write that another candidate's came before is an error.
     async fn acquire_or_renew(&mut self) -> Result<HoldAttempt, kube::Error> {
         // Taken out, so that the Lease is read after a failure.
         let known = self.written.take();
@@ -299,8 +304,8 @@ impl Candidate {
     }
 }
 
-/// Warns when nfs-subdir-external-provisioner runs under the same name. It locks an Endpoints object instead of the Lease, so
-/// both would serve the same claims. Returns only if it is forbidden to read the lock.
+/// Warns when nfs-subdir-external-provisioner runs under the same name. It locks an Endpoints object instead of the
+/// Lease, so both would serve the same claims. Returns only if it is forbidden to read the lock.
 pub async fn watch_for_upstream(client: Client, namespace: String, name: String) {
     let locks: Api<Endpoints> = Api::namespaced(client, &namespace);
     let look = async || match timeout(REQUEST, locks.get_metadata_opt(&name)).await {
@@ -331,10 +336,10 @@ pub async fn watch_for_upstream(client: Client, namespace: String, name: String)
     }
 }
 
-/// Why a term ended at its deadline; `trouble` is empty or `: ` and the last error.
-fn deadline_message(trouble: &str) -> String {
+/// Why a term ended at its deadline; `last_error` is empty, or begins with `: `.
+fn deadline_message(last_error: &str) -> String {
     format!(
-        "the lease was not renewed within {} s{trouble}",
+        "the lease was not renewed within {} s{last_error}",
         RENEW_DEADLINE.as_secs()
     )
 }

@@ -1,7 +1,7 @@
 //! Metrics: for Prometheus, for probes and for the status line on the terminal.
 //!
-//! Counters have the names of sig-storage-lib-external-provisioner, so that dashboards and alerts for other provisioners
-//! work. Gauges begin with `nfsprov_` and are read when they are asked for.
+//! Counters have the names of sig-storage-lib-external-provisioner, so that dashboards and alerts for other
+//! provisioners work. Gauges begin with `nfsprov_` and are read when they are asked for.
 
 mod limits;
 
@@ -159,7 +159,8 @@ impl Metrics {
         Flight::count_up(&self.volumes_in_flight)
     }
 
-    /// Counts the outcome of a claim. A refusal is a failed attempt, as for the library.
+    /// Counts the outcome of a claim: a PV that this attempt created, or a failed attempt. A refusal is one, as for the
+    /// library; a standby's is none.
     pub fn count_claim(&self, claim: &PersistentVolumeClaim, result: &Result<ProvisionOutcome, ReconcileError>) {
         let source = claim.spec.as_ref().and_then(|spec| spec.data_source.as_ref());
         let labels = OfClaim {
@@ -180,7 +181,7 @@ impl Metrics {
         }
     }
 
-    /// Counts the outcome of a volume.
+    /// Counts the outcome of a volume: a deletion or a failed attempt, as [`Metrics::count_claim`] does.
     pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
         let spec = volume.spec.as_ref();
         let labels = OfVolume {
@@ -380,7 +381,8 @@ impl Watched {
     }
 }
 
-/// The reasons against readiness, given whether this replica leads, whether its watches have listed, and the last probes.
+/// The reasons against readiness, given whether this replica leads, whether its watches have listed, and the last
+/// probes.
 fn judge_readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) -> Result<(), String> {
     let mut lacking = Vec::new();
     if leading && !watching {

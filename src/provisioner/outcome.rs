@@ -64,16 +64,16 @@ pub enum ReconcileError {
     #[error("storageclass.storage.k8s.io \"{0}\" not found")]
     ClassNotFound(String),
     /// Another replica may lead by now; nothing was changed since the last check.
-    #[error("this provisioner does not lead any more")]
+    #[error("this provisioner is no longer the leader")]
     NotLeading,
     /// The provisioner is shutting down.
     #[error("this provisioner is being stopped")]
     Stopping,
     /// The PV for the claim exists, and is terminating, on another directory or for another claim.
-    #[error("PV {0} is there already, and being deleted, on another directory or for another claim")]
+    #[error("PV {0} exists already, but is being deleted, has another directory or another claim")]
     VolumeConflict(String),
     /// Another PV's directory is at, above or below the one that is to be removed or archived.
-    #[error("PV {other} lies at, above or below {directory}, which waits for that to go")]
+    #[error("PV {other} lies at, above or below {directory}, which waits until that is deleted")]
     DirectoryShared { directory: String, other: String },
     #[error(transparent)]
     Export(#[from] ExportError),

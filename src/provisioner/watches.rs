@@ -39,7 +39,8 @@ impl Context {
     }
 }
 
-/// Watches the claims that are pending for this provisioner, or are to be expanded by it.
+/// Watches the claims that are pending for this provisioner, or are to be expanded by it; keeps them in the store of
+/// `writer`, and cleans up after those that leave the watch.
 pub(super) fn pending_claims(
     reconciler: &Arc<Reconciler>,
     store: Store<PersistentVolumeClaim>,
@@ -62,7 +63,8 @@ pub(super) fn pending_claims(
     emit_when_stored(pending, store)
 }
 
-/// Watches all volumes, to record their directories, and emits those that may have to be deleted.
+/// Watches all volumes, to record their directories and limits and to queue their records. Keeps those that may have to
+/// be deleted in the store of `writer`, and emits them.
 pub(super) fn released_volumes(
     context: &Arc<Context>,
     store: Store<PersistentVolume>,
@@ -86,7 +88,7 @@ fn drop_managed_fields<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-/// Records the directories of all PVs of the cluster.
+/// Records the directories and limits of all PVs of the cluster, and queues records that are out of date.
 fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     let reconciler = &context.reconciler;
     match event {
@@ -98,7 +100,7 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
             reconciler.record_volume(volume, context.find_class(volume).as_deref());
             reconciler.note_limit(volume);
             if matches!(event, Event::Apply(_)) {
-                reconciler.volume_changed(volume);
+                reconciler.queue_record_of_volume(volume);
                 if volume::is_provisioned_by(volume, &reconciler.settings.name) {
                     reconciler.exports.iter().for_each(Served::note_activity);
                 }
@@ -111,13 +113,13 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
         Event::InitDone => {
             reconciler.lock_neighbours().end_list();
             reconciler.mark_volumes_listed();
-            reconciler.check_records();
+            reconciler.request_record_checks();
         }
     }
 }
 
-/// Cleans up after claims that left the watch, which has pending claims only: one that is bound arrives as a deletion, too.
-/// `listed` collects the uids of a list while it is being read.
+/// Cleans up after claims that left the watch, which has pending claims only: one that is bound arrives as a deletion,
+/// too. `listed` collects the uids of a list while it is being read.
 fn clean_up_after_claim_event(
     event: &Event<PersistentVolumeClaim>,
     reconciler: &Arc<Reconciler>,
@@ -132,7 +134,7 @@ fn clean_up_after_claim_event(
             let uid = claim.metadata.uid.as_deref().unwrap_or_default();
             reconciler.lock_claim_retries().forget_object(uid);
             reconciler.clean_up_after_claim(uid);
-            reconciler.claim_changed(claim);
+            reconciler.queue_record_of_claim(claim);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a directory of an export may become a volume of a claim, and as which PV (PURE).
+//! Decides whether a directory of an export may become a volume of a claim, and under which PV name (PURE).
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
@@ -32,10 +32,11 @@ pub struct Adoption {
     pub record: Option<Record>,
 }
 
-/// How `directory` becomes a volume of a claim, given as namespace and name.
+/// Plans how `directory` becomes a volume of a claim, given as namespace and name. The PV gets the name in the record,
+/// marker or directory's name, else `adopted-…`.
 ///
 /// # Errors
-/// One sentence saying whose it is.
+/// One sentence, if the directory is reserved, an archive, or belongs to a PV or another claim.
 pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
     let is_reserved = |name: &String| name == REGISTRY[0] || is_server_entry(name);
     if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {
@@ -83,7 +84,7 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
     })
 }
 
-/// The uid in the directory's marker, which must be that of a claim of the same name.
+/// The uid in the directory's marker; `None` without one. A marker of another claim, or above or below, is an error.
 fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -> Result<Option<&'a str>, String> {
     let mut found = None;
     for (marked, owner) in facts.markers.iter().filter(|(marked, _)| overlaps(marked, directory)) {
@@ -99,7 +100,8 @@ fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -
     Ok(found)
 }
 
-/// The directory's record, which must be of the same claim.
+/// The directory's record; `None` without one. A record of another claim, or of a directory above or below, is an
+/// error.
 fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Option<Record>, String> {
     let mut found = None;
     for record in facts
@@ -130,7 +132,7 @@ fn volume_of_default_directory(name: &str) -> Option<String> {
     names_a_volume(name).then(|| format!("pvc-{uid}"))
 }
 
-/// A PV's name for any other directory.
+/// A PV name for a directory whose PV is unknown: `adopted-` and its path with dashes.
 fn adopted_volume_name(directory: &VolumePath) -> String {
     let word = directory.components().join("-").to_lowercase();
     let word = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });

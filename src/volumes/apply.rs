@@ -1,4 +1,4 @@
-//! Creating what a plan says, and waiting until the claims are bound. Nothing that exists is changed.
+//! Creates the objects of a plan, and waits until the claims are bound. Existing objects are not changed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,10 +17,11 @@ use crate::cluster::describe_error;
 /// How many records are applied at once.
 const AT_ONCE: usize = 16;
 
-/// Creates the objects of rows; gives for each, by the PV's name, why it failed, if it did. May be repeated.
+/// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name, and calls
+/// `on_created` after each. May be repeated.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
-pub async fn create_objects(client: &Client, rows: &[Row], each: impl Fn()) -> Vec<(String, Result<(), String>)> {
+pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {
     let namespaces: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row.creation.namespace.as_deref())
@@ -33,18 +34,19 @@ pub async fn create_objects(client: &Client, rows: &[Row], each: impl Fn()) -> V
             refused.insert(namespace.to_owned());
         }
     }
-    let (each, refused, why) = (&each, &refused, &why);
+    let (on_created, refused, why) = (&on_created, &refused, &why);
     let results = stream::iter(rows).map(|row| async move {
         let result = match &row.creation.namespace {
             Some(namespace) if refused.contains(namespace) => Err(why.clone()),
             _ => create_row(client, row).await,
         };
-        each();
+        on_created();
         (row.volume.clone(), result)
     });
     results.buffer_unordered(AT_ONCE).collect().await
 }
 
+/// Creates a namespace; one that exists is no error.
 async fn create_namespace(client: &Client, name: &str) -> Result<(), String> {
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     let object = serde_json::from_value(object).map_err(|error| error.to_string())?;
@@ -72,8 +74,8 @@ async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits until these claims, each as namespace and name, are bound; gives those that are not when for `patience` no claim
-/// was bound.
+/// Waits until these claims, each as namespace and name, are Bound, or no further one became Bound for `patience`.
+/// Returns the claims that are not Bound.
 ///
 /// # Errors
 /// When claims can't be watched.

@@ -1,4 +1,4 @@
-//! Which existing volumes can be limited to their size (PURE).
+//! Decides which existing volumes can be limited to their size (PURE).
 
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 
@@ -17,8 +17,8 @@ pub struct LimitPlan {
     pub size: String,
 }
 
-/// Plans the limit of a PV on the export `location`, in a cluster with the PVs `all`. `users` are the pods in the namespace of
-/// its claim.
+/// Plans the limit of a PV on the export `location`, in a cluster with the PVs `all`. `pods` are all pods in the
+/// namespace of its claim; those that use the claim prevent the limit.
 ///
 /// # Errors
 /// Why it can't be limited, as the end of a sentence that begins with the PV.
@@ -26,7 +26,7 @@ pub fn plan_limit(
     volume: &PersistentVolume,
     location: &Location,
     all: &[PersistentVolume],
-    users: &[Pod],
+    pods: &[Pod],
 ) -> Result<LimitPlan, String> {
     let directory = place::directory_on(volume, location)?
         .directory
@@ -37,11 +37,11 @@ pub fn plan_limit(
     let neighbours = place::overlapping_volumes(volume, all);
     if let Some((other, _)) = neighbours.iter().find(|(_, server)| *server == location.server) {
         return Err(format!(
-            "its directory is at, above or below that of pv/{other}, so one limit would hold for both"
+            "its directory is at, above or below that of pv/{other}, so one limit would apply to both"
         ));
     }
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    let users: Vec<&str> = users
+    let users: Vec<&str> = pods
         .iter()
         .filter(|pod| pod_uses_claim(pod, claim.and_then(|claim| claim.name.as_deref()).unwrap_or_default()))
         .map(|pod| pod.metadata.name.as_deref().unwrap_or_default())
@@ -52,7 +52,8 @@ pub fn plan_limit(
             users.join(", ")
         ));
     }
-    let uid = volume::uid_for_limit(volume).ok_or("no claim is bound to it, so nothing gives it a project id")?;
+    let uid = volume::uid_for_limit(volume)
+        .ok_or("no claim is bound to it, so it has no uid from which a project id is made")?;
     let capacity = volume.spec.as_ref().and_then(|spec| spec.capacity.as_ref());
     let size = capacity.and_then(|capacity| capacity.get("storage"));
     let size = size.ok_or("it has no capacity")?.0.clone();

@@ -1,4 +1,4 @@
-//! Records of an export whose server has another name or address by now (PURE).
+//! Reads records of an export whose server had another name or address (PURE).
 
 use crate::export::Location;
 use crate::provisioner::rules::record::{self, Record};
@@ -13,8 +13,8 @@ pub struct Parsed {
     pub is_moved: bool,
 }
 
-/// Reads the record of the PV `name` on `export`. One that names `former_server` is read as if it named the export's; its
-/// directory must be one of this export in either case.
+/// Parses the record of the PV `name` on `export`. One that names `former_server` is read as if it named the export's
+/// server, and marked as moved; its directory must be one of this export in either case.
 pub fn parse_record(name: &str, content: &[u8], export: &Location, former_server: Option<&str>) -> Parsed {
     let server = server_of(content);
     let is_moved = former_server.is_some() && server.as_deref() == former_server && !is_server_of(&server, export);
@@ -48,7 +48,7 @@ fn is_server_of(server: &Option<String>, export: &Location) -> bool {
     server.as_deref() == Some(export.server.as_str())
 }
 
-/// The server that a record's PV names.
+/// The server that a record's PV names; `None` if the record can't be read.
 fn server_of(content: &[u8]) -> Option<String> {
     let documents = yaml::read_untrusted(std::str::from_utf8(content).ok()?).ok()?;
     let server = documents.first()?.pointer("/spec/nfs/server")?;

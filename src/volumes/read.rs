@@ -1,4 +1,4 @@
-//! Reading the records of an export, and what they are held against.
+//! Reads the records of an export, and the objects and directories that they are compared with.
 
 use std::collections::BTreeSet;
 
@@ -35,21 +35,23 @@ pub enum ReadError {
     },
 }
 
-/// All records of an export, each read or refused; sorted by name. `former_server` is a name or address that the export's
-/// server had before.
+/// All records of an export, sorted by name, each parsed or with the reason why it is refused. `former_server` is a
+/// name or address that the export's server had before.
 ///
 /// # Errors
-/// When the export can't be read; what is wrong with one record is said with it.
+/// When the export can't be read.
 pub async fn read_records(
     export: &Export,
     location: &Location,
     former_server: Option<&str>,
 ) -> Result<Vec<ReadRecord>, ExportError> {
-    let parsed = parse_all(export, location, former_server).await?;
+    let parsed = read_and_parse_all(export, location, former_server).await?;
     Ok(parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
-async fn parse_all(
+/// As [`read_records`], with the mark of records that name the former server. Sorted by name; a file whose name is no
+/// record's is in the result as refused.
+async fn read_and_parse_all(
     export: &Export,
     location: &Location,
     former_server: Option<&str>,
@@ -61,7 +63,7 @@ async fn parse_all(
         .map(|found| parse_found(found, location, former_server));
     let mut parsed: Vec<_> = parsed.collect();
     let refused = |name: String| {
-        let why = "its name is no PV's with `.yaml` behind it".to_owned();
+        let why = "its name is not a PV's name followed by `.yaml`".to_owned();
         let parsed = Parsed {
             record: Err(why),
             is_moved: false,
@@ -134,7 +136,8 @@ pub async fn list_directories(export: &Export, records: &[ReadRecord]) -> Result
     Ok(found)
 }
 
-/// The records of an export, read as by [`read_records`], with what they are held against.
+/// Reads the records of an export as [`read_records`] does, its directories and markers, and the cluster's PVs, claims
+/// and namespaces.
 ///
 /// # Errors
 /// When the export or the cluster can't be read.
@@ -146,7 +149,7 @@ pub async fn read_facts(
 ) -> Result<Facts, ReadError> {
     let api_error = |what: &'static str| move |source| ReadError::Api { what, source };
     let on_export = async {
-        let parsed = parse_all(export, location, former_server).await?;
+        let parsed = read_and_parse_all(export, location, former_server).await?;
         let moved = parsed.iter().filter(|(_, parsed)| parsed.is_moved);
         let moved: BTreeSet<String> = moved.map(|(name, _)| name.clone()).collect();
         let records: Vec<ReadRecord> = parsed.into_iter().map(|(name, parsed)| (name, parsed.record)).collect();

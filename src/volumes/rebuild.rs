@@ -1,6 +1,6 @@
-//! Which PVs and claims an export's records stand for in a cluster, and which of them are to be created (PURE).
+//! Plans which PVs and claims of an export's records are to be created in a cluster (PURE).
 //!
-//! Nothing that exists is changed: where cluster and record differ, the record is a conflict.
+//! Existing objects are not changed: a record that differs from the cluster is a conflict.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -69,7 +69,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// In a table, and for machines.
+    /// The word for tables and for scripts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -131,7 +131,8 @@ impl Creation {
     }
 }
 
-/// The rows of all records that are wanted, and of directories that may be volumes without a record.
+/// A row for each selected record, with the objects to create. Without a selection also for refused records, and for
+/// directories that may be volumes without a record.
 pub fn plan_rebuild(facts: &Facts, selection: &Selection) -> Vec<Row> {
     let index = Index::from_facts(facts);
     let mut rows = Vec::new();
@@ -244,7 +245,8 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Why a record is of a volume that is gone, if it is.
+    /// Why a record's volume doesn't exist any more: it was archived, or its directory has a new owner. `None` if it
+    /// may exist.
     fn describe_former(&self, record: &Record) -> Option<(Action, String)> {
         if self.archived.contains(record.name()) {
             return Some((Action::Archived, "`nfsprov volumes restore` brings it back".to_owned()));
@@ -280,7 +282,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// What is created, and where its PV names another server than its record.
+    /// Adds to a row's text that the PV gets another server than the record names, if that is so.
     fn with_servers(&self, created: String, record: &Record, creation: &Creation) -> String {
         let is_moved = creation.volume.is_some() && self.facts.moved.contains(record.name());
         match self.facts.former_server.as_ref().filter(|_| is_moved) {
@@ -289,6 +291,7 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// The objects to create for a record, or the action and reason why none are.
     fn decide_creation(&self, record: &Record, selection: &Selection) -> Result<Creation, (Action, String)> {
         let conflict = |why: String| (Action::Conflict, why);
         if selection.claim.is_none() {
@@ -303,7 +306,7 @@ impl<'a> Index<'a> {
         if let Some(other) = self.find_neighbour(&record.directory, record.name()) {
             let directory = &record.directory;
             return Err(conflict(format!(
-                "{directory} is also, or holds, or is in, the directory of pv/{other}"
+                "{directory} is at, above or below the directory of pv/{other}"
             )));
         }
         let volume = self.missing_volume(record).map_err(conflict)?;
@@ -322,8 +325,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Whether the directory's name and its marker say that it was made for the record's claim. Whoever writes a record may
-    /// want another tenant's data.
+    /// Fails if the directory's name or marker is of another claim than the record's: a tenant who can write a record
+    /// may want another tenant's data.
     fn check_origin(&self, record: &Record) -> Result<(), String> {
         let Some((namespace, name)) = record.claim_key() else {
             return Ok(());
@@ -338,14 +341,14 @@ impl<'a> Index<'a> {
         let marked = owner.and_then(|owner| owner.claim.as_ref());
         match marked.filter(|marked| (marked.namespace.as_str(), marked.name.as_str()) != (namespace, name)) {
             Some(marked) => Err(format!(
-                "its directory was made for pvc/{} -n {}; {hint}",
+                "its directory was created for pvc/{} -n {}; {hint}",
                 marked.name, marked.namespace
             )),
             None => Ok(()),
         }
     }
 
-    /// A PV other than `volume` at, above or below a directory.
+    /// The name of a PV or record other than `volume` whose directory is at, above or below `directory`.
     fn find_neighbour(&self, directory: &VolumePath, volume: &str) -> Option<String> {
         let other = |names: &BTreeSet<String>| names.iter().find(|name| *name != volume).cloned();
         let at_or_above = directory.ancestors().into_iter().chain([directory.clone()]);
@@ -356,6 +359,8 @@ impl<'a> Index<'a> {
         found.or_else(|| below.find_map(|(_, names)| other(names)))
     }
 
+    /// The record's PV if the cluster lacks it, `None` if it exists; an error if another PV has its name, or another
+    /// claim.
     fn missing_volume(&self, record: &Record) -> Result<Option<PersistentVolume>, String> {
         let name = record.name();
         let Some(found) = self.volumes.get(name) else {
@@ -378,6 +383,8 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// The record's claim if the cluster lacks it; `None` if it exists, or the record has none. An error if it can't be
+    /// bound to the PV.
     fn missing_claim(&self, record: &Record) -> Result<Option<PersistentVolumeClaim>, String> {
         let (Some(wanted), Some(key)) = (&record.claim, record.claim_key()) else {
             return Ok(None);
@@ -432,7 +439,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What is created, in words; None if nothing is.
+/// The kinds of the objects to create, as a list; `None` if there are none.
 fn describe_creation(creation: &Creation) -> Option<String> {
     let parts = [
         creation.namespace.as_ref().map(|_| "namespace"),

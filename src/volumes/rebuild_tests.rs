@@ -213,7 +213,7 @@ fn a_moved_record_says_so_and_volumes_of_the_former_server_count() {
             vec![at_former("other", "team-data/inner")],
             Some("former"),
             Action::Conflict,
-            "team-data is also, or holds, or is in, the directory of pv/other",
+            "team-data is at, above or below the directory of pv/other",
         ),
         (
             vec![at_former("other", "team-data/inner")],

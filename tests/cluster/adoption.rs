@@ -102,7 +102,7 @@ async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<
     let second = upstreams(&scene, "b", Some(&namespace)).await?;
     let mut provisioner = scene.watch(&[]).await?;
     scene.claims().delete("a", &Default::default()).await?;
-    provisioner.says("waits for that to go").await?;
+    provisioner.says("waits until that is deleted").await?;
     let left = scene.on_server(&format!("ls {namespace}")).await?;
     ensure!(left == "a\nb\n", "{left}");
     // With the other the directory goes, and then so does this one.

@@ -272,7 +272,7 @@ async fn a_volume_that_points_elsewhere_is_not_touched(stage: Arc<Stage>) -> Res
     reference.name = Some("nobody".into());
     reference.uid = Some("00000000-0000-0000-0000-000000000000".into());
     scene.volumes().create(&Default::default(), &forged).await?;
-    provisioner.says("which was not made for it").await?;
+    provisioner.says("which was not created for it").await?;
     ensure!(scene.directories().await? == [directory]);
     ensure!(scene.volumes().get_opt(&name).await?.is_some());
     // Off with the finalizer, so that the cluster can be used on.

@@ -1,4 +1,5 @@
-//! `doctor --fix` beside what it mends: it asks, it refuses what was changed meanwhile, and it leaves whole objects.
+//! `doctor --fix` beside the faults that it fixes: it asks, refuses objects that were changed meanwhile, and leaves no
+//! half change.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -99,13 +100,13 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
         ensure!(policy(&scene, &name).await? == "Delete");
     }
 
-    // What was changed while somebody thought about it is left as it is.
+    // An object that another client changed after the question is left unchanged.
     let terminal = tokio::task::block_in_place(|| asked(&scene))?;
     let label = json!({"metadata": {"labels": {"changed": "meanwhile"}}});
     let params = PatchParams::default();
     scene.volumes().patch(&name, &params, &Patch::Merge(&label)).await?;
     let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, 'y'))?;
-    ensure!(exit == 1 && rest.contains("was changed meanwhile"), "{exit}: {rest}");
+    ensure!(exit == 1 && rest.contains("another client changed"), "{exit}: {rest}");
     ensure!(policy(&scene, &name).await? == "Delete");
 
     let terminal = tokio::task::block_in_place(|| asked(&scene))?;

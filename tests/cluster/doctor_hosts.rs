@@ -1,4 +1,5 @@
-//! What `doctor` finds beyond the API: by NFS calls from here, and on hosts over SSH, where it mends too.
+//! What `doctor` finds beyond the API: by NFS calls from this machine, and on hosts over SSH, where it makes fixes,
+//! too.
 
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     ensure!(
         quiet.report["skipped"]
             .to_string()
-            .contains("10.77.0.250:/nfsdata from here"),
+            .contains("10.77.0.250:/nfsdata from this machine"),
         "{}",
         quiet.report["skipped"]
     );
@@ -153,7 +154,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let alone = scene.doctor(&[]).await?;
     ensure!(alone.findings().is_empty(), "{:?}", alone.findings());
     ensure!(
-        alone.report["skipped"].to_string().contains("from here"),
+        alone.report["skipped"].to_string().contains("from this machine"),
         "{}",
         alone.report["skipped"]
     );

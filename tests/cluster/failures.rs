@@ -140,7 +140,7 @@ async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Sta
     provisioner = scene.watch(&[]).await?;
     scene.bound("b").await?;
     provisioner
-        .says("removed the empty directory of a claim that is gone")
+        .says("removed the empty directory of a deleted claim")
         .await?;
     ensure!(scene.directories().await?.len() == 1);
     Ok(())

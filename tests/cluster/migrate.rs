@@ -164,7 +164,7 @@ async fn a_migration_to_what_does_not_start_is_undone(stage: Arc<Stage>) -> Resu
     upstream(&scene).await?;
     let (stdout, stderr, code) = migrate(&scene, false, &["--yes", "--timeout", "5s"]).await?;
     ensure!(code == 1, "{stdout}{stderr}");
-    let words = format!("nfsprov did not take over, and deployment/{UPSTREAM} is as it was");
+    let words = format!("nfsprov did not take over, and deployment/{UPSTREAM} runs as before");
     ensure!(stderr.contains(&words), "{stderr}");
     let back = deployment(&scene, UPSTREAM).await?.context("no Deployment")?;
     ensure!(back.spec.as_ref().context("no spec")?.replicas == Some(1));

@@ -263,7 +263,7 @@ async fn without_a_quota_only_the_recorded_size_grows(stage: Arc<Stage>) -> Resu
     scene.bound("a").await?;
     expand(&scene, "a", "2Gi").await?;
     let event = scene.event("a", "VolumeResizeSuccessful").await?;
-    ensure!(event.contains("nothing limits its directory"), "{event}");
+    ensure!(event.contains("its directory has no limit"), "{event}");
     Ok(())
 }
 
@@ -277,7 +277,8 @@ async fn over_nfs_alone_no_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// The provisioner creates directories over NFS; a volume that was provisioned without a limit, and its archive, get one.
+/// The provisioner creates directories over NFS; a volume that was provisioned without a limit, and its archive, get
+/// one.
 async fn limits_are_set_over_ssh_for_new_existing_and_restored_volumes(stage: Arc<Stage>) -> Result<()> {
     let guest = server(&stage, "quota-ssh", "mkfs.xfs -q", "prjquota", "no_root_squash").await?;
     let scene = scene_on(&stage, &guest).await?;

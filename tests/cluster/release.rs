@@ -110,7 +110,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     );
     in_phase(&scene, &mypv, "Released").await?;
     let (stdout, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
-    ensure!(code == 0 && stderr.contains("will see what is in"), "{code} {stderr}");
+    ensure!(code == 0 && stderr.contains("will see the data in"), "{code} {stderr}");
     ensure!(stdout.starts_with(&format!("persistentvolume/{mypv} is ")), "{stdout}");
     ensure!(scene.bound("second").await?.name_any() == mypv);
     let text = scene.on_server(&format!("cat {directory}/sub/file")).await?;

@@ -231,7 +231,7 @@ fn diagnose(folder: &Path, args: &[String]) -> Report {
         others => panic!("{others:?}"),
     };
     let (facts, at) = dump::read(folder, namespace).unwrap();
-    Report::new(&facts, checks::all(&facts, at), (&[], &[]), &[])
+    Report::new(&facts, checks::find_all_problems(&facts, at), (&[], &[]), &[])
 }
 
 fn written(report: &Report, format: &str) -> String {

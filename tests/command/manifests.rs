@@ -242,7 +242,7 @@ fn templates_are_exported_edited_and_used() {
         (
             "{{ size }}",
             "{{ sise }}",
-            format!("template {file}, line {last}: \"sise\" stands for nothing; known are "),
+            format!("template {file}, line {last}: \"sise\" is not a value of this template; known are "),
         ),
         (
             "storage:",

@@ -1,7 +1,7 @@
 //! Files of exports on the real exportfs: what it makes of traps, and of nfsprov's edits.
 //!
-//! Trials have a mount namespace of their own, and each begins with an empty /etc/exports and an empty table, on a guest
-//! that serves NFS.
+//! Trials have a mount namespace of their own, and each begins with an empty /etc/exports and an empty table, on a
+//! guest that serves NFS.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::exports_file::{
     ActiveExport, DesiredExport, Gravity, check_client, check_file, check_options, check_path, find_conflicts,
-    find_differences, listing, with_export, without_export,
+    find_differences, parse_listing, with_export, without_export,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -35,8 +35,8 @@ struct Outcome {
     listed: Vec<ActiveExport>,
 }
 
-/// Has `exportfs -ra` read each trial's files, and lists what it then exports. A guest takes its time to start programs,
-/// so a trial is little else than the two of exportfs.
+/// Has `exportfs -ra` read each trial's files, and lists what it then exports. A guest takes its time to start
+/// programs, so a trial is little else than the two of exportfs.
 async fn trials(stage: &Stage, trials: &[Files]) -> Result<Vec<Outcome>> {
     let mut script = String::from(
         "mkdir -p /etc/exports.d
@@ -77,7 +77,7 @@ trial() {
         Some(Outcome {
             status: status.to_owned(),
             stderr: stderr.to_owned(),
-            listed: listing(listed),
+            listed: parse_listing(listed),
         })
     });
     let outcomes: Vec<Outcome> = outcomes.collect::<Option<_>>().with_context(|| stdout.clone())?;

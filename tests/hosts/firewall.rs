@@ -74,7 +74,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     )?;
     server.ssh(tool.start).await?;
     let before = server.ssh(tool.list).await?;
-    ensure!(!reaches(&client, &server).await?, "the firewall lets everybody in");
+    ensure!(!reaches(&client, &server).await?, "the firewall lets all hosts in");
     // This machine is a client, too: it proves that the export can be used from here.
     let here = server.ssh("echo \"$SSH_CLIENT\" | cut -d' ' -f1").await?;
     let (target, node) = (

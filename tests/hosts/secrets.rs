@@ -23,8 +23,8 @@ install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/authorized_k
 printf 'admin:%s\\n' \"$1\" | chpasswd -c SHA512 -s 1000";
 
 /// Looks through all processes, over and over until there is the file `end`. What is looked for is put together where
-/// that is done, and given to grep on its standard input, so that the search doesn't find itself. Last it tells how often
-/// it looked.
+/// that is done, and given to grep on its standard input, so that the search doesn't find itself. Last it tells how
+/// often it looked.
 fn look(end: &str) -> String {
     let (head, tail) = PASSWORD.split_at(8);
     format!(
@@ -61,7 +61,7 @@ async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Re
     let before = guest.ssh(STATE).await?;
     let dry = [&arguments[..], &["--check"]].concat();
     let planned = finish(start(&stage, &home, &dry)?, Instant::now()).await?.ended(4)?;
-    ensure!(planned.stderr.contains("this is what would be"), "{planned:?}");
+    ensure!(planned.stderr.contains("this is the plan"), "{planned:?}");
     ensure!(guest.ssh(STATE).await? == before, "--check changed something");
 
     // Held until apt-get was seen to give up once.

@@ -58,7 +58,8 @@ pub fn steps(report: &Value, host: &str, status: &str) -> Vec<String> {
         .collect()
 }
 
-/// All that a run could change, with times; but for the directory's own, in which each run proves that it can be written.
+/// All that a run could change, with times; but for the directory's own, in which each run proves that it can be
+/// written.
 pub const STATE: &str = "stat -c '%n %a %u %g %s %y %z' /etc/exports /etc/nfs.conf /etc; stat -c '%a %u %g' /nfsdata
 exportfs -s
 systemctl show -p ActiveEnterTimestampMonotonic -p UnitFileState rpcbind.service rpcbind.socket nfs-server.service
@@ -120,7 +121,7 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
         server.ssh("ls -A /nfsdata").await?.is_empty(),
         "the proofs leave nothing behind"
     );
-    let listed = format!("proof: {at} says that it exports /nfsdata");
+    let listed = format!("proof: {at} lists /nfsdata among its exports");
     ensure!(steps(&first, &at, "ok").contains(&listed), "{first}");
     // rpcbind comes first, as the document minds.
     let started = server
@@ -222,7 +223,7 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
 
     setup.extend(["--sudo", "--sudo-password-file", &password]);
     let first = report(&nfsprov(&stage, &setup).await?, 0)?;
-    let proof = format!("proof: made and removed a directory on {at}:/srv/claims from here");
+    let proof = format!("proof: created and removed a directory on {at}:/srv/claims from this machine");
     ensure!(steps(&first, &at, "ok").contains(&proof), "{first}");
     let changed = steps(&first, &at, "changed");
     let configured = "nfs-server: set vers3=n in [nfsd] of /etc/nfs.conf; ";

@@ -41,7 +41,7 @@ pub(super) enum Names {
     Codes,
 }
 
-/// The names that an argument of a command takes; `None` if its values are no names.
+/// The kind of names that an argument of a command takes; `None` if its values are no names.
 pub(super) fn names_for(command: &str, argument: &Arg) -> Option<Names> {
     let value_name = argument.get_value_names().and_then(<[_]>::first);
     match (
@@ -62,7 +62,8 @@ pub(super) fn names_for(command: &str, argument: &Arg) -> Option<Names> {
 }
 
 impl Names {
-    /// The names that begin with `current`; none if the cluster does not answer in time.
+    /// The names that begin with `current`, read with the cluster options of the command line. Empty if the cluster
+    /// does not answer in time; names with characters that a shell acts on are dropped.
     pub(super) fn list(self, current: &str) -> Vec<String> {
         let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         let words: Vec<String> = words.skip_while(|word| word != "--").collect();
@@ -116,6 +117,7 @@ impl Names {
     }
 }
 
+/// The metadata of up to [`MOST_NAMES`] objects; empty if they can't be listed.
 async fn list_metadata<K: Clone + DeserializeOwned + Debug>(api: Api<K>) -> Vec<ObjectMeta> {
     let listed = api.list_metadata(&ListParams::default().limit(MOST_NAMES)).await;
     let objects = listed.map(|listed| listed.items).unwrap_or_default();

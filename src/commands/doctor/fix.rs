@@ -18,8 +18,8 @@ use crate::doctor::fix::plan::{Effect, Step, due};
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
-/// The default time limit of an effect. The kubelet of 1.20 takes a minute to end a pod whose image never existed, and a
-/// Deployment with the strategy Recreate waits for that.
+/// The default time limit of an effect. The kubelet of 1.20 takes a minute to end a pod whose image never existed, and
+/// a Deployment with the strategy Recreate waits for that.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Options for applying fixes.
@@ -61,6 +61,7 @@ impl StopSignals {
         })
     }
 
+    /// Returns at the next SIGINT or SIGTERM.
     async fn wait_for_signal(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -151,8 +152,8 @@ fn count_fixes(fixes: usize) -> String {
     }
 }
 
-/// Computes the edits of a step from the current objects. `None`, after a line that says why, if no change is needed or
-/// possible.
+/// Reads the objects of a step and computes its edits. `None`, after a line that says why, if no change is needed or
+/// possible; an object that can't be read counts as a failure in `counts`.
 async fn prepare_edits(cluster: &Cluster, step: &Step<'_>, counts: &mut FixCounts) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     let name = format!("{} {}", step.finding.code, step.finding.object.title());
@@ -229,7 +230,8 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
     }
 }
 
-/// Applies the edits of a step. Returns whether all succeeded; stops at the first failure.
+/// Applies the edits of a step, prints a line for each and counts the step. False if one failed; the edits after it are
+/// not made.
 async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
     for edit in edits {
         if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {

@@ -40,7 +40,8 @@ pub struct GateChange<'a> {
     pub options: FixOptions,
 }
 
-/// Changes one server node after the other.
+/// Changes one server node after the other: shows the edits, asks, applies them and waits for its API server. Then
+/// edits kubeadm's configuration in the cluster, if there is one.
 ///
 /// # Errors
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
@@ -48,7 +49,10 @@ pub struct GateChange<'a> {
 pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
     let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;
-    if let Some(note) = job.cluster.and_then(|(_, facts)| missing_servers(facts, nodes.len())) {
+    if let Some(note) = job
+        .cluster
+        .and_then(|(_, facts)| note_missing_servers(facts, nodes.len()))
+    {
         say(&note);
     }
     let plans = nodes.iter().map(|node| match node.server.plan_edits(job.wanted) {
@@ -129,15 +133,15 @@ async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
     }
 }
 
-/// A note if the cluster has more server nodes than `named`.
-fn missing_servers(facts: &Facts, named: usize) -> Option<String> {
+/// A note if the cluster has more server nodes than the `host_count` hosts of the command line.
+fn note_missing_servers(facts: &Facts, host_count: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
     let servers = facts
         .nodes
         .iter()
         .filter(|node| roles.iter().any(|role| node.labels.contains_key(role)));
     let names: Vec<&str> = servers.map(|node| node.name.as_str()).collect();
-    (names.len() > named).then(|| {
+    (names.len() > host_count).then(|| {
         format!(
             "note: the API servers have to agree, and the cluster has {} of them: {}; name each with --ssh",
             names.len(),
@@ -168,8 +172,8 @@ async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<(
     }
 }
 
-/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, or the cluster is not
-/// kubeadm's or does not answer.
+/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, or the cluster
+/// is not kubeadm's or does not answer.
 async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {

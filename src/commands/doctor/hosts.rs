@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::fix::{FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
 use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::servers::{Named, named};
+use crate::doctor::servers::{Named, named_exports};
 use crate::doctor::{Finding, Object};
 use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
@@ -48,7 +48,7 @@ fn record_unread(facts: &mut Facts, why: &str) {
 
 /// Gathers the facts of all hosts in parallel. Hosts that fail are recorded as unread.
 pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
-    let exports = named(facts);
+    let exports = named_exports(facts);
     let each = join_all(hosts.iter().map(|(name, host)| gather_host(name, host, &exports))).await;
     for seen in each {
         match seen {
@@ -58,6 +58,8 @@ pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
     }
 }
 
+/// Gathers a host's facts, and those of each export that the cluster names on it. On a host without any, also probes
+/// the NFS servers and looks for hung mounts.
 async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named>) -> Result<HostSeen, String> {
     let servers: BTreeSet<&str> = exports.keys().map(|(server, _)| server.as_str()).collect();
     let servers: Vec<String> = servers.into_iter().map(str::to_owned).collect();
@@ -94,7 +96,7 @@ async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String
     });
     let own = try_join_all(own).await?;
     let (reach, (nfs_mounts, hung)) = match own.is_empty() {
-        true => (probe_nfs_ports(host, &servers).await, hung_mounts(host).await),
+        true => (probe_nfs_ports(host, &servers).await, find_hung_mounts(host).await),
         false => Default::default(),
     };
     Ok(HostSeen {
@@ -108,8 +110,8 @@ async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String
     })
 }
 
-/// Whether the host can connect to the NFS port of each server. Servers whose name it can't resolve are left out, and all if
-/// it has no bash or timeout.
+/// Whether the host can connect to the NFS port of each server. Servers whose name it can't resolve are left out, and
+/// all if it has no bash or timeout.
 async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     let script = format!(
         "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\n{}for server do\n  \
@@ -130,9 +132,9 @@ async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)>
     lines.map(|(word, server)| (server.to_owned(), word == "yes")).collect()
 }
 
-/// The host's NFS mounts, and the processes that stay in an uninterruptible NFS call for 3 s. Accesses no path on a mount,
-/// since that would hang, too.
-async fn hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
+/// The host's NFS mounts, and the processes that stay in an uninterruptible NFS call for 3 s. Accesses no path on a
+/// mount, since that would hang, too.
+async fn find_hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
     let script = r#"waiting() {
   for one in /proc/[0-9]*; do
     case $(sed -n 's/^.*) \(.\) .*/\1/p' "$one/stat" 2>/dev/null) in D) ;; *) continue ;; esac
@@ -242,6 +244,7 @@ enum HostWork<'a> {
 }
 
 impl<'a> HostWork<'a> {
+    /// Gathers the host's facts again and prepares the script or plan of a change; an error if the change is refused.
     async fn prepare(host: &Host, change: &'a HostChange) -> Result<Self> {
         let subject = match change {
             HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
@@ -284,6 +287,7 @@ impl<'a> HostWork<'a> {
         }
     }
 
+    /// Runs the script or applies the plan; fails if a step failed or was not done.
     async fn carry_out(self, host: &Host) -> Result<()> {
         let outcomes = match self {
             Self::Script(script) => {

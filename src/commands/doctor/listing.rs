@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::probe::PATIENCE;
-use crate::doctor::checks::earlier_data::{earlier, served};
+use crate::doctor::checks::earlier_data::{claims_on_export, earlier_volumes_of};
 use crate::doctor::explain::{LISTINGS, VOLUMES};
 use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, Reached, Unread};
 use crate::export::{
@@ -35,7 +35,7 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     }
     let reached = facts.probes.iter().filter(|probe| probe.reached == Reached::Fine);
     let locations: Vec<Location> = reached
-        .filter(|probe| !served(facts, (&probe.server, &probe.path)).is_empty())
+        .filter(|probe| !claims_on_export(facts, (&probe.server, &probe.path)).is_empty())
         .map(|probe| Location {
             server: probe.server.clone(),
             path: probe.path.clone(),
@@ -51,9 +51,9 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     for (location, listed) in locations.iter().zip(all) {
         match listed {
             Ok(Ok(listing)) => listings.push(listing),
-            Ok(Err(error)) => unread.push(format!("{location} from here: {error}")),
+            Ok(Err(error)) => unread.push(format!("{location} from this machine: {error}")),
             Err(_) => unread.push(format!(
-                "{location} from here: not listed within {} s",
+                "{location} from this machine: not listed within {} s",
                 PATIENCE.as_secs()
             )),
         }
@@ -68,6 +68,7 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     }
 }
 
+/// Lists the earlier volumes on an export, and which directories of present claims that may have one are empty.
 async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing, ExportError> {
     let export = Export::Wire(Wire::new(location.clone()));
     let known: HashSet<&str> = facts.volumes.iter().map(|volume| volume.name.as_str()).collect();
@@ -75,9 +76,9 @@ async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing
     volumes.retain(|name, _| !known.contains(name.as_str()));
     add_records(&export, location, &known, &mut volumes).await?;
     let volumes: Vec<EarlierVolume> = volumes.into_values().collect();
-    let directories = served(facts, (&location.server, &location.path)).into_iter();
+    let directories = claims_on_export(facts, (&location.server, &location.path)).into_iter();
     let directories = directories
-        .filter(|served| !earlier(facts, served.claim, &volumes).is_empty())
+        .filter(|served| !earlier_volumes_of(facts, served.claim, &volumes).is_empty())
         .filter_map(|served| Some((&served.volume.name, VolumePath::parse(served.directory).ok()?)));
     let listed: Vec<_> = stream::iter(directories.take(MOST_DIRECTORIES).collect::<Vec<_>>())
         .map(|(name, path)| {

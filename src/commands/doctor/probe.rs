@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::doctor::facts::{Facts, Probe, Reached, Unread};
-use crate::doctor::servers::{asked, describe_invalid_exports};
+use crate::doctor::servers::{describe_invalid_exports, exports_to_probe};
 use crate::export::{Export, ExportError, Location, Wire};
 
 /// The time limit of a probe, so that a dead export does not delay the report.
@@ -19,13 +19,13 @@ const PORT: u16 = 2049;
 
 /// Probes the exports and adds the results to the facts. Exports that can't be judged are recorded as unread.
 pub async fn probe_exports(facts: &mut Facts) {
-    let probes = join_all(asked(facts).into_iter().map(probe_export)).await;
+    let probes = join_all(exports_to_probe(facts).into_iter().map(probe_export)).await;
     let unknown = probes.iter().filter_map(|probe| {
         let place = format!("{}:{}", probe.server, probe.path);
         match &probe.reached {
             Reached::Fine | Reached::Missing => None,
             Reached::Refused(why) | Reached::Silent(why) | Reached::Unknown(why) => {
-                Some(format!("{place} from here: {why}"))
+                Some(format!("{place} from this machine: {why}"))
             }
         }
     });
@@ -40,6 +40,7 @@ pub async fn probe_exports(facts: &mut Facts) {
     facts.probes = probes;
 }
 
+/// Probes an export with an NFS call; if the server does not answer, tries its TCP port to tell why.
 async fn probe_export((server, path): (String, String)) -> Probe {
     let location = Location {
         server: server.clone(),
@@ -57,7 +58,7 @@ async fn probe_export((server, path): (String, String)) -> Probe {
 /// Connects to the NFS port, to tell a refused connection from a silent server.
 async fn probe_port(server: &str) -> Reached {
     match timeout(PATIENCE, TcpStream::connect((server, PORT))).await {
-        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, and NFS does not answer on it")),
+        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, but NFS does not answer")),
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
             Reached::Refused(format!("TCP port {PORT}: connection refused"))
         }

@@ -1,4 +1,4 @@
-//! `nfsprov setup-client`.
+//! `nfsprov setup-client`: makes hosts NFS clients, and proves that they can mount an export.
 
 use anyhow::Result;
 use futures::future::join_all;
@@ -10,7 +10,7 @@ use crate::cli::{Global, SetupClient};
 use crate::exit::Exit;
 use crate::host::{Facts, Proof, Subject, plan_client};
 
-/// Runs `nfsprov setup-client`.
+/// Connects to all hosts, applies the client's plan on each, and with `--server` mounts the export on each as a proof.
 pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let named = args

@@ -21,8 +21,9 @@ pub(super) struct NodeAnswer {
 }
 
 impl NodeAnswer {
-    /// The address to let in. The one that the kubelet wrote counts only if nfsprov logged in to the node there. Where
-    /// the server has a network of its own for clients, addresses of other networks don't count.
+    /// The address of a node to allow: the source address of its route to the server, else one that it is known by. The
+    /// one that the kubelet wrote counts only if nfsprov logged in to the node there. If the server has a network of
+    /// its own for clients, addresses of other networks don't count. `None` if no address can be trusted.
     fn trusted_address(&self, has_client_network: bool) -> Option<IpAddr> {
         let others = match (self.is_connected, has_client_network) {
             (true, true) => None,
@@ -41,8 +42,8 @@ pub(super) struct Clients {
     pub(super) unknown: Vec<String>,
 }
 
-/// The clients that were named, and the nodes. Where the address of one is not known, all who may mount the export
-/// already still may: that a node is down is no reason to lock it out.
+/// The clients to allow: the named ones and the nodes' addresses, without duplicates. If the address of a node is
+/// unknown, all clients that were allowed before stay allowed, so that a node that is down is not locked out.
 pub(super) fn allowed_clients(
     named: &[String],
     nodes: &[NodeAnswer],

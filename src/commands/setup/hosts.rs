@@ -19,7 +19,7 @@ pub(super) struct HostRequest {
     pub(super) address: Option<IpAddr>,
 }
 
-/// The hosts, each once: of requests for one host and port, the first counts.
+/// The requests without duplicates: of those for one host and port, the first is kept.
 pub(super) fn without_duplicates(mut requests: Vec<HostRequest>) -> Vec<HostRequest> {
     let mut seen = BTreeSet::new();
     requests.retain(|HostRequest { target, .. }| seen.insert((target.host.clone(), target.port)));
@@ -51,7 +51,7 @@ pub(super) fn display_name(target: &Target) -> String {
     without_user.to_string()
 }
 
-/// Logs in and gathers the host's facts.
+/// Logs in to a host and gathers its facts, with a status line. The error is a sentence for the report.
 pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
     let line = output::status_line(&display_name(target));
     line.set_status("logging in");
@@ -69,7 +69,7 @@ pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Sub
     })
 }
 
-/// The same for many hosts in parallel.
+/// As [`connect_and_gather`] for many hosts in parallel; results are in the order of the requests.
 pub(super) async fn connect_and_gather_all(
     asked: &[HostRequest],
     run: &Run,
@@ -83,7 +83,8 @@ pub(super) async fn connect_and_gather_all(
     .await
 }
 
-/// Applies the plan that `plan` makes of the host's facts; a dry run only reports it.
+/// Applies the plan that `plan` makes of the host's facts, and reports each step; a dry run or check only reports the
+/// plan. A host that could not be connected to gives a report that says so.
 pub(super) async fn apply_or_show(
     target: &Target,
     role: &'static str,
@@ -99,30 +100,32 @@ pub(super) async fn apply_or_show(
     if run.options.looks_only() {
         return HostReport::from_plan(name, role, plan(&connected.facts));
     }
-    let told = |told: StepEvent| show_event(&name, connected, run.verbose, told);
+    let on_event = |event: StepEvent| show_event(&name, connected, run.verbose, event);
     let outcomes = apply(
         &connected.host,
         &connected.subject,
         &connected.facts,
         plan,
         || run.is_stopped(),
-        told,
+        on_event,
     )
     .await;
     connected.line.set_status("done");
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())
 }
 
-fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, told: StepEvent) {
-    match told {
+/// Updates the host's status line at the start of a step; prints it, and with `verbose` the step's output, where no
+/// status line is shown.
+fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, event: StepEvent) {
+    match event {
         StepEvent::Started(step, why) => {
             connected.line.set_status(&format!("{}: {why}", step.name));
             if verbose || !output::shows_progress() {
                 output::say(&format!("{name}: {}: {why}", step.name));
             }
         }
-        StepEvent::Output(step, said) if verbose => {
-            let text = [&said.stdout[..], &said.stderr[..]].concat();
+        StepEvent::Output(step, output) if verbose => {
+            let text = [&output.stdout[..], &output.stderr[..]].concat();
             for line in String::from_utf8_lossy(&text).lines() {
                 output::say(&format!("{name}: {} | {line}", step.name));
             }

@@ -68,7 +68,7 @@ impl Run {
         }
     }
 
-    /// Prints the report and returns the exit status that follows from it.
+    /// Prints the report. Returns `Failed` if a step failed, `Changes` if `--check` found changes to make.
     fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
         output::print(&report.render(&self.options, super::colour_choice(global.color))?)?;
         Ok(match (report.has_failures(), self.options.check && report.changes()) {
@@ -79,7 +79,7 @@ impl Run {
     }
 }
 
-/// The nodes of the current context, by their internal addresses, logged in to as `user`.
+/// A request for each node of the current context, by its first internal address, to be logged in to as `user`.
 async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<HostRequest>> {
     let mut asked: Vec<HostRequest> = Vec::new();
     let mut known = BTreeSet::new();
@@ -118,10 +118,11 @@ async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
     Ok(found)
 }
 
-/// A node's internal addresses. Its own kubelet writes them.
+/// A node's internal addresses, which its own kubelet writes.
 ///
 /// # Errors
-/// One of them is no IP address, or there is none: nothing else is logged in to or let in.
+/// When one of them is no IP address, or there is none: a kubelet must not choose any other host to log in to or to
+/// allow.
 fn parse_internal_addresses(node: &str, addresses: &[NodeAddress]) -> Result<Vec<IpAddr>> {
     let internal = addresses.iter().filter(|address| address.type_ == "InternalIP");
     let parsed = internal.map(|NodeAddress { address, .. }| {

@@ -1,4 +1,4 @@
-//! The proof that it works: real NFS calls from here, and real mounts on the clients.
+//! Proves that an export works: by NFS calls from this machine, and by mounts on the clients.
 
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
@@ -22,7 +22,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long the mounts on a client may go without a word; each is bounded by itself.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The versions that a proof is given for, the one that nodes will use first.
+/// The versions to prove; the one that nodes use by default comes first.
 pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
     match versions {
         Versions::All => vec!["4", "3"],
@@ -31,7 +31,7 @@ pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
     }
 }
 
-/// Mounts the export on a client that is ready for it.
+/// Mounts the export on a client whose steps all succeeded, and adds a row for each version to its report.
 pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedHost>, report: &mut HostReport) {
     let Some(connected) = connected.filter(|_| report.is_successful()) else {
         return;
@@ -55,7 +55,7 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
                 ),
             ),
             Some((what, words)) => {
-                let cause = classify(Place::Mount, words).and_then(|(code, _)| explain::find(code));
+                let cause = classify(Place::Mount, words).and_then(|(code, _)| explain::find_entry(code));
                 let cause = cause.map_or_else(String::new, |entry| format!("; {}: {}", entry.code, entry.title));
                 Row::new(
                     "proof",
@@ -71,25 +71,25 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
     }
 }
 
-/// Asks the server what it exports, makes a directory there and removes it, over NFS itself. A refusal is right where this
-/// machine is not among the clients; then it is only seen that the server answers.
+/// Lists the server's exports, and creates and removes a directory on the export, over NFS from this machine; returns
+/// the rows for the report. If this machine is not or may not be among the clients, a failure counts as skipped.
 pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExport, versions: Versions) -> Vec<Row> {
     let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
     let Some(server) = server else {
-        return skipped("the server has no name that could be tried from here".to_owned());
+        return skipped("the server has no name that this machine could try".to_owned());
     };
     let Some(own) = own_address(server) else {
-        return skipped(format!("{server} has no address here, only on the way to it"));
+        return skipped(format!("{server} has no address on this machine, only on a jump host"));
     };
     let location = Location {
         server: server.clone(),
         path: wanted.path.clone(),
     };
-    let tried = timeout(REACH_WITHIN, make_and_remove_soon(&location));
+    let tried = timeout(REACH_WITHIN, create_and_remove_with_retry(&location));
     let (tried, mut rows) = futures::future::join(tried, ask_for_exports(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
-            let why = format!("made and removed a directory on {location} from here");
+            let why = format!("created and removed a directory on {location} from this machine");
             rows.push(Row::new("proof", Status::Ok, why));
             return rows;
         }
@@ -126,30 +126,32 @@ async fn ask_for_exports(location: &Location, versions: Versions) -> Vec<Row> {
     }
     match list_exports(&location.server).await {
         Ok(paths) if paths.contains(&location.path) => {
-            let why = format!("{} says that it exports {}", location.server, location.path);
+            let why = format!("{} lists {} among its exports", location.server, location.path);
             vec![Row::new("proof", Status::Ok, why)]
         }
         Ok(_) => {
-            let why = format!("{} does not say that it exports {}", location.server, location.path);
+            let why = format!("{} does not list {} among its exports", location.server, location.path);
             vec![Row::new("proof", Status::Failed, why)]
         }
         Err(_) => Vec::new(),
     }
 }
 
-/// A server that was started a moment ago may need another.
-async fn make_and_remove_soon(location: &Location) -> Result<(), ExportError> {
+/// As [`create_and_remove`], repeated while the server can't be reached: it may just have been started. The caller
+/// limits the time.
+async fn create_and_remove_with_retry(location: &Location) -> Result<(), ExportError> {
     loop {
         // A new one each time: an export remembers for a while that it could not be reached.
         let export = Export::Wire(Wire::new(location.clone()));
-        match make_and_remove(&export).await {
+        match create_and_remove(&export).await {
             Err(ExportError::Unreachable { .. }) => sleep(AGAIN_AFTER).await,
             ended => return ended,
         }
     }
 }
 
-async fn make_and_remove(export: &Export) -> Result<(), ExportError> {
+/// Creates a directory of this process in the export's root and removes it.
+async fn create_and_remove(export: &Export) -> Result<(), ExportError> {
     export.probe_root().await?;
     let name = format!(".nfsprov-proof-{}", std::process::id());
     // Made of letters, digits and dashes.
@@ -160,7 +162,8 @@ async fn make_and_remove(export: &Export) -> Result<(), ExportError> {
     export.remove_directory(&path, &never_interrupt()).await.map(|_| ())
 }
 
-/// The address that this machine has on its way to a server; nothing is sent.
+/// The source address that this machine would use to reach a server; sends nothing. `None` if the name can't be
+/// resolved.
 fn own_address(server: &str) -> Option<IpAddr> {
     let address = (server, 2049).to_socket_addrs().ok()?.next()?;
     let any: IpAddr = if address.is_ipv4() {

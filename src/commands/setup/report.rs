@@ -1,4 +1,4 @@
-//! The report of a run: hosts, their steps and how each ended, as a table, JSON or YAML.
+//! The report of a run: hosts, their steps and the result of each, as a table, JSON or YAML.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -190,12 +190,12 @@ impl Report {
         if !self.has_failures() && !self.changes() {
             output::say("nothing had to be changed");
         } else if options.looks_only() && self.changes() {
-            output::say("nothing was changed: this is what would be");
+            output::say("nothing was changed; this is the plan");
         }
         text
     }
 
-    /// Prints to stderr what the table has no room for: whole reasons of failures, and warnings.
+    /// Prints to stderr the full reasons of failures, which the table may cut, and the warnings.
     fn print_remarks(&self) {
         for host in &self.hosts {
             for row in &host.rows {

@@ -1,4 +1,4 @@
-//! `nfsprov setup-server`.
+//! `nfsprov setup-server`: makes a host an NFS server for an export, and nodes its clients.
 
 use std::path::Path;
 
@@ -19,6 +19,8 @@ use crate::host::exports_file::{self, DesiredExport, check_client};
 use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, plan_client, plan_server, server_names};
 use crate::output;
 
+/// Sets up the export of the command line, or with `--config` all of a file, one after the other, and prints one
+/// report.
 pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let requests = match &args.config {
@@ -40,7 +42,7 @@ pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     run.print_report(&report, global)
 }
 
-/// A request for each export of a configuration file; what the file does not say is as on the command line.
+/// A request for each export of a configuration file; SSH options and the like are taken from the command line.
 fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
@@ -66,7 +68,8 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     Ok(requests)
 }
 
-/// Sets up one export, and the nodes as its clients.
+/// Sets up one export on its server, and the nodes as its clients, in parallel; then proves the export from this
+/// machine and the nodes. Returns the server's report first. Asks for the clients if none are given.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());
@@ -178,7 +181,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
     Ok(reports)
 }
 
-/// The addresses known of a node.
+/// The addresses that are known of a node, by where each comes from.
 fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> NodeAnswer {
     let facts = connected.as_ref().ok().map(|connected| &connected.facts);
     NodeAnswer {
@@ -191,7 +194,7 @@ fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> 
     }
 }
 
-/// The clients that nfsprov's line lets mount the export so far.
+/// The clients of nfsprov's line for the export before the change; empty if there is none or the host was not reached.
 fn allowed_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<String> {
     let ours = server
         .and_then(|connected| exports_file::own_exports(connected.facts.exports.as_deref()?, &args.export).ok()?);
@@ -221,10 +224,10 @@ async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Resu
 /// Asks for the clients if the command line names none.
 fn ask_for_clients(export: &str) -> Result<String> {
     if !output::can_ask() {
-        let why = "say who may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
+        let why = "required: the clients that may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
         return Err(UsageError(why.into()).into());
     }
-    let question = format!("Who may mount {export} (address, network, host name, @netgroup, or * for everybody)?");
+    let question = format!("Who may mount {export} (address, network, host name, @netgroup, or * for all hosts)?");
     Ok(output::ask(&question, |answer| match check_client(answer) {
         Ok(()) => Ok(answer.to_owned()),
         Err(error) => Err(error.to_string()),

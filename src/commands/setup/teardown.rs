@@ -1,4 +1,4 @@
-//! `nfsprov teardown-server`.
+//! `nfsprov teardown-server`: removes nfsprov's exports from a host, and keeps the data.
 
 use anyhow::{Result, bail};
 
@@ -10,7 +10,7 @@ use crate::exit::{Exit, UsageError};
 use crate::host::{Facts, Subject, plan_teardown};
 use crate::output;
 
-/// Runs `nfsprov teardown-server`.
+/// Connects to the host, asks if its plan changes anything, and applies it.
 pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let subject = Subject {
@@ -24,11 +24,11 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let changes = first.is_some_and(|plan| plan.changes() && !plan.refused());
     if changes && !args.yes && !run.options.looks_only() {
         if !output::can_ask() {
-            let why = "clients lose what they have mounted; --yes says that this is meant";
+            let why = "clients lose their mounts; --yes confirms this";
             return Err(UsageError(why.into()).into());
         }
         let question = format!(
-            "No longer export {} on {}? Clients lose what they have mounted; the data stays.",
+            "No longer export {} on {}? Clients lose their mounts; the data stays.",
             args.export, args.host.host
         );
         if !output::confirm(&question)? {

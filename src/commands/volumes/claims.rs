@@ -16,7 +16,7 @@ use crate::provisioner::rules::record::Record;
 use crate::volumes::{adopt, read};
 
 pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let (rows, names) = place.read_rows().await?;
     let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
     if let Some(archive) = &back.archive
@@ -33,7 +33,7 @@ pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exi
     bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, args.waiting).await
 }
 
-/// The claim that is asked for, else the record's.
+/// The claim of the command line, else the record's; a usage error without either.
 fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Result<(String, String), UsageError> {
     let recorded = record.and_then(Record::claim_key);
     let recorded = recorded.map(|(namespace, name)| (namespace.to_owned(), name.to_owned()));
@@ -41,7 +41,7 @@ fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Re
     asked.cloned().or(recorded).ok_or_else(|| UsageError(why.into()))
 }
 
-/// The record of a PV on the export, if it has one. One that is refused counts as none, after a note that says why.
+/// The record of a PV on the export; `None` if it has none, or one that is refused, after a note that says why.
 async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Option<Record> {
     let (volumes, former_server) = ([volume.to_owned()], recorded.former_server.as_deref());
     let found = read::read_records_of(&place.export, &place.location, former_server, &volumes).await;
@@ -54,7 +54,7 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
 }
 
 pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
         .await
         .map_err(|error| anyhow!("cannot list persistent volumes: {}", describe_error(&error)))?;
@@ -63,7 +63,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     let refused = records.iter().filter(|(_, record)| record.is_err()).count();
     if refused > 0 {
         output::say(&format!(
-            "{refused} records are refused and not used; `nfsprov volumes rebuild` says why"
+            "{refused} records are refused and not used; `nfsprov volumes rebuild` lists the reasons"
         ));
     }
     let facts = adopt::Facts {
@@ -96,7 +96,8 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     .await
 }
 
-/// Makes a directory the volume of a claim, and waits until the claim is Bound.
+/// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound. The
+/// directory of an archive is renamed first.
 async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
@@ -174,7 +175,7 @@ fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim
         (false, _) => asked,
     };
     Ok(NewClaim {
-        size: size.ok_or_else(|| UsageError("required: --size; no record says how large the claim was".into()))?,
+        size: size.ok_or_else(|| UsageError("required: --size; no record has the size of the claim".into()))?,
         class: wanted.class.clone().or(recorded.storage_class_name).unwrap_or_default(),
         access_modes,
     })

@@ -1,4 +1,4 @@
-//! `nfsprov volumes limit`: existing volumes are limited to their size.
+//! `nfsprov volumes limit`: limits existing volumes to their size.
 
 use std::collections::HashMap;
 
@@ -19,9 +19,10 @@ use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
 
-/// Runs `nfsprov volumes limit`. One volume that can't be limited keeps no other from it.
+/// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
+/// then.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     if let Err(why) = place.export.check_can_limit() {
         return Err(UsageError(why.into()).into());
     }
@@ -61,7 +62,7 @@ fn claim_namespace(volume: &PersistentVolume) -> String {
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
-/// Limits one volume and notes that on its PV. Returns what was done.
+/// Limits one volume, or with `is_dry_run` only measures it, and annotates its PV. Returns what was done, for its line.
 async fn limit_volume(
     place: &Place,
     volume: &PersistentVolume,
@@ -72,7 +73,7 @@ async fn limit_volume(
     let plan = plan_limit(volume, &place.location, all, pods).map_err(anyhow::Error::msg)?;
     if is_dry_run {
         let files = place.export.measure_existing(&plan.directory, &plan.limit).await?;
-        return Ok(format!("would be limited to {}{}", plan.size, describe(files)));
+        return Ok(format!("would be limited to {}{}", plan.size, describe_files(files)));
     }
     let files = place.export.limit_existing(&plan.directory, &plan.limit).await?;
     let volumes: Api<PersistentVolume> = Api::all(place.client().clone());
@@ -83,15 +84,15 @@ async fn limit_volume(
         .await;
     patched.map_err(|error| {
         anyhow!(
-            "its directory is, and cannot patch pv/{name}: {}; run the command again",
+            "its directory is limited, but cannot patch pv/{name}: {}; run the command again",
             describe_error(&error)
         )
     })?;
-    Ok(format!("limited to {}{}", plan.size, describe(files)))
+    Ok(format!("limited to {}{}", plan.size, describe_files(files)))
 }
 
-/// What a limited volume holds, and what is special about it.
-fn describe(files: ExistingFiles) -> String {
+/// The usage of a limited volume, and the number of its files that the limit can't count, in brackets.
+fn describe_files(files: ExistingFiles) -> String {
     let used = amount::format_size(files.used_bytes);
     match files.without_project {
         0 => format!(" ({used} used)"),

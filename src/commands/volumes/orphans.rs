@@ -1,4 +1,4 @@
-//! `nfsprov volumes orphans --remove-empty`.
+//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV uses.
 
 use std::collections::BTreeSet;
 
@@ -18,9 +18,10 @@ use crate::output;
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
-/// Removes the empty directories among orphans, after asking. A directory with anything in it can't be removed so.
-pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.directories.export, global).await?;
+/// Lists the empty directories among orphans and removes them after a confirmation. One that is not empty any more
+/// stays.
+pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exit> {
+    let place = Place::connect(&args.directories.export, global).await?;
     let empty = empty_orphans(&place).await?;
     if empty.is_empty() {
         output::say(&format!(
@@ -40,7 +41,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
         count => format!("these {count} empty directories"),
     };
     if !args.yes {
-        output::say("a directory that another cluster uses looks like an orphan here");
+        output::say("directories that another cluster uses are listed as orphans, too");
         if !output::can_ask() {
             return Err(UsageError(format!("nothing was removed; --yes removes {count}").into()).into());
         }
@@ -53,7 +54,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
         let shown = output::escape_line(&path.to_string());
         match place.export.remove_empty_directory(path).await {
             Ok(true) => output::print(&format!("{shown} removed\n"))?,
-            Ok(false) => output::say(&format!("{shown} is not empty any more; it stays")),
+            Ok(false) => output::say(&format!("{shown} is no longer empty; it stays")),
             Err(error) => {
                 output::say(&error.to_string());
                 exit = Exit::Failed;
@@ -63,7 +64,7 @@ pub async fn remove_empty(args: &Orphans, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Says which limits on the export's file system hold for no file.
+/// Prints the limits on the export's file system that hold for no file.
 pub fn say_unused_limits(report: &QuotaReport) {
     for (id, kib) in report.unused_limits() {
         let size = amount::format_size(kib.saturating_mul(1024));
@@ -74,7 +75,7 @@ pub fn say_unused_limits(report: &QuotaReport) {
     }
 }
 
-/// The orphans that are empty, but for those with a record: another cluster may use them.
+/// The orphans that are empty and have no record: another cluster may use those with one.
 async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
     let (rows, _) = place.read_rows().await?;
     let recorded = place.export.record_names(Timestamp::now().as_second()).await?.volumes;

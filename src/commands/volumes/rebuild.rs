@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use super::Place;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
-use crate::commands::{colour_choice, for_scripts, headings_unless};
+use crate::commands::{claim_title, colour_choice, for_scripts, headings_unless};
 use crate::exit::{Exit, UsageError};
 use crate::inventory::{gather, place};
 use crate::output;
@@ -18,8 +18,10 @@ use crate::versioned::Items;
 use crate::volumes::rebuild::{Action, Row, Selection, plan_rebuild};
 use crate::volumes::{apply, read};
 
+/// Prints the plan of the records; with `--apply`, after a confirmation, creates the missing objects and waits for the
+/// claims. `Failed` if a record is refused or conflicts, or a claim is not Bound.
 pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let selection = Selection {
         namespace: global.namespace.clone(),
         claim: args.claim.clone(),
@@ -89,12 +91,11 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
         Format::Table | Format::Wide if rows.is_empty() => String::new(),
         Format::Table | Format::Wide => {
             let cells = rows.iter().map(|row| {
-                let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
                 vec![
                     row.action.as_str().to_owned(),
-                    or_none(&row.claim),
+                    row.claim.as_deref().map(claim_title).unwrap_or_default(),
                     row.volume.clone(),
-                    or_none(&row.directory),
+                    row.directory.clone().unwrap_or_default(),
                     row.why.clone(),
                 ]
             });
@@ -109,7 +110,7 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
     Ok(output::print(&text)?)
 }
 
-/// Creates the objects of rows and waits until the claims are Bound. Returns whether all succeeded.
+/// Creates the objects of rows and waits until the claims are Bound; prints a line for each. False if anything failed.
 async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
     let results = apply::create_objects(place.client(), rows, || bar.inc(1)).await;
@@ -167,8 +168,10 @@ fn split_claim(claim: &str) -> Option<(String, String)> {
     Some((namespace.to_owned(), name.to_owned()))
 }
 
+/// Writes the records of the export's volumes, or of those named, that are missing or out of date. `Failed` if one
+/// can't be written.
 pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
-    let place = Place::reach(&args.export, global).await?;
+    let place = Place::connect(&args.export, global).await?;
     let mut volumes = gather::list_nfs_volumes(place.client()).await?;
     volumes.retain(|volume| place::directory_on(volume, &place.location).is_ok());
     for name in &args.volumes {

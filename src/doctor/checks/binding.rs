@@ -22,12 +22,13 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     lost.map(|claim| describe_lost_claim(case, claim)).collect()
 }
 
+/// NFS117, with the command that creates the PV again, at the lost directory if that can be derived.
 fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let export = derive_lost_export(case, claim);
     let command = create_lost_volume(claim, &claim.volume, export.as_ref());
     let note = match export {
         Some(_) => {
-            "the directory is the one that the provisioner names so: see that it is there; the PV is kept (Retain) when its claim goes"
+            "this is the directory that the provisioner named after the claim: check that it exists; the PV is kept (Retain) when its claim is deleted"
         }
         None => "with the server and directory that the lost PV had; it must have no claimRef",
     };
@@ -41,7 +42,8 @@ fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
         .with_affected(case.users_of(claim))
 }
 
-/// Where a provisioner put the claim's volume, if it names directories in the usual way and no other PV is there.
+/// The server and path where a provisioner put the claim's volume, if other PVs of its class have default directories
+/// and no PV is at, above or below that path. `None` unless the volume's name holds the claim's uid.
 fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
     // Whoever makes a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
@@ -64,12 +66,17 @@ fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
     let root = parent_directory(&path);
     let path = format!("{}/{directory}", root.trim_end_matches('/'));
-    let is_taken = |volume: &Volume| volume.nfs.as_ref().is_some_and(|(_, other)| overlap(other, &path));
+    let is_taken = |volume: &Volume| {
+        volume
+            .nfs
+            .as_ref()
+            .is_some_and(|(_, other)| are_overlapping(other, &path))
+    };
     (!case.facts.volumes.iter().any(is_taken)).then_some((server, path))
 }
 
 /// Whether two directories are the same, or one is below the other.
-fn overlap(one: &str, other: &str) -> bool {
+fn are_overlapping(one: &str, other: &str) -> bool {
     let is_below = |inner: &str, outer: &str| {
         let rest = inner.strip_prefix(outer.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,5 +1,5 @@
-//! What the controller manager says of a claim, for those who may not read classes or volumes themselves: NFS101 to
-//! NFS113 by events (PURE).
+//! Causes found in the controller manager's events about claims, if classes or volumes could not be read: NFS101,
+//! NFS103, NFS104, NFS106 to NFS113 (PURE).
 
 use super::Case;
 use crate::doctor::facts::Claim;
@@ -14,6 +14,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_cause_in_events(case, claim)).collect()
 }
 
+/// The finding for the newest event about a claim that is a sign of one, likely at most. `None` if the objects that
+/// were read contradict it.
 fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
     let mut events = case.events_about(&object).iter();
@@ -34,8 +36,8 @@ fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             named.as_deref().unwrap_or(class)
         ),
         "NFS101" if claim.class.is_some() => return None,
-        "NFS101" => "the claim names no class, the cluster gives it no default class, and no PV fits".to_owned(),
-        "NFS104" => format!("the provisioner of class {class} makes no volumes"),
+        "NFS101" => "the claim names no class, the cluster has no default class, and no PV fits".to_owned(),
+        "NFS104" => format!("the provisioner of class {class} creates no volumes"),
         "NFS106" => format!("{volume} has another class than the claim, which has {class}"),
         "NFS107" => format!("{volume} is smaller than the claim wants"),
         "NFS108" => format!("{volume} lacks an access mode of the claim"),
@@ -45,10 +47,12 @@ fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     let note = match code {
         "NFS103" | "NFS101" => {
-            "make the claim again with a class that exists (kubectl get storageclass): it is Pending and holds nothing"
+            "create the claim again with a class that exists (kubectl get storageclass): it is Pending and has no data"
         }
-        "NFS104" => "make the claim again with a class whose provisioner runs",
-        _ => "an administrator can compare them: nfsprov doctor, run with the right to read PVs, says what differs",
+        "NFS104" => "create the claim again with a class whose provisioner runs",
+        _ => {
+            "an administrator can compare them: nfsprov doctor, run with permission to read PVs, lists the differences"
+        }
     };
     Some(
         Finding::new(code, object, cause)

@@ -32,14 +32,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, VOLUMES, CLASSES],
         "class doesn't exist",
-        "The claim names a class that no StorageClass describes and that no PV has. Either the name has a slip, or the class was never made.",
+        "The claim names a class that no StorageClass describes and that no PV has. Either the name is misspelt, or the class was never created.",
     ),
     entry(
         "NFS104",
         Error,
         &[CLAIMS, VOLUMES, CLASSES],
-        "the class' provisioner makes no volumes",
-        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS and can't make volumes on it. kubernetes.io/no-provisioner is for PVs made by hand, of local storage as often as of NFS, and there are none. A class' provisioner can't be edited: the class has to be deleted and created again, which touches no volume.",
+        "the class' provisioner creates no volumes",
+        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS, but can't provision volumes on it. kubernetes.io/no-provisioner is for PVs that are created by hand, of local storage or NFS, and none exists. A class' provisioner can't be edited: the class has to be deleted and created again, which does not affect existing volumes.",
     ),
     entry(
         "NFS105",
@@ -61,12 +61,12 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a class that claims wait for has a provisioner that makes no volumes.
+/// Whether a class that claims wait for has a provisioner that creates no volumes.
 pub fn has_no_provisioner(class: &Class) -> bool {
     class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
 }
 
-/// That a claim names no class, or one that doesn't exist and that no PV has.
+/// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
 fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(case, claim);
@@ -75,6 +75,8 @@ fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
 }
 
+/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if volumes are
+/// made by hand.
 fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = case.facts.default_class();
@@ -105,10 +107,10 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let recreation = recreate_claim(claim, &Value::Null);
     if let Some(default) = default {
         let cause = format!(
-            "the claim names no class, and was made before {} became the default; Kubernetes {} does not make up for that",
+            "the claim names no class, and was created before {} became the default; Kubernetes {} does not change such claims",
             default.name, case.facts.version
         );
-        return Some(finding(cause).with_command(recreation, "the claim is Pending and holds nothing"));
+        return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
     let able = case.facts.classes.iter().filter(|class| !has_no_provisioner(class));
@@ -125,7 +127,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         many => (
             mark_default(CLASS),
             format!(
-                "put the class that is meant for everybody in place of {CLASS}: one of {}",
+                "put the class that is to be the default in place of {CLASS}: one of {}",
                 list_names(many)
             ),
         ),
@@ -137,6 +139,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     Some(finding(cause.to_owned()).with_command(command, note))
 }
 
+/// NFS103, with the class that may be meant and a command that names another one.
 fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
     let known: Vec<&str> = case.facts.classes.iter().map(|class| class.name.as_str()).collect();
     let cause = format!("the claim's class {name} doesn't exist");
@@ -147,7 +150,7 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
         .with_same_cause(name);
     if known.is_empty() {
         let command = format!("nfsprov create storageclass {} --apply", shell_word(name));
-        return finding.with_command(command, "makes the class, for nfsprov's own provisioner");
+        return finding.with_command(command, "creates the class, for nfsprov's own provisioner");
     }
     let meant = match find_closest(name, known.iter().copied()) {
         Some(meant) => format!("did you mean {meant}? "),
@@ -156,12 +159,12 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
     finding.with_command(
         choose_class(claim),
         format!(
-            "{meant}put the class that is meant in place of {CLASS}, or make class {name}; the claim is Pending and holds nothing"
+            "{meant}put the class that is meant in place of {CLASS}, or create class {name}; the claim is Pending and has no data"
         ),
     )
 }
 
-/// That claims wait for a class whose provisioner makes no volumes, and that no PV has.
+/// NFS104: claims are Pending for a class whose provisioner creates no volumes, and no PV has the class.
 fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     if !has_no_provisioner(class) || case.has_volumes(&class.name) {
         return None;
@@ -178,19 +181,24 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
             .with_affected(claims.iter().map(|claim| claim.object()))
     };
     if class.provisioner == NO_PROVISIONER {
-        let cause = format!("class {} is for PVs made by hand, and there are none", class.name);
+        let cause = format!(
+            "class {} is for PVs that are created by hand, and none exists",
+            class.name
+        );
         // Such a class is local storage as often as NFS, so no NFS volume is proposed for it.
-        return Some(finding(cause).with_advice(
-            "create a PV of that class as its storage needs it, or the claim again with a class whose provisioner runs",
-        ));
+        return Some(
+            finding(cause).with_advice(
+                "create a PV of that class, or create the claim again with a class whose provisioner runs",
+            ),
+        );
     }
-    let finding = finding(format!("{} is no provisioner that makes volumes", class.provisioner));
+    let finding = finding(format!("{} is no provisioner that creates volumes", class.provisioner));
     let provisioner = match provisioners::running_names(case.facts).as_slice() {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {
             return Some(finding.with_advice(format!(
-                "a class' provisioner can't be edited: make the class again for the provisioner that is meant, one of {}",
+                "a class' provisioner can't be edited: create the class again for the provisioner that is meant, one of {}",
                 list_names(many)
             )));
         }
@@ -198,11 +206,12 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     Some(finding.with_command(
         recreate_class(&class.name, provisioner),
         format!(
-            "a class' provisioner can't be edited; the class is made again for {provisioner}, and no volume is touched"
+            "a class' provisioner can't be edited; the class is created again for {provisioner}; existing volumes are not affected"
         ),
     ))
 }
 
+/// NFS105: an error where Kubernetes refuses claims because of it, else a warning.
 fn find_two_default_classes(case: &Case<'_>) -> Option<Finding> {
     let mut marked: Vec<&Class> = case.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));

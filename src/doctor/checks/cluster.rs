@@ -22,7 +22,7 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[],
         "API unreachable",
-        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy stands in between.",
+        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy is in between.",
     ),
     entry(
         "NFS003",
@@ -45,7 +45,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     [describe_version(case.facts)].into_iter().chain(expired).collect()
 }
 
-/// Which Kubernetes this is, as far as its version and its nodes tell.
+/// The distribution of Kubernetes, by its version or its nodes' annotations; `Kubernetes` if neither tells.
 pub fn distribution(facts: &Facts) -> &'static str {
     let version = &facts.version;
     let named = [
@@ -63,6 +63,7 @@ pub fn distribution(facts: &Facts) -> &'static str {
     }
 }
 
+/// NFS003: the distribution and its version.
 fn describe_version(facts: &Facts) -> Finding {
     let name = distribution(facts);
     let cause = format!("{name} {}", facts.version);
@@ -80,7 +81,8 @@ fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// Reports claims that have been Pending for long without any event or other finding.
+/// NFS004, likely: claims have been Pending for more than ten minutes without any event or other finding. `None` if
+/// events were not read.
 pub fn find_silent_controller_manager(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
     if !case.facts.knows("events") {
         return None;

@@ -22,7 +22,7 @@ pub const CLASS: &str = "CLASS";
 pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
 const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
 
-/// Deletes a claim that holds nothing and creates it again with `change` merged into it.
+/// The command that deletes a claim, which must hold nothing, and creates it again with `change` merged into it.
 pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     let get = format!(
         "kubectl -n {} get pvc {} -o json",
@@ -40,14 +40,15 @@ pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     }
 }
 
-/// The same with a class that people have to name first: pasted as it is, it ends before it deletes anything.
+/// As [`recreate_claim`], with a class that the user has to name first: pasted unchanged, it ends before it deletes
+/// anything.
 pub fn choose_class(claim: &Claim) -> String {
     let command = recreate_claim(claim, &json!({"spec": {"storageClassName": CLASS}}));
     let command = command.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");
     format!("class={CLASS}; kubectl get storageclass \"$class\" && {command}")
 }
 
-/// Deletes a class and creates it again with another provisioner, which can't be edited.
+/// The command that deletes a class and creates it again with another provisioner, a field that can't be edited.
 pub fn recreate_class(name: &str, provisioner: &str) -> String {
     format!(
         "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
@@ -56,7 +57,7 @@ pub fn recreate_class(name: &str, provisioner: &str) -> String {
     )
 }
 
-/// Marks a class as the default.
+/// The command that marks a class as the default.
 pub fn mark_default(class: &str) -> String {
     format!(
         "kubectl annotate storageclass {} {MARK}=true --overwrite",
@@ -64,7 +65,7 @@ pub fn mark_default(class: &str) -> String {
     )
 }
 
-/// Takes the mark away from classes.
+/// The command that marks classes as not the default.
 pub fn unmark_default(names: &[&str]) -> String {
     let words: Vec<_> = names.iter().map(|name| shell_word(name)).collect();
     format!(
@@ -73,7 +74,7 @@ pub fn unmark_default(names: &[&str]) -> String {
     )
 }
 
-/// Makes a class as `create storageclass` does.
+/// The `create storageclass` command for a class.
 pub fn create_class(name: &str, provisioner: &str) -> String {
     format!(
         "nfsprov create storageclass {} --provisioner {} --apply",
@@ -82,7 +83,8 @@ pub fn create_class(name: &str, provisioner: &str) -> String {
     )
 }
 
-/// Serves a class by a provisioner in the cluster, as `create provisioner` makes it.
+/// The `create provisioner` command that serves a class: nfs-subdir-external-provisioner, or nfsprov if only that can
+/// serve it. Server and path are placeholders if the cluster doesn't tell them.
 pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
     let name = &class.provisioner;
     // What the other one does not know of, or can't be called.
@@ -108,7 +110,7 @@ pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
     command + " --apply"
 }
 
-/// A provisioner's name as one that objects may have.
+/// A provisioner's name with dashes for the characters that names of objects may not have.
 fn object_name(name: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_lowercase(),
@@ -121,6 +123,7 @@ fn object_name(name: &str) -> String {
         .to_owned()
 }
 
+/// A `kubectl patch --local` command, which merges `change` into the object on its standard input.
 fn patch_locally(change: &Value) -> String {
     format!(
         "kubectl patch --local -f - --type merge -p {} -o json",
@@ -128,12 +131,12 @@ fn patch_locally(change: &Value) -> String {
     )
 }
 
-/// Creates a PV called `name` that fits a claim; also returns the note of this fix. Server and directory are placeholders,
-/// because every directory known from the cluster already holds data.
+/// The command that creates a PV `name` which fits a claim, and the note of this fix. Server and directory are
+/// placeholders, because every directory known from the cluster already holds data.
 pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
     let note = format!(
         "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \
-         server, and is the new PV's alone: whoever gets the PV can read and change all that is in it"
+         server and belong to the new PV alone: pods that use the PV can read and change everything in it"
     );
     (create_volume(claim, name, SERVER, NEW_DIRECTORY), note)
 }
@@ -145,6 +148,7 @@ pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, Str
     create_volume(claim, name, server, path)
 }
 
+/// The `create pv` command for a volume that fits a claim.
 fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
@@ -168,7 +172,8 @@ fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String 
     command + " --apply"
 }
 
-/// Whether a command line still has a word in it that the administrator must replace, as a sentence for its note.
+/// A clause for the note of a command in which the administrator must replace server and path; empty for other
+/// commands.
 pub fn placeholder_note(command: &str) -> &'static str {
     match command.contains(&format!("--server {SERVER} ")) {
         true => "put your NFS server and directory in place of SERVER and /EXPORT; ",
@@ -176,7 +181,7 @@ pub fn placeholder_note(command: &str) -> &'static str {
     }
 }
 
-/// Serves a provisioner's name from where the command runs.
+/// The `provision --watch` command that serves a provisioner's name from the administrator's machine.
 pub fn run_provisioner(facts: &Facts, name: &str) -> String {
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));

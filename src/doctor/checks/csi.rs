@@ -36,7 +36,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// That the driver of a class, or the driver's controller, is not in the cluster.
+/// NFS211 if the driver of a class is not in the cluster; NFS215 if claims are Pending and the driver has no
+/// controller.
 fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let claims = provisioners::claims_waiting_for(case.facts, &class.provisioner).into_iter();
     let of_class = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
@@ -55,7 +56,9 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
         );
     }
     let candidates = provisioners::find_candidates(case.facts);
-    let is_there = candidates.iter().any(|one| one.make == Make::CsiController);
+    let is_there = candidates
+        .iter()
+        .any(|provisioner| provisioner.make == Make::CsiController);
     if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
         return None;
     }
@@ -71,7 +74,8 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
     })
 }
 
-/// The first node whose kubelet does not know the driver, and on which pods wait for the driver's volumes.
+/// NFS211 about the first node whose kubelet does not know the driver, and on which pods are Pending for the driver's
+/// volumes.
 fn find_node_without_driver(case: &Case<'_>) -> Option<Finding> {
     let has_driver = |node: &str| {
         let mut nodes = case.facts.csi_nodes.iter();

@@ -1,6 +1,6 @@
 //! Claims whose new volume is empty while an export still has data of an earlier claim of their name: NFS508 (PURE).
 //!
-//! The command that probes exports reads what lies on them; which claims are worth a look is decided here.
+//! The command that probes exports lists their directories; this file decides which claims to compare with them.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -19,8 +19,8 @@ pub const ENTRIES: &[Entry] = &[entry(
     "NFS508",
     Warning,
     &[CLAIMS, VOLUMES, EXPORTS, LISTINGS],
-    "empty, while earlier data is on the export",
-    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim was deleted and made again, or the cluster was. A provisioner gives every new claim a new directory. nfsprov volumes restore brings an archive back, volumes rebuild what a record describes, and volumes adopt a directory that no PV names. The claim that has the empty directory must be deleted first: a claim keeps its volume.",
+    "the directory is empty, and earlier data is on the export",
+    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim, or the cluster, was deleted and created again. A provisioner gives every new claim a new directory. To use the data again, run nfsprov volumes restore for an archive, volumes rebuild for a record, and volumes adopt for a directory that no PV names. Delete the claim that has the empty directory first, since a claim keeps its volume.",
 )];
 
 /// A claim whose volume is on an export.
@@ -31,8 +31,8 @@ pub struct Served<'a> {
     pub directory: &'a str,
 }
 
-/// The claims whose volumes are in directories of an export.
-pub fn served<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
+/// The bound claims whose volumes are directories below an export's root, each with its volume and directory.
+pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
     let inside = |volume: &'a Volume| {
         let (its_server, its_path) = volume.nfs.as_ref().filter(|_| volume.deleting.is_none())?;
         let below = its_path.strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
@@ -59,8 +59,8 @@ pub fn served<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<
         .collect()
 }
 
-/// The volumes of an export that no PV of the cluster is, and that were a claim's before, the likeliest first.
-pub fn earlier<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) -> Vec<&'a EarlierVolume> {
+/// The volumes among `listed` that have no PV in the cluster and belonged to a claim of this name, the likeliest first.
+pub fn earlier_volumes_of<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) -> Vec<&'a EarlierVolume> {
     let is_gone = |volume: &&EarlierVolume| facts.volumes.iter().all(|other| other.name != volume.name);
     let mut found: Vec<&EarlierVolume> = listed
         .iter()
@@ -72,7 +72,7 @@ pub fn earlier<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) ->
     found
 }
 
-/// Whether a volume's default directory, or archive of one, is named after a claim, or a record says so of another one.
+/// Whether a volume belonged to a claim: by its default directory's or archive's name, else by its record.
 fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
     let default = format!("{}-{}-{}", claim.namespace, claim.name, volume.name);
     match &volume.named_after {
@@ -86,15 +86,16 @@ pub(crate) fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;
     let mut found = Vec::new();
     for listing in &facts.listings {
-        let served = served(facts, (&listing.server, &listing.path)).into_iter();
+        let served = claims_on_export(facts, (&listing.server, &listing.path)).into_iter();
         for served in served.filter(|served| listing.empty.contains(&served.volume.name)) {
-            let earlier = earlier(facts, served.claim, &listing.volumes);
+            let earlier = earlier_volumes_of(facts, served.claim, &listing.volumes);
             found.extend(find_earlier_data(&served, &earlier, listing));
         }
     }
     found
 }
 
+/// NFS508, with the command that gives the claim the first of its earlier volumes; `None` if there are none.
 fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListing) -> Option<Finding> {
     let first = *earlier.first()?;
     let claim = served.claim;
@@ -103,7 +104,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
         "the claim's directory is empty, and {export} has data of an earlier {}",
         claim.object().title()
     );
-    let call = format!("an NFS call to {export} from here");
+    let call = format!("an NFS call to {export} from this machine");
     let volumes = earlier.iter().take(SHOWN);
     let delete = format!(
         "kubectl -n {} delete pvc {}",
@@ -111,14 +112,14 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
         shell_word(&claim.name)
     );
     let note = format!(
-        "look at the data first; a claim keeps its volume, so delete the one with the empty directory before: {delete}"
+        "look at the data first; then delete the claim with the empty directory, since a claim keeps its volume: {delete}"
     );
     Some(
         Finding::new("NFS508", claim.object(), cause)
             .with_confidence(Confidence::Likely)
             .with_field_of(&served.volume.object(), "directory", "empty")
             .with_all_evidence(volumes.map(|volume| Evidence::new(&call, describe_volume(volume))))
-            .with_command(bring_back(claim, first, listing), note),
+            .with_command(restore_command(claim, first, listing), note),
     )
 }
 
@@ -133,9 +134,9 @@ fn describe_volume(volume: &EarlierVolume) -> String {
     }
 }
 
-/// The command that makes an earlier volume the claim's. A record is not taken by the claim's name alone: `rebuild --claim`
-/// would trust a record that names the directory of another claim.
-fn bring_back(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
+/// The command that gives an earlier volume to the claim: `restore`, `adopt` or `rebuild`. `rebuild` is not limited to
+/// the claim: with `--claim` it would trust a record that names the directory of another claim.
+fn restore_command(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
     let export = format!(
         "--server {} --path {}",
         shell_word(&listing.server),

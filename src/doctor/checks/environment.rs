@@ -14,14 +14,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLASSES, DEPLOYMENTS],
         "the container is no provisioner",
-        "The workload has a provisioner's environment, and its image is something else, so that nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
+        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
     ),
     entry(
         "NFS214",
         Error,
         &[CLASSES, DEPLOYMENTS],
         "the export is not mounted where the provisioner works",
-        "nfs-subdir-external-provisioner makes directories in /persistentvolumes, whatever NFS_SERVER and NFS_PATH say; these it only writes into the PVs. If another directory or another export is mounted there, directories are made inside the container or elsewhere, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
+        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
     ),
 ];
 
@@ -30,20 +30,22 @@ const WORKPLACE: &str = "/persistentvolumes";
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = case.provisioners.iter();
-    all.filter_map(|one| find_wrong_image(case, one).or_else(|| find_wrong_mount(case, one)))
+    all.filter_map(|provisioner| find_wrong_image(case, provisioner).or_else(|| find_wrong_mount(case, provisioner)))
         .collect()
 }
 
-/// NFS213: PROVISIONER_NAME is set, and neither image, history nor log is a provisioner's. None unless a pod is ready and claims
-/// are Pending for it.
-fn find_wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = one.waiting_claims(case.facts);
-    let image = &one.container.image;
+/// NFS213: PROVISIONER_NAME is set, and neither image, history nor log is a provisioner's. `None` unless a pod is ready
+/// and claims are Pending for it.
+fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = provisioner.waiting_claims(case.facts);
+    let image = &provisioner.container.image;
     let name = images::base_name(image);
-    let may_be_provisioner =
-        one.make != Make::Other || name.contains("provisioner") || name.contains("nfs") || one.has_worked(case.facts);
-    let has_name = one.container.env.contains_key("PROVISIONER_NAME");
-    if may_be_provisioner || !has_name || waiting.is_empty() || one.workload.ready == 0 {
+    let may_be_provisioner = provisioner.make != Make::Other
+        || name.contains("provisioner")
+        || name.contains("nfs")
+        || provisioner.has_worked(case.facts);
+    let has_name = provisioner.container.env.contains_key("PROVISIONER_NAME");
+    if may_be_provisioner || !has_name || waiting.is_empty() || provisioner.workload.ready == 0 {
         return None;
     }
     // An image's name says little; a log in the words of a provisioner says more.
@@ -51,13 +53,13 @@ fn find_wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         let words = ["provision", "controller.go", "leaderelection"];
         words.iter().any(|word| log.text.contains(word))
     };
-    if one.logs(case.facts).any(has_words) {
+    if provisioner.logs(case.facts).any(has_words) {
         return None;
     }
-    let cause = format!("the workload is set up as a provisioner, and its image {image} is none");
-    let env = format!("env of container {}", one.container.name);
+    let cause = format!("the workload has the variables of a provisioner, and its image {image} is none");
+    let env = format!("env of container {}", provisioner.container.name);
     Some(
-        Finding::new("NFS213", one.workload.object(), cause)
+        Finding::new("NFS213", provisioner.workload.object(), cause)
             .with_confidence(Confidence::Likely)
             .with_field("image", image)
             .with_field(&env, "PROVISIONER_NAME is set")
@@ -66,20 +68,22 @@ fn find_wrong_image(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     )
 }
 
-/// That the export is not mounted where the provisioner works, or another one is.
-fn find_wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    if one.make != Make::Subdir {
+/// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another one than its variables name.
+fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    if provisioner.make != Make::Subdir {
         return None;
     }
-    let mounts = &one.container.mounts;
+    let mounts = &provisioner.container.mounts;
     let is_workplace = |path: &str| path.trim_end_matches('/') == WORKPLACE;
     // Without any mount at all nothing was read of them.
     let paths: Vec<&str> = mounts.iter().map(|(path, _)| path.as_str()).collect();
     let cause = match mounts.iter().find(|(path, _)| is_workplace(path)) {
-        None if one.workload.nfs.is_empty() || paths.is_empty() => return None,
-        None => format!("the export is not mounted at {WORKPLACE}, where the provisioner makes directories"),
+        None if provisioner.workload.nfs.is_empty() || paths.is_empty() => return None,
+        None => format!("the export is not mounted at {WORKPLACE}, where the provisioner creates directories"),
         Some((_, Some(mounted))) => {
-            let named = one.export().filter(|named| !is_same_path(&named.1, &mounted.1))?;
+            let named = provisioner
+                .export()
+                .filter(|named| !is_same_path(&named.1, &mounted.1))?;
             format!(
                 "the export mounted at {WORKPLACE} is {}:{}, and NFS_SERVER and NFS_PATH say {}:{}",
                 mounted.0, mounted.1, named.0, named.1
@@ -87,13 +91,13 @@ fn find_wrong_mount(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
         }
         Some((_, None)) => return None,
     };
-    let field = format!("volumeMounts of container {}", one.container.name);
+    let field = format!("volumeMounts of container {}", provisioner.container.name);
     Some(
-        Finding::new("NFS214", one.workload.object(), cause)
+        Finding::new("NFS214", provisioner.workload.object(), cause)
             .with_field(&field, paths.join(", "))
-            .with_affected(one.waiting_claims(case.facts))
+            .with_affected(provisioner.waiting_claims(case.facts))
             .with_advice(format!(
-                "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were made elsewhere have to be moved"
+                "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),
     )
 }

@@ -15,7 +15,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Warning,
     &[CLAIMS, VOLUMES, CLASSES],
     "a claim is not expanded",
-    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim says what else is in the way. Other NFS provisioners expand nothing: pods can use all the space of the export, whatever the capacity says, and the claim keeps the condition FileSystemResizePending or ExternalExpanding for ever. Set allowVolumeExpansion: false in their classes.",
+    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -25,6 +25,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
 }
 
+/// NFS127 about a claim that requests more than it has. `None` if it is no NFS volume, or a CSI volume that is large
+/// enough.
 fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
@@ -33,7 +35,7 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
         let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
-        name == DEFAULT_NAME || ours.any(|one| one.name == Some(name))
+        name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
         true => describe_obstacle(case, claim, volume),
@@ -41,6 +43,7 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
+/// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
 fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
     let has = quantity::print(claim.capacity.unwrap_or_default());
     let object = claim.object();
@@ -63,7 +66,7 @@ fn allow_expansion(class: &Class, is_allowed: bool) -> String {
     )
 }
 
-/// What keeps nfsprov from expanding a volume that it provisioned.
+/// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error.
 fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let finding = |why: &str| expansion_finding(case, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();
@@ -78,15 +81,18 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
             None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
         };
     }
-    let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
-    if let Some(one) = ours.find(|one| one.name == Some(name))
-        && case.facts.rights.contains(&rights::right_to_expand(one))
+    let mut ours = case
+        .provisioners
+        .iter()
+        .filter(|provisioner| provisioner.make == Make::Nfsprov);
+    if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
+        && case.facts.rights.contains(&rights::right_to_expand(provisioner))
     {
-        let account = one.service_account();
+        let account = provisioner.service_account();
         return finding(&format!(
             "service account {account} may not patch persistentvolumeclaims/status"
         ))
-        .with_command(rights::grant_expansion(one), rights::grant_note(one));
+        .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
     }
     let object = claim.object();
     let mut events = case.events_about(&object).iter();
@@ -94,14 +100,14 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
         events.any(|event| event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name));
     match has_failed {
         true => finding(&format!("{name} could not expand it, as its event says"))
-            .with_advice("remove what the event names; the provisioner retries"),
+            .with_advice("remove the cause that the event names; the provisioner retries"),
         false => finding(&format!("{name} has not expanded it"))
             .with_confidence(Confidence::Possible)
             .with_advice("run the provisioner with --watch, in a version that expands claims"),
     }
 }
 
-/// A volume that no program expands.
+/// NFS127 about a volume that no provisioner expands.
 fn describe_unexpandable(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let confidence = match volume.nfs {
         Some(_) => Confidence::Certain,

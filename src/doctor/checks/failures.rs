@@ -1,5 +1,4 @@
-//! What provisioners say of claims that they fail to make volumes for: NFS209, NFS216, NFS217, and causes that mounts
-//! have too (PURE).
+//! Failures to provision, by the provisioners' events: NFS209, NFS216, NFS217, and causes that mounts have, too (PURE).
 
 use super::Case;
 use super::mounts::{classify_mount, find_provisioner_failure};
@@ -15,22 +14,22 @@ pub const ENTRIES: &[Entry] = &[
         "NFS209",
         Error,
         &[CLAIMS, EVENTS],
-        "the provisioner fails to make the volume",
-        "The provisioner tried and failed; the evidence is its own message. Permission denied means that the server squashes root, or that the export is read-only.",
+        "the provisioner fails to create the volume",
+        "The evidence is the provisioner's own message. Permission denied means that the server squashes root, or that the export is read-only.",
     ),
     entry(
         "NFS216",
         Error,
         &[CLAIMS, EVENTS],
         "the export is full, or over its quota",
-        "The server had no room for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Make room or raise the quota on the server; the provisioner then goes on by itself.",
+        "The server had no space for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Free space or raise the quota on the server; the provisioner retries by itself.",
     ),
     entry(
         "NFS217",
         Error,
         &[CLAIMS, EVENTS],
         "the export is read-only",
-        "The server exports the directory read-only (ro), or its file system is mounted so, perhaps after an error of the disk. Export it rw, or look at the server's kernel log.",
+        "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.",
     ),
 ];
 
@@ -39,8 +38,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_failure(case, claim)).collect()
 }
 
-/// The newest failure. A newer `Provisioning` says nothing: each attempt begins with one, and after some attempts the API
-/// keeps only the first event of each.
+/// The newest event of a provisioner that a claim failed; `None` if it succeeded later. A newer `Provisioning` does not
+/// count: each attempt begins with one, and after some attempts the API keeps only the first event of each.
 fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
     const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
     let object = claim.object();
@@ -51,7 +50,8 @@ fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Even
     (outcome.reason == "ProvisioningFailed").then_some(outcome)
 }
 
-/// A provisioner's own word that it failed.
+/// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
+/// `None` if the claim itself asks for too much, which other checks report.
 fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let event = find_newest_failure(case, claim)?;
     let text = &event.message;
@@ -69,12 +69,12 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Some((code @ "NFS216", _)) => finding(
             code,
             "the export is full, or over its quota",
-            "make room on the server or raise the quota of the export; the provisioner then goes on by itself",
+            "free space on the server or raise the quota of the export; the provisioner retries by itself",
         ),
         Some((code @ "NFS217", _)) => finding(
             code,
             "the provisioner can't write to the export: it is read-only",
-            "export it rw on the server; if it is, the server's own file system became read-only",
+            "export it rw on the server; if it is rw already, the server's own file system became read-only",
         ),
         Some((code, Some(_))) if classify_mount(case, text, "", None).is_none() && !text.contains("Output: ") => {
             let what = if why.contains("mkdir ") {
@@ -82,12 +82,12 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             } else {
                 "the volume"
             };
-            let cause = format!("the provisioner can't make {what}: {}", what_failed(why));
-            finding(code, &cause, advise(why))
+            let cause = format!("the provisioner can't create {what}: {}", strip_call_names(why));
+            finding(code, &cause, advise_on_error(why))
         }
         _ => find_mount_failure(case, claim, event).unwrap_or_else(|| {
-            let cause = format!("the provisioner can't make the volume: {}", what_failed(why));
-            finding("NFS209", &cause, advise(why)).with_confidence(Confidence::Likely)
+            let cause = format!("the provisioner can't create the volume: {}", strip_call_names(why));
+            finding("NFS209", &cause, advise_on_error(why)).with_confidence(Confidence::Likely)
         }),
     };
     Some(
@@ -97,8 +97,8 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// Of an error's words those that say what could not be done.
-fn what_failed(why: &str) -> &str {
+/// An error's text without the names of the provisioner's calls before it.
+fn strip_call_names(why: &str) -> &str {
     let calls = [
         "unable to create directory to provision new pv: ",
         "failed to make subdirectory: ",
@@ -111,19 +111,19 @@ fn what_failed(why: &str) -> &str {
 const ADVICE: [(&[&str], &str); 6] = [
     (
         &["permission denied", "operation not permitted"],
-        "the export must be writable for the provisioner (rw, no_root_squash); it tries again by itself",
+        "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
     ),
     (
         &["no such file or directory", "not a directory"],
-        "make the directory above it on the server, as path, subDir or pathPattern of the class name it; the provisioner tries again by itself",
+        "create the directory above it on the server, which path, subDir or pathPattern of the class names; the provisioner retries by itself",
     ),
     (
         &["file exists"],
-        "something else has that name on the server: move it away; the provisioner tries again by itself",
+        "a file on the server has that name: move it away; the provisioner retries by itself",
     ),
     (
         &["input/output error"],
-        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner tries again by itself",
+        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner retries by itself",
     ),
     (
         &["getting NFS server IP", "SERVICE_NAME"],
@@ -131,19 +131,19 @@ const ADVICE: [(&[&str], &str); 6] = [
     ),
     (
         &["required parameter", "parameter"],
-        "make the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
+        "create the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
     ),
 ];
 
-fn advise(why: &str) -> &'static str {
+/// The advice for an error's text; to read the log if none is known.
+fn advise_on_error(why: &str) -> &'static str {
     let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
     let row = ADVICE.iter().find(is_met);
-    row.map_or("see the provisioner's log; it tries again by itself", |(_, advice)| {
-        advice
-    })
+    row.map_or("see the provisioner's log; it retries by itself", |(_, advice)| advice)
 }
 
-/// That a controller which mounts the export itself failed to do so, as a node would.
+/// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
+/// have.
 fn find_mount_failure(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
     let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
     let of_class = || {

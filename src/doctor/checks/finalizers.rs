@@ -45,7 +45,8 @@ struct Holder<'a> {
     words: String,
 }
 
-/// The finalizers that hold an object since `deleting`; `provisioner` is the one that made it.
+/// NFS505 about the finalizers that hold an object which has been terminating since `deleting`; `provisioner` is the
+/// one that provisioned it. `None` if they may still be removed soon.
 pub fn find_blocking(
     case: &Case<'_>,
     object: &Object,
@@ -101,7 +102,7 @@ pub fn find_blocking(
     })
 }
 
-/// The command that removes finalizers by their places, each only if it is still there: others, those added since too, stay.
+/// The command that removes finalizers by their index, each only if it is still there; others, also newer ones, stay.
 fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     // From behind, so that the places before stay the same.
     let steps = holders.iter().rev().flat_map(|holder| {
@@ -123,7 +124,8 @@ fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     )
 }
 
-/// The owner of a finalizer and what is said of it; none for Kubernetes' own, and where the owner is there.
+/// The owner of a finalizer, and a clause about it for messages. `None` for Kubernetes' own finalizers, and if the
+/// owner exists.
 fn find_owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
     if finalizer.starts_with("kubernetes.io/") || matches!(finalizer, "foregroundDeletion" | "orphan") {
         return None;

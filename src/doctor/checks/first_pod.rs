@@ -15,14 +15,14 @@ pub const ENTRIES: &[Entry] = &[
         Info,
         &[CLAIMS, CLASSES],
         "waiting for its first pod",
-        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are made when a pod that uses the claim is scheduled. This is no fault.",
+        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are provisioned when a pod that uses the claim is scheduled. This is no error.",
     ),
     entry(
         "NFS124",
         Error,
         &[CLAIMS, CLASSES, PODS],
         "the pod names its node, and its claim waits for the scheduler",
-        "With volumeBindingMode: WaitForFirstConsumer a volume is made once the scheduler has chosen a node for the pod. A pod with spec.nodeName passes the scheduler by, so that the scheduler never chooses. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.",
+        "With volumeBindingMode: WaitForFirstConsumer a volume is provisioned after the scheduler has selected a node for the pod. A pod with spec.nodeName bypasses the scheduler, so that the scheduler never selects one. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.",
     ),
 ];
 
@@ -35,6 +35,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_wait_for_pod(case, claim)).collect()
 }
 
+/// NFS124 if the claim's pod has `spec.nodeName`, else NFS115. `None` if the class binds immediately.
 fn find_wait_for_pod(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let class = case.facts.find_class(claim.class.as_deref()?)?;
     if !class.waits {
@@ -47,13 +48,14 @@ fn find_wait_for_pod(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         (Some(pod), _) => describe_pod_with_node(claim, pod),
         (None, Some(pod)) => describe_unscheduled_pod(case, claim, pod),
         (None, None) => {
-            let cause = "the claim waits for its first pod, as its class says";
+            let cause = "the claim waits for its first pod, since its class has WaitForFirstConsumer";
             Finding::new("NFS115", claim.object(), cause).with_all_evidence(case.last_event(&claim.object()))
         }
     };
     Some(finding.with_field_of(&class.object(), "volumeBindingMode", "WaitForFirstConsumer"))
 }
 
+/// NFS124: no scheduler selects a node for a pod with `spec.nodeName`.
 fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
     let cause = format!(
         "pod {} has spec.nodeName, so that the scheduler never selects a node for it, and the claim waits for that",
@@ -67,6 +69,8 @@ fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
         )
 }
 
+/// NFS115: an error with the scheduler's message if the pod has been unschedulable for long for other reasons than its
+/// claims.
 fn describe_unscheduled_pod(case: &Case<'_>, claim: &Claim, pod: &Pod) -> Finding {
     let is_about_claims = messages::classify(Place::Scheduling, &pod.unschedulable).is_some();
     let condition = pod
@@ -81,5 +85,5 @@ fn describe_unscheduled_pod(case: &Case<'_>, claim: &Claim, pod: &Pod) -> Findin
         .with_severity(Severity::Error)
         .with_all_evidence([condition])
         .with_affected([pod.object()])
-        .with_advice("make room for the pod on a node, or let it run on more nodes, as the scheduler's words say")
+        .with_advice("free resources on a node, or let the pod run on more nodes: see the scheduler's message")
 }

@@ -1,7 +1,7 @@
 //! Volumes that use up their limit: NFS128 (PURE).
 //!
-//! The provisioner reads the server's quota report and tells on the claim; the words of pods alone don't tell a full volume
-//! from a full export.
+//! The provisioner reads the server's quota report and writes events on the claim; messages of pods alone don't tell a
+//! full volume from a full export.
 
 use super::Case;
 use crate::doctor::Finding;
@@ -14,7 +14,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[CLAIMS, VOLUMES, EVENTS],
     "the volume is full",
-    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have room. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods write on at once. Without a limit, No space left on device means that the export itself is full.",
+    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have free space. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods need not be restarted. Without a limit, No space left on device means that the export itself is full.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -22,6 +22,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_full_volume(case, claim)).collect()
 }
 
+/// NFS128, by the provisioner's recent event; messages of the claim's pods are added as evidence.
 fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();
@@ -32,7 +33,7 @@ fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     });
     let class = case.facts.find_class(&volume.class);
     let advice = match class.is_some_and(|class| class.is_expandable) {
-        true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods write on at once",
+        true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods need not be restarted",
         false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",
     };
     Some(
@@ -48,7 +49,7 @@ fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// What programs say on XFS and on ext4.
+/// Whether a message is the one of a full file system or quota, as programs print it on XFS and on ext4.
 fn is_out_of_space(message: &str) -> bool {
     let message = message.to_lowercase();
     ["no space left on device", "disk quota exceeded"]

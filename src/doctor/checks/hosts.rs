@@ -11,7 +11,7 @@ use crate::doctor::names::list_names;
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
-use crate::host::exports_file::{DesiredExport, listing};
+use crate::host::exports_file::{DesiredExport, parse_listing};
 
 /// What has to be readable to be listed, and passable to be entered.
 const READ: u32 = 0o444;
@@ -23,7 +23,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[HOSTS],
     "a mount on the node hangs",
-    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or out of reach. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads /proc only, and touches no path on a mount. It looks only on hosts that are named by --ssh.",
+    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -34,14 +34,14 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     each.collect()
 }
 
-/// The host of `--ssh` that is this node.
+/// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name.
 pub fn find_host_of_node<'a>(case: &Case<'a>, node: &str) -> Option<&'a str> {
     let mut hosts = case.facts.hosts.iter();
     let host = hosts.find(|host| host.facts.hostname == node)?;
     Some(&host.target)
 }
 
-/// The node that a host is, else the host.
+/// The Node object of a host if the cluster has one of its name, else the host itself.
 fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
     let name = &host.facts.hostname;
     match case.facts.find_node(name) {
@@ -54,7 +54,8 @@ fn list_owned(names: &[String]) -> String {
     list_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// What a node lacks to mount NFS, or what may become one.
+/// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
+/// can't resolve, NFS404 for those that it can't reach.
 fn find_client_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(case, host);
     let target = &host.target;
@@ -88,7 +89,7 @@ fn find_client_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
         .collect()
 }
 
-/// Processes that wait in NFS calls.
+/// NFS421: processes wait in NFS calls that don't return.
 fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     if host.hung.is_empty() {
         return None;
@@ -99,13 +100,14 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
         Finding::new("NFS421", object.clone(), cause)
             .with_evidence(format!("processes in state D on {target}"), list_owned(&host.hung))
             .with_evidence(format!("NFS mounts of {target}"), list_owned(&host.nfs_mounts))
-            .with_advice("bring the server of the mount back; the processes then continue by themselves. Only if it is gone for good: delete the pods that use it, then umount -f -l the mount on the node"),
+            .with_advice("start the server of the mount again; the processes then continue by themselves. Only if it will never run again: delete the pods that use it, then umount -f -l the mount on the node"),
     )
 }
 
+/// NFS401, with an automatic fix; `None` on a host whose distribution nfsprov doesn't install packages on.
 fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
-    let choice = distro::of(&release, &host.facts.programs);
+    let choice = distro::choose_distro(&release, &host.facts.programs);
     let package = choice.distro.client;
     // What is not known there is not judged.
     let is_known = matches!(choice.installer, Installer::Manager(_));
@@ -124,14 +126,15 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     )
 }
 
-/// What is wrong on the server of exports that the cluster names.
+/// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else NFS403, NFS411 and NFS402 for
+/// each export.
 fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(case, host);
     let target = &host.target;
     if host.facts.threads == 0 {
         let finding = Finding::new("NFS404", object, format!("the NFS server does not run on {target}"))
             .with_evidence(format!("/proc/fs/nfsd/threads on {target}"), "none");
-        let note = "installs and starts what is missing, in the right order";
+        let note = "installs the missing packages and starts the services, in the right order";
         return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
             Some(export) => {
                 let (path, clients) = (export.path.clone(), Vec::new());
@@ -150,8 +153,8 @@ fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
     host.exports.iter().flat_map(of_export).collect()
 }
 
-/// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are written
-/// by its tenants, who can name any directory of the server; volumes and classes are an administrator's.
+/// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are
+/// written by its tenants, who can name any directory of the server; volumes and classes are an administrator's.
 fn may_be_advised(export: &ExportSeen) -> bool {
     export.facts.is_exported_by_nfsprov(&export.path) || export.named_by.iter().any(|object| object.namespace.is_none())
 }
@@ -160,7 +163,7 @@ fn list_naming_objects(export: &ExportSeen) -> String {
     list_owned(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
-/// Adds a fix that changes a directory, or only advice if just tenants' objects name the directory.
+/// Adds a fix that changes a directory; only advice if no object of an administrator's names the directory.
 fn add_directory_fix(
     finding: Finding,
     host: &HostSeen,
@@ -178,7 +181,7 @@ fn add_directory_fix(
     finding.with_change(Change::OnHost { host, change }, note)
 }
 
-/// That a directory is not there, or can't be entered.
+/// NFS403 if an exported directory doesn't exist; NFS411 if users can list it and not enter it.
 fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object) -> Option<Finding> {
     let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
     match &export.facts.directory {
@@ -193,11 +196,12 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
                 from: *mode,
                 to: mode | lacking,
             };
-            let cause =
-                format!("{path}, named by {by}, can be listed and not entered: it lacks x, and only root gets in");
+            let cause = format!(
+                "{path}, named by {by}, can be listed, but not entered: its mode lacks x, so only root can enter it"
+            );
             let finding = Finding::new("NFS411", object.clone(), cause)
                 .with_evidence(format!("mode of {path} on {target}"), format!("{mode:04o}"));
-            let note = "adds x where r is, and changes nothing else";
+            let note = "adds x for each r, and changes nothing else";
             Some(add_directory_fix(finding, host, export, change, note))
         }
         Directory::Missing => {
@@ -205,16 +209,16 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
             Some(
                 Finding::new("NFS403", object.clone(), cause)
                     .with_evidence(format!("{path} on {target}"), "nothing there")
-                    .with_advice("make the directory on the server, or name the one that is there"),
+                    .with_advice("create the directory on the server, or name the existing one"),
             )
         }
         Directory::Link(_) | Directory::Other => None,
     }
 }
 
-/// NFS402: a path is not exported, or not to every node, by what `exportfs -s` lists. The fix lets in the addresses of the nodes
-/// that are denied; a node with several addresses is denied only if all are, and then there is no fix, since which of them
-/// the server sees is not known.
+/// NFS402: a path is not exported, or not to every node, by what `exportfs -s` lists. The fix lets in the addresses of
+/// the nodes that are denied; a node with several addresses is denied only if all are, and then there is no fix, since
+/// which of them the server sees is not known.
 fn find_denied_nodes(
     case: &Case<'_>,
     host: &HostSeen,
@@ -227,7 +231,7 @@ fn find_denied_nodes(
         let rest = path.strip_prefix(root.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let mut lines = listing(exportfs_output);
+    let mut lines = parse_listing(exportfs_output);
     lines.retain(|line| is_at_or_above(&line.path));
     let wanted = DesiredExport {
         path: path.clone(),
@@ -252,7 +256,7 @@ fn find_denied_nodes(
                 .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
             let names: Vec<_> = names.collect();
             format!(
-                "{target} exports {path}, named by {by}, and not to node {}",
+                "{target} exports {path}, named by {by}, but not to node {}",
                 names.join(", ")
             )
         }
@@ -274,8 +278,8 @@ fn find_denied_nodes(
     Some(add_directory_fix(finding, host, export, change, note))
 }
 
-/// The nodes' addresses, if each has one. A node's kubelet writes its addresses: what is none, such as `*`, is passed
-/// over.
+/// The nodes' addresses; `None` unless each node has exactly one. A node's kubelet writes it, so a text that is no
+/// address, such as `*`, gives `None`, too.
 fn single_addresses(nodes: &[&Node]) -> Option<Vec<String>> {
     let each = nodes.iter().map(|node| match &node.addresses[..] {
         [address] => Some(address.parse::<IpAddr>().ok()?.to_string()),

@@ -1,4 +1,4 @@
-//! Claims and PVs that do not come together: NFS102, NFS106 to NFS114 (PURE).
+//! Claims that get no PV because none fits: NFS102, NFS106 to NFS114 (PURE).
 
 use serde_json::json;
 
@@ -20,16 +20,77 @@ const SHOWN: usize = 3;
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS102", Error, &[CLAIMS, VOLUMES, CLASSES], "no PV fits", "The claim can only have a PV made by hand: it wants the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence ranks those that come near. The event, if there is any, speaks of a missing StorageClass, which misleads: static PVs need none."),
-    entry("NFS106", Error, &[CLAIMS, VOLUMES, CLASSES], "claim and PV differ in class", "A claim that names no class gets the default class when it is created, and then no longer fits the PV that it was made for. A claim for a PV without class has to say storageClassName: \"\"."),
-    entry("NFS107", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is too small", "A claim gets a PV of at least its size. NFS does not enforce sizes: the PV's capacity is a promise, and can be raised if the export has the room."),
-    entry("NFS108", Error, &[CLAIMS, VOLUMES, CLASSES], "access modes don't fit", "A PV must list every access mode that the claim asks for. On NFS all modes work, so the PV's list can be extended."),
-    entry("NFS109", Error, &[CLAIMS, VOLUMES, CLASSES], "selector doesn't match", "The claim has a selector, and the PV lacks the labels. Provisioners that make volumes on demand refuse selectors altogether.").with_automatic_fix(),
-    entry("NFS110", Error, &[CLAIMS, VOLUMES, CLASSES], "volumeMode differs", "NFS holds files, not blocks: a claim with volumeMode: Block can't be served by it."),
-    entry("NFS111", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is being deleted", "A PV that is being deleted is not given away, even if something still holds it. Create another one, with a directory of its own; one for the same directory shows the same data, so see first who still uses it."),
-    entry("NFS112", Error, &[CLAIMS, VOLUMES, CLASSES], "the claim names a PV that doesn't exist", "spec.volumeName ties a claim to one PV. While there is none of that name, the claim waits without an event."),
-    entry("NFS113", Error, &[CLAIMS, VOLUMES, CLASSES], "the PV is another claim's", "A PV's claimRef says whose it is. It is another claim, or an earlier claim of the same name: after that was deleted and created again it has another uid."),
-    entry("NFS114", Error, &[CLAIMS, VOLUMES, CLASSES], "only Released PVs fit", "A PV whose claim is gone stays Released until an administrator decides what becomes of its data. nfsprov release makes it Available again."),
+    entry(
+        "NFS102",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "no PV fits",
+        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.",
+    ),
+    entry(
+        "NFS106",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "claim and PV differ in class",
+        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".",
+    ),
+    entry(
+        "NFS107",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is too small",
+        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.",
+    ),
+    entry(
+        "NFS108",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "access modes don't fit",
+        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.",
+    ),
+    entry(
+        "NFS109",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "selector doesn't match",
+        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.",
+    )
+    .with_automatic_fix(),
+    entry(
+        "NFS110",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "volumeMode differs",
+        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.",
+    ),
+    entry(
+        "NFS111",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is being deleted",
+        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.",
+    ),
+    entry(
+        "NFS112",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the claim names a PV that doesn't exist",
+        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.",
+    ),
+    entry(
+        "NFS113",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "the PV is another claim's",
+        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.",
+    ),
+    entry(
+        "NFS114",
+        Error,
+        &[CLAIMS, VOLUMES, CLASSES],
+        "only Released PVs fit",
+        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.",
+    ),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -40,7 +101,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_mismatch(case, claim)).collect()
 }
 
-/// Why a claim gets no PV; none if one fits, or if its class makes volumes on demand.
+/// Why a claim gets no PV. `None` if one fits, if the claim's class provisions volumes and no static PV was meant, or
+/// if other checks report its class.
 fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if !claim.volume.is_empty() {
         let Some(volume) = case.find_volume(&claim.volume) else {
@@ -61,7 +123,7 @@ fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     find_dynamic_mismatch(case, claim)
 }
 
-/// The first thing that keeps a claim from the PV that is meant for it.
+/// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if it fits.
 fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
     let mismatches = matching::find_mismatches(claim, volume);
     let first = mismatches.first()?.clone();
@@ -74,26 +136,27 @@ fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Optio
     ))
 }
 
+/// NFS112: the claim names a PV that doesn't exist; the fix names a similar one, or creates it.
 fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
     let cause = format!("the claim wants PV {}, which doesn't exist", claim.volume);
     let finding = Finding::new("NFS112", claim.object(), cause)
         .with_field("spec.volumeName", &claim.volume)
         .with_evidence(
             "PersistentVolumes",
-            format!("none called {}; no event tells", claim.volume),
+            format!("none called {}; Kubernetes writes no event about it", claim.volume),
         );
     let is_free = |volume: &&&Volume| volume.claim.is_none() && volume.is_nfs();
     let free = case.unbound.iter().filter(is_free).map(|volume| volume.name.as_str());
     if let Some(meant) = find_closest(&claim.volume, free) {
         return finding.with_advice(format!(
-            "did you mean {meant}? Then make the claim again with that volumeName: it is Pending and holds nothing"
+            "did you mean {meant}? Then create the claim again with that volumeName: it is Pending and has no data"
         ));
     }
     let (command, note) = create_new_volume(claim, &claim.volume);
     finding.with_command(command, note)
 }
 
-/// Why no PV made by hand fits a claim that no other PV can serve.
+/// Why no static PV fits a claim that can only have one: the near miss, or NFS102.
 fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let ranked = case.rank_volumes_for(claim);
     // The controller manager has not come round yet.
@@ -111,14 +174,15 @@ fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     Some(describe_no_fit(case, claim, &nfs).with_command(command, note))
 }
 
-/// That the nearest of the ranked NFS PVs is kept away by one thing alone.
+/// The finding for the nearest of the ranked PVs, if it is an NFS PV with a single mismatch that is worth reporting.
 pub fn find_near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Option<Finding> {
     let near = ranked.first()?;
     let is_near = near.volume.is_nfs() && near.mismatches.len() == 1 && is_meant(near, claim);
     is_near.then(|| describe_mismatch(case, claim, near, &near.mismatches[0], &ranked[1..]))
 }
 
-/// Whether a near miss is worth a finding of its own: by class alone many PVs differ, unless one is reserved.
+/// Whether a PV with a single mismatch was probably meant for the claim: many PVs differ in the class alone, so that
+/// counts only if the PV is reserved.
 fn is_meant(near: &Near<'_>, claim: &Claim) -> bool {
     match near.mismatches[0] {
         Mismatch::Class => near.volume.claim.is_some(),
@@ -128,6 +192,7 @@ fn is_meant(near: &Near<'_>, claim: &Claim) -> bool {
     }
 }
 
+/// NFS102: no static PV fits; the nearest ones are evidence.
 fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
     let class = match matching::class_of(claim) {
         "" => "without a class".to_owned(),
@@ -135,7 +200,7 @@ fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Findi
     };
     let unbound = case.unbound.len();
     let bound = case.facts.volumes.len() - unbound;
-    let cause = format!("the claim can only have a PV made by hand {class}, and none fits");
+    let cause = format!("the claim needs a static PV {class}, and none fits");
     Finding::new("NFS102", claim.object(), cause)
         .with_all_evidence(near_miss_evidence(claim, ranked))
         .with_evidence("PersistentVolumes", format!("{unbound} not bound, {bound} bound"))
@@ -147,7 +212,8 @@ fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iter
     nearest.map(|near| Evidence::new("near miss", matching::describe_near_miss(near, claim)))
 }
 
-/// Why a claim does not get the PV that may have been meant for it, although its class makes volumes.
+/// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
+/// selector excludes provisioning.
 fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let selector = claim.wish.selector.as_ref();
     let is_selected = |volume: &&&Volume| {
@@ -184,13 +250,13 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             .with_all_evidence(case.last_event(&claim.object()))
             .with_command(
                 recreate_claim(claim, &json!({"spec": {"selector": null}})),
-                "the claim is made again without its selector; it is Pending and holds nothing",
+                "the claim is created again without its selector; it is Pending and has no data",
             ),
     )
 }
 
-/// Whether a claim got a default class of other storage, and this PV without a class was meant: it has exactly the claim's
-/// size, and the access mode that other storage hardly has.
+/// Whether this PV without a class was probably meant for a claim that got a default class of other storage: the PV has
+/// exactly the claim's size, and the claim asks for ReadWriteMany, which other storage rarely has.
 fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool {
     let default = case.facts.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
@@ -204,7 +270,8 @@ fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool 
         && matching::find_mismatches(claim, volume) == [Mismatch::Class]
 }
 
-/// One PV that would fit but for one thing.
+/// The finding for a PV that would fit without this mismatch, whose kind decides its code: NFS102, NFS106 to NFS111,
+/// NFS113 or NFS114.
 fn describe_mismatch(
     case: &Case<'_>,
     claim: &Claim,
@@ -235,11 +302,12 @@ fn describe_mismatch(
         )
         .with_all_evidence(near_miss_evidence(claim, others))
         .with_all_evidence(event.map(|event| event.evidence()));
-    add_fix(claim, volume, mismatch, finding)
+    add_fix_for_mismatch(claim, volume, mismatch, finding)
 }
 
-fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
-    const HOLDS_NOTHING: &str = "the claim is Pending and holds nothing";
+/// Adds the fix for a mismatch: a change of the PV, or a command; only advice if the PV is no NFS volume.
+fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
+    const HAS_NO_DATA: &str = "the claim is Pending and has no data";
     let suggest_another_volume = |finding: Finding| {
         let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
         finding.with_command(command, note)
@@ -255,17 +323,17 @@ fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding
     match mismatch {
         Mismatch::Class => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),
-            format!("the claim gets the PV's class; {HOLDS_NOTHING}"),
+            format!("the claim gets the PV's class; {HAS_NO_DATA}"),
         ),
         Mismatch::Size => finding.with_change(
             merge(json!({"spec": {"capacity": {"storage": quantity::print(claim.wish.bytes)}}})),
-            "if the export has the room: NFS does not enforce sizes",
+            "if the export has enough space: NFS does not enforce sizes",
         ),
         Mismatch::Modes(lacking) => {
             let modes: Vec<_> = volume.modes.iter().chain(lacking).collect();
             finding.with_change(
                 merge(json!({"spec": {"accessModes": modes}})),
-                "NFS can do all access modes; the PV has to list them",
+                "NFS supports all access modes; the PV has to list them",
             )
         }
         Mismatch::Selector(unmet) => {
@@ -277,21 +345,21 @@ fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding
                 }
                 false => finding.with_command(
                     recreate_claim(claim, &json!({"spec": {"selector": null}})),
-                    format!("the claim is made again without its selector; {HOLDS_NOTHING}"),
+                    format!("the claim is created again without its selector; {HAS_NO_DATA}"),
                 ),
             }
         }
         Mismatch::VolumeMode => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
-            format!("NFS holds files, not blocks; {HOLDS_NOTHING}"),
+            format!("NFS stores files, not blocks; {HAS_NO_DATA}"),
         ),
         Mismatch::OtherUid => finding.with_change(
             merge(json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})),
-            "the claim gets the PV, and the data that the earlier claim of its name left in it",
+            "the claim gets the PV with the data of the earlier claim of the same name",
         ),
         Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.with_command(
             recreate_claim(claim, &json!({"spec": {"volumeName": null}})),
-            format!("the claim may have any PV that fits; {HOLDS_NOTHING}"),
+            format!("the claim may have any PV that fits; {HAS_NO_DATA}"),
         ),
         Mismatch::Released => finding.with_command(
             format!("nfsprov release {} --keep-data", shell_word(&volume.name)),
@@ -301,7 +369,8 @@ fn add_fix(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding
     }
 }
 
-/// The label that meets a requirement; no value where it must not be there.
+/// The label that meets a selector's requirement, as kubectl writes it: the key, and its value or `None` if it must be
+/// absent.
 fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
         return Some((key.to_owned(), None));

@@ -180,7 +180,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether no provisioner has served this name lately; volumes that are to be deleted then stay.
+    /// Whether nothing has shown for 30 s that a provisioner serves this name, so its volumes are not deleted. The
+    /// answer is kept.
     pub fn is_abandoned(&self, name: &str) -> bool {
         /// A provisioner deletes a released volume at once, so that older signs don't count.
         const ALIVE: SignedDuration = SignedDuration::from_secs(30);
@@ -255,7 +256,7 @@ impl<'a> Case<'a> {
         self.reserved.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The PVs that are not bound, ranked by how near they come to a claim; of those that are alike, a few.
+    /// The PVs that are not bound, ranked by how near they come to a claim; only a few of those that are alike.
     pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Near<'a>> {
         let reserved = self.volumes_reserved_for(claim);
         let is_reserved = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
@@ -279,11 +280,13 @@ impl<'a> Case<'a> {
         self.pods_using(claim).iter().map(|pod| pod.object()).collect()
     }
 
+    /// The newest event about an object, normal or a warning, as evidence; `None` if there is none.
     pub fn last_event(&self, object: &Object) -> Option<Evidence> {
         self.events_about(object).first().map(|event| event.evidence())
     }
 
-    /// The events about an object for a reason that checks of the provisioner give again and again, as far as they still count.
+    /// The recent events about an object with a reason that the provisioner's checks repeat as long as the problem
+    /// exists.
     pub fn repeated_events<'b>(
         &'b self,
         object: &Object,
@@ -299,8 +302,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Everything that is wrong, in no order.
-pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+/// Runs all checks: findings in no order, those with the same cause merged, and each fix marked as automatic or not.
+pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let case = Case::new(facts, now);
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&case)).collect();
     found.extend(cluster::find_silent_controller_manager(&case, &found));
@@ -311,7 +314,7 @@ pub fn all(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-/// Leaves out what another finding says better.
+/// Removes findings that another one explains better, and repeated ones of the same code and object.
 fn drop_superseded(found: &mut Vec<Finding>) {
     let objects_of = |codes: &[&str]| -> HashSet<Object> {
         let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));
@@ -332,7 +335,8 @@ fn drop_superseded(found: &mut Vec<Finding>) {
     found.retain(|finding| !REPEATED.contains(&finding.code) || told.insert((finding.code, finding.object.clone())));
 }
 
-/// Makes one finding of those that have the same cause: the objects of the others stand under the first.
+/// Merges findings of the same code and cause into the first: the objects of the others become affected ones, and the
+/// note of its command says that it is to be repeated for each.
 fn merge_same_causes(found: Vec<Finding>) -> Vec<Finding> {
     const EACH: &str = "the same for each of the others";
     let mut merged: Vec<Finding> = Vec::with_capacity(found.len());

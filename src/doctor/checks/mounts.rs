@@ -1,7 +1,7 @@
 //! NFS volumes that a node can't mount: NFS401 to NFS409, NFS413 to NFS419 (PURE).
 //!
-//! The kubelet's newest words about a pod's volumes say which cause it is; [`node`] describes those that lie on the node,
-//! [`server`] those that lie on the server or in the volume. [`Failure`] is also what a CSI driver's controller met.
+//! The kubelet's newest message about a pod's volumes tells the cause; [`node`] describes those on the node, [`server`]
+//! those on the server or in the volume. [`Failure`] is also used for mounts of a CSI driver's controller.
 
 mod node;
 mod server;
@@ -21,7 +21,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[PODS, EVENTS],
     "the mount fails, cause unknown",
-    "The kubelet could not mount the pod's NFS volume, and its words match no known cause. The finding quotes them. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
+    "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
 )];
 
 pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};
@@ -89,7 +89,7 @@ impl Failure<'_> {
         }
     }
 
-    /// `node n1`, or the node that is not known.
+    /// `node n1`, or `the provisioner's node` if its name is unknown.
     fn node_text(&self) -> String {
         match self.node {
             "" => "the provisioner's node".to_owned(),
@@ -103,7 +103,8 @@ impl Failure<'_> {
     }
 }
 
-/// What a failed mount's words are a sign of: some causes show only beside the objects.
+/// The code of the cause that a failed mount's message is a sign of, and the first thing that it names. `server` and
+/// `node` tell some causes apart that have the same message.
 pub fn classify_mount(
     case: &Case<'_>,
     text: &str,
@@ -149,7 +150,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 /// A failure, the words that tell of it, and the volume.
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
-/// The kubelet's newest word on why a volume is not mounted.
+/// The failure in the newest event that says why a pod's volume is not mounted; a timeout (NFS410) says nothing and is
+/// skipped.
 pub fn find_failed_mount<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     let mut events = case.events_about(&pod.object()).iter();
     events.find_map(|event| {
@@ -159,7 +161,7 @@ pub fn find_failed_mount<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<
     })
 }
 
-/// That a container can't be started because of its volume.
+/// The failure of a container that can't be started because of its volume: NFS406, NFS418 or NFS419.
 fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     pod.stopped.iter().find_map(|stopped| {
         let (failure, volume) = read_failure(case, pod, &stopped.message, &pod.node)?;
@@ -168,7 +170,8 @@ fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<
     })
 }
 
-/// The failure of one of a pod's mounts that a text tells of, and the volume.
+/// The failure that a message about a pod's mount is a sign of, with the volume that it names; `None` if it is a sign
+/// of none.
 fn read_failure<'a>(
     case: &'a Case<'_>,
     pod: &'a Pod,
@@ -191,7 +194,8 @@ fn read_failure<'a>(
     Some((failure, volume))
 }
 
-/// What a provisioner met that mounts the export itself, on a node that is not known; `export` where its words name none.
+/// The failure of a provisioner that mounts the export itself, on an unknown node. `export` is used if its message
+/// names none.
 pub fn find_provisioner_failure(
     case: &Case<'_>,
     text: &str,
@@ -210,14 +214,14 @@ pub fn find_provisioner_failure(
     })
 }
 
-/// The export and the options of the mount command that a text quotes.
+/// The export and the options of the mount command that a message quotes; `None` and no options if it quotes none.
 fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
     let command = messages::parse_mount_command(text);
     let (export, options) = command.map(|command| (command.export, command.options)).unzip();
     (export, options.unwrap_or_default())
 }
 
-/// The volume that a text is about: by the kubelet's words, by the directory in which it mounts, else the pod's first.
+/// The volume that a message names, by its name or mount directory; else the pod's first NFS volume.
 fn find_mentioned_volume<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> Option<&'a Volume> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     let name = leads.iter().find_map(|lead| {
@@ -228,7 +232,8 @@ fn find_mentioned_volume<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> Op
     volume.or_else(|| case.nfs_volumes_of_pod(pod).next())
 }
 
-/// What is at fault: the node where it lacks something, else the volume.
+/// The object of a finding: the node if the failure is the node's (the CSIDriver if the volume is never attached), else
+/// the volume, or the pod if the volume is unknown.
 fn object_at_fault(case: &Case<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
     match (node::is_fault_of_node(failure.code), volume) {
         (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, case) => {

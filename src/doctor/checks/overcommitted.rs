@@ -20,6 +20,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     volumes.filter_map(|volume| find_overcommitment(case, volume)).collect()
 }
 
+/// NFS510, by the provisioner's recent event about a volume; the volumes of one server are merged.
 fn find_overcommitment(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let event = find_event(case, volume, "QuotaOvercommitted")?;
     let (server, _) = volume.nfs.as_ref()?;

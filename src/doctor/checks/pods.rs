@@ -1,4 +1,4 @@
-//! Pods that don't come up because of their claims: NFS116, NFS118, NFS119, NFS120, NFS410 to NFS412 (PURE).
+//! Pods that can't start or end because of their claims: NFS116, NFS118, NFS119, NFS120, NFS410 to NFS412 (PURE).
 
 use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
@@ -18,13 +18,13 @@ const STUCK: SignedDuration = SignedDuration::from_mins(5);
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. NFS is the same on every node, so that an NFS PV needs no node affinity; it can't be edited, and the PV has to be made again."),
+    entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. An NFS PV needs no node affinity, since NFS is the same on every node. nodeAffinity can't be edited: create the PV again without it."),
     entry("NFS118", Info, &[PODS, EVENTS], "pod waits for unbound claims", "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.").as_symptom(),
-    entry("NFS119", Error, &[PODS, CLAIMS], "the pod's claim doesn't exist", "The pod names a claim that is not there, or that is being deleted."),
+    entry("NFS119", Error, &[PODS, CLAIMS], "the pod's claim doesn't exist", "The pod names a claim that doesn't exist, or that is being deleted."),
     entry("NFS120", Error, &[PODS, EVENTS], "ReadWriteOncePod already in use", "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it."),
-    entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Look for the cause beside it.").as_symptom(),
-    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The directory's owner, group and mode on the server count; a directory without x (chmod 666) can be entered by root only.").with_automatic_fix(),
-    entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its node is not Ready, or while its NFS server does not answer. Both end by themselves: start the node or its kubelet, or bring the server back. Forcing (kubectl delete pod --grace-period=0 --force) only makes the cluster forget the pod. Its processes may go on and write to the volume, and a StatefulSet starts a second pod beside them; so it is a last resort, once nothing of the pod runs on the node any more."),
+    entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Another finding may give the cause.").as_symptom(),
+    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The owner, group and mode of the directory on the server decide; without x (chmod 666), only root can enter a directory.").with_automatic_fix(),
+    entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node."),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -48,7 +48,7 @@ fn find_pod_problems(case: &Case<'_>, pod: &Pod) -> Vec<Finding> {
     found
 }
 
-/// That a claim that a pod names is not there, or is being deleted.
+/// NFS119: a claim that a pod names doesn't exist, or is being deleted.
 fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {
         return None;
@@ -71,13 +71,13 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
             finding
                 .with_field_of(&claim.object(), "metadata.deletionTimestamp", "set")
                 .with_all_evidence(event)
-                .with_advice("create the claim again once it is gone; the pod then goes on by itself"),
+                .with_advice("create the claim again after it is deleted; the pod then continues by itself"),
         );
     }
     let claims = case.facts.claims.iter();
     let in_namespace = claims.filter(|claim| claim.namespace == pod.namespace);
     let note = match find_closest(name, in_namespace.map(|claim| claim.name.as_str())) {
-        Some(meant) => format!("or was {meant} meant? then make the pod again with that name"),
+        Some(meant) => format!("or was {meant} meant? then create the pod again with that name"),
         None => "with the size and class that the pod needs".to_owned(),
     };
     let command = format!(
@@ -88,7 +88,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
     Some(finding.with_all_evidence(event).with_command(command, note))
 }
 
-/// Why the scheduler gives a pod that uses claims no node.
+/// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120.
 fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
@@ -112,13 +112,14 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
         }
         "NFS120" => Some(
             finding("another pod has the pod's ReadWriteOncePod claim".to_owned())
-                .with_advice("end the other pod, or use ReadWriteMany, which NFS can do"),
+                .with_advice("end the other pod, or use ReadWriteMany, which NFS supports"),
         ),
         // Claims that are lost or missing have findings of their own.
         _ => None,
     }
 }
 
+/// NFS116: no node that the pod may run on matches the node affinity of its volume.
 fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
     let bound = case
         .volumes_of_pod(pod)
@@ -146,7 +147,7 @@ fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) ->
     finding(cause)
         .with_field_of(&volume.object(), "spec.nodeAffinity", list_requirements(affinity))
         .with_advice(
-            "a PV's nodeAffinity can't be edited: make the PV again without it, or label a node so that it matches",
+            "a PV's nodeAffinity can't be edited: create the PV again without it, or label a node so that it matches",
         )
 }
 
@@ -165,7 +166,7 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node is one that an affinity describes.
+/// Whether a node's labels match a volume's node affinity; an unknown operator counts as a match.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
         let value = node.labels.get(&requirement.key);
@@ -189,7 +190,7 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
         .any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
-/// The kubelet's word that a pod's volumes are not there yet, unless it says why.
+/// NFS410: the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let object = pod.object();
     let mut events = case.events_about(&object).iter();
@@ -202,7 +203,7 @@ fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// That a pod fails that wants a group on an in-tree NFS volume; a CSI driver may apply the group.
+/// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect.
 fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
@@ -216,12 +217,11 @@ fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
             .with_confidence(Confidence::Possible)
             .with_all_evidence([pod.container_evidence(failing)])
             .with_field("spec.securityContext.fsGroup", "set")
-            .with_advice(
-                "if it is permission that it lacks: give the directory on the server that group, and mode 2770",
-            )
+            .with_advice("if the pod lacks permission: give the directory on the server that group and the mode 2770")
     })
 }
 
+/// NFS412: a pod with an NFS volume has been terminating for more than five minutes.
 fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let volume = case.nfs_volumes_of_pod(pod).next();
     let (server, path) = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;
@@ -242,13 +242,13 @@ fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
         // Nodes could not be read, so whether the pod still runs on this one is unknown.
         None => (
             "the node was not read, or does not exist",
-            format!("the pod can't end; is the NFS server {server} still there, and is node {node} Ready?"),
+            format!("the pod can't end; is the NFS server {server} running, and is node {node} Ready?"),
             Confidence::Possible,
-            format!("look at node {node}, then at the server: the pod ends by itself when both are back"),
+            format!("check node {node}, then the server: the pod ends by itself when both run again"),
         ),
         Some(true) => (
             "True",
-            format!("the pod can't end, though its node {node} is Ready; is the NFS server {server} still there?"),
+            format!("the pod can't end, though its node {node} is Ready; is the NFS server {server} running?"),
             Confidence::Possible,
             describe_last_resort(pod),
         ),
@@ -264,12 +264,12 @@ fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// Text and never a command: whoever force-deletes has to know that the pod's processes have ended.
+/// Advice, never a command: before a pod is force-deleted, the administrator has to know that its processes have ended.
 fn describe_last_resort(pod: &Pod) -> String {
     format!(
-        "bring the server back, and the pod ends by itself. Last resort, once nothing of the pod runs on node {}: \
-         kubectl -n {} delete pod {} --grace-period=0 --force. That only forgets the pod: processes that still run there \
-         go on, and a StatefulSet starts a second pod that may write to the volume beside the first",
+        "start the server again; the pod then ends by itself. Last resort, after no process of the pod runs on node \
+         {}: kubectl -n {} delete pod {} --grace-period=0 --force. That only removes the pod from the cluster: its \
+         processes may continue, and a StatefulSet starts a second pod that may write to the volume at the same time",
         pod.node,
         shell_word(&pod.namespace),
         shell_word(&pod.name)

@@ -1,4 +1,4 @@
-//! What the doctor was not allowed to read, and the rights to ask for: NFS002 (PURE).
+//! Objects that the doctor was not allowed to read, and the permissions for them: NFS002 (PURE).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     find_refused_reads(case.facts).into_iter().collect()
 }
 
+/// NFS002, with the command that grants the missing permissions to the user, if the refusals name one.
 fn find_refused_reads(facts: &Facts) -> Option<Finding> {
     let refused: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
     if refused.is_empty() {
@@ -60,7 +61,7 @@ fn find_refused_reads(facts: &Facts) -> Option<Finding> {
     })
 }
 
-/// The user that an API server's refusal names.
+/// The user that an API server's refusal names; `None` if it names none, or one with quotation marks.
 fn find_user(refusal: &str) -> Option<&str> {
     let (_, rest) = refusal.split_once("User \"")?;
     let (user, _) = rest.split_once('"')?;
@@ -68,7 +69,7 @@ fn find_user(refusal: &str) -> Option<&str> {
     (!user.is_empty() && !user.contains('\\')).then_some(user)
 }
 
-/// The rights that reading `what` takes, and no others.
+/// The permissions that reading `what` takes, and no others; none if they are unknown.
 fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
     const GET: &[&str] = &["get"];
     const READ: &[&str] = &["get", "list"];
@@ -89,7 +90,10 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
         resource: resource.clone(),
     };
     let provisioners = provisioners::find_provisioners(facts);
-    let namespaces: BTreeSet<&str> = provisioners.iter().map(|one| one.workload.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = provisioners
+        .iter()
+        .map(|provisioner| provisioner.workload.namespace.as_str())
+        .collect();
     match what {
         "persistentvolumeclaims" | "pods" | "events" | "limitranges" => {
             vec![grant(facts.namespace.clone(), READ)]
@@ -119,11 +123,11 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
             there.map(|namespace| grant(Some(namespace.to_owned()), GET)).collect()
         }
         "endpoints" => {
-            let locks = provisioners.iter().filter_map(|one| {
-                let lock = one.name?.replace('/', "-");
+            let locks = provisioners.iter().filter_map(|provisioner| {
+                let lock = provisioner.name?.replace('/', "-");
                 Some(Grant {
                     names: vec![lock],
-                    ..grant(Some(one.workload.namespace.clone()), GET)
+                    ..grant(Some(provisioner.workload.namespace.clone()), GET)
                 })
             });
             locks.collect()
@@ -132,10 +136,10 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
     }
 }
 
-/// The command that grants rights to a user.
+/// The command that grants permissions to a user.
 ///
-/// `kubectl auth reconcile` adds rules and subjects to what is there: run again, or with what the next run of the doctor
-/// prints, it neither fails nor removes a permission. The roles carry the user's name, so other users don't get them.
+/// `kubectl auth reconcile` adds rules and subjects to existing roles, so it can be run again without removing a
+/// permission. The roles carry the user's name, so other users don't get them.
 fn grant_to_user(user: &str, grants: BTreeSet<Grant>) -> String {
     let account = user.strip_prefix("system:serviceaccount:");
     let subject = match account.and_then(|account| account.split_once(':')) {
@@ -156,7 +160,7 @@ fn grant_to_user(user: &str, grants: BTreeSet<Grant>) -> String {
     format!("printf %s {} | kubectl auth reconcile -f -", shell_word(&list))
 }
 
-/// Rights as rules, those of the same verbs together.
+/// Permissions as rules of a role; neighbours with the same group, verbs and names become one rule.
 fn rules_of(grants: &[Grant]) -> Vec<Value> {
     let has_same_verbs =
         |one: &Grant, other: &Grant| (one.group, one.verbs, &one.names) == (other.group, other.verbs, &other.names);

@@ -1,15 +1,15 @@
-//! What refuses a provisioner's pod: NFS207, whose row stands beside the other reasons why provisioners don't run (PURE).
+//! Policies that refuse a provisioner's pod: NFS207, whose row is among those of `workloads` (PURE).
 
 use super::Case;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
-/// That the cluster refuses the pod of a workload.
-pub fn find_refused_pod(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// NFS207: the newest event says that a quota or policy refuses the pod of a provisioner's workload.
+pub fn find_refused_pod(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let is_of_workload = |object: &Object| {
-        let rest = object.name.strip_prefix(&one.workload.name);
-        object.namespace.as_deref() == Some(&one.workload.namespace)
+        let rest = object.name.strip_prefix(&provisioner.workload.name);
+        object.namespace.as_deref() == Some(&provisioner.workload.namespace)
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let mut events = case.facts.events.iter().rev();
@@ -22,7 +22,7 @@ pub fn find_refused_pod(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Findin
     })?;
     let (cause, advice) = describe_refusal(&event.message);
     Some(
-        Finding::new("NFS207", one.workload.object(), cause)
+        Finding::new("NFS207", provisioner.workload.object(), cause)
             .with_all_evidence([event.evidence()])
             .with_advice(format!(
                 "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"
@@ -30,8 +30,8 @@ pub fn find_refused_pod(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Findin
     )
 }
 
-/// Who refuses a pod: a sign in the refusal's words, what stands before and after the name in them, who that is, and what
-/// lets the pod in.
+/// Who refuses a pod: a sign in the refusal's words, what stands before and after the name in them, who that is, and
+/// what lets the pod in.
 const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
     (
         "violates PodSecurity",
@@ -55,13 +55,13 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
         "admission webhook",
         ("admission webhook \"", '"'),
         "an admission webhook",
-        "make an exception for it in the webhook's policies, or run it in a namespace that they leave alone",
+        "make an exception for it in the webhook's policies, or run it in a namespace to which they don't apply",
     ),
     (
         "exceeded quota",
         ("exceeded quota: ", ','),
         "the ResourceQuota of its namespace",
-        "raise the quota, or make room in the namespace",
+        "raise the quota, or delete objects of the namespace",
     ),
     (
         "error looking up service account",
@@ -71,7 +71,7 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
     ),
 ];
 
-/// What refused a pod, and what to do.
+/// The cause of a refusal, with the policy that refused the pod, and the advice for it.
 fn describe_refusal(text: &str) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");

@@ -1,4 +1,4 @@
-//! What provisioners may do, and their locks: NFS206, NFS210 (PURE).
+//! Permissions of provisioners, and their locks: NFS206, NFS210 (PURE).
 
 use std::collections::BTreeMap;
 
@@ -26,16 +26,26 @@ pub const ENTRIES: &[Entry] = &[
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let faults = |one: &Provisioner<'_>| [find_missing_rights(case, one), find_stale_lock(case, one)];
+    let faults = |provisioner: &Provisioner<'_>| {
+        [
+            find_missing_rights(case, provisioner),
+            find_stale_lock(case, provisioner),
+        ]
+    };
     case.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
-/// What a provisioner has to be allowed, as questions.
-fn needed_rights(one: &Provisioner<'_>) -> Vec<Right> {
-    let is_nfsprov = images::is_nfsprov(&one.container.image);
-    let election = one.container.env.get("ENABLE_LEADER_ELECTION").cloned().flatten();
+/// The permissions that a provisioner needs, as questions for the API server.
+fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
+    let is_nfsprov = images::is_nfsprov(&provisioner.container.image);
+    let election = provisioner
+        .container
+        .env
+        .get("ENABLE_LEADER_ELECTION")
+        .cloned()
+        .flatten();
     let elects_leader = match is_nfsprov {
-        true => one.container.args.iter().any(|arg| arg == "--leader-elect"),
+        true => provisioner.container.args.iter().any(|arg| arg == "--leader-elect"),
         false => election.as_deref() != Some("false"),
     };
     let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
@@ -60,59 +70,60 @@ fn needed_rights(one: &Provisioner<'_>) -> Vec<Right> {
     let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
         let rights = verbs
             .iter()
-            .map(move |verb| question(one, group, resource, within, verb));
+            .map(move |verb| right_to(provisioner, group, resource, within, verb));
         rights.collect::<Vec<_>>()
     });
     each.collect()
 }
 
-/// Whether a provisioner's service account may do something: in its own namespace, if `within`, else everywhere.
-fn question(one: &Provisioner<'_>, group: &str, resource: &str, within: bool, verb: &str) -> Right {
+/// The question whether a provisioner's service account may do something: in its own namespace only if `in_namespace`,
+/// else in all.
+fn right_to(provisioner: &Provisioner<'_>, group: &str, resource: &str, in_namespace: bool, verb: &str) -> Right {
     Right {
-        namespace: one.workload.namespace.clone(),
-        account: one.workload.service_account.clone(),
+        namespace: provisioner.workload.namespace.clone(),
+        account: provisioner.workload.service_account.clone(),
         group: group.to_owned(),
         resource: resource.to_owned(),
-        within: within.then(|| one.workload.namespace.clone()),
+        within: in_namespace.then(|| provisioner.workload.namespace.clone()),
         verb: verb.to_owned(),
         allowed: false,
     }
 }
 
 /// What a provisioner needs besides to enlarge claims.
-pub(super) fn right_to_expand(one: &Provisioner<'_>) -> Right {
-    question(one, "", "persistentvolumeclaims/status", false, "patch")
+pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
+    right_to(provisioner, "", "persistentvolumeclaims/status", false, "patch")
 }
 
 /// The command that grants a provisioner's service account what it needs, the expansion of claims included.
-pub(super) fn grant_expansion(one: &Provisioner<'_>) -> String {
-    let mut rights = needed_rights(one);
-    rights.push(right_to_expand(one));
-    grant_rights(one, &rights)
+pub(super) fn grant_expansion(provisioner: &Provisioner<'_>) -> String {
+    let mut rights = needed_rights(provisioner);
+    rights.push(right_to_expand(provisioner));
+    grant_rights(provisioner, &rights)
 }
 
-/// What has to be known before such a command is run.
-pub(super) fn grant_note(one: &Provisioner<'_>) -> String {
+/// The note of such a command: when it is safe to run.
+pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
     format!(
-        "grants its service account what it needs, and nothing else; only if administrators alone can write to namespace {}",
-        one.workload.namespace
+        "grants its service account only the permissions that it needs; run it only if no one but administrators can write to namespace {}",
+        provisioner.workload.namespace
     )
 }
 
 /// All questions about the provisioners of the cluster, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for one in provisioners::find_provisioners(facts)
+    for provisioner in provisioners::find_provisioners(facts)
         .iter()
-        .filter(|one| has_known_needs(one))
+        .filter(|provisioner| has_known_needs(provisioner))
     {
         let mut classes = facts
             .classes
             .iter()
-            .filter(|class| one.name == Some(&class.provisioner));
-        let expands = one.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
-        let rights = needed_rights(one).into_iter();
-        for right in rights.chain(expands.then(|| right_to_expand(one))) {
+            .filter(|class| provisioner.name == Some(&class.provisioner));
+        let expands = provisioner.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
+        let rights = needed_rights(provisioner).into_iter();
+        for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
                 all.push(right);
             }
@@ -122,44 +133,48 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
 }
 
 /// Whether it is known what this provisioner needs.
-fn has_known_needs(one: &Provisioner<'_>) -> bool {
-    matches!(one.make, Make::Subdir | Make::Nfsprov) || one.container.env.contains_key("PROVISIONER_NAME")
+fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
+    matches!(provisioner.make, Make::Subdir | Make::Nfsprov)
+        || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
-fn find_missing_rights(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let object = one.workload.object();
+/// NFS206: by the API server's answers, else by a line of the log. `None` if the provisioner works, is scaled to zero,
+/// or another one serves its name.
+fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let object = provisioner.workload.object();
     let is_denied = |right: &&Right| case.facts.rights.contains(right);
     // A workload that only calls itself as the one that serves gets no rights.
     let serves_instead = |other: &Provisioner<'_>| {
-        let is_rival = other.name == one.name && other.workload.object() != object;
+        let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
     // What works may do what it has to: a right may be given for objects of some names only.
-    let works = one.workload.ready > 0 && one.has_worked(case.facts);
-    if works || one.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
+    let works = provisioner.workload.ready > 0 && provisioner.has_worked(case.facts);
+    if works || provisioner.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
         return None;
     }
-    let needed = if has_known_needs(one) {
-        needed_rights(one)
+    let needed = if has_known_needs(provisioner) {
+        needed_rights(provisioner)
     } else {
         Vec::new()
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
-    let mut logs = one.logs(case.facts);
+    let mut logs = provisioner.logs(case.facts);
     let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
     let evidence = line.map(|(log, line)| log.line_evidence(line));
     let finding = |what: &str| {
-        let cause = format!("service account {} may not {what}", one.service_account());
-        Finding::new("NFS206", object.clone(), cause).with_affected(one.waiting_claims(case.facts))
+        let cause = format!("service account {} may not {what}", provisioner.service_account());
+        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(case.facts))
     };
     if missing.is_empty() {
         // An old line may be answered by rights given since; then the server says that all is allowed.
         let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
-        let what = messages::find_denied_right(line).unwrap_or_else(|| "do what the provisioner must".to_owned());
+        let what =
+            messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
         return Some(
             finding(&what)
                 .with_all_evidence(evidence)
-                .with_advice("grant what the line names to its service account"),
+                .with_advice("grant the permission that the line names to its service account"),
         );
     }
     let counts = format!(
@@ -171,7 +186,7 @@ fn find_missing_rights(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding
         finding(&list_by_resource(&missing))
             .with_evidence("SubjectAccessReview", counts)
             .with_all_evidence(evidence)
-            .with_command(grant_rights(one, &needed), grant_note(one)),
+            .with_command(grant_rights(provisioner, &needed), grant_note(provisioner)),
     )
 }
 
@@ -190,11 +205,11 @@ fn list_by_resource(rights: &[&Right]) -> String {
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// The command that grants a provisioner's service account what it needs, all of it: the role's name is the workload's,
-/// and what was granted so before is not to be lost.
-fn grant_rights(one: &Provisioner<'_>, needed: &[Right]) -> String {
-    let workload = &one.workload.name;
-    let (namespace, account) = (&one.workload.namespace, &one.workload.service_account);
+/// The command that grants a provisioner's service account all the permissions it needs, not only the missing ones:
+/// applying it replaces the roles of an earlier run.
+fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
+    let workload = &provisioner.workload.name;
+    let (namespace, account) = (&provisioner.workload.namespace, &provisioner.workload.service_account);
     let subject = rbac::account_subject(namespace, account);
     let role = |within: Option<&str>, name: String| {
         let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -212,18 +227,18 @@ fn grant_rights(one: &Provisioner<'_>, needed: &[Right]) -> String {
     format!("echo {} | kubectl apply -f -", shell_word(&rbac::list_of(objects)))
 }
 
-/// That a leader that is gone still holds the lock, while claims wait.
-fn find_stale_lock(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let name = one.name?.replace('/', "-");
+/// NFS210: the lock of a provisioner is held and not renewed, while claims are Pending and its pods are ready.
+fn find_stale_lock(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let name = provisioner.name?.replace('/', "-");
     let is_stale = |lock: &&Lock| {
-        lock.namespace == one.workload.namespace
+        lock.namespace == provisioner.workload.namespace
             && lock
                 .renewed
                 .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
     };
-    let waiting = one.waiting_claims(case.facts);
+    let waiting = provisioner.waiting_claims(case.facts);
     // Who doesn't run renews nothing, and that is the finding then.
-    if one.workload.ready == 0 || waiting.is_empty() {
+    if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
     let is_held = |lock: &&Lock| lock.name == name && !lock.holder.is_empty();
@@ -234,7 +249,7 @@ fn find_stale_lock(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
     let cause = format!("{} is held by {}, which does not renew it", object.title(), lock.holder);
     let renewed = lock.renewed.map(|renewed| renewed.to_string());
     Some(
-        Finding::new("NFS210", one.workload.object(), cause)
+        Finding::new("NFS210", provisioner.workload.object(), cause)
             .with_field_of(&object, "renewTime", renewed.unwrap_or_default())
             .with_change(Change::Delete(object), "triggers a new leader election")
             .with_affected(waiting),

@@ -1,4 +1,4 @@
-//! RemoveSelfLink, and the images it concerns: NFS301 to NFS306 (PURE).
+//! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::Case;
 use crate::doctor::Severity::{Error, Warning};
@@ -18,24 +18,26 @@ const LOCKED: u32 = 24;
 const GATE: &str = "RemoveSelfLink=false";
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; no event tells. Two ways out: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of it, and --gate --undo --ssh HOST takes it back.").with_automatic_fix(),
-    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log says so itself; see NFS301.").with_automatic_fix(),
-    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt came there by hand, by nfsprov doctor --fix --gate, or with the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
+    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.").with_automatic_fix(),
+    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log has this message; see NFS301.").with_automatic_fix(),
+    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
     entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not."),
     entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").with_automatic_fix(),
-    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may go away. The same provisioner is kept at registry.k8s.io.").with_automatic_fix(),
+    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.").with_automatic_fix(),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();
-    for one in &case.provisioners {
-        found.extend(find_image_that_needs_self_link(case, one).or_else(|| find_self_link_in_log(case, one)));
-        found.extend(find_frozen_registry(one));
+    for provisioner in &case.provisioners {
+        found.extend(
+            find_image_that_needs_self_link(case, provisioner).or_else(|| find_self_link_in_log(case, provisioner)),
+        );
+        found.extend(find_frozen_registry(provisioner));
     }
     found
 }
 
-/// Where the gate is set, as far as arguments can be seen.
+/// The places where the gate is set: arguments of API server pods, and annotations of K3s and RKE2 nodes.
 fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
@@ -52,7 +54,7 @@ fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     in_pods.chain(in_nodes).collect()
 }
 
-/// That the gate is set on a version on which it does harm, now or at the upgrade.
+/// NFS303 if the gate is set on a version whose upgrade it blocks, NFS304 if on one that does not start with it.
 fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     let minor = case.facts.minor()?;
     let gates = gate_evidence(case);
@@ -72,11 +74,13 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
             format!("RemoveSelfLink=false is set, and an API server of {version} does not start with it"),
         ),
     };
-    let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, take it out of \
-                  kube-apiserver's --feature-gates on each of them";
+    let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, \
+                  remove it from kube-apiserver's --feature-gates on each of them";
     let needing = case.provisioners.iter();
-    let needing = needing.filter(|one| images::needs_self_link(&one.container.image));
-    let needing: Vec<String> = needing.map(|one| one.workload.object().title()).collect();
+    let needing = needing.filter(|provisioner| images::needs_self_link(&provisioner.container.image));
+    let needing: Vec<String> = needing
+        .map(|provisioner| provisioner.workload.object().title())
+        .collect();
     let note = match needing.is_empty() {
         true => remove.to_owned(),
         false => format!(
@@ -96,11 +100,11 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// What changing the image means on this version, and the other way out, if there is one.
+/// The note of a change of the image, with the alternative that this version has.
 fn image_note(minor: u32) -> &'static str {
     match minor {
         REMOVED..LOCKED => {
-            "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would do too on this version, and blocks the upgrade to 1.24"
+            "PROVISIONER_NAME and the volumes stay as they are; --feature-gates=RemoveSelfLink=false on kube-apiserver would also work on this version, but blocks the upgrade to 1.24"
         }
         _ => {
             "PROVISIONER_NAME and the volumes stay as they are; this version's API server can't send selfLink any more"
@@ -108,33 +112,33 @@ fn image_note(minor: u32) -> &'static str {
     }
 }
 
-/// That the image needs selfLink, on a server that sends none or will send none after an upgrade.
-fn find_image_that_needs_self_link(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let image = &one.container.image;
+/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if it works.
+fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let image = &provisioner.container.image;
     let minor = case.facts.minor()?;
     if !images::needs_self_link(image) {
         return None;
     }
     let finding = |code, cause: &str| {
-        Finding::new(code, one.workload.object(), cause)
+        Finding::new(code, provisioner.workload.object(), cause)
             .with_field("image", image)
             .with_evidence("/version", &case.facts.version)
     };
-    let new_image = one.set_image(images::CURRENT);
+    let new_image = provisioner.set_image(images::CURRENT);
     if minor < REMOVED {
         let cause = "the provisioner's image needs selfLink, which Kubernetes 1.20 does not send";
         let note = "before the upgrade; PROVISIONER_NAME and the volumes stay as they are";
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
     // Who writes events can refer to objects; what another image wrote before does not count.
-    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, one.running_since(case.facts));
-    let writes_events = one.has_worked(case.facts) || one.name.is_some_and(has_failed);
+    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, provisioner.running_since(case.facts));
+    let writes_events = provisioner.has_worked(case.facts) || provisioner.name.is_some_and(has_failed);
     if case.facts.self_link == Some(true) || writes_events {
         return None;
     }
     let sent = match case.facts.self_link {
         Some(_) => "not sent",
-        None => "could not be looked at",
+        None => "could not be read",
     };
     let is_certain = case.facts.self_link == Some(false) || minor >= LOCKED;
     let cause = "the provisioner's image needs selfLink, and this API server sends none";
@@ -146,45 +150,53 @@ fn find_image_that_needs_self_link(case: &Case<'_>, one: &Provisioner<'_>) -> Op
                 Confidence::Likely
             })
             .with_evidence("metadata.selfLink of a live object", sent)
-            .with_all_evidence(log_evidence(case, one))
+            .with_all_evidence(log_evidence(case, provisioner))
             .with_change(new_image, image_note(minor))
-            .with_affected(one.waiting_claims(case.facts)),
+            .with_affected(provisioner.waiting_claims(case.facts)),
     )
 }
 
 /// The provisioner's own word that it got no selfLink.
-fn log_evidence(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
-    let mut logs = one.logs(case.facts);
+fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
+    let mut logs = provisioner.logs(case.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
-fn find_self_link_in_log(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// NFS302: the log says that the provisioner can't refer to claims without selfLink. `None` if the cluster sends
+/// selfLink, since the line is then from before.
+fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // What the log says of the time before the gate was set is over.
     if case.facts.self_link == Some(true) {
         return None;
     }
-    let line = log_evidence(case, one)?;
+    let line = log_evidence(case, provisioner)?;
     let minor = case.facts.minor().unwrap_or(LOCKED);
-    let image = &one.container.image;
+    let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
-    let finding = Finding::new("NFS302", one.workload.object(), cause)
+    let finding = Finding::new("NFS302", provisioner.workload.object(), cause)
         .with_all_evidence([line])
         .with_field("image", image)
-        .with_affected(one.waiting_claims(case.facts));
+        .with_affected(provisioner.waiting_claims(case.facts));
     // The log says nothing about which image does the same work.
     Some(match images::makes_directories(image) {
-        true => finding.with_change(one.set_image(images::CURRENT), image_note(minor)),
+        true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),
         false => finding.with_advice("use a later version of this image, one that needs no selfLink"),
     })
 }
 
-fn find_frozen_registry(one: &Provisioner<'_>) -> Option<Finding> {
-    let image = &one.container.image;
+/// NFS306: the image comes from a registry that gets no new images.
+fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let image = &provisioner.container.image;
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);
     let cause = format!("the provisioner's image comes from {registry}, which is deprecated");
-    let finding = Finding::new("NFS306", one.workload.object(), cause).with_field("image", image);
+    let finding = Finding::new("NFS306", provisioner.workload.object(), cause).with_field("image", image);
     Some(match images::new_location(image) {
-        Some(location) => finding.with_change(one.set_image(location), "the same provisioner, where it is kept now"),
-        None => finding.with_advice("see where its project keeps its images now, or what has replaced it"),
+        Some(location) => finding.with_change(
+            provisioner.set_image(location),
+            "the same image in its current registry",
+        ),
+        None => {
+            finding.with_advice("check in which registry its project publishes images now, or what has replaced it")
+        }
     })
 }

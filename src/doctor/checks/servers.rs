@@ -5,14 +5,14 @@
 
 use super::Case;
 use crate::doctor::facts::{Probe, Reached};
-use crate::doctor::servers::{Named, named};
+use crate::doctor::servers::{Named, named_exports};
 use crate::doctor::{Confidence, Finding, Severity};
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if case.facts.probes.is_empty() {
         return Vec::new();
     }
-    let named = named(case.facts);
+    let named = named_exports(case.facts);
     let each = case.facts.probes.iter().filter_map(|probe| {
         let export = (probe.server.clone(), probe.path.clone());
         find_probe_problem(probe, named.get(&export)?)
@@ -20,6 +20,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     each.collect()
 }
 
+/// NFS403 if the export doesn't exist; NFS404 if the server refused or did not answer and claims or pods are Pending
+/// for it.
 fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
     let export = format!("{}:{}", probe.server, probe.path);
     let (first, others) = named.by.split_first()?;
@@ -31,7 +33,7 @@ fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
     match &probe.reached {
         Reached::Fine | Reached::Unknown(_) => None,
         Reached::Missing => {
-            let cause = format!("{export} doesn't exist on the server, or has another name there");
+            let cause = format!("{export} doesn't exist on the server, or has another path");
             Some(
                 finding("NFS403", cause, "no such directory is exported")
                     .with_affected(blocked())

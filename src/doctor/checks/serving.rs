@@ -1,4 +1,4 @@
-//! Who serves a class: NFS201, NFS202, NFS212 (PURE).
+//! Classes without a running provisioner, and provisioners of the same name: NFS201, NFS202, NFS212 (PURE).
 
 use k8s_openapi::jiff::SignedDuration;
 
@@ -53,6 +53,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
+/// NFS202 if a provisioner of a similar name runs for no class, else NFS201. `None` unless claims have been Pending for
+/// long enough and nothing shows that a provisioner serves the class.
 fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
     let mut claims = provisioners::claims_waiting_for(case.facts, name);
@@ -79,12 +81,16 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
                 .with_field_of(&workload, "PROVISIONER_NAME", meant)
                 .with_all_evidence(last_event)
                 .with_advice(format!(
-                    "if so, give one of the two the name of the other: PROVISIONER_NAME of {title}, or the class, which has to be made again, since its provisioner can't be edited"
+                    "if so, change one of the two: PROVISIONER_NAME of {title}, or the class, which has to be created again, since its provisioner can't be edited"
                 ))
                 .with_affected(affected),
         );
     }
-    let names: Vec<&str> = case.provisioners.iter().filter_map(|one| one.name).collect();
+    let names: Vec<&str> = case
+        .provisioners
+        .iter()
+        .filter_map(|provisioner| provisioner.name)
+        .collect();
     let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
     let cause = format!("no running provisioner for {name}, which the class names");
     let finding = Finding::new("NFS201", class.object(), cause)
@@ -100,7 +106,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let command = create_provisioner(case.facts, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
-        false => "runs nfsprov, whose image you build (docs/manifests.md)",
+        false => "runs nfsprov, whose image you build (docs/install.md)",
     };
     let meant = match find_closest(name, names.iter().copied()) {
         Some(meant) => format!("did you mean {meant}, which runs? "),
@@ -114,41 +120,52 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     Some(finding.with_command(command, note))
 }
 
-/// The one provisioner that runs for no class, and may be the one that a class names in other letters; and its name.
+/// The provisioner that runs for no class and that a class may mean, with its name; `None` unless there is exactly one.
 ///
-/// Every user who may create a Deployment can give it any name. So another name is taken for this one only if it looks like
-/// a typing mistake, or if the provisioner runs in the namespace of the pending claims. So no tenant is sent to another's.
+/// Any user who may create a Deployment can give it any name. So a name counts only if it looks like a typing mistake,
+/// or if the provisioner runs in the namespace of the pending claims: no tenant is sent to another's.
 fn find_misnamed_provisioner<'a>(
     case: &Case<'_>,
     name: &str,
     claims: &[&Claim],
     candidates: &'a [Provisioner<'_>],
 ) -> Option<(&'a Provisioner<'a>, &'a str)> {
-    let is_idle = |one: &&Provisioner<'_>| {
-        let is_named = one.name.is_some_and(|other| provisioners::is_named(case.facts, other));
-        !is_named && !one.is_scaled_to_zero() && one.has_known_image() && one.workload.kind != "Pod"
+    let is_idle = |provisioner: &&Provisioner<'_>| {
+        let is_named = provisioner
+            .name
+            .is_some_and(|other| provisioners::is_named(case.facts, other));
+        !is_named
+            && !provisioner.is_scaled_to_zero()
+            && provisioner.has_known_image()
+            && provisioner.workload.kind != "Pod"
     };
     let idle = candidates.iter().filter(is_idle);
-    let idle: Vec<_> = idle.filter_map(|one| Some((one, one.name?))).collect();
+    let idle: Vec<_> = idle
+        .filter_map(|provisioner| Some((provisioner, provisioner.name?)))
+        .collect();
     let slip = find_closest(name, idle.iter().map(|(_, other)| *other));
-    let is_beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
-    let mut meant = idle.into_iter().filter(|(one, other)| match slip {
+    let is_beside = |provisioner: &Provisioner<'_>| {
+        claims
+            .iter()
+            .all(|claim| claim.namespace == provisioner.workload.namespace)
+    };
+    let mut meant = idle.into_iter().filter(|(provisioner, other)| match slip {
         Some(slip) => *other == slip,
-        None => sounds_like_nfs(name) && is_beside(one),
+        None => sounds_like_nfs(name) && is_beside(provisioner),
     });
     let first = meant.next()?;
     meant.next().is_none().then_some(first)
 }
 
-/// Provisioners that serve the same name, by the later one of each pair.
+/// NFS212 for each provisioner that has the name of an earlier one in the list, unless it is scaled to zero.
 fn find_rival_provisioners(case: &Case<'_>) -> Vec<Finding> {
     let mut all = case.provisioners.clone();
     // A provisioner without replicas does not conflict.
-    all.retain(|one| !one.is_scaled_to_zero());
-    let rival = |(index, one): (usize, &Provisioner<'_>)| {
-        let name = one.name?;
+    all.retain(|provisioner| !provisioner.is_scaled_to_zero());
+    let rival = |(index, provisioner): (usize, &Provisioner<'_>)| {
+        let name = provisioner.name?;
         let other = all[..index].iter().find(|other| other.name == Some(name))?;
-        let (workload, other) = (one.workload.object(), other.workload.object());
+        let (workload, other) = (provisioner.workload.object(), other.workload.object());
         let finding = Finding::new(
             "NFS212",
             workload.clone(),

@@ -1,4 +1,4 @@
-//! StatefulSets and the claims they should have: NFS121, NFS122 (PURE).
+//! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
 use super::Case;
 use crate::doctor::Severity::Error;
@@ -11,7 +11,7 @@ use crate::doctor::{Finding, Fix, Object, quantity};
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
-    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet outlive it. When it is created again with another class, the claims of the same names are still there, with the old class. The fix deletes the claim, which is Pending and holds nothing, and the pod, so that the StatefulSet makes both again.").with_automatic_fix(),
+    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.").with_automatic_fix(),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -27,7 +27,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The claims that a set's first pods should have by now, each with its template's class and size.
+/// The names of the claims of a set's pods, one for each replica and template, with the template's class and size.
 fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
     (0..set.replicas.max(0)).flat_map(move |ordinal| {
         let templates = set.templates.iter();
@@ -35,13 +35,14 @@ fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<Stri
     })
 }
 
-/// Claims that keep a class which the set's template does not have any more.
+/// NFS122 for each Pending claim that has another class than the set's template by now.
 fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
     let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
         let claim = case.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
-        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such claims.
+        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such
+        // claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
         let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
         is_stale.then(|| describe_stale_claim(case, set, claim, wanted))
@@ -49,6 +50,7 @@ fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
     expected_claims(set).filter_map(find_stale).collect()
 }
 
+/// NFS122, with a fix that deletes the claim and its pods, which the set creates again.
 fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
     let class = claim.class.as_deref().unwrap_or("none");
     let users = case.users_of(claim);
@@ -67,12 +69,12 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
         .with_all_evidence(case.last_event(&claim.object()))
         .with_fix(Fix::of_changes(
             deletions,
-            "the claim is Pending and holds nothing; the StatefulSet creates both again",
+            "the claim is Pending and has no data; the StatefulSet creates both again",
         ))
         .with_affected(users)
 }
 
-/// A claim of the set that a quota or a limit does not allow.
+/// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set.
 fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
@@ -95,7 +97,7 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     if let Some((quota, items)) = messages::parse_exceeded_quota(&event.message) {
         let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
         let change = raise_quota(set, &quota, &items, missing.len());
-        let note = format!("raises the quota by what {} claims need", missing.len());
+        let note = format!("raises the quota by the need of {} claims", missing.len());
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));
@@ -105,7 +107,7 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     })
 }
 
-/// Raises a quota to what is used and what is asked for, by so many claims.
+/// The change that raises a quota to what is used plus what this number of claims requests.
 fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse(&item.used).unwrap_or_default();
@@ -122,7 +124,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
     }
 }
 
-/// The command that moves the bound that the claim broke to its size.
+/// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
 fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse(size)?;
     let bound = if event.message.contains("minimum ") {

@@ -12,7 +12,7 @@ pub const ENTRIES: &[Entry] = &[entry(
     Error,
     &[VOLUMES, PV_EVENTS],
     "the server does not enforce the sizes of volumes",
-    "Volumes of classes with quota: enforce can grow past their size: the provisioner found that the server does not report the limit as the size of a directory. Mostly the server rebooted, and /etc/fstab mounts the file system without prjquota. On XFS, unmount it and mount it with prjquota; on ext4, remount it with prjquota and run quotaon -P. The limits themselves are still there.",
+    "Volumes of classes with quota: enforce can grow past their size: the provisioner found that the server does not report the limit as the size of a directory. Mostly the server rebooted, and /etc/fstab mounts the file system without prjquota. On XFS, unmount it and mount it with prjquota; on ext4, remount it with prjquota and run quotaon -P. The limits themselves are kept.",
 )];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -29,6 +29,7 @@ pub(super) fn find_event<'a>(case: &'a Case<'_>, volume: &Volume, reason: &'a st
     events.find(|event| name.is_none_or(|name| provisioners::is_written_by(event, name)))
 }
 
+/// NFS509, by the provisioner's recent event about a volume; the volumes of one server are merged.
 fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let event = find_event(case, volume, "QuotaNotEnforced")?;
     let (server, _) = volume.nfs.as_ref()?;
@@ -42,7 +43,7 @@ fn find_unenforced_limit(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         .with_same_cause(server)
         .with_advice(
             "on the server, mount the file system with the option prjquota, and add it to /etc/fstab; on ext4 run quotaon -P, \
-             too; nfsprov setup-server --quota does what clients don't notice, and says what else is to be done",
+             too; nfsprov setup-server --quota does what is possible while clients use the export, and prints the remaining commands",
         ),
     )
 }

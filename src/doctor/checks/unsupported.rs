@@ -18,14 +18,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, CLASSES],
         "no populator for the claim's data source",
-        "A claim with dataSource or dataSourceRef waits until something that knows that kind fills its volume. NFS provisioners that make directories copy nothing; csi-driver-nfs copies claims and its own snapshots. Make the claim without a source and copy the data, or install what serves the source.",
+        "A claim with dataSource or dataSourceRef waits until a populator for that kind fills its volume. Provisioners that create directories copy no data; csi-driver-nfs copies claims and its own snapshots. Create the claim without a source and copy the data, or install a populator for the source.",
     ),
     entry(
         "NFS126",
         Error,
         &[CLAIMS, CLASSES],
-        "the claim asks for what the provisioner can't do",
-        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; it has to be made again without the field.",
+        "the claim requests a feature that the provisioner does not have",
+        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; create the claim again without the field.",
     ),
 ];
 
@@ -38,6 +38,8 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_unsupported_field(case, claim)).collect()
 }
 
+/// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
+/// its kind or by its own refusal, can't give.
 fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let class = case.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
@@ -52,7 +54,7 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         sounds_like_nfs(&class.provisioner) || case.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
     if claim.wish.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
-            "the claim asks for volumeMode Block, and NFS (class {}) holds files, not blocks",
+            "the claim asks for volumeMode Block, and NFS (class {}) stores files, not blocks",
             class.name
         );
         return Some(
@@ -61,7 +63,7 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
                 .with_all_evidence(refusal("NFS110"))
                 .with_command(
                     recreate_claim(claim, &json!({"spec": {"volumeMode": "Filesystem"}})),
-                    "the claim is Pending and holds nothing; its pods then have to use volumeMounts instead of volumeDevices",
+                    "the claim is Pending and has no data; its pods then have to use volumeMounts instead of volumeDevices",
                 ),
         );
     }
@@ -84,12 +86,12 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             .with_all_evidence(refusal)
             .with_command(
                 recreate_claim(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
-                "the claim is Pending and holds nothing",
+                "the claim is Pending and has no data",
             )
     })
 }
 
-/// Certain, if the provisioner itself refuses the claim.
+/// Certain if the provisioner itself refuses the claim, else likely.
 fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
     match refusal {
         Some(_) => Confidence::Certain,
@@ -100,7 +102,7 @@ fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
 /// NFS125: nothing fills the claim's volume from `source`, a kind and a name.
 fn build_data_source_finding(claim: &Claim, class: &Class, source: &str, refusal: Option<Evidence>) -> Finding {
     let cause = format!(
-        "the claim's volume is to be filled from {source}, which provisioner {} does not do",
+        "the claim's volume is to be filled from {source}, which provisioner {} can't do",
         class.provisioner
     );
     Finding::new("NFS125", claim.object(), cause)
@@ -109,6 +111,6 @@ fn build_data_source_finding(claim: &Claim, class: &Class, source: &str, refusal
         .with_all_evidence(refusal)
         .with_command(
             recreate_claim(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
-            "makes the claim without a source, for an empty volume; copy the data then, or install what fills volumes from that kind",
+            "creates the claim without a source, for an empty volume; then copy the data. Or install a populator for that kind",
         )
 }

@@ -60,7 +60,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// That a claim that is being deleted is used by pods.
+/// NFS504: a claim is being deleted, and pods still use it.
 fn find_claim_in_use(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     const PROTECTION: &str = "kubernetes.io/pvc-protection";
     let running = case.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
@@ -86,7 +86,7 @@ fn find_claim_in_use(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// A reclaim policy that does not work for the PV, or is deprecated.
+/// NFS503 if Kubernetes can't apply the reclaim policy Delete to a static PV, NFS502 for the deprecated Recycle.
 fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let finding = |code, cause| {
@@ -142,7 +142,8 @@ fn event_evidence(case: &Case<'_>, object: &Object, code: &str) -> Option<Eviden
     Some(event.evidence())
 }
 
-/// That a Released PV stays so.
+/// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
+/// run.
 fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     if volume.reclaim == "Retain" {
@@ -160,7 +161,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 .with_evidence("StorageClasses", format!("none called {class}"))
                 .with_command(
                     create_class(class, name),
-                    "the directory is then archived (--on-delete archive), unless you say otherwise",
+                    "the directory is then archived (--on-delete archive), unless you change the option",
                 ),
         );
     }
@@ -177,7 +178,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
             .with_command(
                 run_provisioner(case.facts, name),
-                "deletes or archives the directories of that provisioner as their classes said; Ctrl-C ends it",
+                "deletes or archives the directories of that provisioner by the policy of their classes; Ctrl-C ends it",
             ),
     )
 }
@@ -188,7 +189,7 @@ fn deleter_of(volume: &Volume) -> Option<&str> {
     name.filter(|_| volume.reclaim == "Delete")
 }
 
-/// `nfsprov release` makes volumes of Kubernetes' own kind available again.
+/// NFS501: the fix is `nfsprov release` for in-tree NFS volumes, else a change that clears the claim reference.
 fn describe_retained_volume(volume: &Volume) -> Finding {
     let of = volume.claim.clone().unwrap_or_default();
     let cause = format!(
@@ -211,7 +212,7 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
     }
 }
 
-/// That a volume's provisioner fails to delete it, and what it says.
+/// The finding for a provisioner's event that it can't delete a PV: the cause of a failed mount, else NFS123.
 fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();
@@ -231,12 +232,12 @@ fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         Finding::new("NFS123", object, format!("the PV can't be deleted: {why}"))
             .with_all_evidence([event.evidence()])
             .with_advice(format!(
-                "see the log of provisioner {name}; it tries again by itself, and anew after a restart"
+                "see the log of provisioner {name}; it retries by itself, and after a restart"
             )),
     )
 }
 
-/// What keeps a PV that is being deleted.
+/// NFS504 if a claim is still bound to a PV that is being deleted; else NFS505 if finalizers hold it.
 fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let Some(of) = volume.claim.as_ref().filter(|_| volume.phase == "Bound") else {
@@ -269,7 +270,8 @@ fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     )
 }
 
-/// Whether no running provisioner has the name of the one that has to delete a volume.
+/// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
+/// nothing else shows that it serves its name.
 pub fn is_abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
     let is_recent = |event: &&Event| !case.has_elapsed(event.last, COMPLAINS);
     let mut recent = case.events_about(object).iter().copied().filter(is_recent);

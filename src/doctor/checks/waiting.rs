@@ -1,7 +1,7 @@
-//! The end of the walk: what waits and has no cause yet (PURE). NFS123, NFS413, NFS420.
+//! Pending claims and pods that no other check explains (PURE): NFS123, NFS413, NFS420.
 //!
-//! A claim or a pod that waits never ends without a finding: [`complete`] puts pods under the causes of their claims, and
-//! names what is left with the last words about it.
+//! No Pending claim or pod is left without a finding: [`add_unexplained`] adds pods to the findings of their claims,
+//! and reports the others with the last event about them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,14 +22,14 @@ pub const ENTRIES: &[Entry] = &[
         Error,
         &[CLAIMS, PODS],
         "waiting, cause unknown",
-        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding says which parts were looked at, what could not be read, and the last event. The provisioner's log and kubectl describe of the object are the next places to look; events are kept for an hour only, so a claim that is made again brings fresh ones.",
+        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.",
     ),
     entry(
         "NFS420",
         Error,
         &[PODS, NODES],
         "the pod's node is not Ready",
-        "The pod was given a node that is not Ready, or that does not exist any more, so that its volumes are not mounted there. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
+        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
     ),
 ];
 
@@ -45,7 +45,9 @@ struct Named {
 }
 
 impl Named {
-    fn collect(found: &[Finding]) -> Self {
+    /// Collects the objects that findings explain. Those of a mere note count as accepted; warnings that are only
+    /// possible explain nothing.
+    fn collect_from(found: &[Finding]) -> Self {
         let mut named = Self {
             causes: HashMap::new(),
             accepted: HashSet::new(),
@@ -69,16 +71,17 @@ impl Named {
     }
 }
 
-/// Adds what waits and is in no finding.
+/// Adds a finding for each Pending claim that no finding explains. Each Pending pod is added to the finding of its
+/// claim or volume, or gets one of its own.
 pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let named = Named::collect(found);
+    let named = Named::collect_from(found);
     let unknown = case.pending_claims().filter(|claim| {
         let object = claim.object();
         let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
         !is_named && case.has_elapsed(claim.created, PATIENCE) && !case.is_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(case, claim)));
-    let named = Named::collect(found);
+    let named = Named::collect_from(found);
     for pod in case.facts.pods.iter().filter(|pod| waits_for_volume(case, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {
@@ -96,7 +99,7 @@ pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a pod waits for a volume that may be NFS.
+/// Whether a pod has long been Pending because of a volume that may be NFS, rather than for another reason.
 fn waits_for_volume(case: &Case<'_>, pod: &Pod) -> bool {
     let is_nfs = !pod.nfs.is_empty() || case.claims_of_pod(pod).any(|claim| !case.is_other_storage(claim));
     if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !case.has_elapsed(pod.created, PATIENCE) {
@@ -120,8 +123,8 @@ fn waits_for_volume(case: &Case<'_>, pod: &Pod) -> bool {
     pod.stopped.iter().all(waits)
 }
 
-/// `kubectl describe` of an object, as text.
-fn see_description(object: &Object) -> String {
+/// Advice to read the `kubectl describe` output of an object.
+fn advise_describe(object: &Object) -> String {
     format!(
         "see kubectl -n {} describe {} {}",
         shell_word(object.namespace.as_deref().unwrap_or_default()),
@@ -130,6 +133,7 @@ fn see_description(object: &Object) -> String {
     )
 }
 
+/// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
 fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let object = claim.object();
     let class = claim.class.as_deref().unwrap_or_default();
@@ -138,43 +142,43 @@ fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     let mut all = case.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
     let (cause, note) = match (serving, provisioner) {
-        (Some(one), _) => (
+        (Some(found), _) => (
             format!(
-                "the claim waits for {}, which runs and does not say why it makes no volume",
-                one.workload.object().title()
+                "the claim waits for {}, which runs and logs no reason for creating no volume",
+                found.workload.object().title()
             ),
             format!(
                 "see the provisioner's log: kubectl -n {} logs {}",
-                shell_word(&one.workload.namespace),
-                shell_word(&one.kubectl_argument())
+                shell_word(&found.workload.namespace),
+                shell_word(&found.kubectl_argument())
             ),
         ),
         (None, Some(name)) => (
-            format!("the claim waits for provisioner {name}, and why it gets no volume is not known"),
-            see_description(&object),
+            format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
+            advise_describe(&object),
         ),
         (None, None) => (
-            "the claim waits, and why is not known".to_owned(),
-            see_description(&object),
+            "the claim waits; the reason is not known".to_owned(),
+            advise_describe(&object),
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
         .with_all_evidence(last_event_or_none(case, &object))
-        .with_all_evidence(serving.and_then(|one| last_log_line(case, one)))
+        .with_all_evidence(serving.and_then(|found| last_log_line(case, found)))
         .with_all_evidence(list_unread(case))
         .with_same_cause(class)
         .with_advice(note)
 }
 
-/// The last event about an object, or that there is none; nothing if events were not read.
+/// Evidence of the last event about an object, or that there is none; `None` if events were not read.
 fn last_event_or_none(case: &Case<'_>, object: &Object) -> Option<Evidence> {
     let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
     let last = case.last_event(object);
     last.or_else(|| case.facts.knows("events").then(none))
 }
 
-fn last_log_line(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Evidence> {
-    let log = one.logs(case.facts).next()?;
+fn last_log_line(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
+    let log = provisioner.logs(case.facts).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;
     let mut evidence = log.line_evidence(line);
     evidence.source = format!("last line of the {}", evidence.source);
@@ -198,13 +202,13 @@ fn list_unread(case: &Case<'_>) -> Option<Evidence> {
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
 }
 
-/// That a pod's node is gone or not Ready, so that nothing is mounted on it.
+/// NFS420: a pod's node does not exist or is not Ready, so nothing is mounted on it.
 fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let name = &pod.node;
     let (cause, shown) = match case.facts.find_node(name) {
         Some(node) if node.ready => return None,
         Some(_) => (
-            format!("node {name} is not Ready, so that its kubelet mounts nothing"),
+            format!("node {name} is not Ready, so its kubelet mounts no volumes"),
             "not True",
         ),
         None if name.is_empty() || !case.facts.knows("nodes") || case.facts.nodes.is_empty() => return None,
@@ -224,19 +228,20 @@ fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
+/// NFS420, NFS413 or NFS123 about a Pending pod whose cause is unknown; NFS123 is a warning if its volume is not NFS.
 fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
     if let Some(finding) = find_unready_node(case, pod) {
         return finding;
     }
     let object = pod.object();
-    let note = see_description(&object);
+    let note = advise_describe(&object);
     let mut events = case.events_about(&object).to_vec();
     events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
     if let Some(event) = events
         .iter()
         .find(|event| is_about_other_volume(case, pod, &event.message))
     {
-        let cause = "the pod waits for a volume that is none of its claims', and so not NFS";
+        let cause = "the pod waits for a volume that is not one of its claims, so not for NFS";
         return Finding::new("NFS123", object, cause)
             .with_severity(Severity::Warning)
             .with_all_evidence([event.evidence()])
@@ -250,10 +255,12 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
         return describe_unexplained_mount(about, &pod.node, &events)
             .with_all_evidence(export)
             .with_affected([object])
-            .with_advice(format!("try it on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"));
+            .with_advice(format!(
+                "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
+            ));
     }
     // A volume of a kind that is no claim, or a scheduler's word about volumes.
-    let cause = "the pod waits for its volumes, and why is not known";
+    let cause = "the pod waits for its volumes; the reason is not known";
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
@@ -263,14 +270,16 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
         .with_advice(note)
 }
 
-/// That a mount fails, by the events about it, of which there is at least one.
+/// NFS413: a mount fails, with the most specific of the events about it, of which there must be one.
 fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
     // "Volumes are not there yet" says less than why the kubelet could not mount one.
     let is_specific = |event: &&&Event| !messages::is_sign_of("NFS410", Place::Mount, &event.message);
     let specific = events.iter().find(is_specific);
     let cause = match specific {
-        Some(_) => format!("node {node} can't mount the pod's volume, and its words match no known cause"),
-        None => format!("node {node} does not finish mounting the pod's volumes, and does not say why"),
+        Some(_) => {
+            format!("node {node} can't mount the pod's volume, and the kubelet's message matches no known cause")
+        }
+        None => format!("node {node} does not finish mounting the pod's volumes, and reports no reason"),
     };
     let event = specific.or(events.first());
     Finding::new("NFS413", about, cause).with_all_evidence(event.map(|event| event.evidence()))

@@ -20,35 +20,42 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
 pub const ENTRIES: &[Entry] = &[
-    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to nothing, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
-    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry is out of reach. A frequent slip: the Helm chart's version (v4.0.17) is no image's tag; the images are v4.0.0 to v4.0.2. Everything else depends on the registry, whose own words are in the finding.").with_automatic_fix(),
+    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
+    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.").with_automatic_fix(),
     entry("NFS205", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "image for another processor", "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.").with_automatic_fix(),
-    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. Upstream's provisioner mounts NFS by itself; the restricted profile forbids nfs volumes."),
-    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "Upstream's provisioner makes directories in a mounted copy of the export. While its node can't mount that, its pod does not start. nfsprov speaks NFS itself and mounts nothing."),
+    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes."),
+    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export."),
 ];
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = &case.provisioners;
-    let is_replaced = |one: &Provisioner<'_>| {
-        let is_other = |other: &Provisioner<'_>| other.name == one.name && !other.is_scaled_to_zero();
-        one.name.is_some() && one.is_scaled_to_zero() && all.iter().any(is_other)
+    let is_replaced = |provisioner: &Provisioner<'_>| {
+        let is_other = |other: &Provisioner<'_>| other.name == provisioner.name && !other.is_scaled_to_zero();
+        provisioner.name.is_some() && provisioner.is_scaled_to_zero() && all.iter().any(is_other)
     };
-    let judged = all.iter().filter(|one| !is_replaced(one));
-    let mut found: Vec<Finding> = judged.filter_map(|one| find_reason_not_running(case, one)).collect();
+    let judged = all.iter().filter(|provisioner| !is_replaced(provisioner));
+    let mut found: Vec<Finding> = judged
+        .filter_map(|provisioner| find_reason_not_running(case, provisioner))
+        .collect();
     let candidates = provisioners::find_candidates(case.facts);
-    found.extend(candidates.iter().filter_map(|one| find_nameless(case, one)));
+    found.extend(
+        candidates
+            .iter()
+            .filter_map(|provisioner| find_nameless(case, provisioner)),
+    );
     found
 }
 
-/// Why a provisioner does not run.
-fn find_reason_not_running(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = one.waiting_claims(case.facts);
+/// Why a provisioner does not run: NFS203 to NFS205, NFS207 or NFS208; NFS215 for the CSI driver's controller. A
+/// warning if no claim is Pending for it and it is scaled to zero.
+fn find_reason_not_running(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = provisioner.waiting_claims(case.facts);
     let is_of_class = |name: &str| case.facts.classes.iter().any(|class| class.provisioner == name);
-    let is_used = one.name.is_none_or(is_of_class);
-    let mut finding = find_unset_variables(case, one)
-        .or_else(|| find_scaled_to_zero(one).filter(|_| is_used))
-        .or_else(|| find_unready(case, one).filter(|_| is_used))?;
-    if one.make == Make::CsiController {
+    let is_used = provisioner.name.is_none_or(is_of_class);
+    let mut finding = find_unset_variables(case, provisioner)
+        .or_else(|| find_scaled_to_zero(provisioner).filter(|_| is_used))
+        .or_else(|| find_unready(case, provisioner).filter(|_| is_used))?;
+    if provisioner.make == Make::CsiController {
         if finding.code == "NFS203" {
             finding.code = "NFS215";
         }
@@ -56,45 +63,51 @@ fn find_reason_not_running(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Fin
         finding.cause = finding.cause.replace("the provisioner", controller);
     }
     // No claim is affected as long as none is pending.
-    if waiting.is_empty() && one.workload.replicas == 0 {
+    if waiting.is_empty() && provisioner.workload.replicas == 0 {
         finding.severity = Severity::Warning;
     }
     Some(finding.with_affected(waiting))
 }
 
-/// A provisioner's image without a name. No class can name it, so it is looked at only where people asked.
-fn find_nameless(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// NFS203 as a warning: a workload has a provisioner's image and no provisioner's name. Only in the namespace asked
+/// for, since no class can name it.
+fn find_nameless(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let asked = case.facts.namespace.as_ref();
-    let is_asked = asked.is_none_or(|asked| *asked == one.workload.namespace);
-    let is_nameless = one.name.is_none() && !one.has_unread_name() && is_asked;
-    let finding = is_nameless.then(|| find_unset_variables(case, one))??;
+    let is_asked = asked.is_none_or(|asked| *asked == provisioner.workload.namespace);
+    let is_nameless = provisioner.name.is_none() && !provisioner.has_unread_name() && is_asked;
+    let finding = is_nameless.then(|| find_unset_variables(case, provisioner))??;
     Some(finding.with_severity(Severity::Warning))
 }
 
-fn find_unset_variables(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
+/// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` if it runs nevertheless.
+fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // What runs has them from somewhere.
-    if !images::makes_directories(&one.container.image) || one.workload.ready > 0 {
+    if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
         return None;
     }
-    let is_unset = |key: &&&str| match one.container.env.get(**key) {
+    let is_unset = |key: &&&str| match provisioner.container.env.get(**key) {
         Some(value) => value.as_deref() == Some(""),
-        None => !one.container.env_from,
+        None => !provisioner.container.env_from,
     };
     let missing: Vec<&str> = NEEDED.iter().filter(is_unset).copied().collect();
     if missing.is_empty() {
         return None;
     }
     let all = missing.join(", ");
-    let env = format!("env of container {}", one.container.name);
-    let finding = Finding::new("NFS203", one.workload.object(), format!("the provisioner lacks {all}"))
-        .with_field(&env, format!("{all} not set"));
+    let env = format!("env of container {}", provisioner.container.name);
+    let finding = Finding::new(
+        "NFS203",
+        provisioner.workload.object(),
+        format!("the provisioner lacks {all}"),
+    )
+    .with_field(&env, format!("{all} not set"));
     // The environment of a pod can't be edited.
-    if one.workload.kind == "Pod" {
-        return Some(finding.with_advice("make the pod again with these variables"));
+    if provisioner.workload.kind == "Pod" {
+        return Some(finding.with_advice("create the pod again with these variables"));
     }
-    let export = one.export();
-    let is_mounted = matches!(one.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
-    let name = one.name.or_else(|| find_unserved_name(case)).unwrap_or("NAME");
+    let export = provisioner.export();
+    let is_mounted = matches!(provisioner.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
+    let name = provisioner.name.or_else(|| find_unserved_name(case)).unwrap_or("NAME");
     let (server, path) = export.unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
     let value = |key: &str| match key {
         "NFS_SERVER" => server.clone(),
@@ -102,13 +115,13 @@ fn find_unset_variables(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Findin
         _ => name.to_owned(),
     };
     let set_env = Change::SetEnv {
-        workload: one.workload.object(),
-        container: one.container.name.clone(),
+        workload: provisioner.workload.object(),
+        container: provisioner.container.name.clone(),
         variables: missing.iter().map(|key| ((*key).to_owned(), value(key))).collect(),
     };
     let note = "restarts the provisioner; check that the values are yours";
     // No value is guessed where it has a name and mounts one export.
-    Some(finding.with_fix(match one.name.is_some() && is_mounted {
+    Some(finding.with_fix(match provisioner.name.is_some() && is_mounted {
         true => Fix::of_changes([set_env], note),
         false => Fix::of_command(set_env.command(), note),
     }))
@@ -119,71 +132,90 @@ fn find_unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
     let all = &case.provisioners;
     let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());
     let mut unserved: Vec<&str> = names
-        .filter(|name| sounds_like_nfs(name) && all.iter().all(|one| one.name != Some(name)))
+        .filter(|name| sounds_like_nfs(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
     unserved.sort_unstable();
     unserved.dedup();
     (unserved.len() == 1).then(|| unserved[0])
 }
 
-fn find_scaled_to_zero(one: &Provisioner<'_>) -> Option<Finding> {
-    let workload = one.workload.object();
-    one.is_scaled_to_zero().then(|| {
-        Finding::new("NFS203", workload.clone(), "the provisioner is scaled to no replicas")
+/// NFS203: the provisioner is scaled to zero replicas; the fix scales it to one.
+fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let workload = provisioner.workload.object();
+    provisioner.is_scaled_to_zero().then(|| {
+        Finding::new("NFS203", workload.clone(), "the provisioner is scaled to 0 replicas")
             .with_field("spec.replicas", "0")
             .with_change(Change::Scale { workload, replicas: 1 }, "")
     })
 }
 
-/// Why a provisioner that is to run has no ready pod.
-fn find_unready(case: &Case<'_>, one: &Provisioner<'_>) -> Option<Finding> {
-    if one.workload.ready > 0 || one.workload.replicas == 0 {
+/// Why a provisioner with replicas has no ready pod: the cause of a pod's failure, or NFS203 if it is late without one.
+fn find_unready(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    if provisioner.workload.ready > 0 || provisioner.workload.replicas == 0 {
         return None;
     }
-    let pods = one.pods(case.facts);
+    let pods = provisioner.pods(case.facts);
     let of_pod = |pod: &&Pod| {
         let mut stopped = pod.stopped.iter();
         stopped
-            .find_map(|stopped| find_stopped_container(case, one, pod, stopped))
-            .or_else(|| find_failed_mount(case, one, pod))
-            .or_else(|| find_unscheduled_pod(one, pod))
+            .find_map(|stopped| find_stopped_container(case, provisioner, pod, stopped))
+            .or_else(|| find_failed_mount(case, provisioner, pod))
+            .or_else(|| find_unscheduled_pod(provisioner, pod))
     };
     if let Some(finding) = pods.iter().find_map(of_pod) {
         return Some(finding);
     }
     if pods.is_empty()
-        && let Some(refused) = refusals::find_refused_pod(case, one)
+        && let Some(refused) = refusals::find_refused_pod(case, provisioner)
     {
         return Some(refused);
     }
-    let since = pods.iter().filter_map(|pod| pod.created).min().or(one.workload.created);
+    let since = pods
+        .iter()
+        .filter_map(|pod| pod.created)
+        .min()
+        .or(provisioner.workload.created);
     case.has_elapsed(since, START).then(|| {
-        Finding::new("NFS203", one.workload.object(), "the provisioner has no ready pod")
-            .with_confidence(Confidence::Likely)
-            .with_field("status.readyReplicas", format!("0 of {}", one.workload.replicas))
-            .with_all_evidence(pods.first().and_then(|pod| case.last_event(&pod.object())))
-            .with_advice("see kubectl describe for the pod, and its log")
+        Finding::new(
+            "NFS203",
+            provisioner.workload.object(),
+            "the provisioner has no ready pod",
+        )
+        .with_confidence(Confidence::Likely)
+        .with_field(
+            "status.readyReplicas",
+            format!("0 of {}", provisioner.workload.replicas),
+        )
+        .with_all_evidence(pods.first().and_then(|pod| case.last_event(&pod.object())))
+        .with_advice("see kubectl describe for the pod, and its log")
     })
 }
 
-/// Why a container of the provisioner's does not run.
-fn find_stopped_container(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Option<Finding> {
+/// The finding for the reason why a container of the provisioner does not run; `None` for other reasons, such as
+/// waiting.
+fn find_stopped_container(
+    case: &Case<'_>,
+    provisioner: &Provisioner<'_>,
+    pod: &Pod,
+    stopped: &Stopped,
+) -> Option<Finding> {
     match stopped.reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
-            Some(describe_unpulled_image(case, one, pod, stopped))
+            Some(describe_unpulled_image(case, provisioner, pod, stopped))
         }
         "RunContainerError"
         | "CreateContainerError"
         | "CreateContainerConfigError"
         | "CrashLoopBackOff"
         | "Error"
-        | "OOMKilled" => Some(describe_crash(case, one, pod, stopped)),
+        | "OOMKilled" => Some(describe_crash(case, provisioner, pod, stopped)),
         _ => None,
     }
 }
 
-fn describe_unpulled_image(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
-    let image = &one.container.image;
+/// NFS204; NFS205 if the registry has no image for the node's processor.
+fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
+    let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
     // "Back-off pulling image" says less than the attempt before it.
     let object = pod.object();
@@ -192,22 +224,23 @@ fn describe_unpulled_image(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, st
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
     if messages::find_log_line("NFS205", words).is_some() {
         let evidence = [evidence].into_iter().chain(attempt.map(|event| event.evidence()));
-        return describe_wrong_architecture(one).with_all_evidence(evidence);
+        return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
     let cause = format!("the provisioner's image {image} can't be pulled");
-    let finding = Finding::new("NFS204", one.workload.object(), cause).with_all_evidence([evidence]);
+    let finding = Finding::new("NFS204", provisioner.workload.object(), cause).with_all_evidence([evidence]);
     if images::is_chart_version(image) {
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
-        return finding.with_change(one.set_image(images::last_release(image)), note);
+        return finding.with_change(provisioner.set_image(images::last_release(image)), note);
     }
     // Only the registry's words tell.
     let words: &str = if words.is_empty() { &stopped.reason } else { words };
     finding.with_advice(format!(
-        "the node says: {words}; see that the image exists there and that the node may pull it, or use a mirror of it"
+        "the node reports: {words}; check that the image exists there and that the node may pull it, or use a mirror"
     ))
 }
 
-fn describe_crash(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
+/// NFS203 with the line of the log that says why; NFS205 if the image is for another processor.
+fn describe_crash(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let is_of_pod = |log: &&Log| log.namespace == pod.namespace && log.pod == pod.name;
     let log = case.facts.logs.iter().find(is_of_pod);
     let text = log.map(|log| log.text.as_str()).unwrap_or_default();
@@ -216,18 +249,19 @@ fn describe_crash(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &S
     let line = messages::find_log_line("NFS205", text);
     if line.is_some() || messages::find_log_line("NFS205", &stopped.message).is_some() {
         let evidence = container.into_iter().chain(line_evidence(line));
-        return describe_wrong_architecture(one).with_all_evidence(evidence);
+        return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
-    let finding = |cause: &str| Finding::new("NFS203", one.workload.object(), cause).with_all_evidence(container);
+    let finding =
+        |cause: &str| Finding::new("NFS203", provisioner.workload.object(), cause).with_all_evidence(container);
     if stopped.reason.starts_with("RunContainer") || stopped.reason.starts_with("CreateContainer") {
         return finding("the provisioner's container can't be started")
-            .with_advice("the node says why: the container's image, command or settings are wrong");
+            .with_advice("the evidence has the node's reason: the container's image, command or settings are wrong");
     }
     let last_line = || text.lines().rev().find(|line| !line.trim().is_empty());
     let Some(line) = messages::find_log_line("NFS203", text).or_else(last_line) else {
         return finding("the provisioner crashes")
             .with_confidence(Confidence::Likely)
-            .with_advice("its log says why it ends");
+            .with_advice("its log has the reason");
     };
     let cause = format!("the provisioner crashes: {}", messages::strip_log_prefix(line));
     let lost_lead = line.contains("leaderelection lost") || line.contains("stopped leading");
@@ -237,28 +271,29 @@ fn describe_crash(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod, stopped: &S
             true => {
                 "the API server answered too slowly for it to keep its lock: look at the control plane and at etcd; a longer lease only hides it"
             }
-            false => "its log says why it ends",
+            false => "its log has the reason",
         })
 }
 
-/// The image is for another processor than the node's.
-fn describe_wrong_architecture(one: &Provisioner<'_>) -> Finding {
+/// NFS205: the image is for another processor than the node's.
+fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     let cause = "the image's architecture does not match the node's";
-    let finding = Finding::new("NFS205", one.workload.object(), cause);
-    match images::makes_directories(&one.container.image) {
+    let finding = Finding::new("NFS205", provisioner.workload.object(), cause);
+    match images::makes_directories(&provisioner.container.image) {
         true => finding.with_change(
-            one.set_image(images::CURRENT),
+            provisioner.set_image(images::CURRENT),
             "this one is built for amd64, arm64 and arm",
         ),
         false => finding.with_advice("use an image built for the node's processor"),
     }
 }
 
-fn find_failed_mount(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+/// NFS208: the provisioner's pod can't mount the export.
+fn find_failed_mount(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     if pod.phase != "Pending" {
         return None;
     }
-    let (object, workload) = (pod.object(), one.workload.object());
+    let (object, workload) = (pod.object(), provisioner.workload.object());
     if let Some((failure, evidence, _)) = mounts::find_failed_mount(case, pod)
         && let Some(description) = failure.describe(case)
     {
@@ -285,12 +320,13 @@ fn find_failed_mount(case: &Case<'_>, one: &Provisioner<'_>, pod: &Pod) -> Optio
     )
 }
 
-fn find_unscheduled_pod(one: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+/// NFS203: the scheduler finds no node for the provisioner's pod.
+fn find_unscheduled_pod(provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     let condition = pod.scheduling_evidence().filter(|_| pod.node.is_empty())?;
     let cause = "the provisioner's pod can't be scheduled";
     Some(
-        Finding::new("NFS203", one.workload.object(), cause)
+        Finding::new("NFS203", provisioner.workload.object(), cause)
             .with_all_evidence([condition])
-            .with_advice("give it a node that it may run on"),
+            .with_advice("add a node that it may run on, or change its nodeSelector or tolerations"),
     )
 }

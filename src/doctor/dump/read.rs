@@ -80,9 +80,10 @@ impl Collector {
         collector
     }
 
-    /// Adds an object; one of a list of a single kind may not say its kind itself.
+    /// Adds an object; `of_list` is its kind if it names none itself. Objects of unknown kinds are ignored.
     ///
-    /// A time that is none is left out. An object that can't be read all the same is listed as unread, with its name.
+    /// A field with an invalid time is left out. An object that can't be read all the same is recorded as unread, with
+    /// its name.
     fn add(&mut self, mut object: Value, of_list: Option<&'static Resource>) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let Some(resource) = find_resource(|resource| resource.kind == kind).or(of_list) else {
@@ -104,7 +105,7 @@ impl Collector {
     }
 }
 
-/// Removes the fields called `…Time` or `…Timestamp` that hold no time.
+/// Removes the fields called `…Time` or `…Timestamp` whose text is no time, in all nested objects.
 fn remove_invalid_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -119,10 +120,11 @@ fn remove_invalid_times(value: &mut Value) {
     }
 }
 
-/// Reads a dump, or any directory of `kubectl get -o json` output, and the time that it is of.
+/// Reads a dump, or any directory of `kubectl get -o json` output and logs, and the time when it was written: the
+/// dump's own, else the latest time in it. Kinds of objects without a file are recorded as unread.
 ///
 /// # Errors
-/// When the directory or a file in it can't be read, or holds nothing of Kubernetes.
+/// When the directory or a file in it can't be read, or no file has objects of Kubernetes.
 pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timestamp)> {
     let mut collector = Collector::new(namespace);
     for path in list_files(directory)? {
@@ -134,7 +136,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     }
     if collector.listed.is_empty() {
         bail!(
-            "{} holds no output of kubectl get -o json; nfsprov doctor --dump writes what is needed",
+            "{} has no output of kubectl get -o json; nfsprov doctor --dump writes such files",
             directory.display()
         );
     }
@@ -170,6 +172,8 @@ pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
     collector.facts
 }
 
+/// The JSON files and logs of a directory and of its folder `logs`, sorted; an error only if the directory can't be
+/// read.
 fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in [directory.to_owned(), directory.join("logs")] {
@@ -190,7 +194,7 @@ fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A log called `NAMESPACE_POD.log`.
+/// Reads a log called `NAMESPACE_POD.log`; `None` if it has another name.
 fn read_log(path: &Path) -> Result<Option<Log>> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let Some((namespace, pod)) = stem.split_once('_') else {
@@ -204,6 +208,8 @@ fn read_log(path: &Path) -> Result<Option<Log>> {
     }))
 }
 
+/// Adds the objects of a JSON file to the collector; those that don't name their kind are of the kind that the file is
+/// called.
 fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
     /// How much of a file is read at a time.
     const BUFFER: usize = 1 << 20;
@@ -324,8 +330,9 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
 /// How long the newest claim or pod of a dump without any later time is taken to have waited.
 const WAITED: SignedDuration = SignedDuration::from_mins(5);
 
-/// The latest time that the API server or the control plane wrote: the dump can't be much younger, since claims that
-/// wait are spoken of every few seconds. Other components write times by their nodes' clocks, which may be wrong.
+/// The latest time that the API server or the control plane wrote: the dump can't be much younger, since events about
+/// Pending claims are repeated every few seconds. Other components write times by their nodes' clocks, which may be
+/// wrong. `None` if there is no time at all.
 fn latest_time(facts: &Facts) -> Option<Timestamp> {
     const COMPONENTS: [&str; 5] = [
         "persistentvolume-controller",

@@ -1,8 +1,8 @@
-//! What NFS exports answered from here (PURE).
+//! What NFS exports answered from this machine (PURE).
 
 use std::collections::BTreeSet;
 
-/// An NFS export that was asked from here.
+/// An NFS export that was asked from this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     pub server: String,

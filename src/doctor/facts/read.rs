@@ -172,7 +172,7 @@ impl From<core::PersistentVolume> for Volume {
     }
 }
 
-/// The export of an NFS CSI driver's volume: drivers call server and path alike.
+/// The export of an NFS CSI driver's volume, by the attributes that such drivers use; `None` without server or path.
 fn csi_export(csi: &core::CSIPersistentVolumeSource) -> Option<(String, String)> {
     let attributes = csi.volume_attributes.as_ref()?;
     let of = |keys: &[&str]| {
@@ -282,7 +282,7 @@ impl From<coordination::Lease> for Lock {
 }
 
 impl Lock {
-    /// The lock that an Endpoints object carries in an annotation, as the older library keeps it.
+    /// The lock in an annotation of an Endpoints object, where older client libraries keep it; `None` without one.
     pub fn from_endpoints(endpoints: core::Endpoints) -> Option<Self> {
         let record = find_annotation(&endpoints.metadata, "control-plane.alpha.kubernetes.io/leader")?;
         let record: serde_json::Value = serde_json::from_str(&record).ok()?;
@@ -315,7 +315,7 @@ impl Limit {
 }
 
 impl Right {
-    /// The right of a service account that a review is about.
+    /// The permission of a service account that a review answered; `None` if it is about another kind of user.
     fn from_review(review: SubjectAccessReview) -> Option<Self> {
         let user = review.spec.user?;
         let (namespace, account) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;

@@ -1,4 +1,4 @@
-//! Pods, what makes them, and the nodes that they run on.
+//! Pods, their workloads, and the nodes that they run on.
 
 use std::collections::BTreeMap;
 
@@ -155,7 +155,7 @@ impl Pod {
         Some(Evidence::of_field("condition PodScheduled", &self.object(), text))
     }
 
-    /// What a container of its own that doesn't run says.
+    /// Evidence of the reason and message of one of the pod's containers that doesn't run.
     pub fn container_evidence(&self, stopped: &Stopped) -> Evidence {
         let field = format!("container {}", stopped.container);
         Evidence::of_field(
@@ -176,7 +176,7 @@ impl Workload {
         Object::of(&self.kind, &self.namespace, &self.name)
     }
 
-    /// Whether a pod is one of its own.
+    /// Whether a pod belongs to the workload, by its labels.
     pub fn owns(&self, pod: &Pod) -> bool {
         if self.kind == "Pod" {
             return pod.namespace == self.namespace && pod.name == self.name;

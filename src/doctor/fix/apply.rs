@@ -15,7 +15,7 @@ use crate::cluster::{self, Cluster};
 use crate::doctor::Object;
 use crate::manifest::apply::FIELD_MANAGER;
 
-/// The API of an object's kind, where the object is.
+/// The API of an object's kind in its namespace; an error for kinds that fixes don't change.
 fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     let (group, version) = match object.kind.as_str() {
         "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ConfigMap" => ("", "v1"),
@@ -31,7 +31,7 @@ fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     })
 }
 
-/// An object as it stands; none if it isn't there.
+/// Reads an object; `None` if it doesn't exist.
 ///
 /// # Errors
 /// The API server's refusal, naming the object.
@@ -42,8 +42,8 @@ pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
     Ok(found.map(serde_json::to_value).transpose()?)
 }
 
-/// Makes one edit; what was changed since it was shown is left as it is. What is deleted is waited for to go, for
-/// `limit` at most, which may be longer than `cluster` waits for an answer: `watched` is the same cluster for that.
+/// Makes one edit, unless the object was changed since it was shown. After a deletion, waits until the object is gone,
+/// for `limit` at most. `watched` is the same cluster with a longer request timeout, for the waiting.
 ///
 /// # Errors
 /// The API server's refusal, naming the object; when the object was changed meanwhile.
@@ -53,7 +53,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
     let name = &edit.object.name;
     let refused = |verb: &str, error: &kube::Error| match error {
         kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
-            anyhow!("{title} was changed meanwhile, so it is left as it is; look at it again")
+            anyhow!("another client changed {title} meanwhile, so it is left unchanged; run the doctor again")
         }
         error => anyhow!("cannot {verb} {title}: {}", cluster::describe_error(error)),
     };
@@ -75,7 +75,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
     }
 }
 
-/// Waits until what was deleted is gone.
+/// Waits until a deleted object is gone; an error if it still exists after `limit`.
 async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
     let title = edit.object.title();
     let uid = metadata_field(edit, "uid").unwrap_or_default();
@@ -83,8 +83,8 @@ async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) 
     match tokio::time::timeout(limit, deleted).await {
         Ok(deleted) => deleted
             .map(drop)
-            .with_context(|| format!("cannot see whether {title} is gone")),
-        Err(_) => bail!("{title} is still there {} s after it was deleted", limit.as_secs()),
+            .with_context(|| format!("cannot check whether {title} is deleted")),
+        Err(_) => bail!("{title} still exists {} s after its deletion", limit.as_secs()),
     }
 }
 
@@ -93,6 +93,7 @@ fn metadata_field(edit: &Edit, key: &str) -> Option<String> {
     meta[key].as_str().map(str::to_owned)
 }
 
+/// Deletes an object if its uid and version are those that were shown. One that is gone is no error.
 async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
@@ -107,10 +108,10 @@ async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), k
     }
 }
 
-/// Waits for an effect, for `limit` at most; how the object stands if it is late.
+/// Waits for an effect, for `limit` at most. `None` once it is reached, else what the object lacks.
 ///
 /// # Errors
-/// When the API server doesn't tell.
+/// When the object can't be watched or read.
 pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result<Option<String>> {
     let (object, gap_of): (_, fn(&DynamicObject) -> Option<String>) = match effect {
         Effect::Bound(claim) => (claim, describe_binding_gap),
@@ -135,7 +136,7 @@ fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     (phase != "Bound").then(|| phase.to_owned())
 }
 
-/// What a workload lacks to run as it is written.
+/// The number of ready pods that a workload lacks, as a clause; `None` once it is rolled out.
 fn describe_rollout_gap(object: &DynamicObject) -> Option<String> {
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     let wanted = spec["replicas"].as_i64().unwrap_or(1);

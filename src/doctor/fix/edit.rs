@@ -1,4 +1,4 @@
-//! Computes what an object becomes by a change (PURE).
+//! Computes the edit of an object that makes a change (PURE).
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// What was done, as kubectl says it.
+    /// The verb in the past tense, as kubectl prints it.
     pub fn done(self) -> &'static str {
         match self {
             Self::Patch => "patched",
@@ -62,10 +62,10 @@ pub enum NoChange {
 }
 
 impl Edit {
-    /// What a change makes of the object as it stands; none if it isn't there.
+    /// The edit that makes a change to `live`, the object as it is stored; `None` if it doesn't exist.
     ///
     /// # Errors
-    /// [`NoChange`] when it is done already, or what holds now speaks against it.
+    /// [`NoChange`] when the object is in the requested state already, does not exist any more, or must not be deleted.
     pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
         let deleted = || NoChange::Refused("does not exist any more".to_owned());
@@ -94,7 +94,8 @@ impl Edit {
         })
     }
 
-    /// What is sent to have the object become the other, if it is still what was read.
+    /// The merge patch of the edit. It holds the uid and version of the object that was read, so that the API server
+    /// refuses it for any other. Null for a deletion.
     pub fn patch(&self) -> Value {
         let (Some(before), Some(after)) = (&self.before, &self.after) else {
             return Value::Null;
@@ -113,14 +114,14 @@ impl Edit {
     }
 }
 
-/// Whether an object may be deleted: only what holds nothing may.
+/// Refuses the deletion of an object that may hold data: only Pending claims and pods, and locks may be deleted.
 fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     let phase = live["status"]["phase"].as_str().unwrap_or_default();
     let refused = |why: &str| Err(NoChange::Refused(why.to_owned()));
     match object.kind.as_str() {
-        "PersistentVolumeClaim" if phase != "Pending" => refused(&format!("is {phase} by now, and may hold data")),
+        "PersistentVolumeClaim" if phase != "Pending" => refused(&format!("is {phase} now, and may have data")),
         "PersistentVolumeClaim" if !live["metadata"]["annotations"][BOUND_BEFORE].is_null() => {
-            refused("was bound before, and may hold data")
+            refused("was bound before, and may have data")
         }
         "Pod" if phase != "Pending" => refused(&format!("is {phase} by now")),
         "PersistentVolumeClaim" | "Pod" | "Lease" | "Endpoints" => Ok(()),
@@ -144,8 +145,8 @@ fn without_server_fields(mut object: Value) -> Value {
     object
 }
 
-/// Merges a change into an object: null takes away, lists are replaced, but for containers and variables, which are
-/// found by their names.
+/// Merges a change into an object as a merge patch does: null removes a field, lists are replaced. Containers and
+/// variables are merged by their names instead.
 pub fn merge_change(object: Value, change: &Value) -> Value {
     match (object, change) {
         (object, Value::Null) => object,
@@ -179,7 +180,7 @@ fn merge_by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
     Value::Array(there)
 }
 
-/// What a merge patch must hold to make the one of the other.
+/// The merge patch that turns `before` into `after`.
 fn merge_patch_between(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else {
         return after.clone();

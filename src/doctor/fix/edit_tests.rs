@@ -78,9 +78,9 @@ fn a_patch_takes_fields_away() {
 fn what_may_hold_data_is_never_deleted() {
     let bound = json!({"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}});
     for (live, why) in rows! {
-        (claim(json!({"status": {"phase": "Bound"}})), "is Bound by now, and may hold data"),
-        (claim(json!({"status": {"phase": "Lost"}})), "is Lost by now, and may hold data"),
-        (claim(bound), "was bound before, and may hold data"),
+        (claim(json!({"status": {"phase": "Bound"}})), "is Bound now, and may have data"),
+        (claim(json!({"status": {"phase": "Lost"}})), "is Lost now, and may have data"),
+        (claim(bound), "was bound before, and may have data"),
     } {
         assert_eq!(never(Edit::of(&Change::Delete(pvc()), Some(live))), why);
     }

@@ -46,14 +46,14 @@ impl HostChange {
 
     pub fn summary(&self) -> String {
         match self {
-            Self::InstallClient => "install what an NFS client needs".to_owned(),
+            Self::InstallClient => "install the packages of an NFS client".to_owned(),
             Self::SetMode { path, from, to } => format!("chmod {path} from {from:04o} to {to:04o}"),
             Self::Export { path, clients } => format!("export {path} to {} too", clients.join(", ")),
             Self::EnableStatd => "start rpcbind and rpc-statd, now and at every boot".to_owned(),
         }
     }
 
-    /// The script that makes the change; `None` where a plan of `setup-client` or `setup-server` makes it.
+    /// The script that makes the change; `None` if the plan of `setup-client` or `setup-server` makes it instead.
     ///
     /// # Errors
     /// When nfsprov does not export the directory whose mode would change: a tenant may have named any directory.

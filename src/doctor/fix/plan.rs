@@ -25,8 +25,9 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The automatic fixes in the cluster, in the report's order: causes first.
-pub fn plan<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
+/// The automatic fixes in the cluster, without those on hosts, in the report's order: causes first. Each comes with the
+/// effects to wait for.
+pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
         Some(Step {
@@ -51,8 +52,9 @@ pub fn due(owed: &mut Vec<Effect>, later: &[Step<'_>]) -> Vec<Effect> {
     owed.extract_if(.., |effect| !comes(effect)).collect()
 }
 
-/// The findings that the gate fixes, each with a restart of its provisioner, which read the API server's answers before.
-pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> {
+/// The findings that setting the gate fixes, NFS301 and NFS302, each with an automatic fix that restarts its
+/// provisioner. `now` is written into the annotation of the restart.
+pub fn restart_fixes(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> {
     let theirs = findings
         .iter()
         .filter(|finding| matches!(finding.code, "NFS301" | "NFS302"));
@@ -70,6 +72,7 @@ pub fn restarts(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> 
     again.collect()
 }
 
+/// The effects of a fix to wait for: the rollout of workloads that change, and the binding of claims that it affects.
 fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
     let workload = |change: &Change| {
         let object = change.object();
@@ -148,7 +151,7 @@ mod tests {
         let lock = Change::Delete(Object::of("Lease", "default", "p"));
         let findings = [finding("NFS210", &lock), finding("NFS301", &patch)];
         let facts = facts();
-        let steps = plan(&findings, &facts);
+        let steps = plan_cluster_fixes(&findings, &facts);
         let (rolled, bound) = (Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now")));
         let effects: Vec<_> = steps.iter().map(|step| step.effects.clone()).collect();
         assert_eq!(effects, [vec![bound.clone()], vec![rolled.clone(), bound.clone()]]);
@@ -176,7 +179,7 @@ mod tests {
                 "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
         } {
             let findings = [finding];
-            let steps = plan(&findings, &facts());
+            let steps = plan_cluster_fixes(&findings, &facts());
             assert_eq!(steps[0].effects, wanted);
         }
     }

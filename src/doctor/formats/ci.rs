@@ -9,14 +9,15 @@ use crate::doctor::report::Report;
 use crate::doctor::{Finding, Severity};
 use crate::escape::{self, is_hidden};
 
-/// A JUnit suite: a case a code, failed by errors and, if they count, warnings.
+/// A JUnit suite: a test case for each code that was checked or skipped. It fails if `fails` is true for a finding of
+/// the code.
 pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
     let failed: Vec<_> = report.findings.iter().filter(|finding| fails(finding)).collect();
     let mut cases = String::new();
     let mut tests = 0;
     let mut failures = 0;
     for code in &report.checked {
-        let title = explain::find(code).map_or("", |entry| entry.title);
+        let title = explain::find_entry(code).map_or("", |entry| entry.title);
         let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == *code).collect();
         let name = escape_xml(&format!("{code} {title}"));
         tests += 1;
@@ -39,7 +40,7 @@ pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
     }
     for skipped in &report.skipped {
         tests += 1;
-        let title = explain::find(skipped.code).map_or("", |entry| entry.title);
+        let title = explain::find_entry(skipped.code).map_or("", |entry| entry.title);
         let name = escape_xml(&format!("{} {title}", skipped.code));
         _ = writeln!(
             cases,
@@ -60,6 +61,7 @@ fn short_text(finding: &Finding) -> String {
     format!("{}: {}", finding.object.title(), finding.cause)
 }
 
+/// The finding with its evidence and fix, a line each.
 fn long_text(finding: &Finding) -> String {
     let mut lines = vec![short_text(finding)];
     lines.extend(
@@ -75,6 +77,7 @@ fn long_text(finding: &Finding) -> String {
     lines.join("\n")
 }
 
+/// Escapes a text for XML; characters that XML can't hold are dropped, invisible ones become references.
 pub(super) fn escape_xml(text: &str) -> String {
     // What XML 1.0 can't hold is left out; logs may have it.
     let holds = |c: &char| matches!(c, '\n' | '\t' | '\r') || (*c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
@@ -93,10 +96,10 @@ pub(super) fn escape_xml(text: &str) -> String {
     out
 }
 
-/// A SARIF 2.1.0 log: a rule a code, a result a finding.
+/// A SARIF 2.1.0 log: a rule for each code, a result for each finding, a notification for each check that was skipped.
 ///
 /// # Errors
-/// Never, as far as the library's own writer goes.
+/// None in practice: serde_json writes any `Value`.
 pub fn sarif(report: &Report) -> serde_json::Result<String> {
     let level = |severity| match severity {
         Severity::Error => "error",

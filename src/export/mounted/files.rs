@@ -34,7 +34,7 @@ impl Mounted {
             let Some(directory) = open_directory(root, Some(&folder))? else {
                 return Ok(vec![None; names.len()]);
             };
-            Ok(names.iter().map(|name| read(&directory, name)).collect())
+            Ok(names.iter().map(|name| read_file(&directory, name)).collect())
         })
         .await
     }
@@ -49,7 +49,7 @@ impl Mounted {
             let refused = |name: &str, errno| operation_error("write", &format!("{folder}/{name}"), errno);
             let directory = open_directory(root, Some(&folder))?.ok_or_else(|| refused(".", Errno::NOENT))?;
             for file in &files {
-                write(&directory, file).map_err(|errno| refused(&file.name, errno))?;
+                write_file(&directory, file).map_err(|errno| refused(&file.name, errno))?;
             }
             Ok(())
         })
@@ -57,7 +57,8 @@ impl Mounted {
     }
 }
 
-fn read(directory: &OwnedFd, name: &str) -> Content {
+/// Reads a file; `None` if it doesn't exist. What is no regular file, is too large or can't be read gives its reason.
+fn read_file(directory: &OwnedFd, name: &str) -> Content {
     let words = |errno: Errno| Some(Err(std::io::Error::from(errno).to_string()));
     let file = match rustix::fs::openat(directory, name, READ, Mode::empty()) {
         Ok(file) => file,
@@ -82,7 +83,8 @@ fn read(directory: &OwnedFd, name: &str) -> Content {
     })
 }
 
-fn write(directory: &OwnedFd, file: &NewFile) -> rustix::io::Result<()> {
+/// Writes and syncs a file under its temporary name, then renames it. On failure, the temporary file is removed.
+fn write_file(directory: &OwnedFd, file: &NewFile) -> rustix::io::Result<()> {
     let (from, to) = (file.temporary.as_str(), file.name.as_str());
     let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
     let written = (|| {

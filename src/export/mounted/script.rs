@@ -30,14 +30,15 @@ impl Mounted {
             let absolute = std::path::absolute(root).map_err(|error| failed(error.to_string()))?;
             let path = absolute.to_str();
             let path = path.ok_or_else(|| failed("the mount's path is no UTF-8".to_owned()))?;
-            run(&write(path), || counted.count_step()).map_err(|error| failed(format!("sh: {error}")))
+            run_in_shell(&write(path), || counted.count_step()).map_err(|error| failed(format!("sh: {error}")))
         })
         .await
     }
 }
 
-/// Runs a script and calls `each` for each line that it prints.
-fn run(script: &str, each: impl Fn()) -> io::Result<Output> {
+/// Runs a script in a subshell without standard input, and calls `on_line` for each line that it prints. A script that
+/// a signal ended has status 1.
+fn run_in_shell(script: &str, on_line: impl Fn()) -> io::Result<Output> {
     let mut shell = Command::new("sh")
         .arg("-s")
         .stdin(Stdio::piped())
@@ -64,7 +65,7 @@ fn run(script: &str, each: impl Fn()) -> io::Result<Output> {
         if let Some(pipe) = stdout {
             let mut reader = BufReader::new(pipe);
             while reader.read_until(b'\n', &mut lines)? > 0 {
-                each();
+                on_line();
             }
         }
         let errors = errors

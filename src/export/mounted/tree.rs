@@ -11,8 +11,8 @@ use super::DIRECTORY;
 use crate::export::MayContinue;
 use crate::export::rounds::Rounds;
 
-/// How many nested directories are opened. A tree may be deeper than the limit of open files, so directories below this depth
-/// are moved to the top and removed from there.
+/// How many nested directories are opened. A tree may be deeper than the limit of open files, so directories below this
+/// depth are moved to the top and removed from there.
 const DEPTH: usize = 64;
 
 /// How many entries of one directory are read before they are removed.
@@ -61,6 +61,7 @@ impl RemovalProgress {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a step; fails with CANCELED if the removal was interrupted or has timed out.
     fn begin_step(&self) -> rustix::io::Result<()> {
         self.count_step();
         match self.given_up.load(Ordering::Relaxed) || !(self.may_continue)() {
@@ -76,6 +77,8 @@ pub(super) fn empty_tree(top: &OwnedFd, progress: &RemovalProgress) -> rustix::i
     empty_subtree(top, top, 0, &mut moved, progress)
 }
 
+/// Removes everything below `directory`. What lies too deep is first moved to `top`; `moved` counts the names used
+/// there. Fails with NOTEMPTY if rounds make no progress.
 fn empty_subtree(
     top: &OwnedFd,
     directory: &OwnedFd,
@@ -139,8 +142,8 @@ fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u
     }
 }
 
-/// The names and types of the first `most` entries of a directory.
-pub(super) fn read_names(directory: &OwnedFd, most: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
+/// The names and types of the first `limit` entries of a directory.
+pub(super) fn read_names(directory: &OwnedFd, limit: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
@@ -148,7 +151,7 @@ pub(super) fn read_names(directory: &OwnedFd, most: usize) -> rustix::io::Result
         if name != c"." && name != c".." {
             found.push((name.to_owned(), entry.file_type()));
         }
-        if found.len() == most {
+        if found.len() == limit {
             break;
         }
     }

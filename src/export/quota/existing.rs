@@ -30,13 +30,13 @@ pub(in crate::export) fn parse_existing(text: &str) -> Result<ExistingFiles, Str
             _ => {}
         }
     }
-    let used_kib = used_kib.ok_or("what it holds can't be measured: du prints no number")?;
+    let used_kib = used_kib.ok_or("its use can't be measured: du prints no number")?;
     files.used_bytes = used_kib.saturating_mul(1024);
     Ok(files)
 }
 
-/// Checks what the script `assign_project` of `ssh/quota.rs` printed: everything has the project id, and the limit is not
-/// exceeded.
+/// Checks what the script `assign_project` of `ssh/quota.rs` printed: everything has the project id, and the limit is
+/// not exceeded.
 ///
 /// # Errors
 /// What is wrong, in one sentence.
@@ -64,7 +64,7 @@ impl LimitPlan {
         match used_kib <= self.kib {
             true => Ok(()),
             false => Err(format!(
-                "it holds {used_kib} KiB, more than its limit of {} KiB",
+                "it uses {used_kib} KiB, more than its limit of {} KiB",
                 self.kib
             )),
         }
@@ -116,7 +116,7 @@ mod tests {
             (format!("without-id 0\n{}", usage(ID, 10_240)), None),
             (
                 format!("without-id 0\n{}", usage(ID, 10_241)),
-                Some("it holds 10241 KiB"),
+                Some("it uses 10241 KiB"),
             ),
             (format!("without-id 2\n{}", usage(ID, 4)), Some("2 of its files")),
             (usage(ID, 4), Some("can't be read")),

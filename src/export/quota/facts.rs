@@ -157,7 +157,7 @@ pub(in crate::export) fn parse_facts(text: &str) -> Facts {
             "report-error" => facts.report_error = Some(value.to_owned()),
             "named" => facts.named_projects.extend(value.parse::<u32>()),
             "export" => {
-                let listed = crate::host::exports_file::listing(value);
+                let listed = crate::host::exports_file::parse_listing(value);
                 facts.exports.extend(listed.into_iter().map(|export| Exported {
                     path: export.path,
                     client: export.client,

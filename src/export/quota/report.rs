@@ -61,8 +61,8 @@ impl QuotaReport {
         parse_report(text)
     }
 
-    /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if the
-    /// directory does not exist.
+    /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if
+    /// the directory does not exist.
     ///
     /// # Errors
     /// What is wrong, in one sentence.
@@ -93,7 +93,8 @@ impl QuotaReport {
         }
     }
 
-    /// The usage of the volume that was provisioned for the claim with this uid; `None` if it has no limit.
+    /// The usage of the volume that was provisioned for the claim with this uid; `None` if the report has no project of
+    /// it.
     pub fn usage_of(&self, claim_uid: &str) -> Option<VolumeUsage> {
         let ids = project_ids(claim_uid).ok()?;
         let usage = ids

@@ -9,8 +9,8 @@ fn limit(mib: u64) -> SizeLimit {
     SizeLimit::new(mib << 20, UID).unwrap()
 }
 
-/// What the script prints of an XFS server with a new directory, with lines in place of those of the same word; a line of
-/// one word is left out.
+/// What the script prints of an XFS server with a new directory, with lines in place of those of the same word; a line
+/// of one word is left out.
 fn facts(changes: &[&str]) -> Facts {
     let lines = [
         "uid 0",
@@ -184,7 +184,7 @@ fn a_server_that_cannot_limit_is_refused_with_the_reason() {
             facts(&["project 1001 -------------------P-- ."]),
             "project 1001, which is not",
         ),
-        (facts(&["entries"]), "holds files already"),
+        (facts(&["entries"]), "it has files already"),
         (facts(&["total 2560 4096"]), "more than the whole file system"),
         (facts(&["total"]), "more than the whole file system"),
         (facts(&taken), "all project ids"),

@@ -17,7 +17,7 @@ impl Ssh {
         if output.status == script::MISSING {
             return Ok(vec![None; names.len()]);
         }
-        match contents(&output.stdout).filter(|contents| contents.len() == names.len()) {
+        match parse_contents(&output.stdout).filter(|contents| contents.len() == names.len()) {
             Some(contents) => Ok(contents),
             None => Err(operation_error(
                 "read",
@@ -42,21 +42,22 @@ impl Ssh {
     }
 }
 
-/// What [`script::read_files`] says: a line for each file, and behind `file SIZE` as many bytes and a line break.
-fn contents(mut said: &[u8]) -> Option<Vec<Content>> {
+/// Parses the output of [`script::read_files`]: a line for each file, and behind `file SIZE` as many bytes and a line
+/// break. `None` if it is not of that form, as when a file changed while it was read.
+fn parse_contents(mut output: &[u8]) -> Option<Vec<Content>> {
     let mut found = Vec::new();
     // The frame of a script may begin with a line break.
-    while let [b'\n', rest @ ..] = said {
-        said = rest;
+    while let [b'\n', rest @ ..] = output {
+        output = rest;
     }
-    while !said.is_empty() {
-        let end = said.iter().position(|byte| *byte == b'\n')?;
-        let line = std::str::from_utf8(&said[..end]).ok()?;
-        said = &said[end + 1..];
+    while !output.is_empty() {
+        let end = output.iter().position(|byte| *byte == b'\n')?;
+        let line = std::str::from_utf8(&output[..end]).ok()?;
+        output = &output[end + 1..];
         found.push(match line.split_once(' ') {
             Some(("file", size)) => {
-                let (content, rest) = said.split_at_checked(size.parse().ok()?)?;
-                said = rest.strip_prefix(b"\n")?;
+                let (content, rest) = output.split_at_checked(size.parse().ok()?)?;
+                output = rest.strip_prefix(b"\n")?;
                 Some(Ok(content.to_vec()))
             }
             None if line == "missing" => None,
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn what_a_file_holds_is_taken_for_nothing_else() {
         let said = b"\nfile 12\nmissing\nlink\nmissing\nlarge\nfile 0\n\n";
-        let found = contents(said).unwrap();
+        let found = parse_contents(said).unwrap();
         assert_eq!(found.len(), 4);
         assert_eq!(found[0], Some(Ok(b"missing\nlink".to_vec())));
         assert_eq!(found[1], None);
@@ -89,7 +90,7 @@ mod tests {
             b"file 3\nabcd\n",
             b"missing",
         ] {
-            assert_eq!(contents(wrong), None);
+            assert_eq!(parse_contents(wrong), None);
         }
     }
 }

@@ -76,7 +76,8 @@ with_heartbeat() {
 missing() { exit 5; }
 "#;
 
-/// A script that runs in the export's root. The root itself may be reached through links, which the administrator chose.
+/// A script that defines the shell functions of this file, enters the export's root and runs `rest` there. The root
+/// itself may be reached through links, which the administrator chose.
 pub(super) fn at_root(root: &str, rest: &str) -> String {
     format!(
         "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(current_path) || exit 1\nhere=${{here%??}}\n{rest}",
@@ -291,7 +292,8 @@ done"#
     act_in_directory(root, Some(folder), &(arguments(names) + &act))
 }
 
-/// Writes files under temporary names, has them stored, and renames them: what is at a file's name is replaced, be it a link.
+/// Writes files under temporary names, has them stored, and renames them: what is at a file's name is replaced, be it a
+/// link.
 pub(super) fn write_files(root: &str, folder: &VolumePath, files: &[NewFile]) -> String {
     let words = files.iter().flat_map(|file| {
         let text = String::from_utf8_lossy(&file.bytes).into_owned();

@@ -1,4 +1,5 @@
-//! The operations over one NFS connection. Paths are looked up one component at a time.
+//! The operations over one NFS connection. Paths are looked up one component at a time. The methods keep the contracts
+//! of those of [`Export`](crate::export::Export).
 
 use std::future::Future;
 use std::sync::Arc;
@@ -153,6 +154,7 @@ impl Connection {
         }
     }
 
+    /// The parent's handle and the entry at `path`, of any kind; `None` if it doesn't exist.
     pub(super) async fn find_entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, CallError> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk_directories(parents, path).await? else {
@@ -258,6 +260,7 @@ impl Connection {
         }
     }
 
+    /// Lists a directory, again from the start up to [`LISTINGS`] times if it changes too much while it is read.
     async fn read_entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut attempt = 1;
         loop {

@@ -51,6 +51,7 @@ impl Wire {
         stream::iter(writes).try_buffer_unordered(AT_ONCE).try_collect().await
     }
 
+    /// The handle of a folder; `None` if it doesn't exist.
     async fn find_folder(&self, folder: &VolumePath) -> Result<Option<Handle>, ExportError> {
         self.run_with_retry("look for", &folder.to_string(), |connection| {
             async move { connection.walk_directories(folder.components(), folder).await }.boxed()
@@ -90,6 +91,7 @@ impl Connection {
         }
     }
 
+    /// The content of a file, or why it can't be a record: no regular file, or too large.
     async fn read_found(&self, found: ObjRes) -> Result<Result<Vec<u8>, String>, NfsError> {
         let attributes = match found.attr {
             Some(attributes) => attributes,
@@ -118,6 +120,7 @@ impl Connection {
         Ok(Err(too_large()))
     }
 
+    /// Writes a file under its temporary name, then renames it. On failure, the temporary file is removed.
     async fn write_file(&self, folder: &Handle, file: &NewFile) -> Result<(), NfsError> {
         let (from, to) = (file.temporary.as_str(), file.name.as_str());
         let written = async {

@@ -1,8 +1,8 @@
 //! The mount options of a class that tell how to reach the NFS server (PURE).
 
-/// NFS versions in the order in which they are tried. NFSv3 is the fastest, since it needs no state on the server. NFSv4.1 and
-/// 4.2 come last: against kernels that grow their slot table the client library loses its session about every twenty calls
-/// and needs a new connection.
+/// NFS versions in the order in which they are tried. NFSv3 is the fastest, since it needs no state on the server.
+/// NFSv4.1 and 4.2 come last: against kernels that grow their slot table the client library loses its session about
+/// every twenty calls and needs a new connection.
 const VERSIONS: [&str; 4] = ["3", "4.0", "4.1", "4.2"];
 
 /// Version and ports of the NFS server, as nodes mount it.
@@ -34,8 +34,9 @@ impl MountOptions {
         found
     }
 
-    /// The versions in the order in which they are tried. 4 without a minor version is any of 4.x, as for mount(8). Before
-    /// 4.2 comes 4.1, which creates directories as well: Linux 7.2 refuses nfs-rs's 4.2 (`NFS4ERR_INVAL`).
+    /// The versions in the order in which they are tried; without an option, all of them. 4 without a minor version
+    /// is any of 4.x, as for mount(8). 4.2 alone also means 4.1, which comes first and creates directories as well:
+    /// Linux 7.2 refuses nfs-rs's 4.2 (`NFS4ERR_INVAL`). Empty if the option names none that this client speaks.
     pub(super) fn versions_to_try(&self) -> Vec<&'static str> {
         let wanted = match (self.version.as_deref(), &self.minor_version) {
             (None, _) => return VERSIONS.to_vec(),

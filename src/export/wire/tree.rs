@@ -64,6 +64,8 @@ impl Connection {
         self.remove_pending(first, &never_interrupt(), &AtomicU64::new(0)).await
     }
 
+    /// Empties `first` and removes it, unless it has no parent. Fails if rounds make no progress, or an entry's name
+    /// can't be sent over NFS.
     async fn remove_pending(
         &self,
         first: PendingDirectory,
@@ -119,7 +121,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Removes an entry unless it is a directory that is not empty.
+    /// Removes an entry unless it is a directory that is not empty; fails with `Interrupted` if the removal may not
+    /// continue.
     async fn remove_entry(
         &self,
         directory: &Handle,
@@ -175,7 +178,8 @@ impl Connection {
         Ok(entries)
     }
 
-    /// Fails if all entries have names that are not UTF-8: the client library replaces bytes in them, so they can't be removed.
+    /// Fails if all entries have names that are not UTF-8: the client library replaces bytes in them, so they can't be
+    /// removed.
     async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), CallError> {
         let entries = self.read_some_entries(&directory.handle).await?;
         match entries.iter().all(|entry| entry.file_name.contains('\u{fffd}')) && !entries.is_empty() {
@@ -183,7 +187,7 @@ impl Connection {
                 action: "remove",
                 path: directory.name.clone(),
                 cause: format!(
-                    "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS from here; \
+                    "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS; \
                      remove it on the server, or use --via dir: or ssh://"
                 ),
             }

@@ -120,7 +120,7 @@ fn distributions_are_known_by_their_os_release() {
             "nfs-utils",
         ),
     ] {
-        let choice = of(&OsRelease::parse(text), &programs(managers));
+        let choice = choose_distro(&OsRelease::parse(text), &programs(managers));
         assert_eq!(choice.guessed, None, "{text}");
         let found = (choice.installer, choice.distro.server, choice.distro.client);
         assert_eq!(found, (Installer::Manager(manager), server, client), "{text}");
@@ -135,7 +135,7 @@ fn a_guess_is_said_to_be_one() {
             "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nPRETTY_NAME=\"Linux Mint 22\"\n",
             &[Manager::Apt][..],
             "nfs-kernel-server",
-            "Linux Mint 22 (linuxmint) is not known by that name; it says that it is like ubuntu, so it is taken for Debian and its like",
+            "Linux Mint 22 (linuxmint) is not known by that name; it calls itself like ubuntu, so it is taken for Debian and its like",
         ),
         (
             "ID=bigcloud\nPRETTY_NAME='BigCloud'\n",
@@ -157,7 +157,7 @@ fn a_guess_is_said_to_be_one() {
             "Linux (debian) is not known; it has apk, so it is taken for Alpine",
         ),
     ] {
-        let choice = of(&OsRelease::parse(text), &programs(managers));
+        let choice = choose_distro(&OsRelease::parse(text), &programs(managers));
         assert_eq!((choice.distro.server, choice.guessed.as_deref()), (server, Some(guess)));
     }
 }
@@ -216,7 +216,7 @@ fn where_nothing_installs_packages_the_system_says_what_does() {
         ),
     ] {
         let programs: Vec<String> = programs.iter().map(|program| (*program).to_owned()).collect();
-        let choice = of(&OsRelease::parse(text), &programs);
+        let choice = choose_distro(&OsRelease::parse(text), &programs);
         let refusal = choice.installer.refusal(&["P"]).unwrap();
         assert!(refusal.starts_with(words), "{refusal}");
         assert_eq!(choice.distro.client, client, "{text}");

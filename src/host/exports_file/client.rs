@@ -44,7 +44,7 @@ impl fmt::Display for Network {
 }
 
 impl Network {
-    /// The network of `address` with so many bits; None if it has not as many.
+    /// The network of `address` with a prefix of this length; `None` if an address has fewer bits.
     pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         let address = match address {
             IpAddr::V4(v4) if prefix <= 32 => {
@@ -60,7 +60,7 @@ impl Network {
         Some(Self { address, prefix })
     }
 
-    /// Reads `ADDRESS`, `ADDRESS/PREFIX` or `ADDRESS/MASK`.
+    /// Reads `ADDRESS`, `ADDRESS/PREFIX` or `ADDRESS/MASK`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         match Client::of(text) {
             Client::Network(network) => Some(network),
@@ -94,7 +94,7 @@ impl Network {
     }
 }
 
-/// How many bits a mask such as `255.255.255.0` leaves to the network; None if they don't all come first.
+/// The length of the prefix of a mask such as `255.255.255.0`; `None` if its ones don't all come first.
 pub fn mask_bits(mask: Ipv4Addr) -> Option<u8> {
     let bits = mask.to_bits();
     let ones = bits.leading_ones();
@@ -114,7 +114,7 @@ impl Client {
         }
         // Whichever comes first makes it a pattern or a network.
         match text.find(['*', '?', '[', '/']).map(|at| &text[at..=at]) {
-            Some("/") => network(text).map_or_else(|| Self::Name(text.to_lowercase()), Self::Network),
+            Some("/") => parse_network(text).map_or_else(|| Self::Name(text.to_lowercase()), Self::Network),
             Some(_) => Self::Pattern(text.to_lowercase()),
             None => match text.parse() {
                 Ok(address) => {
@@ -126,7 +126,8 @@ impl Client {
         }
     }
 
-    /// Whether there may be a host that both mean. Names and addresses are not looked up.
+    /// Whether one host may be among both. Names and addresses are not looked up, so a name and a network don't
+    /// overlap.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::World, _) | (_, Self::World) => true,
@@ -139,8 +140,8 @@ impl Client {
     }
 }
 
-/// `ADDRESS/PREFIX` or `ADDRESS/MASK`.
-fn network(text: &str) -> Option<Network> {
+/// Reads `ADDRESS/PREFIX` or `ADDRESS/MASK`.
+fn parse_network(text: &str) -> Option<Network> {
     let (address, bits) = text.split_once('/')?;
     let address = address.parse().ok()?;
     let bits = match bits.parse::<Ipv4Addr>() {

@@ -1,4 +1,5 @@
-//! What of others' lines stands against ours, and the traps that they have stepped into (PURE).
+//! Conflicts between others' lines and an export of nfsprov's, and lines that exportfs reads otherwise than they look
+//! (PURE).
 
 use std::fmt;
 
@@ -39,8 +40,9 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// What stands against `wanted` in the files that exportfs reads, each with its name. The first of them is the one that
-/// has nfsprov's block, or will have it.
+/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names, and lines after
+/// which exportfs reads no more. The first file is the one that has nfsprov's block, or will have it; only there can
+/// lines hide the block.
 pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
@@ -88,7 +90,7 @@ impl File<'_> {
         }
     }
 
-    /// Entries for the same directory, and those that are not what they look like.
+    /// Adds others' entries for the same directory, and those that exportfs reads otherwise than they look.
     fn find_overlaps(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let mut add = |entry: &Entry, gravity, why: String| {
             let conflict = self.conflict(entry.line, gravity, why);
@@ -121,7 +123,7 @@ impl File<'_> {
                 }
                 continue;
             }
-            let clients = wanted.each_client();
+            let clients = wanted.distinct_clients();
             if let Some(same) = clients.iter().find(|text| Client::of(text) == client) {
                 let why =
                     format!("it exports {shown} to {same} already, and exportfs takes whichever line comes first");
@@ -136,7 +138,8 @@ impl File<'_> {
         }
     }
 
-    /// Whether exportfs would read our line in this file as it is meant, and others' as before.
+    /// Adds the line that would make exportfs misread nfsprov's line in this file, or read others' differently than
+    /// before.
     fn find_hiding_entries(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;
@@ -153,7 +156,7 @@ impl File<'_> {
             .filter(ours)
             .map(|entry| entry.client.as_str())
             .collect();
-        let clients = wanted.each_client();
+        let clients = wanted.distinct_clients();
         let whole = read.len() == clients.len() && clients.iter().all(|client| read.contains(client));
         let rest = |reading: &Reading, own: &std::ops::Range<usize>| -> Vec<(Vec<u8>, String, String)> {
             let others = reading.entries.iter().filter(|entry| !own.contains(&entry.line));
@@ -177,13 +180,13 @@ impl File<'_> {
             ),
             (None, None) => (
                 block.lines.start.saturating_sub(1).max(1),
-                "it goes on into nfsprov's lines".to_owned(),
+                "it continues into nfsprov's lines".to_owned(),
             ),
         };
         found.push(self.conflict(line, Gravity::Stops, why));
     }
 
-    /// What makes exportfs leave the rest of the file out, where that has not been said yet.
+    /// Adds the line after which exportfs ignores the rest of the file, unless it is reported as a stop already.
     fn find_early_end(&self, found: &mut Vec<Conflict>) {
         let said = |found: &[Conflict], line| {
             let mut stops = found.iter().filter(|conflict| conflict.gravity == Gravity::Stops);
@@ -202,7 +205,8 @@ impl File<'_> {
     }
 }
 
-/// What an entry is that its writer hardly meant.
+/// The unexpected meaning of an entry: the whole world, an unusable path, or a client that no host matches. `None` if
+/// it means what it looks like.
 fn describe_trap(entry: &Entry, client: &Client) -> Option<String> {
     let shown = String::from_utf8_lossy(&entry.path);
     let text = &entry.client;

@@ -1,4 +1,4 @@
-//! A file of exports as exportfs reads it, with all that it silently makes of it (PURE).
+//! Reads a file of exports exactly as exportfs does, its silent misreadings included (PURE).
 //!
 //! The rules are those of nfs-utils' `support/nfs/{exports,xio}.c`: words are split at white space, `"` begins and ends
 //! a quotation without any escape in it, `\` and three octal digits are a byte, `\` at a line's end joins it with the
@@ -48,7 +48,7 @@ pub struct Reading {
     pub unclosed: Option<usize>,
 }
 
-/// Reads a file.
+/// Reads a file's entries up to the first line that exportfs refuses; the result says where and why reading stopped.
 pub fn read_exports(bytes: &[u8]) -> Reading {
     let mut lexer = Lexer {
         bytes,
@@ -62,7 +62,7 @@ pub fn read_exports(bytes: &[u8]) -> Reading {
     reading
 }
 
-/// The directory of a line that begins with one.
+/// The directory that a line begins with; `None` if it is empty, a comment or refused by exportfs.
 pub fn path_of(line: &[u8]) -> Option<Vec<u8>> {
     let mut lexer = Lexer {
         bytes: line,
@@ -85,7 +85,7 @@ struct Lexer<'a> {
 }
 
 impl Lexer<'_> {
-    /// All lines, until the end or until exportfs gives up.
+    /// Adds the entries of all lines, until the end or until exportfs would stop reading.
     fn read_lines(&mut self, entries: &mut Vec<Entry>) -> Result<(), Stopped> {
         loop {
             self.skip_blanks(true);
@@ -103,7 +103,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The clients of one directory.
+    /// Adds an entry for each client in the rest of a line; a line without any exports to the whole world.
     fn read_clients(&mut self, path: &[u8], entries: &mut Vec<Entry>) -> Result<(), Stopped> {
         let mut defaults: Option<String> = None;
         let mut first = true;
@@ -148,7 +148,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The next byte; a line's end that is taken back is a blank, with those that follow.
+    /// The next byte. A backslash before a line's end, that line's end and the blanks after it count as one blank.
     fn next(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
@@ -166,21 +166,21 @@ impl Lexer<'_> {
         Some(byte)
     }
 
-    /// Passes over blanks and comments, and over ends of lines if `lines` says so. Not over other white space.
-    fn skip_blanks(&mut self, lines: bool) {
+    /// Skips blanks and comments, and with `across_lines` ends of lines; no other white space.
+    fn skip_blanks(&mut self, across_lines: bool) {
         loop {
             let before = (self.at, self.line);
             match self.next() {
                 None => return,
                 // The C library's strchr finds the zero byte that ends its list of blanks.
                 Some(b' ' | b'\t' | 0) => {}
-                Some(b'\n') if lines => {}
+                Some(b'\n') if across_lines => {}
                 Some(b'#') => {
                     let rest = &self.bytes[self.at..];
                     // No backslash takes back the end of a comment.
                     let length = rest.iter().position(|byte| *byte == b'\n');
                     self.at += length.unwrap_or(rest.len());
-                    if !lines {
+                    if !across_lines {
                         return;
                     }
                 }
@@ -192,8 +192,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// The next word, unquoted and unescaped; None where none begins here. What ends it is passed over, but for a
-    /// line's end.
+    /// The next word, unquoted and unescaped; `None` if no word begins here. The blank that ends it is skipped, a
+    /// line's end is not. A word of `limit` bytes or more stops exportfs.
     fn read_word(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Stopped> {
         let line = self.line;
         let mut word: Vec<u8> = Vec::new();
@@ -232,7 +232,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Makes a byte of the `\` and the three octal digits that a word ends in.
+/// Replaces `\` and three octal digits at the end of a word by their byte; leaves other words as they are.
 fn unescape_word(word: &mut Vec<u8>) {
     let Some((start, [b'\\', digits @ ..])) = word.split_last_chunk::<4>() else {
         return;
@@ -265,7 +265,7 @@ fn join_options(defaults: Option<&str>, own: &str) -> String {
     }
 }
 
-/// Why exportfs doesn't read on after such options.
+/// Fails with the reason if exportfs stops reading at such options.
 fn check_options_of_client(options: &str) -> Result<(), String> {
     match Meaning::in_file(options) {
         Ok(_) => Ok(()),

@@ -25,8 +25,8 @@ impl ActiveExport {
     }
 }
 
-/// Reads what `exportfs -s` has written. A line that is none of its own is kept as a path without client.
-pub fn listing(text: &str) -> Vec<ActiveExport> {
+/// Parses the output of `exportfs -s`. A line of another form is kept as a path without client and options.
+pub fn parse_listing(text: &str) -> Vec<ActiveExport> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
         .map(|line| {
@@ -49,7 +49,7 @@ pub fn listing(text: &str) -> Vec<ActiveExport> {
         .collect()
 }
 
-/// Undoes the `\040` of a path.
+/// Replaces each `\` and three octal digits by their byte.
 fn unescape_path(path: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = path.as_bytes();
@@ -70,10 +70,10 @@ fn unescape_path(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// How nfsprov's own lines change, a clause each; `own_before` is what they said of the directory before
-/// ([`super::own_exports`]).
+/// How the clients of nfsprov's own lines change, a clause each; none if nothing changes. `own_before` are the lines'
+/// exports of the directory before ([`super::own_exports`]).
 pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
-    let clients = wanted.each_client();
+    let clients = wanted.distinct_clients();
     let known: Vec<(&ActiveExport, Client)> = own_before
         .iter()
         .map(|entry| (entry, Client::of(&entry.client)))
@@ -98,9 +98,9 @@ pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Ve
     drift
 }
 
-/// What of `after` is not what was meant, a sentence each: `wanted` not in force as it was written (or, with None, still
-/// in force), and anything of others changed, gone or new. `before` is what was listed before the change, and
-/// `own_before` what nfsprov's block said then of the directory ([`super::own_exports`]).
+/// How the active exports `after` a change differ from the desired ones, a sentence each: `wanted` is not in force as
+/// it was written, or with `None` still in force, or an export of others changed, went or came. `before` are the active
+/// exports before the change, `own_before` those of nfsprov's block then ([`super::own_exports`]).
 pub fn find_differences(
     before: &[ActiveExport],
     after: &[ActiveExport],
@@ -151,7 +151,8 @@ pub fn find_differences(
     differences
 }
 
-/// Takes what `wanted` says out of `rest` and says what is missing or otherwise.
+/// Removes the entries of `wanted` from `rest`, and those for the same clients from `others`; adds what is missing or
+/// different to `differences`.
 fn compare_own_entries(
     wanted: &DesiredExport,
     others: &mut Vec<&ActiveExport>,
@@ -164,7 +165,7 @@ fn compare_own_entries(
         differences.push(format!("the options {} cannot be read", wanted.options));
         return;
     };
-    for (text, found) in match_clients(path, &wanted.each_client(), rest, others) {
+    for (text, found) in match_clients(path, &wanted.distinct_clients(), rest, others) {
         let client = Client::of(text);
         let Some(found) = found else {
             differences.push(match client {
@@ -187,8 +188,9 @@ fn compare_own_entries(
     }
 }
 
-/// Takes the entry of each client out of `rest`. exportfs lists a host by its canonical name: so next come names that
-/// begin alike, then any host that is not one of `others`.
+/// Removes the entry of each client from `rest` and returns it with the client; `None` if there is none. exportfs lists
+/// a host by its canonical name, so a client without an exact entry gets one that begins with its name and a dot, else
+/// that of any host that is not among `others`.
 fn match_clients<'a, 'l>(
     path: &str,
     clients: &[&'a str],
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn a_listing_is_read() {
         let text = "/a\\040b  *(ro,sec=sys)\n/c \t<world>(rw)\n/d\\134  node1(rw)\nnonsense\n\n";
-        let listed: Vec<(String, String, String)> = listing(text)
+        let listed: Vec<(String, String, String)> = parse_listing(text)
             .into_iter()
             .map(|l| (l.path, l.client, l.options))
             .collect();
@@ -260,9 +262,10 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_held_against_what_was_meant() {
-        let before = listing(LISTED.lines().next().unwrap());
+        let before = parse_listing(LISTED.lines().next().unwrap());
         let both = wanted(&["10.0.0.7", "node1"]);
-        let check = |after: &str, wanted: &DesiredExport| find_differences(&before, &listing(after), &[], Some(wanted));
+        let check =
+            |after: &str, wanted: &DesiredExport| find_differences(&before, &parse_listing(after), &[], Some(wanted));
         assert_eq!(check(LISTED, &both), [""; 0]);
         for (after, clients, parts) in [
             // A host that can't be looked up, and one that another has already.
@@ -326,7 +329,7 @@ mod tests {
         let own_before = own_exports(&with_export(b"", &wanted(&["10.0.0.7", "node1"])).unwrap(), "/nfsdata")
             .unwrap()
             .unwrap();
-        let before = listing(LISTED);
+        let before = parse_listing(LISTED);
         // node1 is listed by its canonical name, which is told apart from others' by the block alone.
         let fewer: String = LISTED
             .lines()
@@ -335,7 +338,7 @@ mod tests {
             .collect();
         let one = wanted(&["10.0.0.7"]);
         assert_eq!(
-            find_differences(&before, &listing(&fewer), &own_before, Some(&one)),
+            find_differences(&before, &parse_listing(&fewer), &own_before, Some(&one)),
             [""; 0]
         );
         assert_eq!(
@@ -343,14 +346,14 @@ mod tests {
             [""; 0]
         );
         // Taken out altogether.
-        let none = listing(LISTED.lines().next().unwrap());
+        let none = parse_listing(LISTED.lines().next().unwrap());
         assert_eq!(find_differences(&before, &none, &own_before, None), [""; 0]);
-        let left = find_differences(&before, &listing(&fewer), &own_before, None);
+        let left = find_differences(&before, &parse_listing(&fewer), &own_before, None);
         assert_eq!(left, ["/nfsdata is still exported to 10.0.0.7"]);
         // A network is listed as it was written, whatever mask that was.
         let mask = "/nfsdata  10.0.0.0/255.255.255.0(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash,no_all_squash)";
         assert_eq!(
-            find_differences(&[], &listing(mask), &[], Some(&wanted(&["10.0.0.0/24"]))),
+            find_differences(&[], &parse_listing(mask), &[], Some(&wanted(&["10.0.0.0/24"]))),
             [""; 0]
         );
     }

@@ -1,4 +1,5 @@
-//! Export options: what exports(5) knows, what a list of them means, and what is in force instead (PURE).
+//! Export options: those of exports(5), the meaning of a list of them, and how the options in force differ from it
+//! (PURE).
 
 use std::collections::BTreeMap;
 
@@ -124,19 +125,19 @@ pub struct Meaning {
 type Wrong = (usize, String);
 
 impl Meaning {
-    /// What a list means that stands in a file.
+    /// The meaning of a list in a file of exports: an option that is missing has exportfs's default.
     ///
     /// # Errors
-    /// Where the first option begins that exportfs refuses, in bytes, and why.
+    /// The offset in bytes of the first option that exportfs refuses, and why.
     pub fn in_file(options: &str) -> Result<Self, Wrong> {
         let own =
             |rows: &[(&'static str, &str)]| rows.iter().map(|(about, word)| (*about, (*word).to_owned())).collect();
         Self::read(options, own(&DEFAULTS), own(&DEFAULTS_BY_FLAVOUR), true)
     }
 
-    /// What a list means that exportfs prints: it prints all that holds, but for a few things only while they are not
-    /// what they were before nfs-utils 1.1, and for others only where the kernel can tell flavours apart by them.
-    /// Options that a later exportfs prints are passed over.
+    /// The meaning of a list that exportfs prints: it prints all options in force, except a few that have the value
+    /// from before nfs-utils 1.1, and those that the kernel doesn't keep for each flavour. Unknown options of a later
+    /// exportfs are ignored.
     pub fn in_listing(options: &str) -> Self {
         let mut common: Settings = DEFAULTS
             .iter()
@@ -151,6 +152,8 @@ impl Meaning {
         })
     }
 
+    /// Reads a list that starts from the settings `common` and `by_flavour`, and notes the first contradiction in it.
+    /// An unknown option is an error if `strictly` is set, and ignored otherwise.
     fn read(options: &str, common: Settings, mut by_flavour: Settings, strictly: bool) -> Result<Self, Wrong> {
         let mut meaning = Self {
             common,
@@ -204,7 +207,7 @@ impl Meaning {
                     }
                 }
             } else {
-                match with_value(option) {
+                match parse_valued_option(option) {
                     Ok(Some((about, word))) => {
                         set(about, word.clone());
                         meaning.common.insert(about, word);
@@ -232,7 +235,8 @@ impl Meaning {
         self.common.get("fsid").is_some_and(|fsid| fsid == "fsid=0")
     }
 
-    /// In what a listing differs from it: a clause each. What a listing doesn't tell is not compared.
+    /// How the options in force, `listed`, differ from these: a clause each. Settings of a flavour that the listing
+    /// lacks are not compared.
     pub fn differences(&self, listed: &Self) -> Vec<String> {
         let instead = |wanted: &str, found: &str| format!("{found} is in force instead of {wanted}");
         let mut differences = Vec::new();
@@ -268,8 +272,8 @@ impl Meaning {
     }
 }
 
-/// An option with a value: what it is about and how it is listed; None if it comes to nothing.
-fn with_value(option: &str) -> Result<Option<(&'static str, String)>, String> {
+/// Reads an option with a value: the setting's name, and the option as exportfs lists it. `None` if it has no effect.
+fn parse_valued_option(option: &str) -> Result<Option<(&'static str, String)>, String> {
     let (name, value) = match option.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (option, None),
@@ -288,7 +292,7 @@ fn with_value(option: &str) -> Result<Option<(&'static str, String)>, String> {
         _ => return Err(describe_unknown_option(option)),
     };
     let value = match (about, value.unwrap_or_default()) {
-        ("anonuid" | "anongid", id) => parse_user(id).ok_or_else(|| format!("{name} is a number, not {id:?}"))?,
+        ("anonuid" | "anongid", id) => parse_id(id).ok_or_else(|| format!("{name} is a number, not {id:?}"))?,
         ("fsid", "root") => "0".to_owned(),
         ("fsid", id) => match (parse_number(id), id.bytes().filter(u8::is_ascii_hexdigit).count()) {
             (Some(number), _) => number.to_string(),
@@ -310,21 +314,21 @@ fn with_value(option: &str) -> Result<Option<(&'static str, String)>, String> {
 
 fn describe_unknown_option(option: &str) -> String {
     if option.is_empty() {
-        return "there is nothing between two commas".to_owned();
+        return "there is no option between two commas".to_owned();
     }
     let one = BY_FLAVOUR.iter().chain(&COMMON).map(|switch| switch.name);
     let all: Vec<&str> = one.chain(WITH_VALUE).collect();
     format!("exports(5) has no option {option:?}; it has {}", all.join(" "))
 }
 
-/// A user's or group's number as the kernel has it, which exportfs may print with a sign.
-fn parse_user(text: &str) -> Option<String> {
+/// A user's or group's number as an unsigned one, which exportfs may print with a sign.
+fn parse_id(text: &str) -> Option<String> {
     let id: i64 = text.parse().ok()?;
     let id = u32::try_from(id).or_else(|_| i32::try_from(id).map(i32::cast_unsigned));
     id.ok().map(|id| id.to_string())
 }
 
-/// A number as strtoul(3) reads it with the base left open.
+/// A decimal, octal (`0…`) or hexadecimal (`0x…`) number, as strtoul(3) reads it with base 0.
 fn parse_number(text: &str) -> Option<u32> {
     match (text.strip_prefix("0x"), text.strip_prefix('0')) {
         (Some(hex), _) => u32::from_str_radix(hex, 16).ok(),

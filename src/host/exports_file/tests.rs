@@ -140,15 +140,19 @@ fn a_damaged_block_is_not_guessed_at() {
             2,
             "has no end",
         ),
-        ("/srv *(ro)\n# END nfsprov\n".to_owned(), 2, "never began"),
+        ("/srv *(ro)\n# END nfsprov\n".to_owned(), 2, "ends without a beginning"),
         (format!("{block}{block}"), 4, "a second block"),
-        (format!("{block}# END nfsprov\n"), 4, "never began"),
+        (format!("{block}# END nfsprov\n"), 4, "ends without a beginning"),
         (
             "# BEGIN nfsprov\n  # BEGIN nfsprov: x\n# END nfsprov\n".to_owned(),
             2,
             "in the middle",
         ),
-        ("# END nfsprov\r\n# BEGIN nfsprov\r\n".to_owned(), 1, "never began"),
+        (
+            "# END nfsprov\r\n# BEGIN nfsprov\r\n".to_owned(),
+            1,
+            "ends without a beginning",
+        ),
         (
             "# BEGIN nfsprov\n/other *(ro) \\\n# END nfsprov\n".to_owned(),
             3,
@@ -309,7 +313,7 @@ fn what_stands_against_ours_is_found() {
         ),
         (
             "/a b(rw)\n/srv 10.0.1.1(rw) \\",
-            &["2 Stops: it goes on into nfsprov's lines"],
+            &["2 Stops: it continues into nfsprov's lines"],
         ),
         // The same behind ours is not ours.
         (

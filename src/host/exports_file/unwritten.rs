@@ -1,13 +1,13 @@
-//! Exports in force that stand in no file, such as those that `exportfs -o` makes for Pacemaker (PURE).
+//! Active exports that are in no file, such as those that `exportfs -o` creates for Pacemaker (PURE).
 
 use super::client::Client;
 use super::lexer::{self, Entry};
 use super::{ActiveExport, normalize_path};
 
-/// The entries of `listing` that no line of `files` can have made: `exportfs -ra`, or a restart of the NFS server, would
-/// drop them. An entry is missed here rather than named wrongly: exportfs lists a host by its canonical name, and a
-/// directory by its path without links, neither of which the files show.
-pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) -> Vec<&'a ActiveExport> {
+/// The entries of `listing` that no line of `files` can have created: `exportfs -ra`, or a restart of the NFS server,
+/// would drop them. In doubt an entry counts as written: exportfs lists a host by its canonical name, and a directory
+/// by its path without links, neither of which the files show.
+pub fn find_unwritten_exports<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) -> Vec<&'a ActiveExport> {
     let mut written: Vec<Entry> = files
         .iter()
         .flat_map(|(_, text)| lexer::read_exports(text).entries)
@@ -38,7 +38,7 @@ pub fn in_no_file<'a>(files: &[(String, Vec<u8>)], listing: &'a [ActiveExport]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::exports_file::listing;
+    use crate::host::exports_file::parse_listing;
 
     #[test]
     fn exports_made_by_exportfs_alone_are_found() {
@@ -82,8 +82,8 @@ mod tests {
                 .iter()
                 .map(|text| ("exports".to_owned(), text.as_bytes().to_vec()))
                 .collect();
-            let listed = listing(listed);
-            let names: Vec<String> = in_no_file(&files, &listed)
+            let listed = parse_listing(listed);
+            let names: Vec<String> = find_unwritten_exports(&files, &listed)
                 .iter()
                 .map(|listed| format!("{} {}", listed.path, listed.client))
                 .collect();

@@ -1,4 +1,5 @@
-//! What may be written into a file of exports: every value that exportfs would make something else of is refused (PURE).
+//! Checks the values of an export (PURE): each that exportfs would read as something else is refused before it is
+//! written.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -19,7 +20,7 @@ pub struct ValueError {
 const FILE: &str = "/etc/exports";
 const FOLDER: &str = "/etc/exports.d/";
 
-/// Whether `text` is a client that exportfs takes for what it says.
+/// Fails unless `text` is a client that exportfs reads as it is meant.
 ///
 /// # Errors
 /// [`ValueError`], with what to write instead.
@@ -31,7 +32,7 @@ pub fn check_client(text: &str) -> Result<(), ValueError> {
     })
 }
 
-/// Whether `text` is a list of options of exports(5), without parentheses.
+/// Fails unless `text` is a list of options of exports(5), without parentheses and contradictions.
 ///
 /// # Errors
 /// [`ValueError`], pointing at the option.
@@ -43,7 +44,7 @@ pub fn check_options(text: &str) -> Result<(), ValueError> {
     })
 }
 
-/// Whether `text` is a directory to export: absolute, written in the one way that `exportfs -s` lists it.
+/// Fails unless `text` is a directory to export: an absolute path, spelt as `exportfs -s` lists it, and not `/`.
 ///
 /// # Errors
 /// [`ValueError`], pointing at the character.
@@ -55,7 +56,7 @@ pub fn check_path(text: &str) -> Result<(), ValueError> {
     })
 }
 
-/// Whether exportfs reads the file `text`: it passes over all but `/etc/exports` and `/etc/exports.d/*.exports`.
+/// Fails unless exportfs reads a file of this name: `/etc/exports` or `/etc/exports.d/*.exports`.
 ///
 /// # Errors
 /// [`ValueError`], with the names that it reads.
@@ -67,7 +68,7 @@ pub fn check_file(text: &str) -> Result<(), ValueError> {
     })
 }
 
-/// A character and where it stands, counted from 1.
+/// A character and its position, counted from 1, for messages.
 fn describe_place(text: &str, byte: usize) -> String {
     let position = text[..byte].chars().count() + 1;
     let character = text[byte..].chars().next().unwrap_or_default();
@@ -85,7 +86,7 @@ fn check_each_character(text: &str, why: impl Fn(char) -> Option<String>) -> Res
     }
 }
 
-/// What no word of the file may hold, whatever it is.
+/// Why no word in a file of exports may hold this character; `None` if it may.
 fn reason_to_reject(c: char) -> Option<String> {
     let why = match c {
         '"' => "which exportfs takes for the beginning of a quotation",
@@ -149,7 +150,7 @@ fn check_client_text(text: &str) -> Result<(), String> {
         _ if text.contains('/') => check_network(text),
         _ => match text.parse::<IpAddr>() {
             Ok(address) if address.is_unspecified() => {
-                Err("no host has this address; for the whole world write *".to_owned())
+                Err("no host has this address; for all hosts write *".to_owned())
             }
             Ok(_) => Ok(()),
             Err(_) => check_host_name(text),
@@ -208,7 +209,7 @@ fn check_network(text: &str) -> Result<(), String> {
     }
 }
 
-/// A host's name or a pattern of such names.
+/// Refuses what is neither a host's name nor a pattern of such names, with a hint at what may be meant.
 fn check_host_name(text: &str) -> Result<(), String> {
     let wild = text.find(['*', '?', '[', ']']);
     let numeric = |c: char| c.is_ascii_digit() || ".-*?[]".contains(c);
@@ -283,7 +284,7 @@ fn check_host_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `10.0.*` or `10.0.0.*` as a network.
+/// `10.0.*` or `10.0.0.*` as a network; `None` for other patterns.
 fn stars_as_network(text: &str) -> Option<Network> {
     let numbers: Vec<&str> = text.split('.').collect();
     let fixed: Vec<u8> = numbers.iter().map_while(|number| number.parse().ok()).collect();
@@ -318,15 +319,15 @@ fn check_option_list(text: &str) -> Result<(), String> {
             "exports(5) knows {ids:?} no more; write anonuid= and all_squash"
         ));
     }
-    each_option(text)?;
+    check_option_paths(text)?;
     match meaning.contradiction() {
         Some((earlier, later, byte)) => Err(point_at(text, *byte, &format!("{later:?} contradicts {earlier:?}"))),
         None => Ok(()),
     }
 }
 
-/// Values that exportfs takes as they come.
-fn each_option(text: &str) -> Result<(), String> {
+/// Checks values that exportfs accepts without a check: paths of `mountpoint`, `refer` and `replicas`.
+fn check_option_paths(text: &str) -> Result<(), String> {
     let mut byte = 0;
     for option in text.split(',') {
         let place = option.split_once('=').and_then(|(name, value)| match name {
@@ -408,7 +409,7 @@ fn check_file_text(text: &str) -> Result<(), String> {
     }
 }
 
-/// Whether an address could be meant by a pattern of names, as `10.0.0.*` or `[fd00::1]`.
+/// Whether a pattern of names looks as if an address were meant, as `10.0.0.*` or `[fd00::1]`.
 pub(super) fn looks_like_address(pattern: &str) -> bool {
     let inner = pattern.trim_start_matches('[').trim_end_matches(']');
     let numeric = |c: char| c.is_ascii_digit() || ".*?[]-".contains(c);

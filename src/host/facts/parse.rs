@@ -1,4 +1,4 @@
-//! What the script that gathers a host's facts wrote, read (PURE).
+//! Parses the output of the script that gathers a host's facts (PURE).
 //!
 //! The script writes records: a line `@NAME LENGTH`, that many bytes, and a newline.
 
@@ -8,11 +8,12 @@ use super::*;
 use crate::host::firewall::{Firewalld, NetworkRoute, Zone, nft_refuses_by_default, parse_ufw_rules};
 
 impl Facts {
-    /// Reads what the script wrote; unknown records are ignored. Where firewalld runs and its zones were not read, the firewall
-    /// is unread.
+    /// Parses the script's output; unknown records are ignored. If firewalld runs and its zones were not read, the
+    /// firewall is [`Firewall::Unread`].
     ///
     /// # Errors
-    /// `FactsError` when a record is cut off or the script's end is missing: a shell that was killed may have written whole records.
+    /// `FactsError` when a record is cut off or the script's end is missing: a shell that was killed may have written
+    /// whole records.
     pub fn parse(output: &[u8]) -> Result<Self, FactsError> {
         let mut facts = Self::default();
         let mut rest = output;
@@ -43,6 +44,7 @@ impl Facts {
         Ok(facts)
     }
 
+    /// Sets the fact of the record `name`; unknown names and values that can't be read set nothing.
     fn set_fact(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();
@@ -129,6 +131,7 @@ impl Facts {
         }
     }
 
+    /// Sets the services, by each of their names, that blocks of `systemctl show` describe.
     fn set_units(&mut self, text: &str) {
         for block in text.split("\n\n") {
             let names = block.lines().find_map(|line| line.strip_prefix("Names="));
@@ -140,7 +143,7 @@ impl Facts {
     }
 }
 
-/// The first record of what was written: its name, its value, and what follows.
+/// The first record of an output: its name, its value, and the rest of the output; `None` if it is cut off.
 fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&output[..end]).ok()?;

@@ -1,4 +1,4 @@
-//! A client: what mounts NFS.
+//! The plan that makes a host a client, which can mount NFS.
 
 use super::{Plan, allow_in_selinux, check_kernel, check_system, install_packages};
 use crate::host::facts::Facts;
@@ -6,7 +6,7 @@ use crate::host::facts::Facts;
 /// What mounts NFS there.
 const MOUNT: &str = "mount.nfs";
 
-/// What makes a host a client, at the time `now`, in seconds since 1970.
+/// The plan that makes a host a client; `now` is in seconds since 1970.
 pub fn plan_client(facts: &Facts, now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     let Some(choice) = choice else {

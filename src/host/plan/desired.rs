@@ -1,4 +1,4 @@
-//! What an administrator wants a server to be (PURE).
+//! The server that an administrator wants (PURE).
 
 use crate::host::exports_file::DesiredExport;
 use crate::host::facts::Facts;
@@ -42,7 +42,7 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// Those that a running server serves.
+    /// The versions that a running server serves: all, unless it says that it doesn't serve NFS 3.
     pub(super) fn served_by(facts: &Facts) -> Self {
         match facts.serves(3) {
             Some(false) => Self::Four,

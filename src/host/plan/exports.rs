@@ -1,4 +1,4 @@
-//! What a server exports: nfsprov's line in the exports file, and what exportfs makes of it.
+//! The step for a server's exports: nfsprov's line in the exports file, and the exports that are in force.
 
 use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, printf_command, replace_file};
 use crate::host::exports_file::{self, ActiveExport, DesiredExport, Gravity};
@@ -7,7 +7,8 @@ use crate::host::script::quote;
 
 const NAME: &str = "exports";
 
-/// Has the exports file say what is wanted of `path`, or nothing.
+/// Writes nfsprov's line for `path` to the exports file, or removes it if nothing is `wanted`, and has exportfs apply
+/// it. Refused if others' lines conflict, active exports are in no file, or the file system needs an fsid.
 pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
@@ -26,13 +27,13 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
     if !stops.is_empty() {
         return Step::refused(NAME, stops.join("; "));
     }
-    let live = exports_file::listing(facts.listing.as_deref().unwrap_or_default());
+    let live = exports_file::parse_listing(facts.listing.as_deref().unwrap_or_default());
     let differences = exports_file::find_differences(&live, &live, &own_before, wanted);
     let same = after == original;
     if same && differences.is_empty() {
         return with_warnings(Step::ok(NAME, describe_unchanged(wanted, path)), warnings);
     }
-    if let Some(why) = name_exports_in_no_file(facts) {
+    if let Some(why) = refuse_unwritten_exports(facts) {
         return with_warnings(Step::refused(NAME, why), warnings);
     }
     if let Some(why) = wanted.and_then(|wanted| lacks_fsid(facts, wanted)) {
@@ -60,15 +61,15 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
     with_warnings(step, warnings)
 }
 
-/// Why nothing may have exportfs read its files: exports that stand in none would be gone, and nothing could bring them
-/// back.
-pub(super) fn name_exports_in_no_file(facts: &Facts) -> Option<String> {
+/// Why exportfs must not read its files again: active exports that are in no file would be lost. `None` if there are
+/// none.
+pub(super) fn refuse_unwritten_exports(facts: &Facts) -> Option<String> {
     let own = (facts.exports_path.clone(), facts.exports.clone().unwrap_or_default());
     let files: Vec<_> = std::iter::once(own)
         .chain(facts.other_exports.iter().cloned())
         .collect();
-    let live = exports_file::listing(facts.listing.as_deref()?);
-    let found = exports_file::in_no_file(&files, &live);
+    let live = exports_file::parse_listing(facts.listing.as_deref()?);
+    let found = exports_file::find_unwritten_exports(&files, &live);
     let named: Vec<String> = found
         .iter()
         .map(|entry| format!("{} to {}", entry.path, entry.client))
@@ -76,14 +77,14 @@ pub(super) fn name_exports_in_no_file(facts: &Facts) -> Option<String> {
     (!named.is_empty()).then(|| {
         format!(
             "exported, but in no file: {}; exportfs -ra and a restart of the NFS server drop such exports; write them to a \
-             file in /etc/exports.d, or take them off with exportfs -u CLIENT:DIRECTORY",
+             file in /etc/exports.d, or remove them with exportfs -u CLIENT:DIRECTORY",
             named.join(", ")
         )
     })
 }
 
-/// Why a directory can't be exported as it is: its file system has no number by which clients could know it again, and none
-/// is given.
+/// Why a directory can't be exported with these options: its file system has no stable number, and no fsid is given.
+/// `None` if it can.
 fn lacks_fsid(facts: &Facts, wanted: &DesiredExport) -> Option<String> {
     const NUMBERLESS: [&str; 4] = ["tmpfs", "overlayfs", "fuseblk", "fuse"];
     let has_number = wanted.options.split(',').any(|option| option.starts_with("fsid="));
@@ -109,7 +110,7 @@ fn describe_unchanged(wanted: Option<&DesiredExport>, path: &str) -> String {
     }
 }
 
-/// What in other's lines stands against the export, and what is only to be known.
+/// The conflicts of others' lines with the export that prevent it, and those that are warnings only.
 fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> (Vec<String>, Vec<String>) {
     let Some(wanted) = wanted else {
         return (Vec::new(), Vec::new());
@@ -125,7 +126,7 @@ fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport
     (told(stops), told(warnings))
 }
 
-/// The change in words, clients that come and go by name.
+/// The change in words, with the clients that are added and dropped.
 fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, path: &str) -> String {
     match wanted {
         None => format!("no longer export {path}"),
@@ -144,9 +145,9 @@ impl ExportsChange {
     }
 }
 
-/// Prints what exportfs would export if the file held `content`, and changes nothing: a mount namespace has a table of
-/// exports and the content of its own. Fails where exportfs complains of more than it does of the files as they are;
-/// others' lines may have it complain every time, and what it notes of a default is no complaint.
+/// A script that prints the exports that exportfs would make if the file held `content`, and changes nothing: it runs
+/// in a mount namespace with its own content and table of exports. Fails if exportfs complains of more than it does of
+/// the files as they are; others' lines may cause complaints every time, and notes about defaults don't count.
 fn prediction_script(facts: &Facts, content: &[u8]) -> String {
     format!(
         "file={}\ncontent() {{\n{}\n}}\n{IN_NAMESPACE}{PREDICT}",
@@ -179,9 +180,10 @@ fi
 exported
 "#;
 
-/// Has exportfs read its files without an effect outside: a mount namespace with a table of exports of its
-/// own, and with the file replaced by the standard input if told so. What exportfs says comes before the mark, and what
-/// is exported then after it, up to the last line: without that, the mark of a host that exports nothing would lose its end.
+/// Has exportfs read its files without an effect outside: a mount namespace with a table of exports of its own, and
+/// with the file replaced by the standard input if told so. What exportfs says comes before the mark, and what is
+/// exported then after it, up to the last line: without that, the mark of a host that exports nothing would lose its
+/// end.
 pub(super) const IN_NAMESPACE: &str = r#"mark='
 @ what is exported
 '
@@ -214,8 +216,8 @@ listing() {
 }
 "#;
 
-/// Has the file hold `content`, or stay as it is, and exportfs read it. Set before: `$expected`, the sorted lines that
-/// `exportfs -s` prints then. Where it prints others, they go to the standard output and the change is undone.
+/// A script that writes `content` to the file, if there is any, and runs `exportfs -ra`. `$expected` must be set to the
+/// sorted lines that `exportfs -s` prints then; if it prints others, the script prints these and undoes the change.
 fn commit_script(facts: &Facts, content: Option<&Vec<u8>>) -> String {
     let (put, restore) = match content {
         Some(content) => (

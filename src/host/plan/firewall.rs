@@ -1,7 +1,7 @@
-//! The clients' way through the firewall: a rule for each client and port, with a mark of nfsprov's.
+//! Opens the firewall to clients: a rule for each client and port, with a mark of nfsprov's.
 //!
-//! The step compares the rules that should be there with those that are. A rule with the mark that is not among them is
-//! removed; rules of others are left alone.
+//! The step compares the wanted rules with the present ones. A rule with the mark that is not wanted is removed; rules
+//! of others are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,8 +36,8 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Those of a server of these versions: NFS 3 needs rpcbind, mountd, and for locks statd and lockd, which are at the
-    /// ports of `/etc/nfs.conf`, or where nfsprov pins them.
+    /// The ports of a server of these versions: NFS 3 needs rpcbind, mountd, and for locks statd and lockd, which are
+    /// at the ports of `/etc/nfs.conf`, or where nfsprov pins them.
     pub(super) fn of_server(facts: &Facts, versions: Versions) -> Self {
         let mut tcp = BTreeSet::from([2049]);
         let mut udp = BTreeSet::new();
@@ -86,7 +86,8 @@ fn join_ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
     found.into_iter().map(text).collect()
 }
 
-/// The clients of all exports of nfsprov's once `path` is exported to `clients`: a firewall knows no exports.
+/// The clients of all exports of nfsprov's once `path` is exported to `clients`, without duplicates: a firewall can't
+/// tell one export from another.
 pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[String]) -> Vec<Client> {
     let own = facts.exports.as_deref().unwrap_or_default();
     let others = facts.other_exports.iter().map(|(_, text)| text.as_slice());
@@ -100,14 +101,15 @@ pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[Strin
     found
 }
 
-/// Lets the clients in, and those no longer that only an earlier run let in.
+/// Adds rules for the allowed clients, and removes those that an earlier run added for others. Skipped without a known
+/// firewall; clients that are names are only warned of, since firewalls know addresses.
 pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     let step = match &facts.firewall {
         Firewall::None => return Step::skipped(NAME, "none was found"),
         Firewall::Custom(tool) => {
             let step = Step::skipped(
                 NAME,
-                format!("rules of {tool} guard the ports; nfsprov leaves them alone"),
+                format!("{tool} has rules of its own; nfsprov does not change them"),
             );
             return match allowed.clients.is_empty() {
                 true => step,
@@ -146,7 +148,7 @@ enum Source {
 }
 
 impl Source {
-    /// None where only a name says who the client is.
+    /// The addresses of a client; `None` if it is a name, a pattern or a netgroup.
     fn of(client: &Client) -> Option<Self> {
         match client {
             Client::World => Some(Self::Everywhere),
@@ -162,7 +164,7 @@ impl Source {
         }
     }
 
-    /// As rules are written: an address without a prefix, or a network with one.
+    /// As rules write it: an address without a prefix, or a network with one; `None` for everywhere.
     fn as_rule_address(&self) -> Option<String> {
         let network = self.network()?;
         Some(match network.is_host() {
@@ -185,8 +187,8 @@ impl RuleChanges {
     }
 }
 
-/// The step's report: the clients that it allows, and the number of rules that it removes.
-fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
+/// Why the step changes something: the clients that it lets in, and the number of rules that it removes.
+fn describe_changes(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
     let mut clauses = Vec::new();
     if adds {
         clauses.push(format!(
@@ -206,11 +208,12 @@ fn describe(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String
 fn client_names(allowed: &Allowed) -> String {
     let sources = allowed.clients.iter().filter_map(Source::of);
     let names: Vec<String> = sources
-        .map(|source| source.as_rule_address().unwrap_or_else(|| "everybody".to_owned()))
+        .map(|source| source.as_rule_address().unwrap_or_else(|| "all hosts".to_owned()))
         .collect();
     names.join(", ")
 }
 
+/// A step that makes no change, since the rules are right; its text names the clients that have access.
 fn unchanged_step(tool: &str, allowed: &Allowed) -> Step {
     match allowed.clients.is_empty() {
         true => Step::ok(NAME, format!("{tool} has no rule of nfsprov's")),
@@ -218,6 +221,7 @@ fn unchanged_step(tool: &str, allowed: &Allowed) -> Step {
     }
 }
 
+/// Adds and removes rich rules of firewalld, those in force and the permanent ones.
 fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const TOOL: &str = "firewalld";
     let wanted = rich_rules(firewalld, allowed);
@@ -253,14 +257,14 @@ fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
                 .collect();
             let zones: BTreeSet<&str> = changes.keys().map(|(zone, _)| *zone).collect();
             let tool = format!("{TOOL} ({})", zones.into_iter().collect::<Vec<_>>().join(", "));
-            let why = describe(&tool, allowed, adds, removed.len());
+            let why = describe_changes(&tool, allowed, adds, removed.len());
             Step::change(NAME, why, firewalld_script(&changes))
         }
     };
     warn_of_open_services(step, firewalld, allowed)
 }
 
-/// The rich rules that each zone should have, by its name.
+/// The rich rules that each zone should have, by its name. A zone that accepts everything needs none.
 fn rich_rules<'a>(firewalld: &'a Firewalld, allowed: &Allowed) -> BTreeMap<&'a str, BTreeSet<String>> {
     let mut rules: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for source in allowed.clients.iter().filter_map(Source::of) {
@@ -296,7 +300,8 @@ fn is_marked(rich_rule: &str) -> bool {
     rich_rule.contains(&format!(" priority=\"{RICH_RULE_PRIORITY}\""))
 }
 
-/// One call for each zone, and for what is in force and what is permanent: each takes a part of a second.
+/// A script that changes the rules, verifies and on failure undoes that. It calls firewall-cmd once for each zone and
+/// for its runtime and permanent rules, since each call takes a part of a second.
 fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
     for ((zone, is_permanent), RuleChanges { add, remove }) in changes {
@@ -319,7 +324,7 @@ fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     with_undo(&change, &verify, &(undo + &verify_undo))
 }
 
-/// Fails unless `$listed` has each line that was added, and none that was removed.
+/// Shell lines that fail unless `$listed` has each rule that was added, and none that was removed.
 fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     let has = |rule: &String| format!("printf '%s\\n' \"$listed\" | grep -qxF -e {}", quote(rule));
     let missing = |rule: &String| {
@@ -333,7 +338,7 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     add.iter().map(missing).chain(remove.iter().map(left)).collect()
 }
 
-/// A service that a zone is open for lets everybody in, whatever the rules for clients say.
+/// Adds a warning for each zone in use that is open for a service of NFS: it lets all hosts in, whatever the rules say.
 fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {
@@ -346,7 +351,7 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
             .filter(|service| is_used && services.contains(*service))
         {
             step = step.warning(format!(
-                "zone {name} lets everybody in to {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
+                "zone {name} lets all hosts in to {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
                  and firewall-cmd --reload close it"
             ));
         }
@@ -354,6 +359,7 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
     step
 }
 
+/// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed.
 fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
     const TOOL: &str = "ufw";
     let sources = allowed.clients.iter().filter_map(Source::of);
@@ -373,7 +379,7 @@ fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
     if changes.is_empty() {
         return unchanged_step(TOOL, allowed);
     }
-    let why = describe(TOOL, allowed, !changes.add.is_empty(), changes.remove.len());
+    let why = describe_changes(TOOL, allowed, !changes.add.is_empty(), changes.remove.len());
     Step::change(NAME, why, ufw_script(&changes))
 }
 

@@ -140,7 +140,7 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let plan = plan_server(&closed, &world, NOW);
     let said = says(step(&plan, NAME));
     assert!(
-        said.starts_with("change: firewalld (internal, public): let everybody in to TCP 111"),
+        said.starts_with("change: firewalld (internal, public): let all hosts in to TCP 111"),
         "{said}"
     );
     assert!(!script(&plan).contains("source address"));
@@ -204,7 +204,7 @@ fn a_service_that_is_open_to_everybody_is_named() {
     let plan = plan_server(&with(Firewall::Firewalld(open)), &desired(), NOW);
     let warnings = &step(&plan, NAME).warnings;
     assert!(
-        warnings.len() == 1 && warnings[0].contains("zone public lets everybody in to nfs"),
+        warnings.len() == 1 && warnings[0].contains("zone public lets all hosts in to nfs"),
         "{warnings:?}"
     );
 }

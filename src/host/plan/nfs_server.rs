@@ -1,7 +1,7 @@
 //! The NFS server with its configuration: one step, since a start or restart is what verifies it.
 
 use super::desired::{DesiredServer, Versions};
-use super::exports::name_exports_in_no_file;
+use super::exports::refuse_unwritten_exports;
 use super::services::{SERVES, Service, plan_service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
@@ -23,7 +23,8 @@ pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
     facts.packages.contains(distro.server) || facts.has_program(EXPORTFS)
 }
 
-/// Has the server run with the settings that it needs.
+/// Starts, enables and configures the NFS server; restarts it if its configuration changes or is not in force. Refused
+/// if others' settings contradict, or a start would drop active exports that are in no file.
 pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let (change, file) = match plan_configuration(facts, server, distro) {
         Ok(None) => (None, None),
@@ -47,7 +48,7 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
             file: file.as_ref().map(put),
         },
     );
-    step.warnings.extend(lock_ports_elsewhere(facts, server));
+    step.warnings.extend(warn_of_lock_ports(facts, server));
     let State::Change { why, .. } = &mut step.state else {
         return step;
     };
@@ -56,7 +57,7 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
     }
     let active = distro.nfs.iter().any(|name| facts.unit(name).active);
     if (restarts || !active)
-        && let Some(why) = name_exports_in_no_file(facts)
+        && let Some(why) = refuse_unwritten_exports(facts)
     {
         return Step::refused(NFS_SERVER, why);
     }
@@ -69,7 +70,7 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
     }
 }
 
-/// Fails, and says why, if a version is served that is not to be.
+/// Shell lines that fail if the server serves a version that it should not.
 fn serves_only(versions: Versions) -> String {
     let unwanted = match versions {
         Versions::All => return String::new(),
@@ -81,8 +82,9 @@ fn serves_only(versions: Versions) -> String {
     )
 }
 
-/// What changes in `/etc/nfs.conf`, in words and bytes: the ports of mountd, statd and lockd where a firewall must know
-/// them, and a version that is not to be served. No bytes where the file comes with a package that is not there yet.
+/// The change of `/etc/nfs.conf`, in words and as a file: the ports of mountd, statd and lockd if a firewall must know
+/// them, and the version that is not to be served. `None` if nothing changes; no file if a package that is not
+/// installed yet may bring it. Others' settings that contradict are an error.
 fn plan_configuration(
     facts: &Facts,
     server: &DesiredServer,
@@ -148,7 +150,7 @@ fn plan_configuration(
     Ok(Some((why, Some(file))))
 }
 
-/// Why an NFS server can't be configured that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
+/// Why nfsprov can't configure a server that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
 /// administrator does instead.
 fn explain_missing_file(settings: &[Setting]) -> String {
     let line = |(section, key, value): &Setting| match (*section, *key) {
@@ -176,8 +178,9 @@ fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }
 
-/// What is said where statd or lockd can't be let in, and nfsprov can't move them: locks of NFS 3 would hang.
-fn lock_ports_elsewhere(facts: &Facts, server: &DesiredServer) -> Vec<String> {
+/// A warning for statd and for lockd if it is at a port that the firewall doesn't open, and nfsprov can't move it:
+/// locks of NFS 3 would hang.
+fn warn_of_lock_ports(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     if !needs_pinned_ports(facts, server) {
         return Vec::new();
     }
@@ -197,7 +200,7 @@ fn lock_ports_elsewhere(facts: &Facts, server: &DesiredServer) -> Vec<String> {
             continue;
         };
         lines.push(format!(
-            "{service} is not at port {wanted}, where the firewall lets clients in, so locks of NFS 3 hang; {}",
+            "{service} is not at port {wanted}, which the firewall opens, so locks of NFS 3 hang; {}",
             match facts.nfs_conf {
                 Some(_) => "it takes that port when this host is restarted".to_owned(),
                 None => explain_missing_file(&[(port.section, port.key, wanted.to_string())]),
@@ -207,7 +210,8 @@ fn lock_ports_elsewhere(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     lines
 }
 
-/// Why a server that runs must be restarted although its configuration is right: it does not do what that says.
+/// Why a running server must be restarted although its configuration is right: it still serves an unwanted version, or
+/// mountd is at another port. `None` if it need not.
 fn restart_reason(facts: &Facts, server: &DesiredServer) -> Option<String> {
     let unwanted = match server.versions {
         Versions::All => None,

@@ -1,6 +1,6 @@
 //! Limits of directories: what the file system of the export needs so that it enforces them.
 //!
-//! What can be switched on while clients use the file system is; what can't is refused, with the commands that do it.
+//! Limits are switched on if that works while clients use the file system; else the step is refused, with the commands.
 
 use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;
@@ -16,7 +16,7 @@ const NAME: &str = "quota";
 /// The project that limits are tried with: just below the ids of volumes.
 const PROBE_PROJECT: u32 = (1 << 30) - 1;
 
-/// The programs that limits of this file system need.
+/// The programs that limits on this file system need; none for one that can't have limits.
 fn tools_for(file_system: &str) -> &'static [&'static str] {
     match file_system {
         "xfs" => &["xfs_quota", "lsattr", "chattr"],
@@ -36,11 +36,12 @@ pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&
     missing.map(|tool| (distro.package_of(tool), *tool)).collect()
 }
 
-/// Has the file system of the directory enforce limits of directories.
+/// Switches limits of directories on for the export's file system, now and in /etc/fstab, and proves them by writing.
+/// Refused if that needs an unmount, unless `--remount` allows that for XFS, or can't work at all.
 pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let path = &server.wanted.path;
     let Some(quota) = &facts.quota else {
-        return Step::refused(NAME, format!("nothing is known of the file system of {path}"));
+        return Step::refused(NAME, format!("the file system of {path} is unknown"));
     };
     let QuotaFacts {
         file_system,
@@ -48,14 +49,14 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
         mount_point,
         ..
     } = quota;
-    if let Some(why) = unsuitable(quota, server) {
+    if let Some(why) = reason_against_limits(quota, server) {
         return Step::refused(NAME, why);
     }
     if file_system == "ext4" && !quota.has_features() {
         return Step::refused(NAME, ext4_without_features(quota));
     }
     if tools_for(file_system).iter().any(|tool| !quota.tools.contains(*tool)) {
-        return Step::skipped(NAME, "seen once the packages are there");
+        return Step::skipped(NAME, "checked after the packages are installed");
     }
     let Some(is_enforced) = quota.is_enforced else {
         return Step::refused(
@@ -114,29 +115,30 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
                 .as_ref()
                 .map(|_| format!("add prjquota for {mount_point} to {}", fstab::PATH));
             let why: Vec<String> = what.clone().into_iter().chain(in_fstab).collect();
-            let text = script(facts, server, quota, file.as_ref(), (&switch, &undo));
+            let text = switch_script(facts, server, quota, file.as_ref(), (&switch, &undo));
             Step::change(NAME, why.join("; "), text)
         }
     };
     if is_mounted_by_something_else(quota) {
         step = step.warning(format!(
-            "no line of {} mounts {mount_point}: have what mounts it use prjquota, or limits are not enforced after the next \
+            "no line of {} mounts {mount_point}: set prjquota where it is configured, or limits are not enforced \
+             after the next \
              restart of the host",
             fstab::PATH
         ));
     }
     if server.quota == Quota::Remount && what.is_some() && file_system == "xfs" && !quota.has_option("pqnoenforce") {
         step = step.warning(format!(
-            "all clients of the NFS server wait meanwhile; what else uses {mount_point} on the host keeps it busy, and then \
-             nothing is changed"
+            "all clients of the NFS server wait meanwhile; if another program uses {mount_point} on the host, \
+             unmounting fails, and nothing is changed"
         ));
     }
     step.files.extend(file);
     step
 }
 
-/// Why no limit can hold there, whatever is switched on.
-fn unsuitable(quota: &QuotaFacts, server: &DesiredServer) -> Option<String> {
+/// Why the server can't enforce limits there whatever is switched on; `None` if it can.
+fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<String> {
     let path = &server.wanted.path;
     let why = match quota.file_system.as_str() {
         "xfs" | "ext4" => None,
@@ -145,8 +147,8 @@ fn unsuitable(quota: &QuotaFacts, server: &DesiredServer) -> Option<String> {
                 "the file system of {path} is unknown: findmnt, of util-linux, is missing or fails"
             ));
         }
-        "btrfs" => Some("its limits hold for subvolumes, not for directories"),
-        "zfs" => Some("its limits hold for datasets, not for directories"),
+        "btrfs" => Some("it limits subvolumes, not directories"),
+        "zfs" => Some("it limits datasets, not directories"),
         "nfs" | "nfs4" => Some("it is a mount of another NFS server; only that server can set limits"),
         _ => Some("only XFS and ext4 have project quotas"),
     };
@@ -156,7 +158,7 @@ fn unsuitable(quota: &QuotaFacts, server: &DesiredServer) -> Option<String> {
     if let Some((id, directory)) = &quota.inherited_project {
         return Some(format!(
             "{directory} belongs to project {id} and passes it on, so directories of other projects can't be archived or \
-             deleted below it; take it out with: chattr -P -p 0 {}",
+             deleted below it; undo that with: chattr -P -p 0 {}",
             quote(directory)
         ));
     }
@@ -169,7 +171,8 @@ fn unsuitable(quota: &QuotaFacts, server: &DesiredServer) -> Option<String> {
     })
 }
 
-/// What an administrator does where ext4 has no quotas on its disk; nfsprov never does that.
+/// The refusal of an ext4 file system without the quota feature, with the commands that add it; nfsprov never runs
+/// them.
 fn ext4_without_features(quota: &QuotaFacts) -> String {
     let QuotaFacts {
         device, mount_point, ..
@@ -209,8 +212,8 @@ fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     })
 }
 
-/// The step's script: fstab and the switch, then the proof by writing.
-fn script(
+/// The step's script: writes fstab, runs `switch`, then proves the limit by writing; on failure undoes both.
+fn switch_script(
     facts: &Facts,
     server: &DesiredServer,
     quota: &QuotaFacts,
@@ -236,8 +239,8 @@ fn script(
     text + &with_undo(&change, "prove\n", &undo)
 }
 
-/// Two scripts, each with the NFS server stopped: one mounts XFS with project quotas, by fstab if it has a line for it, the
-/// other mounts it as before.
+/// Two scripts, each with the NFS server stopped meanwhile: the first mounts XFS with project quotas, by its line in
+/// fstab if there is one; the second mounts it as before.
 fn remount_and_undo_scripts(
     facts: &Facts,
     quota: &QuotaFacts,
@@ -280,7 +283,8 @@ fn remount_and_undo_scripts(
     )
 }
 
-/// A shell function that limits a directory, and writes past its limit: as a user, and as root where root is limited.
+/// The shell function `prove`, which limits a directory and fails unless writing past the limit fails: as a user, and
+/// as root where root is limited.
 fn prove_function(server: &DesiredServer, quota: &QuotaFacts) -> String {
     let users = match quota.file_system.as_str() {
         "xfs" => "0 65534",

@@ -150,7 +150,7 @@ fn each_state_of_a_file_system_has_its_answer() {
         (
             with(|quota| "btrfs".clone_into(&mut quota.file_system), xfs()),
             &plain,
-            "refused: /nfsdata is on btrfs: its limits",
+            "refused: /nfsdata is on btrfs: it limits subvolumes",
         ),
         (
             with(|quota| "zfs".clone_into(&mut quota.file_system), xfs()),
@@ -185,7 +185,7 @@ fn each_state_of_a_file_system_has_its_answer() {
         (
             with(|quota| quota.tools.clear(), xfs()),
             &plain,
-            "skipped: seen once the packages are there",
+            "skipped: checked after the packages are installed",
         ),
     ] {
         let found = says(&planned(quota.clone(), server));
@@ -286,7 +286,8 @@ exit 1",
     ),
 ];
 
-/// Runs a step's script with doubles in each shell. `marks` are files that the doubles heed, `status` what it must end with.
+/// Runs a step's script with doubles in each shell. `marks` are files that the doubles heed, `status` what it must end
+/// with.
 fn run_with_doubles(quota: &QuotaFacts, server: &DesiredServer, marks: &[&str], expected: (i32, &str, &[&str])) {
     let (status, state, calls) = expected;
     let export = tempfile::tempdir().unwrap();

@@ -14,7 +14,8 @@ use crate::host::script::quote;
 /// The mode of a new directory by default: pods run as any user.
 const OPEN: u32 = 0o777;
 
-/// The plan that makes a host such a server; `now` is in seconds since 1970.
+/// The plan that makes a host an NFS server: packages, directory, limits if wanted, services, exports, firewall and
+/// SELinux. `now` is in seconds since 1970.
 pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
     let (mut system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
@@ -31,7 +32,7 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         ),
         // Its package may bring the module, so only what is installed already can be asked.
         match is_installed(facts, choice.distro) {
-            false if facts.nfsd == Support::No => Step::skipped("kernel", "seen once the packages are there"),
+            false if facts.nfsd == Support::No => Step::skipped("kernel", "checked after the packages are installed"),
             _ => check_kernel(facts, facts.nfsd, "server"),
         },
         plan_directory(facts, server),
@@ -62,21 +63,21 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
     Plan { steps }
 }
 
-/// What the defaults of a new export mean, and what avoids it.
+/// Warnings about the defaults of a new export: `no_root_squash` and mode 0777, each with the option that avoids it.
 fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let DesiredExport { path, options, .. } = &server.wanted;
     let ours = exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path);
     let mut lines = Vec::new();
     if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
         lines.push(format!(
-            "no_root_squash lets root of each client act as root in {path}, as a provisioner that works by NFS has to; \
+            "no_root_squash lets root of each client act as root in {path}, which a provisioner over NFS needs; \
              --root-squash, with a provisioner --via ssh://, avoids that"
         ));
     }
     if facts.directory == Directory::Missing && server.mode.is_none() {
         lines.push(format!(
-            "mode 0777 lets each user of a client write at the top of {path}; --mode 0711 is enough where only a \
-             provisioner makes directories there"
+            "mode 0777 lets each user of a client write at the top of {path}; --mode 0711 is enough if only a \
+             provisioner creates directories in it"
         ));
     }
     lines
@@ -90,7 +91,7 @@ pub(super) fn allowed_clients(facts: &Facts, server: &DesiredServer) -> Allowed 
     }
 }
 
-/// The directory. One that is there keeps its mode and owner unless others were asked for.
+/// Creates the directory. One that exists keeps its mode and owner unless options ask for others; a link is refused.
 fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let path = &server.wanted.path;
@@ -100,7 +101,7 @@ fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
             NAME,
             format!("{path} leads to {to} by a symbolic link; export that instead: --export {to}"),
         ),
-        Directory::Other => Step::refused(NAME, format!("{path} is there and is no directory")),
+        Directory::Other => Step::refused(NAME, format!("{path} exists and is not a directory")),
         Directory::Missing => {
             let mode = server.mode.unwrap_or(OPEN);
             let mut change = format!("mkdir -p -- {quoted}\nchmod {mode:o} -- {quoted}\n");
@@ -121,6 +122,7 @@ fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
     }
 }
 
+/// Sets the mode and owner that options ask for, and warns of a mode without x.
 fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let quoted = quote(path);
@@ -155,7 +157,7 @@ fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &
     )
 }
 
-/// Whether the owner already matches, by name or number.
+/// Whether the owner `wanted`, `USER[:GROUP]`, already matches, each by name or number.
 fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
     let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
     let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;

@@ -15,7 +15,8 @@ pub(super) struct Service<'a> {
     pub(super) restart: Option<String>,
     /// Says what is wrong, and fails, if it does not do what it should although it was started.
     pub(super) proof: &'a str,
-    /// Whether statd reads the changed configuration, too, and sets lockd's ports by it, which lockd takes at its start.
+    /// Whether statd reads the changed configuration, too, and sets lockd's ports by it, which lockd takes at its
+    /// start.
     pub(super) restarts_statd: bool,
     /// Shell functions `put_file` and `restore_file` for its configuration, which changes with its start.
     pub(super) file: Option<String>,
@@ -27,7 +28,8 @@ pub(super) fn find_unit<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str
     found.find(|(_, unit)| unit.exists || unit.masked)
 }
 
-/// Starts and enables a service. Its script finds out which of the names the host has: a package may bring it first.
+/// Starts and enables a service, and restarts a running one if `service.restart` gives a reason. Its script finds out
+/// which of the names the host has: a package may bring it first. Refused if the service is masked.
 pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     let name = service.step;
     let found = find_unit(facts, service.names);
@@ -64,7 +66,8 @@ pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     Step::change(name, why, text)
 }
 
-/// A script that finds the service's name on the host, by `look` for each possible `$name`, and sets `$unit` to it.
+/// A script that runs `look` for each possible `$name` of the service, which sets `$unit` if the host has it; exits
+/// with [`TAKEN_BACK`] if it has none.
 fn find_unit_script(service: &Service, look: &str) -> String {
     format!(
         "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {TAKEN_BACK}; }}\n",
@@ -145,8 +148,8 @@ const OPENRC: Commands = Commands {
     rehearse: ":\n",
 };
 
-/// Starts a service, restarts it or enables it, with its changed configuration if it has one. Where it ran before, and
-/// does not afterwards, it is started once more with the old configuration.
+/// A script that starts, restarts or enables a service, with its changed configuration if it has one, and verifies it.
+/// On failure it restores the configuration and the service's earlier state.
 fn service_script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -> String {
     let Commands { run, verify, .. } = commands;
     let mut text = service.file.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A running server that lets more clients mount what it exports.
+//! The plan that lets more clients mount a directory that a running server exports.
 
 use super::desired::{DesiredServer, Quota, Versions};
 use super::exports::plan_exports;
@@ -8,11 +8,11 @@ use super::{Plan, Step, check_system};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
 
-/// What lets `clients` mount the directory `path`, beside those that nfsprov's line names already and with its options,
-/// at the time `now`, in seconds since 1970. Nothing else that was set up there changes.
+/// The plan that adds `clients` to nfsprov's line for the directory `path`, with the line's options, and lets them
+/// through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
 ///
-/// It is refused where nfsprov does not export the directory yet: the path may come from objects that a tenant of the
-/// cluster writes, and only an administrator may add an export, with `setup-server`.
+/// Refused if nfsprov does not export the directory yet: the path may come from objects that a tenant of the cluster
+/// writes, and only an administrator may add an export, with `setup-server`.
 pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     if choice.is_none() {
@@ -27,7 +27,7 @@ pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Pl
         }
     };
     let Some(options) = ours.first().map(|entry| entry.options.clone()) else {
-        let why = format!("nfsprov does not export {path} there; a new export is made by setup-server only");
+        let why = format!("nfsprov does not export {path} there; only setup-server creates exports");
         let steps = vec![system, refused(why)];
         return Plan { steps };
     };

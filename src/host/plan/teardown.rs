@@ -1,4 +1,4 @@
-//! A server that no longer exports a directory.
+//! The plan that removes nfsprov's export of a directory.
 
 use super::desired::Versions;
 use super::exports::plan_exports;
@@ -6,8 +6,8 @@ use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
 use super::{Plan, check_system};
 use crate::host::facts::Facts;
 
-/// What takes nfsprov's export of `path` off a host, at the time `now`, in seconds since 1970, and the firewall's rules that
-/// no other export of nfsprov's needs. The directory, the packages and the services stay: others may need them.
+/// The plan that removes nfsprov's export of `path` from a host, and the firewall's rules that no other export of
+/// nfsprov's needs. `now` is in seconds since 1970. Directory, packages and services stay: others may need them.
 pub fn plan_teardown(facts: &Facts, path: &str, now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     let mut steps = vec![system];

@@ -154,7 +154,7 @@ fn what_stands_in_the_way_is_said_before_anything_is_done() {
             ..served()
         },
         "directory",
-        "no directory",
+        "not a directory",
     );
     refused(
         Facts {

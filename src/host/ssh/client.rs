@@ -1,4 +1,4 @@
-//! The machine's own ssh client: what it makes of the configuration, asked with `ssh -G`.
+//! Asks this machine's own ssh client, with `ssh -G`, how it reads its configuration.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -32,7 +32,7 @@ pub(super) struct Configured {
     pub(super) revoked_host_keys: Option<PathBuf>,
 }
 
-/// Asks for a host's settings. Without an OpenSSH client on this machine, nothing is configured.
+/// Asks ssh for a host's settings, with paths expanded. Without an OpenSSH client on this machine, returns defaults.
 pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
     let Some(defaults) = read_defaults(access.connect_timeout) else {
         let settings = Settings::unconfigured(target, &access.user);
@@ -76,6 +76,7 @@ pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, St
     })
 }
 
+/// Expands `~` and the tokens of a configured path as ssh does.
 fn expand_path(
     path: &OsStr,
     settings: &Settings,
@@ -124,7 +125,8 @@ impl Drop for OtherConfiguration {
     }
 }
 
-/// What this machine's ssh client does by itself; None without a client of OpenSSH, which is said once.
+/// The defaults of this machine's ssh client, read once; `None`, with a warning in the log, without a client of
+/// OpenSSH.
 fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();
     let ask = || {
@@ -140,7 +142,8 @@ fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     DEFAULTS.get_or_init(ask).as_ref()
 }
 
-/// Runs a program to its end, or kills it.
+/// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time. A program that failed is
+/// `Ok` with `success` false; its standard error is on one line.
 pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
     let name = command.get_program().display().to_string();
     command

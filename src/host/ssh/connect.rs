@@ -31,6 +31,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Runs a script in the shell that was found at login: the login's, or root's by sudo. `patience` is the timeout
+    /// without output.
     pub(super) fn run(
         &mut self,
         script: &str,
@@ -42,7 +44,8 @@ impl Connection {
     }
 }
 
-/// Connects and logs in. Gives up, with any error, when `cancelled`.
+/// Connects and logs in to a target, through its jump hosts, and finds the shell for scripts. Ends with an error if
+/// `cancelled` returns true meanwhile.
 pub(super) fn connect(
     target: &Target,
     access: &Access,
@@ -105,7 +108,8 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
     }
 }
 
-/// A socket that leads to a host: by TCP, by its ProxyCommand, or through jump hosts.
+/// Opens a socket to a host: by TCP, by its ProxyCommand, or through jump hosts. The ProxyCommand ends with the
+/// `Proxy`.
 fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
     match (jump_hosts, &hop.proxy_command) {
         ([], None) => Ok((connect_tcp(hop, access.connect_timeout)?, None)),
@@ -124,7 +128,7 @@ fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedF
     }
 }
 
-/// A TCP connection to the first of the host's addresses that takes one.
+/// A TCP connection to the first of the host's addresses that accepts one; `timeout` is for each address.
 fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     let failed = |cause: &str| ConnectError::unreachable(&hop.address(), cause);
     let addresses = resolve_addresses(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
@@ -154,7 +158,7 @@ fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     Err(failed(first.as_deref().unwrap_or(none)))
 }
 
-/// The resolver knows no time-out, so it is asked by a thread of its own.
+/// Resolves a name, within `timeout`: the resolver has none, so it runs in a thread of its own.
 fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
     let (tell, told) = channel();
     let name = (host.to_owned(), port);
@@ -165,6 +169,7 @@ fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec
         .unwrap_or_else(|_| Err(io::Error::other("no answer from the resolver")))
 }
 
+/// Shakes hands on a socket. A failure returns the ProxyCommand, too, whose standard error may say more.
 fn start_session(
     socket: OwnedFd,
     proxy: Option<Proxy>,
@@ -181,6 +186,7 @@ fn start_session(
     }
 }
 
+/// Starts a session that asks for a host key of the `recorded` algorithms, or for any without them.
 fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
     session.set_timeout(to_milliseconds(timeout));
@@ -199,7 +205,8 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
     [-5, -8, -17].map(ErrorCode::Session).contains(&error.code())
 }
 
-/// Finds the shell that runs scripts: root's, by sudo, if `access` asks for that.
+/// Finds the shell that runs scripts: the login's, or root's by sudo if `access` asks for that and the login is not
+/// root. Asks for sudo's password, up to [`PASSWORDS`] times, if it is needed and not given.
 fn find_shell(
     live: &SshSession,
     hop: &Hop,

@@ -83,6 +83,7 @@ impl JumpSessions {
         }
     }
 
+    /// The entry for a chain of jump hosts, a new one without a session if there is none yet.
     fn find_way(&self, jump_hosts: &[Hop]) -> Arc<Way> {
         let mut ways = lock(&self.0);
         if let Some(way) = ways.iter().find(|way| way.hops == jump_hosts) {
@@ -98,6 +99,7 @@ impl JumpSessions {
 }
 
 impl WayState {
+    /// Logs in and starts the session's thread. A failure after `asked` is returned again without another login.
     fn start_session(
         &mut self,
         jump_host: &str,

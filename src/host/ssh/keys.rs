@@ -53,7 +53,7 @@ pub(super) fn keys_to_try(hop: &Hop, access: &Access, agent_keys: Vec<ssh2::Publ
     keys
 }
 
-/// The public half of a key file, from the file itself or from the one beside it.
+/// The public key of a key file, from the file itself or from the `.pub` file beside it; `None` if neither has one.
 pub(super) fn read_public_key(path: &Path) -> Option<PublicKey> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".pub");
@@ -62,7 +62,8 @@ pub(super) fn read_public_key(path: &Path) -> Option<PublicKey> {
     own.or_else(|| key_file::parse_public_key(&read(Path::new(&beside))?))
 }
 
-/// The certificate for a key, as its file's text: of those that are configured, or the one beside the key.
+/// The text of the certificate for a key: a configured one, or the `-cert.pub` file beside the key. `None` if none is
+/// for it.
 pub(super) fn find_certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) -> Option<String> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-cert.pub");

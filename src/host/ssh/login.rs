@@ -92,7 +92,8 @@ struct Login<'a> {
     passed: Vec<usize>,
 }
 
-/// Logs in on a new session, with what earlier connections left to try.
+/// Tries to log in on a new session, with the keys and methods that earlier connections have not tried. `Retry` asks
+/// for another connection; an error says that nothing is left, and what was tried.
 pub(super) fn continue_login(
     session: &Session,
     hop: &Hop,
@@ -132,7 +133,8 @@ pub(super) fn continue_login(
 }
 
 impl Login<'_> {
-    /// Tries the keys, passwords and answers that `methods` allow.
+    /// Tries keys, then passwords and answers that the terminal gives. `Next` if the server wants a further method,
+    /// `Retry` if the login has to continue on another connection; an error that lists what was tried otherwise.
     fn try_methods(&mut self, methods: &str) -> Result<StepResult, String> {
         let refused = &self.hop.refused_methods;
         let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
@@ -189,7 +191,8 @@ impl Login<'_> {
         Err(describe_attempts(self.attempts, methods))
     }
 
-    /// Tries the keys. None if all of them failed.
+    /// Tries the keys that are left. `None` if all of them failed; `Retry` if this connection allows no further
+    /// attempt.
     fn by_keys(&mut self, methods: &str) -> Option<StepResult> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
@@ -256,6 +259,7 @@ impl Login<'_> {
         (next != methods).then_some(next)
     }
 
+    /// Tries a password, from the cache or the prompt, and forgets it if it was wrong. `None` if none can be asked for.
     fn by_password(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let question = format!("Password of {} on {}", hop.user, hop.address());
@@ -268,6 +272,7 @@ impl Login<'_> {
         Some(end)
     }
 
+    /// Answers the server's questions, and forgets the answers if they were wrong. `None` if a question can't be asked.
     fn by_questions(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
@@ -326,6 +331,7 @@ fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
 struct Agent(ssh2::Agent);
 
 impl Agent {
+    /// Connects to the agent and reads its keys; `None` if it can't be used.
     fn connect(session: &Session, socket: &Path) -> Option<Self> {
         let mut agent = session.agent().ok()?;
         agent.set_identity_path(socket).ok()?;
@@ -338,6 +344,7 @@ impl Agent {
         self.0.identities().unwrap_or_default()
     }
 
+    /// Tries one of the agent's keys. Hardware keys are unusable: libssh2 can't sign with them.
     fn offer_key(&mut self, session: &Session, user: &str, key: &ssh2::PublicKey) -> AttemptResult {
         if is_hardware_key(&PublicKey::new(key.blob())) {
             return AttemptResult::Unusable(format!("the agent's key {:?} {HARDWARE_KEY}", key.comment()));
@@ -375,6 +382,8 @@ fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &s
     }
 }
 
+/// Tries a key file, first with its certificate if there is one; asks for its passphrase if it has one. A default file
+/// that doesn't exist, one that is not `named`, is unusable without a note.
 fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> AttemptResult {
     let name = path.display();
     let text = match fs::read_to_string(path) {
@@ -419,7 +428,7 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
     }
 }
 
-/// Whether the answer to a server's question holds for the next login, too: a one-time code must not be given twice.
+/// Whether the answer to a server's question may be cached for the next login: a password, but no one-time code.
 fn is_lasting(question: &str) -> bool {
     let question = question.trim().trim_end_matches(':').to_lowercase();
     let once = ["one-time", "one time", "otp", "token", "code"]

@@ -23,7 +23,7 @@ pub(in crate::host) struct Proxy {
     silent: Receiver<()>,
 }
 
-/// Starts it as ssh does, by the user's shell; the socket leads to the host.
+/// Starts a ProxyCommand as ssh does, by the user's shell; the socket is its standard input and output.
 pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
@@ -53,7 +53,7 @@ pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), Str
 }
 
 impl Proxy {
-    /// What it has said, on one line; one that is ending has a moment for its last words.
+    /// The end of its standard error, on one line. Waits up to [`LAST_WORDS`] for a program that is ending.
     pub(super) fn said(&self) -> String {
         // Either way, what has come by then counts.
         _ = self.silent.recv_timeout(LAST_WORDS);

@@ -58,7 +58,8 @@ impl Hop {
     }
 }
 
-/// The hosts on the way to `target`, the first to connect to first and the target itself last.
+/// The hosts on the way to `target`, each with its settings: the first to connect to comes first, the target itself
+/// last.
 ///
 /// `--jump` comes before what the configuration says. Only the first jump host's own jump hosts count, as for ssh: the
 /// others are reached through those before them.
@@ -140,7 +141,8 @@ fn read_hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
     Ok((hop, settings.proxy))
 }
 
-/// The words of a KnownHostsCommand with their tokens expanded, as for a host whose key is not known yet.
+/// The words of a KnownHostsCommand with their tokens expanded, as for a host whose key is not known yet. Quotation
+/// marks and unknown tokens are errors.
 fn known_hosts_command(command: &str, hop: &Hop, target: &Target) -> Result<Vec<String>, String> {
     if command.contains(['"', '\'', '\\']) {
         return Err(format!(

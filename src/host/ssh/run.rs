@@ -170,6 +170,8 @@ impl SshSession {
         exec.into_output()
     }
 
+    /// Sends the script and receives its output until the host closes the channel. Fails if no output comes for
+    /// `patience`, or `cancelled` returns true.
     fn exchange_until_end(
         &self,
         exec: &mut Exec,
@@ -202,8 +204,7 @@ impl SshSession {
         }
     }
 
-    /// Ends the connection at once: libssh2 would wait for the host to close what is open, and there is no patience
-    /// left for that.
+    /// Shuts the socket down at once: libssh2 would wait for the host to close its channels.
     fn hang_up(&self) {
         // On a socket of any kind; one that is at its end already is as good.
         if let Ok(socket) = self.socket.try_clone() {
@@ -222,7 +223,8 @@ impl SshSession {
 }
 
 impl Exec<'_> {
-    /// Reads both streams: a program that fills one while the client waits for the other would block for ever.
+    /// Reads what has arrived of both streams, and returns whether that was anything. A program that fills one stream
+    /// while the client waits for the other would block for ever. Too much output is an error.
     fn receive_output(&mut self) -> Result<bool, ExecError> {
         let stdout = drain_into(&mut self.channel, &mut self.stdout)?;
         let stderr = drain_into(&mut self.channel.stderr(), &mut self.stderr)?;
@@ -237,8 +239,9 @@ impl Exec<'_> {
         Ok(stdout || stderr)
     }
 
-    /// Gives sudo the password when it asks, once. sudo may also start the shell without asking, as it does for some
-    /// minutes after a success; then the password must not become the first line of the shell's input.
+    /// Gives sudo the password when it asks; a second question is [`ExecError::WrongPassword`]. The script is sent only
+    /// once the shell has started: sudo may start it without asking, and the password must not become the shell's
+    /// input.
     fn answer_prompt(&mut self) -> Result<(), ExecError> {
         if self.complete {
             return Ok(());
@@ -261,14 +264,14 @@ impl Exec<'_> {
         Ok(())
     }
 
-    /// Lets the shell, which has started, have the script.
+    /// Makes the script the input to send: the shell has started.
     fn hand_over(&mut self) {
         self.input = std::mem::take(&mut self.script);
         self.sent = 0;
         self.complete = true;
     }
 
-    /// Sends what the host takes now; returns whether that was anything.
+    /// Sends as much input as the host accepts now, and end-of-file after all of it; returns whether anything was sent.
     fn send_input(&mut self) -> Result<bool, ExecError> {
         let rest = &self.input[self.sent..];
         if !rest.is_empty() {
@@ -292,8 +295,9 @@ impl Exec<'_> {
         Ok(self.closed)
     }
 
-    /// What it came to, after all has been read. Status and signal are what libssh2 has heard by then, and 0 and none
-    /// if it has heard nothing; so the script's own word counts first.
+    /// The script's output and status, after all has been read. The status in the script's frame counts: libssh2
+    /// reports 0 and no signal if it received neither. Without a frame the script did not end by itself, which is an
+    /// error.
     fn into_output(mut self) -> Result<Output, ExecError> {
         let closed = self.channel.close().and_then(|()| self.channel.wait_close());
         if let Some(framed) = self.frame.find(&self.stdout) {

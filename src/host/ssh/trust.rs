@@ -30,10 +30,11 @@ pub(super) struct Trust<'a> {
 }
 
 impl<'a> Trust<'a> {
-    /// Reads the files anew: what was recorded a moment ago counts.
+    /// Reads the known_hosts files, for each connection anew, and the output of the KnownHostsCommand. Files that can't
+    /// be read are skipped.
     ///
     /// # Errors
-    /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run.
+    /// [`ConnectError::HostKey`] when a KnownHostsCommand can't be run, fails, or does not end in time.
     pub(super) fn read_known_hosts(access: &'a Access, hop: &'a Hop) -> Result<Self, ConnectError> {
         let paths = hop.known_hosts.iter().chain(&hop.global_known_hosts);
         let files = paths.filter_map(|path| {
@@ -64,8 +65,8 @@ impl<'a> Trust<'a> {
         Ok(Self { access, hop, files })
     }
 
-    /// The algorithms to ask for, so that a host with keys of several types shows one that is recorded. None when
-    /// nothing usable is.
+    /// The algorithms to ask for, so that a host with keys of several types shows one that is recorded. `None` if no
+    /// usable key is recorded.
     pub(super) fn recorded_algorithms(&self) -> Option<String> {
         let (name, port) = &self.hop.recorded_as;
         let recorded = recorded_kinds(&self.files, name, *port);
@@ -81,7 +82,8 @@ impl<'a> Trust<'a> {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
 
-    /// Decides about the key that the host showed.
+    /// Accepts the key that the host showed, or fails with the reason. Asks about a new key if the policy says so, and
+    /// records one that was accepted.
     pub(super) fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let name = self.hop.name();
         let no = |why: String| {
@@ -164,8 +166,8 @@ impl<'a> Trust<'a> {
         Ok(())
     }
 
-    /// What is done about a key that is not recorded: what the command line says, but for a configuration that is
-    /// stricter; where it leaves that to us, the configuration's.
+    /// The policy for a key that is not recorded: strict if the command line or the configuration says so, else
+    /// accept-new if one of them does, else ask.
     fn unknown_key_policy(&self) -> HostKeys {
         match (self.access.host_keys, self.hop.strict_host_keys) {
             (HostKeys::Strict, _) | (_, StrictHostKeys::Yes) => HostKeys::Strict,
@@ -174,7 +176,7 @@ impl<'a> Trust<'a> {
         }
     }
 
-    /// Keeps a key for later connections: in known_hosts, or where that can't be written, in memory.
+    /// Keeps a key for later connections of this run, and appends it to known_hosts; a failure to write is logged.
     fn record_key(&self, name: &str, line: &str, key: &PublicKey) {
         self.access.ask.accept_key(line);
         let Some(file) = self.hop.known_hosts.first() else {
@@ -194,7 +196,8 @@ impl<'a> Trust<'a> {
     }
 }
 
-/// Whether a file of RevokedHostKeys has a key: it is a list of public keys, or a KRL, which ssh-keygen reads.
+/// Whether a RevokedHostKeys file contains a key: it is a list of public keys, or a KRL, which ssh-keygen reads. A file
+/// that can't be read is an error.
 fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, String> {
     const KRL: &[u8] = b"SSHKRL\n\0";
     let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -214,7 +217,8 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
     }
 }
 
-/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing in the file is changed.
+/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing in the file is
+/// changed.
 fn append_line(file: &Path, line: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

@@ -37,7 +37,7 @@ pub(super) struct JumpSession {
 }
 
 impl JumpSession {
-    /// Hands a session that is logged in over to a thread.
+    /// Starts the thread that carries the tunnels of a session, which is logged in.
     pub(super) fn start(live: SshSession, host: &str) -> Result<Self, String> {
         live.session.set_blocking(false);
         let (requests, requested) = channel();
@@ -83,7 +83,7 @@ impl Buffer {
         self.written == self.bytes.len()
     }
 
-    /// Reads if all bytes were written; returns whether bytes came. An error if none will come any more.
+    /// Reads if all earlier bytes were written; returns whether bytes came. An error at the end of the stream.
     fn fill_from(&mut self, from: &mut impl Read) -> Result<bool, ErrorKind> {
         if !self.is_empty() {
             return Ok(false);
@@ -100,7 +100,7 @@ impl Buffer {
         }
     }
 
-    /// Writes what is left; returns whether anything was taken.
+    /// Writes as many of the buffer's bytes as `into` accepts; returns whether that was any.
     fn write_to(&mut self, into: &mut impl Write) -> Result<bool, ErrorKind> {
         if self.is_empty() {
             return Ok(false);
@@ -144,7 +144,8 @@ impl Tunnel {
         Ok((tunnel, near.into()))
     }
 
-    /// Moves what can be moved now; returns whether anything happened.
+    /// Moves bytes both ways as far as possible without waiting. An end or error on either side drops the socket; the
+    /// next calls close the channel. True if bytes moved, or the tunnel was closed further.
     fn advance(&mut self) -> bool {
         let Some(socket) = &mut self.socket else {
             let closed = self.channel.close();
@@ -177,6 +178,8 @@ impl Tunnel {
             && ((self.from_host.is_empty() && is_readable()) || (!self.to_host.is_empty() && is_writable()))
     }
 
+    /// The events of the tunnel's socket to wait for: readable if the buffer to the host is empty, writable if bytes
+    /// are left.
     fn wanted_events(&self) -> PollFlags {
         let mut events = PollFlags::empty();
         events.set(PollFlags::IN, self.to_host.is_empty());

@@ -43,9 +43,12 @@ pub fn check_deployment_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a Deployment's name", text, 63)
 }
 
-fn check_rfc1123_label(what: &str, text: &str, most: usize) -> Result<String, String> {
-    if text.len() > most {
-        return Err(format!("it has {} characters; {what} has {most} at most", text.len()));
+fn check_rfc1123_label(what: &str, text: &str, max_length: usize) -> Result<String, String> {
+    if text.len() > max_length {
+        return Err(format!(
+            "it has {} characters; {what} has {max_length} at most",
+            text.len()
+        ));
     }
     if !is_word(text) {
         return Err(format!(

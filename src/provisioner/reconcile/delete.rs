@@ -30,7 +30,11 @@ struct DirectoryDeletion<'a> {
 }
 
 impl Reconciler {
-    /// Deletes a volume if it is Released or terminating: the directory first, then the PV, then its finalizer.
+    /// Deletes a volume if it is Released or terminating: the directory first, then the PV, then its finalizer. Waits
+    /// for a permit, then decides by the stored PV, not by `seen`, which the watch had.
+    ///
+    /// A finalizer of an earlier version is removed first; the outcome is then `NothingToDo`, and the changed PV comes
+    /// again.
     ///
     /// # Errors
     /// The attempt is to be repeated later; each step checks whether it was done before.
@@ -76,12 +80,15 @@ impl Reconciler {
         volume::plan_deletion(volume, self.exports.locations(), class, &self.settings.name)
     }
 
-    /// Records a PV's directory as one that others must not create, remove or archive, unless the PV's own deletion does.
+    /// Records a PV's directory as one that others must not create, remove or archive, unless the PV's own deletion
+    /// does.
     pub(in crate::provisioner) fn record_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
         let removal = self.plan_deletion(volume, class).directory_removal();
         self.lock_neighbours().record_volume(volume, removal);
     }
 
+    /// Deletes a volume whose permit is held: locks it, reads it again and does what [`Reconciler::delete_volume`]
+    /// says.
     async fn delete_with_permit(
         &self,
         seen: &PersistentVolume,
@@ -182,7 +189,8 @@ impl Reconciler {
             .await
     }
 
-    /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is there.
+    /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is
+    /// there. Removes its marker and parents that are empty then and, with `Delete`, the record of the PV.
     async fn apply_on_delete(
         &self,
         deletion: &DirectoryDeletion<'_>,
@@ -199,7 +207,7 @@ impl Reconciler {
                 Some(owner) => return Ok(Done(format!("{directory} belongs to {owner} now"))),
                 None if removal.is_some() && export.path_exists(directory).await? => {
                     return Ok(Refused(format!(
-                        "PV {volume} names {directory}, which was not made for it"
+                        "PV {volume} names {directory}, which was not created for it"
                     )));
                 }
                 None => {
@@ -240,8 +248,8 @@ impl Reconciler {
         self.require_leadership()?;
         if let Proof::Marker(uid) = &deletion.proof {
             if let Some(owner) = export.release_ownership(directory, uid).await? {
-                // Another provisioner deleted the directory after the check above, and the path has a new owner already,
-                // whose directory was moved instead.
+                // Another provisioner deleted the directory after the check above, and the path has a new owner
+                // already, whose directory was moved instead.
                 if let Some(moved_to) = moved_to {
                     export.archive_directory(&moved_to, directory).await?;
                 }
@@ -257,8 +265,8 @@ impl Reconciler {
         Ok(Done(fate))
     }
 
-    /// Removes the empty parents of a removed directory, up to the first that is in use: a `pathPattern` that names one of
-    /// them would be refused. Errors are logged only.
+    /// Removes the empty parents of a removed directory, up to the first that is in use: a `pathPattern` that names one
+    /// of them would be refused. Errors are logged only.
     pub(super) async fn remove_empty_parents(&self, directory: &VolumePath, volume: &str, served: &Served) {
         for above in directory.ancestors().iter().rev() {
             let is_in_use = self
@@ -284,8 +292,8 @@ impl Reconciler {
         }
     }
 
-    /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where the
-    /// directory is now, if anywhere.
+    /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where
+    /// the directory is now, if anywhere.
     async fn delete_directory(
         &self,
         directory: &VolumePath,
@@ -315,7 +323,7 @@ impl Reconciler {
         }
     }
 
-    /// Removes `finalizer` from the PV with this name and uid, and no other finalizer.
+    /// Removes `finalizer` from the PV with this name and uid, and no other finalizer. A PV that is gone is no error.
     async fn remove_finalizer(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("remove the finalizer of PV {name}");
@@ -334,8 +342,8 @@ impl Reconciler {
     }
 }
 
-/// Archives a directory, under a name with the time if `archive` is taken. Returns what was done, and where the directory is
-/// now, if it existed.
+/// Archives a directory, under a name with the time if `archive` is taken. Returns what was done, and where the
+/// directory is now, if it existed.
 async fn archive_directory(
     directory: &VolumePath,
     mut archive: VolumePath,

@@ -14,7 +14,8 @@ use crate::provisioner::outcome::{ExpansionOutcome, ReconcileError};
 use crate::provisioner::{claim, volume};
 
 impl Reconciler {
-    /// Gives a bound claim the size that it requests, if its class, `found`, allows that.
+    /// Gives a bound claim the size that it requests, if its class, `found`, allows that. Decides by the stored claim,
+    /// not by `seen`, which the watch had. Publishes an event when it is done.
     ///
     /// May be repeated after any interruption: the claim's status, which ends the expansion, comes last.
     ///
@@ -101,7 +102,7 @@ impl Reconciler {
         let note = match is_enforced {
             true => format!("Volume {volume_name} is limited to {size}"),
             false => format!(
-                "Volume {volume_name} is recorded with {size}; nothing limits its directory, since it has no quota: enforce"
+                "Volume {volume_name} is recorded with {size}; its directory has no limit, since it has no quota: enforce"
             ),
         };
         self.events.publish_normal(&live, "VolumeResizeSuccessful", note);

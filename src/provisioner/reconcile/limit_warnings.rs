@@ -1,5 +1,5 @@
-//! What the events of a round of checks say about limits: volumes that are full, limits that are not enforced or more than
-//! the file system has.
+//! What the events of a round of checks say about limits: volumes that are full, limits that are not enforced or more
+//! than the file system has.
 //!
 //! Each round publishes them anew, since events live for an hour; `nfsprov doctor` reads those of the last rounds.
 
@@ -36,8 +36,8 @@ impl LimitWarning {
     }
 }
 
-/// The warnings of a round on one export. `sample` is the volume whose enforcement was checked, `not_enforced` why its limit
-/// does not hold.
+/// The warnings of a round on one export: up to [`MAX_FULL`] volumes that are full, and about `sample`, the volume
+/// whose enforcement was checked. `not_enforced` is why its limit does not hold.
 pub(super) fn limit_warnings(
     volumes: &[(String, LimitedVolume)],
     sample: Option<&(String, LimitedVolume)>,
@@ -46,7 +46,7 @@ pub(super) fn limit_warnings(
 ) -> Vec<LimitWarning> {
     let mut found: Vec<LimitWarning> = volumes
         .iter()
-        .filter_map(|(name, limited)| full(name, limited, report))
+        .filter_map(|(name, limited)| warning_if_full(name, limited, report))
         .take(MAX_FULL)
         .collect();
     let Some((name, limited)) = sample else {
@@ -76,7 +76,7 @@ pub(super) fn limit_warnings(
     found
 }
 
-fn full(name: &str, limited: &LimitedVolume, report: &QuotaReport) -> Option<LimitWarning> {
+fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) -> Option<LimitWarning> {
     let usage = report.usage_of(volume::provisioned_uid(name).or(limited.claim_uid.as_deref())?)?;
     if !usage.is_full() || limited.claim.is_empty() {
         return None;

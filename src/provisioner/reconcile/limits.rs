@@ -1,6 +1,7 @@
 //! Checks again and again that the server enforces the limits of volumes, and clears limits that hold for nothing.
 //!
-//! One script a round and export: a report of all project quotas, and what statfs says of one directory, each time another.
+//! One script a round and export: a report of all project quotas, and what statfs says of one directory, each time
+//! another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -47,7 +48,7 @@ impl Reconciler {
         self.limits.volumes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a directory was removed from the trash.
+    /// Notes that a directory was removed from the trash, if its export can have limits.
     pub(super) fn note_removal(&self, served: &Served, name: &str) {
         if served.export.check_can_limit().is_ok() {
             let entry = (served.location.clone(), name.to_owned());
@@ -56,13 +57,14 @@ impl Reconciler {
         }
     }
 
+    /// Returns the names that were noted for an export, and forgets them.
     fn take_removals(&self, location: &Location) -> Vec<String> {
         let mut removed = self.limits.removed.lock().unwrap_or_else(PoisonError::into_inner);
         let here = removed.extract_if(.., |(other, _)| other == location);
         here.map(|(_, name)| name).collect()
     }
 
-    /// Notes a PV if its directory is limited.
+    /// Notes a PV if its directory is limited; else forgets it.
     pub(in crate::provisioner) fn note_limit(&self, pv: &PersistentVolume) {
         match volume::find_limit(pv, self.exports.locations()) {
             Some(limited) => _ = self.lock_limited().insert(pv.name_any(), limited),
@@ -96,6 +98,8 @@ impl Reconciler {
         }
     }
 
+    /// One round on one export: checks one volume's limit, logs and publishes warnings, records metrics and clears
+    /// limits that hold for nothing. An export without limited volumes is not asked; errors are logged only.
     async fn check_limits(&self, served: &Served, rounds: &mut Rounds) {
         let volumes: Vec<(String, LimitedVolume)> = {
             let all = self.lock_limited();
@@ -147,7 +151,7 @@ impl Reconciler {
         self.clear_limits(served, rounds, &report).await;
     }
 
-    /// Clears the limits that nothing had at this round and at the last one.
+    /// Clears the limits that nothing had at this round and at the last one; not in a dry run, nor as a standby.
     async fn clear_limits(&self, served: &Served, rounds: &mut Rounds, report: &QuotaReport) {
         let export = served.location.to_string();
         let unused = report.unused_limits();
@@ -171,8 +175,8 @@ impl Reconciler {
     }
 }
 
-/// Why the limits of directories that were removed from the trash are not cleared, where that is so. Entries of the trash
-/// are called as their PVs, maybe with a time behind that.
+/// Why the limits of directories that were removed from the trash are not cleared, where that is so. Entries of the
+/// trash are called as their PVs, maybe with a time behind that.
 fn kept_limits(removed: &[String], report: &QuotaReport) -> Vec<String> {
     let kept = |name: &String| {
         let uid = volume::provisioned_uid(name)?.get(..UID_LENGTH)?;

@@ -52,8 +52,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes a marker and its directory if the owner and its PV are gone and the directory is empty or missing. False if
-    /// the marker stays.
+    /// Removes a marker and its directory if the owner and its PV are gone and the directory is empty or missing. False
+    /// if the marker stays.
     async fn remove_abandoned_marker(&self, conflict: &Conflict, served: &Served) -> bool {
         let Conflict { marked, owner, .. } = conflict;
         // While the lock is held, the owner is being provisioned or deleted, or its directory is being taken over.
@@ -74,7 +74,7 @@ impl Reconciler {
         };
         match removed.await {
             Ok(true) => {
-                tracing::info!(directory = %marked, %owner, "removed the empty directory of a claim that is gone");
+                tracing::info!(directory = %marked, %owner, "removed the empty directory of a deleted claim");
                 true
             }
             Ok(false) => false,
@@ -138,7 +138,8 @@ impl Reconciler {
         });
     }
 
-    /// Forgets all claims but the pending ones, `uids`: the others were bound or deleted while the watch was interrupted.
+    /// Forgets all claims but the pending ones, `uids`: the others were bound or deleted while the watch was
+    /// interrupted.
     pub(in crate::provisioner) fn clean_up_unlisted_claims(self: &Arc<Self>, uids: &HashSet<String>) {
         self.lock_claim_retries().keep_only(uids);
         let left: Vec<String> = self
@@ -152,8 +153,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes the directory of an attempt if it is empty and the claim has no PV. If that fails, the directory stays and
-    /// `volumes orphans` lists it.
+    /// Removes the directory of an attempt if it is empty and the claim has no PV. If that fails, the directory stays
+    /// and `volumes orphans` lists it.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
         let removed = async {

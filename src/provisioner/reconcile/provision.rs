@@ -19,8 +19,9 @@ use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, VolumePlan};
 
 impl Reconciler {
-    /// Creates the directory and the PV of a claim, as its class says. `found` is the class, if it exists; `watched` has the
-    /// pending claims as they are now, if they are watched.
+    /// Creates the directory and the PV of a claim, as its class says; a `pathPattern` directory gets an owner marker,
+    /// and `quota: enforce` a limit. `found` is the class, if it exists. Waits for a permit, then decides by the claim
+    /// as it is in `watched`, the pending claims, or on the API server without it. In a dry run, changes nothing.
     ///
     /// May be repeated after any interruption: a directory or PV of the claim that exists is used.
     ///
@@ -54,6 +55,8 @@ impl Reconciler {
         Box::pin(self.provision_with_permit(seen, class, &settings, &served, watched)).await
     }
 
+    /// Provisions a claim whose permit is held: locks its volume, reads it again and does what
+    /// [`Reconciler::provision_claim`] says. Publishes events when it begins and when the PV is created.
     async fn provision_with_permit(
         &self,
         seen: &PersistentVolumeClaim,
@@ -170,7 +173,8 @@ impl Reconciler {
         }
     }
 
-    /// Creates the PV. False if an earlier attempt did so: the PV's name holds the claim's uid.
+    /// Creates the PV. False if an earlier attempt did so: the PV's name holds the claim's uid. An error if a PV of
+    /// that name has another claim or directory.
     async fn create_volume(&self, volume: &PersistentVolume) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
@@ -194,6 +198,8 @@ impl Reconciler {
         }
     }
 
+    /// Publishes that provisioning begins, and warnings about parameters of the class: unknown ones for each claim,
+    /// those without effect once for the class.
     fn publish_start_events(&self, claim: &PersistentVolumeClaim, settings: &class::Settings, class: &StorageClass) {
         self.events.publish_normal(
             claim,
@@ -238,7 +244,7 @@ fn owner_for_claim(claim: &PersistentVolumeClaim, class: &StorageClass) -> Owner
     }
 }
 
-/// Server and path of a PV, and the uid of its claim.
+/// Server and path of an NFS PV, and the uid of its claim; `None` if it is no NFS PV or has no claim.
 fn location_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&str>)> {
     let spec = volume.spec.as_ref()?;
     let (nfs, claim) = (spec.nfs.as_ref()?, spec.claim_ref.as_ref()?);

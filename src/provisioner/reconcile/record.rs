@@ -34,8 +34,8 @@ const REQUESTS: usize = 8;
 /// How many records are read at a time.
 const READ: usize = 512;
 
-/// How long claims and deletions in flight hold records back, at most: before the first batch and before each further one.
-/// Each record costs two requests and a write to the export, which a burst would wait for.
+/// How long claims and deletions in flight hold records back, at most: before the first batch and before each further
+/// one. Each record costs two requests and a write to the export, which a burst would wait for.
 const FIRST_DELAY: Duration = Duration::from_secs(30);
 const NEXT_DELAY: Duration = Duration::from_secs(5);
 
@@ -138,6 +138,7 @@ impl Queue {
         self.due.notify_one();
     }
 
+    /// Returns once a record is due, or a check of all of them.
     async fn wait_until_due(&self) {
         loop {
             {
@@ -167,9 +168,10 @@ impl Queue {
         }
     }
 
-    fn take(&self, most: usize) -> Vec<String> {
+    /// Removes up to `limit` volumes from the queue, and returns them.
+    fn take_volumes(&self, limit: usize) -> Vec<String> {
         let mut state = self.state();
-        let taken: Vec<String> = state.volumes.iter().take(most).cloned().collect();
+        let taken: Vec<String> = state.volumes.iter().take(limit).cloned().collect();
         for volume in &taken {
             state.volumes.remove(volume);
         }
@@ -178,8 +180,8 @@ impl Queue {
 }
 
 impl Reconciler {
-    /// A PV was stored: its record may be out of date.
-    pub(in crate::provisioner) fn volume_changed(&self, volume: &PersistentVolume) {
+    /// Queues the record of a PV that was stored, if it is out of date.
+    pub(in crate::provisioner) fn queue_record_of_volume(&self, volume: &PersistentVolume) {
         let Some(queue) = self.queue_of(volume) else {
             return;
         };
@@ -195,8 +197,8 @@ impl Reconciler {
         }
     }
 
-    /// A claim that has a volume was stored, or deleted: the record of its PV, if it has one, may be out of date.
-    pub(in crate::provisioner) fn claim_changed(&self, claim: &PersistentVolumeClaim) {
+    /// Queues the record of the PV of a claim that was stored or deleted, if it is out of date.
+    pub(in crate::provisioner) fn queue_record_of_claim(&self, claim: &PersistentVolumeClaim) {
         let Some(volume) = bound_volume(claim) else {
             return;
         };
@@ -209,13 +211,13 @@ impl Reconciler {
         }
     }
 
-    /// All PVs were listed: some may have changed unseen.
-    pub(in crate::provisioner) fn check_records(&self) {
+    /// Requests that all PVs be compared with their records: when they are listed, some may have changed unseen.
+    pub(in crate::provisioner) fn request_record_checks(&self) {
         self.records.0.iter().for_each(Queue::request_check);
     }
 
-    /// Records that a PV's claim is deleted and its directory stays. That the record is not written keeps no PV from being
-    /// deleted.
+    /// Writes the record of a PV whose claim is deleted and whose directory stays. A failure is logged only: it keeps
+    /// no PV from being deleted.
     pub(super) async fn record_without_claim(&self, volume: &PersistentVolume, served: &Served) {
         let Ok(record) = Record::of(volume, None, &served.location) else {
             return;
@@ -229,7 +231,7 @@ impl Reconciler {
         }
     }
 
-    /// The records that a PV's is among, if it has one.
+    /// The queue of the export that a PV is on; `None` if this provisioner keeps no record of the PV.
     fn queue_of(&self, volume: &PersistentVolume) -> Option<&Queue> {
         if !is_recorded(volume, &self.settings.name, self.settings.namespace.as_deref()) {
             return None;
@@ -255,6 +257,7 @@ impl Reconciler {
         }
     }
 
+    /// Writes the records of one export when they are due and no claim or volume is in flight; retries those that fail.
     async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
         let mut retry = FIRST_RETRY;
         // Another replica may have written since this one led, and a write of this one may have been cut off.
@@ -295,7 +298,7 @@ impl Reconciler {
         let mut failure = None;
         let mut failed = Vec::new();
         loop {
-            let batch = queue.take(BATCH);
+            let batch = queue.take_volumes(BATCH);
             if batch.is_empty() {
                 break;
             }
@@ -316,7 +319,7 @@ impl Reconciler {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Writes the records of some volumes; gives those that failed.
+    /// Writes the records of some volumes; returns those that failed, with the reason.
     async fn write_batch(&self, served: &Served, queue: &Queue, volumes: Vec<String>) -> Vec<(String, Postponed)> {
         let reads = stream::iter(volumes).map(|volume| async move {
             let due = self.due_record(served, queue, &volume).await;
@@ -345,7 +348,8 @@ impl Reconciler {
         failed
     }
 
-    /// The record of a PV as things are now, if it needs one that the export has not.
+    /// The record of a PV as it is stored now, with the volume's lock; `None` if the PV needs none or the export has
+    /// it. Its hashes count as written from here on: the caller forgets them if the record is not written.
     async fn due_record(&self, served: &Served, queue: &Queue, name: &str) -> Result<Option<Due>, Postponed> {
         // A deletion may hold the lock for long, and others wait for the locks of this batch.
         let lock = served.try_lock_volume(name).ok_or(Postponed::Locked)?;
@@ -376,6 +380,7 @@ impl Reconciler {
         }))
     }
 
+    /// Reads the claim that a PV names; `None` if it names none, or that is deleted.
     async fn claim_of(&self, volume: &PersistentVolume) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
         let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
         let Some((namespace, name)) =
@@ -387,7 +392,7 @@ impl Reconciler {
         self.call_api(&format!("read claim {name}"), claims.get_opt(name)).await
     }
 
-    /// The PVs whose records are not what the export holds.
+    /// Lists claims and PVs, and returns the PVs on the queue's export whose records are not what the export holds.
     async fn outdated_volumes(&self, queue: &Queue) -> Result<Vec<String>, ReconcileError> {
         let claims: Api<PersistentVolumeClaim> = match &self.settings.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
@@ -426,7 +431,7 @@ impl Reconciler {
     }
 }
 
-/// What the records of an export hold.
+/// Reads the hashes of all records of an export, by the hash of the PV's name. Removes abandoned temporary files.
 async fn read_known(served: &Served) -> Result<HashMap<u64, Hashes>, ExportError> {
     let names = served.export.record_names(Timestamp::now().as_second()).await?;
     served.export.remove_abandoned_files(&names).await;
@@ -444,7 +449,7 @@ async fn read_known(served: &Served) -> Result<HashMap<u64, Hashes>, ExportError
     Ok(known)
 }
 
-/// The PV of a claim that is bound.
+/// The PV of a claim; `None` unless the claim is Bound.
 fn bound_volume(claim: &PersistentVolumeClaim) -> Option<&str> {
     let phase = claim.status.as_ref()?.phase.as_deref()?;
     let volume = claim.spec.as_ref()?.volume_name.as_deref()?;

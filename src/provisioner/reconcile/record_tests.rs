@@ -113,17 +113,17 @@ async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
     let export = tempfile::tempdir().unwrap();
     let (reconciler, cluster) = scene(export.path());
     let volume = cluster.bind("a");
-    reconciler.volume_changed(&volume);
+    reconciler.queue_record_of_volume(&volume);
     updated(&reconciler).await;
     let first = record(export.path(), "pvc-a").unwrap();
     assert!(first.contains("kind: \"PersistentVolumeClaim\""), "{first}");
 
     // The same once more writes nothing.
     let before = inode(export.path(), "pvc-a");
-    reconciler.volume_changed(&volume);
+    reconciler.queue_record_of_volume(&volume);
     assert!(reconciler.records.0[0].state().volumes.is_empty());
     let labels = cluster.change(&cluster.claims, 0, "/metadata/labels", json!({"app": "web"}));
-    reconciler.claim_changed(&serde_json::from_value(labels).unwrap());
+    reconciler.queue_record_of_claim(&serde_json::from_value(labels).unwrap());
     updated(&reconciler).await;
     assert!(record(export.path(), "pvc-a").unwrap().contains("app: \"web\""));
     assert_ne!(
@@ -133,14 +133,14 @@ async fn a_bound_volume_is_recorded_and_its_record_follows_it() {
     );
 
     let larger = cluster.change(&cluster.volumes, 0, "/spec/capacity/storage", json!("2Gi"));
-    reconciler.volume_changed(&serde_json::from_value(larger).unwrap());
+    reconciler.queue_record_of_volume(&serde_json::from_value(larger).unwrap());
     updated(&reconciler).await;
     assert!(record(export.path(), "pvc-a").unwrap().contains("storage: \"2Gi\""));
 
     // The claim is deleted: its data is kept, and so is the PV alone.
     cluster.claims.lock().unwrap().clear();
     let released = cluster.change(&cluster.volumes, 0, "/status/phase", json!("Released"));
-    reconciler.volume_changed(&serde_json::from_value(released).unwrap());
+    reconciler.queue_record_of_volume(&serde_json::from_value(released).unwrap());
     updated(&reconciler).await;
     let last = record(export.path(), "pvc-a").unwrap();
     assert!(!last.contains("kind: \"PersistentVolumeClaim\"\nmetadata"), "{last}");
@@ -159,7 +159,7 @@ async fn records_are_checked_at_the_start_and_only_what_is_wrong_is_written() {
     for name in ["a", "b", "c", "d", "e"] {
         cluster.bind(name);
     }
-    reconciler.check_records();
+    reconciler.request_record_checks();
     updated(&reconciler).await;
     let records = export.path().join(".nfsprov/volumes");
     assert_eq!(std::fs::read_dir(&records).unwrap().count(), 5);
@@ -177,7 +177,7 @@ async fn records_are_checked_at_the_start_and_only_what_is_wrong_is_written() {
     tokio::spawn(cluster.clone().serve(server));
     let reconciler = crate::provisioner::mock::reconciler(client, export.path());
     cluster.requests.store(0, Ordering::Relaxed);
-    reconciler.check_records();
+    reconciler.request_record_checks();
     updated(&reconciler).await;
     for name in ["a", "b", "c", "d", "e"] {
         let text = record(export.path(), &format!("pvc-{name}")).unwrap();
@@ -204,7 +204,7 @@ async fn one_record_that_cannot_be_written_holds_up_no_other() {
     }
     let in_the_way = export.path().join(".nfsprov/volumes/pvc-b.yaml/in");
     std::fs::create_dir_all(&in_the_way).unwrap();
-    reconciler.check_records();
+    reconciler.request_record_checks();
     assert!(matches!(
         update(&reconciler).await,
         Err(Postponed::Failed(ReconcileError::Export(_)))
@@ -231,7 +231,7 @@ async fn a_claim_that_changes_while_its_record_is_written_is_due_again() {
     let due = reconciler.due_record(served, queue, "pvc-a").await;
     assert!(matches!(due, Ok(Some(_))));
     let labels = cluster.change(&cluster.claims, 0, "/metadata/labels", json!({"app": "web"}));
-    reconciler.claim_changed(&serde_json::from_value(labels).unwrap());
+    reconciler.queue_record_of_claim(&serde_json::from_value(labels).unwrap());
     assert!(queue.state().volumes.contains("pvc-a"));
 }
 
@@ -242,7 +242,7 @@ async fn a_volume_that_is_being_deleted_is_not_recorded() {
     let volume = cluster.bind("a");
     let served = reconciler.exports.iter().next().unwrap();
     let lock = served.lock_volume("pvc-a").await;
-    reconciler.volume_changed(&volume);
+    reconciler.queue_record_of_volume(&volume);
     assert!(matches!(update(&reconciler).await, Err(Postponed::Locked)));
     assert_eq!(record(export.path(), "pvc-a"), None);
     // The deletion ends, and the PV is gone.
@@ -258,7 +258,7 @@ async fn nothing_is_written_by_a_replica_that_does_not_lead() {
     let (reconciler, cluster) = scene(export.path());
     let until = tokio::sync::watch::Sender::new(None::<Instant>);
     let reconciler = reconciler.with_leadership(Leadership::held_until(until.subscribe()));
-    reconciler.volume_changed(&cluster.bind("a"));
+    reconciler.queue_record_of_volume(&cluster.bind("a"));
     assert!(matches!(
         update(&reconciler).await,
         Err(Postponed::Failed(ReconcileError::NotLeading))
@@ -287,9 +287,9 @@ async fn volumes_of_others_are_not_recorded() {
             None => volumes[number]["metadata"]["deletionTimestamp"] = value,
         }
         let volume = serde_json::from_value(volumes[number].clone()).unwrap();
-        reconciler.volume_changed(&volume);
+        reconciler.queue_record_of_volume(&volume);
     }
-    reconciler.check_records();
+    reconciler.request_record_checks();
     updated(&reconciler).await;
     assert!(!export.path().join(".nfsprov").exists());
 }

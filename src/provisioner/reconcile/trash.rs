@@ -1,7 +1,7 @@
 //! Empties the trash of the exports in the background.
 //!
-//! Several provisioners, also of other clusters, may empty the same trash at once; each accepts that another has removed an
-//! entry first.
+//! Several provisioners, also of other clusters, may empty the same trash at once; each accepts that another has
+//! removed an entry first.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -61,6 +61,7 @@ impl Reconciler {
         }
     }
 
+    /// Records the number and the age of the entries of an export's trash as metrics.
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
         match served.export.list_trash().await {
             Ok(entries) => {
@@ -71,6 +72,7 @@ impl Reconciler {
         }
     }
 
+    /// Removes the directories that are in an export's trash now. Errors are logged only; the next round tries again.
     pub(super) async fn empty_trash_once(&self, served: &Served) {
         let entries = match served.export.list_trash().await {
             Ok(entries) => entries,
@@ -85,6 +87,7 @@ impl Reconciler {
             .await;
     }
 
+    /// Removes one entry of the trash, and notes the removal for the round that clears limits.
     async fn remove_trash_entry(&self, served: &Served, name: String) {
         if self.require_serving().is_err() {
             return;
@@ -119,8 +122,8 @@ impl Reconciler {
     }
 }
 
-/// The number of entries and the age of the oldest. `first_seen` keeps the time of each entry as it was first listed, because
-/// a removal in progress changes it.
+/// The number of entries and the age of the oldest. `first_seen` keeps the time of each entry as it was first listed,
+/// because a removal in progress changes it.
 fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
     first_seen.retain(|name, _| entries.iter().any(|entry| entry.name == *name));
     for entry in entries {

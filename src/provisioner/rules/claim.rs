@@ -75,7 +75,7 @@ pub fn judge_claim<'a>(
     if let Some(kind) = source {
         return match kind.as_str() {
             "PersistentVolumeClaim" | "VolumeSnapshot" => Verdict::Refuse(format!(
-                "the claim asks for a copy of a {kind}, which NFS directories can't give; remove its data source"
+                "the claim asks for a copy of a {kind}, which is not supported; remove its data source"
             )),
             // Another kind belongs to a volume populator, which creates the volume itself.
             _ => Verdict::Ignore,
@@ -96,7 +96,7 @@ pub fn judge_claim<'a>(
     }
     if spec.selector.is_some() {
         return Verdict::Refuse(
-            "the claim has a selector, which only volumes made by hand can match; remove it".into(),
+            "the claim has a selector, which only volumes that are created by hand can match; remove it".into(),
         );
     }
     Verdict::Provision(class)

@@ -235,8 +235,8 @@ fn find_location(class: &StorageClass, served: &[Location]) -> Result<Location, 
         false => {
             let served: Vec<String> = served.iter().map(Location::to_string).collect();
             Err(format!(
-                "StorageClass {name}: parameters server and path name {wanted}, which is not served here; served: {} \
-                 (others with --allow-export)",
+                "StorageClass {name}: parameters server and path name {wanted}, which this provisioner does not \
+                 serve; it serves {} (others with --allow-export)",
                 served.join(", ")
             ))
         }

@@ -1,8 +1,8 @@
 //! Leader election (PURE): evaluates a Lease by when it was seen to change.
 //!
 //! The rules are client-go's, so its candidates could compete for the same Lease. Times are durations on this process's
-//! monotonic clock. The times of day in the Lease are informative only, so a clock that jumps, or differs between hosts,
-//! makes no second leader.
+//! monotonic clock. The times of day in the Lease are informative only, so a clock that jumps, or differs between
+//! hosts, makes no second leader.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use serde::Deserialize;
 /// How long a Lease that isn't renewed is respected by others.
 pub const DURATION: Duration = Duration::from_secs(15);
 
-/// How long a leader that can't renew goes on. Its last request has the difference to [`DURATION`] to arrive before another
-/// leader begins.
+/// How long a leader that can't renew goes on. Its last request has the difference to [`DURATION`] to arrive before
+/// another leader begins.
 pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How often the leader renews, and standbys check.
@@ -47,7 +47,8 @@ pub enum Verdict<'a> {
 
 /// Updates `before` with a record that was read at `now`. An unchanged record keeps its age.
 ///
-/// `now` is taken after the answer arrived: a late time makes a candidate wait longer, an early one would make it usurp.
+/// `now` is taken after the answer arrived: a late time makes a candidate wait longer, an early one would make it
+/// usurp.
 pub fn observe_record(before: Option<Seen>, record: &LeaseSpec, now: Duration) -> Seen {
     match before {
         Some(seen) if seen.record == *record => seen,
@@ -78,7 +79,8 @@ pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> V
     }
 }
 
-/// The record with which `me` acquires or renews the Lease; `at` is the time of day.
+/// The record with which `me` acquires or renews the Lease; `at` is the time of day. Another holder before counts as
+/// one more transition; a renewal keeps the time of acquisition.
 pub fn renewed_record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
     let ours = old.filter(|old| holder_of(old) == me);
     let transitions = old.and_then(|old| old.lease_transitions);
@@ -114,15 +116,16 @@ pub fn holder_of(record: &LeaseSpec) -> &str {
     record.holder_identity.as_deref().unwrap_or_default()
 }
 
-/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner; `None` if no object can have it.
+/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner; `None` if no object can have
+/// it.
 pub fn lease_name(provisioner: &str) -> Option<String> {
     let name = provisioner.replace('/', "-");
     // Not replaced by other characters: two provisioners could then share a Lease, and one would never serve.
     (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
 }
 
-/// The holder of the lock of nfs-subdir-external-provisioner (an annotation on an Endpoints object), if it is alive: the
-/// annotation was read twice, at least [`RETRY`] apart, and was renewed in between.
+/// The holder of the lock of nfs-subdir-external-provisioner (an annotation on an Endpoints object), if it is alive:
+/// the annotation was read twice, at least [`RETRY`] apart, and was renewed in between.
 pub fn upstream_leader(before: Option<&str>, after: Option<&str>) -> Option<String> {
     /// What upstream writes, as far as it matters here.
     #[derive(Deserialize)]

@@ -1,8 +1,8 @@
-//! The directories of the PVs on the exports (PURE), so that no directory is created, removed or archived at, above or below
-//! another PV's.
+//! The directories of the PVs on the exports (PURE), so that no directory is created, removed or archived at, above or
+//! below another PV's.
 //!
-//! Directories with default names are unique, and the export's root is above everything. Neither is recorded, which leaves
-//! volumes with a `pathPattern` and PVs made by hand.
+//! Directories with default names are unique, and the export's root is above everything. Neither is recorded, which
+//! leaves volumes with a `pathPattern` and PVs made by hand.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,7 +38,8 @@ impl Neighbours {
         }
     }
 
-    /// Begins a list that will replace what is recorded.
+    /// Begins a list that replaces what is recorded at [`Neighbours::end_list`]. Until then conflicts are found in the
+    /// old one.
     pub fn begin_list(&mut self) {
         self.listed = Some(Known::default());
     }
@@ -53,9 +54,9 @@ impl Neighbours {
     /// Records a PV, or forgets it if its directory is about to be deleted.
     ///
     /// `removal` is what the PV's own deletion is about to do with the directory, if anything. Volumes that share a
-    /// directory and are all deleted must not wait for each other: one whose directory is deleted is no conflict, and one
-    /// whose directory is archived is a conflict only for a deletion, which waits for the archive. All other PVs, Released
-    /// and terminating ones included, protect their directories.
+    /// directory and are all deleted must not wait for each other: one whose directory is deleted is no conflict, and
+    /// one whose directory is archived is a conflict only for a deletion, which waits for the archive. All other PVs,
+    /// Released and terminating ones included, protect their directories.
     pub fn record_volume(&mut self, volume: &PersistentVolume, removal: Option<OnDelete>) {
         let name = volume.metadata.name.clone().unwrap_or_default();
         let place = match removal {
@@ -78,8 +79,8 @@ impl Neighbours {
         self.listed.as_mut().unwrap_or(&mut self.known).forget_volume(name);
     }
 
-    /// A PV other than `volume` whose directory is at, above or below `directory` of `export`. `removal` is what is to be done
-    /// with `directory`; `None` creates it.
+    /// The name of a PV other than `volume` whose directory is at, above or below `directory` of `export`. `removal` is
+    /// what is to be done with `directory`; `None` creates it.
     pub fn find_conflict(
         &self,
         export: &Location,
@@ -103,6 +104,8 @@ impl Neighbours {
         at_or_above.or_else(below).map(|(name, _)| name)
     }
 
+    /// The number of a PV's export and its directory; `None` if it is on none of them, or the directory has its default
+    /// name.
     fn locate_volume(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
         let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
         self.exports.iter().enumerate().find_map(|(number, export)| {

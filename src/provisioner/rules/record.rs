@@ -1,8 +1,8 @@
-//! The record of a volume (PURE): its PV and its claim as manifests that `kubectl apply` takes, kept on the volume's own
-//! export.
+//! The record of a volume (PURE): its PV and its claim as manifests that `kubectl apply` takes, kept on the volume's
+//! own export.
 //!
-//! A record is written from stored objects and reduced to what another cluster needs. Whoever can write to the export can
-//! write a record, so one that is read is held against a strict schema.
+//! A record is written from stored objects and reduced to what another cluster needs. Whoever can write to the export
+//! can write a record, so one that is read is held against a strict schema.
 
 mod schema;
 
@@ -37,11 +37,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a PV on `export`. `claim` is left out if it is not the PV's, and its annotations if the record would be
-    /// too large with them.
+    /// The record of a PV on `export`. `claim` is left out if it is not the PV's, and its annotations if the record
+    /// would be too large with them.
     ///
     /// # Errors
-    /// One sentence, when the PV has no directory of its own on the export or is no volume that a record can hold.
+    /// One sentence, when the PV has no directory of its own on the export or [`parse`] would refuse its record.
     pub fn of(
         volume: &PersistentVolume,
         claim: Option<&PersistentVolumeClaim>,
@@ -77,8 +77,8 @@ impl Record {
         Some((claim.namespace.as_deref()?, claim.name.as_deref()?))
     }
 
-    /// The claim that the directory was made for if the directory is named after another claim than the record's: whoever
-    /// wrote such a record may want another tenant's data.
+    /// The claim that the directory was made for if the directory is named after another claim than the record's:
+    /// whoever wrote such a record may want another tenant's data.
     pub fn foreign_directory(&self) -> Option<String> {
         let (namespace, claim) = self.claim_key()?;
         let volume = self.name();
@@ -126,8 +126,8 @@ impl Texts {
     }
 }
 
-/// Whether a provisioner keeps the record of a PV: it is the provisioner's own, of a claim in `namespace` if one is given,
-/// and its data is in use or to be retained.
+/// Whether a provisioner keeps the record of a PV: it is the provisioner's own, of a claim in `namespace` if one is
+/// given, and its data is in use or to be retained.
 pub fn is_recorded(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let Some(spec) = &volume.spec else {
         return false;
@@ -217,18 +217,21 @@ pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
     }))
 }
 
-/// A manifest as YAML. A reader of records refuses what could be an anchor or an alias.
+/// An object as YAML without its empty fields. Every `&` and `*` is escaped as in JSON, since a reader of records
+/// refuses what could be an anchor or an alias.
 fn manifest(object: Value) -> String {
-    let text = yaml::to_yaml(&without_nothing(object));
+    let text = yaml::to_yaml(&without_empty_fields(object));
     text.replace('&', "\\u0026").replace('*', "\\u002a")
 }
 
-/// Leaves out nulls and empty objects and lists.
-fn without_nothing(value: Value) -> Value {
+/// Leaves out fields that are null or empty objects or lists.
+fn without_empty_fields(value: Value) -> Value {
     let Value::Object(fields) = value else {
         return value;
     };
-    let fields = fields.into_iter().map(|(key, value)| (key, without_nothing(value)));
+    let fields = fields
+        .into_iter()
+        .map(|(key, value)| (key, without_empty_fields(value)));
     let says_something = |value: &Value| match value {
         Value::Null => false,
         Value::Object(fields) => !fields.is_empty(),
@@ -251,7 +254,8 @@ fn is_claim_of(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> bool
     }) && claim.spec.as_ref().and_then(|spec| spec.volume_name.as_ref()) == volume.metadata.name.as_ref()
 }
 
-/// Whether Kubernetes or kubectl keeps an annotation of this key for itself: in another cluster it would say what isn't so.
+/// Whether Kubernetes or kubectl keeps an annotation of this key for itself: in another cluster it would say what isn't
+/// so.
 fn is_kubernetes_key(key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     ["kubernetes.io", "k8s.io"]

@@ -248,7 +248,7 @@ fn hostile_records_are_refused_in_a_sentence() {
         (with("nfsvers=4.1", "\\u001b[2J"), "mount option"),
         (
             with("namespace: \"team\"\n  mount", "namespace: \"kube/system\"\n  mount"),
-            "names what can be no claim",
+            "names that no claim can have",
         ),
         (
             with("namespace: \"team\"\nspec", "namespace: \"kube-system\"\nspec"),
@@ -264,7 +264,7 @@ fn hostile_records_are_refused_in_a_sentence() {
         ),
         (
             with("volumeMode: \"Filesystem\"\n---", "volumeMode: \"Block\"\n---"),
-            "the PV is no file system",
+            "the PV's volumeMode is not Filesystem",
         ),
         (
             with(
@@ -288,12 +288,12 @@ fn hostile_records_are_refused_in_a_sentence() {
         ),
         (
             with("kind: \"PersistentVolume\"\n", "kind: \"Pod\"\n"),
-            "it holds something else",
+            "it has another object",
         ),
         (format!("{text}---\na: b\n"), "it has 3 documents"),
         (
             text.replace("---\n", "---\n---\n").replacen("kind", "kind2", 1),
-            "it holds something else",
+            "it has another object",
         ),
         ("a: &a [1]\nb: [*a, *a]\n".to_owned(), "anchors and aliases"),
         (String::new(), "it is empty"),

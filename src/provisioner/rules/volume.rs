@@ -105,7 +105,7 @@ pub fn plan_volume(
     let directory = match &settings.path_pattern {
         Some(pattern) => pattern::render_directory(pattern, claim)?,
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
-            .map_err(|error| format!("the claim's names make no directory: {error}"))?,
+            .map_err(|error| format!("the claim's names can't name a directory: {error}"))?,
     };
     let needs_marker = settings.path_pattern.is_some();
     // Refused now, because it would be discovered only at deletion.
@@ -184,8 +184,8 @@ pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
     SizeLimit::new(bytes, claim_uid)
 }
 
-/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap: every PV
-/// of the cluster is checked.
+/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap:
+/// every PV of the cluster is checked.
 pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
@@ -197,8 +197,8 @@ pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
 }
 
-/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory, which may
-/// be retained or still be used by pods.
+/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory,
+/// which may be retained or still be used by pods.
 fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
     is_provisioned_by(volume, provisioner)
         && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
@@ -210,7 +210,8 @@ pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer
     is_provisioned_by(volume, provisioner) && finalizers.any(|name| name == finalizer)
 }
 
-/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists.
+/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists,
+/// and tells what to do with a directory whose PV doesn't. If neither does, the directory is archived.
 pub fn plan_deletion(
     volume: &PersistentVolume,
     served: &[Location],
@@ -250,7 +251,7 @@ pub fn plan_deletion(
         (true, _, _) => Proof::Name,
         (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
         (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
-        _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not made for it")),
+        _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not created for it")),
     };
     let on_delete = match recorded {
         Some(word) => OnDelete::from_record(word),
@@ -277,7 +278,7 @@ pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Re
     Err(wrong.unwrap_or_else(|| {
         let served: Vec<String> = served.iter().map(Location::to_string).collect();
         format!(
-            "is on {}:{}, and served here: {}",
+            "is on {}:{}, and this provisioner serves {}",
             nfs.server,
             nfs.path,
             served.join(", ")

@@ -14,15 +14,15 @@ use crate::doctor::provisioners::NFS_CSI;
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").with_automatic_fix(),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd there, or mount NFSv4. The option nolock makes locks local, so that two nodes may write one file at once.").with_automatic_fix(),
+    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.").with_automatic_fix(),
     entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
-    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and knows NFSv3 without locks at best. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have nothing else. Install an NFS client on the node and have the kubelet use the node's own mount."),
-    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may want a privileged source port, which a mount from a user namespace or through NAT does not have."),
+    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount."),
+    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have."),
     entry("NFS416", Error, &[PODS, EVENTS], "the node's kernel has no NFS", "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it."),
-    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes what stands before the first colon for a name. A host name with an AAAA record works, or a newer kubelet."),
+    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet."),
 ];
 
-/// Whether a failure is the node's, rather than the volume's or the server's.
+/// Whether a failure of this code is the node's, rather than the volume's or the server's.
 pub fn is_fault_of_node(code: &str) -> bool {
     matches!(
         code,
@@ -30,7 +30,7 @@ pub fn is_fault_of_node(code: &str) -> bool {
     )
 }
 
-/// Whether the kubelet of a node writes IPv6 servers without brackets.
+/// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets.
 pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
     let node = case.facts.find_node(node);
     let version = node.map_or(case.facts.version.as_str(), |node| &node.kubelet);
@@ -39,6 +39,7 @@ pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
     minor.is_some_and(|minor| minor < 22)
 }
 
+/// The cause and fix of a failure on a node; `None` for codes of other failures.
 pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
     let known = case.facts.find_node(node);
@@ -47,7 +48,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
         "NFS401" => describe_missing_client(case, node, known),
         "NFS407" => {
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
-            let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write one file at once";
+            let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
             match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
@@ -68,7 +69,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
         ),
         "NFS415" => Description::new(
             format!("{on} is not permitted to mount {export}: {named}"),
-            "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the right to mount (privileged); a server may want a privileged source port (its export option insecure lifts that)",
+            "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
         ),
         "NFS416" => Description::new(
             format!("the kernel of {on} can't mount NFS: {named}"),
@@ -87,7 +88,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
     })
 }
 
-/// Whether a node is changed as a whole, not by a package manager while it runs, or is not known.
+/// Whether packages can't be installed on a node: its operating system is replaced as a whole, or the node is unknown.
 fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     const IMMUTABLE: [&str; 6] = [
         "talos",
@@ -137,6 +138,8 @@ const INSTALLATIONS: [(&[&str], &str); 7] = [
     ),
 ];
 
+/// NFS401: the fix installs the client over SSH if `--ssh` names the node, else it is the command for the node's
+/// system.
 fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
@@ -174,6 +177,7 @@ pub fn waits_for_attachment(failure: &Failure<'_>, case: &Case<'_>) -> bool {
     named.ends_with(NFS_CSI) && named != NFS_CSI && case.facts.knows("csidrivers")
 }
 
+/// NFS211: the CSIDriver object lacks `attachRequired: false`, or is missing.
 fn describe_attachment(case: &Case<'_>) -> Description {
     let why = match case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
@@ -184,12 +188,13 @@ fn describe_attachment(case: &Case<'_>) -> Description {
             "Kubernetes waits until the volume is attached, which the NFS CSI driver never does: its CSIDriver object {why}"
         ),
         format!(
-            "create the CSIDriver {NFS_CSI} as the driver's own installation does, with attachRequired: false; the pods then go on by themselves"
+            "create the CSIDriver {NFS_CSI} as the driver's installation does, with attachRequired: false; the pods then continue by themselves"
         ),
     )
 }
 
-/// The NFS CSI driver is not registered with a node's kubelet.
+/// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
+/// registers in another directory.
 pub fn describe_unregistered_driver(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
     let there = case

@@ -7,15 +7,16 @@ use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").with_automatic_fix(),
-    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory is not there, or, with NFSv4 and an export with fsid=0, it is named from that root."),
+    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory doesn't exist; or NFSv4 is used and the server has an export with fsid=0, below which all paths begin."),
     entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
-    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount asks for. See mountOptions (nfsvers=…) of the PV and class."),
+    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount requests. See mountOptions (nfsvers=…) of the PV and class."),
     entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
     entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
-    entry("NFS418", Error, &[PODS, EVENTS], "a subPath can't be prepared", "The kubelet makes and opens a subPath as root. On an export that squashes root it may do neither, unless the directory is there and everybody may enter it. Make the directory on the server with the right owner, or export with no_root_squash."),
-    entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. On an export that squashes root it may not. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
+    entry("NFS418", Error, &[PODS, EVENTS], "a subPath can't be prepared", "The kubelet creates and opens a subPath as root. On an export that squashes root it has no permission for that, unless the directory exists and all users may enter it. Create the directory on the server with the right owner, or export with no_root_squash."),
+    entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. An export that squashes root does not permit that. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
 ];
 
+/// The cause and fix of a failure on the server or in the volume; `None` for codes of other failures.
 pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     let export = failure.export_text();
     let named = failure.named.as_deref().unwrap_or(&export);
@@ -25,14 +26,14 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     Some(match failure.code {
         "NFS402" | "NFS403" if has_double_slash => Description::new(
             format!("the path of {named} has a double slash, and the server exports no such path"),
-            "make the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
+            "create the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
         ),
         "NFS402" => Description::new(
-            format!("the server refuses {on} the export {named}"),
-            format!("on the server, compare exportfs -v with the address of {on}, and allow it"),
+            format!("the server denies {on} access to the export {named}"),
+            format!("compare exportfs -v on the server with the address of {on}, and allow that address"),
         ),
         "NFS403" => Description::new(
-            format!("{named} doesn't exist on the server, or not under that name"),
+            format!("{named} doesn't exist on the server, or has another path"),
             "create the directory on the server, or use the path of an existing one (showmount -e)",
         ),
         "NFS404" => {
@@ -54,16 +55,16 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
             "take proto=… (tcp6, udp6, rdma) and nfsvers=… out of the mount options of PV and class, or use a node whose kernel has them",
         ),
         "NFS405" => Description::new(
-            format!("the server of {export} does not offer the NFS version that is asked for{options}"),
+            format!("the server of {export} does not offer the NFS version that the mount requests{options}"),
             "take nfsvers=… and proto=… (udp) out of the mount options of PV and class, or have the server offer them",
         ),
         "NFS406" => Description::new(
             format!("{export} was removed or replaced on the server while it was mounted"),
-            "delete the pod, so that the volume is mounted anew",
+            "delete the pod, so that the volume is mounted again",
         ),
         "NFS409" if failure.named.is_some() => Description::new(
             format!("{on} can't mount {export}: mount.nfs wants SERVER:PATH, with a path that begins with /"),
-            "make the PV again with a server and a path that begins with / (the CSI driver's share): neither can be edited",
+            "create the PV again with a server and a path that begins with / (the CSI driver's share): neither can be edited",
         ),
         "NFS409" => Description::new(
             format!("mount.nfs does not know a mount option of the volume{options}"),
@@ -71,9 +72,9 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
         ),
         "NFS418" => Description::new(
             format!(
-                "the kubelet can't prepare the pod's subPath on {export}: as root it may not, where the export squashes root"
+                "the kubelet can't prepare the pod's subPath on {export}: it does so as root, and the export squashes root"
             ),
-            "make the directory of the subPath on the server, with x for everybody on the way to it; or export with no_root_squash",
+            "create the directory of the subPath on the server, with x for all users on each directory above it; or export with no_root_squash",
         ),
         "NFS419" => Description::new(
             format!("the pod's fsGroup can't be applied on {export}: it is done as root, and the export squashes root"),
@@ -83,7 +84,7 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     })
 }
 
-/// The mount options, where they are known.
+/// The mount options as a clause in brackets; empty if they are unknown.
 fn describe_options(failure: &Failure<'_>) -> String {
     match failure.options.as_str() {
         "" => String::new(),

@@ -42,7 +42,7 @@ fn a_silent_controller_manager() {
     }
 }
 
-/// What NFS002 prints for what is forbidden to a user, as the objects that it grants rights by.
+/// What NFS002 prints for what is forbidden to a user, as the objects that it grants permissions by.
 fn granted(namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Vec<Value>> {
     let mut facts = facts(OLD, provisioner_elsewhere());
     facts.namespace = namespace.map(str::to_owned);

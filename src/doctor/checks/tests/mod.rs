@@ -47,7 +47,7 @@ pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
 /// All findings but the version's, which is always there.
 pub fn all_found(facts: &Facts) -> Vec<Finding> {
     let now: Timestamp = NOW.parse().unwrap();
-    let mut found = super::all(facts, now);
+    let mut found = super::find_all_problems(facts, now);
     found.retain(|finding| finding.code != "NFS003");
     found.sort_by(|one, other| (one.code, &one.object).cmp(&(other.code, &other.object)));
     found

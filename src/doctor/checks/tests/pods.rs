@@ -106,7 +106,7 @@ fn a_pod_that_does_not_end_is_not_forced_before_its_node_was_looked_at() {
         ("away", vec![node("Unknown")], "its node n is not Ready", false),
         ("not ready", vec![node("False")], "its node n is not Ready", false),
         ("not read", vec![], "is node n Ready?", false),
-        ("ready", vec![node("True")], "is the NFS server 10.77.0.10 still there?", true),
+        ("ready", vec![node("True")], "is the NFS server 10.77.0.10 running?", true),
     } {
         let finding = stuck(nodes);
         assert!(finding.cause.contains(cause), "{what}: {}", finding.cause);

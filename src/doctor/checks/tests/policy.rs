@@ -285,7 +285,7 @@ fn a_class_is_for_people_to_choose() {
     );
     assert!(
         note.starts_with("did you mean managed?")
-            && note.ends_with("not done by --fix: which name is the right one is not certain"),
+            && note.ends_with("not done by --fix: it is not certain which name is right"),
         "{note}"
     );
     // A sibling is not what was meant.

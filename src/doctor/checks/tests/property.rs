@@ -1,5 +1,5 @@
-//! What holds of every cluster, however broken: clusters are put together from the cases of `tests/command/doctor/`, then
-//! fields are taken out, statuses changed and texts replaced.
+//! What holds of every cluster, however broken: clusters are put together from the cases of `tests/command/doctor/`,
+//! then fields are taken out, statuses changed and texts replaced.
 
 use std::path::Path;
 
@@ -172,7 +172,7 @@ fn no_cluster_makes_the_doctor_panic_forget_or_overdo() {
     proptest!(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }, |(seed in 1_u64..)| {
         let mut random = Random(seed);
         let facts = broken_cluster(&all, &mut random);
-        let report = Report::new(&facts, checks::all(&facts, now), (&[], &[]), &[]);
+        let report = Report::new(&facts, checks::find_all_problems(&facts, now), (&[], &[]), &[]);
         prop_assert_eq!(forgotten(&facts, &report, now), None);
         prop_assert_eq!(overdone(&facts, &report), None);
         let hidden = |c: char| c != '\n' && (c.is_control() || crate::escape::is_hidden(c));
@@ -184,7 +184,7 @@ fn no_cluster_makes_the_doctor_panic_forget_or_overdo() {
             prop_assert!(!output.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", output);
         }
         for finding in &report.findings {
-            prop_assert!(crate::doctor::explain::find(finding.code).is_some(), "{}", finding.code);
+            prop_assert!(crate::doctor::explain::find_entry(finding.code).is_some(), "{}", finding.code);
         }
     });
     // What the generator changes is what a shell or a terminal would act on.

@@ -260,7 +260,7 @@ fn a_provisioner_is_made_where_its_export_is_known() {
     assert!(
         unknown
             .note
-            .ends_with("not done by --fix: it grants rights in the whole cluster"),
+            .ends_with("not done by --fix: it grants permissions in the whole cluster"),
         "{}",
         unknown.note
     );

@@ -68,7 +68,7 @@ fn self_link() {
         sure.fix
             .unwrap()
             .note
-            .contains("RemoveSelfLink=false on kube-apiserver would do too")
+            .contains("RemoveSelfLink=false on kube-apiserver would also work")
     );
     let late = only(NEW, scene(all([old(), vec![link(false)]])));
     assert!(late.fix.unwrap().note.contains("can't send selfLink any more"));

@@ -95,7 +95,7 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
         ("many, and one is waited for", all([many(100), mounting(Some(WAITS))]), 1),
         ("a volume that goes", vec![volume("v", json!({"status": {"phase": "Released"}}))], 0),
     } {
-        assert_eq!(servers::asked(&facts(OLD, objects)).len(), wanted, "{what}");
+        assert_eq!(servers::exports_to_probe(&facts(OLD, objects)).len(), wanted, "{what}");
     }
 }
 
@@ -127,7 +127,7 @@ fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_th
         let facts = facts(NEW, vec![made]);
         let export = facts.volumes[0].provisioner_export();
         assert_eq!(export, wanted.map(|path| ("nfs", path)), "{path} {directory:?} {by:?}");
-        let is_asked = |path: &str| servers::asked(&facts).contains(&("nfs".to_owned(), path.to_owned()));
+        let is_asked = |path: &str| servers::exports_to_probe(&facts).contains(&("nfs".to_owned(), path.to_owned()));
         assert!(wanted.is_none_or(is_asked), "{path}");
     }
 }
@@ -150,12 +150,12 @@ fn what_is_no_server_or_path_reaches_nothing() {
     ] {
         let facts = naming(server, path);
         assert!(
-            servers::named(&facts).is_empty() && servers::asked(&facts).is_empty(),
+            servers::named_exports(&facts).is_empty() && servers::exports_to_probe(&facts).is_empty(),
             "{server}:{path}"
         );
         let told = servers::describe_invalid_exports(&facts);
         assert!(told.len() == 1 && told[0].contains("pv/v names"), "{told:?}");
     }
     let valid = naming("nfs.example.com", "/a b");
-    assert!(servers::named(&valid).len() == 1 && servers::describe_invalid_exports(&valid).is_empty());
+    assert!(servers::named_exports(&valid).len() == 1 && servers::describe_invalid_exports(&valid).is_empty());
 }

@@ -136,7 +136,7 @@ fn what_the_controller_manager_says_leads_to_a_finding() {
                 forbidden: false,
             });
         }
-        let found = checks::all(&facts, NOW.parse().unwrap());
+        let found = checks::find_all_problems(&facts, NOW.parse().unwrap());
         let codes: Vec<_> = found
             .iter()
             .map(|finding| finding.code)

@@ -44,7 +44,8 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 }
 
 impl Pod {
-    /// A pod, if any check asks about it.
+    /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, and is
+    /// not of the control plane.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -111,6 +112,7 @@ impl Pod {
     }
 }
 
+/// A container that waits, or ended otherwise than by completing, with the reason; `None` if it runs.
 fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     let state = status.state.as_ref()?;
     let ended = |state: &core::ContainerState| {
@@ -137,7 +139,8 @@ fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     })
 }
 
-/// Who manages a workload, by the labels, annotations and owner references that it has.
+/// The tool or object that manages a workload, by its labels, annotations and owner references; `None` if they name
+/// none.
 fn find_manager(meta: &ObjectMeta) -> Option<String> {
     let labels = meta.labels.as_ref();
     let label = |key: &str| labels?.get(key).map(String::as_str).filter(|value| !value.is_empty());

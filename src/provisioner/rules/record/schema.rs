@@ -130,11 +130,12 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
         [volume, claim] => (volume, Some(claim)),
         more => return Err(format!("it has {} documents, not a PV and a claim", more.len())),
     };
-    let (spec, volume) = object::<VolumeDocument, PersistentVolume>(volume, "PersistentVolume")?;
+    let (spec, volume) = parse_document::<VolumeDocument, PersistentVolume>(volume, "PersistentVolume")?;
     let directory = check_volume(name, &spec, export)?;
     let claim = match claim {
         Some(claim) => {
-            let (claim_spec, claim) = object::<ClaimDocument, PersistentVolumeClaim>(claim, "PersistentVolumeClaim")?;
+            let (claim_spec, claim) =
+                parse_document::<ClaimDocument, PersistentVolumeClaim>(claim, "PersistentVolumeClaim")?;
             check_claim(&claim_spec, &spec)?;
             Some(claim)
         }
@@ -147,11 +148,11 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
     })
 }
 
-/// A document as what its schema allows, and as the object that it is.
-fn object<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
+/// Parses a document of this kind twice: as `S`, its strict schema, and as `K`, the Kubernetes object.
+fn parse_document<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
     let found = (&document["apiVersion"], &document["kind"]);
     if found != (&Value::from("v1"), &Value::from(kind)) {
-        return Err(format!("it holds something else where a {kind} should be"));
+        return Err(format!("it has another object in the place of a {kind}"));
     }
     let wrong = |error: serde_json::Error| {
         let text = error.to_string();
@@ -163,6 +164,7 @@ fn object<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str
     ))
 }
 
+/// Refuses what a record of the PV `name` may not say; returns the PV's directory on the export.
 fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Result<VolumePath, String> {
     let (metadata, spec) = (&volume.metadata, &volume.spec);
     if metadata.name != name || !is_name(name) {
@@ -201,7 +203,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
     if let Some(claim) = &spec.claim_ref
         && !(is_label(&claim.namespace) && is_name(&claim.name))
     {
-        return Err("the PV's claimRef names what can be no claim".to_owned());
+        return Err("the PV's claimRef has names that no claim can have".to_owned());
     }
     Ok(directory)
 }
@@ -255,7 +257,7 @@ fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
     let known = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
     match !modes.is_empty() && modes.iter().all(|mode| known.contains(&mode.as_str())) {
         true => Ok(()),
-        false => Err(format!("the {what} has no access mode, or one that there is not")),
+        false => Err(format!("the {what} has no access mode, or an unknown one")),
     }
 }
 
@@ -274,14 +276,14 @@ fn check_size(what: &str, size: &str) -> Result<(), String> {
 fn check_class(what: &str, class: Option<&str>) -> Result<(), String> {
     match class.is_none_or(|class| class.is_empty() || is_name(class)) {
         true => Ok(()),
-        false => Err(format!("the {what}'s class is no object's name")),
+        false => Err(format!("the {what}'s class is not a valid name")),
     }
 }
 
 fn check_volume_mode(what: &str, mode: Option<&str>) -> Result<(), String> {
     match mode.is_none_or(|mode| mode == "Filesystem") {
         true => Ok(()),
-        false => Err(format!("the {what} is no file system")),
+        false => Err(format!("the {what}'s volumeMode is not Filesystem")),
     }
 }
 
