@@ -210,7 +210,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
     let kill = match random.chance(15) {
         true => Kill::Starting(random.millis(250)),
         false if random.chance(30) => Kill::Recording(random.millis(60)),
-        false if random.chance(30) => Kill::Limiting(random.millis(700)),
+        false if random.chance(30) => Kill::Limiting(random.millis(2_000)),
         false => Kill::Serving(random.millis(700)),
     };
     let mut chains: Vec<Chain> = Vec::new();

@@ -55,6 +55,7 @@ pub struct Tally {
     half_recorded: usize,
     limiting: usize,
     half_limited: usize,
+    limited: usize,
     unused_limits: usize,
     told: usize,
 }
@@ -266,6 +267,11 @@ impl Run {
         let has_limit = |id: &u32| state.projects.get(id).is_some_and(|project| project.limit_kib > 0);
         let unlimited = state.project_ids.values().filter(|id| !has_limit(id));
         self.tally.half_limited += unlimited.count();
+        let with_volume = state
+            .volumes
+            .iter()
+            .filter(|volume| state.project_ids.get(&volume.path).is_some_and(has_limit));
+        self.tally.limited += with_volume.count();
         self.tally.unused_limits += state.orphaned.len();
     }
 
@@ -366,6 +372,7 @@ impl Run {
             half_recorded,
             limiting,
             half_limited,
+            limited,
             unused_limits,
             told,
             ..
@@ -384,7 +391,7 @@ impl Run {
         println!(
             "interrupted: {half_made} directories without their PV yet, {half_gone} PVs without their directory, \
              {half_recorded} without their record yet, {half_limited} directories without their limit yet, \
-             {unused_limits} limits without files"
+             {unused_limits} limits without files; {limited} limited volumes seen after kills"
         );
         println!(
             "claims: {made} made, {} deleted, {live} live; {provisioned} had a PV",
