@@ -1,12 +1,14 @@
 //! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
 //!
-//! `cargo bench --bench claims -- 300` runs only that size, `deletions` only those; K8S=latest chooses the newer Kubernetes.
+//! `cargo bench --bench claims -- 300` runs only that size, `deletions` or `limits` only those, `limits=3` with so few claims;
+//! K8S=latest chooses the newer Kubernetes.
 
 #[path = "../shared/mod.rs"]
 mod shared;
 
 mod deletion;
 mod ideal;
+mod limits;
 mod measure;
 
 use std::process::ExitCode;
@@ -131,6 +133,9 @@ async fn compare(lab: &Lab) -> Result<()> {
     }
     if wanted("deletions") {
         deletions(&client, nfsprov.pid()).await?;
+    }
+    if let Some(count) = limits::wanted_count(&chosen)? {
+        limits::compare(lab, &plane, &client, count).await?;
     }
     println!("raw PV POSTs from 16 clients: {:.0}/s", raw_posts(&client, RAW).await?);
     clear(&client).await?;

@@ -50,7 +50,7 @@ pub(super) fn parse_host(text: &str) -> Result<Target, String> {
 }
 
 /// A SHA-256 digest in base64 without padding, as ssh-keygen -l shows it.
-fn parse_fingerprint(text: &str) -> Result<String, String> {
+pub(super) fn parse_fingerprint(text: &str) -> Result<String, String> {
     let digest = text.strip_prefix("SHA256:").map(|digest| digest.trim_end_matches('='));
     let base64 = |c: char| c.is_ascii_alphanumeric() || "+/".contains(c);
     match digest {

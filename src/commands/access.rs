@@ -15,41 +15,29 @@ use crate::output;
 /// The default of `--connect-timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As [`ssh_access`]; refuses SSH options unless `via` is SSH.
-pub(super) fn ssh_access_for(via: &Via, ssh: &Ssh) -> Result<Access> {
-    ssh_access_if(matches!(via, Via::Ssh(_)), ssh)
+/// As [`ssh_access`], for an export that is accessed by `via` and limited over `quota_ssh`. Refuses SSH options where neither
+/// uses SSH, and `quota_ssh` where `via` sets limits itself.
+pub(super) fn ssh_access_for(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -> Result<Access> {
+    let why = match (via, quota_ssh) {
+        (Via::Ssh(_) | Via::Dir(_), Some(_)) => {
+            "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"
+        }
+        (Via::Nfs | Via::Dir(_), None) if *ssh != Ssh::default() => {
+            "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST"
+        }
+        _ => return ssh_access(ssh),
+    };
+    Err(UsageError(why.into()).into())
 }
 
-/// As [`ssh_access_for`], for an export whose limits may be set over SSH although directories are created over NFS.
-pub(super) fn ssh_access_for_quotas(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -> Result<Access> {
-    if quota_ssh.is_some() && *via != Via::Nfs {
-        let why = "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way";
-        return Err(UsageError(why.into()).into());
-    }
-    ssh_access_if(quota_ssh.is_some() || matches!(via, Via::Ssh(_)), ssh)
-}
-
-/// The access of [`ssh_access`]; a usage error if SSH options are given and `uses_ssh` is false.
-fn ssh_access_if(uses_ssh: bool, ssh: &Ssh) -> Result<Access> {
-    if !uses_ssh && *ssh != Ssh::default() {
-        let why = "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST";
-        return Err(UsageError(why.into()).into());
-    }
-    ssh_access(ssh)
-}
-
-pub(super) fn export_via(via: &Via, access: &Access, location: Location) -> Export {
+/// The export at `location`. Where it is accessed over NFS, commands on the host `quota_ssh` limit its directories.
+pub(super) fn export_via(via: &Via, quota_ssh: Option<&Target>, access: &Access, location: Location) -> Export {
+    let over_ssh = |target: &Target| export::Ssh::new(location.clone(), target.clone(), access.clone());
     match via {
-        Via::Nfs => Export::Wire(Wire::new(location)),
-        Via::Ssh(target) => Export::Ssh(export::Ssh::new(location, target.clone(), access.clone())),
+        Via::Nfs => Export::Wire(Wire::new(location.clone()).with_quota_shell(quota_ssh.map(over_ssh))),
+        Via::Ssh(target) => Export::Ssh(over_ssh(target)),
         Via::Dir(root) => Export::Mounted(Mounted::new(location, root)),
     }
-}
-
-/// An export that is accessed over NFS, whose directories are limited by commands on the host `target`.
-pub(super) fn export_with_quota_ssh(target: &Target, access: &Access, location: Location) -> Export {
-    let shell = export::Ssh::new(location.clone(), target.clone(), access.clone());
-    Export::Wire(Wire::new(location).with_quota_shell(shell))
 }
 
 /// The SSH options, with the home directory, user and agent of the environment, and a new cache of prompts. Reads the

@@ -111,6 +111,9 @@ impl Migration {
             // Not applied: the classes exist.
             class: "none".to_owned(),
             allow_expansion: false,
+            quota_ssh: None,
+            ssh_secret: None,
+            host_fingerprints: Vec::new(),
             lock,
             before_1_22: validate::parse_minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
             flavor: Flavor::Nfsprov,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 
-use super::access::{export_via, export_with_quota_ssh, ssh_access_for_quotas};
+use super::access::{export_via, ssh_access_for};
 use super::stop_signal;
 use super::{claim_title, cluster_options, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Listing, LogFormat, Provision, Via};
@@ -41,11 +41,9 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         server: args.server.clone(),
         path: args.path.clone(),
     };
-    let access = ssh_access_for_quotas(&args.via, args.quota_ssh.as_ref(), &args.ssh)?;
-    let export = match &args.quota_ssh {
-        Some(target) => export_with_quota_ssh(target, &access, first.clone()),
-        None => export_via(&args.via, &access, first.clone()),
-    };
+    let quota_ssh = args.quota_ssh.as_ref();
+    let access = ssh_access_for(&args.via, quota_ssh, &args.ssh)?;
+    let export = export_via(&args.via, quota_ssh, &access, first.clone());
     let further = further_exports(&args, &first, &access)?;
     let lease = election::lease_name(&args.name);
     if args.leader_elect && lease.is_none() {
@@ -173,12 +171,12 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
         }
     }
     let reached = |location: Location| {
-        let is_same_server = location.server == first.server;
-        let export = match (&args.via, &args.quota_ssh) {
-            (Via::Ssh(_), _) if is_same_server => export_via(&args.via, access, location.clone()),
-            (_, Some(target)) if is_same_server => export_with_quota_ssh(target, access, location.clone()),
-            _ => export_via(&Via::Nfs, access, location.clone()),
+        let is_local_mount = matches!(args.via, Via::Dir(_));
+        let (via, quota_ssh) = match location.server == first.server && !is_local_mount {
+            true => (&args.via, args.quota_ssh.as_ref()),
+            false => (&Via::Nfs, None),
         };
+        let export = export_via(via, quota_ssh, access, location.clone());
         (location, export)
     };
     Ok(known.into_iter().skip(1).map(reached).collect())

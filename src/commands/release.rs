@@ -105,7 +105,8 @@ async fn scrub_after_confirmation(
     let place = directory_of(volume, args)?;
     let export = export_via(
         &args.export.via,
-        &ssh_access_for(&args.export.via, &args.export.ssh)?,
+        None,
+        &ssh_access_for(&args.export.via, None, &args.export.ssh)?,
         place.location.clone(),
     );
     let all = gather::list_nfs_volumes(client).await?;

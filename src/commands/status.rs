@@ -53,8 +53,8 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     for what in left_out {
         output::say(&format!("warning: {what}"));
     }
-    let access = ssh_access_for(&args.export.via, &args.export.ssh)?;
-    let known = location.map(|location| (location.clone(), export_via(&args.export.via, &access, location)));
+    let access = ssh_access_for(&args.export.via, None, &args.export.ssh)?;
+    let known = location.map(|location| (location.clone(), export_via(&args.export.via, None, &access, location)));
     if let Some(known) = &known {
         facts.quotas = gather::read_volume_usage(&facts.volumes, known).await;
     }

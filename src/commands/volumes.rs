@@ -73,7 +73,12 @@ impl Place {
             server: at.server.clone(),
             path: at.path.clone(),
         };
-        let export = export_via(&at.via, &ssh_access_for(&at.via, &at.ssh)?, location.clone());
+        let export = export_via(
+            &at.via,
+            None,
+            &ssh_access_for(&at.via, None, &at.ssh)?,
+            location.clone(),
+        );
         let options = cluster_options(global);
         // Neither waits for the other, so that what is wrong is known soonest.
         let (cluster, ()) = tokio::try_join!(

@@ -192,6 +192,12 @@ pub struct Provisioner {
     pub class: String,
     /// Whether the class' claims may be expanded, and the provisioner may change the sizes of bound claims.
     pub allow_expansion: bool,
+    /// `[USER@]HOST[:PORT]`, where the provisioner sets limits over SSH; with it, the class has `quota: enforce`.
+    pub quota_ssh: Option<String>,
+    /// The Secret whose key `id` is the private key for SSH.
+    pub ssh_secret: Option<String>,
+    /// `SHA256:…` of the host keys that the provisioner accepts.
+    pub host_fingerprints: Vec<String>,
     /// The name of the Lease for leader election; `None` if the provisioner's name can't be the name of an object.
     pub lock: Option<String>,
     /// Whether the cluster is older than Kubernetes 1.22, which has no `policy/v1` and whose kubelets refuse the sysctl

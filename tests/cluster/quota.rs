@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::kit::{Directories, PATIENCE, Scene, said};
 use crate::operable::{SERVED, address, becomes};
+use crate::release::given_up;
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
@@ -23,7 +24,7 @@ crate::tests! {
     Newest: on_ext4_sizes_are_enforced_only_where_root_is_squashed,
     Both("the API server's admission of larger claims differs"): without_a_quota_only_the_recorded_size_grows,
     Newest: over_nfs_alone_no_size_is_enforced,
-    Newest: limits_are_set_over_ssh_for_new_existing_and_restored_volumes,
+    Newest: limits_over_ssh_hold_for_new_existing_restored_and_released_volumes,
 }
 
 const PATH: &str = "/srv/limited";
@@ -277,12 +278,13 @@ async fn over_nfs_alone_no_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// The provisioner creates directories over NFS; a volume that was provisioned without a limit, and its archive, get
-/// one.
-async fn limits_are_set_over_ssh_for_new_existing_and_restored_volumes(stage: Arc<Stage>) -> Result<()> {
+/// The provisioner creates directories over NFS; a volume that was provisioned without a limit, and its archive, get one.
+async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(stage: Arc<Stage>) -> Result<()> {
     let guest = server(&stage, "quota-ssh", "mkfs.xfs -q", "prjquota", "no_root_squash").await?;
     let scene = scene_on(&stage, &guest).await?;
-    scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
+    scene
+        .class(json!({"parameters": {"quota": "enforce"}, "allowVolumeExpansion": true}))
+        .await?;
     let unlimited = format!("{}-unlimited", scene.class);
     let class = json!({"metadata": {"name": unlimited}, "provisioner": scene.provisioner});
     scene
@@ -297,9 +299,9 @@ async fn limits_are_set_over_ssh_for_new_existing_and_restored_volumes(stage: Ar
         .collect();
     let _provisioner = scene.watch(&quota_ssh).await?;
     scene.claim("a", size("10Mi")).await?;
-    let volume = scene.bound("a").await?;
-    let directory = format!("{}-a-{}", scene.namespace, volume.name_any());
-    mounted(&guest, &directory, "4.2", 10_240).await?;
+    let first = scene.bound("a").await?.name_any();
+    let first_directory = format!("{}-a-{first}", scene.namespace);
+    mounted(&guest, &first_directory, "4.2", 10_240).await?;
 
     let mut claim = size("20Mi");
     claim["storageClassName"] = json!(unlimited);
@@ -346,6 +348,27 @@ async fn limits_are_set_over_ssh_for_new_existing_and_restored_volumes(stage: Ar
     let (stdout, stderr, code) = said(&scene.nfsprov(&restore).await?);
     ensure!(code == 0, "{stdout}{stderr}");
     mounted(&guest, &directory, "4.2", 30_720).await?;
+
+    // A released volume keeps its limit, the PV's size. The claim that takes it gets that size, whatever it requests.
+    let retain = json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}});
+    let patch = Patch::Merge(&retain);
+    scene.volumes().patch(&first, &PatchParams::default(), &patch).await?;
+    let scrub = [&["--scrub", "--yes"][..], &export, &words(&options)].concat();
+    let mut owner = "a";
+    for (data, new_owner, requested) in [(&["--keep-data"][..], "d", "5Mi"), (&scrub, "e", "8Mi")] {
+        given_up(&scene, owner, &first).await?;
+        let (stdout, stderr, code) = said(&scene.nfsprov(&[&["release", &first], data].concat()).await?);
+        ensure!(code == 0, "{stdout}{stderr}");
+        owner = new_owner;
+        let mut claim = size(requested);
+        claim["volumeName"] = json!(first);
+        scene.claim(owner, claim).await?;
+        ensure!(scene.bound(owner).await?.name_any() == first);
+        ensure!(capacity(&scene, owner).await? == ("10Mi".to_owned(), "10Mi".to_owned()));
+        mounted(&guest, &first_directory, "4.2", 10_240).await?;
+    }
+    expand(&scene, owner, "40Mi").await?;
+    mounted(&guest, &first_directory, "4.2", 40_960).await?;
     guest.ssh("umount /mnt").await?;
     Ok(())
 }

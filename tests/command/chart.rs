@@ -10,7 +10,7 @@ use serde_json::Value;
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/chart");
 
 /// The expressions of the template, and Helm's.
-const VALUES: [(&str, &str); 9] = [
+const VALUES: [(&str, &str); 12] = [
     ("name", r#"include "nfsprov.name" . | toJson"#),
     ("namespace", ".Release.Namespace | toJson"),
     (
@@ -23,27 +23,42 @@ const VALUES: [(&str, &str); 9] = [
     ("provisioner", ".Values.provisioner | toJson"),
     ("server", ".Values.server | toJson"),
     ("path", ".Values.path | toJson"),
+    (
+        r#""--quota-ssh=ssh://" ~ quota_ssh"#,
+        r#"printf "--quota-ssh=ssh://%s" .Values.ssh.quotaTarget | toJson"#,
+    ),
+    ("ssh_secret", ".Values.ssh.secret | toJson"),
+    (
+        r#""--host-fingerprint=" ~ fingerprint"#,
+        r#"printf "--host-fingerprint=%s" . | toJson"#,
+    ),
 ];
 
-/// The conditions of the template, and Helm's; None for one that always holds in the chart.
-const CONDITIONS: [(&str, Option<&str>); 7] = [
-    ("allow_expansion", Some(".Values.allowExpansion")),
-    // values.schema.json admits no names that can't be locked.
-    ("lock is not none", None),
-    ("replicas > 1", Some("gt (int .Values.replicas) 1")),
-    ("replicas == 1", Some("eq (int .Values.replicas) 1")),
-    ("before_1_22", Some(r#"include "nfsprov.before122" ."#)),
-    ("not before_1_22", Some(r#"not (include "nfsprov.before122" .)"#)),
+/// The conditions and loops of the template, and Helm's; None for a condition that always holds in the chart.
+const BLOCKS: [(&str, Option<&str>); 10] = [
+    ("if allow_expansion", Some("if .Values.allowExpansion")),
+    ("if quota_ssh is not none", Some("if .Values.ssh.quotaTarget")),
+    ("if ssh_secret is not none", Some("if .Values.ssh.secret")),
     (
-        "replicas > 1 and not before_1_22",
+        "for fingerprint in host_fingerprints",
+        Some("range .Values.ssh.hostFingerprints"),
+    ),
+    // values.schema.json admits no names that can't be locked.
+    ("if lock is not none", None),
+    ("if replicas > 1", Some("if gt (int .Values.replicas) 1")),
+    ("if replicas == 1", Some("if eq (int .Values.replicas) 1")),
+    ("if before_1_22", Some(r#"if include "nfsprov.before122" ."#)),
+    ("if not before_1_22", Some(r#"if not (include "nfsprov.before122" .)"#)),
+    (
+        "if replicas > 1 and not before_1_22",
         Some(
-            r#"and .Values.podDisruptionBudget.enabled (gt (int .Values.replicas) 1) (not (include "nfsprov.before122" .))"#,
+            r#"if and .Values.podDisruptionBudget.enabled (gt (int .Values.replicas) 1) (not (include "nfsprov.before122" .))"#,
         ),
     ),
 ];
 
 /// Lines of the translated template, and what the chart has in their place.
-const CHANGES: [(&str, &str); 8] = [
+const CHANGES: [(&str, &str); 6] = [
     (
         "      enableServiceLinks: false\n",
         r#"      enableServiceLinks: false
@@ -62,31 +77,11 @@ const CHANGES: [(&str, &str); 8] = [
 "#,
     ),
     (
-        "          type: RuntimeDefault\n",
-        r#"          type: RuntimeDefault
-{{- if .Values.ssh.secret }}
-        fsGroup: 65532
-{{- end }}
-"#,
-    ),
-    (
         "{{- if gt (int .Values.replicas) 1 }}\n      affinity:\n",
         r#"{{- if .Values.affinity }}
       affinity: {{ .Values.affinity | toJson }}
 {{- else if gt (int .Values.replicas) 1 }}
       affinity:
-"#,
-    ),
-    (
-        "      containers:\n",
-        r#"{{- with .Values.ssh.secret }}
-      volumes:
-        - name: ssh
-          secret:
-            secretName: {{ . | toJson }}
-            defaultMode: 0440
-{{- end }}
-      containers:
 "#,
     ),
     (
@@ -98,29 +93,14 @@ const CHANGES: [(&str, &str); 8] = [
 {{- with .Values.ssh.target }}
             - {{ printf "--via=ssh://%s" . | toJson }}
 {{- end }}
-{{- with .Values.ssh.quotaTarget }}
-            - {{ printf "--quota-ssh=ssh://%s" . | toJson }}
-{{- end }}
-{{- if .Values.ssh.secret }}
-            - --identity-file=/etc/nfsprov/ssh/id
-{{- end }}
-{{- range .Values.ssh.hostFingerprints }}
-            - {{ printf "--host-fingerprint=%s" . | toJson }}
-{{- end }}
-{{- range .Values.extraArgs }}
-            - {{ . | toJson }}
-{{- end }}
 "#,
     ),
     (
-        "          livenessProbe:\n",
-        r#"{{- if .Values.ssh.secret }}
-          volumeMounts:
-            - name: ssh
-              mountPath: /etc/nfsprov/ssh
-              readOnly: true
+        "          env:\n",
+        r#"{{- range .Values.extraArgs }}
+            - {{ . | toJson }}
 {{- end }}
-          livenessProbe:
+          env:
 "#,
     ),
     (
@@ -196,11 +176,11 @@ fn manifest() -> String {
         let written = match tag {
             None => Some(translated_line(line)),
             Some("else") => open.last().copied().unwrap_or(false).then(|| "{{- else }}".to_owned()),
-            Some("endif") => open.pop().unwrap_or(false).then(|| "{{- end }}".to_owned()),
+            Some("endif" | "endfor") => open.pop().unwrap_or(false).then(|| "{{- end }}".to_owned()),
             Some(tag) => {
-                let condition = lookup(&CONDITIONS, tag.strip_prefix("if ").unwrap_or(tag));
-                open.push(condition.is_some());
-                condition.map(|condition| format!("{{{{- if {condition} }}}}"))
+                let block = lookup(&BLOCKS, tag);
+                open.push(block.is_some());
+                block.map(|block| format!("{{{{- {block} }}}}"))
             }
         };
         text.extend(written.map(|line| line + "\n"));

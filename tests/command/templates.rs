@@ -48,6 +48,9 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
             replicas,
             class: text("class"),
             allow_expansion: replicas == 3 && !before_1_22,
+            quota_ssh: (replicas == 3).then(|| text("root@nfs")),
+            ssh_secret: (replicas == 3).then(|| text("key")),
+            host_fingerprints: (1..replicas).map(|_| text("SHA256:abc")).collect(),
             lock: Some(text("example.org-nfs")),
             before_1_22,
             flavor,
@@ -219,6 +222,7 @@ fn breaks_restricted(spec: &Value) -> Vec<&'static str> {
     let added = container["capabilities"]["add"].as_array().cloned().unwrap_or_default();
     let safe_sysctls = ["net.ipv4.ip_unprivileged_port_start"];
     let sysctls = pod["sysctls"].as_array().cloned().unwrap_or_default();
+    let volumes = spec["volumes"].as_array().cloned().unwrap_or_default();
     let is_safe = |sysctl: &Value| safe_sysctls.iter().any(|safe| sysctl["name"] == *safe);
     let rules = [
         ("runAsNonRoot", pod["runAsNonRoot"] == true),
@@ -235,7 +239,7 @@ fn breaks_restricted(spec: &Value) -> Vec<&'static str> {
         ),
         ("sysctls", sysctls.iter().all(is_safe)),
         ("hostNetwork", spec["hostNetwork"].is_null()),
-        ("volumes", spec["volumes"].is_null()),
+        ("volumes", volumes.iter().all(|volume| volume["secret"].is_object())),
     ];
     rules
         .into_iter()

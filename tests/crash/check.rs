@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::limits::{cleared_limits, limited, listed_limits};
 use crate::plan::{Kind, NAMESPACES, TRAP};
 use crate::state::{Entry, FINALIZER, History, PROTECTION, State, Volume, WHO};
 
@@ -88,11 +89,26 @@ pub const RULES: &[Rule] = &[
         When::AtRest,
         records_of_data,
     ),
+    (
+        "the directory of a limited volume in use is limited to its size",
+        When::Always,
+        limited,
+    ),
+    (
+        "`volumes orphans` lists every limit that no file has",
+        When::Always,
+        listed_limits,
+    ),
+    (
+        "while limited volumes are in use, no limit is left that no file has",
+        When::AtRest,
+        cleared_limits,
+    ),
     ("the trash is empty", When::AtRest, trash),
     ("pv-protection is the cluster's to take off", When::AtRest, protection),
 ];
 
-fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
+pub fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
     let live = state
         .claims
         .iter()
@@ -380,7 +396,7 @@ fn fates(state: &State, history: &History) -> Vec<String> {
         let place = match made.claim.kind {
             Kind::Plain | Kind::Pattern => Some(&archive),
             Kind::Left | Kind::Kept => Some(&directory),
-            Kind::Removed | Kind::Nested | Kind::Owned | Kind::Hostile => None,
+            Kind::Removed | Kind::Nested | Kind::Owned | Kind::Limited | Kind::Hostile => None,
         };
         match place {
             Some(place) if had && !is_directory(state, place) => broken.push(format!("{place} is not there")),

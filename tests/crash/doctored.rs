@@ -2,7 +2,9 @@
 
 use crate::check::RULES;
 use crate::plan::{Claim, Kind, NAMESPACES, NFS_VERSIONS};
-use crate::state::{Entry, FINALIZER, History, Made, PROTECTION, Recorded, State, Stored, Volume, WHO};
+use crate::state::{
+    Entry, FINALIZER, History, Made, PROTECTION, Project, Recorded, SIZE_KIB, State, Stored, Volume, WHO,
+};
 
 /// A change that breaks a rule.
 type Doctor = fn(&mut State, &mut History);
@@ -180,6 +182,22 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
+        "is limited to its size",
+        &[
+            |state, _| state.project_ids.clear(),
+            |state, _| state.projects.clear(),
+            |state, _| state.projects.values_mut().for_each(|project| project.limit_kib -= 4),
+        ],
+    ),
+    ("lists every limit", &[|state, _| _ = state.projects.insert(8, UNUSED)]),
+    (
+        "no limit is left that no file has",
+        &[|state, _| {
+            state.projects.insert(8, UNUSED);
+            state.orphaned.insert(8);
+        }],
+    ),
+    (
         "the trash",
         &[|state, _| {
             let path = format!(".nfsprov/trash/pvc-{}", uid(Kind::Removed, false));
@@ -191,6 +209,12 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         &[|state, _| _ = state.unprotected.insert("pvc-u".into())],
     ),
 ];
+
+/// What an attempt that was interrupted before it created the directory's project id leaves.
+const UNUSED: Project = Project {
+    limit_kib: SIZE_KIB,
+    files: 0,
+};
 
 /// Sees every rule hold for a good state, and break for each doctored one.
 pub fn test() -> Result<(), String> {
@@ -392,6 +416,9 @@ fn good() -> (State, History) {
     for kind in [Kind::Plain, Kind::Pattern, Kind::Left, Kind::Kept] {
         record(&mut state, kind, false);
     }
+    state.project_ids.insert(path(Kind::Limited, true), 7);
+    let project = Project { files: 1, ..UNUSED };
+    state.projects.insert(7, project);
     state.unprotected.insert("pvc-gone".into());
     state.released.insert("pvc-gone".into());
     (state, history)

@@ -1,7 +1,8 @@
 //! `make test-crash`: a provisioner that is killed at random moments, over and over, under claims and deletions.
 //!
 //! A real API server and controller manager, a kernel NFS server, and the rules of `check.rs`, of which those that
-//! hold at any moment are looked at after every kill and all at the end. Claims are served over NFS 3, 4.0 and 4.1.
+//! hold at any moment are looked at after every kill and all at the end. Claims are served over NFS 3, 4.0 and 4.1; the
+//! limits of those that have one are set over SSH.
 //! `cargo test` runs a few rounds of it.
 //!
 //! `CRASH_ROUNDS` says how many, `CRASH_SEED` which: what happens when is the same again for a seed, up to what the
@@ -10,6 +11,7 @@
 
 mod check;
 mod doctored;
+mod limits;
 mod place;
 mod plan;
 mod run;

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::plan::{Kind, NAMESPACES, NFS_VERSIONS, TRAP, class_name};
-use crate::state::{Entry, PROTECTION, Recorded, State, Stored, Volume, WHO};
+use crate::state::{Entry, PROTECTION, Project, Recorded, State, Stored, Volume, WHO};
 
 /// The provisioner's name.
 pub const PROVISIONER: &str = "crash.test/nfs";
@@ -73,7 +73,10 @@ impl Place {
             ],
             ..ControlPlaneOptions::default()
         };
-        let (plane, nfs) = tokio::try_join!(lab.control_plane(options), lab.guest("nfs", Template::NfsServer))?;
+        let (plane, nfs) = tokio::try_join!(
+            lab.control_plane(options),
+            lab.guest("nfs", Template::NfsServerWithQuota)
+        )?;
         let place = Self {
             client: plane.client().await?,
             kubeconfig: plane.kubeconfig_for(USER, &[])?,
@@ -123,7 +126,9 @@ impl Place {
         Api::all(self.client.clone()).create(&params, &role).await?;
         Api::all(self.client.clone()).create(&params, &binding).await?;
         let prepare = format!(
-            "mkdir -p /canary/deep/er && echo sings >/canary/deep/er/file && chmod 0640 /canary/deep/er/file && \
+            "mkfs.xfs -q /dev/ubdb && mkdir {EXPORT} && mount -o prjquota /dev/ubdb {EXPORT} && chmod 0777 {EXPORT} && \
+             echo '{EXPORT} *(rw,sync,no_subtree_check,no_root_squash)' >/etc/exports && exportfs -ra && \
+             mkdir -p /canary/deep/er && echo sings >/canary/deep/er/file && chmod 0640 /canary/deep/er/file && \
              ln -s er /canary/deep/link && ln -s /canary {EXPORT}/{TRAP}"
         );
         self.nfs.ssh(&prepare).await?;
@@ -136,7 +141,73 @@ impl Place {
         command.args(["provision", "--watch", "--name", PROVISIONER, "--path", EXPORT]);
         command.arg("--server").arg(self.nfs.address().to_string());
         command.arg("--kubeconfig").arg(&self.kubeconfig);
+        self.add_ssh_options(&mut command, "--quota-ssh");
+        // Limits are checked, and those that nothing has are cleared, by the second instead of every 5 minutes.
+        command.args(["--usage-interval", "1s", "--metrics-addr", "127.0.0.1:0"]);
         Process::spawn("nfsprov provision", self.logs.join(log), command)
+    }
+
+    /// Has a command of nfsprov log in to the server, by this option.
+    fn add_ssh_options(&self, command: &mut Command, option: &str) {
+        command.arg(option).arg(format!("ssh://root@{}", self.nfs.address()));
+        command.arg("-i").arg(self.nfs.ssh_key());
+        command.args(["--host-key", "accept-new", "--connect-timeout", "60s"]);
+        // For known_hosts.
+        command.env("HOME", &self.logs).env_remove("SSH_AUTH_SOCK");
+    }
+
+    /// Adds the projects of the file system. `volumes orphans` is asked only if there are limits that no file has, which may
+    /// get one meanwhile: scripts on the server end after the provisioner that began them.
+    async fn add_projects(&self, state: &mut State) -> Result<()> {
+        (state.projects, state.project_ids) = self.projects().await?;
+        let has_unused = |projects: &BTreeMap<u32, Project>| projects.values().any(|project| project.files == 0);
+        if !has_unused(&state.projects) {
+            return Ok(());
+        }
+        state.orphaned = self.orphaned_limits().await?;
+        let (later, _) = self.projects().await?;
+        state
+            .projects
+            .retain(|id, project| project.files > 0 || later.get(id) == Some(project));
+        Ok(())
+    }
+
+    async fn projects(&self) -> Result<(BTreeMap<u32, Project>, BTreeMap<String, u32>)> {
+        let report = format!(
+            "cd {EXPORT} && xfs_quota -x -c 'report -p -n -N -b -i' /dev/ubdb && lsattr -pd *-limited-* 2>/dev/null; true"
+        );
+        let said = self.nfs.ssh(&report).await?;
+        let (mut projects, mut project_ids) = (BTreeMap::new(), BTreeMap::new());
+        for line in said.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match (words.first().and_then(|word| word.strip_prefix('#')), &words[..]) {
+                // Id; blocks, soft and hard limit, warnings, grace; files.
+                (Some("0"), _) | (None, []) => {}
+                (Some(id), [_, _, _, limit_kib, _, _, files, ..]) => {
+                    let (limit_kib, files) = (limit_kib.parse()?, files.parse()?);
+                    projects.insert(id.parse()?, Project { limit_kib, files });
+                }
+                (None, [id, _, directory]) => _ = project_ids.insert((*directory).to_owned(), id.parse()?),
+                _ => anyhow::bail!("xfs_quota and lsattr say {line:?}"),
+            }
+        }
+        Ok((projects, project_ids))
+    }
+
+    /// The project ids that `volumes orphans` lists.
+    async fn orphaned_limits(&self) -> Result<BTreeSet<u32>> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
+        command.args(["volumes", "orphans", "--path", EXPORT]);
+        command.arg("--server").arg(self.nfs.address().to_string());
+        command.arg("--kubeconfig").arg(self.plane.kubeconfig());
+        self.add_ssh_options(&mut command, "--via");
+        let output = command.output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "volumes orphans: {said}");
+        let ids = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("project ")?.split(' ').next());
+        ids.map(|id| id.parse().with_context(|| said.to_string())).collect()
     }
 
     /// Looks at everything but the audit log.
@@ -158,14 +229,16 @@ impl Place {
             };
             Ok((path.to_owned(), entry))
         };
-        Ok(State {
+        let mut state = State {
             records: self.records().await?,
             claims: claims.iter().map(stored).collect(),
             volumes: volumes.iter().map(volume).collect(),
             export: listing.lines().map(line).collect::<Result<_>>()?,
             outside: self.outside().await?,
             ..State::default()
-        })
+        };
+        self.add_projects(&mut state).await?;
+        Ok(state)
     }
 
     /// The records on the export, each read as `volumes rebuild` reads it.
@@ -188,11 +261,11 @@ impl Place {
         Ok(records.collect())
     }
 
-    /// Waits until something changes among the records; for a few seconds, since there may be none to write.
-    pub async fn wait_until_recording(&self) -> Result<()> {
+    /// Waits until something that matches a pattern on the export changes; for a few seconds, since it may not.
+    pub async fn wait_until_newer(&self, pattern: &str) -> Result<()> {
         let wait = format!(
             "touch /tmp/before && n=0 && while [ $n -lt 300 ] && \
-             [ -z \"$(find {EXPORT}/.nfsprov/volumes -newer /tmp/before -print -quit 2>/dev/null)\" ]; \
+             [ -z \"$(find {EXPORT}/{pattern} -newer /tmp/before -print -quit 2>/dev/null)\" ]; \
              do sleep 0.01; n=$((n+1)); done"
         );
         self.nfs.ssh(&wait).await.map(drop)

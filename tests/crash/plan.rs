@@ -31,24 +31,26 @@ pub enum Kind {
     Owned,
     /// `reclaimPolicy: Retain`.
     Kept,
+    /// `quota: enforce`, removed.
+    Limited,
     /// A path through [`TRAP`], never to be served.
     Hostile,
 }
 
 /// All kinds, as often as they are chosen.
-const CHOICE: [Kind; 20] = {
+const CHOICE: [Kind; 23] = {
     use Kind::*;
     [
         Plain, Plain, Plain, Plain, Removed, Removed, Removed, Removed, Left, Left, Pattern, Pattern, Pattern, Nested,
-        Nested, Nested, Owned, Owned, Kept, Hostile,
+        Nested, Nested, Owned, Owned, Kept, Limited, Limited, Limited, Hostile,
     ]
 };
 
 impl Kind {
     /// Every kind once.
-    pub const ALL: [Kind; 8] = {
+    pub const ALL: [Kind; 9] = {
         use Kind::*;
-        [Plain, Removed, Left, Pattern, Nested, Owned, Kept, Hostile]
+        [Plain, Removed, Left, Pattern, Nested, Owned, Kept, Limited, Hostile]
     };
 
     /// The kind's name, which classes and claims begin with.
@@ -61,6 +63,7 @@ impl Kind {
             Self::Nested => "nested",
             Self::Owned => "owned",
             Self::Kept => "kept",
+            Self::Limited => "limited",
             Self::Hostile => "hostile",
         }
     }
@@ -82,6 +85,7 @@ impl Kind {
                 ("dirGid", "2000"),
                 ("dirMode", "2750"),
             ],
+            Self::Limited => &[("quota", "enforce"), ("onDelete", "delete")],
             Self::Hostile => &[("pathPattern", "trap/${.PVC.name}")],
         }
     }
@@ -149,6 +153,8 @@ pub enum Kill {
     Serving(Duration),
     /// So long after the first record was begun.
     Recording(Duration),
+    /// So long after a directory was created that is to be limited.
+    Limiting(Duration),
 }
 
 /// What happens to a claim, in this order; each at a time since the provisioner's start, or before it is started.
@@ -204,6 +210,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
     let kill = match random.chance(15) {
         true => Kill::Starting(random.millis(250)),
         false if random.chance(30) => Kill::Recording(random.millis(60)),
+        false if random.chance(30) => Kill::Limiting(random.millis(2_000)),
         false => Kill::Serving(random.millis(700)),
     };
     let mut chains: Vec<Chain> = Vec::new();
@@ -285,11 +292,12 @@ pub fn test() -> Result<(), String> {
             all().any(|(_, steps)| steps[0].1 == Step::Create && steps.len() == 2),
         ),
         (
-            "one is never killed while starting, while serving or while writing records",
+            "one is never killed while starting, while serving, while writing records or while setting limits",
             [
                 |kill| matches!(kill, Kill::Starting(_)),
                 |kill| matches!(kill, Kill::Serving(_)),
                 |kill: Kill| matches!(kill, Kill::Recording(_)),
+                |kill: Kill| matches!(kill, Kill::Limiting(_)),
             ]
             .iter()
             .all(|is| plan.iter().any(|round| is(round.kill))),

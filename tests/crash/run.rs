@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::check::{RULES, When};
 use crate::place::{Place, stop};
 use crate::plan::{Claim, Kill, Kind, LIVE, Round, Step, rounds};
-use crate::state::{History, Made, State};
+use crate::state::{History, Made, SIZE, State};
 
 /// How long anything that must happen may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,6 +53,10 @@ pub struct Tally {
     half_gone: usize,
     recording: usize,
     half_recorded: usize,
+    limiting: usize,
+    half_limited: usize,
+    limited: usize,
+    unused_limits: usize,
     told: usize,
 }
 
@@ -160,6 +164,7 @@ impl Run {
             Kill::Starting(_) => self.tally.starting += 1,
             Kill::Serving(_) => self.tally.serving += 1,
             Kill::Recording(_) => self.tally.recording += 1,
+            Kill::Limiting(_) => self.tally.limiting += 1,
         }
         let state = self.place.look().await?;
         self.count_halves(&state);
@@ -203,7 +208,7 @@ impl Run {
                 let object = serde_json::from_value(json!({
                     "metadata": {"name": claim.name},
                     "spec": {"storageClassName": claim.class(), "accessModes": ["ReadWriteMany"],
-                             "resources": {"requests": {"storage": "1Gi"}}},
+                             "resources": {"requests": {"storage": SIZE}}},
                 }))?;
                 let made = claims.create(&Default::default(), &object).await?;
                 let uid = made.uid().context("a claim without uid")?;
@@ -259,6 +264,15 @@ impl Run {
         let bound = state.volumes.iter().filter(|volume| volume.phase == "Bound");
         let unrecorded = bound.filter(|volume| !state.records.contains_key(&volume.name));
         self.tally.half_recorded += unrecorded.count();
+        let has_limit = |id: &u32| state.projects.get(id).is_some_and(|project| project.limit_kib > 0);
+        let unlimited = state.project_ids.values().filter(|id| !has_limit(id));
+        self.tally.half_limited += unlimited.count();
+        let with_volume = state
+            .volumes
+            .iter()
+            .filter(|volume| state.project_ids.get(&volume.path).is_some_and(has_limit));
+        self.tally.limited += with_volume.count();
+        self.tally.unused_limits += state.orphaned.len();
     }
 
     fn broken(&self, state: &State, when: When) -> Vec<String> {
@@ -356,6 +370,10 @@ impl Run {
             half_gone,
             recording,
             half_recorded,
+            limiting,
+            half_limited,
+            limited,
+            unused_limits,
             told,
             ..
         } = &self.tally;
@@ -366,10 +384,14 @@ impl Run {
             .keys()
             .filter(|path| path.starts_with("archived-") && !path.contains('/'));
         let bound = state.volumes.iter().filter(|volume| volume.phase == "Bound").count();
-        println!("kills: {starting} while starting, {serving} while serving, {recording} while writing records");
+        println!(
+            "kills: {starting} while starting, {serving} while serving, {recording} while writing records, \
+             {limiting} while setting limits"
+        );
         println!(
             "interrupted: {half_made} directories without their PV yet, {half_gone} PVs without their directory, \
-             {half_recorded} without their record yet"
+             {half_recorded} without their record yet, {half_limited} directories without their limit yet, \
+             {unused_limits} limits without files; {limited} limited volumes seen after kills"
         );
         println!(
             "claims: {made} made, {} deleted, {live} live; {provisioned} had a PV",
@@ -395,7 +417,11 @@ async fn end(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> 
     let after = match kill {
         Kill::Starting(after) => after,
         Kill::Recording(after) => {
-            place.wait_until_recording().await?;
+            place.wait_until_newer(".nfsprov/volumes").await?;
+            after
+        }
+        Kill::Limiting(after) => {
+            place.wait_until_newer("*-limited-*").await?;
             after
         }
         Kill::Serving(after) => {

@@ -10,6 +10,10 @@ pub const PROTECTION: &str = "kubernetes.io/pv-protection";
 /// The finalizer that holds a PV until its directory is dealt with.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
 
+/// The size that each claim requests, in KiB, and as a quantity.
+pub const SIZE_KIB: u64 = 1 << 20;
+pub const SIZE: &str = "1Gi";
+
 /// The name of the link that the test puts into a volume; its target is the claim's uid.
 pub const WHO: &str = "who";
 
@@ -56,6 +60,14 @@ pub struct Recorded {
     pub claim: Option<(String, String)>,
 }
 
+/// A project of the export's file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Project {
+    pub limit_kib: u64,
+    /// How many files and directories belong to it.
+    pub files: u64,
+}
+
 /// A look at everything.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -65,6 +77,12 @@ pub struct State {
     pub export: BTreeMap<String, Entry>,
     /// The records on the export, by the PVs that they are named after.
     pub records: BTreeMap<String, Recorded>,
+    /// The projects of the export's file system that have a limit or files, by their ids.
+    pub projects: BTreeMap<u32, Project>,
+    /// The project ids of directories that are to be limited, by paths below the export's root.
+    pub project_ids: BTreeMap<String, u32>,
+    /// Project ids whose limits `volumes orphans` lists, if there are limits that no file has.
+    pub orphaned: BTreeSet<u32>,
     /// What lies beside the export, as text to be compared.
     pub outside: String,
     /// From the API server's audit log: PVs that had no [`PROTECTION`] after a write of the provisioner's.

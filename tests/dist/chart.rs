@@ -17,6 +17,8 @@ fn chart() -> String {
     format!("{ROOT}/packaging/chart")
 }
 
+const FINGERPRINT: &str = "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c";
+
 const EXPORT: [&str; 2] = ["--set=server=10.0.0.1", "--set=path=/nfsdata"];
 
 /// What `helm template` prints as the release `nfsprov` in the namespace `storage`.
@@ -68,6 +70,20 @@ fn the_chart_makes_what_create_provisioner_makes() {
                 "--set=image=r.example/i:1",
             ],
             &["--provisioner=fuseim.pri/ifs", "--image=r.example/i:1"],
+        ),
+        (
+            &[
+                "--kube-version=1.30.0",
+                "--set=ssh.quotaTarget=root@nfs:2222,ssh.secret=key",
+                &format!("--set=ssh.hostFingerprints={{{FINGERPRINT}}}"),
+                "--set=classes[0].name=managed-nfs-storage,classes[0].parameters.onDelete=archive",
+                "--set=classes[0].parameters.quota=enforce",
+            ],
+            &[
+                "--quota-ssh=ssh://root@nfs:2222",
+                "--ssh-secret=key",
+                &format!("--host-fingerprint={FINGERPRINT}"),
+            ],
         ),
     ] {
         assert_eq!(rendered(values), created(options), "{values:?}");

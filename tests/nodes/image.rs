@@ -110,7 +110,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     scene.kubectl(&set).await?;
     bound(&scene, "www-web-3").await?;
     scene.healthy().await?;
-    scene.kubectl(&["uncordon", stage.bare.name()]).await
+    scene.kubectl(&["uncordon", stage.bare.name()]).await.map(drop)
 }
 
 /// Makes a claim of the provisioner's class.

@@ -5,6 +5,7 @@
 
 mod ends;
 mod image;
+mod limits;
 mod mounts;
 mod released;
 mod stage;
@@ -56,8 +57,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut failed = false;
     // One after the other: a mount of a server that is gone holds a node's kubelet up, and the doctor of any namespace
     // looks at all provisioners.
+    let together = [mounts::TESTS, limits::TESTS].concat();
     let groups = [
-        mounts::TESTS,
+        &together[..],
         waits::TESTS,
         // Takes more than five minutes; the table of the doctor's check of pods proves what it says.
         if trial::is_thorough() { ends::TESTS } else { &[] },

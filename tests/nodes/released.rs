@@ -71,5 +71,5 @@ async fn released(stage: Arc<Stage>) -> Result<()> {
         directories.contains("released-data-pvc-"),
         "the export holds {directories}"
     );
-    scene.kubectl(&["uncordon", stage.bare.name()]).await
+    scene.kubectl(&["uncordon", stage.bare.name()]).await.map(drop)
 }

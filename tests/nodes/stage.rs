@@ -215,8 +215,8 @@ impl Scene {
         Ok(())
     }
 
-    /// Runs kubectl, and it must end well.
-    pub async fn kubectl(&self, args: &[&str]) -> Result<()> {
+    /// Runs kubectl, and it must end well; what it prints.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(nfsprov_lab::run::kubectl(Default::default())?.join("kubectl"));
         let output = command
             .args(args)
@@ -225,7 +225,7 @@ impl Scene {
             .await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "kubectl {}: {said}", args.join(" "));
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// The doctor's errors and warnings, in its order.

@@ -5,6 +5,9 @@ use std::ops::RangeInclusive;
 use clap::{Args, ValueEnum};
 
 use super::{AccessMode, Delivery};
+use crate::cli::export::parse_quota_ssh;
+use crate::cli::ssh::parse_fingerprint;
+use crate::host::Target;
 use crate::manifest::validate;
 
 #[derive(Debug, Args)]
@@ -107,6 +110,15 @@ pub struct Provisioner {
     /// Allow claims of the class to be expanded, and the provisioner to change the sizes of bound claims
     #[arg(long)]
     pub allow_expansion: bool,
+    /// Host of the NFS server, where the provisioner sets limits by commands; the class gets quota: enforce
+    #[arg(long, value_parser = parse_quota_ssh, value_name = "ssh://USER@HOST:PORT", requires = "ssh_secret", requires = "host_fingerprint")]
+    pub quota_ssh: Option<Target>,
+    /// Secret with the private key for --quota-ssh, without a passphrase, in its key `id`
+    #[arg(long, requires = "quota_ssh", value_name = "NAME", value_parser = validate::check_name)]
+    pub ssh_secret: Option<String>,
+    /// Fingerprint of an accepted host key of --quota-ssh (repeatable)
+    #[arg(long, requires = "quota_ssh", value_name = "SHA256:…", value_parser = parse_fingerprint)]
+    pub host_fingerprint: Vec<String>,
     /// Provisioner program to run
     #[arg(long, value_enum, default_value = "nfsprov")]
     pub flavor: Flavor,

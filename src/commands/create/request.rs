@@ -40,6 +40,17 @@ pub struct CreateRequest {
 }
 
 impl CreateRequest {
+    /// A request without notes, which is not waited for and does not depend on the cluster's version.
+    fn new(values: Values, delivery: Delivery) -> Self {
+        Self {
+            values,
+            delivery,
+            waiting: None,
+            notes: Vec::new(),
+            follows_version: false,
+        }
+    }
+
     /// Checks a command line, and prompts for missing values.
     ///
     /// # Errors
@@ -124,11 +135,9 @@ fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
         claim: args.claim,
     });
     Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
         waiting: Some(args.waiting),
         notes,
-        follows_version: false,
+        ..CreateRequest::new(values, args.delivery)
     })
 }
 
@@ -147,11 +156,8 @@ fn claim_request(args: cli::Pvc, global: &Global) -> Result<CreateRequest> {
         selector: unique_pairs("--selector", args.selector)?,
     });
     Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
         waiting: Some(args.waiting),
-        notes: Vec::new(),
-        follows_version: false,
+        ..CreateRequest::new(values, args.delivery)
     })
 }
 
@@ -211,11 +217,8 @@ fn class_request(args: cli::Storageclass) -> Result<CreateRequest> {
         allow_expansion: args.allow_expansion,
     });
     Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
-        waiting: None,
         notes,
-        follows_version: false,
+        ..CreateRequest::new(values, args.delivery)
     })
 }
 
@@ -239,13 +242,7 @@ fn pod_request(args: cli::Pod, global: &Global) -> Result<CreateRequest> {
         mount_path: args.mount_path,
         command,
     });
-    Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
-        waiting: None,
-        notes: Vec::new(),
-        follows_version: false,
-    })
+    Ok(CreateRequest::new(values, args.delivery))
 }
 
 fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<CreateRequest> {
@@ -287,11 +284,8 @@ fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<Creat
         node_port: args.node_port,
     });
     Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
-        waiting: None,
         notes,
-        follows_version: false,
+        ..CreateRequest::new(values, args.delivery)
     })
 }
 
@@ -307,6 +301,9 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
     };
     if flavor == ManifestFlavor::Upstream && args.allow_expansion {
         return usage_error("--allow-expansion: nfs-subdir-external-provisioner expands no claims");
+    }
+    if flavor == ManifestFlavor::Upstream && args.quota_ssh.is_some() {
+        return usage_error("--quota-ssh: nfs-subdir-external-provisioner limits no directories");
     }
     let called = args.provisioner.unwrap_or_else(|| called.to_owned());
     let lock = election::lease_name(&called);
@@ -345,16 +342,17 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
         replicas,
         class: args.class,
         allow_expansion: args.allow_expansion,
+        quota_ssh: args.quota_ssh.map(|target| target.to_string()),
+        ssh_secret: args.ssh_secret,
+        host_fingerprints: args.host_fingerprint,
         lock,
         before_1_22: args.kubernetes.is_some_and(|minor| minor < WITHOUT_ROOT),
         flavor,
     });
     Ok(CreateRequest {
-        values,
-        delivery: args.delivery,
-        waiting: None,
         notes,
         follows_version: flavor == ManifestFlavor::Nfsprov && args.kubernetes.is_none(),
+        ..CreateRequest::new(values, args.delivery)
     })
 }
 

@@ -239,7 +239,7 @@ async fn over_nfs_limits_are_set_over_ssh_on_the_directory_that_clients_see() {
         let (connection, _) = double::Double::new(move |_, _, _| double::Answer::Object(handle, 2, 0o777)).connection();
         let wire = Wire::with_connections(vec![connection], location("/nfsdata"));
         assert!(Export::Wire(wire.clone()).check_can_limit().is_err());
-        let export = Export::Wire(wire.with_quota_shell(shell.clone()));
+        let export = Export::Wire(wire.with_quota_shell(Some(shell.clone())));
         assert_eq!(export.check_can_limit(), Ok(()));
         limited.take_log();
         let found = export.limit_size(&path("a"), &limit, LimitChange::New).await;

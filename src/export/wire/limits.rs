@@ -9,12 +9,9 @@ use super::connection::with_timeout;
 use crate::export::{ExportError, Ssh, VolumePath};
 
 impl Wire {
-    /// The same export, whose directories are limited by scripts over SSH.
-    pub fn with_quota_shell(self, shell: Ssh) -> Self {
-        Self {
-            quota_shell: Some(shell),
-            ..self
-        }
+    /// The same export, whose directories scripts over SSH limit, if there is a shell for them.
+    pub fn with_quota_shell(self, quota_shell: Option<Ssh>) -> Self {
+        Self { quota_shell, ..self }
     }
 
     pub(in crate::export) fn quota_shell(&self) -> Option<&Ssh> {
