@@ -1,4 +1,4 @@
-//! The Debian package, in a fresh root of its own.
+//! The packages of Debian and of Fedora's kin, each in a fresh root of its own.
 
 use std::fs;
 use std::path::Path;
@@ -18,33 +18,71 @@ fn fresh_root(root: &Path) {
     );
 }
 
-#[test]
-#[ignore = "make test-dist builds what it tests"]
-fn the_package_is_installed_run_and_purged() {
-    let deb = artifact("nfsprov_", ".deb");
+/// Installs a package in a fresh root with `install`, runs its program, and removes it with `remove`. `install` gets the
+/// root as `$1` and the package as `$2`, `remove` the root.
+fn check_package(package: &Path, install: &str, list: &str, remove: &str, own_files: &[&str]) {
     let place = tempfile::tempdir_in(format!("{}/target", crate::ROOT)).unwrap();
     let root = place.path().join("root");
     fresh_root(&root);
-    fs::copy(&deb, root.join("nfsprov.deb")).unwrap();
+    let shell = |script: &str| done("sh", &["-euc", script, "sh", text(&root), text(package)]);
     let inside = |args: &[&str]| done("chroot", &[&[text(&root)], args].concat());
-    inside(&["dpkg", "--install", "/nfsprov.deb"]);
+    shell(install);
     assert!(inside(&["nfsprov", "version"]).contains(crate::VERSION));
     let help = inside(&["kubectl-nfsprov", "doctor", "--help"]);
     assert!(help.contains("Usage: kubectl nfsprov doctor"), "{help}");
-    let files = inside(&["dpkg", "--listfiles", "nfsprov"]);
-    for file in [
+    let files = shell(list);
+    let both = [
         "/usr/share/man/man1/nfsprov-provision.1.gz",
         "/usr/share/bash-completion/completions/nfsprov",
-        "/lib/systemd/system/nfsprov@.service",
-        "/usr/share/doc/nfsprov/copyright",
+        "/usr/share/doc/nfsprov/examples/example.env",
         "/etc/nfsprov",
-    ] {
-        assert!(files.lines().any(|line| line == file), "{file} is not in\n{files}");
+    ];
+    for file in both.iter().chain(own_files) {
+        assert!(files.lines().any(|line| line == *file), "{file} is not in\n{files}");
     }
-    inside(&["dpkg", "--purge", "nfsprov"]);
+    shell(remove);
     for file in files.lines().filter(|file| file.contains("nfsprov")) {
-        assert!(!root.join(file.trim_start_matches('/')).exists(), "{file} is left");
+        let left = fs::symlink_metadata(root.join(file.trim_start_matches('/')));
+        assert!(left.is_err(), "{file} is left");
     }
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn the_deb_is_installed_run_and_purged() {
+    check_package(
+        &artifact("nfsprov_", ".deb"),
+        r#"cp "$2" "$1/nfsprov.deb"; chroot "$1" dpkg --install /nfsprov.deb"#,
+        r#"chroot "$1" dpkg --listfiles nfsprov"#,
+        r#"chroot "$1" dpkg --purge nfsprov"#,
+        &[
+            "/lib/systemd/system/nfsprov@.service",
+            "/usr/share/doc/nfsprov/copyright",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn the_rpm_is_installed_run_and_erased() {
+    check_package(
+        &artifact("nfsprov-", ".rpm"),
+        // Debian's root has a shell, but no rpm that knows of it.
+        r#"rpm --root "$1" --force-debian --nodeps --install "$2""#,
+        r#"rpm --root "$1" --force-debian --query --list nfsprov"#,
+        r#"rpm --root "$1" --force-debian --nodeps --erase nfsprov"#,
+        &[
+            "/usr/lib/systemd/system/nfsprov@.service",
+            "/usr/share/licenses/nfsprov/LICENSE",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
+fn lintian_finds_no_error_and_no_warning() {
+    let deb = artifact("nfsprov_", ".deb");
+    done("lintian", &["--fail-on=error,warning", "--allow-root", text(&deb)]);
 }
 
 #[test]
