@@ -1,5 +1,5 @@
-# Commands: try, check, test, test-all; dist, test-dist; test-crash, bench, fuzz, walkthrough; completions and chart, which
-# write files. The first run builds the lab, which is then cached.
+# Commands: try, check, test, test-all; dist, test-dist, test-released; test-crash, bench, fuzz, walkthrough; completions and
+# chart, which write files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
 export NFSPROV_LAB ?= require
@@ -9,7 +9,7 @@ LAB := target/debug/nfsprov-lab
 # Groups of tests to run, with what they need, instead of all: make test GROUPS="hosts nodes".
 GROUPS ?=
 
-.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart dist test-dist dist-tools build lab-program tools test-tools bench-tools
+.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart dist test-dist test-released dist-tools test-dist-tools build lab-program tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -24,9 +24,8 @@ test: lab-program test-tools
 	$(LAB) test $(GROUPS)
 
 # Each behaviour on each version of Kubernetes, at the intervals that users have, and what takes long.
-test-all: lab-program test-tools dist
+test-all: lab-program test-tools test-dist
 	NFSPROV_TESTS=all $(LAB) test --set all
-	$(MAKE) test-dist
 	$(MAKE) test-crash K8S=1.20
 	$(MAKE) test-crash K8S=latest
 	CRASH_PAIR_SECONDS=600 K8S=latest cargo test --test crash -- two_provisioners
@@ -41,13 +40,19 @@ test-crash: build
 	$(LAB) build $${K8S:-1.20}
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
 
-# What a release consists of, in dist/: static program, deb, image, chart, krew manifest, SBOM, SHA256SUMS.
+# What a release consists of, in dist/: static program, deb, rpm, image, chart, an archive for sites without a network,
+# krew manifest, SBOM, SHA256SUMS.
 dist: tools dist-tools
 	packaging/build
 
-# Each of them installed, run and removed somewhere clean; with Helm and promtool.
-test-dist: dist
+# Each of them installed, run and removed somewhere clean; with Helm and Prometheus.
+test-dist: dist test-dist-tools
 	cargo test --test dist -- --include-ignored
+
+# The same on the lab's clusters and hosts; a part of test-all.
+test-released: test-dist build
+	NFSPROV_TESTS=all cargo test --test cluster -- released::
+	NFSPROV_TESTS=all cargo test --test nodes -- released
 
 bench: build bench-tools
 	$(LAB) build $${K8S:-1.20}
@@ -108,9 +113,13 @@ tools:
 test-tools:
 	$(call install,busybox libfaketime,Testing)
 
-# OpenSSL is built from source; the deb is installed in a root of its own.
+# OpenSSL is built from source.
 dist-tools:
-	$(call install,perl make dpkg mmdebstrap,A release)
+	$(call install,perl make dpkg rpm,A release)
+
+# The deb is judged by Debian's rules; both packages are installed in roots of their own.
+test-dist-tools:
+	$(call install,lintian mmdebstrap,Testing a release)
 
 # What setup-server is compared with.
 bench-tools:

@@ -1,14 +1,19 @@
 //! The provisioner where users run it: its pods, as admission of a real API server sees them, and as a service of systemd.
 
+use std::collections::BTreeSet;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
@@ -16,6 +21,7 @@ use crate::stage::Stage;
 crate::tests! {
     OnlyNewest("1.20 has no Pod Security admission"): a_restricted_namespace_admits_the_provisioner,
     Oldest("the newest runs it without root"): an_old_cluster_gets_a_provisioner_that_it_can_run,
+    Both("what RBAC is asked differs"): the_provisioner_uses_every_permission_and_needs_no_other,
     Newest: systemd_hears_that_the_provisioner_is_ready_and_that_it_stops,
 }
 
@@ -92,4 +98,106 @@ async fn systemd_hears_that_the_provisioner_is_ready_and_that_it_stops(stage: Ar
     ensure!(provisioner.stop().await?.success());
     ensure!(tokio::task::block_in_place(heard)? == "STOPPING=1");
     Ok(())
+}
+
+/// Group, resource and verb.
+type Permission = (String, String, String);
+
+fn permissions_of(rules: Option<Vec<PolicyRule>>) -> BTreeSet<Permission> {
+    let mut permissions = BTreeSet::new();
+    for rule in rules.unwrap_or_default() {
+        for group in rule.api_groups.unwrap_or_default() {
+            for resource in rule.resources.iter().flatten() {
+                let with = |verb: &String| (group.clone(), resource.clone(), verb.clone());
+                permissions.extend(rule.verbs.iter().map(with));
+            }
+        }
+    }
+    permissions
+}
+
+/// What a user asked for, as an audit log has it; an error if anything was forbidden.
+fn permissions_used(audit_log: &str, user: &str) -> Result<BTreeSet<Permission>> {
+    let mut permissions = BTreeSet::new();
+    // The last line may be half written.
+    for event in audit_log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+    {
+        if event["user"]["username"] != user || event["objectRef"].is_null() {
+            continue;
+        }
+        let decision = &event["annotations"]["authorization.k8s.io/decision"];
+        ensure!(decision == "allow", "{event}");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let object = &event["objectRef"];
+        let resource = match object["subresource"].as_str() {
+            Some(below) => format!("{}/{below}", text(&object["resource"])),
+            None => text(&object["resource"]),
+        };
+        permissions.insert((text(&object["apiGroup"]), resource, text(&event["verb"])));
+    }
+    Ok(permissions)
+}
+
+/// Waits until a user has used all of these permissions; gives all that it has used.
+async fn wait_until_used(audit_log: &Path, user: &str, wanted: &BTreeSet<Permission>) -> Result<BTreeSet<Permission>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let used = permissions_used(&std::fs::read_to_string(audit_log)?, user)?;
+        let unused: Vec<_> = wanted.difference(&used).collect();
+        if unused.is_empty() {
+            return Ok(used);
+        }
+        ensure!(
+            Instant::now() < end,
+            "granted and never used: {unused:?}; used: {used:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn the_provisioner_uses_every_permission_and_needs_no_other(stage: Arc<Stage>) -> Result<()> {
+    let (policy, audit_log) = (stage.file("audit-policy.yaml"), stage.file("audit.log"));
+    // At that stage nothing is decided yet.
+    let rules = json!({
+        "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
+        "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
+    });
+    std::fs::write(&policy, rules.to_string())?;
+    let audit = [
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", audit_log.display()),
+    ];
+    let plane = stage.control_plane_with(&[&audit[0], &audit[1]]).await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    let create = format!(
+        "create provisioner --server s --path /p --replicas 2 --allow-expansion --provisioner {} --class {} --apply",
+        scene.provisioner, scene.class
+    );
+    let (_, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
+    ensure!(code == 0, "{stderr}");
+    let cluster_role = format!("nfsprov:{}:nfsprov", scene.namespace);
+    let cluster_role = Api::<ClusterRole>::all(scene.client.clone()).get(&cluster_role).await?;
+    let role = Api::<Role>::namespaced(scene.client.clone(), &scene.namespace);
+    let mut granted = permissions_of(cluster_role.rules);
+    granted.append(&mut permissions_of(role.get("nfsprov").await?.rules));
+
+    let user = format!("system:serviceaccount:{}:nfsprov", scene.namespace);
+    let lease = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    let provisioner = scene.watch_as(&plane.kubeconfig_for(&user, &[])?, &lease).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    let larger = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+    let (params, larger) = (PatchParams::default(), Patch::Merge(&larger));
+    scene.claims().patch("a", &params, &larger).await?;
+    scene.event("a", "VolumeResizeSuccessful").await?;
+    scene.delete_with_volume("a", &volume).await?;
+    // Watches are written down when they end.
+    let (watches, others) = granted.iter().cloned().partition(|(_, _, verb)| verb == "watch");
+    wait_until_used(&audit_log, &user, &others).await?;
+    ensure!(provisioner.stop().await?.success());
+    let used = wait_until_used(&audit_log, &user, &watches).await?;
+    ensure!(used == granted, "used: {used:?}; granted: {granted:?}");
+    plane.stop().await
 }

@@ -44,8 +44,10 @@ mod operable;
 mod patterns;
 mod proxy;
 mod quota;
+mod readme;
 mod records;
 mod release;
+mod released;
 mod setup;
 mod ssh;
 mod stage;
@@ -91,6 +93,7 @@ fn all() -> Vec<Test> {
         doctor_printed::TESTS,
         doctor_faults::TESTS,
         doctor::TESTS,
+        readme::TESTS,
         doctor_fix::TESTS,
         doctor_scheduler::TESTS,
     ]
@@ -116,6 +119,7 @@ fn all() -> Vec<Test> {
         objects::TESTS,
         records::TESTS,
         release::TESTS,
+        released::TESTS,
         volumes::TESTS,
     ]
     .concat();

@@ -22,7 +22,6 @@ crate::tests! {
     Both("server-side apply differs"): a_conflict_names_manager_and_field_and_is_taken_over_when_told_so,
     Newest: a_misspelt_field_of_a_users_template_never_gets_there,
     Newest: what_the_cluster_refuses_is_one_sentence,
-    Both("what RBAC is asked differs"): the_provisioners_rights_are_enough,
     Newest: another_provisioner_of_the_name_is_warned_of,
 }
 
@@ -409,29 +408,6 @@ async fn what_the_cluster_refuses_is_one_sentence(stage: Arc<Stage>) -> Result<(
     let known = format!("create pvc c --size 1Gi --class {class} --dry-run server");
     let (_, stderr) = done(&scene, &known.split(' ').collect::<Vec<_>>()).await?;
     ensure!(stderr.is_empty(), "{stderr}");
-    Ok(())
-}
-
-/// The rights that `create provisioner` gives let the provisioner make, delete and tell, and no others are used.
-async fn the_provisioners_rights_are_enough(stage: Arc<Stage>) -> Result<()> {
-    let scene = stage.scene().await?;
-    let create = format!(
-        "create provisioner --server s --path /p --replicas 2 --provisioner {} --class {} --apply",
-        scene.provisioner, scene.class
-    );
-    done(&scene, &create.split(' ').collect::<Vec<_>>()).await?;
-    let account = stage.kubeconfig_for(&format!("system:serviceaccount:{}:nfsprov", scene.namespace))?;
-    let lease = ["--leader-elect", "--lease-namespace", &scene.namespace];
-    let mut provisioner = scene.watch_as(&account, &lease).await?;
-    scene.claim("a", json!({})).await?;
-    let volume = scene.bound("a").await?;
-    scene.event("a", "ProvisioningSucceeded").await?;
-    scene.delete_with_volume("a", &volume).await?;
-    // It looks for the lock of another provisioner soon after its start; that is allowed too.
-    provisioner.says("provisioned claim").await?;
-    let log = provisioner.log();
-    ensure!(!log.contains("forbidden"), "{log}");
-    ensure!(provisioner.stop().await?.success());
     Ok(())
 }
 

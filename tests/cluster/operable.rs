@@ -39,7 +39,7 @@ pub(crate) async fn address(provisioner: &mut Provisioner) -> Result<String> {
 }
 
 /// Asks for a page, and gives its status and text.
-async fn get(address: &str, path: &str) -> Result<(u16, String)> {
+pub(crate) async fn get(address: &str, path: &str) -> Result<(u16, String)> {
     let asked = async {
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

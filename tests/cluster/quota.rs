@@ -45,7 +45,12 @@ fn exported(options: &str) -> String {
     format!("echo '{PATH} *(rw,sync,no_subtree_check,{options})' >/etc/exports && exportfs -ra")
 }
 
-async fn scene_on(stage: &Arc<Stage>, guest: &Guest) -> Result<Scene> {
+/// A server whose XFS enforces project quotas.
+pub(crate) async fn limited_server(stage: &Arc<Stage>, name: &str) -> Result<Guest> {
+    server(stage, name, "mkfs.xfs -q", "prjquota", "no_root_squash").await
+}
+
+pub(crate) async fn scene_on(stage: &Arc<Stage>, guest: &Guest) -> Result<Scene> {
     let mut scene = stage.scene().await?;
     scene.export = Directories::Guest(guest.address().to_string());
     scene.path = PATH.to_owned();

@@ -11,6 +11,7 @@ mod doctor;
 mod help;
 mod invalid_inputs;
 mod manifests;
+mod pages;
 mod reports;
 mod setup_config;
 mod support;

@@ -3,9 +3,9 @@
 //! `make test-dist` runs all of it. Elsewhere the tests are ignored: they need dist/, root, and downloads.
 
 mod chart;
-mod deb;
 mod image;
 mod monitoring;
+mod packages;
 mod program;
 
 use std::path::{Path, PathBuf};

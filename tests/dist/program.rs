@@ -57,6 +57,27 @@ fn the_checksums_are_those_of_the_files() {
 
 #[test]
 #[ignore = "make test-dist builds what it tests"]
+fn the_archive_for_sites_without_a_network_is_complete() {
+    let archive = artifact("nfsprov-", &format!("-airgap-{}.tar", architecture()));
+    let directory = tempfile::tempdir().unwrap();
+    done("tar", &["-xf", text(&archive), "-C", text(directory.path())]);
+    let check = "cd \"$1\" && sha256sum --strict --check SHA256SUMS";
+    let checked = done("sh", &["-c", check, "sh", text(directory.path())]);
+    for file in [
+        format!("-linux-{}", architecture()),
+        format!("-image-{}.tar", architecture()),
+        format!("nfsprov-chart-{}.tgz", crate::VERSION),
+    ] {
+        let line = format!("{file}: OK");
+        assert!(
+            checked.lines().any(|found| found.ends_with(&line)),
+            "{file} is not in {checked}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "make test-dist builds what it tests"]
 fn krew_gets_a_plugin_that_answers_as_one() {
     let manifest = fs::read_to_string(format!("{}/dist/krew.yaml", crate::ROOT)).unwrap();
     let manifest: serde_json::Value = serde_yaml::from_str(&manifest).unwrap();

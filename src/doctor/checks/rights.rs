@@ -48,16 +48,21 @@ fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
         true => provisioner.container.args.iter().any(|arg| arg == "--leader-elect"),
         false => election.as_deref() != Some("false"),
     };
+    let read: &[&str] = &["get", "list", "watch"];
+    let (verbs_on_classes, events_group, verbs_on_events): (_, _, &[&str]) = match is_nfsprov {
+        true => (&read[1..], "events.k8s.io", &["create"]),
+        false => (read, "", &["create", "patch"]),
+    };
     let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
-        ("", "persistentvolumeclaims", false, &["get", "list", "watch"]),
+        ("", "persistentvolumeclaims", false, read),
         (
             "",
             "persistentvolumes",
             false,
             &["get", "list", "watch", "create", "delete"],
         ),
-        ("storage.k8s.io", "storageclasses", false, &["get", "list", "watch"]),
-        ("", "events", false, &["create", "patch"]),
+        ("storage.k8s.io", "storageclasses", false, verbs_on_classes),
+        (events_group, "events", false, verbs_on_events),
     ];
     if is_nfsprov {
         rules.push(("", "persistentvolumes", false, &["patch"]));

@@ -37,12 +37,12 @@ pub struct Binaries {
     pub kubectl: PathBuf,
 }
 
-/// promtool, which checks and tests rules of Prometheus; from Debian's package, downloaded if it is not in the cache.
+/// The directory of Debian's prometheus and promtool, downloaded if they are not in the cache.
 ///
 /// # Errors
 /// When the package cannot be downloaded.
-pub fn promtool() -> Result<PathBuf> {
-    Ok(from_debian::unpacked("prometheus")?.join("usr/bin/promtool"))
+pub fn prometheus() -> Result<PathBuf> {
+    Ok(from_debian::unpacked("prometheus")?.join("usr/bin"))
 }
 
 /// Why a lane cannot be used here, as opposed to something that went wrong with it: one sentence without a full stop,
