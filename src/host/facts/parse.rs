@@ -9,7 +9,7 @@ use crate::host::firewall::{Firewalld, NetworkRoute, Zone, nft_refuses_by_defaul
 
 impl Facts {
     /// Parses the script's output; unknown records are ignored. If firewalld runs and its zones were not read, the
-    /// firewall is [`Firewall::Unread`].
+    /// firewall is `Firewall::Unread`.
     ///
     /// # Errors
     /// `FactsError` when a record is cut off or the script's end is missing: a shell that was killed may have written
