@@ -26,7 +26,7 @@ impl Export {
         }
     }
 
-    /// Lists the trash.
+    /// Lists the trash, which is empty if its directory does not exist yet.
     ///
     /// # Errors
     /// As [`Export::list_directory`].

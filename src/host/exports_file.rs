@@ -170,11 +170,15 @@ pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExpor
     Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
-/// The clients of nfsprov's exports in these files, those of the directory `path` in the file `own` excepted. A damaged
-/// block counts as empty.
-pub fn clients_of_other_exports<'a>(own: &'a [u8], others: impl Iterator<Item = &'a [u8]>, path: &str) -> Vec<String> {
+/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; one of several
+/// exports comes several times. A damaged block counts as empty.
+pub fn clients_of_other_exports<'a>(
+    own_file: &'a [u8],
+    other_files: impl Iterator<Item = &'a [u8]>,
+    path: &str,
+) -> Vec<String> {
     let mut clients = Vec::new();
-    for (text, left_out) in std::iter::once((own, Some(path))).chain(others.map(|text| (text, None))) {
+    for (text, left_out) in std::iter::once((own_file, Some(path))).chain(other_files.map(|text| (text, None))) {
         let Ok(Some(found)) = block::find_block(text) else {
             continue;
         };

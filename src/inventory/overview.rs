@@ -399,7 +399,7 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
 }
 
 /// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. The leader is the Lease's holder, with the time since its last renewal if that is long ago.
+/// provisioner. `running` has the name, the image and the Deployment or pod of each. The leader is the Lease's holder, with the time since its last renewal if that is long ago.
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

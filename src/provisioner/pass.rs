@@ -73,7 +73,7 @@ impl PendingClaims {
 
     /// Provisions all claims and returns a row for each, sorted by claim; calls `done` with each row as it is known.
     ///
-    /// When `stop` resolves, claims in flight are finished; those not begun get no row.
+    /// When `stop` resolves, claims in flight are finished; those not begun get no row, and `reconciler` begins no more.
     pub async fn provision_all(
         self,
         reconciler: &Reconciler,

@@ -77,7 +77,10 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
         let event = scene
             .event(name, "ProvisioningFailed: failed to provision volume")
             .await?;
-        ensure!(event.contains("which this provisioner does not serve") && event.contains(&second), "{event}");
+        ensure!(
+            event.contains("which this provisioner does not serve") && event.contains(&second),
+            "{event}"
+        );
     }
 
     // The volume goes from where it is, whatever its class says by now.

@@ -69,7 +69,8 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
 }
 
 /// Sets up one export on its server, and the nodes as its clients, in parallel; then proves the export from this
-/// machine and the nodes. Returns the server's report first. Asks for the clients if none are given.
+/// machine and the nodes. A run that only looks changes and proves nothing. Returns the server's report first; a host that
+/// fails has that in its report. Asks for the clients if none are given.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());

@@ -194,15 +194,15 @@ fn read_failure<'a>(
     Some((failure, volume))
 }
 
-/// The failure of a provisioner that mounts the export itself, on an unknown node. `export` is used if its message
-/// names none.
+/// The failure of a provisioner that mounts the export itself, on an unknown node; `None` if its message is that of no
+/// known failure. `fallback` is the export if the message names none.
 pub fn find_provisioner_failure(
     case: &Case<'_>,
     text: &str,
-    export: Option<(String, String)>,
+    fallback: Option<(String, String)>,
 ) -> Option<Failure<'static>> {
     let (command, options) = quoted_mount(text);
-    let export = command.or(export);
+    let export = command.or(fallback);
     let server = export.as_ref().map(|(server, _)| server.as_str());
     let (code, named) = classify_mount(case, text, "", server)?;
     Some(Failure {

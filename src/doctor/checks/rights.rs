@@ -137,7 +137,8 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
     all
 }
 
-/// Whether it is known what this provisioner needs.
+/// Whether it is known which permissions this provisioner needs: nfsprov, nfs-subdir-external-provisioner, and every
+/// other that has PROVISIONER_NAME.
 fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
     matches!(provisioner.make, Make::Subdir | Make::Nfsprov)
         || provisioner.container.env.contains_key("PROVISIONER_NAME")

@@ -63,6 +63,8 @@ impl From<ExportError> for CallError {
 }
 
 impl Connection {
+    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of its
+    /// own.
     pub(super) async fn create_directory(
         self: Arc<Self>,
         path: &VolumePath,

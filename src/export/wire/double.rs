@@ -1,4 +1,5 @@
-//! A double of an NFS server for tests: one function answers every call.
+//! A double of an NFS server for tests: one function answers every call, and a log keeps them for
+//! the test.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

@@ -58,7 +58,7 @@ pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Ve
         };
         file.find_overlaps(wanted, &mut found);
         if at == 0 {
-            file.find_hiding_entries(wanted, &mut found);
+            file.find_hiding_line(wanted, &mut found);
         }
         file.find_early_end(&mut found);
     }
@@ -140,7 +140,7 @@ impl File<'_> {
 
     /// Adds the line that would make exportfs misread nfsprov's line in this file, or read others' differently than
     /// before.
-    fn find_hiding_entries(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
+    fn find_hiding_line(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;
         };

@@ -76,6 +76,7 @@ impl Reconciler {
         Box::pin(self.delete_with_permit(seen, class, served.as_ref())).await
     }
 
+    /// [`volume::plan_deletion`] with this provisioner's exports and name.
     fn plan_deletion(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> DeletionPlan {
         volume::plan_deletion(volume, self.exports.locations(), class, &self.settings.name)
     }
@@ -293,7 +294,8 @@ impl Reconciler {
     }
 
     /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where
-    /// the directory is now, if anywhere.
+    /// the directory is now, if anywhere. A removal in place stops part-way with the provisioner or its leadership, and
+    /// may be repeated.
     async fn delete_directory(
         &self,
         directory: &VolumePath,

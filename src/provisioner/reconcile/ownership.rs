@@ -153,7 +153,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes the directory of an attempt if it is empty and the claim has no PV. If that fails, the directory stays
+    /// Removes the directory of an attempt, its marker and its empty parents, if it is empty, the claim has no PV and this
+    /// provisioner leads. If that fails, the directory stays
     /// and `volumes orphans` lists it.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;

@@ -165,7 +165,8 @@ fn find_manager(meta: &ObjectMeta) -> Option<String> {
 }
 
 impl Workload {
-    fn from_template(kind: &str, meta: ObjectMeta, labels: LabelSelector, template: core::PodTemplateSpec) -> Self {
+    /// All but the numbers of replicas and the claim templates, which the caller sets.
+    fn from_template(kind: &str, meta: ObjectMeta, selector: LabelSelector, template: core::PodTemplateSpec) -> Self {
         let spec = template.spec.unwrap_or_default();
         let volumes = spec.volumes.unwrap_or_default();
         let read = |container| Container::from_spec(container, &volumes);
@@ -175,7 +176,7 @@ impl Workload {
             managed_by: find_manager(&meta),
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
-            labels: labels.match_labels.unwrap_or_default(),
+            labels: selector.match_labels.unwrap_or_default(),
             service_account: spec.service_account_name.unwrap_or_else(|| "default".to_owned()),
             containers: spec.containers.into_iter().map(read).collect(),
             nfs: nfs_volumes(&volumes),
