@@ -216,7 +216,8 @@ impl Place {
         let claims = claims.list(&Default::default()).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let volumes = volumes.list(&Default::default()).await?;
-        let list = format!("cd {EXPORT} && find . -mindepth 1 -printf '%y\\t%U:%G %m\\t%P\\t%l\\n'");
+        let list =
+            format!("cd {EXPORT} && find . -ignore_readdir_race -mindepth 1 -printf '%y\\t%U:%G %m\\t%P\\t%l\\n'");
         let listing = self.nfs.ssh(&list).await?;
         let line = |line: &str| {
             let [kind, attributes, path, target] = line.split('\t').collect::<Vec<_>>()[..] else {
