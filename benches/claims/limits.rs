@@ -9,7 +9,7 @@ use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlane, Lab};
 use serde_json::json;
 
-use super::measure::{NAMESPACES, clear, round};
+use super::measure::{NAMESPACES, clear, round, settle};
 use super::{Ratios, class, middle, row};
 
 /// How many claims at once, and how often; rounds with limits and without alternate.
@@ -58,6 +58,7 @@ pub async fn compare(lab: &Lab, plane: &ControlPlane, client: &Client, count: us
         for turn in 0..CLASSES.len() {
             let kind = (number + turn) % CLASSES.len();
             clear(client).await?;
+            settle(nfsprov.pid()).await?;
             remove_directories(&server).await?;
             rounds[kind].push(round(client, CLASSES[kind], count, 1).await?);
         }

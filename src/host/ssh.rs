@@ -194,7 +194,6 @@ pub enum RunError {
     /// The script wrote too much to its standard output; the connection was closed.
     #[error("a script on {host} wrote more than {} MiB", limit >> 20)]
     TooMuchOutput {
-        /// The host.
         host: String,
         /// The limit in bytes.
         limit: usize,
