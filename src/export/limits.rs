@@ -2,14 +2,19 @@
 //!
 //! `quota` decides what is to be set and whether it is proved; `ssh/quota.rs` has the scripts.
 
+use std::slice;
+
+use super::limit_queue::{LimitQueue, LimitRequest};
+use super::quota::facts::{self, Inode};
 use super::quota::{
-    ExistingFiles, LimitChange, LimitPlan, QuotaReport, SizeLimit, check_same_directory, facts, parse_assigned,
+    ExistingFiles, LimitChange, LimitPlan, QuotaReport, SizeLimit, check_same_directory, parse_assigned,
     parse_existing, plan_limit,
 };
+use super::ssh::missing_error;
 use super::ssh::quota::{
     apply, assign_project, clear_unused, inspect, measure, report, require_output, require_success,
 };
-use super::{Export, ExportError, Mounted, Ssh, VolumePath, name_or_root};
+use super::{Export, ExportError, Kind, Mounted, Ssh, VolumePath, name_or_root};
 use crate::host::Output;
 
 /// A shell on the server, which runs as root if anything is to be limited.
@@ -65,7 +70,8 @@ impl Export {
         })
     }
 
-    /// Limits the size of an existing directory, and returns once the limit is proved. May be repeated.
+    /// Limits the size of an existing directory, and returns once the limit is proved. Directories that wait for this at
+    /// the same time are limited together. May be repeated.
     ///
     /// # Errors
     /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as
@@ -77,8 +83,8 @@ impl Export {
         change: LimitChange,
     ) -> Result<(), ExportError> {
         let shell = self.shell_for(Some(path))?;
-        let plan = self.plan_limit(shell, path, limit, change).await?;
-        shell.apply(path, plan).await
+        let request = self.request(path, limit, change).await?;
+        shell.queue().limit(request, |requests| shell.limit_all(requests)).await
     }
 
     /// Limits the size of a directory that may hold files already, and returns once the limit is proved. Best done
@@ -88,10 +94,10 @@ impl Export {
     /// As [`Export::limit_size`]; when the directory holds more than the limit.
     pub async fn limit_existing(&self, path: &VolumePath, limit: &SizeLimit) -> Result<ExistingFiles, ExportError> {
         let shell = self.shell_for(Some(path))?;
-        let plan = self.plan_limit(shell, path, limit, LimitChange::Existing).await?;
+        let plan = self.plan_existing(shell, path, limit).await?;
         let files = shell.measure(path, &plan).await?;
         shell.assign_project(path, &plan).await?;
-        shell.apply(path, plan).await?;
+        shell.apply_one(path, plan).await?;
         Ok(files)
     }
 
@@ -101,28 +107,38 @@ impl Export {
     /// As [`Export::limit_existing`], for what can be known before.
     pub async fn measure_existing(&self, path: &VolumePath, limit: &SizeLimit) -> Result<ExistingFiles, ExportError> {
         let shell = self.shell_for(Some(path))?;
-        let plan = self.plan_limit(shell, path, limit, LimitChange::Existing).await?;
+        let plan = self.plan_existing(shell, path, limit).await?;
         shell.measure(path, &plan).await
     }
 
-    /// Inspects a directory on the server, checks that it is the one that NFS clients see, and plans its limit.
-    async fn plan_limit(
+    /// What is to be limited, with the inode that NFS clients see, if the export is reached over NFS.
+    async fn request(
         &self,
-        shell: Shell<'_>,
         path: &VolumePath,
         limit: &SizeLimit,
         change: LimitChange,
-    ) -> Result<LimitPlan, ExportError> {
+    ) -> Result<LimitRequest, ExportError> {
         let nfs_inode = match self {
             Self::Wire(wire) => Some(wire.inode_of(path).await?),
             Self::Ssh(_) | Self::Mounted(_) => None,
         };
-        let (inspected, ids) = (path.clone(), limit.project_ids().to_vec());
-        let output = shell.run(move |root| inspect(root, &inspected, &ids)).await?;
-        let found = facts::parse_facts(&require_output(path, &output)?);
-        check_same_directory(&found, nfs_inode)
-            .and_then(|()| plan_limit(&found, limit, change))
-            .map_err(|why| not_enforced(path, why))
+        Ok(LimitRequest {
+            path: path.clone(),
+            limit: limit.clone(),
+            change,
+            nfs_inode,
+        })
+    }
+
+    /// Plans the limit of a directory that may hold files.
+    async fn plan_existing(
+        &self,
+        shell: Shell<'_>,
+        path: &VolumePath,
+        limit: &SizeLimit,
+    ) -> Result<LimitPlan, ExportError> {
+        let request = self.request(path, limit, LimitChange::Existing).await?;
+        shell.plan_all(slice::from_ref(&request)).await?.remove(0)
     }
 
     /// Reports the project quotas of the export's file system, and those of the directory `sample`.
@@ -164,12 +180,82 @@ impl Shell<'_> {
         }
     }
 
-    /// Sets the limit; fails unless the server then proves that it enforces it.
-    async fn apply(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
-        let (limited, applied) = (path.clone(), plan.clone());
-        let output = self.run(move |root| apply(root, &limited, &applied)).await?;
-        let proof = facts::parse_proof(&require_output(path, &output)?);
-        plan.check_proof(&proof).map_err(|why| not_enforced(path, why))
+    /// The limits that wait for this shell.
+    fn queue(&self) -> &LimitQueue {
+        match self {
+            Self::Ssh(ssh) => ssh.limit_queue(),
+            Self::Local(mounted) => mounted.limit_queue(),
+        }
+    }
+
+    /// Limits directories that are all in one parent directory. The results have the order of the requests.
+    async fn limit_all(self, requests: Vec<LimitRequest>) -> Vec<Result<(), ExportError>> {
+        let planned = match self.plan_all(&requests).await {
+            Ok(planned) => planned,
+            Err(error) => return vec![Err(error); requests.len()],
+        };
+        let mut limited = Vec::new();
+        let mut results = Vec::new();
+        for (request, plan) in requests.into_iter().zip(planned) {
+            results.push(plan.map(|plan| limited.push((request.path, plan))));
+        }
+        let mut proved = self.apply_all(limited).await.into_iter();
+        let result = |planned: Result<(), ExportError>| planned.and_then(|()| proved.next().unwrap_or(Ok(())));
+        results.into_iter().map(result).collect()
+    }
+
+    /// Inspects directories that are all in one parent directory, checks that they are those that NFS clients see, and
+    /// plans their limits. The plans have the order of the requests.
+    async fn plan_all(self, requests: &[LimitRequest]) -> Result<Vec<Result<LimitPlan, ExportError>>, ExportError> {
+        let paths: Vec<VolumePath> = requests.iter().map(|request| request.path.clone()).collect();
+        let ids = requests.iter().flat_map(|request| request.limit.project_ids());
+        let ids: Vec<u32> = ids.copied().collect();
+        let output = self
+            .run(move |root| inspect(root, parents_of(&paths), &names_of(&paths), &ids))
+            .await?;
+        let plan = |LimitRequest {
+                        path,
+                        limit,
+                        change,
+                        nfs_inode,
+                    }: &LimitRequest| {
+            let said = require_output(path, &output)?;
+            let found = facts::parse_facts(&said, path.split().1);
+            let inode = require_directory(path, &found)?;
+            check_same_directory(inode, *nfs_inode)
+                .and_then(|()| plan_limit(&found, limit, *change))
+                .map_err(|why| not_enforced(path, why))
+        };
+        Ok(requests.iter().map(plan).collect())
+    }
+
+    /// Sets limits of directories that are all in one parent directory. Each fails unless the server then proves that it
+    /// enforces it.
+    async fn apply_all(self, limits: Vec<(VolumePath, LimitPlan)>) -> Vec<Result<(), ExportError>> {
+        if limits.is_empty() {
+            return Vec::new();
+        }
+        let applied = limits.clone();
+        let output = self
+            .run(move |root| {
+                let named: Vec<_> = applied.iter().map(|(path, plan)| (path.split().1, plan)).collect();
+                apply(root, applied[0].0.split().0, &named)
+            })
+            .await;
+        let prove = |(path, plan): &(VolumePath, LimitPlan)| {
+            let said = output
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|output| require_output(path, output))?;
+            let proof = facts::parse_proof(&said, path.split().1);
+            plan.check_proof(&proof).map_err(|why| not_enforced(path, why))
+        };
+        limits.iter().map(prove).collect()
+    }
+
+    /// As [`Shell::apply_all`] for one directory.
+    async fn apply_one(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
+        self.apply_all(vec![(path.clone(), plan)]).await.remove(0)
     }
 
     /// What a directory holds; an error if that is more than the limit.
@@ -187,6 +273,30 @@ impl Shell<'_> {
         let output = self.run(move |root| assign_project(root, &assigned, &applied)).await?;
         parse_assigned(&require_output(path, &output)?, plan).map_err(|why| not_enforced(path, why))
     }
+}
+
+/// What `inspect` found at the path, which must be a directory.
+fn require_directory(path: &VolumePath, found: &facts::Facts) -> Result<Inode, ExportError> {
+    let what = match found.inode {
+        None => return Err(missing_error("limit", path)),
+        Some(inode) => match inode.kind {
+            Kind::Directory => return Ok(inode),
+            Kind::Link => "a symbolic link",
+            Kind::Other => "a file",
+        },
+    };
+    Err(ExportError::NotADirectory {
+        path: path.to_string(),
+        what,
+    })
+}
+
+fn parents_of(paths: &[VolumePath]) -> &[String] {
+    paths.first().map_or(&[], |path| path.split().0)
+}
+
+fn names_of(paths: &[VolumePath]) -> Vec<&str> {
+    paths.iter().map(|path| path.split().1).collect()
 }
 
 fn not_enforced(path: &VolumePath, why: String) -> ExportError {

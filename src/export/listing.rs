@@ -19,6 +19,17 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// By the type bits of `st_mode`, which are the same on all systems.
+    pub(super) fn from_mode(mode: u32) -> Self {
+        match mode & 0o170_000 {
+            0o040_000 => Self::Directory,
+            0o120_000 => Self::Link,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// One entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

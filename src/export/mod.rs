@@ -3,6 +3,7 @@
 //! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and
 //! refuses symbolic links on the way, so a planted link leads nowhere.
 
+mod limit_queue;
 mod limits;
 mod listing;
 mod mounted;

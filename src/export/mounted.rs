@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::tree::RemovalProgress;
+use super::limit_queue::LimitQueue;
 use super::{
     Attributes, CALL_TIMEOUT, Entry, ExportError, Kind, Location, MayContinue, PARENT_MODE, Removed, VolumePath,
     name_or_root, never_interrupt,
@@ -28,6 +29,7 @@ pub struct Mounted {
     location: Location,
     root: Arc<PathBuf>,
     calls: Arc<Semaphore>,
+    limit_queue: Arc<LimitQueue>,
 }
 
 /// The limit of concurrent calls on one mount. Each occupies a thread, for good if the server is gone; without a limit,
@@ -46,7 +48,12 @@ impl Mounted {
             location,
             root: Arc::new(root.to_owned()),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
+            limit_queue: Arc::default(),
         }
+    }
+
+    pub(super) fn limit_queue(&self) -> &LimitQueue {
+        &self.limit_queue
     }
 
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {

@@ -13,7 +13,7 @@ pub use existing::ExistingFiles;
 pub(super) use existing::{parse_assigned, parse_existing};
 pub use report::{QuotaReport, VolumeUsage};
 
-use facts::{Exported, Facts, Project, Proof};
+use facts::{Exported, Facts, Inode, Project, Proof};
 
 /// The first project id: below those of systemd and porto, far above those of kubelets, Docker and people.
 const FIRST_ID: u32 = 1 << 30;
@@ -122,18 +122,14 @@ pub(super) struct LimitPlan {
     is_new: bool,
 }
 
-/// Fails if the shell on the server is in another directory than NFS clients, who see the inode `nfs_inode`: it may be
-/// on another host than the NFS server.
-pub(super) fn check_same_directory(facts: &Facts, nfs_inode: Option<u64>) -> Result<(), String> {
+/// Fails if `inode`, which the shell on the server found, is of another directory than NFS clients see, with the inode
+/// `nfs_inode`: the shell may be on another host than the NFS server.
+pub(super) fn check_same_directory(inode: Inode, nfs_inode: Option<u64>) -> Result<(), String> {
     match nfs_inode {
-        Some(expected) if facts.inode != Some(expected) => {
-            let inode = facts
-                .inode
-                .map_or_else(|| "unknown".to_owned(), |inode| inode.to_string());
-            Err(format!(
-                "over SSH its inode is {inode}, and over NFS {expected}, so the host of --quota-ssh is not the NFS server"
-            ))
-        }
+        Some(expected) if inode.number != expected => Err(format!(
+            "over SSH its inode is {}, and over NFS {expected}, so the host of --quota-ssh is not the NFS server",
+            inode.number
+        )),
         _ => Ok(()),
     }
 }
@@ -151,6 +147,12 @@ pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) 
     }
     if facts.missing.iter().any(|tool| tool == "findmnt") {
         return Err(missing_tools(&facts.missing));
+    }
+    if facts.inode.map(|inode| inode.device) != facts.inspected_device {
+        return Err(
+            "it is on another file system than the claims that were limited with it; the next attempt limits it alone"
+                .to_owned(),
+        );
     }
     let file_system = FileSystem::parse(&facts.file_system)?;
     if !facts.missing.is_empty() {

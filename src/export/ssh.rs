@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{AcquireError, Mutex as AsyncMutex, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
+use super::limit_queue::LimitQueue;
 use super::{Attributes, Entry, ExportError, Kind, Location, MayContinue, Removed, VolumePath};
 use crate::host::{Access, ConnectError, Host, Output, RunError, Target};
 
@@ -35,6 +36,7 @@ pub struct Ssh {
     location: Location,
     shells: Arc<Shells>,
     permits: Arc<Permits>,
+    limit_queue: Arc<LimitQueue>,
 }
 
 /// Limits how many scripts run at once.
@@ -106,6 +108,7 @@ impl Ssh {
                 failure: AsyncMutex::default(),
             }))),
             permits: Arc::new(Permits::new()),
+            limit_queue: Arc::default(),
         }
     }
 
@@ -115,7 +118,12 @@ impl Ssh {
             location,
             shells: Arc::new(Shells::Local(shell)),
             permits: Arc::new(Permits::new()),
+            limit_queue: Arc::default(),
         }
+    }
+
+    pub(super) fn limit_queue(&self) -> &LimitQueue {
+        &self.limit_queue
     }
 
     pub(super) fn root_path(&self) -> &str {
@@ -421,12 +429,7 @@ fn parse_listing(said: &str) -> Vec<Entry> {
         let (written, changed): (i64, i64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         Some(Entry {
             name: fields.next()?.strip_prefix("./")?.to_owned(),
-            // The type bits of `st_mode`, the same on all systems.
-            kind: match mode & 0o170_000 {
-                0o040_000 => Kind::Directory,
-                0o120_000 => Kind::Link,
-                _ => Kind::Other,
-            },
+            kind: Kind::from_mode(mode),
             // In blocks of 512 bytes, whatever the file system's own are.
             bytes: blocks.saturating_mul(512),
             changed: written.max(changed),
@@ -442,7 +445,7 @@ fn removal_outcome(output: &Output) -> Removed {
     }
 }
 
-fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
+pub(super) fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
     operation_error(action, &path.to_string(), "No such file or directory".to_owned())
 }
 

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_limit_or_has_no_project_id_is_refused() {
-        let usage = |id: u32, kib: u64| format!("usage #{id} {kib} 0 0 00 [--------] 3 0 0 00 [--------]");
+        let usage = |id: u32, kib: u64| format!("#{id} {kib} 0 0 00 [--------] 3 0 0 00 [--------]");
         for (text, part) in [
             (format!("without-id 0\n{}", usage(ID, 10_240)), None),
             (

@@ -1,9 +1,11 @@
 //! Reads what the scripts of `ssh/quota.rs` print about a server and a directory (PURE).
 //!
-//! Each line is a word and its value. Servers may print anything: what can't be read counts as unknown, and
-//! `plan_limit` refuses what is unknown.
+//! A line is a word and its value, or as a tool prints it: `#` begins one of a quota report, and a number one of lsattr.
+//! Lines about a directory end with `./NAME`; names have no line breaks. Servers may print anything: what can't be read
+//! counts as unknown, and `plan_limit` refuses what is unknown.
 
 use super::QuotaReport;
+use crate::export::Kind;
 
 /// A directory's project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +18,21 @@ pub(in crate::export) struct Project {
 impl Project {
     /// Parses a line of `lsattr -pd`: `1001 -------------------P-- .`.
     fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_whitespace();
-        let id = words.next()?.parse().ok()?;
-        let flags = words.next()?;
-        Some(Self {
-            id,
-            inherits: flags.contains('P'),
-        })
+        Self::parse_with_name(line).map(|(project, _)| project)
+    }
+
+    /// The same, with the name that lsattr was called with.
+    fn parse_with_name(line: &str) -> Option<(Self, &str)> {
+        let (id, rest) = line.trim_start().split_once(' ')?;
+        let (flags, name) = rest.split_once(' ')?;
+        let inherits = flags.contains('P');
+        Some((
+            Self {
+                id: id.parse().ok()?,
+                inherits,
+            },
+            name,
+        ))
     }
 }
 
@@ -95,13 +105,35 @@ impl Exported {
     }
 }
 
-/// What a directory's server is like.
+/// What stat says of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export) struct Inode {
+    pub number: u64,
+    pub kind: Kind,
+    /// The number of its file system's device.
+    pub device: u64,
+}
+
+impl Inode {
+    /// Parses `INODE MODE DEVICE ./NAME`, the mode in hexadecimal digits.
+    fn parse_with_name(value: &str) -> Option<(Self, &str)> {
+        let mut fields = value.splitn(4, ' ');
+        let number = fields.next()?.parse().ok()?;
+        let kind = Kind::from_mode(u32::from_str_radix(fields.next()?, 16).ok()?);
+        let device = fields.next()?.parse().ok()?;
+        Some((Self { number, kind, device }, fields.next()?))
+    }
+}
+
+/// What a directory and its server are like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::export) struct Facts {
     /// Who the scripts run as.
     pub uid: Option<u32>,
-    /// The directory's.
-    pub inode: Option<u64>,
+    /// `None` if no entry has the directory's name.
+    pub inode: Option<Inode>,
+    /// The device of the first directory that was inspected: the facts about the file system are of that one.
+    pub inspected_device: Option<u64>,
     /// Tools that the file system's quotas need.
     pub missing: Vec<String>,
     /// The type of the directory's file system.
@@ -115,7 +147,7 @@ pub(in crate::export) struct Facts {
     pub root: String,
     pub root_project: Option<Project>,
     pub parent_project: Option<Project>,
-    /// The directory's own.
+    /// The directory's own. `None` if it can't be read.
     pub project: Option<Project>,
     /// Whether anything is in the directory.
     pub has_entries: bool,
@@ -137,12 +169,24 @@ pub(in crate::export) struct Proof {
     pub usage: Vec<ProjectUsage>,
 }
 
-pub(in crate::export) fn parse_facts(text: &str) -> Facts {
+/// What `inspect` of `ssh/quota.rs` printed about the directory `name` and the server.
+pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
     let mut facts = Facts::default();
+    let is_name = |found: &str| found.strip_prefix("./") == Some(name);
     for (word, value) in lines(text) {
         match word {
             "uid" => facts.uid = value.parse().ok(),
-            "inode" => facts.inode = value.parse().ok(),
+            "inode" => {
+                let Some((inode, found)) = Inode::parse_with_name(value) else {
+                    continue;
+                };
+                if inode.kind == Kind::Directory {
+                    facts.inspected_device.get_or_insert(inode.device);
+                }
+                if is_name(found) {
+                    facts.inode = Some(inode);
+                }
+            }
             "missing" => facts.missing.push(value.to_owned()),
             "type" => value.clone_into(&mut facts.file_system),
             "device" => value.clone_into(&mut facts.device),
@@ -151,9 +195,7 @@ pub(in crate::export) fn parse_facts(text: &str) -> Facts {
             "root" => value.clone_into(&mut facts.root),
             "root-project" => facts.root_project = Project::parse(value),
             "parent-project" => facts.parent_project = Project::parse(value),
-            "project" => facts.project = Project::parse(value),
-            "entries" => facts.has_entries = true,
-            "usage" => facts.usage.extend(ProjectUsage::parse(value)),
+            "entries" if is_name(value) => facts.has_entries = true,
             "report-error" => facts.report_error = Some(value.to_owned()),
             "named" => facts.named_projects.extend(value.parse::<u32>()),
             "export" => {
@@ -167,28 +209,37 @@ pub(in crate::export) fn parse_facts(text: &str) -> Facts {
             _ => {}
         }
     }
+    facts.project = project_of(text, name);
+    facts.usage = usages(text).collect();
     facts
 }
 
-pub(in crate::export) fn parse_proof(text: &str) -> Proof {
-    let mut proof = Proof::default();
-    for (word, value) in lines(text) {
-        match word {
-            "project" => proof.project = Project::parse(value),
-            "size" => proof.size_bytes = parse_size(value),
-            "usage" => proof.usage.extend(ProjectUsage::parse(value)),
-            _ => {}
-        }
+/// What `apply` of `ssh/quota.rs` printed about the directory `name`.
+pub(in crate::export) fn parse_proof(text: &str, name: &str) -> Proof {
+    let mut sizes = lines(text).filter(|(word, _)| *word == "size");
+    // Blocks, a block's size and the name, which has no slash.
+    let size = sizes.find_map(|(_, value)| value.strip_suffix(name)?.strip_suffix(" ./"));
+    Proof {
+        project: project_of(text, name),
+        size_bytes: size.map_or(0, parse_size),
+        usage: usages(text).collect(),
     }
-    proof
+}
+
+/// The project of the directory `name` in a line of lsattr.
+fn project_of(text: &str, name: &str) -> Option<Project> {
+    let mut found = text.lines().filter_map(Project::parse_with_name);
+    found
+        .find(|(_, found)| found.strip_prefix("./") == Some(name))
+        .map(|(project, _)| project)
 }
 
 pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
     let mut report = QuotaReport::default();
     let mut sample = Proof::default();
+    report.usage.extend(usages(text));
     for (word, value) in lines(text) {
         match word {
-            "usage" => report.usage.extend(ProjectUsage::parse(value)),
             "report-error" => report.error = Some(value.to_owned()),
             "total" => report.total_bytes = parse_size(value),
             "free" => report.free_bytes = parse_size(value),
@@ -211,8 +262,7 @@ pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
 
 /// The lines of a quota report.
 pub(super) fn usages(text: &str) -> impl Iterator<Item = ProjectUsage> {
-    let usage = lines(text).filter(|(word, _)| *word == "usage");
-    usage.filter_map(|(_, value)| ProjectUsage::parse(value))
+    text.lines().filter_map(ProjectUsage::parse)
 }
 
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {

@@ -134,14 +134,11 @@ mod tests {
     #[test]
     fn a_limit_is_enforced_if_clients_are_told_it_as_the_size() {
         let id = id(0);
-        let usage = |kib: u64| format!("usage #{id} 12 0 {kib} 00 [--------] 3 0 0 00 [--------]\n");
+        let usage = |kib: u64| format!("#{id} 12 0 {kib} 00 [--------] 3 0 0 00 [--------]\n");
         let sample = |kib: u64| format!("project {id} ---P-- .\nsize {kib} 1024\n");
         for (text, expected) in [
             (usage(10_240) + &sample(10_240), None),
-            (
-                format!("usage #{id},ok,ok,12,0,10240,,3,0,0,\n") + &sample(10_240),
-                None,
-            ),
+            (format!("#{id},ok,ok,12,0,10240,,3,0,0,\n") + &sample(10_240), None),
             (
                 usage(10_240) + &sample(3_000_000),
                 Some("statfs reports 3000000 KiB instead"),
@@ -173,7 +170,7 @@ mod tests {
 
     #[test]
     fn usage_is_found_by_the_claims_uid() {
-        let report = |id: u32| parse_report(&format!("usage #{id} 12 0 40 00 [--------] 3 0 0 00 [--------]\n"));
+        let report = |id: u32| parse_report(&format!("#{id} 12 0 40 00 [--------] 3 0 0 00 [--------]\n"));
         let expected = VolumeUsage {
             used_bytes: 12 << 10,
             limit_bytes: 40 << 10,
@@ -213,7 +210,7 @@ mod tests {
 
     #[test]
     fn limits_of_volumes_are_held_against_the_size_of_the_file_system() {
-        let limit = |id: u32, kib: u64| format!("usage #{id} 0 0 {kib} 00 [--------] 1 0 0 00 [--------]\n");
+        let limit = |id: u32, kib: u64| format!("#{id} 0 0 {kib} 00 [--------] 1 0 0 00 [--------]\n");
         let two = limit(id(0), 600) + &limit(id(1), 600);
         for (text, expected) in [
             (two.clone() + "total 1000 1024\n", Some((1200 << 10, 1000 << 10))),
@@ -238,7 +235,7 @@ mod tests {
             (2 * FIRST_ID, 0, 10, 0, false),
         ] {
             let report = parse_report(&format!(
-                "usage #{id} {used} 0 {limit} 00 [--------] {inodes} 0 0 00 [--------]\n"
+                "#{id} {used} 0 {limit} 00 [--------] {inodes} 0 0 00 [--------]\n"
             ));
             let expected = if is_unused { vec![(id, limit)] } else { vec![] };
             let found: Vec<_> = report.unused_limits().into_iter().collect();

@@ -2,6 +2,7 @@
 
 use super::facts::{parse_facts, parse_proof};
 use super::*;
+use crate::export::Kind;
 
 const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
 
@@ -9,15 +10,16 @@ fn limit(mib: u64) -> SizeLimit {
     SizeLimit::new(mib << 20, UID).unwrap()
 }
 
-/// What the script prints of an XFS server with a new directory, with lines in place of those of the same word; a line
-/// of one word is left out.
+/// What the script prints of an XFS server with the new directory `vol`, with lines in place of those of the same word; a
+/// line of one word is left out. `of` is the word of lsattr's line about the directory.
 fn facts(changes: &[&str]) -> Facts {
     let lines = [
         "uid 0",
         "root /srv/xfs",
         "root-project 0 ---------------------- .",
         "parent-project 0 ---------------------- .",
-        "project 0 ---------------------- .",
+        "inode 12 41ed 7 ./vol",
+        "of 0 ---------------------- ./vol",
         "type xfs",
         "device /dev/vdb",
         "options rw,relatime,attr2,inode64,prjquota",
@@ -29,9 +31,12 @@ fn facts(changes: &[&str]) -> Facts {
         .filter(|line| changes.iter().all(|change| word(change) != word(line)));
     let added = changes
         .iter()
-        .filter(|change| change.contains(' ') || **change == "entries");
-    let text: Vec<&str> = kept.chain(added).copied().collect();
-    parse_facts(&text.join("\n"))
+        .filter(|change| change.contains(' ') || change.starts_with('#'));
+    let text: Vec<&str> = kept
+        .chain(added)
+        .map(|line| line.strip_prefix("of").unwrap_or(line))
+        .collect();
+    parse_facts(&text.join("\n"), "vol")
 }
 
 /// The same of an ext4 server that squashes root.
@@ -81,20 +86,20 @@ fn a_limit_is_whole_blocks_and_its_ids_are_the_uids_bits() {
 #[test]
 fn a_server_that_can_limit_gets_a_plan() {
     let ids = limit(10).project_ids;
-    let usage = |id: u32, rest: &str| format!("usage #{id} {rest}");
+    let usage = |id: u32, rest: &str| format!("#{id} {rest}");
     let (first, second) = (ids[0], ids[1]);
-    let own = format!("project {first} -------------------P-- .");
-    let without_flag = format!("project {second} ---------------------- .");
+    let own = format!("of {first} -------------------P-- ./vol");
+    let without_flag = format!("of {second} ---------------------- ./vol");
     let other_files = usage(first, "4 0 0 00 [--------] 1 0 0 00 [--------]");
     let other_limit = usage(first, "0 0 20480 00 [--------] 0 0 0 00 [--------]");
     let earlier = usage(first, "0 0 10240 00 [--------] 0 0 0 00 [6 days]");
-    let csv = format!("usage #{first},ok,ok,4,0,10240,,1,0,0,");
+    let csv = format!("#{first},ok,ok,4,0,10240,,1,0,0,");
     let named = format!("named {first}");
     for (facts, plan) in [
         (facts(&[]), (first, 10_240, true)),
         (facts(&["options rw,pquota"]), (first, 10_240, true)),
         // Entries of an earlier attempt's directory are counted.
-        (facts(&[&own, "entries"]), (first, 10_240, false)),
+        (facts(&[&own, "entries ./vol"]), (first, 10_240, false)),
         (facts(&[&without_flag]), (second, 10_240, false)),
         (facts(&[&earlier]), (first, 10_240, true)),
         (facts(&[&other_files]), (second, 10_240, true)),
@@ -177,14 +182,18 @@ fn a_server_that_cannot_limit_is_refused_with_the_reason() {
             "root can't be read",
         ),
         (
-            facts(&["project lsattr: Operation not supported"]),
+            facts(&["of lsattr: Operation not supported"]),
             "its project id can't be read",
         ),
         (
-            facts(&["project 1001 -------------------P-- ."]),
+            facts(&["of 1001 -------------------P-- ./vol"]),
             "project 1001, which is not",
         ),
-        (facts(&["entries"]), "it has files already"),
+        (facts(&["entries ./vol"]), "it has files already"),
+        (
+            facts(&["inode 11 41ed 7 ./a", "inode 12 41ed 8 ./vol"]),
+            "on another file system",
+        ),
         (facts(&["total 2560 4096"]), "more than the whole file system"),
         (facts(&["total"]), "more than the whole file system"),
         (facts(&taken), "all project ids"),
@@ -197,43 +206,70 @@ fn a_server_that_cannot_limit_is_refused_with_the_reason() {
 #[test]
 fn files_that_are_there_already_are_limited_with_their_directory() {
     let ids = limit(10).project_ids;
-    let own = format!("project {} -------------------P-- .", ids[1]);
-    let taken = format!("usage #{} 4 0 0 00 [--------] 1 0 0 00 [--------]", ids[0]);
+    let own = format!("of {} -------------------P-- ./vol", ids[1]);
+    let taken = format!("#{} 4 0 0 00 [--------] 1 0 0 00 [--------]", ids[0]);
     for (facts, id) in [
-        (facts(&["entries"]), ids[0]),
-        (facts(&["entries", &taken]), ids[1]),
+        (facts(&["entries ./vol"]), ids[0]),
+        (facts(&["entries ./vol", &taken]), ids[1]),
         // An earlier attempt's.
-        (facts(&["entries", &own]), ids[1]),
+        (facts(&["entries ./vol", &own]), ids[1]),
     ] {
         let plan = plan_limit(&facts, &limit(10), LimitChange::Existing).unwrap();
         assert_eq!((plan.project_id, plan.is_new), (id, false), "{facts:?}");
     }
-    let others = facts(&["entries", "project 1001 -------------------P-- ."]);
+    let others = facts(&["entries ./vol", "of 1001 -------------------P-- ./vol"]);
     assert!(plan_limit(&others, &limit(10), LimitChange::Existing).is_err());
 }
 
 #[test]
 fn a_shell_on_another_host_than_the_nfs_server_is_refused() {
-    for (line, nfs_inode, is_same) in [
-        ("inode 12", Some(12), true),
-        ("inode 12", None, true),
-        ("inode 12", Some(13), false),
-        ("inode stat: failed", Some(13), false),
+    let inode = facts(&[]).inode.unwrap();
+    for (nfs_inode, is_same) in [(Some(12), true), (None, true), (Some(13), false)] {
+        let found = check_same_directory(inode, nfs_inode);
+        assert_eq!(found.is_ok(), is_same, "{nfs_inode:?}");
+    }
+}
+
+#[test]
+fn of_directories_inspected_together_each_has_its_own_facts() {
+    let text = "0 ---- ./a\n7 ---P- ./b\n9 ----- ./x b\nlsattr: No such file ./c\ninode 3 41ed 7 ./a\ninode 4 a1ff 7 ./b\n\
+                inode 5 41ed 8 ./x b\nentries ./x b";
+    let project = |id, inherits| Some(Project { id, inherits });
+    for (name, project, kind, device, has_entries) in [
+        ("a", project(0, false), Some(Kind::Directory), Some(7), false),
+        ("b", project(7, true), Some(Kind::Link), Some(7), false),
+        ("x b", project(9, false), Some(Kind::Directory), Some(8), true),
+        ("c", None, None, None, false),
     ] {
-        let found = check_same_directory(&facts(&[line]), nfs_inode);
-        assert_eq!(found.is_ok(), is_same, "{line} {nfs_inode:?}");
+        let found = parse_facts(text, name);
+        let inode = found.inode;
+        assert_eq!(
+            (
+                found.project,
+                inode.map(|inode| inode.kind),
+                inode.map(|inode| inode.device),
+                found.has_entries
+            ),
+            (project, kind, device, has_entries),
+            "{name}"
+        );
+        assert_eq!(found.inspected_device, Some(7));
+    }
+    let text = "size 1 4096 ./a\nsize 2 4096 ./x a\n5 ---P- ./a\n#5 0 0 4 00 [--------] 1 0 0 00 [--------]";
+    for (name, size) in [("a", 4096), ("x a", 8192), ("c", 0)] {
+        assert_eq!(parse_proof(text, name).size_bytes, size, "{name}");
     }
 }
 
 #[test]
 fn only_a_directory_with_the_claims_id_is_resized() {
     let id = limit(10).project_ids[2];
-    let own = format!("project {id} -------------------P-- .");
-    let plan = plan_limit(&facts(&[&own, "entries"]), &limit(20), LimitChange::Resize).unwrap();
+    let own = format!("of {id} -------------------P-- ./vol");
+    let plan = plan_limit(&facts(&[&own, "entries ./vol"]), &limit(20), LimitChange::Resize).unwrap();
     assert_eq!((plan.project_id, plan.kib), (id, 20_480));
     for project in [
-        "project 0 ---------------------- .",
-        "project 1001 -------------------P-- .",
+        "of 0 ---------------------- ./vol",
+        "of 1001 -------------------P-- ./vol",
     ] {
         assert!(
             plan_limit(&facts(&[project]), &limit(20), LimitChange::Resize).is_err(),
@@ -251,9 +287,9 @@ fn a_limit_is_proved_by_what_the_server_says_of_the_directory() {
         ..new.clone()
     };
     let proof = |project: &str, size: &str, inodes: u64| {
-        parse_proof(&format!(
-            "project {project} .\nsize {size}\nusage #{id} 0 0 10240 00 [--------] {inodes} 0 0 00 [--------]"
-        ))
+        let text =
+            format!("{project} ./vol\nsize {size} ./vol\n#{id} 0 0 10240 00 [--------] {inodes} 0 0 00 [--------]");
+        parse_proof(&text, "vol")
     };
     let valid = format!("{id} -------------------P--");
     for (plan, proof, part) in [
@@ -272,10 +308,10 @@ fn a_limit_is_proved_by_what_the_server_says_of_the_directory() {
             proof("0 -------------------P--", "2560 4096", 1),
             Some("project id is not"),
         ),
-        (&new, parse_proof(""), Some("project id is not")),
+        (&new, parse_proof("", "vol"), Some("project id is not")),
         (
             &old,
-            parse_proof(&format!("project {valid}\nsize 2560 4096")),
+            parse_proof(&format!("{valid} ./vol\nsize 2560 4096 ./vol"), "vol"),
             Some("has 0 files"),
         ),
     ] {

@@ -1,6 +1,7 @@
 //! The shell scripts that look at a directory's project quota and set it (PURE).
 //!
-//! Tools get numbers, `.` and the file system's device, and no path of a directory.
+//! Tools that change anything get numbers, `.`, an open directory and the file system's device, but no path of a directory;
+//! those that only read also get names in the current directory.
 
 use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
 use super::{lossy_text, missing_error, obstacle_error, operation_error};
@@ -8,31 +9,41 @@ use crate::export::quota::LimitPlan;
 use crate::export::{ExportError, VolumePath};
 use crate::host::{Output, arguments, quote};
 
-/// Prints one line for each fact that `quota::facts` reads, and one for each usage of the projects `project_ids`.
-pub(in crate::export) fn inspect(root: &str, path: &VolumePath, project_ids: &[u32]) -> String {
-    let (parents, name) = path.split();
-    let ids: Vec<String> = project_ids.iter().map(u32::to_string).collect();
+/// Prints what `quota::facts` reads about the directories `names` in `parents`, all on one file system, and about their
+/// server: one line for each fact, and one for each of the projects `project_ids` that has files or a limit.
+///
+/// Processes cost more than all else, so none is started for a single directory. The names are looked up without
+/// entering them, as nothing is changed.
+pub(in crate::export) fn inspect(root: &str, parents: &[String], names: &[&str], project_ids: &[u32]) -> String {
     let enter_parents = enter_directories(parents, "missing");
     let act = format!(
-        r#"{arguments}
-require() {{ for tool do command -v "$tool" >/dev/null 2>&1 || printf 'missing %s\n' "$tool"; done; }}
+        r#"require() {{ for tool do command -v "$tool" >/dev/null 2>&1 || printf 'missing %s\n' "$tool"; done; }}
 {REPORT}
-printf 'uid %s\n' "$(id -u)"
+printf 'uid '
+id -u
 printf 'root %s\n' "$here"
 require findmnt lsattr chattr
 printf 'root-project %s\n' "$(lsattr -pd . 2>&1)"
 {enter_parents}printf 'parent-project %s\n' "$(lsattr -pd . 2>&1)"
-enter {name} || missing
-printf 'inode %s\n' "$(stat -c %i .)"
-printf 'project %s\n' "$(lsattr -pd . 2>&1)"
-if [ -n "$(ls -A . | head -c 1)" ]; then echo entries; fi
-type=$(findmnt -fnlo FSTYPE --target .)
-device=$(findmnt -fnlvo SOURCE --target .)
-mount=$(findmnt -fnlo TARGET --target .)
+{arguments}stat -c 'inode %i %f %d %n' "$@" 2>/dev/null
+lsattr -pd "$@" 2>&1
+first=.
+for directory do
+    if [ "$first" = . ] && [ -d "$directory" ] && [ ! -L "$directory" ]; then first=$directory; fi
+    for entry in "$directory"/* "$directory"/.[!.]* "$directory"/..?*; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then
+            printf 'entries %s\n' "$directory"
+            break
+        fi
+    done
+done
+type=$(findmnt -fnlo FSTYPE --target "$first")
+device=$(findmnt -fnlvo SOURCE --target "$first")
+mount=$(findmnt -fnlo TARGET --target "$first")
 printf 'type %s\n' "$type"
 printf 'device %s\n' "$device"
-printf 'options %s\n' "$(findmnt -fnlo OPTIONS --target .)"
-printf 'total %s\n' "$(stat -f -c '%b %S' "$mount")"
+printf 'options %s\n' "$(findmnt -fnlo OPTIONS --target "$first")"
+stat -f -c 'total %b %S' "$mount"
 case $type in
 xfs) require xfs_quota ;;
 ext4)
@@ -41,36 +52,91 @@ ext4)
     ;;
 *) exit 0 ;;
 esac
-for id do
-    if grep -qs ":$id\$" /etc/projid || grep -qs "^$id:" /etc/projects; then printf 'named %s\n' "$id"; fi
-done
-usage "$@" || printf 'report-error %s\n' "$(printf '%s\n' "$report" | tail -n 1)""#,
-        arguments = arguments(&ids),
-        name = quote(name),
+if [ -r /etc/projects ]; then
+    while IFS=: read -r id rest; do printf 'named %s\n' "$id"; done </etc/projects
+fi
+if [ -r /etc/projid ]; then
+    while IFS=: read -r name id rest; do printf 'named %s\n' "$id"; done </etc/projid
+fi
+usage '{ids}' || {REPORT_ERROR}"#,
+        arguments = in_current_directory(names),
+        ids = id_pattern(project_ids),
     );
     at_root(root, &act)
 }
 
-/// Sets the limit, then the directory's project id, and prints what `LimitPlan::check_proof` needs.
-pub(in crate::export) fn apply(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
-    let words = [
-        plan.file_system.as_str().to_owned(),
-        plan.device.clone(),
-        plan.project_id.to_string(),
-        plan.kib.to_string(),
-    ];
-    let enter = enter_directories(path.components(), "missing");
+/// Sets limits, then the project ids of their directories in `parents`, and prints what `LimitPlan::check_proof` needs.
+/// All directories are on one file system.
+pub(in crate::export) fn apply(root: &str, parents: &[String], limits: &[(&str, &LimitPlan)]) -> String {
+    let Some((_, first)) = limits.first() else {
+        return String::new();
+    };
+    let enter_parents = enter_directories(parents, "missing");
+    let names: Vec<&str> = limits.iter().map(|(name, _)| *name).collect();
+    let ids: Vec<u32> = limits.iter().map(|(_, plan)| plan.project_id).collect();
+    let sizes: Vec<String> = limits
+        .iter()
+        .map(|(_, plan)| format!("{} {}", plan.project_id, plan.kib))
+        .collect();
+    let groups: Vec<String> = limits.chunks(DESCRIPTORS.len()).map(assign_to_group).collect();
     let act = format!(
-        r#"{arguments}type=$1 device=$2 id=$3 kib=$4
+        r#"type={file_system} device={device}
 {REPORT}
-{enter}set_limit || exit 1
-chattr +P -p "$id" . || exit 1
-printf 'project %s\n' "$(lsattr -pd .)"
-printf 'size %s\n' "$(stat -f -c '%b %S' .)"
-usage "$id""#,
-        arguments = arguments(&words),
+set_limits {sizes} || exit 1
+{enter_parents}{groups}
+{arguments}lsattr -pd "$@"
+stat -f -c 'size %b %S %n' "$@"
+usage '{ids}'"#,
+        file_system = first.file_system.as_str(),
+        device = quote(&first.device),
+        sizes = sizes.join(" "),
+        groups = groups.join("\n"),
+        arguments = in_current_directory(&names),
+        ids = id_pattern(&ids),
     );
     at_root(root, &act)
+}
+
+/// The file descriptors that every shell can open by number.
+const DESCRIPTORS: [u8; 7] = [3, 4, 5, 6, 7, 8, 9];
+
+/// Opens so many directories as there are descriptors, and sets their project ids if the kernel says that they are where
+/// they should be: no link or rename meanwhile can lead elsewhere. chattr gets the open directory for a path.
+fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
+    let group = || DESCRIPTORS.iter().zip(limits);
+    let opened: Vec<String> = group()
+        .map(|(descriptor, (name, _))| format!("{descriptor}<./{}/.", quote(name)))
+        .collect();
+    let paths: Vec<String> = DESCRIPTORS[..limits.len()]
+        .iter()
+        .map(|descriptor| format!("/proc/self/fd/{descriptor}"))
+        .collect();
+    let expected: Vec<String> = limits
+        .iter()
+        .map(|(name, _)| format!("\"${{here%/}}\"/{}", quote(name)))
+        .collect();
+    let changes: Vec<String> = group()
+        .map(|(descriptor, (_, plan))| format!("chattr +P -p {} /proc/self/fd/{descriptor}/.", plan.project_id))
+        .collect();
+    format!(
+        "{{\n[ \"$(realpath {paths})\" = {expected} ] || {{ echo 'a directory was replaced meanwhile' >&2; exit 1; }}\n\
+         {changes}\n}} {opened} || exit 1",
+        paths = paths.join(" "),
+        expected = expected.join("'\n'"),
+        changes = changes.join(" &&\n"),
+        opened = opened.join(" "),
+    )
+}
+
+/// Sets the positional parameters to these names in the current directory.
+fn in_current_directory(names: &[&str]) -> String {
+    arguments(&names.iter().map(|name| format!("./{name}")).collect::<Vec<_>>())
+}
+
+/// An extended regular expression for these ids.
+fn id_pattern(project_ids: &[u32]) -> String {
+    let ids: Vec<String> = project_ids.iter().map(u32::to_string).collect();
+    format!("({})", ids.join("|"))
 }
 
 /// Prints what a directory takes, and how many of its entries can't have a project id.
@@ -135,11 +201,7 @@ printf 'total %s\n' "$(stat -f -c '%b %S' .)"
 printf 'free %s\n' "$(stat -f -c '%a %S' .)"
 case $type in
 xfs | ext4)
-    if read_report; then
-        printf '%s\n' "$report" | sed -n 's/^#[0-9]/usage &/p'
-    else
-        printf 'report-error %s\n' "$(printf '%s\n' "$report" | tail -n 1)"
-    fi
+    usage '[0-9]+' || {REPORT_ERROR}
     ;;
 *) printf 'report-error the export is on %s\n' "$type" ;;
 esac
@@ -168,8 +230,7 @@ is_unused() (
 )
 for id do
     is_unused "$id" || continue
-    kib=0
-    set_limit || exit 1
+    set_limits "$id" 0 || exit 1
     printf 'cleared %s\n' "$id"
 done"#,
         arguments = arguments(&ids),
@@ -177,10 +238,14 @@ done"#,
     at_root(root, &act)
 }
 
+/// Prints why there is no report.
+const REPORT_ERROR: &str = r#"printf 'report-error %s\n' "$(printf '%s\n' "$report" | tail -n 1)""#;
+
 const FIND_DEVICE: &str = "type=$(findmnt -fnlo FSTYPE --target .)\ndevice=$(findmnt -fnlvo SOURCE --target .)";
 
-/// `read_report` puts the usage of all projects into `$report`, or why there is none. `usage ID...` prints the lines of
-/// these projects; its status is that of the report. `set_limit` gives project `$id` the limit `$kib`, 0 for none.
+/// `read_report` puts the usage of all projects into `$report`, or why there is none. `usage PATTERN` prints the lines of
+/// the projects whose ids match; its status is that of the report. `set_limits ID KIB...` gives projects their limits, 0 for
+/// none.
 const REPORT: &str = r#"
 read_report() {
     case $type in
@@ -190,16 +255,24 @@ read_report() {
 }
 usage() {
     read_report || return 1
-    for id do
-        printf '%s\n' "$report" | sed -n "s/^#$id[ ,]/usage &/p"
-    done
+    grep -E "^#$1[ ,]" <<END
+$report
+END
+    true
 }
-set_limit() {
-    case $type in
-    xfs) xfs_quota -x -c "limit -p bhard=${kib}k $id" "$device" ;;
-    ext4) setquota -P "$id" 0 "$kib" 0 0 "$device" ;;
-    esac
-}"#;
+set_limits() (
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        id=$1 kib=$2
+        shift 2
+        count=$((count - 2))
+        case $type in
+        xfs) set -- "$@" -c "limit -p bhard=${kib}k $id" ;;
+        ext4) setquota -P "$id" 0 "$kib" 0 0 "$device" || exit 1 ;;
+        esac
+    done
+    if [ "$type" = xfs ]; then xfs_quota -x "$@" "$device"; fi
+)"#;
 
 /// What a script about a directory printed, if it succeeded.
 pub(in crate::export) fn require_output(path: &VolumePath, output: &Output) -> Result<String, ExportError> {

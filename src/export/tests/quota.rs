@@ -32,15 +32,32 @@ grep -qs \"^#$id \" \"$state/report\" || echo \"#$id 12 0 0 00 [--------] 3 0 0 
     ),
     (
         "xfs_quota",
-        "case $3 in
-limit*) echo \"$3\" | sed 's/.*bhard=\\([0-9]*\\)k \\([0-9]*\\)/#\\2 0 0 \\1 00 [--------] 1 0 0 00 [--------]/' >\"$state/report\" ;;
-*) [ ! -e \"$state/report\" ] || cat \"$state/report\" ;;
-esac",
+        "for act do
+    case $act in
+    limit*)
+        id=${act##* } kib=${act#*bhard=}
+        { grep -v \"^#$id \" \"$state/report\"; echo \"#$id 0 0 ${kib%%k*} 00 [--------] 1 0 0 00 [--------]\"; } \
+            >\"$state/new\" 2>/dev/null
+        mv \"$state/new\" \"$state/report\"
+        ;;
+    report*) [ ! -e \"$state/report\" ] || cat \"$state/report\" ;;
+    esac
+done",
     ),
     (
         "stat",
+        // A directory with a project id has its limit for a size, if limits are enforced.
         "[ \"$1\" = -f ] || exec stat \"$@\"
-if [ \"$4\" = . ] && [ -e \"$state/enforced\" ]; then set -- $(cat \"$state/report\"); echo \"$4 1024\"; else echo '1000000 4096'; fi",
+format=$3
+shift 3
+for entry do
+    blocks='1000000 4096' name=
+    if [ -e \"$state/enforced\" ] && [ -e \"$(kept \"$entry\")\" ]; then
+        blocks=$(sed -n \"s/^#$(cat \"$(kept \"$entry\")\") [0-9]* [0-9]* \\([0-9]*\\) .*/\\1 1024/p\" \"$state/report\")
+    fi
+    case $format in *%n) name=\" $entry\" ;; esac
+    echo \"${format%%%*}$blocks$name\"
+done",
     ),
     ("repquota", "cat \"$state/report\""),
     ("setquota", ":"),
@@ -191,7 +208,7 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
             [report, &limited, report, report, &limited, report],
             "{name}"
         );
-        let set_id = format!("chattr +P -p {id} .");
+        let set_id = format!("chattr +P -p {id} /proc/self/fd/3/.");
         assert_eq!(of("chattr"), [set_id.as_str(); 2], "{name}");
         let position = |line: &str| log.lines().position(|other| other == line);
         assert!(position(&limited) < position(&set_id), "{name}: {log}");
@@ -221,6 +238,59 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
         fs::write(state.path().join("type"), "btrfs\n").unwrap();
         let refused = export.limit_size(&odd, &limit, LimitChange::New).await.unwrap_err();
         assert!(refused.to_string().contains("subvolumes"), "{name}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn directories_are_limited_together_and_each_fails_for_itself() {
+    let uid = |number: usize| format!("{number:04x}0b51-0b51-4b51-8b51-0b510b510b51");
+    for (name, command) in shells() {
+        let limited = LimitedExport::new(command);
+        limited.enforce(true);
+        let LimitedExport { export, root, state } = &limited;
+        // More than a shell can open at once.
+        let mut names: Vec<String> = (0..9).map(|number| format!("$(id) it's {number} * 0")).collect();
+        for name in &names {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        names.extend(["0", "missing", "file", "link", "used"].map(str::to_owned));
+        fs::create_dir(root.path().join("0")).unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        symlink("/", root.path().join("link")).unwrap();
+        fs::create_dir_all(root.path().join("used/.hidden")).unwrap();
+        let limit = |(number, name): (usize, &String)| {
+            let limit = SizeLimit::new((number as u64 + 1) << 20, &uid(number)).unwrap();
+            let path = path(name);
+            async move { export.limit_size(&path, &limit, LimitChange::New).await }
+        };
+        let results = futures::future::join_all(names.iter().enumerate().map(limit)).await;
+        for (number, (directory, result)) in names.iter().zip(results).enumerate() {
+            let expected = match directory.as_str() {
+                "missing" => "No such file",
+                "file" => "is a file, not a directory",
+                "link" => "is a symbolic link",
+                "used" => "it has files already",
+                _ => {
+                    result.unwrap();
+                    let kept = state.path().join("ids").join(root.path().strip_prefix("/").unwrap());
+                    let kept = fs::read_to_string(kept.join(directory).join("id")).unwrap();
+                    let id = SizeLimit::new(1, &uid(number)).unwrap().project_ids()[0];
+                    assert_eq!(kept.trim(), id.to_string(), "{name}: {directory}");
+                    continue;
+                }
+            };
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(expected), "{name}: {directory}: {error}");
+        }
+        let log = limited.take_log();
+        let calls = |tool: &str| log.lines().filter(|line| line.starts_with(tool)).count();
+        // Two reports and one call that sets all limits, whatever the number of directories.
+        assert_eq!(
+            (calls("xfs_quota"), calls("stat"), calls("chattr")),
+            (3, 3, 10),
+            "{name}: {log}"
+        );
+        assert!(!state.path().join("ids/id").exists(), "{name}: a link was followed");
     }
 }
 
