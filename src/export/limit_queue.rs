@@ -1,13 +1,20 @@
 //! The limits that wait for one server, so that one run of the scripts sets all that have come meanwhile.
 //!
-//! The scripts start some thirty processes for any number of directories. A claim alone waits for nothing.
+//! The scripts start some thirty processes for any number of directories, so in a burst of claims they wait for further
+//! ones. A claim alone waits for nothing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot};
+use tokio::time::{Instant, timeout};
 
 use super::quota::{LimitChange, SizeLimit};
 use super::{ExportError, VolumePath};
+
+/// How long limits wait at most until as many are there as were set together just now: the claims that follow have yet to
+/// create their directories.
+const COLLECT: Duration = Duration::from_millis(200);
 
 /// A directory to limit.
 #[derive(Clone, Debug)]
@@ -31,8 +38,16 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct LimitQueue {
     waiting: Mutex<Vec<Waiting>>,
-    /// Held while limits are set.
-    turn: AsyncMutex<()>,
+    added: Notify,
+    /// Locked while limits are set.
+    last_run: AsyncMutex<Option<LastRun>>,
+}
+
+/// When limits were set last, and how many.
+#[derive(Debug)]
+struct LastRun {
+    end: Instant,
+    count: usize,
 }
 
 impl LimitQueue {
@@ -57,20 +72,38 @@ impl LimitQueue {
         });
         let (answer, mut answered) = oneshot::channel();
         self.lock_waiting().push(Waiting { request, answer });
-        let _turn = tokio::select! {
+        self.added.notify_one();
+        let mut last_run = tokio::select! {
             biased;
             result = &mut answered => return result.unwrap_or(given_up),
-            turn = self.turn.lock() => turn,
+            last_run = self.last_run.lock() => last_run,
         };
         // Those that can come at this moment do.
         tokio::task::yield_now().await;
+        if let Some(last) = &*last_run
+            && last.end.elapsed() < COLLECT
+        {
+            // Fewer may come.
+            _ = timeout(COLLECT, self.wait_for(last.count)).await;
+        }
         let (requests, answers): (Vec<_>, Vec<_>) = self.take_waiting(&parents).into_iter().unzip();
         let results = limit_all(requests).await;
+        *last_run = Some(LastRun {
+            end: Instant::now(),
+            count: answers.len(),
+        });
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that gave up has no use for it.
             _ = answer.send(result);
         }
         answered.await.unwrap_or(given_up)
+    }
+
+    /// Waits until so many directories wait for their limits.
+    async fn wait_for(&self, count: usize) {
+        while self.lock_waiting().len() < count {
+            self.added.notified().await;
+        }
     }
 
     /// Takes those that are in this parent directory and whose callers still wait.

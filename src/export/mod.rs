@@ -279,7 +279,7 @@ impl Export {
         forward!(self.remove_directory(path, may_continue))
     }
 
-    /// Renames a directory to `archive`, which must not exist.
+    /// Renames a directory to `archive`, which must not exist, but whose parent must.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as
@@ -324,7 +324,8 @@ impl Export {
         forward!(self.read_link(path))
     }
 
-    /// Removes a link or file if it exists.
+    /// Removes a link or file if it exists. The caller must know that it is no directory: over NFS 4 an empty one would be
+    /// removed.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -371,7 +371,7 @@ fn open_child(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> 
     }
 }
 
-/// Opens the directory at `path`, or the root; `None` if it doesn't exist.
+/// Opens the directory at `path`, `None` if it doesn't exist; or the root, which must exist.
 fn open_directory(root: &Path, path: Option<&VolumePath>) -> Result<Option<OwnedFd>, ExportError> {
     match path {
         Some(path) => open_parents(root, path.components(), path),

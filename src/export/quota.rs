@@ -165,7 +165,9 @@ pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) 
     if let Some(error) = &facts.report_error {
         return Err(format!("project quotas of {} can't be read: {error}", facts.device));
     }
-    for (what, project) in [("root", facts.root_project), ("parent directory", facts.parent_project)] {
+    // The root's children have no other parent.
+    let parent_project = facts.parent_project.or(facts.root_project);
+    for (what, project) in [("root", facts.root_project), ("parent directory", parent_project)] {
         match project {
             None => return Err(format!("the project id of the export's {what} can't be read")),
             Some(Project { id, inherits: true }) if id != 0 => {
@@ -204,7 +206,7 @@ fn missing_tools(tools: &[String]) -> String {
     let package = |tool: &str| match tool {
         "findmnt" => "util-linux",
         "lsattr" | "chattr" => "e2fsprogs",
-        "xfs_quota" => "xfsprogs",
+        "xfs_quota" | "xfs_io" => "xfsprogs",
         "exportfs" => "nfs-utils or nfs-kernel-server",
         _ => "quota",
     };

@@ -464,10 +464,11 @@ impl Wire {
         }
     }
 
-    /// Connects over one version of NFS as uid 0; whether that is root is up to the export's squashing.
-    async fn mount_version(&self, host: String, version: &str, ports: &str) -> Result<Connection, NfsError> {
+    /// Connects over one version of NFS as uid 0; whether that is root is up to the export's squashing. Without the right
+    /// to a privileged source port, uses another one.
+    async fn mount_version(&self, url_host: String, version: &str, port_options: &str) -> Result<Connection, NfsError> {
         let path = utf8_percent_encode(&self.location.path, PATH);
-        let url = format!("nfs://{host}{path}?version={version}&uid=0&gid=0{ports}");
+        let url = format!("nfs://{url_host}{path}?version={version}&uid=0&gid=0{port_options}");
         let mount = match nfs_rs::parse_url_and_mount(&url).await {
             // Only root and CAP_NET_BIND_SERVICE get a privileged source port; exports with `insecure` need none.
             Err(error) if lacks_privileged_port(&error) => {

@@ -13,36 +13,36 @@ struct Site {
     servers: Vec<Server>,
     /// Nodes to set up as clients of every export.
     #[serde(default)]
-    nodes: Vec<Text>,
+    nodes: Vec<TextOrNumber>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Server {
-    host: Text,
-    address: Option<Text>,
-    nfs_version: Option<Text>,
-    exports_file: Option<Text>,
+    host: TextOrNumber,
+    address: Option<TextOrNumber>,
+    nfs_version: Option<TextOrNumber>,
+    exports_file: Option<TextOrNumber>,
     exports: Vec<Export>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Export {
-    path: Text,
+    path: TextOrNumber,
     #[serde(default)]
-    allow: Vec<Text>,
-    options: Option<Text>,
+    allow: Vec<TextOrNumber>,
+    options: Option<TextOrNumber>,
     #[serde(default)]
     root_squash: bool,
-    mode: Option<Text>,
-    owner: Option<Text>,
+    mode: Option<TextOrNumber>,
+    owner: Option<TextOrNumber>,
 }
 
-/// A text, or a number as it is written: `nfsVersion: 4`.
-struct Text(String);
+/// A text, or a number as it is written: `nfsVersion: 4`. Anything else, `true` as well, is an error.
+struct TextOrNumber(String);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for TextOrNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),
@@ -71,7 +71,7 @@ pub(super) fn arguments_of(file: &str) -> Result<Vec<Vec<String>>, String> {
     let arguments: Vec<Vec<String>> = exports
         .map(|(server, export)| {
             // `--option=value` is one word, so that no value is taken for an option.
-            let option = |name: &str, value: &Text| format!("--{name}={}", value.0);
+            let option = |name: &str, value: &TextOrNumber| format!("--{name}={}", value.0);
             let optional = [
                 ("address", &server.address),
                 ("nfs-version", &server.nfs_version),

@@ -152,7 +152,7 @@ impl Report {
         self.hosts.iter().flat_map(|host| &host.rows).any(changes)
     }
 
-    /// The report in the chosen format; warnings and summaries go to stderr.
+    /// The report in the chosen format. With the table, prints failures, warnings and a summary to stderr.
     pub(super) fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
             "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
@@ -164,11 +164,15 @@ impl Report {
         Ok(match options.output {
             Summary::Json => output::to_json(&value),
             Summary::Yaml => output::to_yaml(&value),
-            Summary::Table => self.to_table(options, colour),
+            Summary::Table => {
+                self.print_remarks(options);
+                self.to_table(colour)
+            }
         })
     }
 
-    fn to_table(&self, options: &SetupRun, colour: Colour) -> String {
+    /// A row for each step, then the changes of files.
+    fn to_table(&self, colour: Colour) -> String {
         let rows = self.hosts.iter().flat_map(|host| {
             let row = |row: &Row| {
                 vec![
@@ -186,17 +190,12 @@ impl Report {
                 text.push_str(&format!("\non {}:\n{}", host.name, file_diff(file)));
             }
         }
-        self.print_remarks();
-        if !self.has_failures() && !self.changes() {
-            output::say("nothing had to be changed");
-        } else if options.looks_only() && self.changes() {
-            output::say("nothing was changed; this is the plan");
-        }
         text
     }
 
-    /// Prints to stderr the full reasons of failures, which the table may cut, and the warnings.
-    fn print_remarks(&self) {
+    /// Prints to stderr the full reasons of failures, which the table may cut, the warnings, and a summary if nothing was
+    /// changed.
+    fn print_remarks(&self, options: &SetupRun) {
         for host in &self.hosts {
             for row in &host.rows {
                 if row.status == Status::Failed {
@@ -206,6 +205,11 @@ impl Report {
                     output::say(&format!("{}: warning: {warning}", host.name));
                 }
             }
+        }
+        if !self.has_failures() && !self.changes() {
+            output::say("nothing had to be changed");
+        } else if options.looks_only() && self.changes() {
+            output::say("nothing was changed; this is the plan");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
 use super::{lossy_text, missing_error, obstacle_error, operation_error};
-use crate::export::quota::LimitPlan;
+use crate::export::quota::{FileSystem, LimitPlan};
 use crate::export::{ExportError, VolumePath};
 use crate::host::{Output, arguments, quote};
 
@@ -15,17 +15,24 @@ use crate::host::{Output, arguments, quote};
 /// Processes cost more than all else, so none is started for a single directory. The names are looked up without
 /// entering them, as nothing is changed.
 pub(in crate::export) fn inspect(root: &str, parents: &[String], names: &[&str], project_ids: &[u32]) -> String {
-    let enter_parents = enter_directories(parents, "missing");
+    let inspect_parent = match parents {
+        [] => String::new(),
+        _ => enter_directories(parents, "missing") + "printf 'parent-project %s\\n' \"$(lsattr -pd . 2>&1)\"\n",
+    };
     let act = format!(
-        r#"require() {{ for tool do command -v "$tool" >/dev/null 2>&1 || printf 'missing %s\n' "$tool"; done; }}
+        r#"# The value of column $1 in a line of `NAME="VALUE"`, as findmnt prints them.
+column() {{
+    value=${{found#* "$1"=\"}}
+    value=${{value%%\"*}}
+}}
+require() {{ for tool do command -v "$tool" >/dev/null 2>&1 || printf 'missing %s\n' "$tool"; done; }}
 {REPORT}
 printf 'uid '
 id -u
 printf 'root %s\n' "$here"
 require findmnt lsattr chattr
 printf 'root-project %s\n' "$(lsattr -pd . 2>&1)"
-{enter_parents}printf 'parent-project %s\n' "$(lsattr -pd . 2>&1)"
-{arguments}stat -c 'inode %i %f %d %n' "$@" 2>/dev/null
+{inspect_parent}{arguments}stat -c 'inode %i %f %d %n' "$@" 2>/dev/null
 lsattr -pd "$@" 2>&1
 first=.
 for directory do
@@ -37,15 +44,17 @@ for directory do
         fi
     done
 done
-type=$(findmnt -fnlo FSTYPE --target "$first")
-device=$(findmnt -fnlvo SOURCE --target "$first")
-mount=$(findmnt -fnlo TARGET --target "$first")
+found=" $(findmnt -fnPvo FSTYPE,TARGET,SOURCE,OPTIONS --target "$first")"
+column FSTYPE && type=$value
+column TARGET && mount=$value
+column SOURCE && device=$value
+column OPTIONS && options=$value
 printf 'type %s\n' "$type"
 printf 'device %s\n' "$device"
-printf 'options %s\n' "$(findmnt -fnlo OPTIONS --target "$first")"
+printf 'options %s\n' "$options"
 stat -f -c 'total %b %S' "$mount"
 case $type in
-xfs) require xfs_quota ;;
+xfs) require xfs_quota xfs_io ;;
 ext4)
     require setquota repquota exportfs
     exportfs -s 2>/dev/null | sed 's/^/export /'
@@ -101,7 +110,7 @@ usage '{ids}'"#,
 const DESCRIPTORS: [u8; 7] = [3, 4, 5, 6, 7, 8, 9];
 
 /// Opens so many directories as there are descriptors, and sets their project ids if the kernel says that they are where
-/// they should be: no link or rename meanwhile can lead elsewhere. chattr gets the open directory for a path.
+/// they should be: no link or rename meanwhile can lead elsewhere. Tools get the open directory for a path.
 fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
     let group = || DESCRIPTORS.iter().zip(limits);
     let opened: Vec<String> = group()
@@ -115,15 +124,24 @@ fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
         .iter()
         .map(|(name, _)| format!("\"${{here%/}}\"/{}", quote(name)))
         .collect();
-    let changes: Vec<String> = group()
-        .map(|(descriptor, (_, plan))| format!("chattr +P -p {} /proc/self/fd/{descriptor}/.", plan.project_id))
-        .collect();
+    let change = |(descriptor, (_, plan)): (&u8, &(&str, &LimitPlan))| {
+        let (id, path) = (plan.project_id, format!("/proc/self/fd/{descriptor}/."));
+        match plan.file_system {
+            FileSystem::Xfs => format!(" -c 'open -r {path}' -c 'chproj {id}' -c 'chattr +P' -c close"),
+            FileSystem::Ext4 => format!("chattr +P -p {id} {path} &&\n"),
+        }
+    };
+    let changes: String = group().map(change).collect();
+    // One process sets all project ids of XFS.
+    let act = match limits[0].1.file_system {
+        FileSystem::Xfs => format!("xfs_io -r{changes}"),
+        FileSystem::Ext4 => format!("{changes}true"),
+    };
     format!(
         "{{\n[ \"$(realpath {paths})\" = {expected} ] || {{ echo 'a directory was replaced meanwhile' >&2; exit 1; }}\n\
-         {changes}\n}} {opened} || exit 1",
+         {act}\n}} {opened} || exit 1",
         paths = paths.join(" "),
         expected = expected.join("'\n'"),
-        changes = changes.join(" &&\n"),
         opened = opened.join(" "),
     )
 }

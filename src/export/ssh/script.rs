@@ -105,7 +105,7 @@ fn act_on_entry(root: &str, path: &VolumePath, act: &str) -> String {
     at_root(root, &format!("{walk}name={}\n{act}", quote(name)))
 }
 
-/// Enters the root and does nothing.
+/// Enters the root, through links too, and does nothing; fails if that can't be done.
 pub(super) fn enter_root(root: &str) -> String {
     at_root(root, "")
 }

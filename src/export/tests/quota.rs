@@ -3,11 +3,15 @@
 use super::*;
 
 /// Doubles that keep the project id and the limit in files of `$state`, and log how they are called.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 10] = [
     ("id", "echo \"${DOUBLE_UID:-0}\""),
     (
         "findmnt",
-        "case \"$*\" in *FSTYPE*) cat \"$state/type\" ;; *SOURCE*) echo '/dev/a b' ;; *TARGET*) echo / ;; *) echo rw,prjquota ;; esac",
+        "case \"$*\" in
+*FSTYPE,*) echo \"FSTYPE=\\\"$(cat \"$state/type\")\\\" TARGET=\\\"/\\\" SOURCE=\\\"/dev/a b\\\" OPTIONS=\\\"rw,prjquota\\\"\" ;;
+*FSTYPE*) cat \"$state/type\" ;;
+*) echo '/dev/a b' ;;
+esac",
     ),
     (
         "lsattr",
@@ -29,6 +33,15 @@ for entry do
     mkdir -p \"$(dirname \"$(kept \"$entry\")\")\" && echo \"$id\" >\"$(kept \"$entry\")\"
 done
 grep -qs \"^#$id \" \"$state/report\" || echo \"#$id 12 0 0 00 [--------] 3 0 0 00 [--------]\" >>\"$state/report\"",
+    ),
+    (
+        "xfs_io",
+        "for act do
+    case $act in
+    open*) entry=${act##* } ;;
+    chproj*) mkdir -p \"$(dirname \"$(kept \"$entry\")\")\" && echo \"${act#* }\" >\"$(kept \"$entry\")\" ;;
+    esac
+done",
     ),
     (
         "xfs_quota",
@@ -208,8 +221,8 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
             [report, &limited, report, report, &limited, report],
             "{name}"
         );
-        let set_id = format!("chattr +P -p {id} /proc/self/fd/3/.");
-        assert_eq!(of("chattr"), [set_id.as_str(); 2], "{name}");
+        let set_id = format!("xfs_io -r -c open -r /proc/self/fd/3/. -c chproj {id} -c chattr +P -c close");
+        assert_eq!(of("xfs_io"), [set_id.as_str(); 2], "{name}");
         let position = |line: &str| log.lines().position(|other| other == line);
         assert!(position(&limited) < position(&set_id), "{name}: {log}");
         assert!(log.lines().all(|line| !line.contains("it's")), "{name}: {log}");
@@ -286,8 +299,8 @@ async fn directories_are_limited_together_and_each_fails_for_itself() {
         let calls = |tool: &str| log.lines().filter(|line| line.starts_with(tool)).count();
         // Two reports and one call that sets all limits, whatever the number of directories.
         assert_eq!(
-            (calls("xfs_quota"), calls("stat"), calls("chattr")),
-            (3, 3, 10),
+            (calls("xfs_quota"), calls("stat"), calls("xfs_io")),
+            (3, 3, 2),
             "{name}: {log}"
         );
         assert!(!state.path().join("ids/id").exists(), "{name}: a link was followed");

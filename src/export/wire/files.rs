@@ -66,6 +66,8 @@ impl Wire {
         .await
     }
 
+    /// Writes a file under its temporary name, then renames it over an older one; removes the temporary file if that
+    /// fails.
     async fn write_file(&self, folder: &Handle, file: &NewFile) -> Result<(), ExportError> {
         self.run_with_retry("write", &file.name, |connection| {
             async move { Ok(connection.write_file(folder, file).await?) }.boxed()

@@ -272,7 +272,8 @@ impl Meaning {
     }
 }
 
-/// Reads an option with a value: the setting's name, and the option as exportfs lists it. `None` if it has no effect.
+/// Reads an option with a value: the setting's name, and the option as exportfs lists it. `None` for `squash_uids` and
+/// `squash_gids`, which Linux ignores.
 fn parse_valued_option(option: &str) -> Result<Option<(&'static str, String)>, String> {
     let (name, value) = match option.split_once('=') {
         Some((name, value)) => (name, Some(value)),

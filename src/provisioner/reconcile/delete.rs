@@ -88,8 +88,8 @@ impl Reconciler {
         self.lock_neighbours().record_volume(volume, removal);
     }
 
-    /// Deletes a volume whose permit is held: locks it, reads it again and does what [`Reconciler::delete_volume`]
-    /// says.
+    /// Deletes a volume whose permit is held: locks it if `served` is the export of its directory, reads it again and
+    /// does what [`Reconciler::delete_volume`] says. Without `served`, deletes only a volume whose directory stays.
     async fn delete_with_permit(
         &self,
         seen: &PersistentVolume,
@@ -192,6 +192,12 @@ impl Reconciler {
 
     /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is
     /// there. Removes its marker and parents that are empty then and, with `Delete`, the record of the PV.
+    ///
+    /// `Refused` if the directory was not created for the PV; `Done`, with the directory unchanged, if it belongs to
+    /// another claim by now.
+    ///
+    /// # Errors
+    /// When another PV is there, or the export can't be changed.
     async fn apply_on_delete(
         &self,
         deletion: &DirectoryDeletion<'_>,

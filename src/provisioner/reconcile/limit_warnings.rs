@@ -76,6 +76,8 @@ pub(super) fn limit_warnings(
     found
 }
 
+/// A warning for the claim of a volume in which writes fail, or soon will; `None` if that is not so, the volume has no claim,
+/// or the report does not have it.
 fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) -> Option<LimitWarning> {
     let usage = report.usage_of(volume::provisioned_uid(name).or(limited.claim_uid.as_deref())?)?;
     if !usage.is_full() || limited.claim.is_empty() {

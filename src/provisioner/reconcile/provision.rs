@@ -174,7 +174,7 @@ impl Reconciler {
     }
 
     /// Creates the PV. False if an earlier attempt did so: the PV's name holds the claim's uid. An error if a PV of
-    /// that name has another claim or directory.
+    /// that name is being deleted or has another claim or directory.
     async fn create_volume(&self, volume: &PersistentVolume) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = volume.name_any();
