@@ -6,7 +6,7 @@ mod markdown;
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::explain;
+use super::entry;
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, escape_line};
@@ -238,7 +238,7 @@ fn list_objects(objects: &[Object]) -> String {
 }
 
 /// The long explanation of a code, for `doctor explain`.
-pub fn format_entry(entry: &explain::Entry, width: usize) -> String {
+pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
         colour: false,

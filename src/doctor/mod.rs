@@ -6,6 +6,7 @@
 
 pub mod checks;
 pub mod dump;
+pub(crate) mod entry;
 pub mod explain;
 pub(crate) mod facts;
 pub(crate) mod fix;
@@ -275,5 +276,10 @@ impl Finding {
     /// Whether it shows what another finding causes.
     pub(crate) fn is_symptom(&self) -> bool {
         explain::find_entry(self.code).is_some_and(|entry| entry.symptom)
+    }
+
+    /// Whether the catalogue lets `--fix` fix findings of its code.
+    pub(crate) fn may_be_fixed_automatically(&self) -> bool {
+        explain::find_entry(self.code).is_some_and(|entry| entry.automatic)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Claim, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
+use super::facts::{Claim, Class, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
 use super::fix::Change;
 use super::names::sounds_like_nfs;
 use super::{Object, images};
@@ -65,6 +65,11 @@ pub struct Provisioner<'a> {
 /// Whether a provisioner of Kubernetes itself makes volumes under this name.
 pub fn is_in_tree(name: &str) -> bool {
     IN_TREE.contains(&name)
+}
+
+/// Whether the provisioner of a class may create volumes: `kubernetes.io/no-provisioner` and unknown in-tree names don't.
+pub fn creates_volumes(class: &Class) -> bool {
+    !class.provisioner.starts_with("kubernetes.io/") || is_in_tree(&class.provisioner)
 }
 
 /// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.

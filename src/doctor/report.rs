@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 
 use super::checks::distribution;
-use super::explain::{self, CATALOGUE};
+use super::entry;
+use super::explain::CATALOGUE;
 use super::facts::{Claim, Facts, Pod};
 use super::{Finding, Object, Severity, provisioners};
 
@@ -217,7 +218,7 @@ fn list_coverage(
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
         // What only hosts show is not looked for unless some are named.
-        if entry.needs == [explain::HOSTS] && facts.hosts.is_empty() && facts.knows(explain::HOSTS) {
+        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.knows(entry::HOSTS) {
             continue;
         }
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));

@@ -138,7 +138,7 @@ fn what_is_ignored_or_not_read_is_not_checked() {
 #[test]
 fn what_an_option_leaves_out_is_told_from_what_could_not_run() {
     let mut facts = facts();
-    facts.record_left_out(explain::EXPORTS, "--no-probe");
+    facts.record_left_out(entry::EXPORTS, "--no-probe");
     facts.unread.push(Unread {
         what: "csidrivers".into(),
         why: "forbidden".into(),

@@ -40,7 +40,7 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut F
 
 fn record_unread(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
-        what: crate::doctor::explain::HOSTS.to_owned(),
+        what: crate::doctor::entry::HOSTS.to_owned(),
         why: why.to_owned(),
         forbidden: false,
     });

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::probe::PATIENCE;
 use crate::doctor::checks::earlier_data::{claims_on_export, earlier_volumes_of};
-use crate::doctor::explain::{LISTINGS, VOLUMES};
+use crate::doctor::entry::{LISTINGS, VOLUMES};
 use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, Reached, Unread};
 use crate::export::{
     Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_server_entry, names_a_volume,

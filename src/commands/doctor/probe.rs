@@ -32,7 +32,7 @@ pub async fn probe_exports(facts: &mut Facts) {
     let unknown: Vec<String> = unknown.chain(describe_invalid_exports(facts)).collect();
     if !unknown.is_empty() {
         facts.unread.push(Unread {
-            what: crate::doctor::explain::EXPORTS.to_owned(),
+            what: crate::doctor::entry::EXPORTS.to_owned(),
             why: unknown.join("; "),
             forbidden: false,
         });

@@ -4,7 +4,7 @@ use super::Case;
 use super::commands::{create_lost_volume, placeholder_note};
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, Entry, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent_directory;
 

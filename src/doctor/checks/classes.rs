@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
 use super::{Case, Evidence, matches};
 use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, list_names, shell_word};
@@ -61,11 +61,6 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a class that claims wait for has a provisioner that creates no volumes.
-pub fn has_no_provisioner(class: &Class) -> bool {
-    class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
-}
-
 /// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
 fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
@@ -113,7 +108,11 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let able = case.facts.classes.iter().filter(|class| !has_no_provisioner(class));
+    let able = case
+        .facts
+        .classes
+        .iter()
+        .filter(|class| provisioners::creates_volumes(class));
     let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
     let (marking, note) = match names.as_slice() {
         [] => (
@@ -166,7 +165,7 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
 
 /// NFS104: claims are Pending for a class whose provisioner creates no volumes, and no PV has the class.
 fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    if !has_no_provisioner(class) || case.has_volumes(&class.name) {
+    if provisioners::creates_volumes(class) || case.has_volumes(&class.name) {
         return None;
     }
     let is_of_class = |claim: &&Claim| claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str());

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::Severity::{Error, Info};
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, LEASES, entry};
+use crate::doctor::entry::{CLAIMS, EVENTS, Entry, LEASES, entry};
 use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
 

@@ -3,7 +3,7 @@
 use super::Case;
 use super::mounts::describe_unregistered_driver;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
+use crate::doctor::entry::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
 use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
 use crate::doctor::provisioners::{self, Make, NFS_CSI};

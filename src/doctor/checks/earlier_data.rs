@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Case, Evidence};
 use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{CLAIMS, EXPORTS, Entry, LISTINGS, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, EXPORTS, Entry, LISTINGS, VOLUMES, entry};
 use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
 use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding};

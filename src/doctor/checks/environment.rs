@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, Entry, entry};
+use crate::doctor::entry::{CLASSES, DEPLOYMENTS, Entry, entry};
 use crate::doctor::facts::Log;
 use crate::doctor::images;
 use crate::doctor::provisioners::{Make, Provisioner};

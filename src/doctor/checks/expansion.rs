@@ -2,7 +2,7 @@
 
 use super::{Case, rights};
 use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Class, Volume};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make};

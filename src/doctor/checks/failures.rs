@@ -3,7 +3,7 @@
 use super::Case;
 use super::mounts::{classify_mount, find_provisioner_failure};
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, entry};
+use crate::doctor::entry::{CLAIMS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Event};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners;

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::Case;
 use crate::doctor::Finding;
 use crate::doctor::Severity::{self, Error, Info};
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, PODS, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, Entry, PODS, entry};
 use crate::doctor::facts::{Claim, Pod};
 use crate::doctor::messages::{self, Place};
 

@@ -6,7 +6,7 @@
 use super::Case;
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, EVENTS, Entry, VOLUMES, entry};
 use crate::doctor::facts::Claim;
 
 pub const ENTRIES: &[Entry] = &[entry(

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Case;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{Entry, HOSTS, entry};
+use crate::doctor::entry::{Entry, HOSTS, entry};
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::list_names;

@@ -2,16 +2,15 @@
 
 use serde_json::json;
 
-use super::classes::has_no_provisioner;
 use super::commands::{create_new_volume, recreate_claim};
 use super::{Case, Evidence};
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Mismatch, Near};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Finding, quantity};
+use crate::doctor::{Finding, provisioners, quantity};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -116,7 +115,7 @@ fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         let is_static = name.is_empty() || case.has_volumes(name) || case.has_only_static_volumes();
         return is_static.then(|| find_static_mismatch(case, claim))?;
     };
-    if has_no_provisioner(class) {
+    if !provisioners::creates_volumes(class) {
         let is_early = class.waits && !claim.node_selected && case.pods_using(claim).is_empty();
         return (!is_early && case.has_volumes(name)).then(|| find_static_mismatch(case, claim))?;
     }

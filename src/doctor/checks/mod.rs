@@ -37,7 +37,7 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::explain::Entry;
+use super::entry::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Near};
 use super::provisioners::{self, Provisioner};
@@ -192,6 +192,16 @@ impl<'a> Case<'a> {
         let is_unserved = provisioners::is_unserved(self.facts, name, since, self.now);
         self.abandoned.borrow_mut().insert(name.to_owned(), is_unserved);
         is_unserved
+    }
+
+    /// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
+    /// nothing else shows that it serves its name.
+    pub fn is_deleter_gone(&self, object: &Object, name: &str) -> bool {
+        /// A provisioner retries every five minutes, so an event by it this recent shows that it still runs.
+        const RETRIES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+        let events = self.events_about(object).iter();
+        let mut recent = events.filter(|event| !self.has_elapsed(event.last, RETRIES_WITHIN));
+        !recent.any(|event| provisioners::is_written_by(event, name)) && self.is_abandoned(name)
     }
 
     /// Whether any PV is of this class.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::Case;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
+use crate::doctor::entry::{EVENTS, Entry, PODS, entry};
 use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::NFS_CSI;

@@ -4,7 +4,7 @@ use super::Case;
 use super::unenforced::find_event;
 use crate::doctor::Finding;
 use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{Entry, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::{Entry, PV_EVENTS, VOLUMES, entry};
 use crate::doctor::facts::Volume;
 
 pub const ENTRIES: &[Entry] = &[entry(

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::Severity::{Error, Info, Warning};
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, HOSTS, NODES, PODS, VOLUMES, entry};
+use crate::doctor::entry::{CLAIMS, EVENTS, Entry, HOSTS, NODES, PODS, VOLUMES, entry};
 use crate::doctor::facts::{Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};

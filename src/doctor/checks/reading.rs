@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Case, Evidence, rbac};
 use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{Entry, entry};
+use crate::doctor::entry::{Entry, entry};
 use crate::doctor::facts::Facts;
 use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Object, provisioners};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Case;
 use super::rbac;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
+use crate::doctor::entry::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
 use crate::doctor::images;

@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
+use crate::doctor::entry::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
 use crate::doctor::facts::Pod;
 use crate::doctor::images;
 use crate::doctor::messages;

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::Case;
 use super::commands::{create_provisioner, placeholder_note, run_provisioner};
 use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
 use crate::doctor::names::{find_closest, list_names, sounds_like_nfs};

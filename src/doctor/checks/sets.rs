@@ -2,7 +2,7 @@
 
 use super::Case;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, SETS, entry};
+use crate::doctor::entry::{CLAIMS, EVENTS, Entry, SETS, entry};
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::doctor::Finding;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{Entry, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::{Entry, PV_EVENTS, VOLUMES, entry};
 use crate::doctor::facts::{Event, Volume};
 use crate::doctor::provisioners;
 

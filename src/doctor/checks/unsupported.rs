@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Case;
 use super::commands::recreate_claim;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, entry};
+use crate::doctor::entry::{CLAIMS, CLASSES, Entry, entry};
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;

@@ -6,16 +6,13 @@ use serde_json::json;
 use super::commands::{create_class, run_provisioner};
 use super::{Case, finalizers, mounts};
 use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
-use crate::doctor::facts::{Claim, Event, Volume};
+use crate::doctor::entry::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
-
-/// A provisioner retries every five minutes, so an error event by it this recent shows that it still runs.
-const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
@@ -166,7 +163,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         );
     }
     let is_late = case.has_elapsed(volume.phase_since, DELETING);
-    if !case.facts.knows("deployments") || !is_late || !is_abandoned(case, &object, name) {
+    if !case.facts.knows("deployments") || !is_late || !case.is_deleter_gone(&object, name) {
         return None;
     }
     let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
@@ -268,12 +265,4 @@ fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
     )
-}
-
-/// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
-/// nothing else shows that it serves its name.
-pub fn is_abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
-    let is_recent = |event: &&Event| !case.has_elapsed(event.last, COMPLAINS);
-    let mut recent = case.events_about(object).iter().copied().filter(is_recent);
-    !recent.any(|event| provisioners::is_written_by(event, name)) && case.is_abandoned(name)
 }

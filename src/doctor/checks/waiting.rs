@@ -9,7 +9,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::Severity::{self, Error};
-use crate::doctor::explain::{CLAIMS, Entry, NODES, PODS, entry};
+use crate::doctor::entry::{CLAIMS, Entry, NODES, PODS, entry};
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::{Case, mounts, refusals};
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
+use crate::doctor::entry::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::images;

@@ -5,7 +5,7 @@ use crate::doctor::Fix;
 use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
 use crate::doctor::checks::hosts::find_host_of_node;
-use crate::doctor::explain::{EVENTS, Entry, HOSTS, PODS, entry};
+use crate::doctor::entry::{EVENTS, Entry, HOSTS, PODS, entry};
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::images::is_nfs_csi_driver;

@@ -3,7 +3,7 @@
 use super::{Description, Failure};
 use crate::doctor::Confidence;
 use crate::doctor::Severity::Error;
-use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
+use crate::doctor::entry::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
 
 pub const ENTRIES: &[Entry] = &[
     entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").with_automatic_fix(),
