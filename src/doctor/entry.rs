@@ -21,38 +21,36 @@ pub struct Entry {
     pub text: &'static str,
 }
 
-/// A row of the catalogue that is neither fixed by `--fix` nor a symptom.
-pub const fn entry(
-    code: &'static str,
-    severity: Severity,
-    needs: &'static [&'static str],
-    title: &'static str,
-    text: &'static str,
-) -> Entry {
-    Entry {
-        code,
-        severity,
-        automatic: false,
-        symptom: false,
-        needs,
-        title,
-        text,
-    }
+/// Defines `ENTRIES`, the rows of a check: code, severity, what it needs, title, text. A row may be marked `automatic`
+/// (`--fix` may fix it after asking) or `symptom`.
+macro_rules! entries {
+    ($($code:literal $severity:ident $needs:tt $title:literal $($mark:ident)?, $text:literal;)*) => {
+        pub const ENTRIES: &[$crate::doctor::entry::Entry] = {
+            use $crate::doctor::entry::*;
+            &[$(Entry {
+                code: $code,
+                severity: $crate::doctor::Severity::$severity,
+                $($mark: true,)?
+                needs: &$needs,
+                title: $title,
+                text: $text,
+                ..UNMARKED
+            }),*]
+        };
+    };
 }
+pub(crate) use entries;
 
-impl Entry {
-    /// With a fix that `--fix` may make.
-    pub const fn with_automatic_fix(mut self) -> Self {
-        self.automatic = true;
-        self
-    }
-
-    /// A symptom of another finding.
-    pub const fn as_symptom(mut self) -> Self {
-        self.symptom = true;
-        self
-    }
-}
+/// What a row leaves out.
+pub(crate) const UNMARKED: Entry = Entry {
+    code: "",
+    severity: Severity::Info,
+    automatic: false,
+    symptom: false,
+    needs: &[],
+    title: "",
+    text: "",
+};
 
 pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
 pub(crate) const VOLUMES: &str = "persistentvolumes";

@@ -3,18 +3,14 @@
 use super::Case;
 use super::commands::{create_lost_volume, placeholder_note};
 use crate::doctor::Finding;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLAIMS, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent_directory;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS117",
-    Error,
-    &[CLAIMS, VOLUMES],
-    "claim is Lost",
-    "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.",
-)];
+entries! {
+    "NFS117" Error [CLAIMS, VOLUMES] "claim is Lost",
+        "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let claims = &case.facts.claims;

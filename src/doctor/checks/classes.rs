@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
 use super::{Case, Evidence, matches};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, list_names, shell_word};
@@ -19,36 +18,16 @@ const RETROACTIVE: u32 = 26;
 /// The provisioner of classes whose PVs are made by hand.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS101",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "no class, and no default class",
-        "The claim names no class, the cluster has no default class, and no PV without a class fits. Mark a class as the default. Up to Kubernetes 1.25 a claim gets the default class only when it is created, so it has to be deleted and created again; from 1.26 on it gets it later, too.",
-    ),
-    entry(
-        "NFS103",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "class doesn't exist",
-        "The claim names a class that no StorageClass describes and that no PV has. Either the name is misspelt, or the class was never created.",
-    ),
-    entry(
-        "NFS104",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the class' provisioner creates no volumes",
-        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS, but can't provision volumes on it. kubernetes.io/no-provisioner is for PVs that are created by hand, of local storage or NFS, and none exists. A class' provisioner can't be edited: the class has to be deleted and created again, which does not affect existing volumes.",
-    ),
-    entry(
-        "NFS105",
-        Warning,
-        &[CLASSES],
-        "two default classes",
-        "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.",
-    ),
-];
+entries! {
+    "NFS101" Error [CLAIMS, VOLUMES, CLASSES] "no class, and no default class",
+        "The claim names no class, the cluster has no default class, and no PV without a class fits. Mark a class as the default. Up to Kubernetes 1.25 a claim gets the default class only when it is created, so it has to be deleted and created again; from 1.26 on it gets it later, too.";
+    "NFS103" Error [CLAIMS, VOLUMES, CLASSES] "class doesn't exist",
+        "The claim names a class that no StorageClass describes and that no PV has. Either the name is misspelt, or the class was never created.";
+    "NFS104" Error [CLAIMS, VOLUMES, CLASSES] "the class' provisioner creates no volumes",
+        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS, but can't provision volumes on it. kubernetes.io/no-provisioner is for PVs that are created by hand, of local storage or NFS, and none exists. A class' provisioner can't be edited: the class has to be deleted and created again, which does not affect existing volumes.";
+    "NFS105" Warning [CLASSES] "two default classes",
+        "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(case).into_iter().collect();

@@ -2,29 +2,18 @@
 
 use super::Case;
 use super::mounts::describe_unregistered_driver;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
 use crate::doctor::provisioners::{self, Make, NFS_CSI};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS211",
-        Error,
-        &[CLASSES, DRIVERS],
-        "the NFS CSI driver is missing",
-        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.",
-    ),
-    entry(
-        "NFS215",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the NFS CSI driver's controller is not running",
-        "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.",
-    ),
-];
+entries! {
+    "NFS211" Error [CLASSES, DRIVERS] "the NFS CSI driver is missing",
+        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.";
+    "NFS215" Error [CLASSES, DEPLOYMENTS] "the NFS CSI driver's controller is not running",
+        "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("storageclasses") || !case.facts.knows("csidrivers") {

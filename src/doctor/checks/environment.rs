@@ -1,29 +1,18 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLASSES, DEPLOYMENTS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Log;
 use crate::doctor::images;
 use crate::doctor::provisioners::{Make, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS213",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the container is no provisioner",
-        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
-    ),
-    entry(
-        "NFS214",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the export is not mounted where the provisioner works",
-        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
-    ),
-];
+entries! {
+    "NFS213" Error [CLASSES, DEPLOYMENTS] "the container is no provisioner",
+        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.";
+    "NFS214" Error [CLASSES, DEPLOYMENTS] "the export is not mounted where the provisioner works",
+        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.";
+}
 
 /// Where nfs-subdir-external-provisioner makes directories.
 const WORKPLACE: &str = "/persistentvolumes";

@@ -1,8 +1,7 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
 use super::{Case, rights};
-use crate::doctor::Severity::Warning;
-use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make};
@@ -10,13 +9,10 @@ use crate::doctor::quantity;
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS127",
-    Warning,
-    &[CLAIMS, VOLUMES, CLASSES],
-    "a claim is not expanded",
-    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.",
-)];
+entries! {
+    "NFS127" Warning [CLAIMS, VOLUMES, CLASSES] "a claim is not expanded",
+        "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let is_enlarged =

@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{Entry, HOSTS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::list_names;
@@ -17,14 +16,11 @@ use crate::host::exports_file::{DesiredExport, parse_listing};
 const READ: u32 = 0o444;
 const PASS: u32 = 0o111;
 
-/// The rows of the other findings stand beside the checks that find the same by other signs.
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS421",
-    Error,
-    &[HOSTS],
-    "a mount on the node hangs",
-    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.",
-)];
+// The rows of the other findings stand beside the checks that find the same by other signs.
+entries! {
+    "NFS421" Error [HOSTS] "a mount on the node hangs",
+        "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {

@@ -4,8 +4,7 @@ use serde_json::json;
 
 use super::commands::{create_new_volume, recreate_claim};
 use super::{Case, Evidence};
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Mismatch, Near};
@@ -18,79 +17,28 @@ const SHOWN: usize = 3;
 /// The fix where the PV, or every PV of the class, is of other storage.
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS102",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "no PV fits",
-        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.",
-    ),
-    entry(
-        "NFS106",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "claim and PV differ in class",
-        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".",
-    ),
-    entry(
-        "NFS107",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is too small",
-        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.",
-    ),
-    entry(
-        "NFS108",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "access modes don't fit",
-        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.",
-    ),
-    entry(
-        "NFS109",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "selector doesn't match",
-        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.",
-    )
-    .with_automatic_fix(),
-    entry(
-        "NFS110",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "volumeMode differs",
-        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.",
-    ),
-    entry(
-        "NFS111",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is being deleted",
-        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.",
-    ),
-    entry(
-        "NFS112",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the claim names a PV that doesn't exist",
-        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.",
-    ),
-    entry(
-        "NFS113",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is another claim's",
-        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.",
-    ),
-    entry(
-        "NFS114",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "only Released PVs fit",
-        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.",
-    ),
-];
+entries! {
+    "NFS102" Error [CLAIMS, VOLUMES, CLASSES] "no PV fits",
+        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.";
+    "NFS106" Error [CLAIMS, VOLUMES, CLASSES] "claim and PV differ in class",
+        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".";
+    "NFS107" Error [CLAIMS, VOLUMES, CLASSES] "the PV is too small",
+        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.";
+    "NFS108" Error [CLAIMS, VOLUMES, CLASSES] "access modes don't fit",
+        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.";
+    "NFS109" Error [CLAIMS, VOLUMES, CLASSES] "selector doesn't match" automatic,
+        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.";
+    "NFS110" Error [CLAIMS, VOLUMES, CLASSES] "volumeMode differs",
+        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.";
+    "NFS111" Error [CLAIMS, VOLUMES, CLASSES] "the PV is being deleted",
+        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.";
+    "NFS112" Error [CLAIMS, VOLUMES, CLASSES] "the claim names a PV that doesn't exist",
+        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.";
+    "NFS113" Error [CLAIMS, VOLUMES, CLASSES] "the PV is another claim's",
+        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.";
+    "NFS114" Error [CLAIMS, VOLUMES, CLASSES] "only Released PVs fit",
+        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {

@@ -9,20 +9,16 @@ mod server;
 use std::collections::BTreeMap;
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{EVENTS, Entry, PODS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS413",
-    Error,
-    &[PODS, EVENTS],
-    "the mount fails, cause unknown",
-    "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
-)];
+entries! {
+    "NFS413" Error [PODS, EVENTS] "the mount fails, cause unknown",
+        "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.";
+}
 
 pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};
 pub use server::ENTRIES as OF_SERVERS;

@@ -3,17 +3,13 @@
 use super::Case;
 use super::unenforced::find_event;
 use crate::doctor::Finding;
-use crate::doctor::Severity::Warning;
-use crate::doctor::entry::{Entry, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Volume;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS510",
-    Warning,
-    &[VOLUMES, PV_EVENTS],
-    "the limits of volumes are more than the file system has",
-    "A limit is no reservation. The limits of all volumes on the file system add up to more than its size, so that it may be full before a volume is; then writes to all of its volumes fail. Enlarge the file system, remove archives that are not needed (nfsprov volumes expire), or watch nfsprov_export_free_bytes.",
-)];
+entries! {
+    "NFS510" Warning [VOLUMES, PV_EVENTS] "the limits of volumes are more than the file system has",
+        "A limit is no reservation. The limits of all volumes on the file system add up to more than its size, so that it may be full before a volume is; then writes to all of its volumes fail. Enlarge the file system, remove archives that are not needed (nfsprov volumes expire), or watch nfsprov_export_free_bytes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let volumes = case.facts.volumes.iter();

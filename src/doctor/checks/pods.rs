@@ -4,8 +4,7 @@ use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use crate::doctor::Severity::{Error, Info, Warning};
-use crate::doctor::entry::{CLAIMS, EVENTS, Entry, HOSTS, NODES, PODS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};
@@ -17,15 +16,22 @@ const STUCK: SignedDuration = SignedDuration::from_mins(5);
 /// How long a claim that a pod names may take to be made.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. An NFS PV needs no node affinity, since NFS is the same on every node. nodeAffinity can't be edited: create the PV again without it."),
-    entry("NFS118", Info, &[PODS, EVENTS], "pod waits for unbound claims", "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.").as_symptom(),
-    entry("NFS119", Error, &[PODS, CLAIMS], "the pod's claim doesn't exist", "The pod names a claim that doesn't exist, or that is being deleted."),
-    entry("NFS120", Error, &[PODS, EVENTS], "ReadWriteOncePod already in use", "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it."),
-    entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Another finding may give the cause.").as_symptom(),
-    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The owner, group and mode of the directory on the server decide; without x (chmod 666), only root can enter a directory.").with_automatic_fix(),
-    entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node."),
-];
+entries! {
+    "NFS116" Error [PODS, VOLUMES, NODES, EVENTS] "node affinity",
+        "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. An NFS PV needs no node affinity, since NFS is the same on every node. nodeAffinity can't be edited: create the PV again without it.";
+    "NFS118" Info [PODS, EVENTS] "pod waits for unbound claims" symptom,
+        "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.";
+    "NFS119" Error [PODS, CLAIMS] "the pod's claim doesn't exist",
+        "The pod names a claim that doesn't exist, or that is being deleted.";
+    "NFS120" Error [PODS, EVENTS] "ReadWriteOncePod already in use",
+        "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it.";
+    "NFS410" Info [PODS, EVENTS] "volumes not mounted yet" symptom,
+        "The kubelet waits for a pod's volumes. Another finding may give the cause.";
+    "NFS411" Warning [PODS, VOLUMES, HOSTS] "permissions" automatic,
+        "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The owner, group and mode of the directory on the server decide; without x (chmod 666), only root can enter a directory.";
+    "NFS412" Warning [PODS, VOLUMES] "pod stuck in Terminating",
+        "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let alive = case.facts.pods.iter().filter(|pod| !pod.has_ended());

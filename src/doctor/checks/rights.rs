@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::Case;
 use super::rbac;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
 use crate::doctor::images;
@@ -20,10 +19,12 @@ use crate::doctor::{Finding, Object};
 /// The age of the last renewal at which a lock counts as expired.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks permissions", "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload."),
-    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's leader election lock is stale", "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.").with_automatic_fix(),
-];
+entries! {
+    "NFS206" Error [DEPLOYMENTS, REVIEWS] "the provisioner lacks permissions",
+        "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload.";
+    "NFS210" Error [DEPLOYMENTS, LEASES] "the provisioner's leader election lock is stale" automatic,
+        "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let faults = |provisioner: &Provisioner<'_>| {

@@ -1,8 +1,7 @@
 //! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::entry::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Pod;
 use crate::doctor::images;
 use crate::doctor::messages;
@@ -17,14 +16,20 @@ const LOCKED: u32 = 24;
 /// How the gate is written wherever arguments are.
 const GATE: &str = "RemoveSelfLink=false";
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.").with_automatic_fix(),
-    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log has this message; see NFS301.").with_automatic_fix(),
-    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
-    entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not."),
-    entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").with_automatic_fix(),
-    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.").with_automatic_fix(),
-];
+entries! {
+    "NFS301" Error [DEPLOYMENTS, VERSION] "the image needs selfLink, and this server sends none" automatic,
+        "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.";
+    "NFS302" Error [DEPLOYMENTS, "pods/log"] "selfLink was empty" automatic,
+        "The provisioner's log has this message; see NFS301.";
+    "NFS303" Warning [NAMESPACES, VERSION] "RemoveSelfLink=false blocks the upgrade",
+        "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it.";
+    "NFS304" Error [NODES] "RemoveSelfLink=false on a version that refuses it",
+        "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not.";
+    "NFS305" Warning [DEPLOYMENTS, VERSION] "the image will break at the upgrade to 1.20" automatic,
+        "The image needs selfLink, which this version still sends and 1.20 does not.";
+    "NFS306" Warning [DEPLOYMENTS] "image from a frozen registry" automatic,
+        "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();

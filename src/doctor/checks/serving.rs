@@ -4,8 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use super::commands::{create_provisioner, placeholder_note, run_provisioner};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::entry::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
 use crate::doctor::names::{find_closest, list_names, sounds_like_nfs};
@@ -15,29 +14,14 @@ use crate::doctor::{Confidence, Finding};
 /// How long a claim may wait before its provisioner is missed.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS201",
-        Error,
-        &[CLAIMS, CLASSES, DEPLOYMENTS, EVENTS],
-        "no running provisioner",
-        "No running provisioner has the name that the class asks for: no workload has it as PROVISIONER_NAME, no CSIDriver has it, and no event comes from it. nfsprov provision serves any name, once or with --watch; nfsprov create provisioner runs it in the cluster.",
-    ),
-    entry(
-        "NFS202",
-        Error,
-        &[CLAIMS, CLASSES, DEPLOYMENTS],
-        "class and provisioner differ in name",
-        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. An administrator has to decide which of the two is wrong.",
-    ),
-    entry(
-        "NFS212",
-        Warning,
-        &[DEPLOYMENTS],
-        "two provisioners under one name",
-        "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.",
-    ),
-];
+entries! {
+    "NFS201" Error [CLAIMS, CLASSES, DEPLOYMENTS, EVENTS] "no running provisioner",
+        "No running provisioner has the name that the class asks for: no workload has it as PROVISIONER_NAME, no CSIDriver has it, and no event comes from it. nfsprov provision serves any name, once or with --watch; nfsprov create provisioner runs it in the cluster.";
+    "NFS202" Error [CLAIMS, CLASSES, DEPLOYMENTS] "class and provisioner differ in name",
+        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. An administrator has to decide which of the two is wrong.";
+    "NFS212" Warning [DEPLOYMENTS] "two provisioners under one name",
+        "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;

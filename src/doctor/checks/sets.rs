@@ -1,18 +1,19 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLAIMS, EVENTS, Entry, SETS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};
 use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Fix, Object, quantity};
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
-    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.").with_automatic_fix(),
-];
+entries! {
+    "NFS121" Error [SETS, CLAIMS, EVENTS] "quota or limit",
+        "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so.";
+    "NFS122" Error [SETS, CLAIMS] "the StatefulSet's claims are older than its template" automatic,
+        "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {

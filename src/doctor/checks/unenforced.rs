@@ -2,18 +2,14 @@
 
 use super::Case;
 use crate::doctor::Finding;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{Entry, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Volume};
 use crate::doctor::provisioners;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS509",
-    Error,
-    &[VOLUMES, PV_EVENTS],
-    "the server does not enforce the sizes of volumes",
-    "Volumes of classes with quota: enforce can grow past their size: the provisioner found that the server does not report the limit as the size of a directory. Mostly the server rebooted, and /etc/fstab mounts the file system without prjquota. On XFS, unmount it and mount it with prjquota; on ext4, remount it with prjquota and run quotaon -P. The limits themselves are kept.",
-)];
+entries! {
+    "NFS509" Error [VOLUMES, PV_EVENTS] "the server does not enforce the sizes of volumes",
+        "Volumes of classes with quota: enforce can grow past their size: the provisioner found that the server does not report the limit as the size of a directory. Mostly the server rebooted, and /etc/fstab mounts the file system without prjquota. On XFS, unmount it and mount it with prjquota; on ext4, remount it with prjquota and run quotaon -P. The limits themselves are kept.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let volumes = case.facts.volumes.iter();

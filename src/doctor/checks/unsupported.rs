@@ -4,30 +4,19 @@ use serde_json::json;
 
 use super::Case;
 use super::commands::recreate_claim;
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLAIMS, CLASSES, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS125",
-        Error,
-        &[CLAIMS, CLASSES],
-        "no populator for the claim's data source",
-        "A claim with dataSource or dataSourceRef waits until a populator for that kind fills its volume. Provisioners that create directories copy no data; csi-driver-nfs copies claims and its own snapshots. Create the claim without a source and copy the data, or install a populator for the source.",
-    ),
-    entry(
-        "NFS126",
-        Error,
-        &[CLAIMS, CLASSES],
-        "the claim requests a feature that the provisioner does not have",
-        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; create the claim again without the field.",
-    ),
-];
+entries! {
+    "NFS125" Error [CLAIMS, CLASSES] "no populator for the claim's data source",
+        "A claim with dataSource or dataSourceRef waits until a populator for that kind fills its volume. Provisioners that create directories copy no data; csi-driver-nfs copies claims and its own snapshots. Create the claim without a source and copy the data, or install a populator for the source.";
+    "NFS126" Error [CLAIMS, CLASSES] "the claim requests a feature that the provisioner does not have",
+        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; create the claim again without the field.";
+}
 
 /// What csi-driver-nfs copies.
 const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];

@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::commands::{create_class, run_provisioner};
 use super::{Case, finalizers, mounts};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::entry::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
@@ -17,15 +16,22 @@ use crate::doctor::{Confidence, Evidence, Finding, Object};
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS501", Warning, &[VOLUMES], "Released PV with policy Retain", "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data."),
-    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.").with_automatic_fix(),
-    entry("NFS503", Error, &[VOLUMES], "policy Delete on a static PV", "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.").with_automatic_fix(),
-    entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data."),
-    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer blocks a deletion", "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal."),
-    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its provisioner does not run", "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more."),
-    entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV."),
-];
+entries! {
+    "NFS501" Warning [VOLUMES] "Released PV with policy Retain",
+        "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data.";
+    "NFS502" Warning [VOLUMES, EVENTS, PV_EVENTS] "Recycle is deprecated" automatic,
+        "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.";
+    "NFS503" Error [VOLUMES] "policy Delete on a static PV" automatic,
+        "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.";
+    "NFS504" Warning [CLAIMS, PODS, VOLUMES] "being deleted while in use",
+        "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data.";
+    "NFS505" Error [CLAIMS, VOLUMES, CLASSES] "a finalizer blocks a deletion",
+        "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal.";
+    "NFS506" Error [VOLUMES, DEPLOYMENTS] "Released, and its provisioner does not run",
+        "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more.";
+    "NFS507" Error [VOLUMES, CLASSES, EVENTS, PV_EVENTS] "its class was deleted",
+        "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let namespace = case.facts.namespace.as_deref();

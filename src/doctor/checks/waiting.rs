@@ -8,30 +8,20 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use crate::doctor::Severity::{self, Error};
-use crate::doctor::entry::{CLAIMS, Entry, NODES, PODS, entry};
+use crate::doctor::Severity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS123",
-        Error,
-        &[CLAIMS, PODS],
-        "waiting, cause unknown",
-        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.",
-    ),
-    entry(
-        "NFS420",
-        Error,
-        &[PODS, NODES],
-        "the pod's node is not Ready",
-        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
-    ),
-];
+entries! {
+    "NFS123" Error [CLAIMS, PODS] "waiting, cause unknown",
+        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.";
+    "NFS420" Error [PODS, NODES] "the pod's node is not Ready",
+        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.";
+}
 
 /// How long a claim or a pod may take before it counts as waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);

@@ -3,8 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{Case, mounts, refusals};
-use crate::doctor::Severity::Error;
-use crate::doctor::entry::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::images;
@@ -19,13 +18,18 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 /// What nfs-subdir-external-provisioner can't do without.
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
-    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.").with_automatic_fix(),
-    entry("NFS205", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "image for another processor", "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.").with_automatic_fix(),
-    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes."),
-    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export."),
-];
+entries! {
+    "NFS203" Error [CLASSES, DEPLOYMENTS, PODS, THEIR_PODS] "the provisioner doesn't run" automatic,
+        "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.";
+    "NFS204" Error [DEPLOYMENTS, PODS, THEIR_PODS] "the provisioner's image can't be pulled" automatic,
+        "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.";
+    "NFS205" Error [DEPLOYMENTS, PODS, THEIR_PODS] "image for another processor" automatic,
+        "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.";
+    "NFS207" Error [DEPLOYMENTS, EVENTS, THEIR_EVENTS] "the provisioner's pod is refused",
+        "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes.";
+    "NFS208" Error [DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS] "the provisioner can't mount its own export",
+        "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = &case.provisioners;

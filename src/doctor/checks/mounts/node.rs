@@ -2,25 +2,31 @@
 
 use super::{Description, Failure};
 use crate::doctor::Fix;
-use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
 use crate::doctor::checks::hosts::find_host_of_node;
-use crate::doctor::entry::{EVENTS, Entry, HOSTS, PODS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::images::is_nfs_csi_driver;
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").with_automatic_fix(),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.").with_automatic_fix(),
-    entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
-    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount."),
-    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have."),
-    entry("NFS416", Error, &[PODS, EVENTS], "the node's kernel has no NFS", "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it."),
-    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet."),
-];
+entries! {
+    "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
+        "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.";
+    "NFS407" Error [PODS, EVENTS] "rpc.statd is not running" automatic,
+        "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.";
+    "NFS408" Error [PODS, EVENTS, HOSTS] "the server's name doesn't resolve",
+        "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know.";
+    "NFS414" Error [PODS, EVENTS] "the node mounts with busybox",
+        "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount.";
+    "NFS415" Error [PODS, EVENTS] "the node may not mount",
+        "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have.";
+    "NFS416" Error [PODS, EVENTS] "the node's kernel has no NFS",
+        "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it.";
+    "NFS417" Error [PODS, EVENTS] "an IPv6 server without brackets",
+        "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet.";
+}
 
 /// Whether a failure of this code is the node's, rather than the volume's or the server's.
 pub fn is_fault_of_node(code: &str) -> bool {
