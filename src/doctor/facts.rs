@@ -93,8 +93,8 @@ pub struct Claim {
     pub handover: Option<String>,
     /// Whether the scheduler has chosen a node for its first pod.
     pub node_selected: bool,
-    /// The size of its volume in thousandths of a byte, once it has one.
-    pub capacity: Option<i128>,
+    /// The size of its volume in bytes, once it has one.
+    pub capacity: Option<u64>,
     /// Kind and name of what its volume is to be filled from.
     pub data_source: Option<(String, String)>,
     pub attributes_class: Option<String>,
@@ -103,8 +103,7 @@ pub struct Claim {
 /// What a claim asks of a PV, beside its class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wish {
-    /// The size in thousandths of a byte.
-    pub bytes: i128,
+    pub bytes: u64,
     /// Access modes, all of which the PV must have.
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
@@ -123,8 +122,8 @@ pub struct Volume {
     pub labels: BTreeMap<String, String>,
     /// Its class; empty for none.
     pub class: String,
-    /// Its capacity in thousandths of a byte.
-    pub capacity: Option<i128>,
+    /// Its capacity in bytes.
+    pub capacity: Option<u64>,
     pub size: String,
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
@@ -336,11 +335,8 @@ impl Facts {
 
     /// Adds a workload if any check uses it. Its claim templates are dropped outside the namespace of the diagnosis.
     fn add_workload(&mut self, mut workload: Workload) {
-        if self
-            .namespace
-            .as_ref()
-            .is_some_and(|namespace| *namespace != workload.namespace)
-        {
+        let namespace = self.namespace.as_ref();
+        if namespace.is_some_and(|namespace| *namespace != workload.namespace) {
             workload.templates.clear();
         }
         self.workloads.extend(Some(workload).filter(Workload::is_of_interest));
@@ -351,7 +347,9 @@ impl Facts {
         let of_storage = self.claims.len() + self.volumes.len() + self.classes.len();
         let of_workloads = self.pods.len() + self.workloads.len() + self.nodes.len();
         let of_drivers = self.csi_drivers.len() + self.csi_nodes.len();
-        of_storage + of_workloads + of_drivers + self.events.len() + self.locks.len() + self.limits.len()
+        let of_permissions = self.rights.len() + usize::from(self.self_link.is_some());
+        let of_others = self.events.len() + self.locks.len() + self.limits.len();
+        of_storage + of_workloads + of_drivers + of_permissions + of_others
     }
 
     /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, sorts events,

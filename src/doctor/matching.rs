@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::facts::{Claim, Volume};
-use super::quantity;
+use crate::cluster::quantity;
 
 /// A field in which a PV does not fit a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +209,11 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
             or_none(&volume.class),
             or_none(class_of(claim))
         ),
-        Mismatch::Size => format!("its size ({} < {})", volume.size, quantity::print(claim.wish.bytes)),
+        Mismatch::Size => format!(
+            "its size ({} < {})",
+            volume.size,
+            quantity::format_bytes(claim.wish.bytes)
+        ),
         Mismatch::Modes(lacking) => format!(
             "its access modes ({} without {})",
             volume.modes.join(","),

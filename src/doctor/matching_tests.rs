@@ -10,7 +10,7 @@ fn claim() -> Claim {
         uid: "c1".into(),
         class: Some("nfs".into()),
         wish: Wish {
-            bytes: quantity::parse("5Gi").unwrap(),
+            bytes: quantity::parse_bytes("5Gi").unwrap(),
             modes: vec!["ReadWriteOnce".into()],
             volume_mode: "Filesystem".into(),
             selector: None,
@@ -24,7 +24,7 @@ fn volume(name: &str) -> Volume {
         name: name.into(),
         class: "nfs".into(),
         size: "5Gi".into(),
-        capacity: quantity::parse("5Gi"),
+        capacity: quantity::parse_bytes("5Gi"),
         modes: vec!["ReadWriteOnce".into(), "ReadWriteMany".into()],
         volume_mode: "Filesystem".into(),
         phase: "Available".into(),
@@ -160,12 +160,12 @@ fn expressions_are_read_as_kubectl_reads_them() {
 fn the_nearest_comes_first_and_is_explained() {
     let small = Volume {
         size: "1Gi".into(),
-        capacity: quantity::parse("1Gi"),
+        capacity: quantity::parse_bytes("1Gi"),
         ..volume("small")
     };
     let smaller = Volume {
         size: "500Mi".into(),
-        capacity: quantity::parse("500Mi"),
+        capacity: quantity::parse_bytes("500Mi"),
         ..volume("smaller")
     };
     let released = Volume {
@@ -201,7 +201,7 @@ fn a_few_of_those_that_are_alike_stand_for_all() {
     for number in 0..60 {
         let mut volume = volume(&format!("v-{:02}", (number * 37) % 60));
         // Sizes, labels, phases and owners, in all combinations.
-        volume.capacity = quantity::parse(["1Gi", "4Gi", "9Gi"][number % 3]);
+        volume.capacity = quantity::parse_bytes(["1Gi", "4Gi", "9Gi"][number % 3]);
         if number % 2 == 0 {
             volume.labels.insert("tier".into(), "gold".into());
         }

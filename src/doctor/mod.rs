@@ -18,7 +18,6 @@ pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod policy;
 pub(crate) mod provisioners;
-pub(crate) mod quantity;
 pub mod report;
 pub(crate) mod servers;
 

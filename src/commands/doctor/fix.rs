@@ -14,7 +14,7 @@ use crate::diff;
 use crate::doctor::Finding;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, NoChange};
-use crate::doctor::fix::plan::{Effect, Step, due};
+use crate::doctor::fix::plan::{Effect, Step};
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
@@ -78,7 +78,7 @@ impl StopSignals {
     }
 }
 
-/// Applies the fixes, one finding after the other: shows each, asks, applies it and waits for its effect.
+/// Applies the fixes, one finding after the other: shows each, asks and applies it. Then waits for the effects of all.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
@@ -90,8 +90,8 @@ pub async fn fix_objects(
     counts: &mut FixCounts,
 ) -> Result<()> {
     let limit = options.limit.unwrap_or(PATIENCE);
-    let (mut refused, mut owed) = (0, Vec::new());
-    for (place, step) in steps.iter().enumerate() {
+    let (mut refused, mut effects) = (0, Vec::new());
+    for step in steps {
         stop.fail_if_signalled(*counts)?;
         if let Some(edits) = prepare_edits(clusters.cluster, step, counts).await {
             show_step(step, &edits, options.colour);
@@ -103,15 +103,14 @@ pub async fn fix_objects(
             } else if confirm_change(options, "Make this change?", *counts)?
                 && apply_edits(clusters, &edits, limit, counts).await
             {
-                owed.retain(|effect| !step.effects.contains(effect));
-                owed.extend(step.effects.iter().cloned());
+                let new = step.effects.iter().filter(|effect| !effects.contains(effect));
+                effects.extend(new.collect::<Vec<_>>());
             }
         }
-        let due = due(&mut owed, &steps[place + 1..]);
-        tokio::select! {
-            () = wait_for_effects(clusters.watched, &due, limit) => {}
-            () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
-        }
+    }
+    tokio::select! {
+        () = wait_for_effects(clusters.watched, &effects, limit) => {}
+        () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
     }
     if refused > 0 {
         let why = format!(
@@ -246,7 +245,7 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
 }
 
 /// Waits for the effects in parallel, and prints the result of each.
-async fn wait_for_effects(cluster: &Cluster, effects: &[Effect], limit: Duration) {
+async fn wait_for_effects(cluster: &Cluster, effects: &[&Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
         let (title, good) = match effect {
             Effect::Bound(claim) => (claim.title(), "is Bound"),

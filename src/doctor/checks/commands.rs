@@ -4,9 +4,10 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::quantity;
 use crate::doctor::facts::{Claim, Class, Facts, Workload};
 use crate::doctor::names::shell_word;
-use crate::doctor::{provisioners, quantity};
+use crate::doctor::provisioners;
 use crate::manifest::validate::SERVER_PLACEHOLDER;
 use crate::provisioner::{DEFAULT_NAME, election};
 
@@ -155,7 +156,7 @@ fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String 
         shell_word(name),
         shell_word(server),
         shell_word(path),
-        quantity::print(claim.wish.bytes)
+        quantity::format_bytes(claim.wish.bytes)
     );
     for mode in &claim.wish.modes {
         command += &format!(" --access-mode {}", shell_word(mode));

@@ -1,11 +1,11 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
 use super::{Case, rights};
+use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make};
-use crate::doctor::quantity;
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -41,10 +41,8 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 
 /// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
 fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
-    let has = quantity::print(claim.capacity.unwrap_or_default());
-    let object = claim.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| {
+    let has = quantity::format_bytes(claim.capacity.unwrap_or_default());
+    let event = case.find_event(&claim.object(), |event| {
         event.component == "volume_expand" || event.reason.contains("Expand") || event.reason.contains("Resize")
     });
     let cause = format!("the claim's size was increased from {has} to {}, but {why}", claim.size);
@@ -90,11 +88,10 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
         ))
         .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
     }
-    let object = claim.object();
-    let mut events = case.events_about(&object).iter();
-    let has_failed =
-        events.any(|event| event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name));
-    match has_failed {
+    let failure = case.find_event(&claim.object(), |event| {
+        event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name)
+    });
+    match failure.is_some() {
         true => finding(&format!("{name} could not expand it, as its event says"))
             .with_advice("remove the cause that the event names; the provisioner retries"),
         false => finding(&format!("{name} has not expanded it"))

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::commands::{create_new_volume, recreate_claim};
 use super::{Case, Evidence};
+use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Mismatch, Near};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Finding, provisioners, quantity};
+use crate::doctor::{Finding, provisioners};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -273,7 +274,7 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
             format!("the claim gets the PV's class; {HAS_NO_DATA}"),
         ),
         Mismatch::Size => finding.with_change(
-            merge(json!({"spec": {"capacity": {"storage": quantity::print(claim.wish.bytes)}}})),
+            merge(json!({"spec": {"capacity": {"storage": quantity::format_bytes(claim.wish.bytes)}}})),
             "if the export has enough space: NFS does not enforce sizes",
         ),
         Mismatch::Modes(lacking) => {

@@ -14,9 +14,9 @@ mod finalizers;
 mod first_pod;
 mod full;
 mod hosts;
+mod limits;
 mod matches;
 mod mounts;
-mod overcommitted;
 mod pods;
 mod rbac;
 mod reading;
@@ -26,7 +26,6 @@ mod selflink;
 mod servers;
 mod serving;
 mod sets;
-mod unenforced;
 mod unsupported;
 mod volumes;
 mod waiting;
@@ -40,6 +39,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::entry::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Near};
+use super::messages::{self, Place};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
@@ -104,8 +104,7 @@ pub(crate) static CHECKS: &[Check] = &[
         find_problems: servers::find_problems,
     },
     check!(earlier_data),
-    check!(unenforced),
-    check!(overcommitted),
+    check!(limits),
     only_entries(waiting::ENTRIES),
 ];
 
@@ -278,6 +277,17 @@ impl<'a> Case<'a> {
     /// The events about an object, newest first.
     pub fn events_about(&self, object: &Object) -> &[&'a Event] {
         self.events.get(object).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The newest event about an object that is wanted.
+    pub fn find_event(&self, object: &Object, is_wanted: impl Fn(&Event) -> bool) -> Option<&'a Event> {
+        let mut events = self.events_about(object).iter();
+        events.find(|event| is_wanted(event)).copied()
+    }
+
+    /// The newest event about an object that is a sign of the finding `code`.
+    pub fn find_sign(&self, object: &Object, code: &str, place: Place) -> Option<&'a Event> {
+        self.find_event(object, |event| messages::is_sign_of(code, place, &event.message))
     }
 
     /// The pods that use a claim and haven't ended.

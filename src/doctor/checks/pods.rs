@@ -5,7 +5,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Node, Pod, Volume};
+use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};
 use crate::doctor::{Confidence, Finding};
@@ -60,8 +60,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
         return None;
     }
     let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS119", Place::Scheduling, &event.message));
+    let event = case.find_sign(&object, "NFS119", Place::Scheduling);
     let event = event.map(|event| event.evidence());
     let claim = case.find_claim(&pod.namespace, name);
     let cause = match claim {
@@ -101,10 +100,8 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     }
     // The condition is what holds now; events are only what was said.
     let evidence = pod.scheduling_evidence().or_else(|| {
-        let object = pod.object();
-        let mut events = case.events_about(&object).iter();
-        let event = events.find(|event| event.reason == "FailedScheduling")?;
-        Some(event.evidence())
+        let event = case.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
+        event.map(Event::evidence)
     })?;
     let (code, _) = messages::classify(Place::Scheduling, &evidence.text)?;
     let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence]);
@@ -198,13 +195,10 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
 
 /// NFS410: the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
-    let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS410", Place::Mount, &event.message))?;
-    let evidence = event.evidence();
+    let event = case.find_sign(&pod.object(), "NFS410", Place::Mount)?;
     Some(
-        Finding::new("NFS410", object, "the kubelet waits for the pod's volumes")
-            .with_all_evidence([evidence])
+        Finding::new("NFS410", pod.object(), "the kubelet waits for the pod's volumes")
+            .with_all_evidence([event.evidence()])
             .with_confidence(Confidence::Likely),
     )
 }

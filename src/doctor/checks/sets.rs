@@ -1,12 +1,13 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
 use super::Case;
+use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};
 use crate::doctor::names::shell_word;
-use crate::doctor::{Finding, Fix, Object, quantity};
+use crate::doctor::{Finding, Fix, Object};
 
 entries! {
     "NFS121" Error [SETS, CLAIMS, EVENTS] "quota or limit",
@@ -79,9 +80,7 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
 fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
-    let object = set.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| {
+    let event = case.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
         messages::is_sign_of("NFS121", Place::Creation, &event.message)
             && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
@@ -111,9 +110,9 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
 /// The change that raises a quota to what is used plus what this number of claims requests.
 fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
-        let used = quantity::parse(&item.used).unwrap_or_default();
-        let each = quantity::parse(&item.requested).unwrap_or_default();
-        quantity::print(used + each * i128::try_from(claims).unwrap_or(1))
+        let used = quantity::parse_bytes(&item.used).unwrap_or_default();
+        let each = quantity::parse_bytes(&item.requested).unwrap_or_default();
+        quantity::format_bytes(used.saturating_add(each.saturating_mul(claims as u64)))
     };
     let hard: serde_json::Map<_, _> = items
         .iter()
@@ -127,7 +126,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
 
 /// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
 fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
-    let wanted = quantity::parse(size)?;
+    let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {
         "min"
     } else {
@@ -135,7 +134,7 @@ fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Op
     };
     let limit = case.facts.limits.iter().find(|limit| {
         let value = if bound == "min" { &limit.min } else { &limit.max };
-        let value = value.as_deref().and_then(quantity::parse);
+        let value = value.as_deref().and_then(quantity::parse_bytes);
         let broken = value.is_some_and(|value| if bound == "min" { wanted < value } else { wanted > value });
         limit.namespace == set.namespace && broken
     })?;

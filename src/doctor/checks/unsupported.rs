@@ -32,9 +32,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let class = case.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
-        let object = claim.object();
-        let mut events = case.events_about(&object).iter();
-        let event = events.find(|event| {
+        let event = case.find_event(&claim.object(), |event| {
             event.reason == "ProvisioningFailed" && messages::is_sign_of(code, Place::Provisioning, &event.message)
         });
         event.map(|event| event.evidence())

@@ -6,12 +6,12 @@ use serde_json::json;
 use super::commands::{create_class, run_provisioner};
 use super::{Case, finalizers, mounts};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Volume};
+use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners;
-use crate::doctor::{Confidence, Evidence, Finding, Object};
+use crate::doctor::{Confidence, Finding, Object};
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
@@ -110,7 +110,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             Some(
                 finding("NFS503", cause)
                     .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .with_all_evidence(event_evidence(case, &object, "NFS503"))
+                    .with_all_evidence(case.find_sign(&object, "NFS503", Place::Volume).map(Event::evidence))
                     .with_change(
                         retain,
                         "Kubernetes then keeps the PV and its data when the claim is deleted",
@@ -119,8 +119,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         }
         "Recycle" => {
             let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
-            let mut events = case.events_about(&object).iter().filter(|_| has_ended);
-            let failure = events.find(|event| event.reason == "VolumeFailedRecycle");
+            let failure = case.find_event(&object, |event| has_ended && event.reason == "VolumeFailedRecycle");
             let cause = match failure {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
@@ -138,13 +137,6 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     }
 }
 
-/// The newest event about an object that is a sign of `code`.
-fn event_evidence(case: &Case<'_>, object: &Object, code: &str) -> Option<Evidence> {
-    let mut events = case.events_about(object).iter();
-    let event = events.find(|event| messages::is_sign_of(code, Place::Volume, &event.message))?;
-    Some(event.evidence())
-}
-
 /// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
 /// run.
 fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
@@ -154,13 +146,16 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     }
     let name = deleter_of(volume)?;
     let has_no_class = case.facts.knows("storageclasses") && case.facts.find_class(&volume.class).is_none();
-    if let Some(failure) = event_evidence(case, &object, "NFS507").filter(|_| has_no_class) {
+    if let Some(failure) = case
+        .find_sign(&object, "NFS507", Place::Volume)
+        .filter(|_| has_no_class)
+    {
         let class = &volume.class;
         let cause =
             format!("the PV's class {class} was deleted, and its provisioner needs the class to delete the volume");
         return Some(
             Finding::new("NFS507", object, cause)
-                .with_all_evidence([failure])
+                .with_all_evidence([failure.evidence()])
                 .with_evidence("StorageClasses", format!("none called {class}"))
                 .with_command(
                     create_class(class, name),
@@ -219,9 +214,9 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
 fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();
-    let mut events = case.events_about(&object).iter();
-    let event =
-        events.find(|event| event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name))?;
+    let event = case.find_event(&object, |event| {
+        event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name)
+    })?;
     let export = volume.export().cloned();
     if let Some(failure) = mounts::find_provisioner_failure(case, &event.message, export)
         && let Some(description) = failure.describe(case)

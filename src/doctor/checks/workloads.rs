@@ -222,9 +222,7 @@ fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: 
     let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
     // "Back-off pulling image" says less than the attempt before it.
-    let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let attempt = events.find(|event| event.message.starts_with("Failed to pull image"));
+    let attempt = case.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
     if messages::find_log_line("NFS205", words).is_some() {
         let evidence = [evidence].into_iter().chain(attempt.map(|event| event.evidence()));
@@ -305,8 +303,7 @@ fn find_failed_mount(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS410", Place::Mount, &event.message))?;
+    let event = case.find_sign(&object, "NFS410", Place::Mount)?;
     let export = match pod.nfs.first() {
         Some((server, path)) => format!("{server}:{path}"),
         None => "SERVER:PATH".to_owned(),

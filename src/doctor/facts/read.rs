@@ -14,7 +14,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
 use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Right, Volume, Wish};
-use crate::doctor::{Object, quantity};
+use crate::cluster::quantity;
+use crate::doctor::Object;
 use crate::provisioner::volume::DIRECTORY;
 
 /// Where the class stood before there was a field for it.
@@ -108,7 +109,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
                 .capacity
                 .as_ref()
                 .map(|all| storage_size(Some(all)))
-                .and_then(|size| quantity::parse(&size)),
+                .and_then(|size| quantity::parse_bytes(&size)),
             data_source: spec
                 .data_source_ref
                 .map(|source| (source.kind, source.name))
@@ -124,7 +125,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
             volume: spec.volume_name.unwrap_or_default(),
             phase: status.phase.unwrap_or_default(),
             wish: Wish {
-                bytes: quantity::parse(&size).unwrap_or_default(),
+                bytes: quantity::parse_bytes(&size).unwrap_or_default(),
                 modes: or_empty(spec.access_modes),
                 volume_mode: mode_or_default(spec.volume_mode),
                 selector: spec.selector.filter(|selector| *selector != LabelSelector::default()),
@@ -156,7 +157,7 @@ impl From<core::PersistentVolume> for Volume {
             name: meta.name.unwrap_or_default(),
             finalizers: or_empty(meta.finalizers),
             labels: meta.labels.unwrap_or_default(),
-            capacity: quantity::parse(&size),
+            capacity: quantity::parse_bytes(&size),
             size,
             modes: or_empty(spec.access_modes),
             volume_mode: mode_or_default(spec.volume_mode),
