@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_are_told_apart() {
+    fn images_are_distinguished() {
         // Image; needs selfLink; frozen; a chart's version.
         for (image, self_link, is_frozen, chart) in rows! {
             ("quay.io/external_storage/nfs-client-provisioner:latest", true, true, false),

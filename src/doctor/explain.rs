@@ -36,7 +36,7 @@ mod tests {
 
     /// Rights, classes, names, finalizers and API servers are not among them.
     #[test]
-    fn few_findings_are_fixed_by_a_program() {
+    fn few_findings_have_an_automatic_fix() {
         let automatic = CATALOGUE.iter().filter(|entry| entry.automatic);
         let codes: Vec<&str> = automatic.map(|entry| entry.code).collect();
         assert_eq!(

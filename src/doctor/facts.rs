@@ -87,7 +87,7 @@ pub struct Claim {
     /// `Pending`, `Bound` or `Lost`.
     pub phase: String,
     /// What a PV must be like.
-    pub wish: Wish,
+    pub requirements: Requirements,
     pub size: String,
     /// The provisioner it was handed over to.
     pub handover: Option<String>,
@@ -102,7 +102,7 @@ pub struct Claim {
 
 /// What a claim asks of a PV, beside its class.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wish {
+pub struct Requirements {
     pub bytes: u64,
     /// Access modes, all of which the PV must have.
     pub modes: Vec<String>,

@@ -37,7 +37,7 @@ pub enum Mismatch {
 
 /// A PV and what keeps a claim from it.
 #[derive(Clone, Debug)]
-pub struct Near<'a> {
+pub struct Candidate<'a> {
     pub volume: &'a Volume,
     /// Why it isn't given; empty if it will be.
     pub mismatches: Vec<Mismatch>,
@@ -51,7 +51,7 @@ pub fn class_of(claim: &Claim) -> &str {
 /// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would.
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    let wish = &claim.wish;
+    let requirements = &claim.requirements;
     let same = |reference: &super::facts::ClaimRef| {
         (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
     };
@@ -67,10 +67,10 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     if volume.class != class_of(claim) && !is_reserved {
         found.push(Mismatch::Class);
     }
-    if volume.capacity.unwrap_or_default() < wish.bytes {
+    if volume.capacity.unwrap_or_default() < requirements.bytes {
         found.push(Mismatch::Size);
     }
-    let lacking: Vec<_> = wish
+    let lacking: Vec<_> = requirements
         .modes
         .iter()
         .filter(|mode| !volume.modes.contains(mode))
@@ -81,13 +81,13 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     }
     // A claim that names its PV is bound to it whatever its labels.
     let unmet = match claim.volume.is_empty() && !is_reserved {
-        true => unmet_requirements(wish.selector.as_ref(), &volume.labels),
+        true => unmet_requirements(requirements.selector.as_ref(), &volume.labels),
         false => Vec::new(),
     };
     if !unmet.is_empty() {
         found.push(Mismatch::Selector(unmet));
     }
-    if volume.volume_mode != wish.volume_mode {
+    if volume.volume_mode != requirements.volume_mode {
         found.push(Mismatch::VolumeMode);
     }
     if volume.deleting.is_some() {
@@ -148,18 +148,22 @@ fn distance_of(mismatch: &Mismatch) -> u32 {
 ///
 /// Drops PVs that are no near match: those Bound to other claims, and those of another class that
 /// don't fit otherwise either.
-pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
-    let near = |volume: &'a Volume| {
+pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Candidate<'a>> {
+    let candidate = |volume: &'a Volume| {
         let mismatches = find_mismatches(claim, volume);
         let far = mismatches.contains(&Mismatch::Claimed) && volume.phase == "Bound"
             || mismatches.contains(&Mismatch::Class) && mismatches.len() > 1;
-        (!far).then_some(Near { volume, mismatches })
+        (!far).then_some(Candidate { volume, mismatches })
     };
-    let mut ranked: Vec<_> = volumes.into_iter().filter_map(near).collect();
-    ranked.sort_by_key(|near| {
-        let distance: u32 = near.mismatches.iter().map(distance_of).sum();
-        let size = near.volume.capacity.unwrap_or_default().abs_diff(claim.wish.bytes);
-        (distance, size, &near.volume.name)
+    let mut ranked: Vec<_> = volumes.into_iter().filter_map(candidate).collect();
+    ranked.sort_by_key(|candidate| {
+        let distance: u32 = candidate.mismatches.iter().map(distance_of).sum();
+        let size = candidate
+            .volume
+            .capacity
+            .unwrap_or_default()
+            .abs_diff(claim.requirements.bytes);
+        (distance, size, &candidate.volume.name)
     });
     ranked
 }
@@ -212,7 +216,7 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
         Mismatch::Size => format!(
             "its size ({} < {})",
             volume.size,
-            quantity::format_bytes(claim.wish.bytes)
+            quantity::format_bytes(claim.requirements.bytes)
         ),
         Mismatch::Modes(lacking) => format!(
             "its access modes ({} without {})",
@@ -222,7 +226,7 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
         Mismatch::Selector(unmet) => format!("its labels (the selector wants {})", unmet.join(", ")),
         Mismatch::VolumeMode => format!(
             "its volumeMode ({}, not {})",
-            volume.volume_mode, claim.wish.volume_mode
+            volume.volume_mode, claim.requirements.volume_mode
         ),
         Mismatch::Terminating => "being deleted".to_owned(),
         Mismatch::Released => format!("being Released (it was {}'s)", owner()),
@@ -233,12 +237,12 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
 }
 
 /// A near miss in one line: `PV a fits but for its size (1Gi < 5Gi)`.
-pub fn describe_near_miss(near: &Near<'_>, claim: &Claim) -> String {
-    let name = &near.volume.name;
-    let all: Vec<_> = near
+pub fn describe_near_miss(candidate: &Candidate<'_>, claim: &Claim) -> String {
+    let name = &candidate.volume.name;
+    let all: Vec<_> = candidate
         .mismatches
         .iter()
-        .map(|mismatch| describe_mismatch(mismatch, claim, near.volume))
+        .map(|mismatch| describe_mismatch(mismatch, claim, candidate.volume))
         .collect();
     match all.is_empty() {
         true => format!("PV {name} fits"),

@@ -12,7 +12,6 @@ pub(crate) mod facts;
 pub(crate) mod fix;
 pub mod formats;
 pub(crate) mod gather;
-pub(crate) mod images;
 pub(crate) mod matching;
 pub(crate) mod messages;
 pub(crate) mod names;

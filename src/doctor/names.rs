@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_another_name_is_not() {
+    fn misspelt_names_are_recognized_and_other_names_are_not() {
         let known = ["managed-nfs-storage", "local-path", "nfs"];
         for (written, meant) in [
             ("managed-nfs-storge", Some("managed-nfs-storage")),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_are_no_slips_of_each_other() {
+    fn names_of_siblings_are_not_misspelt_ones() {
         for (one, other) in rows! {
             ("nfs-1", "nfs-2"),
             ("nfs-a", "nfs-b"),

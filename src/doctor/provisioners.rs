@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::Object;
 use super::facts::{Claim, Class, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
 use super::fix::Change;
 use super::names::sounds_like_nfs;
-use super::{Object, images};
+use crate::cluster::images;
 use crate::provisioner::DEFAULT_NAME;
 
 /// The NFS CSI driver, which is its own provisioner.

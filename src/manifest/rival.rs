@@ -2,8 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 
-/// The image names of nfs-subdir-external-provisioner and of its predecessor, without the registry.
-const IMAGES: [&str; 2] = ["nfs-subdir-external-provisioner", "nfs-client-provisioner"];
+use crate::cluster::images;
 
 /// The Deployment, as `NAMESPACE/NAME`, that runs nfs-subdir-external-provisioner under the name `provisioner`. The
 /// Deployment `ours` (namespace and name), which is about to be applied, does not count.
@@ -16,16 +15,10 @@ pub fn find_rival(deployments: &[Deployment], provisioner: &str, ours: (&str, &s
             let mut variables = container.env.iter().flatten();
             let called = variables
                 .any(|variable| variable.name == "PROVISIONER_NAME" && variable.value.as_deref() == Some(provisioner));
-            called && container.image.as_deref().is_some_and(is_upstream_image)
+            called && container.image.as_deref().is_some_and(images::makes_directories)
         });
         (serves && place != ours).then(|| format!("{}/{}", place.0, place.1))
     })
-}
-
-/// Whether an image has the name of nfs-subdir-external-provisioner or of its predecessor, in any registry.
-pub fn is_upstream_image(image: &str) -> bool {
-    let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next());
-    name.is_some_and(|name| IMAGES.contains(&name))
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return None;
     }
     let ranked = case.rank_volumes_for(claim);
-    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+    if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
     // Where volumes are made by hand, a PV was meant, not a class.
@@ -70,7 +70,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let near_misses = ranked
         .iter()
         .take(3)
-        .map(|near| Evidence::new("PVs without a class", matching::describe_near_miss(near, claim)));
+        .map(|candidate| Evidence::new("PVs without a class", matching::describe_near_miss(candidate, claim)));
     let finding = |cause: String| {
         Finding::new("NFS101", claim.object(), cause)
             .with_same_cause("")

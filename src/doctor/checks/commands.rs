@@ -156,14 +156,14 @@ fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String 
         shell_word(name),
         shell_word(server),
         shell_word(path),
-        quantity::format_bytes(claim.wish.bytes)
+        quantity::format_bytes(claim.requirements.bytes)
     );
-    for mode in &claim.wish.modes {
+    for mode in &claim.requirements.modes {
         command += &format!(" --access-mode {}", shell_word(mode));
     }
     command += &format!(" --class {}", shell_word(claim.class.as_deref().unwrap_or_default()));
     let labels = claim
-        .wish
+        .requirements
         .selector
         .as_ref()
         .and_then(|selector| selector.match_labels.as_ref());

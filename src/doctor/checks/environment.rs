@@ -1,9 +1,9 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
 use super::Case;
+use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Log;
-use crate::doctor::images;
 use crate::doctor::provisioners::{Make, Provisioner};
 use crate::doctor::{Confidence, Finding};
 

@@ -16,7 +16,7 @@ entries! {
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let is_enlarged =
-        |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.wish.bytes);
+        |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);
     let claims = case.facts.claims.iter().filter(is_enlarged);
     claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
 }
@@ -26,7 +26,11 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
-    if volume.capacity.is_some_and(|capacity| capacity >= claim.wish.bytes) && volume.csi_driver.is_some() {
+    if volume
+        .capacity
+        .is_some_and(|capacity| capacity >= claim.requirements.bytes)
+        && volume.csi_driver.is_some()
+    {
         return None;
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {

@@ -38,7 +38,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::entry::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
-use super::matching::{self, Near};
+use super::matching::{self, Candidate};
 use super::messages::{self, Place};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
@@ -266,7 +266,7 @@ impl<'a> Case<'a> {
     }
 
     /// The PVs that are not bound, ranked by how near they come to a claim; only a few of those that are alike.
-    pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Near<'a>> {
+    pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Candidate<'a>> {
         let reserved = self.volumes_reserved_for(claim);
         let is_reserved = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
         let others = self.representatives.iter().copied();

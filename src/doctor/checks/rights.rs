@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::Case;
 use super::rbac;
+use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
-use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, Make, Provisioner};

@@ -1,9 +1,9 @@
 //! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::Case;
+use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Pod;
-use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
 use crate::doctor::{Confidence, Evidence, Finding, Object};

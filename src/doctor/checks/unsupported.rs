@@ -39,7 +39,7 @@ fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     let is_nfs =
         sounds_like_nfs(&class.provisioner) || case.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
-    if claim.wish.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
+    if claim.requirements.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
             "the claim asks for volumeMode Block, and NFS (class {}) stores files, not blocks",
             class.name

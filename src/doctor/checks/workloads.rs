@@ -3,10 +3,10 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{Case, mounts, refusals};
+use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
-use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
 use crate::doctor::provisioners::{self, Make, Provisioner};

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Right, Volume, Wish};
+use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Requirements, Right, Volume};
 use crate::cluster::quantity;
 use crate::doctor::Object;
 use crate::provisioner::volume::DIRECTORY;
@@ -124,7 +124,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
             finalizers: or_empty(meta.finalizers),
             volume: spec.volume_name.unwrap_or_default(),
             phase: status.phase.unwrap_or_default(),
-            wish: Wish {
+            requirements: Requirements {
                 bytes: quantity::parse_bytes(&size).unwrap_or_default(),
                 modes: or_empty(spec.access_modes),
                 volume_mode: mode_or_default(spec.volume_mode),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::doctor::{Evidence, Object, images};
+use crate::cluster::images;
+use crate::doctor::{Evidence, Object};
 
 /// A container as it was asked for.
 #[derive(Clone, Debug, Default)]

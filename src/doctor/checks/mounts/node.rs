@@ -1,13 +1,13 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
 use super::{Description, Failure};
+use crate::cluster::images::is_nfs_csi_driver;
 use crate::doctor::Fix;
 use crate::doctor::checks::Case;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::images::is_nfs_csi_driver;
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 

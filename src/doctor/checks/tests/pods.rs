@@ -9,7 +9,7 @@ fn unscheduled(message: &str) -> Value {
 }
 
 #[test]
-fn what_the_scheduler_says() {
+fn unbound_claims_are_read_from_the_scheduler_message() {
     let old = "0/3 nodes are available: 3 pod has unbound immediate PersistentVolumeClaims.";
     let new = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     for (version, text) in [(OLD, old), (NEW, new)] {
@@ -24,7 +24,7 @@ fn what_the_scheduler_says() {
 }
 
 #[test]
-fn a_claim_that_is_not_there() {
+fn missing_claims_of_pods() {
     let terminating = with(of_class("a", "nfs"), json!({"metadata": {"deletionTimestamp": NOW}}));
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:58Z"}});
     for version in [OLD, NEW] {
@@ -78,7 +78,7 @@ fn one_cause_for_many_pods() {
 }
 
 #[test]
-fn groups_and_ends() {
+fn an_fs_group_is_reported_only_if_the_pod_fails() {
     let crashed = json!([{"name": "app", "image": "b", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
     let running = |group: Value, statuses: Value| json!({"spec": {"nodeName": "n", "securityContext": group}, "status": {"phase": "Running", "containerStatuses": statuses}});
     let ending = |since: &str| json!({"metadata": {"deletionTimestamp": since}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
@@ -93,7 +93,7 @@ fn groups_and_ends() {
 }
 
 #[test]
-fn a_pod_that_does_not_end_is_not_forced_before_its_node_was_looked_at() {
+fn force_deletion_is_mentioned_only_if_the_node_is_ready() {
     let ending = json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
     let stuck = |nodes: Vec<Value>| only(OLD, all([bound(json!({})), vec![pod("p", "a", ending.clone())], nodes]));
     let node = |ready: &str| {

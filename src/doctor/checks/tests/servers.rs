@@ -32,7 +32,7 @@ fn answered(objects: Vec<Value>, reached: Reached) -> Vec<String> {
 const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]";
 
 #[test]
-fn what_holds_for_everybody_is_found() {
+fn probe_results_are_reported_only_if_they_hold_for_every_client() {
     let timed_out = "mount.nfs: Connection timed out";
     for (what, objects, reached, wanted) in rows! {
         ("fine", vec![volume("v", json!({}))], Reached::Fine, &[][..]),
@@ -73,7 +73,7 @@ fn what_holds_for_everybody_is_found() {
 }
 
 #[test]
-fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
+fn many_exports_are_probed_only_if_claims_or_pods_wait_for_them() {
     let made = json!({"pv.kubernetes.io/provisioned-by": NAME});
     let many = |count: usize| -> Vec<Value> {
         let each = (0..count).map(|number| {
@@ -100,7 +100,7 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
 }
 
 #[test]
-fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_that_it_made() {
+fn the_export_of_an_outside_provisioner_is_derived_from_its_directories() {
     let pattern = "team/data";
     for (path, directory, by, wanted) in [
         ("/nfsdata/ns-a-pvc-1", None, Some(NAME), Some("/nfsdata")),
@@ -133,7 +133,7 @@ fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_th
 }
 
 #[test]
-fn what_is_no_server_or_path_reaches_nothing() {
+fn invalid_servers_and_paths_are_not_probed() {
     let naming = |server: &str, path: &str| {
         let nfs = json!({"spec": {"nfs": {"server": server, "path": path}}});
         facts(OLD, vec![volume("v", nfs)])
