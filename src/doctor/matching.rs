@@ -117,21 +117,36 @@ pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<St
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     for requirement in selector.match_expressions.iter().flatten() {
-        let key = &requirement.key;
-        let value = labels.get(key);
-        let values = requirement.values.as_deref().unwrap_or_default();
-        let among = value.is_some_and(|value| values.contains(value));
-        let (met, text) = match requirement.operator.as_str() {
-            "In" => (among, format!("{key} in ({})", values.join(","))),
-            "NotIn" => (!among, format!("{key} notin ({})", values.join(","))),
-            "Exists" => (value.is_some(), key.clone()),
-            _ => (value.is_none(), format!("!{key}")),
-        };
-        if !met {
-            unmet.push(text);
+        let (key, operator, values) = (&requirement.key, &requirement.operator, requirement.values.as_deref());
+        if !is_requirement_met(labels, key, operator, values) {
+            let values = values.unwrap_or_default().join(",");
+            unmet.push(match operator.as_str() {
+                "In" => format!("{key} in ({values})"),
+                "NotIn" => format!("{key} notin ({values})"),
+                "Exists" => key.clone(),
+                _ => format!("!{key}"),
+            });
         }
     }
     unmet
+}
+
+/// Whether labels meet a requirement of a selector; a requirement with an unknown operator counts as met.
+pub fn is_requirement_met(
+    labels: &BTreeMap<String, String>,
+    key: &str,
+    operator: &str,
+    values: Option<&[String]>,
+) -> bool {
+    let value = labels.get(key);
+    let is_among = value.is_some_and(|value| values.unwrap_or_default().contains(value));
+    match operator {
+        "In" => is_among,
+        "NotIn" => !is_among,
+        "Exists" => value.is_some(),
+        "DoesNotExist" => value.is_none(),
+        _ => true,
+    }
 }
 
 /// How far a mismatch is from a fit: what one edit fixes comes first, a volume of another claim last.

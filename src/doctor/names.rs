@@ -1,5 +1,7 @@
 //! Names (PURE): finds the existing name that a misspelt one means, and quotes and lists names.
 
+use std::borrow::Borrow;
+
 /// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none.
 ///
 /// It is a guess, which the user has to judge.
@@ -61,7 +63,7 @@ pub fn shell_word(text: &str) -> String {
 }
 
 /// The first five names, and how many more there are; `none` without names.
-pub fn list_names(names: &[&str]) -> String {
+pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
     const FEW: usize = 5;
     match names.len() {
         0 => "none".to_owned(),

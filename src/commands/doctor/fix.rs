@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use futures::FutureExt;
 use futures::future::join_all;
-use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
@@ -207,10 +206,9 @@ fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
 
 /// Prints the diff of an object.
 pub fn show_edit(edit: &Edit, colour: Colour) {
-    let text = |object: &Value| output::to_yaml(object);
     let (before, after) = edit.shown();
-    let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
-    show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour);
+    let (before, after) = (output::to_yaml(&before), after.as_ref().map(output::to_yaml));
+    show_diff(&edit.object.title(), Some(&before), after.as_deref(), colour);
 }
 
 /// Prints the diff of a text; `None` where it does not exist.
@@ -238,7 +236,7 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
             counts.failed += 1;
             return false;
         }
-        say(&format!("{} {}", edit.object.title(), edit.way.done()));
+        say(&format!("{} {}", edit.object.title(), edit.done()));
     }
     counts.applied += 1;
     true

@@ -109,7 +109,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
             *counts,
         )? {
             apply::apply(cluster, cluster, &edit, limit).await?;
-            say(&format!("{} {}", edit.object.title(), edit.way.done()));
+            say(&format!("{} {}", edit.object.title(), edit.done()));
         }
     }
     Ok(())

@@ -36,11 +36,11 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
             .with_field("provisioner", NFS_CSI)
             .with_affected(waiting.iter().cloned())
     };
-    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
-    if !drivers.contains(&NFS_CSI) {
+    let drivers = &case.facts.csi_drivers;
+    if !drivers.iter().any(|driver| driver == NFS_CSI) {
         return Some(
             finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"))
-                .with_evidence("CSIDrivers", list_names(&drivers))
+                .with_evidence("CSIDrivers", list_names(drivers))
                 .with_advice("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }

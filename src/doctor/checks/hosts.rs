@@ -46,10 +46,6 @@ fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
     }
 }
 
-fn list_owned(names: &[String]) -> String {
-    list_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
 /// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
 /// can't resolve, NFS404 for those that it can't reach.
 fn find_client_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
@@ -94,8 +90,8 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     let cause = format!("processes on {target} wait in NFS calls that do not return");
     Some(
         Finding::new("NFS421", object.clone(), cause)
-            .with_evidence(format!("processes in state D on {target}"), list_owned(&host.hung))
-            .with_evidence(format!("NFS mounts of {target}"), list_owned(&host.nfs_mounts))
+            .with_evidence(format!("processes in state D on {target}"), list_names(&host.hung))
+            .with_evidence(format!("NFS mounts of {target}"), list_names(&host.nfs_mounts))
             .with_advice("start the server of the mount again; the processes then continue by themselves. Only if it will never run again: delete the pods that use it, then umount -f -l the mount on the node"),
     )
 }
@@ -156,7 +152,7 @@ fn may_be_advised(export: &ExportSeen) -> bool {
 }
 
 fn list_naming_objects(export: &ExportSeen) -> String {
-    list_owned(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
+    list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
 /// Adds a fix that changes a directory; only advice if no object of an administrator's names the directory.

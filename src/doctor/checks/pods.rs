@@ -8,7 +8,7 @@ use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Finding, matching};
 
 /// How long after its end a pod that is still there is stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);
@@ -169,28 +169,14 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node's labels match a volume's node affinity; an unknown operator counts as a match.
+/// Whether a node's labels match a volume's node affinity.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
-        let value = node.labels.get(&requirement.key);
-        let values = requirement.values.as_deref().unwrap_or_default();
-        let parse = |text: &String| text.parse::<i64>().ok();
-        match requirement.operator.as_str() {
-            "In" => value.is_some_and(|value| values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !values.contains(value)),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            "Gt" => value.and_then(parse) > values.first().and_then(parse),
-            "Lt" => value
-                .and_then(parse)
-                .is_some_and(|value| Some(value) < values.first().and_then(parse)),
-            _ => true,
-        }
+        let (key, values) = (&requirement.key, requirement.values.as_deref());
+        matching::is_requirement_met(&node.labels, key, &requirement.operator, values)
     };
-    affinity
-        .node_selector_terms
-        .iter()
-        .any(|term| term.match_expressions.iter().flatten().all(is_met))
+    let mut terms = affinity.node_selector_terms.iter();
+    terms.any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
 /// NFS410: the kubelet waits for a pod's volumes.

@@ -75,13 +75,12 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
         .iter()
         .filter_map(|provisioner| provisioner.name)
         .collect();
-    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
     let cause = format!("no running provisioner for {name}, which the class names");
     let finding = Finding::new("NFS201", class.object(), cause)
         .with_confidence(Confidence::Likely)
         .with_field("provisioner", name)
         .with_evidence("PROVISIONER_NAME of workloads", list_names(&names))
-        .with_evidence("CSIDrivers", list_names(&drivers))
+        .with_evidence("CSIDrivers", list_names(&case.facts.csi_drivers))
         .with_all_evidence(last_event)
         .with_affected(affected);
     if !sounds_like_nfs(name) {
