@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
-pub use self::exports::{EarlierVolume, ExportListing, Probe, Reached};
+pub use self::exports::{EarlierVolume, ExportListing, Probe, ProbeResult};
 pub use self::hosts::{ExportSeen, HostSeen};
 pub use self::read::FactSource;
 pub use self::workloads::{Container, Node, Pod, Stopped, Workload};

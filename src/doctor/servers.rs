@@ -16,7 +16,7 @@ const MOST: usize = 64;
 
 /// An export that the cluster names, and what of it waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedExport {
     /// Who names it: a PV, a provisioner or a class.
     pub by: Vec<Object>,
     /// What can't go on without it.
@@ -28,7 +28,7 @@ pub struct Named {
 ///
 /// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
 /// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
-pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
+pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut exports = collect_exports(facts);
     exports.retain(|export, _| check_names(export).is_ok());
     exports
@@ -52,8 +52,8 @@ fn check_names((server, path): &(String, String)) -> Result<(), String> {
     Ok(())
 }
 
-fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
-    let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
+fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
+    let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
     for volume in &facts.volumes {
         let Some(place) = volume.export().cloned().filter(|_| is_in_use(volume)) else {

@@ -218,7 +218,6 @@ fn what_decides_is_pure() {
         "manifest/validate/names.rs",
         "manifest/validate/places.rs",
         "manifest/strict.rs",
-        "manifest/rival.rs",
         "volumes/adopt.rs",
         "volumes/limit.rs",
         "volumes/moved.rs",

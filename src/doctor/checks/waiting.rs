@@ -27,14 +27,14 @@ entries! {
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The findings that name each object.
-struct Named {
+struct ExplainedObjects {
     /// By object: the first finding that is a cause for it.
     causes: HashMap<Object, usize>,
     /// Objects that wait and may.
     accepted: HashSet<Object>,
 }
 
-impl Named {
+impl ExplainedObjects {
     /// Collects the objects that findings explain. Those of a mere note count as accepted; warnings that are only
     /// possible explain nothing.
     fn collect_from(found: &[Finding]) -> Self {
@@ -64,14 +64,14 @@ impl Named {
 /// Adds a finding for each Pending claim that no finding explains. Each Pending pod is added to the finding of its
 /// claim or volume, or gets one of its own.
 pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let named = Named::collect_from(found);
+    let named = ExplainedObjects::collect_from(found);
     let unknown = case.pending_claims().filter(|claim| {
         let object = claim.object();
         let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
         !is_named && case.has_elapsed(claim.created, PATIENCE) && !case.is_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(case, claim)));
-    let named = Named::collect_from(found);
+    let named = ExplainedObjects::collect_from(found);
     for pod in case.facts.pods.iter().filter(|pod| waits_for_volume(case, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub struct Probe {
     pub server: String,
     pub path: String,
-    pub reached: Reached,
+    pub result: ProbeResult,
 }
 
 /// What of an export's directories and records no PV of the cluster stands for.
@@ -39,16 +39,16 @@ pub struct EarlierVolume {
     pub changed: i64,
 }
 
-/// What came of an NFS call.
+/// The result of an NFS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reached {
+pub enum ProbeResult {
     Fine,
     /// The server has no such directory.
     Missing,
-    /// Nothing listens on the server's port; its words.
+    /// Nothing listens on the server's port; the error.
     Refused(String),
-    /// Nothing came; what was tried.
-    Silent(String),
-    /// This says nothing about others; why.
+    /// The server did not answer in time; what was tried.
+    NoAnswer(String),
+    /// The result says nothing about other clients; why.
     Unknown(String),
 }
