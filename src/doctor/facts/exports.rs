@@ -1,8 +1,8 @@
-//! What NFS exports answered from this machine (PURE).
+//! Results of NFS calls from this machine (PURE).
 
 use std::collections::BTreeSet;
 
-/// An NFS export that was asked from this machine.
+/// An NFS call to an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     pub server: String,
@@ -10,14 +10,13 @@ pub struct Probe {
     pub result: ProbeResult,
 }
 
-/// What of an export's directories and records no PV of the cluster stands for.
+/// Directories and records of an export that no PV of the cluster names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportListing {
     pub server: String,
     pub path: String,
-    /// Volumes that were there before.
     pub volumes: Vec<EarlierVolume>,
-    /// The PVs whose directories are empty, of those that were looked at.
+    /// The PVs whose directories were listed and are empty.
     pub empty: BTreeSet<String>,
 }
 

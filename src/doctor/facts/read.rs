@@ -18,7 +18,7 @@ use crate::cluster::quantity;
 use crate::doctor::Object;
 use crate::provisioner::volume::DIRECTORY;
 
-/// Where the class stood before there was a field for it.
+/// The annotation that named the class before there was a field for it.
 const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// An object of the API that becomes facts.
@@ -258,7 +258,6 @@ impl From<core::Event> for Event {
                 .filter(|component| !component.is_empty())
                 .or(event.reporting_component)
                 .unwrap_or_default(),
-            host: source.host.unwrap_or_default(),
             last: series
                 .map(|time| time.0)
                 .or(last)

@@ -58,9 +58,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
             match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
-                    let host = find_host_of_node(case, node).unwrap_or(node).to_owned();
-                    let change = HostChange::EnableStatd;
-                    let change = Change::OnHost { host, change };
+                    let change = change_on_node(case, node, HostChange::EnableStatd);
                     Description::new(cause, "").with_fix(Fix::of_changes([change], format!("or {v4}")))
                 }
             }
@@ -108,44 +106,7 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     node.is_empty() || IMMUTABLE.iter().any(|name| os.contains(name))
 }
 
-/// How operating systems install an NFS client, by words in their names. The first row that has one counts.
-const INSTALLATIONS: [(&[&str], &str); 7] = [
-    (
-        &["microos", "leap micro", "sle micro", "sl-micro"],
-        "sudo transactional-update --non-interactive pkg install nfs-client",
-    ),
-    (
-        &["coreos", "silverblue", "iot edition"],
-        "sudo rpm-ostree install --apply-live nfs-utils",
-    ),
-    (&["suse", "sles"], "sudo zypper -n install nfs-client"),
-    (&["alpine"], "sudo apk add nfs-utils"),
-    (&["arch linux", "manjaro"], "sudo pacman -S --noconfirm nfs-utils"),
-    (
-        &[
-            "red hat",
-            "centos",
-            "rocky",
-            "alma",
-            "fedora",
-            "oracle",
-            "amazon",
-            "azure linux",
-            "mariner",
-            "euler",
-            "kylin",
-            "anolis",
-        ],
-        "sudo yum -y install nfs-utils",
-    ),
-    (
-        &["ubuntu", "debian", "raspbian", "mint", "deepin", "uos"],
-        "sudo apt-get -y install nfs-common",
-    ),
-];
-
-/// NFS401: the fix installs the client over SSH if `--ssh` names the node, else it is the command for the node's
-/// system.
+/// NFS401: the fix is what `setup-client` does, which knows the packages of distributions.
 fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
@@ -155,26 +116,17 @@ fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) ->
         let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
         return Description::new(cause, note);
     }
-    let os = match known.map(|node| node.os.to_lowercase()) {
-        Some(os) if !os.is_empty() => os,
-        _ => "debian".to_owned(),
-    };
-    let is_named = |(names, _): &&(&[&str], &str)| names.iter().any(|name| os.contains(name));
-    let Some((_, command)) = INSTALLATIONS.iter().find(is_named) else {
-        let note = "install the package with mount.nfs: nfs-common (Debian, Ubuntu), nfs-utils (most others)";
-        return Description::new(cause, note);
-    };
-    let note = match command.contains("transactional-update") {
-        true => "on every node; then restart the node, which starts with the new packages",
-        false => "on every node; as root or with sudo",
-    };
-    Description::new(cause, "").with_fix(match find_host_of_node(case, node) {
-        Some(host) => {
-            let (host, change) = (host.to_owned(), HostChange::InstallClient);
-            Fix::of_changes([Change::OnHost { host, change }], note)
-        }
-        None => Fix::of_command(format!("ssh {} {command}", shell_word(node)), note),
-    })
+    let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
+    Description::new(cause, "").with_fix(Fix::of_changes(
+        [change_on_node(case, node, HostChange::InstallClient)],
+        note,
+    ))
+}
+
+/// A change on a node, by the name that `--ssh` gives it, else by its own.
+fn change_on_node(case: &Case<'_>, node: &str, change: HostChange) -> Change {
+    let host = find_host_of_node(case, node).unwrap_or(node).to_owned();
+    Change::OnHost { host, change }
 }
 
 /// Whether Kubernetes waits for the volume to be attached, which the NFS CSI driver never does.

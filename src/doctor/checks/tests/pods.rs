@@ -40,25 +40,26 @@ fn missing_claims_of_pods() {
 }
 
 #[test]
-fn a_client_is_installed_as_the_node_has_it() {
-    let objects = |os: &str| {
-        let node = node(
-            "node1",
-            json!({"status": {"nodeInfo": {"osImage": os, "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "", "systemUUID": ""}}}),
-        );
-        all([
-            mounting(Some("Output: need a /sbin/mount.<type> helper program")),
-            vec![node],
-        ])
-    };
-    for (os, wanted) in [
-        ("Debian GNU/Linux 12 (bookworm)", "sudo apt-get -y install nfs-common"),
-        ("Rocky Linux 9.3", "sudo yum -y install nfs-utils"),
-        ("openSUSE Leap 15.5", "sudo zypper -n install nfs-client"),
-        ("Alpine Linux v3.19", "sudo apk add nfs-utils"),
+fn commands_for_a_node_name_the_node_of_the_pod_and_not_the_host_of_an_event() {
+    for (words, command) in [
+        (
+            "Output: need a /sbin/mount.<type> helper program",
+            "nfsprov setup-client node1",
+        ),
+        (
+            "mount.nfs: rpc.statd is not running but is required for remote locking.",
+            "ssh node1 sudo systemctl enable --now rpcbind rpc-statd",
+        ),
     ] {
-        let command = only(OLD, objects(os)).fix.unwrap().command.unwrap();
-        assert_eq!(command, format!("ssh node1 {wanted}"), "{os}");
+        let mut objects = mounting(Some(words));
+        let event = objects.pop().unwrap();
+        objects.push(with(event, json!({"source": {"host": "-oProxyCommand=id"}})));
+        let fix = only(OLD, objects).fix.unwrap();
+        assert_eq!(fix.command.as_deref(), Some(command));
+        assert!(
+            !fix.automatic && fix.note.contains("node1 was not read over SSH"),
+            "{fix:?}"
+        );
     }
 }
 
