@@ -7,17 +7,16 @@ use super::Severity;
 pub struct Entry {
     /// As `NFS101`.
     pub code: &'static str,
-    /// How bad it is, unless a check has a reason to say otherwise.
+    /// The severity, unless a check gives another one.
     pub severity: Severity,
     /// Whether `--fix` may fix it after asking.
     pub automatic: bool,
-    /// Whether it is what others of the same objects look like, rather than a cause.
+    /// Whether it is a symptom of another finding, rather than a cause.
     pub symptom: bool,
-    /// What is needed to check it, as the API calls it.
+    /// The resources that have to be read to check it, as the API names them.
     pub needs: &'static [&'static str],
-    /// In a few words.
     pub title: &'static str,
-    /// What it means, how it comes about, what to do.
+    /// What the finding means, its causes, and what to do.
     pub text: &'static str,
 }
 
@@ -41,7 +40,7 @@ macro_rules! entries {
 }
 pub(crate) use entries;
 
-/// What a row leaves out.
+/// The marks of a row without any.
 pub(crate) const UNMARKED: Entry = Entry {
     code: "",
     severity: Severity::Info,
@@ -69,11 +68,11 @@ pub(crate) const THEIR_PODS: &str = "pods of provisioners";
 pub(crate) const THEIR_EVENTS: &str = "events of provisioners";
 pub(crate) const PV_EVENTS: &str = "events of PVs";
 
-/// Hosts that are looked at over SSH.
+/// Hosts that are read over SSH.
 pub(crate) const HOSTS: &str = "hosts of --ssh";
 
-/// NFS exports that are asked from this machine.
+/// NFS exports that this machine calls.
 pub(crate) const EXPORTS: &str = "some NFS exports";
 
-/// What lies on NFS exports, listed from this machine.
+/// Directories of NFS exports that this machine lists.
 pub(crate) const LISTINGS: &str = "directories of some NFS exports";

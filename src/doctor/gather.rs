@@ -27,14 +27,14 @@ use super::facts::{FactSource, Facts, Log, Pod, Right, Unread};
 use super::provisioners;
 use crate::cluster::{self, Cluster};
 
-/// How much of a log is read: the lines that tell are repeated.
+/// The lines of a log that are read: provisioners repeat their errors.
 const LOG_LINES: i64 = 300;
 
-/// Whose pods and events are read elsewhere than in the namespace looked at.
+/// Suffixes of resources that are read outside the namespace of the diagnosis.
 const OF_PROVISIONERS: &str = "of provisioners";
 const OF_VOLUMES: &str = "of PVs";
 
-/// How many pods of a provisioner are listened to.
+/// The most pods of a provisioner whose logs are read.
 const LOGS: usize = 3;
 
 /// A kind of object that is listed.
@@ -329,7 +329,7 @@ impl Reader<'_> {
             ..LogParams::default()
         };
         let mut text = String::new();
-        // A container that crashes has said why before it was started again.
+        // A container that crashed wrote the reason before it was started again.
         for previous in [!pod.stopped.is_empty(), false] {
             match api.logs(&pod.name, &params(previous)).await {
                 Ok(lines) => text += &lines,

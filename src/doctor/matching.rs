@@ -25,7 +25,7 @@ pub enum Mismatch {
     VolumeMode,
     /// It is being deleted.
     Terminating,
-    /// It belonged to a claim that is gone.
+    /// It belonged to a claim that was deleted.
     Released,
     /// It is another claim's.
     Claimed,
@@ -183,7 +183,7 @@ pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Vol
     ranked
 }
 
-/// How many PVs that are alike are looked at: as many as a finding could name.
+/// How many PVs that are alike are compared: as many as a finding names.
 const ALIKE: usize = 4;
 
 /// A few, by name, of all PVs that are alike in everything that claims ask for: the others come as near to any claim

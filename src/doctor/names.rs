@@ -11,7 +11,7 @@ pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     similar.all(|other| other == first).then_some(first)
 }
 
-/// Whether a name is one that makes NFS volumes, as far as one can tell.
+/// Whether the name of a provisioner or driver is probably one for NFS volumes.
 pub fn sounds_like_nfs(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }

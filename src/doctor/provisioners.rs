@@ -14,7 +14,7 @@ use crate::provisioner::DEFAULT_NAME;
 /// The NFS CSI driver, which is its own provisioner.
 pub const NFS_CSI: &str = "nfs.csi.k8s.io";
 
-/// In-tree provisioners that make volumes. In newer versions their CSI drivers do it in their name.
+/// In-tree provisioners. In newer versions CSI drivers provision volumes under these names.
 const IN_TREE: [&str; 13] = [
     "kubernetes.io/aws-ebs",
     "kubernetes.io/azure-disk",
@@ -37,7 +37,7 @@ const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// A lock renewed within this time has a running holder.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
-/// Known provisioners, by what tells them apart.
+/// The kinds of provisioners that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Make {
     /// nfs-subdir-external-provisioner, and nfs-client-provisioner before it.
@@ -52,7 +52,7 @@ pub enum Make {
     Other,
 }
 
-/// A workload that makes NFS volumes.
+/// A workload that provisions NFS volumes.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioner<'a> {
     /// Which one it is.
@@ -63,7 +63,7 @@ pub struct Provisioner<'a> {
     pub name: Option<&'a str>,
 }
 
-/// Whether a provisioner of Kubernetes itself makes volumes under this name.
+/// Whether Kubernetes itself provisions volumes under this name.
 pub fn is_in_tree(name: &str) -> bool {
     IN_TREE.contains(&name)
 }
@@ -134,7 +134,7 @@ pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     found
 }
 
-/// A workload as a provisioner of another make, if a container's arguments, variables or image mention this name.
+/// A workload as a provisioner of another kind, if a container's arguments, variables or image mention this name.
 fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
     let container = workload
         .containers
@@ -278,7 +278,7 @@ impl Provisioner<'_> {
         claims.into_iter().flatten().map(Claim::object).collect()
     }
 
-    /// Whether it has shown since its pods run that it makes volumes.
+    /// Whether it has provisioned a volume, or written an event about one, since its pods run.
     pub fn has_worked(&self, facts: &Facts) -> bool {
         self.name
             .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
@@ -301,7 +301,7 @@ impl Provisioner<'_> {
 
 /// The Pending claims that were handed over to the provisioner of this name, and whose class still names it.
 pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
-    // A class that was made anew under another provisioner takes its claims with it.
+    // The class may have been created again for another provisioner, which then serves its claims.
     let is_of_class = |claim: &Claim| {
         let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
         class.is_some_and(|class| class.provisioner == name && (!class.waits || claim.node_selected))

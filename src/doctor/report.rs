@@ -11,7 +11,7 @@ use super::explain::CATALOGUE;
 use super::facts::{Claim, Facts, Pod};
 use super::{Finding, Object, Severity, provisioners};
 
-/// All that is to be said.
+/// The findings, and the codes that were checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Causes before symptoms, errors before warnings.
@@ -20,9 +20,8 @@ pub struct Report {
     pub checked: Vec<&'static str>,
     /// The codes that were not, and why.
     pub skipped: Vec<Skipped>,
-    /// What was looked at.
     pub cluster: About,
-    /// How much was looked at, for people.
+    /// The number of objects that were checked, as a sentence.
     #[serde(skip)]
     pub scope: String,
 }
@@ -30,9 +29,7 @@ pub struct Report {
 /// A code that was not checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
-    /// Its code.
     pub code: &'static str,
-    /// Why.
     pub reason: String,
     /// Whether an option asked for it.
     #[serde(skip)]
@@ -217,7 +214,7 @@ fn list_coverage(
         .collect();
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
-        // What only hosts show is not looked for unless some are named.
+        // Codes that only hosts show are checked only if --ssh names some.
         if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.knows(entry::HOSTS) {
             continue;
         }

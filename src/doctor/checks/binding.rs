@@ -42,7 +42,7 @@ fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
 /// and no PV is at, above or below that path. `None` unless the volume's name holds the claim's uid.
 fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
-    // Whoever makes a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
+    // Whoever creates a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
     // could be Lost for a directory that was never its own.
     if claim.uid.is_empty() || claim.volume != format!("pvc-{}", claim.uid) {
         return None;

@@ -15,7 +15,7 @@ use crate::provisioner::DEFAULT_NAME;
 /// The first version that gives waiting claims a default class that came later.
 const RETROACTIVE: u32 = 26;
 
-/// The provisioner of classes whose PVs are made by hand.
+/// The provisioner of classes for static PVs.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
 entries! {
@@ -49,8 +49,8 @@ fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
 }
 
-/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if volumes are
-/// made by hand.
+/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if all volumes
+/// are static.
 fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = case.facts.default_class();
@@ -61,7 +61,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
-    // Where volumes are made by hand, a PV was meant, not a class.
+    // If all volumes are static, a PV was meant, not a class.
     if case.has_only_static_volumes()
         && let Some(finding) = matches::find_near_miss(case, claim, &ranked)
     {

@@ -9,7 +9,7 @@ use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
 
-/// How long the controller manager may say nothing about a claim.
+/// How long a claim may be Pending without an event of the controller manager.
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How old the controller manager's Lease may be; it renews every two seconds.

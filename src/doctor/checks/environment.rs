@@ -14,7 +14,7 @@ entries! {
         "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.";
 }
 
-/// Where nfs-subdir-external-provisioner makes directories.
+/// Where nfs-subdir-external-provisioner creates directories.
 const WORKPLACE: &str = "/persistentvolumes";
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -37,7 +37,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     if may_be_provisioner || !has_name || waiting.is_empty() || provisioner.workload.ready == 0 {
         return None;
     }
-    // An image's name says little; a log in the words of a provisioner says more.
+    // The image may be a provisioner in spite of its name; then its log shows it.
     let has_words = |log: &Log| {
         let words = ["provision", "controller.go", "leaderelection"];
         words.iter().any(|word| log.text.contains(word))

@@ -28,15 +28,15 @@ const COPYING: [(&str, &str); 4] = [
 /// What is known of a finalizer's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    /// It does not exist any more, so the finalizer stays.
+    /// It does not exist any more, so it never removes the finalizer.
     Gone,
     /// It holds the object while it copies it.
     Copying,
-    /// It may be at work, or gone.
+    /// It may exist or not.
     Unknown,
 }
 
-/// A finalizer that holds an object, what is known of its owner, and that in words.
+/// A finalizer that holds an object, its owner, and a clause about it.
 struct Holder<'a> {
     index: usize,
     finalizer: &'a str,

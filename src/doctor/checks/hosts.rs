@@ -101,7 +101,7 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
     let choice = distro::choose_distro(&release, &host.facts.programs);
     let package = choice.distro.client;
-    // What is not known there is not judged.
+    // On an unknown distribution the package is unknown, too.
     let is_known = matches!(choice.installer, Installer::Manager(_));
     if !is_known || host.facts.packages.contains(package) || host.facts.has_program("mount.nfs") {
         return None;
@@ -178,7 +178,7 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
     let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
     match &export.facts.directory {
         Directory::There { mode, .. } => {
-            // Whoever may read a directory and not pass it can do nothing in it.
+            // A user who may list a directory, but not enter it, can use nothing in it.
             let lacking = (mode & READ) >> 2 & !(mode & PASS);
             if lacking == 0 {
                 return None;
@@ -234,7 +234,7 @@ fn find_denied_nodes(
         let address = address.parse().ok();
         address.and_then(|address: IpAddr| wanted.lets_in(address)) == Some(false)
     };
-    // Which of several the server sees is not known: all must be shut out.
+    // Which of several addresses the server sees is unknown, so all must be denied.
     let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);
     let is_exported = !lines.is_empty();
     let nodes = case.facts.nodes.iter();

@@ -62,7 +62,7 @@ macro_rules! check {
     };
 }
 
-/// Rows of findings that other checks make.
+/// The rows of findings that another check finds.
 const fn only_entries(entries: &'static [Entry]) -> Check {
     Check {
         entries,
@@ -111,7 +111,7 @@ pub(crate) static CHECKS: &[Check] = &[
 pub use self::cluster::distribution;
 pub use self::rights::questions;
 
-/// Facts, the time, and what is looked up often.
+/// Facts, the time, and indexes of the facts.
 pub(crate) struct Case<'a> {
     pub facts: &'a Facts,
     pub now: Timestamp,
@@ -208,7 +208,7 @@ impl<'a> Case<'a> {
         self.volume_classes.contains_key(class)
     }
 
-    /// Whether there is neither a class nor a provisioner: all volumes are made by hand then.
+    /// Whether there is neither a class nor a provisioner: all volumes are static then.
     pub fn has_only_static_volumes(&self) -> bool {
         self.facts.classes.is_empty() && self.provisioners.is_empty()
     }

@@ -10,10 +10,10 @@ use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};
 use crate::doctor::{Confidence, Finding, matching};
 
-/// How long after its end a pod that is still there is stuck.
+/// The time after its deletion timestamp from which a pod counts as stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a claim that a pod names may take to be made.
+/// How long the creation of a pod's claim may take.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 
 entries! {
@@ -98,7 +98,7 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
     }
-    // The condition is what holds now; events are only what was said.
+    // The condition is current; events may be outdated.
     let evidence = pod.scheduling_evidence().or_else(|| {
         let event = case.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
         event.map(Event::evidence)

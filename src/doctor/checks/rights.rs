@@ -150,12 +150,12 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
 fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| case.facts.rights.contains(right);
-    // A workload that only calls itself as the one that serves gets no rights.
+    // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
-    // What works may do what it has to: a right may be given for objects of some names only.
+    // A provisioner that works has its permissions, perhaps only for objects of some names.
     let works = provisioner.workload.ready > 0 && provisioner.has_worked(case.facts);
     if works || provisioner.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
         return None;
@@ -174,7 +174,7 @@ fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option
         Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(case.facts))
     };
     if missing.is_empty() {
-        // An old line may be answered by rights given since; then the server says that all is allowed.
+        // A line may be older than permissions granted since; the answers of the API server count then.
         let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
         let what =
             messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
@@ -244,7 +244,7 @@ fn find_stale_lock(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fin
                 .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
     };
     let waiting = provisioner.waiting_claims(case.facts);
-    // Who doesn't run renews nothing, and that is the finding then.
+    // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }

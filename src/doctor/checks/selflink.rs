@@ -8,9 +8,9 @@ use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-/// The first version that sends no selfLink unless told to.
+/// The first minor version that sends no selfLink without the gate.
 const REMOVED: u32 = 20;
-/// The first version that can't be told to.
+/// The first minor version that does not have the gate.
 const LOCKED: u32 = 24;
 
 /// How the gate is written wherever arguments are.
@@ -135,7 +135,7 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
         let note = "before the upgrade; PROVISIONER_NAME and the volumes stay as they are";
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
-    // Who writes events can refer to objects; what another image wrote before does not count.
+    // A provisioner that writes events can refer to objects; events of its earlier image do not count.
     let has_failed = |name: &str| provisioners::has_failed(case.facts, name, provisioner.running_since(case.facts));
     let writes_events = provisioner.has_worked(case.facts) || provisioner.name.is_some_and(has_failed);
     if case.facts.self_link == Some(true) || writes_events {
@@ -161,7 +161,7 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
     )
 }
 
-/// The provisioner's own word that it got no selfLink.
+/// The line of the provisioner's log that says that it got no selfLink.
 fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
     let mut logs = provisioner.logs(case.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
@@ -170,7 +170,7 @@ fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Eviden
 /// NFS302: the log says that the provisioner can't refer to claims without selfLink. `None` if the cluster sends
 /// selfLink, since the line is then from before.
 fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    // What the log says of the time before the gate was set is over.
+    // The line is from before the gate was set.
     if case.facts.self_link == Some(true) {
         return None;
     }
@@ -182,7 +182,7 @@ fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Opti
         .with_all_evidence([line])
         .with_field("image", image)
         .with_affected(provisioner.waiting_claims(case.facts));
-    // The log says nothing about which image does the same work.
+    // For other provisioners the image that replaces this one is not known.
     Some(match images::makes_directories(image) {
         true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),
         false => finding.with_advice("use a later version of this image, one that needs no selfLink"),

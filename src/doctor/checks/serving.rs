@@ -43,7 +43,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
     let mut claims = provisioners::claims_waiting_for(case.facts, name);
     claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
-    // The newest that has waited long enough: who served others since is there.
+    // The newest claim that has waited long enough: a provisioner that served other claims since then runs.
     let patient = claims.iter().filter(|claim| case.has_elapsed(claim.created, PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
     if !provisioners::is_unserved(case.facts, name, newest.created, case.now) {

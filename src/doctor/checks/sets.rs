@@ -43,8 +43,8 @@ fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
         let claim = case.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
-        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such
-        // claims.
+        // An administrator created it for an existing volume, to restore or move data: the StatefulSet never creates
+        // such claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
         let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
         is_stale.then(|| describe_stale_claim(case, set, claim, wanted))

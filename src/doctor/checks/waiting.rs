@@ -30,7 +30,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 struct ExplainedObjects {
     /// By object: the first finding that is a cause for it.
     causes: HashMap<Object, usize>,
-    /// Objects that wait and may.
+    /// Objects that wait for a good reason.
     accepted: HashSet<Object>,
 }
 
@@ -186,7 +186,7 @@ fn is_about_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
         && named.is_some_and(|named| claims.all(|claim| claim.is_some_and(|claim| claim.volume != named)))
 }
 
-/// What was not looked at, and may hold the cause.
+/// Evidence of what could not be read, and may be the cause.
 fn list_unread(case: &Case<'_>) -> Option<Evidence> {
     let names: Vec<&str> = case.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
@@ -249,7 +249,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
                 "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
             ));
     }
-    // A volume of a kind that is no claim, or a scheduler's word about volumes.
+    // The pod waits for a volume that is no claim, or for the scheduler.
     let cause = "the pod waits for its volumes; the reason is not known";
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
@@ -262,7 +262,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
 
 /// NFS413: a mount fails, with the most specific of the events about it, of which there must be one.
 fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
-    // "Volumes are not there yet" says less than why the kubelet could not mount one.
+    // A timeout gives no reason; another event may.
     let is_specific = |event: &&&Event| !messages::is_sign_of("NFS410", Place::Mount, &event.message);
     let specific = events.iter().find(is_specific);
     let cause = match specific {

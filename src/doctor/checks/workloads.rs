@@ -85,7 +85,7 @@ fn find_nameless(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Findi
 
 /// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` if it runs nevertheless.
 fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    // What runs has them from somewhere.
+    // A provisioner that runs has the variables, perhaps from its image.
     if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
         return None;
     }
@@ -221,7 +221,7 @@ fn find_stopped_container(
 fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
-    // "Back-off pulling image" says less than the attempt before it.
+    // "Back-off pulling image" gives no reason; the event of the attempt before it does.
     let attempt = case.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
     if messages::find_log_line("NFS205", words).is_some() {
@@ -234,7 +234,7 @@ fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: 
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
         return finding.with_change(provisioner.set_image(images::last_release(image)), note);
     }
-    // Only the registry's words tell.
+    // Only the registry's message has the reason.
     let words: &str = if words.is_empty() { &stopped.reason } else { words };
     finding.with_advice(format!(
         "the node reports: {words}; check that the image exists there and that the node may pull it, or use a mirror"

@@ -8,7 +8,7 @@ use crate::doctor::Object;
 /// What the controller manager writes on a claim that it has bound.
 const BOUND_BEFORE: &str = "pv.kubernetes.io/bind-completed";
 
-/// What the API server fills in when an object is made.
+/// Fields that the API server sets.
 const OF_THE_SERVER: [&str; 8] = [
     "uid",
     "resourceVersion",
