@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
+use super::commands::object_argument;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
@@ -88,7 +89,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
     let command = format!(
         "nfsprov -n {} create pvc {} --size 1Gi --apply",
         shell_word(&pod.namespace),
-        shell_word(name)
+        object_argument(name)
     );
     Some(finding.with_all_evidence(event).with_command(command, note))
 }

@@ -4,6 +4,7 @@ use super::{Description, Failure};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::doctor::Fix;
 use crate::doctor::checks::Case;
+use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
@@ -125,7 +126,7 @@ fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) ->
 
 /// A change on a node, by the name that `--ssh` gives it, else by its own.
 fn change_on_node(case: &Case<'_>, node: &str, change: HostChange) -> Change {
-    let host = find_host_of_node(case, node).unwrap_or(node).to_owned();
+    let host = find_host_of_node(case, node).map_or_else(|| object_argument(node), str::to_owned);
     Change::OnHost { host, change }
 }
 
