@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_kubernetes() {
+    fn quantities_are_parsed_and_written_as_kubernetes_does() {
         for (quantity, wanted) in [
             ("1", Some(1)),
             ("1Gi", Some(1 << 30)),

@@ -184,28 +184,6 @@ fn a_second_workload_of_a_served_name_gets_no_permissions() {
 }
 
 #[test]
-fn a_misspelt_provisioner_name_is_in_no_command() {
-    // Which of the two names is right is an administrator's to say.
-    let mut slip = vec![
-        class("nfs", "cluster.local/storage"),
-        handed_over("a", "nfs", "cluster.local/storage"),
-    ];
-    slip.extend(provisioner("p", GOOD, "cluster.local/storge"));
-    let finding = only(NEW, slip);
-    assert_eq!(
-        (finding.code, finding.confidence),
-        ("NFS202", crate::doctor::Confidence::Possible)
-    );
-    assert!(finding.cause.contains("did you mean"), "{}", finding.cause);
-    let fix = finding.fix.unwrap();
-    assert!(fix.command.is_none() && !fix.automatic, "{fix:?}");
-    assert!(
-        fix.note.contains("PROVISIONER_NAME of deployment/p -n default"),
-        "{fix:?}"
-    );
-}
-
-#[test]
 fn variables_from_a_config_map_are_not_missing() {
     let from_map = |ready: u32| {
         let env_from = json!([{"configMapRef": {"name": "nfs-settings"}}]);

@@ -178,22 +178,6 @@ fn only_a_chart_version_as_tag_is_fixed_automatically() {
 }
 
 #[test]
-fn lines_of_logs_lead_to_findings() {
-    for (text, code) in rows! {
-        ("E0214 controller.go:766] unexpected error getting claim reference: selfLink was empty, can't make reference",
-            Some("NFS302")),
-        ("E0101 leaderelection.go:325] error retrieving resource lock default/fuseim.pri-ifs: endpoints \"fuseim.pri-ifs\" is forbidden: User \"x\"",
-            Some("NFS206")),
-        ("I0101 controller.go:1] Started provisioner controller", None),
-    } {
-        let mut facts = facts(OLD, scene(provisioner("p", "mirror/own-build:1", NAME)));
-        log(&mut facts, "p-1", text);
-        let found = found(&facts);
-        assert_eq!(found.first().map(|finding| finding.code), code, "{text}");
-    }
-}
-
-#[test]
 fn denied_permissions_and_stale_locks() {
     let review = |resource: &str, verb: &str, allowed: bool| {
         json!({"kind": "SubjectAccessReview", "metadata": {},
