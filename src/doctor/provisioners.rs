@@ -39,7 +39,7 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The kinds of provisioners that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Make {
+pub enum ProvisionerKind {
     /// nfs-subdir-external-provisioner, and nfs-client-provisioner before it.
     Subdir,
     /// nfsprov itself.
@@ -56,7 +56,7 @@ pub enum Make {
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioner<'a> {
     /// Which one it is.
-    pub make: Make,
+    pub kind: ProvisionerKind,
     pub workload: &'a Workload,
     pub container: &'a Container,
     /// The name it serves; none if it has none.
@@ -83,14 +83,14 @@ pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
 fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
-    let make = match () {
-        () if images::makes_directories(image) => Make::Subdir,
-        () if images::is_nfsprov(image) => Make::Nfsprov,
-        () if images::is_ganesha(image) => Make::Ganesha,
-        () => Make::Other,
+    let kind = match () {
+        () if images::makes_directories(image) => ProvisionerKind::Subdir,
+        () if images::is_nfsprov(image) => ProvisionerKind::Nfsprov,
+        () if images::is_ganesha(image) => ProvisionerKind::Ganesha,
+        () => ProvisionerKind::Other,
     };
     Some(Provisioner {
-        make,
+        kind,
         workload,
         container,
         name: served_name(container),
@@ -104,7 +104,7 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
     let mut args = driver.args.iter();
     let name = args.find_map(|arg| arg.trim_start_matches('-').strip_prefix("drivername="));
     Some(Provisioner {
-        make: Make::CsiController,
+        kind: ProvisionerKind::CsiController,
         workload,
         container,
         name: Some(name.unwrap_or(NFS_CSI)),
@@ -141,7 +141,7 @@ fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Pro
         .iter()
         .find(|container| may_serve(container, name))?;
     Some(Provisioner {
-        make: Make::Other,
+        kind: ProvisionerKind::Other,
         workload,
         container,
         name: Some(name),
@@ -233,7 +233,7 @@ impl Provisioner<'_> {
 
     /// Whether it has a provisioner's image, rather than only the environment of one.
     pub fn has_known_image(&self) -> bool {
-        self.make != Make::Other
+        self.kind != ProvisionerKind::Other
     }
 
     /// When the oldest of its pods with this image was created; `None` if it has none.

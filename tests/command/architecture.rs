@@ -227,6 +227,8 @@ fn what_decides_is_pure() {
         "diff/mask.rs",
         "escape.rs",
         "yaml.rs",
+        "cluster/images.rs",
+        "cluster/quantity.rs",
         "control_plane/edit.rs",
         "control_plane/files.rs",
         "control_plane/step.rs",

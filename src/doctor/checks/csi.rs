@@ -5,7 +5,7 @@ use super::mounts::describe_unregistered_driver;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
-use crate::doctor::provisioners::{self, Make, NFS_CSI};
+use crate::doctor::provisioners::{self, NFS_CSI, ProvisionerKind};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 entries! {
@@ -47,7 +47,7 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let candidates = provisioners::find_candidates(case.facts);
     let is_there = candidates
         .iter()
-        .any(|provisioner| provisioner.make == Make::CsiController);
+        .any(|provisioner| provisioner.kind == ProvisionerKind::CsiController);
     if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
         return None;
     }

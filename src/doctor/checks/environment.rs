@@ -4,7 +4,7 @@ use super::Case;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Log;
-use crate::doctor::provisioners::{Make, Provisioner};
+use crate::doctor::provisioners::{Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -29,7 +29,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     let waiting = provisioner.waiting_claims(case.facts);
     let image = &provisioner.container.image;
     let name = images::base_name(image);
-    let may_be_provisioner = provisioner.make != Make::Other
+    let may_be_provisioner = provisioner.kind != ProvisionerKind::Other
         || name.contains("provisioner")
         || name.contains("nfs")
         || provisioner.has_worked(case.facts);
@@ -59,7 +59,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
 
 /// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another one than its variables name.
 fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    if provisioner.make != Make::Subdir {
+    if provisioner.kind != ProvisionerKind::Subdir {
         return None;
     }
     let mounts = &provisioner.container.mounts;

@@ -5,7 +5,7 @@ use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::{self, Make};
+use crate::doctor::provisioners::{self, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -34,7 +34,10 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return None;
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
-        let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
+        let mut ours = case
+            .provisioners
+            .iter()
+            .filter(|one| one.kind == ProvisionerKind::Nfsprov);
         name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
@@ -82,7 +85,7 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
     let mut ours = case
         .provisioners
         .iter()
-        .filter(|provisioner| provisioner.make == Make::Nfsprov);
+        .filter(|provisioner| provisioner.kind == ProvisionerKind::Nfsprov);
     if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
         && case.facts.rights.contains(&rights::right_to_expand(provisioner))
     {

@@ -13,7 +13,7 @@ use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
 use crate::doctor::messages;
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Finding, Object};
 
 /// The age of the last renewal at which a lock counts as expired.
@@ -127,7 +127,7 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
             .classes
             .iter()
             .filter(|class| provisioner.name == Some(&class.provisioner));
-        let expands = provisioner.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
+        let expands = provisioner.kind == ProvisionerKind::Nfsprov && classes.any(|class| class.is_expandable);
         let rights = needed_rights(provisioner).into_iter();
         for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
@@ -141,7 +141,7 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
 /// Whether it is known which permissions this provisioner needs: nfsprov, nfs-subdir-external-provisioner, and every
 /// other that has PROVISIONER_NAME.
 fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
-    matches!(provisioner.make, Make::Subdir | Make::Nfsprov)
+    matches!(provisioner.kind, ProvisionerKind::Subdir | ProvisionerKind::Nfsprov)
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 

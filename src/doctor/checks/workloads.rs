@@ -9,7 +9,7 @@ use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
-use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
 
 /// How long a pod may take to be ready.
@@ -59,7 +59,7 @@ fn find_reason_not_running(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Op
     let mut finding = find_unset_variables(case, provisioner)
         .or_else(|| find_scaled_to_zero(provisioner).filter(|_| is_used))
         .or_else(|| find_unready(case, provisioner).filter(|_| is_used))?;
-    if provisioner.make == Make::CsiController {
+    if provisioner.kind == ProvisionerKind::CsiController {
         if finding.code == "NFS203" {
             finding.code = "NFS215";
         }
