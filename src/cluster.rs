@@ -1,5 +1,6 @@
 //! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence.
 
+pub mod images;
 pub mod quantity;
 
 use std::borrow::Cow;

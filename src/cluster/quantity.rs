@@ -47,12 +47,21 @@ pub fn parse_bytes(quantity: &str) -> Option<u64> {
     u64::try_from(bytes).ok()
 }
 
+/// Formats bytes as the shortest exact quantity, such as `1536Mi`.
+pub fn format_bytes(bytes: u64) -> String {
+    let is_exact = |(suffix, unit): &&(&str, u128)| suffix.ends_with('i') && u128::from(bytes).is_multiple_of(*unit);
+    match SUFFIXES.iter().rfind(is_exact) {
+        Some((suffix, unit)) if bytes != 0 => format!("{}{suffix}", u128::from(bytes) / unit),
+        _ => bytes.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_kubernetes() {
+    fn quantities_are_parsed_and_written_as_kubernetes_does() {
         for (quantity, wanted) in [
             ("1", Some(1)),
             ("1Gi", Some(1 << 30)),
@@ -74,6 +83,9 @@ mod tests {
             ("-1Gi", None),
         ] {
             assert_eq!(parse_bytes(quantity), wanted, "{quantity:?}");
+        }
+        for exact in ["0", "5", "1Gi", "1536Mi", "20Ti"] {
+            assert_eq!(parse_bytes(exact).map(format_bytes).as_deref(), Some(exact));
         }
     }
 }

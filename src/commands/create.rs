@@ -5,24 +5,27 @@ mod required;
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
 use crate::cli::{DryRun, Global, Kind};
-use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
+use crate::cluster::{self, ClientUse, Cluster, connect, list_mapped};
+use crate::doctor::facts::{FactSource, Facts};
 use crate::doctor::gather::gather;
+use crate::doctor::provisioners::find_candidates;
 use crate::doctor::report::Report;
 use crate::doctor::{Object, Severity, checks};
 use crate::exit::{Exit, UsageError};
 use crate::manifest::apply::Applied;
 use crate::manifest::templates::Template;
 use crate::manifest::wait::Waited;
-use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest, rival};
+use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest};
 use crate::output;
 use request::CreateRequest;
 
@@ -221,24 +224,28 @@ async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String
         .then(|| format!("note: storageclass/{class} not found: {meaning}"))
 }
 
-/// A warning if nfs-subdir-external-provisioner serves the same claims.
+/// A warning if another Deployment runs a provisioner of the same name; a note if Deployments can't be read.
 async fn warn_of_rival(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
-    let deployments: Api<Deployment> = Api::all(cluster.client.clone());
-    let found = match list_filtered(&deployments, |_| true).await {
-        Ok(found) => found,
-        Err(error) => {
-            let why = anyhow!(
-                "cannot see whether nfs-subdir-external-provisioner runs too: {}",
-                cluster::describe_error(&error)
-            );
-            return Some(format!("note: {why}"));
-        }
+    let mut facts = Facts::default();
+    let add = |deployment: Deployment| -> Option<()> {
+        deployment.add_to(&mut facts);
+        None
     };
-    let other = rival::find_rival(&found, &ours.provisioner, (&ours.namespace, &ours.name))?;
+    if let Err(error) = list_mapped(&Api::all(cluster.client.clone()), ListParams::default(), add).await {
+        let why = cluster::describe_error(&error);
+        return Some(format!(
+            "note: cannot see whether another provisioner serves the same claims: {why}"
+        ));
+    }
+    let own = Object::of("Deployment", &ours.namespace, &ours.name);
+    let candidates = find_candidates(&facts).into_iter();
+    let mut running = candidates.filter(|one| one.has_known_image() && !one.is_scaled_to_zero());
+    let other = running.find(|one| one.name == Some(&ours.provisioner) && one.workload.object() != own)?;
     Some(format!(
-        "warning: Deployment {other} runs nfs-subdir-external-provisioner as {}: both would serve the same claims; \
-         scale it to 0 first, or give --provisioner another name",
+        "warning: {} serves {} too: both would provision the same claims; scale it to 0 first, or give --provisioner \
+         another name",
+        other.workload.object().title(),
         ours.provisioner
     ))
 }

@@ -22,7 +22,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::fix::plan::{plan_cluster_fixes, restart_fixes};
 use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
-use crate::doctor::{Finding, Object, Severity, checks, explain, formats};
+use crate::doctor::{Finding, Object, Severity, checks, entry, explain, formats};
 use crate::exit::{Exit, UsageError};
 use crate::output;
 
@@ -56,7 +56,7 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
             Err(error) => return Ok(exit_unchecked(&format!("{error:#}"))),
         };
         if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
-            facts.record_left_out(explain::LISTINGS, "--from-dump");
+            facts.record_left_out(entry::LISTINGS, "--from-dump");
         }
         return match report_on_targets(args, &facts, now) {
             Ok(report) => finish_with_report(args, global, &facts, &report),
@@ -97,7 +97,7 @@ async fn gather_facts(
     let mut facts = gather(cluster, namespace, None).await;
     hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
-        true => facts.record_left_out(explain::EXPORTS, "--no-probe"),
+        true => facts.record_left_out(entry::EXPORTS, "--no-probe"),
         false => {
             probe::probe_exports(&mut facts).await;
             listing::list_reached_exports(&mut facts).await;
@@ -380,7 +380,7 @@ fn render_explanation(code: Option<&str>) -> String {
         Some(entry) => formats::format_entry(entry, width),
         None => {
             let rows = explain::CATALOGUE.iter();
-            let severity = |entry: &explain::Entry| format!("{:?}", entry.severity).to_lowercase();
+            let severity = |entry: &entry::Entry| format!("{:?}", entry.severity).to_lowercase();
             let cells = rows.map(|entry| vec![entry.code.to_owned(), severity(entry), entry.title.to_owned()]);
             output::format_table(&["CODE", "SEVERITY", "FINDING"], cells)
         }

@@ -20,10 +20,10 @@ use super::facts::Log;
 pub(crate) use read::assemble;
 pub use read::read;
 
-/// Where the version and the time of the dump are.
+/// The file with the version and the time of the dump.
 const ABOUT: &str = "dump.json";
 
-/// What is being kept.
+/// The objects and logs of a dump.
 #[derive(Debug, Default)]
 pub struct Dump {
     lists: BTreeMap<String, Vec<Value>>,
@@ -31,12 +31,12 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// A list that will be there, even if it is empty.
+    /// Begins a list, which is written even if it stays empty.
     pub fn begin(&mut self, what: &str) {
         self.lists.entry(what.to_owned()).or_default();
     }
 
-    /// A list that could not be read.
+    /// Drops a list that could not be read.
     pub fn forget(&mut self, what: &str) {
         self.lists.remove(what);
     }
@@ -50,7 +50,6 @@ impl Dump {
         }
     }
 
-    /// Keeps a log.
     pub fn add_log(&mut self, log: &Log) {
         self.logs.push(log.clone());
     }

@@ -99,7 +99,7 @@ fn plain_output_of_kubectl_is_read() {
 }
 
 #[test]
-fn what_is_no_dump_is_said() {
+fn a_directory_that_is_no_dump_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let empty = read(directory.path(), None).unwrap_err().to_string();
     assert!(empty.contains("has no output of kubectl get -o json"), "{empty}");
@@ -140,7 +140,7 @@ fn an_object_that_can_not_be_read_is_named_and_the_others_are_read() {
 
 /// `kubectl get` says nothing of when it was called.
 #[test]
-fn a_dump_without_a_time_is_as_late_as_its_latest_time_and_later_than_its_newest_claim() {
+fn the_time_of_a_dump_without_one_is_derived_from_its_objects() {
     let claim = json!({"kind": "PersistentVolumeClaim", "apiVersion": "v1",
         "metadata": {"name": "data", "namespace": "web", "creationTimestamp": "2026-01-01T12:00:00Z"}});
     let lease = |namespace: &str, renewed: &str| {

@@ -2,60 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::Severity;
 use super::checks::CHECKS;
-
-/// A code of the catalogue.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// As `NFS101`.
-    pub code: &'static str,
-    /// How bad it is, unless a check has a reason to say otherwise.
-    pub severity: Severity,
-    /// Whether `--fix` may fix it after asking.
-    pub automatic: bool,
-    /// Whether it is what others of the same objects look like, rather than a cause.
-    pub symptom: bool,
-    /// What is needed to check it, as the API calls it.
-    pub needs: &'static [&'static str],
-    /// In a few words.
-    pub title: &'static str,
-    /// What it means, how it comes about, what to do.
-    pub text: &'static str,
-}
-
-/// A row of the catalogue that is neither fixed by `--fix` nor a symptom.
-pub const fn entry(
-    code: &'static str,
-    severity: Severity,
-    needs: &'static [&'static str],
-    title: &'static str,
-    text: &'static str,
-) -> Entry {
-    Entry {
-        code,
-        severity,
-        automatic: false,
-        symptom: false,
-        needs,
-        title,
-        text,
-    }
-}
-
-impl Entry {
-    /// With a fix that `--fix` may make.
-    pub const fn with_automatic_fix(mut self) -> Self {
-        self.automatic = true;
-        self
-    }
-
-    /// A symptom of another finding.
-    pub const fn as_symptom(mut self) -> Self {
-        self.symptom = true;
-        self
-    }
-}
+use super::entry::Entry;
 
 /// The row of a code, which may be in lower case and without `NFS`; `None` if there is no such code.
 pub fn find_entry(code: &str) -> Option<&'static Entry> {
@@ -65,32 +13,6 @@ pub fn find_entry(code: &str) -> Option<&'static Entry> {
         .iter()
         .find(|entry| entry.code.strip_prefix("NFS") == Some(digits))
 }
-
-pub(crate) const CLAIMS: &str = "persistentvolumeclaims";
-pub(crate) const VOLUMES: &str = "persistentvolumes";
-pub(crate) const CLASSES: &str = "storageclasses";
-pub(crate) const PODS: &str = "pods";
-pub(crate) const EVENTS: &str = "events";
-pub(crate) const NODES: &str = "nodes";
-pub(crate) const DEPLOYMENTS: &str = "deployments";
-pub(crate) const SETS: &str = "statefulsets";
-pub(crate) const DRIVERS: &str = "csidrivers";
-pub(crate) const VERSION: &str = "version";
-pub(crate) const NAMESPACES: &str = "namespaces";
-pub(crate) const LEASES: &str = "leases";
-pub(crate) const REVIEWS: &str = "subjectaccessreviews";
-pub(crate) const THEIR_PODS: &str = "pods of provisioners";
-pub(crate) const THEIR_EVENTS: &str = "events of provisioners";
-pub(crate) const PV_EVENTS: &str = "events of PVs";
-
-/// Hosts that are looked at over SSH.
-pub(crate) const HOSTS: &str = "hosts of --ssh";
-
-/// NFS exports that are asked from this machine.
-pub(crate) const EXPORTS: &str = "some NFS exports";
-
-/// What lies on NFS exports, listed from this machine.
-pub(crate) const LISTINGS: &str = "directories of some NFS exports";
 
 /// All codes, in order.
 pub static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
@@ -114,7 +36,7 @@ mod tests {
 
     /// Rights, classes, names, finalizers and API servers are not among them.
     #[test]
-    fn few_findings_are_fixed_by_a_program() {
+    fn few_findings_have_an_automatic_fix() {
         let automatic = CATALOGUE.iter().filter(|entry| entry.automatic);
         let codes: Vec<&str> = automatic.map(|entry| entry.code).collect();
         assert_eq!(

@@ -12,19 +12,19 @@ use k8s_openapi::api::core::v1::NodeSelector;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
-pub use self::exports::{EarlierVolume, ExportListing, Probe, Reached};
+pub use self::exports::{EarlierVolume, ExportListing, Probe, ProbeResult};
 pub use self::hosts::{ExportSeen, HostSeen};
 pub use self::read::FactSource;
 pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
 use super::names::sounds_like_nfs;
 use super::{Evidence, Object};
 
-/// Everything that was read.
+/// The objects that were read, and what could not be read.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The API server's version, as `v1.20.2`.
     pub version: String,
-    /// The namespace looked at; none for all.
+    /// The namespace of the diagnosis; `None` for all.
     pub namespace: Option<String>,
     pub claims: Vec<Claim>,
     pub volumes: Vec<Volume>,
@@ -46,24 +46,23 @@ pub struct Facts {
     pub self_link: Option<bool>,
     /// Lines of provisioners' logs, by pod.
     pub logs: Vec<Log>,
-    /// What service accounts may do.
+    /// Permissions of service accounts.
     pub rights: Vec<Right>,
-    /// What NFS exports answered from this machine.
+    /// Results of NFS calls from this machine.
     pub probes: Vec<Probe>,
-    /// What lies on those on which claims have volumes.
+    /// Listings of the exports on which claims have volumes.
     pub listings: Vec<ExportListing>,
-    /// Hosts that were looked at over SSH.
+    /// Hosts that were read over SSH.
     pub hosts: Vec<HostSeen>,
-    /// What could not be read, and why.
     pub unread: Vec<Unread>,
 }
 
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// What, in the plural, as the API calls it: `persistentvolumes`, `pods/log`.
+    /// The resource, as the API names it: `persistentvolumes`, `pods/log`.
     pub what: String,
-    /// Why: the refusal as the server put it.
+    /// The server's refusal, or another error.
     pub why: String,
     /// Whether it was refused, rather than failed.
     pub forbidden: bool,
@@ -75,36 +74,34 @@ pub struct Claim {
     pub name: String,
     pub uid: String,
     pub created: Option<Timestamp>,
-    /// When it is to be gone.
+    /// The deletion timestamp.
     pub deleting: Option<Timestamp>,
     pub finalizers: Vec<String>,
-    /// The class it names; none if it names none, empty if it wants none.
+    /// Its class; `None` if it names none, empty if it asks for a PV without a class.
     pub class: Option<String>,
-    /// Whether it names it in an annotation, as before there was a field.
+    /// Whether it names its class in an annotation, as before there was a field.
     pub annotated: bool,
-    /// The PV it is bound to or wants.
+    /// The PV that it is bound to, or names in `volumeName`; empty without one.
     pub volume: String,
     /// `Pending`, `Bound` or `Lost`.
     pub phase: String,
-    /// What a PV must be like.
-    pub wish: Wish,
+    pub requirements: Requirements,
     pub size: String,
-    /// The provisioner it was handed over to.
+    /// The provisioner that the controller manager handed it to.
     pub handover: Option<String>,
     /// Whether the scheduler has chosen a node for its first pod.
     pub node_selected: bool,
-    /// The size of its volume in thousandths of a byte, once it has one.
-    pub capacity: Option<i128>,
+    /// The size of its volume in bytes, once it has one.
+    pub capacity: Option<u64>,
     /// Kind and name of what its volume is to be filled from.
     pub data_source: Option<(String, String)>,
     pub attributes_class: Option<String>,
 }
 
-/// What a claim asks of a PV, beside its class.
+/// What a PV needs for a claim, besides the class.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Wish {
-    /// The size in thousandths of a byte.
-    pub bytes: i128,
+pub struct Requirements {
+    pub bytes: u64,
     /// Access modes, all of which the PV must have.
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
@@ -117,44 +114,44 @@ pub struct Wish {
 pub struct Volume {
     pub name: String,
     pub created: Option<Timestamp>,
-    /// When it is to be gone.
+    /// The deletion timestamp.
     pub deleting: Option<Timestamp>,
     pub finalizers: Vec<String>,
     pub labels: BTreeMap<String, String>,
     /// Its class; empty for none.
     pub class: String,
-    /// Its capacity in thousandths of a byte.
-    pub capacity: Option<i128>,
+    /// Its capacity in bytes.
+    pub capacity: Option<u64>,
     pub size: String,
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
     pub volume_mode: String,
     /// `Available`, `Bound`, `Released`, `Failed` or `Pending`.
     pub phase: String,
-    /// Since when it is, where the version tells.
+    /// The time of the last change of its phase, on versions that have it.
     pub phase_since: Option<Timestamp>,
     /// `Retain`, `Recycle` or `Delete`.
     pub reclaim: String,
     pub claim: Option<ClaimRef>,
     pub provisioned_by: Option<String>,
-    /// Its directory below the export, where nfsprov made it.
+    /// Its directory below the export, if nfsprov provisioned it.
     pub directory: Option<String>,
-    /// Its NFS server and path, if it is one.
+    /// Server and path of an in-tree NFS volume.
     pub nfs: Option<(String, String)>,
     /// Its CSI driver, if it has one.
     pub csi_driver: Option<String>,
     /// The NFS server and path that its CSI attributes name.
     pub csi_export: Option<(String, String)>,
-    /// The nodes it can be used on.
+    /// The nodes that can use it.
     pub affinity: Option<Box<NodeSelector>>,
 }
 
-/// The claim that a PV is for.
+/// A PV's reference to its claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimRef {
     pub namespace: String,
     pub name: String,
-    /// Its uid; empty before they are bound.
+    /// Empty before they are bound.
     pub uid: String,
 }
 
@@ -163,11 +160,11 @@ pub struct Class {
     pub name: String,
     pub provisioner: String,
     pub created: Option<Timestamp>,
-    /// Whether it is marked as the default.
+    /// Whether it is marked as the default class.
     pub default: bool,
-    /// Whether it waits for the first pod.
+    /// Whether its binding mode is WaitForFirstConsumer.
     pub waits: bool,
-    /// Whether claims of it may be enlarged.
+    /// Whether its claims may be expanded.
     pub is_expandable: bool,
     pub parameters: BTreeMap<String, String>,
 }
@@ -178,11 +175,10 @@ pub struct Event {
     pub reason: String,
     pub message: String,
     pub component: String,
-    pub host: String,
     pub last: Option<Timestamp>,
 }
 
-/// A lock of replicas.
+/// A leader election lock.
 #[derive(Clone, Debug, Default)]
 pub struct Lock {
     /// `Lease` or `Endpoints`.
@@ -192,7 +188,7 @@ pub struct Lock {
     /// The holder's identity; empty if no process holds the lock.
     pub holder: String,
     pub renewed: Option<Timestamp>,
-    /// How long it holds, in seconds.
+    /// In seconds.
     pub term: i64,
 }
 
@@ -226,7 +222,7 @@ pub struct Right {
     pub group: String,
     /// As a role names it: `pods`, `pods/log`.
     pub resource: String,
-    /// Where; none for everywhere.
+    /// The namespace; `None` for all.
     pub within: Option<String>,
     pub verb: String,
     pub allowed: bool,
@@ -242,7 +238,7 @@ impl Claim {
         (&self.namespace, &self.name)
     }
 
-    /// Whether it waits for a volume and isn't going.
+    /// Whether it waits for a volume and is not being deleted.
     pub fn is_pending(&self) -> bool {
         self.deleting.is_none() && matches!(self.phase.as_str(), "Pending" | "")
     }
@@ -336,11 +332,8 @@ impl Facts {
 
     /// Adds a workload if any check uses it. Its claim templates are dropped outside the namespace of the diagnosis.
     fn add_workload(&mut self, mut workload: Workload) {
-        if self
-            .namespace
-            .as_ref()
-            .is_some_and(|namespace| *namespace != workload.namespace)
-        {
+        let namespace = self.namespace.as_ref();
+        if namespace.is_some_and(|namespace| *namespace != workload.namespace) {
             workload.templates.clear();
         }
         self.workloads.extend(Some(workload).filter(Workload::is_of_interest));
@@ -351,7 +344,9 @@ impl Facts {
         let of_storage = self.claims.len() + self.volumes.len() + self.classes.len();
         let of_workloads = self.pods.len() + self.workloads.len() + self.nodes.len();
         let of_drivers = self.csi_drivers.len() + self.csi_nodes.len();
-        of_storage + of_workloads + of_drivers + self.events.len() + self.locks.len() + self.limits.len()
+        let of_permissions = self.rights.len() + usize::from(self.self_link.is_some());
+        let of_others = self.events.len() + self.locks.len() + self.limits.len();
+        of_storage + of_workloads + of_drivers + of_permissions + of_others
     }
 
     /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, sorts events,

@@ -6,7 +6,7 @@ mod markdown;
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::explain;
+use super::entry;
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, escape_line};
@@ -75,7 +75,7 @@ impl TextReport {
         if let Some(fix) = &finding.fix {
             if let Some(command) = &fix.command {
                 out += "  Fix:\n";
-                for line in command_lines(command).iter().flat_map(|line| line.lines()) {
+                for line in break_command(command).lines() {
                     _ = writeln!(out, "{}", self.paint(&format!("    {line}"), "36"));
                 }
             }
@@ -174,30 +174,14 @@ fn group_skipped(report: &Report) -> Vec<(&str, Vec<&str>)> {
     reasons
 }
 
-/// A command line, broken only after `|` and `&&`, where a shell continues: it can be pasted unchanged.
-fn command_lines(command: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut quoted = false;
-    let mut rest = command;
-    while let Some(c) = rest.chars().next() {
-        let sign = [" | ", " && "]
-            .into_iter()
-            .find(|sign| !quoted && rest.starts_with(sign));
-        match (sign, lines.last_mut()) {
-            (Some(sign), Some(line)) => {
-                *line += sign.trim_end();
-                lines.push("  ".to_owned());
-                rest = &rest[sign.len()..];
-            }
-            (_, Some(line)) => {
-                quoted ^= c == '\'';
-                line.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-            (_, None) => break,
-        }
-    }
-    lines
+/// A command line, broken only after `|` and `&&` outside quotes, where a shell continues: it can be pasted unchanged.
+fn break_command(command: &str) -> String {
+    let break_unquoted = |(index, part): (usize, &str)| match index % 2 {
+        0 => part.replace(" | ", " |\n  ").replace(" && ", " &&\n  "),
+        _ => part.to_owned(),
+    };
+    let parts: Vec<_> = command.split('\'').enumerate().map(break_unquoted).collect();
+    parts.join("'")
 }
 
 fn severity_style(severity: Severity) -> (&'static str, &'static str) {
@@ -238,7 +222,7 @@ fn list_objects(objects: &[Object]) -> String {
 }
 
 /// The long explanation of a code, for `doctor explain`.
-pub fn format_entry(entry: &explain::Entry, width: usize) -> String {
+pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
         colour: false,

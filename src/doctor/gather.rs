@@ -23,18 +23,18 @@ use serde::de::DeserializeOwned;
 
 use super::checks::questions;
 use super::dump::Dump;
-use super::facts::{FactSource, Facts, Lock, Log, Pod, Right, Unread};
+use super::facts::{FactSource, Facts, Log, Pod, Right, Unread};
 use super::provisioners;
 use crate::cluster::{self, Cluster};
 
-/// How much of a log is read: the lines that tell are repeated.
+/// The lines of a log that are read: provisioners repeat their errors.
 const LOG_LINES: i64 = 300;
 
-/// Whose pods and events are read elsewhere than in the namespace looked at.
+/// Suffixes of resources that are read outside the namespace of the diagnosis.
 const OF_PROVISIONERS: &str = "of provisioners";
 const OF_VOLUMES: &str = "of PVs";
 
-/// How many pods of a provisioner are listened to.
+/// The most pods of a provisioner whose logs are read.
 const LOGS: usize = 3;
 
 /// A kind of object that is listed.
@@ -61,6 +61,7 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     };
     let mut facts = reader.read_lists().await;
     facts.version.clone_from(&cluster.version);
+    facts.namespace = namespace.map(str::to_owned);
     facts.complete();
     reader.read_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
@@ -101,13 +102,6 @@ impl Reader<'_> {
         Api::all(self.client.clone())
     }
 
-    fn empty_facts(&self) -> Facts {
-        Facts {
-            namespace: self.namespace.map(str::to_owned),
-            ..Facts::default()
-        }
-    }
-
     /// Notes once what could not be read, and why.
     fn note_unread(&self, what: &str, error: &kube::Error) {
         let forbidden = matches!(error, kube::Error::Api(status) if status.is_forbidden());
@@ -128,26 +122,40 @@ impl Reader<'_> {
         }
     }
 
-    fn add_to_dump(&self, what: &str, object: impl Serialize) {
-        self.change_dump(|dump| dump.add(what, object));
+    /// Adds an object to the facts, and to the dump if it adds anything to them.
+    fn add<K: Listed>(&self, facts: &mut Facts, object: K) {
+        let copy = self.dump.is_some().then(|| object.clone());
+        let before = facts.count_objects();
+        object.add_to(facts);
+        if let Some(copy) = copy.filter(|_| facts.count_objects() > before) {
+            self.change_dump(|dump| dump.add(&K::plural(&()), copy));
+        }
     }
 
-    /// Reads a list; the facts of its wanted objects. Objects that add facts are added to the dump, too.
+    /// Adds an object that the API server returned, if it exists; an error is recorded as unread.
+    fn facts_of<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
+        let mut facts = Facts::default();
+        match answer {
+            Ok(object) => object.into_iter().for_each(|object| self.add(&mut facts, object)),
+            Err(error) => self.note_unread(&K::plural(&()), &error),
+        }
+        facts
+    }
+
+    /// Reads a list; the facts of its wanted objects, which are added to the dump, too.
     async fn list<K: Listed>(
         &self,
         api: &Api<K>,
         params: ListParams,
         is_wanted: impl Fn(&K) -> bool,
     ) -> Result<Facts, kube::Error> {
-        let mut facts = self.empty_facts();
+        let mut facts = Facts {
+            namespace: self.namespace.map(str::to_owned),
+            ..Facts::default()
+        };
         let add = |object: K| -> Option<()> {
             if is_wanted(&object) {
-                let copy = self.dump.is_some().then(|| object.clone());
-                let before = facts.count_objects();
-                object.add_to(&mut facts);
-                if let Some(copy) = copy.filter(|_| facts.count_objects() > before) {
-                    self.add_to_dump(&K::plural(&()), copy);
-                }
+                self.add(&mut facts, object);
             }
             None
         };
@@ -167,7 +175,7 @@ impl Reader<'_> {
         read.unwrap_or_else(|error| {
             self.note_unread(what, &error);
             self.change_dump(|dump| dump.forget(what));
-            self.empty_facts()
+            Facts::default()
         })
     }
 
@@ -187,7 +195,7 @@ impl Reader<'_> {
                 Some(whose) => self.note_unread(&format!("{what} {whose}"), &error),
                 None => tracing::debug!("{what} elsewhere: {}", cluster::describe_error(&error)),
             }
-            self.empty_facts()
+            Facts::default()
         })
     }
 
@@ -208,7 +216,7 @@ impl Reader<'_> {
     /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway.
     async fn read_volume_events(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "default") {
-            return self.empty_facts();
+            return Facts::default();
         }
         let about_volumes = ListParams::default().fields("involvedObject.kind=PersistentVolume");
         self.read_elsewhere(
@@ -223,7 +231,7 @@ impl Reader<'_> {
     /// Reads the pods of the control plane, unless their namespace is read anyway.
     async fn read_control_plane(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
-            return self.empty_facts();
+            return Facts::default();
         }
         let pods = self.api_in_namespace::<core::Pod>("kube-system");
         let components = ListParams::default().labels("component in (kube-apiserver,kube-controller-manager)");
@@ -252,23 +260,16 @@ impl Reader<'_> {
             self.read_control_plane().boxed(),
             self.read_self_link().boxed(),
         ];
-        let mut facts = self.empty_facts();
+        let mut facts = Facts::default();
         join_all(lists).await.into_iter().for_each(|part| facts.absorb(part));
         facts
     }
 
     /// Reads whether the API server sends a selfLink, with a namespace as the example.
     async fn read_self_link(&self) -> Facts {
-        let mut facts = self.empty_facts();
         let namespaces = self.api_in_cluster::<core::Namespace>();
-        match namespaces.get(self.namespace.unwrap_or("default")).await {
-            Ok(namespace) => {
-                self.add_to_dump("namespaces", &namespace);
-                namespace.add_to(&mut facts);
-            }
-            Err(error) => self.note_unread("namespaces", &error),
-        }
-        facts
+        let namespace = namespaces.get(self.namespace.unwrap_or("default")).await;
+        self.facts_of(namespace.map(Some))
     }
 
     /// Adds the pods, events, logs, permissions and locks of each provisioner that was found.
@@ -299,11 +300,12 @@ impl Reader<'_> {
         });
         let locks = found.iter().filter_map(|(workload, lock)| {
             let endpoints = self.api_in_namespace::<core::Endpoints>(&workload.namespace);
-            Some(self.read_lock(endpoints, lock.as_deref()?))
+            let name = lock.as_deref()?;
+            Some(async move { self.facts_of(endpoints.get_opt(name).await) })
         });
         let (events, pods, locks) = tokio::join!(join_all(events), join_all(pods), join_all(locks));
-        events.into_iter().chain(pods).for_each(|part| facts.absorb(part));
-        facts.locks.extend(locks.into_iter().flatten());
+        let parts = events.into_iter().chain(pods).chain(locks);
+        parts.for_each(|part| facts.absorb(part));
 
         let logs = provisioners::find_provisioners(facts)
             .into_iter()
@@ -313,21 +315,7 @@ impl Reader<'_> {
         let rights = questions.into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
         facts.logs = logs.into_iter().flatten().collect();
-        facts.rights = rights.into_iter().flatten().collect();
-    }
-
-    async fn read_lock(&self, api: Api<core::Endpoints>, name: &str) -> Option<Lock> {
-        match api.get_opt(name).await {
-            Ok(endpoints) => {
-                let endpoints = endpoints?;
-                self.add_to_dump("endpoints", &endpoints);
-                Lock::from_endpoints(endpoints)
-            }
-            Err(error) => {
-                self.note_unread("endpoints", &error);
-                None
-            }
-        }
+        rights.into_iter().for_each(|part| facts.absorb(part));
     }
 
     /// Reads the end of a pod's log, and of its earlier container if one stopped. `None` if it is empty or can't be
@@ -341,7 +329,7 @@ impl Reader<'_> {
             ..LogParams::default()
         };
         let mut text = String::new();
-        // A container that crashes has said why before it was started again.
+        // A container that crashed wrote the reason before it was started again.
         for previous in [!pod.stopped.is_empty(), false] {
             match api.logs(&pod.name, &params(previous)).await {
                 Ok(lines) => text += &lines,
@@ -362,12 +350,12 @@ impl Reader<'_> {
         Some(log).filter(|log| !log.text.is_empty())
     }
 
-    /// Asks the API server whether a service account may do something; `None` if it gives no answer.
-    async fn review_right(&self, right: Right) -> Option<Right> {
+    /// Asks the API server whether a service account may do something.
+    async fn review_right(&self, right: Right) -> Facts {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {
             Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
-            None => (right.resource.clone(), None),
+            None => (right.resource, None),
         };
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
@@ -378,11 +366,11 @@ impl Reader<'_> {
                 ]),
                 user: Some(account),
                 resource_attributes: Some(ResourceAttributes {
-                    group: Some(right.group.clone()),
+                    group: Some(right.group),
                     resource: Some(resource),
                     subresource,
-                    namespace: right.within.clone(),
-                    verb: Some(right.verb.clone()),
+                    namespace: right.within,
+                    verb: Some(right.verb),
                     ..ResourceAttributes::default()
                 }),
                 ..SubjectAccessReviewSpec::default()
@@ -390,19 +378,8 @@ impl Reader<'_> {
             ..SubjectAccessReview::default()
         };
         let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
-        match api.create(&Default::default(), &review).await {
-            Ok(answer) => {
-                self.add_to_dump("subjectaccessreviews", &answer);
-                Some(Right {
-                    allowed: answer.status.is_some_and(|status| status.allowed),
-                    ..right
-                })
-            }
-            Err(error) => {
-                self.note_unread("subjectaccessreviews", &error);
-                None
-            }
-        }
+        let answer = api.create(&Default::default(), &review).await;
+        self.facts_of(answer.map(Some))
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::facts::{Claim, Volume};
-use super::quantity;
+use crate::cluster::quantity;
 
 /// A field in which a PV does not fit a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Mismatch {
     VolumeMode,
     /// It is being deleted.
     Terminating,
-    /// It belonged to a claim that is gone.
+    /// It belonged to a claim that was deleted.
     Released,
     /// It is another claim's.
     Claimed,
@@ -37,7 +37,7 @@ pub enum Mismatch {
 
 /// A PV and what keeps a claim from it.
 #[derive(Clone, Debug)]
-pub struct Near<'a> {
+pub struct Candidate<'a> {
     pub volume: &'a Volume,
     /// Why it isn't given; empty if it will be.
     pub mismatches: Vec<Mismatch>,
@@ -51,7 +51,7 @@ pub fn class_of(claim: &Claim) -> &str {
 /// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would.
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    let wish = &claim.wish;
+    let requirements = &claim.requirements;
     let same = |reference: &super::facts::ClaimRef| {
         (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
     };
@@ -67,10 +67,10 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     if volume.class != class_of(claim) && !is_reserved {
         found.push(Mismatch::Class);
     }
-    if volume.capacity.unwrap_or_default() < wish.bytes {
+    if volume.capacity.unwrap_or_default() < requirements.bytes {
         found.push(Mismatch::Size);
     }
-    let lacking: Vec<_> = wish
+    let lacking: Vec<_> = requirements
         .modes
         .iter()
         .filter(|mode| !volume.modes.contains(mode))
@@ -81,13 +81,13 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     }
     // A claim that names its PV is bound to it whatever its labels.
     let unmet = match claim.volume.is_empty() && !is_reserved {
-        true => unmet_requirements(wish.selector.as_ref(), &volume.labels),
+        true => unmet_requirements(requirements.selector.as_ref(), &volume.labels),
         false => Vec::new(),
     };
     if !unmet.is_empty() {
         found.push(Mismatch::Selector(unmet));
     }
-    if volume.volume_mode != wish.volume_mode {
+    if volume.volume_mode != requirements.volume_mode {
         found.push(Mismatch::VolumeMode);
     }
     if volume.deleting.is_some() {
@@ -117,21 +117,36 @@ pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<St
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     for requirement in selector.match_expressions.iter().flatten() {
-        let key = &requirement.key;
-        let value = labels.get(key);
-        let values = requirement.values.as_deref().unwrap_or_default();
-        let among = value.is_some_and(|value| values.contains(value));
-        let (met, text) = match requirement.operator.as_str() {
-            "In" => (among, format!("{key} in ({})", values.join(","))),
-            "NotIn" => (!among, format!("{key} notin ({})", values.join(","))),
-            "Exists" => (value.is_some(), key.clone()),
-            _ => (value.is_none(), format!("!{key}")),
-        };
-        if !met {
-            unmet.push(text);
+        let (key, operator, values) = (&requirement.key, &requirement.operator, requirement.values.as_deref());
+        if !is_requirement_met(labels, key, operator, values) {
+            let values = values.unwrap_or_default().join(",");
+            unmet.push(match operator.as_str() {
+                "In" => format!("{key} in ({values})"),
+                "NotIn" => format!("{key} notin ({values})"),
+                "Exists" => key.clone(),
+                _ => format!("!{key}"),
+            });
         }
     }
     unmet
+}
+
+/// Whether labels meet a requirement of a selector; a requirement with an unknown operator counts as met.
+pub fn is_requirement_met(
+    labels: &BTreeMap<String, String>,
+    key: &str,
+    operator: &str,
+    values: Option<&[String]>,
+) -> bool {
+    let value = labels.get(key);
+    let is_among = value.is_some_and(|value| values.unwrap_or_default().contains(value));
+    match operator {
+        "In" => is_among,
+        "NotIn" => !is_among,
+        "Exists" => value.is_some(),
+        "DoesNotExist" => value.is_none(),
+        _ => true,
+    }
 }
 
 /// How far a mismatch is from a fit: what one edit fixes comes first, a volume of another claim last.
@@ -148,23 +163,27 @@ fn distance_of(mismatch: &Mismatch) -> u32 {
 ///
 /// Drops PVs that are no near match: those Bound to other claims, and those of another class that
 /// don't fit otherwise either.
-pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Near<'a>> {
-    let near = |volume: &'a Volume| {
+pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Volume>) -> Vec<Candidate<'a>> {
+    let candidate = |volume: &'a Volume| {
         let mismatches = find_mismatches(claim, volume);
         let far = mismatches.contains(&Mismatch::Claimed) && volume.phase == "Bound"
             || mismatches.contains(&Mismatch::Class) && mismatches.len() > 1;
-        (!far).then_some(Near { volume, mismatches })
+        (!far).then_some(Candidate { volume, mismatches })
     };
-    let mut ranked: Vec<_> = volumes.into_iter().filter_map(near).collect();
-    ranked.sort_by_key(|near| {
-        let distance: u32 = near.mismatches.iter().map(distance_of).sum();
-        let size = near.volume.capacity.unwrap_or_default().abs_diff(claim.wish.bytes);
-        (distance, size, &near.volume.name)
+    let mut ranked: Vec<_> = volumes.into_iter().filter_map(candidate).collect();
+    ranked.sort_by_key(|candidate| {
+        let distance: u32 = candidate.mismatches.iter().map(distance_of).sum();
+        let size = candidate
+            .volume
+            .capacity
+            .unwrap_or_default()
+            .abs_diff(claim.requirements.bytes);
+        (distance, size, &candidate.volume.name)
     });
     ranked
 }
 
-/// How many PVs that are alike are looked at: as many as a finding could name.
+/// How many PVs that are alike are compared: as many as a finding names.
 const ALIKE: usize = 4;
 
 /// A few, by name, of all PVs that are alike in everything that claims ask for: the others come as near to any claim
@@ -209,7 +228,11 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
             or_none(&volume.class),
             or_none(class_of(claim))
         ),
-        Mismatch::Size => format!("its size ({} < {})", volume.size, quantity::print(claim.wish.bytes)),
+        Mismatch::Size => format!(
+            "its size ({} < {})",
+            volume.size,
+            quantity::format_bytes(claim.requirements.bytes)
+        ),
         Mismatch::Modes(lacking) => format!(
             "its access modes ({} without {})",
             volume.modes.join(","),
@@ -218,7 +241,7 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
         Mismatch::Selector(unmet) => format!("its labels (the selector wants {})", unmet.join(", ")),
         Mismatch::VolumeMode => format!(
             "its volumeMode ({}, not {})",
-            volume.volume_mode, claim.wish.volume_mode
+            volume.volume_mode, claim.requirements.volume_mode
         ),
         Mismatch::Terminating => "being deleted".to_owned(),
         Mismatch::Released => format!("being Released (it was {}'s)", owner()),
@@ -229,12 +252,12 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
 }
 
 /// A near miss in one line: `PV a fits but for its size (1Gi < 5Gi)`.
-pub fn describe_near_miss(near: &Near<'_>, claim: &Claim) -> String {
-    let name = &near.volume.name;
-    let all: Vec<_> = near
+pub fn describe_near_miss(candidate: &Candidate<'_>, claim: &Claim) -> String {
+    let name = &candidate.volume.name;
+    let all: Vec<_> = candidate
         .mismatches
         .iter()
-        .map(|mismatch| describe_mismatch(mismatch, claim, near.volume))
+        .map(|mismatch| describe_mismatch(mismatch, claim, candidate.volume))
         .collect();
     match all.is_empty() {
         true => format!("PV {name} fits"),

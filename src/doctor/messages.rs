@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// Where a pattern is looked for.
+/// The kind of message that a pattern applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Events about pods on their way to a node.
@@ -27,7 +27,7 @@ pub enum Place {
     Log,
 }
 
-/// A pattern, where it stands, and what it means.
+/// A pattern and the code of the finding that it is a sign of.
 struct Pattern {
     code: &'static str,
     place: Place,
@@ -116,16 +116,13 @@ pub fn parse_exceeded_quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
     Some((captures[1].to_owned(), part(2).into_iter().map(item).collect()))
 }
 
-/// What a quota counts, and how it was exceeded.
+/// A resource that a quota counts, with its amounts as Kubernetes writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaItem {
     /// As `requests.storage`.
     pub key: String,
-    /// What the claim asked for.
     pub requested: String,
-    /// What is used already.
     pub used: String,
-    /// What the quota allows.
     pub limited: String,
 }
 
@@ -139,12 +136,12 @@ pub fn find_refused_claim(text: &str) -> Option<&str> {
     Some(name.trim_end_matches(':'))
 }
 
-/// What a mount command was given.
+/// The arguments of a mount command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountCommand {
     /// The NFS server and path.
     pub export: (String, String),
-    /// After `-o`; empty for none.
+    /// The value of `-o`; empty without it.
     pub options: String,
 }
 

@@ -39,7 +39,7 @@ fn each_pattern_finds_its_samples_and_no_other_pattern_does_so_before() {
 }
 
 #[test]
-fn what_a_text_names_is_found() {
+fn a_mount_message_names_its_export_or_reason() {
     let named = |place, text| classify(place, text).and_then(|(_, named)| named);
     let denied = "mount.nfs: access denied by server while mounting 10.0.0.1:/data";
     assert_eq!(named(Place::Mount, denied).as_deref(), Some("10.0.0.1:/data"));
@@ -61,7 +61,7 @@ fn the_line_of_a_log_is_found() {
 }
 
 #[test]
-fn a_quota_is_taken_apart() {
+fn an_exceeded_quota_is_parsed() {
     let text = "exceeded quota: q, requested: persistentvolumeclaims=1,requests.storage=5Gi, used: persistentvolumeclaims=0,requests.storage=1Gi, limited: persistentvolumeclaims=0,requests.storage=2Gi";
     let (name, items) = parse_exceeded_quota(text).unwrap();
     assert_eq!(name, "q");
@@ -89,7 +89,7 @@ fn the_claim_of_a_refusal_is_found_in_both_wordings() {
 }
 
 #[test]
-fn a_mount_command_is_taken_apart() {
+fn a_mount_command_is_parsed() {
     for (text, server, path, options) in rows! {
         ("Mounting arguments: -t nfs 10.0.0.5:/data /mnt\nOutput: x", "10.0.0.5", "/data", ""),
         ("--scope -- mount -t nfs -o vers=3,tcp nas.lan:/a:b /mnt\nOutput: x", "nas.lan", "/a:b", "vers=3,tcp"),
@@ -104,7 +104,7 @@ fn a_mount_command_is_taken_apart() {
 }
 
 #[test]
-fn an_error_is_told_without_the_calls_around_it() {
+fn errors_are_shown_without_the_calls_around_them() {
     for (text, why) in rows! {
         ("failed to provision volume with StorageClass \"nfs\": rpc error: code = Internal desc = server is a required parameter", "server is a required parameter"),
         ("Failed to provision volume with StorageClass \"nfs\": error exporting \nEXPORT\n{\n}\n: refused", "error exporting EXPORT { } : refused"),

@@ -6,18 +6,17 @@
 
 pub mod checks;
 pub mod dump;
+pub(crate) mod entry;
 pub mod explain;
 pub(crate) mod facts;
 pub(crate) mod fix;
 pub mod formats;
 pub(crate) mod gather;
-pub(crate) mod images;
 pub(crate) mod matching;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod policy;
 pub(crate) mod provisioners;
-pub(crate) mod quantity;
 pub mod report;
 pub(crate) mod servers;
 
@@ -49,14 +48,13 @@ pub enum Confidence {
     Possible,
 }
 
-/// An object of the cluster, or something that it names and that isn't there.
+/// An object of the cluster, which need not exist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Object {
     /// Its kind, as `PersistentVolumeClaim`.
     pub kind: String,
     /// Its namespace, if its kind has one.
     pub namespace: Option<String>,
-    /// Its name.
     pub name: String,
 }
 
@@ -98,12 +96,11 @@ impl Object {
     }
 }
 
-/// Something that was read, and where.
+/// A text that was read, and its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// A field, an event, a log.
     pub source: String,
-    /// What stands there.
     pub text: String,
 }
 
@@ -124,13 +121,13 @@ impl Evidence {
 /// What fixes a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fix {
-    /// A command line that works when pasted; none where the note is all there is to say.
+    /// A command line that works when pasted; `None` if the note is all of the fix.
     pub command: Option<String>,
     /// Whether `--fix` makes the changes after asking; `policy` decides.
     pub automatic: bool,
-    /// What to know before.
+    /// What to know before, or advice.
     pub note: String,
-    /// The changes that the command makes; empty where it does more than `--fix` can.
+    /// The changes that the command makes; empty if `--fix` can't make them.
     #[serde(skip)]
     pub changes: Vec<Change>,
 }
@@ -165,33 +162,28 @@ impl Fix {
     }
 }
 
-/// One thing that is wrong.
+/// A problem of an object, with its cause, evidence and fix.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Its code in the catalogue, as `NFS101`.
     pub code: &'static str,
-    /// How bad it is.
     pub severity: Severity,
-    /// What it is about.
     pub object: Object,
     /// The cause, in one sentence.
     pub cause: String,
-    /// What shows it.
     pub evidence: Vec<Evidence>,
-    /// How certain it is.
     pub confidence: Confidence,
-    /// What fixes it, if anything does.
     pub fix: Option<Fix>,
     /// The objects that wait or fail because of it.
     pub explains: Vec<Object>,
-    /// What tells findings of the same code and cause from others; none if each is on its own.
+    /// Findings of a code with the same key are merged; `None` if the finding is never merged.
     #[serde(skip)]
     pub same_cause: Option<String>,
 }
 
 impl Finding {
-    /// A finding of the catalogue's severity, certain until said otherwise.
+    /// A certain finding, with the severity of the catalogue.
     pub(crate) fn new(code: &'static str, object: Object, cause: impl Into<String>) -> Self {
         Self {
             code,
@@ -241,17 +233,17 @@ impl Finding {
         self
     }
 
-    /// Fixed by a change; `policy` decides whether `--fix` makes it.
+    /// With a change as its fix; `policy` decides whether `--fix` makes it.
     pub(crate) fn with_change(self, change: Change, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_changes([change], note))
     }
 
-    /// Fixed by a command that people run.
+    /// With a command that only people run.
     pub(crate) fn with_command(self, command: impl Into<String>, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_command(command, note))
     }
 
-    /// Fixed by people, as the note says.
+    /// With advice instead of a command.
     pub(crate) fn with_advice(self, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_advice(note))
     }
@@ -275,5 +267,10 @@ impl Finding {
     /// Whether it shows what another finding causes.
     pub(crate) fn is_symptom(&self) -> bool {
         explain::find_entry(self.code).is_some_and(|entry| entry.symptom)
+    }
+
+    /// Whether the catalogue lets `--fix` fix findings of its code.
+    pub(crate) fn may_be_fixed_automatically(&self) -> bool {
+        explain::find_entry(self.code).is_some_and(|entry| entry.automatic)
     }
 }

@@ -1,5 +1,7 @@
 //! Names (PURE): finds the existing name that a misspelt one means, and quotes and lists names.
 
+use std::borrow::Borrow;
+
 /// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none.
 ///
 /// It is a guess, which the user has to judge.
@@ -9,7 +11,7 @@ pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     similar.all(|other| other == first).then_some(first)
 }
 
-/// Whether a name is one that makes NFS volumes, as far as one can tell.
+/// Whether the name of a provisioner or driver is probably one for NFS volumes.
 pub fn sounds_like_nfs(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
@@ -61,7 +63,7 @@ pub fn shell_word(text: &str) -> String {
 }
 
 /// The first five names, and how many more there are; `none` without names.
-pub fn list_names(names: &[&str]) -> String {
+pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
     const FEW: usize = 5;
     match names.len() {
         0 => "none".to_owned(),
@@ -75,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_another_name_is_not() {
+    fn misspelt_names_are_recognized_and_other_names_are_not() {
         let known = ["managed-nfs-storage", "local-path", "nfs"];
         for (written, meant) in [
             ("managed-nfs-storge", Some("managed-nfs-storage")),
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn siblings_are_no_slips_of_each_other() {
+    fn names_of_siblings_are_not_misspelt_ones() {
         for (one, other) in rows! {
             ("nfs-1", "nfs-2"),
             ("nfs-a", "nfs-b"),

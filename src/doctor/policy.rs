@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::facts::{ExportSeen, Facts, Workload};
 use super::fix::{Change, HostChange};
-use super::provisioners::{self, Make};
-use super::{Confidence, Finding, Fix, Object, explain};
+use super::provisioners::{self, ProvisionerKind};
+use super::{Confidence, Finding, Fix, Object};
 
 /// Marks the fixes that `--fix` makes as automatic; removes the changes of the others and adds the reason to their
 /// notes.
@@ -36,7 +36,7 @@ fn find_refusal(facts: &Facts, finding: &Finding, fix: &Fix) -> Option<String> {
     if fix.changes.is_empty() {
         return Some(refusal_of_command(fix.command.as_deref().unwrap_or_default()).to_owned());
     }
-    if !explain::find_entry(finding.code).is_some_and(|entry| entry.automatic) {
+    if !finding.may_be_fixed_automatically() {
         return Some("an administrator has to decide whether it is right".to_owned());
     }
     if finding.confidence != Confidence::Certain {
@@ -149,9 +149,9 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
         return Some("no claim waits for it".to_owned());
     };
     // Whose image or arguments only sound like the class' provisioner may be anybody's.
-    let is_uncertain = one.make == Make::Other && !one.container.env.contains_key("PROVISIONER_NAME");
+    let is_uncertain = one.kind == ProvisionerKind::Other && !one.container.env.contains_key("PROVISIONER_NAME");
     match () {
-        () if one.make == Make::CsiController => {
+        () if one.kind == ProvisionerKind::CsiController => {
             Some("csi-driver-nfs has to be changed with the tool that installed it".to_owned())
         }
         () if is_uncertain => Some("it is not certain that this is the class' provisioner".to_owned()),

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Claim, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
+use super::Object;
+use super::facts::{Claim, Class, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
 use super::fix::Change;
 use super::names::sounds_like_nfs;
-use super::{Object, images};
+use crate::cluster::images;
 use crate::provisioner::DEFAULT_NAME;
 
 /// The NFS CSI driver, which is its own provisioner.
 pub const NFS_CSI: &str = "nfs.csi.k8s.io";
 
-/// In-tree provisioners that make volumes. In newer versions their CSI drivers do it in their name.
+/// In-tree provisioners. In newer versions CSI drivers provision volumes under these names.
 const IN_TREE: [&str; 13] = [
     "kubernetes.io/aws-ebs",
     "kubernetes.io/azure-disk",
@@ -36,9 +37,9 @@ const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 /// A lock renewed within this time has a running holder.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
-/// Known provisioners, by what tells them apart.
+/// The kinds of provisioners that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Make {
+pub enum ProvisionerKind {
     /// nfs-subdir-external-provisioner, and nfs-client-provisioner before it.
     Subdir,
     /// nfsprov itself.
@@ -51,20 +52,25 @@ pub enum Make {
     Other,
 }
 
-/// A workload that makes NFS volumes.
+/// A workload that provisions NFS volumes.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioner<'a> {
     /// Which one it is.
-    pub make: Make,
+    pub kind: ProvisionerKind,
     pub workload: &'a Workload,
     pub container: &'a Container,
     /// The name it serves; none if it has none.
     pub name: Option<&'a str>,
 }
 
-/// Whether a provisioner of Kubernetes itself makes volumes under this name.
+/// Whether Kubernetes itself provisions volumes under this name.
 pub fn is_in_tree(name: &str) -> bool {
     IN_TREE.contains(&name)
+}
+
+/// Whether the provisioner of a class may create volumes: `kubernetes.io/no-provisioner` and unknown in-tree names don't.
+pub fn creates_volumes(class: &Class) -> bool {
+    !class.provisioner.starts_with("kubernetes.io/") || is_in_tree(&class.provisioner)
 }
 
 /// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
@@ -77,14 +83,14 @@ pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
 fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
-    let make = match () {
-        () if images::makes_directories(image) => Make::Subdir,
-        () if images::is_nfsprov(image) => Make::Nfsprov,
-        () if images::is_ganesha(image) => Make::Ganesha,
-        () => Make::Other,
+    let kind = match () {
+        () if images::makes_directories(image) => ProvisionerKind::Subdir,
+        () if images::is_nfsprov(image) => ProvisionerKind::Nfsprov,
+        () if images::is_ganesha(image) => ProvisionerKind::Ganesha,
+        () => ProvisionerKind::Other,
     };
     Some(Provisioner {
-        make,
+        kind,
         workload,
         container,
         name: served_name(container),
@@ -98,7 +104,7 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
     let mut args = driver.args.iter();
     let name = args.find_map(|arg| arg.trim_start_matches('-').strip_prefix("drivername="));
     Some(Provisioner {
-        make: Make::CsiController,
+        kind: ProvisionerKind::CsiController,
         workload,
         container,
         name: Some(name.unwrap_or(NFS_CSI)),
@@ -128,14 +134,14 @@ pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     found
 }
 
-/// A workload as a provisioner of another make, if a container's arguments, variables or image mention this name.
+/// A workload as a provisioner of another kind, if a container's arguments, variables or image mention this name.
 fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Provisioner<'a>> {
     let container = workload
         .containers
         .iter()
         .find(|container| may_serve(container, name))?;
     Some(Provisioner {
-        make: Make::Other,
+        kind: ProvisionerKind::Other,
         workload,
         container,
         name: Some(name),
@@ -227,7 +233,7 @@ impl Provisioner<'_> {
 
     /// Whether it has a provisioner's image, rather than only the environment of one.
     pub fn has_known_image(&self) -> bool {
-        self.make != Make::Other
+        self.kind != ProvisionerKind::Other
     }
 
     /// When the oldest of its pods with this image was created; `None` if it has none.
@@ -272,7 +278,7 @@ impl Provisioner<'_> {
         claims.into_iter().flatten().map(Claim::object).collect()
     }
 
-    /// Whether it has shown since its pods run that it makes volumes.
+    /// Whether it has provisioned a volume, or written an event about one, since its pods run.
     pub fn has_worked(&self, facts: &Facts) -> bool {
         self.name
             .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
@@ -295,7 +301,7 @@ impl Provisioner<'_> {
 
 /// The Pending claims that were handed over to the provisioner of this name, and whose class still names it.
 pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
-    // A class that was made anew under another provisioner takes its claims with it.
+    // The class may have been created again for another provisioner, which then serves its claims.
     let is_of_class = |claim: &Claim| {
         let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
         class.is_some_and(|class| class.provisioner == name && (!class.waits || claim.node_selected))

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 
 use super::checks::distribution;
-use super::explain::{self, CATALOGUE};
+use super::entry;
+use super::explain::CATALOGUE;
 use super::facts::{Claim, Facts, Pod};
 use super::{Finding, Object, Severity, provisioners};
 
-/// All that is to be said.
+/// The findings, and the codes that were checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Causes before symptoms, errors before warnings.
@@ -19,9 +20,8 @@ pub struct Report {
     pub checked: Vec<&'static str>,
     /// The codes that were not, and why.
     pub skipped: Vec<Skipped>,
-    /// What was looked at.
     pub cluster: About,
-    /// How much was looked at, for people.
+    /// The number of objects that were checked, as a sentence.
     #[serde(skip)]
     pub scope: String,
 }
@@ -29,9 +29,7 @@ pub struct Report {
 /// A code that was not checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
-    /// Its code.
     pub code: &'static str,
-    /// Why.
     pub reason: String,
     /// Whether an option asked for it.
     #[serde(skip)]
@@ -216,8 +214,8 @@ fn list_coverage(
         .collect();
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
-        // What only hosts show is not looked for unless some are named.
-        if entry.needs == [explain::HOSTS] && facts.hosts.is_empty() && facts.knows(explain::HOSTS) {
+        // Codes that only hosts show are checked only if --ssh names some.
+        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.knows(entry::HOSTS) {
             continue;
         }
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));

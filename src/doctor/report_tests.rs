@@ -54,7 +54,7 @@ fn titles(report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn an_image_is_replaced_before_it_is_asked_what_it_may_do() {
+fn a_wrong_image_stands_above_missing_permissions() {
     let deployment = |name: &str| Object::of("Deployment", "default", name);
     let found = vec![
         Finding::new("NFS206", deployment("p"), "may not"),
@@ -94,7 +94,7 @@ fn causes_stand_above_symptoms_and_errors_above_warnings() {
 }
 
 #[test]
-fn a_question_about_one_object_is_answered_by_what_concerns_it() {
+fn a_report_on_one_object_has_only_related_findings() {
     for (target, wanted) in [
         (claim("b").object(), vec!["NFS103 pvc/b -n default"]),
         (
@@ -113,7 +113,7 @@ fn a_question_about_one_object_is_answered_by_what_concerns_it() {
 }
 
 #[test]
-fn what_is_ignored_or_not_read_is_not_checked() {
+fn ignored_and_unread_codes_are_not_checked() {
     let mut facts = facts();
     facts.unread.push(Unread {
         what: "csidrivers".into(),
@@ -136,9 +136,9 @@ fn what_is_ignored_or_not_read_is_not_checked() {
 }
 
 #[test]
-fn what_an_option_leaves_out_is_told_from_what_could_not_run() {
+fn codes_left_out_by_an_option_are_distinguished_from_unread_ones() {
     let mut facts = facts();
-    facts.record_left_out(explain::EXPORTS, "--no-probe");
+    facts.record_left_out(entry::EXPORTS, "--no-probe");
     facts.unread.push(Unread {
         what: "csidrivers".into(),
         why: "forbidden".into(),

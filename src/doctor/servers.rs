@@ -8,18 +8,18 @@ use super::messages::{self, Place};
 use super::{names, provisioners};
 use crate::manifest::validate;
 
-/// Up to how many exports are asked whether or not anything waits for them.
+/// Up to this number all exports are probed, whether or not a claim or pod waits for them.
 const FEW: usize = 16;
 
-/// How many are asked at the most.
+/// The most exports that are probed.
 const MOST: usize = 64;
 
-/// An export that the cluster names, and what of it waits.
+/// An export that the cluster names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
-    /// Who names it: a PV, a provisioner or a class.
+pub struct NamedExport {
+    /// The objects that name it: PVs, provisioners, classes.
     pub by: Vec<Object>,
-    /// What can't go on without it.
+    /// Pending claims and pods that need it.
     pub waiting: Vec<Object>,
 }
 
@@ -28,7 +28,7 @@ pub struct Named {
 ///
 /// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
 /// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
-pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
+pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut exports = collect_exports(facts);
     exports.retain(|export, _| check_names(export).is_ok());
     exports
@@ -52,8 +52,8 @@ fn check_names((server, path): &(String, String)) -> Result<(), String> {
     Ok(())
 }
 
-fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), Named> {
-    let mut found: BTreeMap<(String, String), Named> = BTreeMap::new();
+fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
+    let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
     for volume in &facts.volumes {
         let Some(place) = volume.export().cloned().filter(|_| is_in_use(volume)) else {
@@ -132,7 +132,7 @@ fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
     found
 }
 
-/// A volume that is going may have no directory any more, and rightly so.
+/// Whether a volume must have its directory: one that is released or being deleted need not.
 fn is_in_use(volume: &Volume) -> bool {
     volume.deleting.is_none() && matches!(volume.phase.as_str(), "Available" | "Bound" | "Pending" | "")
 }

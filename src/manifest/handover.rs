@@ -9,8 +9,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use k8s_openapi::api::storage::v1::StorageClass;
 
-use super::rival::is_upstream_image;
 use super::validate;
+use crate::cluster::images;
 
 /// On the Deployment that was scaled to 0: the replicas that it had.
 pub const REPLICAS_BEFORE: &str = "nfsprov/replicas-before-migration";
@@ -69,7 +69,7 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
         let images = pod.iter().flat_map(|pod| &pod.containers);
         images
             .filter_map(|container| container.image.as_deref())
-            .any(is_upstream_image)
+            .any(images::makes_directories)
     };
     let found: Vec<_> = deployments.iter().filter(runs_upstream).collect();
     match found[..] {

@@ -4,7 +4,6 @@ pub mod apply;
 pub mod files;
 pub mod handover;
 mod render;
-pub mod rival;
 pub mod strict;
 pub mod templates;
 pub mod validate;

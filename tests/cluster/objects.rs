@@ -439,7 +439,10 @@ async fn another_provisioner_of_the_name_is_warned_of(stage: Arc<Stage>) -> Resu
     let (_, stderr) = done(&scene, &words).await?;
     ensure!(stderr.is_empty(), "it is no rival of its own: {stderr}");
     let (_, stderr) = done(&scene, &create("nfsprov").split(' ').collect::<Vec<_>>()).await?;
-    let warning = format!("warning: Deployment {}/nfs-client-provisioner runs", scene.namespace);
+    let warning = format!(
+        "warning: deployment/nfs-client-provisioner -n {} serves",
+        scene.namespace
+    );
     ensure!(stderr.starts_with(&warning), "{stderr}");
     Ok(())
 }

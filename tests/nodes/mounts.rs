@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
 use serde_json::Value;
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::{PATIENCE, Stage};
+use crate::stage::{NFSPROV, PATIENCE, Stage};
 
 pub const TESTS: &[Test] = &[
     ("a_node_without_nfs_client", |stage| Box::pin(no_client(stage))),
@@ -34,11 +35,14 @@ async fn no_client(stage: Arc<Stage>) -> Result<()> {
     scene.volume(&stage.nfs, "/nfsdata", &[]).await?;
     scene.pod("app", &stage.bare).await?;
     let finding = scene.diagnosed("NFS401 Node/bare").await?;
-    let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
-    let line = fix
-        .strip_prefix("ssh bare ")
-        .with_context(|| format!("the fix is {fix}"))?;
-    stage.bare.ssh(line).await?;
+    ensure!(finding["fix"]["command"] == "nfsprov setup-client bare", "{finding}");
+    // The guest has a name in its cluster alone.
+    let host = format!("root@{}", stage.bare.address());
+    let mut fix = Command::new(NFSPROV);
+    fix.args(["setup-client", &host, "--host-key", "accept-new", "-i"]);
+    fix.arg(stage.bare.ssh_key()).env("HOME", stage.lab.dir());
+    let done = fix.output().await?;
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     scene.running("app").await?;
     scene.healthy().await
 }

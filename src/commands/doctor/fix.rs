@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use futures::FutureExt;
 use futures::future::join_all;
-use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
@@ -14,7 +13,7 @@ use crate::diff;
 use crate::doctor::Finding;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, NoChange};
-use crate::doctor::fix::plan::{Effect, Step, due};
+use crate::doctor::fix::plan::{Effect, Step};
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
@@ -78,7 +77,7 @@ impl StopSignals {
     }
 }
 
-/// Applies the fixes, one finding after the other: shows each, asks, applies it and waits for its effect.
+/// Applies the fixes, one finding after the other: shows each, asks and applies it. Then waits for the effects of all.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
@@ -90,8 +89,8 @@ pub async fn fix_objects(
     counts: &mut FixCounts,
 ) -> Result<()> {
     let limit = options.limit.unwrap_or(PATIENCE);
-    let (mut refused, mut owed) = (0, Vec::new());
-    for (place, step) in steps.iter().enumerate() {
+    let (mut refused, mut effects) = (0, Vec::new());
+    for step in steps {
         stop.fail_if_signalled(*counts)?;
         if let Some(edits) = prepare_edits(clusters.cluster, step, counts).await {
             show_step(step, &edits, options.colour);
@@ -100,18 +99,17 @@ pub async fn fix_objects(
             }
             if !options.yes && !output::can_ask() {
                 refused += 1;
-            } else if confirm_change(options, "Make this change?", *counts)?
+            } else if confirm_change(options, "ProvisionerKind this change?", *counts)?
                 && apply_edits(clusters, &edits, limit, counts).await
             {
-                owed.retain(|effect| !step.effects.contains(effect));
-                owed.extend(step.effects.iter().cloned());
+                let new = step.effects.iter().filter(|effect| !effects.contains(effect));
+                effects.extend(new.collect::<Vec<_>>());
             }
         }
-        let due = due(&mut owed, &steps[place + 1..]);
-        tokio::select! {
-            () = wait_for_effects(clusters.watched, &due, limit) => {}
-            () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
-        }
+    }
+    tokio::select! {
+        () = wait_for_effects(clusters.watched, &effects, limit) => {}
+        () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
     }
     if refused > 0 {
         let why = format!(
@@ -208,10 +206,9 @@ fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
 
 /// Prints the diff of an object.
 pub fn show_edit(edit: &Edit, colour: Colour) {
-    let text = |object: &Value| output::to_yaml(object);
     let (before, after) = edit.shown();
-    let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
-    show_diff(&edit.object.title(), before.as_deref(), after.as_deref(), colour);
+    let (before, after) = (output::to_yaml(&before), after.as_ref().map(output::to_yaml));
+    show_diff(&edit.object.title(), Some(&before), after.as_deref(), colour);
 }
 
 /// Prints the diff of a text; `None` where it does not exist.
@@ -239,14 +236,14 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
             counts.failed += 1;
             return false;
         }
-        say(&format!("{} {}", edit.object.title(), edit.way.done()));
+        say(&format!("{} {}", edit.object.title(), edit.done()));
     }
     counts.applied += 1;
     true
 }
 
 /// Waits for the effects in parallel, and prints the result of each.
-async fn wait_for_effects(cluster: &Cluster, effects: &[Effect], limit: Duration) {
+async fn wait_for_effects(cluster: &Cluster, effects: &[&Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
         let (title, good) = match effect {
             Effect::Bound(claim) => (claim.title(), "is Bound"),

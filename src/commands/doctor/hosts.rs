@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::fix::{FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
 use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::servers::{Named, named_exports};
+use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Finding, Object};
 use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
@@ -40,7 +40,7 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut F
 
 fn record_unread(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
-        what: crate::doctor::explain::HOSTS.to_owned(),
+        what: crate::doctor::entry::HOSTS.to_owned(),
         why: why.to_owned(),
         forbidden: false,
     });
@@ -60,7 +60,11 @@ pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
 
 /// Gathers a host's facts, and those of each export that the cluster names on it. On a host without any, also probes
 /// the NFS servers and looks for hung mounts.
-async fn gather_host(name: &str, host: &Host, exports: &BTreeMap<(String, String), Named>) -> Result<HostSeen, String> {
+async fn gather_host(
+    name: &str,
+    host: &Host,
+    exports: &BTreeMap<(String, String), NamedExport>,
+) -> Result<HostSeen, String> {
     let servers: BTreeSet<&str> = exports.keys().map(|(server, _)| server.as_str()).collect();
     let servers: Vec<String> = servers.into_iter().map(str::to_owned).collect();
     let subject = |directory: Option<String>| Subject {
@@ -211,7 +215,7 @@ pub async fn fix_hosts(
             refused += 1;
             continue;
         }
-        if !confirm_change(options, "Make this change?", *counts)? {
+        if !confirm_change(options, "ProvisionerKind this change?", *counts)? {
             continue;
         }
         match work.carry_out(host).await {

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::probe::PATIENCE;
 use crate::doctor::checks::earlier_data::{claims_on_export, earlier_volumes_of};
-use crate::doctor::explain::{LISTINGS, VOLUMES};
-use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, Reached, Unread};
+use crate::doctor::entry::{LISTINGS, VOLUMES};
+use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, ProbeResult, Unread};
 use crate::export::{
     Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_server_entry, names_a_volume,
 };
@@ -33,7 +33,7 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     if !facts.knows(VOLUMES) {
         return;
     }
-    let reached = facts.probes.iter().filter(|probe| probe.reached == Reached::Fine);
+    let reached = facts.probes.iter().filter(|probe| probe.result == ProbeResult::Fine);
     let locations: Vec<Location> = reached
         .filter(|probe| !claims_on_export(facts, (&probe.server, &probe.path)).is_empty())
         .map(|probe| Location {

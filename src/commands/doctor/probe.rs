@@ -7,7 +7,7 @@ use futures::future::join_all;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::doctor::facts::{Facts, Probe, Reached, Unread};
+use crate::doctor::facts::{Facts, Probe, ProbeResult, Unread};
 use crate::doctor::servers::{describe_invalid_exports, exports_to_probe};
 use crate::export::{Export, ExportError, Location, Wire};
 
@@ -22,9 +22,9 @@ pub async fn probe_exports(facts: &mut Facts) {
     let probes = join_all(exports_to_probe(facts).into_iter().map(probe_export)).await;
     let unknown = probes.iter().filter_map(|probe| {
         let place = format!("{}:{}", probe.server, probe.path);
-        match &probe.reached {
-            Reached::Fine | Reached::Missing => None,
-            Reached::Refused(why) | Reached::Silent(why) | Reached::Unknown(why) => {
+        match &probe.result {
+            ProbeResult::Fine | ProbeResult::Missing => None,
+            ProbeResult::Refused(why) | ProbeResult::NoAnswer(why) | ProbeResult::Unknown(why) => {
                 Some(format!("{place} from this machine: {why}"))
             }
         }
@@ -32,7 +32,7 @@ pub async fn probe_exports(facts: &mut Facts) {
     let unknown: Vec<String> = unknown.chain(describe_invalid_exports(facts)).collect();
     if !unknown.is_empty() {
         facts.unread.push(Unread {
-            what: crate::doctor::explain::EXPORTS.to_owned(),
+            what: crate::doctor::entry::EXPORTS.to_owned(),
             why: unknown.join("; "),
             forbidden: false,
         });
@@ -46,23 +46,23 @@ async fn probe_export((server, path): (String, String)) -> Probe {
         server: server.clone(),
         path: path.clone(),
     };
-    let reached = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe_root()).await {
-        Ok(Ok(())) => Reached::Fine,
-        Ok(Err(ExportError::Missing { .. })) => Reached::Missing,
+    let result = match timeout(PATIENCE, Export::Wire(Wire::new(location)).probe_root()).await {
+        Ok(Ok(())) => ProbeResult::Fine,
+        Ok(Err(ExportError::Missing { .. })) => ProbeResult::Missing,
         Ok(Err(ExportError::Unreachable { .. })) | Err(_) => probe_port(&server).await,
-        Ok(Err(error)) => Reached::Unknown(error.to_string()),
+        Ok(Err(error)) => ProbeResult::Unknown(error.to_string()),
     };
-    Probe { server, path, reached }
+    Probe { server, path, result }
 }
 
 /// Connects to the NFS port, to tell a refused connection from a silent server.
-async fn probe_port(server: &str) -> Reached {
+async fn probe_port(server: &str) -> ProbeResult {
     match timeout(PATIENCE, TcpStream::connect((server, PORT))).await {
-        Ok(Ok(_)) => Reached::Silent(format!("TCP port {PORT} is open, but NFS does not answer")),
+        Ok(Ok(_)) => ProbeResult::NoAnswer(format!("TCP port {PORT} is open, but NFS does not answer")),
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-            Reached::Refused(format!("TCP port {PORT}: connection refused"))
+            ProbeResult::Refused(format!("TCP port {PORT}: connection refused"))
         }
-        Ok(Err(error)) => Reached::Silent(format!("TCP port {PORT}: {error}")),
-        Err(_) => Reached::Silent(format!("TCP port {PORT}: no answer within {} s", PATIENCE.as_secs())),
+        Ok(Err(error)) => ProbeResult::NoAnswer(format!("TCP port {PORT}: {error}")),
+        Err(_) => ProbeResult::NoAnswer(format!("TCP port {PORT}: no answer within {} s", PATIENCE.as_secs())),
     }
 }

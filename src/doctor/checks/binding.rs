@@ -3,18 +3,14 @@
 use super::Case;
 use super::commands::{create_lost_volume, placeholder_note};
 use crate::doctor::Finding;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::provisioners::parent_directory;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS117",
-    Error,
-    &[CLAIMS, VOLUMES],
-    "claim is Lost",
-    "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.",
-)];
+entries! {
+    "NFS117" Error [CLAIMS, VOLUMES] "claim is Lost",
+        "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let claims = &case.facts.claims;
@@ -46,7 +42,7 @@ fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
 /// and no PV is at, above or below that path. `None` unless the volume's name holds the claim's uid.
 fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
-    // Whoever makes a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
+    // Whoever creates a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
     // could be Lost for a directory that was never its own.
     if claim.uid.is_empty() || claim.volume != format!("pvc-{}", claim.uid) {
         return None;

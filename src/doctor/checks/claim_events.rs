@@ -29,7 +29,7 @@ fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         name => format!("PV {name}"),
     };
     let cause = match code {
-        // Kubernetes says so of a class that PVs made by hand may have, too.
+        // Kubernetes writes this for static PVs of a class without an object, too.
         "NFS103" if case.facts.find_class(class).is_some() => return None,
         "NFS103" => format!(
             "the claim's class {} doesn't exist, and no PV of it fits",

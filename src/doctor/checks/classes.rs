@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
 use super::{Case, Evidence, matches};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, list_names, shell_word};
@@ -16,39 +15,19 @@ use crate::provisioner::DEFAULT_NAME;
 /// The first version that gives waiting claims a default class that came later.
 const RETROACTIVE: u32 = 26;
 
-/// The provisioner of classes whose PVs are made by hand.
+/// The provisioner of classes for static PVs.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS101",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "no class, and no default class",
-        "The claim names no class, the cluster has no default class, and no PV without a class fits. Mark a class as the default. Up to Kubernetes 1.25 a claim gets the default class only when it is created, so it has to be deleted and created again; from 1.26 on it gets it later, too.",
-    ),
-    entry(
-        "NFS103",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "class doesn't exist",
-        "The claim names a class that no StorageClass describes and that no PV has. Either the name is misspelt, or the class was never created.",
-    ),
-    entry(
-        "NFS104",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the class' provisioner creates no volumes",
-        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS, but can't provision volumes on it. kubernetes.io/no-provisioner is for PVs that are created by hand, of local storage or NFS, and none exists. A class' provisioner can't be edited: the class has to be deleted and created again, which does not affect existing volumes.",
-    ),
-    entry(
-        "NFS105",
-        Warning,
-        &[CLASSES],
-        "two default classes",
-        "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.",
-    ),
-];
+entries! {
+    "NFS101" Error [CLAIMS, VOLUMES, CLASSES] "no class, and no default class",
+        "The claim names no class, the cluster has no default class, and no PV without a class fits. Mark a class as the default. Up to Kubernetes 1.25 a claim gets the default class only when it is created, so it has to be deleted and created again; from 1.26 on it gets it later, too.";
+    "NFS103" Error [CLAIMS, VOLUMES, CLASSES] "class doesn't exist",
+        "The claim names a class that no StorageClass describes and that no PV has. Either the name is misspelt, or the class was never created.";
+    "NFS104" Error [CLAIMS, VOLUMES, CLASSES] "the class' provisioner creates no volumes",
+        "kubernetes.io/nfs never existed as a provisioner: Kubernetes can mount NFS, but can't provision volumes on it. kubernetes.io/no-provisioner is for PVs that are created by hand, of local storage or NFS, and none exists. A class' provisioner can't be edited: the class has to be deleted and created again, which does not affect existing volumes.";
+    "NFS105" Warning [CLASSES] "two default classes",
+        "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(case).into_iter().collect();
@@ -61,11 +40,6 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a class that claims wait for has a provisioner that creates no volumes.
-pub fn has_no_provisioner(class: &Class) -> bool {
-    class.provisioner.starts_with("kubernetes.io/") && !provisioners::is_in_tree(&class.provisioner)
-}
-
 /// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
 fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
@@ -75,8 +49,8 @@ fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
 }
 
-/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if volumes are
-/// made by hand.
+/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if all volumes
+/// are static.
 fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = case.facts.default_class();
@@ -84,10 +58,10 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return None;
     }
     let ranked = case.rank_volumes_for(claim);
-    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+    if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
-    // Where volumes are made by hand, a PV was meant, not a class.
+    // If all volumes are static, a PV was meant, not a class.
     if case.has_only_static_volumes()
         && let Some(finding) = matches::find_near_miss(case, claim, &ranked)
     {
@@ -96,7 +70,7 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let near_misses = ranked
         .iter()
         .take(3)
-        .map(|near| Evidence::new("PVs without a class", matching::describe_near_miss(near, claim)));
+        .map(|candidate| Evidence::new("PVs without a class", matching::describe_near_miss(candidate, claim)));
     let finding = |cause: String| {
         Finding::new("NFS101", claim.object(), cause)
             .with_same_cause("")
@@ -113,7 +87,11 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let able = case.facts.classes.iter().filter(|class| !has_no_provisioner(class));
+    let able = case
+        .facts
+        .classes
+        .iter()
+        .filter(|class| provisioners::creates_volumes(class));
     let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
     let (marking, note) = match names.as_slice() {
         [] => (
@@ -166,7 +144,7 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
 
 /// NFS104: claims are Pending for a class whose provisioner creates no volumes, and no PV has the class.
 fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    if !has_no_provisioner(class) || case.has_volumes(&class.name) {
+    if provisioners::creates_volumes(class) || case.has_volumes(&class.name) {
         return None;
     }
     let is_of_class = |claim: &&Claim| claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str());

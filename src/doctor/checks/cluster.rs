@@ -5,40 +5,24 @@ use std::collections::HashSet;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use crate::doctor::Severity::{Error, Info};
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, LEASES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
 
-/// How long the controller manager may say nothing about a claim.
+/// How long a claim may be Pending without an event of the controller manager.
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How old the controller manager's Lease may be; it renews every two seconds.
 const STALE: SignedDuration = SignedDuration::from_mins(1);
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS001",
-        Error,
-        &[],
-        "API unreachable",
-        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy is in between.",
-    ),
-    entry(
-        "NFS003",
-        Info,
-        &[],
-        "distribution and version",
-        "The distribution and version of the cluster. They decide which fixes apply: selfLink can be enabled again on 1.20 to 1.23 only; from 1.26 on, existing claims without a class get a new default class.",
-    ),
-    entry(
-        "NFS004",
-        Error,
-        &[CLAIMS, EVENTS, LEASES],
-        "controller manager not working",
-        "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.",
-    ),
-];
+entries! {
+    "NFS001" Error [] "API unreachable",
+        "The API server did not answer, so no check was run. The message names the URL that was tried. Check that the context is right (kubectl config get-contexts), that the server runs, and whether a proxy is in between.";
+    "NFS003" Info [] "distribution and version",
+        "The distribution and version of the cluster. They decide which fixes apply: selfLink can be enabled again on 1.20 to 1.23 only; from 1.26 on, existing claims without a class get a new default class.";
+    "NFS004" Error [CLAIMS, EVENTS, LEASES] "controller manager not working",
+        "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let expired = find_expired_controller_lease(case);

@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::quantity;
 use crate::doctor::facts::{Claim, Class, Facts, Workload};
 use crate::doctor::names::shell_word;
-use crate::doctor::{provisioners, quantity};
-use crate::manifest::validate::SERVER_PLACEHOLDER;
+use crate::doctor::provisioners;
+use crate::manifest::validate::{self, SERVER_PLACEHOLDER};
 use crate::provisioner::{DEFAULT_NAME, election};
 
 /// What stands where only the administrator knows.
@@ -21,6 +22,11 @@ pub const CLASS: &str = "CLASS";
 /// The annotations that mark a class as the default.
 pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
 const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
+
+/// A name from an object or event as an argument; `NAME` if no object can have it, as with one that begins with `-`.
+pub fn object_argument(name: &str) -> String {
+    validate::check_name(name).unwrap_or_else(|_| "NAME".to_owned())
+}
 
 /// The command that deletes a claim, which must hold nothing, and creates it again with `change` merged into it.
 pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
@@ -152,17 +158,17 @@ pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, Str
 fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
-        shell_word(name),
+        object_argument(name),
         shell_word(server),
         shell_word(path),
-        quantity::print(claim.wish.bytes)
+        quantity::format_bytes(claim.requirements.bytes)
     );
-    for mode in &claim.wish.modes {
+    for mode in &claim.requirements.modes {
         command += &format!(" --access-mode {}", shell_word(mode));
     }
     command += &format!(" --class {}", shell_word(claim.class.as_deref().unwrap_or_default()));
     let labels = claim
-        .wish
+        .requirements
         .selector
         .as_ref()
         .and_then(|selector| selector.match_labels.as_ref());

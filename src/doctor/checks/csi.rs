@@ -2,29 +2,18 @@
 
 use super::Case;
 use super::mounts::describe_unregistered_driver;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, DRIVERS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
-use crate::doctor::provisioners::{self, Make, NFS_CSI};
+use crate::doctor::provisioners::{self, NFS_CSI, ProvisionerKind};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS211",
-        Error,
-        &[CLASSES, DRIVERS],
-        "the NFS CSI driver is missing",
-        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.",
-    ),
-    entry(
-        "NFS215",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the NFS CSI driver's controller is not running",
-        "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.",
-    ),
-];
+entries! {
+    "NFS211" Error [CLASSES, DRIVERS] "the NFS CSI driver is missing",
+        "The class uses nfs.csi.k8s.io, and that driver is not installed, or not on all nodes. See the driver's own installation instructions.";
+    "NFS215" Error [CLASSES, DEPLOYMENTS] "the NFS CSI driver's controller is not running",
+        "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("storageclasses") || !case.facts.knows("csidrivers") {
@@ -47,18 +36,18 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
             .with_field("provisioner", NFS_CSI)
             .with_affected(waiting.iter().cloned())
     };
-    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
-    if !drivers.contains(&NFS_CSI) {
+    let drivers = &case.facts.csi_drivers;
+    if !drivers.iter().any(|driver| driver == NFS_CSI) {
         return Some(
             finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"))
-                .with_evidence("CSIDrivers", list_names(&drivers))
+                .with_evidence("CSIDrivers", list_names(drivers))
                 .with_advice("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }
     let candidates = provisioners::find_candidates(case.facts);
     let is_there = candidates
         .iter()
-        .any(|provisioner| provisioner.make == Make::CsiController);
+        .any(|provisioner| provisioner.kind == ProvisionerKind::CsiController);
     if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
         return None;
     }

@@ -6,8 +6,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::{Case, Evidence};
-use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{CLAIMS, EXPORTS, Entry, LISTINGS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
 use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding};
@@ -15,13 +14,10 @@ use crate::doctor::{Confidence, Finding};
 /// How many earlier volumes of one claim are printed.
 const SHOWN: usize = 3;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS508",
-    Warning,
-    &[CLAIMS, VOLUMES, EXPORTS, LISTINGS],
-    "the directory is empty, and earlier data is on the export",
-    "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim, or the cluster, was deleted and created again. A provisioner gives every new claim a new directory. To use the data again, run nfsprov volumes restore for an archive, volumes rebuild for a record, and volumes adopt for a directory that no PV names. Delete the claim that has the empty directory first, since a claim keeps its volume.",
-)];
+entries! {
+    "NFS508" Warning [CLAIMS, VOLUMES, EXPORTS, LISTINGS] "the directory is empty, and earlier data is on the export",
+        "The claim's directory is empty, and its export has an archive, a directory or a record of another volume of the same namespace and claim: the claim, or the cluster, was deleted and created again. A provisioner gives every new claim a new directory. To use the data again, run nfsprov volumes restore for an archive, volumes rebuild for a record, and volumes adopt for a directory that no PV names. Delete the claim that has the empty directory first, since a claim keeps its volume.";
+}
 
 /// A claim whose volume is on an export.
 pub struct Served<'a> {

@@ -1,31 +1,20 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, Entry, entry};
+use crate::cluster::images;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Log;
-use crate::doctor::images;
-use crate::doctor::provisioners::{Make, Provisioner};
+use crate::doctor::provisioners::{Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS213",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the container is no provisioner",
-        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.",
-    ),
-    entry(
-        "NFS214",
-        Error,
-        &[CLASSES, DEPLOYMENTS],
-        "the export is not mounted where the provisioner works",
-        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.",
-    ),
-];
+entries! {
+    "NFS213" Error [CLASSES, DEPLOYMENTS] "the container is no provisioner",
+        "The workload has the environment variables of a provisioner, but its image is no provisioner, so nothing reads PROVISIONER_NAME. It runs, and no claim gets a volume. Set the image of the provisioner.";
+    "NFS214" Error [CLASSES, DEPLOYMENTS] "the export is not mounted where the provisioner works",
+        "nfs-subdir-external-provisioner creates directories in /persistentvolumes, and writes NFS_SERVER and NFS_PATH into the PVs. If another directory or another export is mounted at /persistentvolumes, the directories are created in the container or on that export, and pods can't mount them. Mount the export of NFS_SERVER and NFS_PATH at /persistentvolumes.";
+}
 
-/// Where nfs-subdir-external-provisioner makes directories.
+/// Where nfs-subdir-external-provisioner creates directories.
 const WORKPLACE: &str = "/persistentvolumes";
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -40,7 +29,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     let waiting = provisioner.waiting_claims(case.facts);
     let image = &provisioner.container.image;
     let name = images::base_name(image);
-    let may_be_provisioner = provisioner.make != Make::Other
+    let may_be_provisioner = provisioner.kind != ProvisionerKind::Other
         || name.contains("provisioner")
         || name.contains("nfs")
         || provisioner.has_worked(case.facts);
@@ -48,7 +37,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     if may_be_provisioner || !has_name || waiting.is_empty() || provisioner.workload.ready == 0 {
         return None;
     }
-    // An image's name says little; a log in the words of a provisioner says more.
+    // The image may be a provisioner in spite of its name; then its log shows it.
     let has_words = |log: &Log| {
         let words = ["provision", "controller.go", "leaderelection"];
         words.iter().any(|word| log.text.contains(word))
@@ -70,7 +59,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
 
 /// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another one than its variables name.
 fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    if provisioner.make != Make::Subdir {
+    if provisioner.kind != ProvisionerKind::Subdir {
         return None;
     }
     let mounts = &provisioner.container.mounts;

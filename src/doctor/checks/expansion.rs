@@ -1,26 +1,22 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
 use super::{Case, rights};
-use crate::doctor::Severity::Warning;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::cluster::quantity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::{self, Make};
-use crate::doctor::quantity;
+use crate::doctor::provisioners::{self, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS127",
-    Warning,
-    &[CLAIMS, VOLUMES, CLASSES],
-    "a claim is not expanded",
-    "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.",
-)];
+entries! {
+    "NFS127" Warning [CLAIMS, VOLUMES, CLASSES] "a claim is not expanded",
+        "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let is_enlarged =
-        |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.wish.bytes);
+        |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);
     let claims = case.facts.claims.iter().filter(is_enlarged);
     claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
 }
@@ -30,11 +26,18 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
-    if volume.capacity.is_some_and(|capacity| capacity >= claim.wish.bytes) && volume.csi_driver.is_some() {
+    if volume
+        .capacity
+        .is_some_and(|capacity| capacity >= claim.requirements.bytes)
+        && volume.csi_driver.is_some()
+    {
         return None;
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
-        let mut ours = case.provisioners.iter().filter(|one| one.make == Make::Nfsprov);
+        let mut ours = case
+            .provisioners
+            .iter()
+            .filter(|one| one.kind == ProvisionerKind::Nfsprov);
         name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
@@ -45,10 +48,8 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 
 /// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
 fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
-    let has = quantity::print(claim.capacity.unwrap_or_default());
-    let object = claim.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| {
+    let has = quantity::format_bytes(claim.capacity.unwrap_or_default());
+    let event = case.find_event(&claim.object(), |event| {
         event.component == "volume_expand" || event.reason.contains("Expand") || event.reason.contains("Resize")
     });
     let cause = format!("the claim's size was increased from {has} to {}, but {why}", claim.size);
@@ -84,7 +85,7 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
     let mut ours = case
         .provisioners
         .iter()
-        .filter(|provisioner| provisioner.make == Make::Nfsprov);
+        .filter(|provisioner| provisioner.kind == ProvisionerKind::Nfsprov);
     if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
         && case.facts.rights.contains(&rights::right_to_expand(provisioner))
     {
@@ -94,11 +95,10 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
         ))
         .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
     }
-    let object = claim.object();
-    let mut events = case.events_about(&object).iter();
-    let has_failed =
-        events.any(|event| event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name));
-    match has_failed {
+    let failure = case.find_event(&claim.object(), |event| {
+        event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name)
+    });
+    match failure.is_some() {
         true => finding(&format!("{name} could not expand it, as its event says"))
             .with_advice("remove the cause that the event names; the provisioner retries"),
         false => finding(&format!("{name} has not expanded it"))

@@ -2,36 +2,20 @@
 
 use super::Case;
 use super::mounts::{classify_mount, find_provisioner_failure};
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS209",
-        Error,
-        &[CLAIMS, EVENTS],
-        "the provisioner fails to create the volume",
-        "The evidence is the provisioner's own message. Permission denied means that the server squashes root, or that the export is read-only.",
-    ),
-    entry(
-        "NFS216",
-        Error,
-        &[CLAIMS, EVENTS],
-        "the export is full, or over its quota",
-        "The server had no space for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Free space or raise the quota on the server; the provisioner retries by itself.",
-    ),
-    entry(
-        "NFS217",
-        Error,
-        &[CLAIMS, EVENTS],
-        "the export is read-only",
-        "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.",
-    ),
-];
+entries! {
+    "NFS209" Error [CLAIMS, EVENTS] "the provisioner fails to create the volume",
+        "The evidence is the provisioner's own message. Permission denied means that the server squashes root, or that the export is read-only.";
+    "NFS216" Error [CLAIMS, EVENTS] "the export is full, or over its quota",
+        "The server had no space for the volume's directory: the file system is full, has no inodes left, or a quota of the export is used up. Free space or raise the quota on the server; the provisioner retries by itself.";
+    "NFS217" Error [CLAIMS, EVENTS] "the export is read-only",
+        "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let claims = case.pending_claims().filter(|claim| !case.is_other_storage(claim));
@@ -63,7 +47,7 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             .with_advice(note)
     };
     let found = match sign {
-        Some(("NFS109", _)) if claim.wish.selector.is_some() => return None,
+        Some(("NFS109", _)) if claim.requirements.selector.is_some() => return None,
         // What the claim asks for is a matter of the claim.
         Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
         Some((code @ "NFS216", _)) => finding(

@@ -7,7 +7,6 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::Case;
-use super::volumes::is_abandoned;
 use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding, Object, Severity};
 
@@ -29,15 +28,15 @@ const COPYING: [(&str, &str); 4] = [
 /// What is known of a finalizer's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    /// It does not exist any more, so the finalizer stays.
+    /// It does not exist any more, so it never removes the finalizer.
     Gone,
     /// It holds the object while it copies it.
     Copying,
-    /// It may be at work, or gone.
+    /// It may exist or not.
     Unknown,
 }
 
-/// A finalizer that holds an object, what is known of its owner, and that in words.
+/// A finalizer that holds an object, its owner, and a clause about it.
 struct Holder<'a> {
     index: usize,
     finalizer: &'a str,
@@ -139,7 +138,7 @@ fn find_owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Op
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let is_gone = case.facts.knows("deployments") && is_abandoned(case, object, name);
+        let is_gone = case.facts.knows("deployments") && case.is_deleter_gone(object, name);
         return is_gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {

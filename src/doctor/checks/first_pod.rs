@@ -4,27 +4,17 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use crate::doctor::Finding;
-use crate::doctor::Severity::{self, Error, Info};
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, PODS, entry};
+use crate::doctor::Severity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Pod};
 use crate::doctor::messages::{self, Place};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS115",
-        Info,
-        &[CLAIMS, CLASSES],
-        "waiting for its first pod",
-        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are provisioned when a pod that uses the claim is scheduled. This is no error.",
-    ),
-    entry(
-        "NFS124",
-        Error,
-        &[CLAIMS, CLASSES, PODS],
-        "the pod names its node, and its claim waits for the scheduler",
-        "With volumeBindingMode: WaitForFirstConsumer a volume is provisioned after the scheduler has selected a node for the pod. A pod with spec.nodeName bypasses the scheduler, so that the scheduler never selects one. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.",
-    ),
-];
+entries! {
+    "NFS115" Info [CLAIMS, CLASSES] "waiting for its first pod",
+        "The class has volumeBindingMode: WaitForFirstConsumer: its volumes are provisioned when a pod that uses the claim is scheduled. This is no error.";
+    "NFS124" Error [CLAIMS, CLASSES, PODS] "the pod names its node, and its claim waits for the scheduler",
+        "With volumeBindingMode: WaitForFirstConsumer a volume is provisioned after the scheduler has selected a node for the pod. A pod with spec.nodeName bypasses the scheduler, so that the scheduler never selects one. Use a nodeSelector or node affinity instead, or a class with volumeBindingMode: Immediate, which suits NFS as well.";
+}
 
 /// How long a pod may be without a node.
 const SCHEDULING: SignedDuration = SignedDuration::from_mins(1);

@@ -5,17 +5,13 @@
 
 use super::Case;
 use crate::doctor::Finding;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Claim;
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS128",
-    Error,
-    &[CLAIMS, VOLUMES, EVENTS],
-    "the volume is full",
-    "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have free space. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods need not be restarted. Without a limit, No space left on device means that the export itself is full.",
-)];
+entries! {
+    "NFS128" Error [CLAIMS, VOLUMES, EVENTS] "the volume is full",
+        "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have free space. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods need not be restarted. Without a limit, No space left on device means that the export itself is full.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let claims = case.facts.claims.iter();

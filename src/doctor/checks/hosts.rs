@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{Entry, HOSTS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::list_names;
@@ -17,14 +16,11 @@ use crate::host::exports_file::{DesiredExport, parse_listing};
 const READ: u32 = 0o444;
 const PASS: u32 = 0o111;
 
-/// The rows of the other findings stand beside the checks that find the same by other signs.
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS421",
-    Error,
-    &[HOSTS],
-    "a mount on the node hangs",
-    "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.",
-)];
+// The rows of the other findings stand beside the checks that find the same by other signs.
+entries! {
+    "NFS421" Error [HOSTS] "a mount on the node hangs",
+        "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
@@ -48,10 +44,6 @@ fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
         Some(_) => Object::cluster("Node", name),
         None => Object::cluster("Host", &host.target),
     }
-}
-
-fn list_owned(names: &[String]) -> String {
-    list_names(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
@@ -98,8 +90,8 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     let cause = format!("processes on {target} wait in NFS calls that do not return");
     Some(
         Finding::new("NFS421", object.clone(), cause)
-            .with_evidence(format!("processes in state D on {target}"), list_owned(&host.hung))
-            .with_evidence(format!("NFS mounts of {target}"), list_owned(&host.nfs_mounts))
+            .with_evidence(format!("processes in state D on {target}"), list_names(&host.hung))
+            .with_evidence(format!("NFS mounts of {target}"), list_names(&host.nfs_mounts))
             .with_advice("start the server of the mount again; the processes then continue by themselves. Only if it will never run again: delete the pods that use it, then umount -f -l the mount on the node"),
     )
 }
@@ -109,7 +101,7 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
     let choice = distro::choose_distro(&release, &host.facts.programs);
     let package = choice.distro.client;
-    // What is not known there is not judged.
+    // On an unknown distribution the package is unknown, too.
     let is_known = matches!(choice.installer, Installer::Manager(_));
     if !is_known || host.facts.packages.contains(package) || host.facts.has_program("mount.nfs") {
         return None;
@@ -160,7 +152,7 @@ fn may_be_advised(export: &ExportSeen) -> bool {
 }
 
 fn list_naming_objects(export: &ExportSeen) -> String {
-    list_owned(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
+    list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
 /// Adds a fix that changes a directory; only advice if no object of an administrator's names the directory.
@@ -186,7 +178,7 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
     let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
     match &export.facts.directory {
         Directory::There { mode, .. } => {
-            // Whoever may read a directory and not pass it can do nothing in it.
+            // A user who may list a directory, but not enter it, can use nothing in it.
             let lacking = (mode & READ) >> 2 & !(mode & PASS);
             if lacking == 0 {
                 return None;
@@ -242,7 +234,7 @@ fn find_denied_nodes(
         let address = address.parse().ok();
         address.and_then(|address: IpAddr| wanted.lets_in(address)) == Some(false)
     };
-    // Which of several the server sees is not known: all must be shut out.
+    // Which of several addresses the server sees is unknown, so all must be denied.
     let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);
     let is_exported = !lines.is_empty();
     let nodes = case.facts.nodes.iter();

@@ -2,16 +2,15 @@
 
 use serde_json::json;
 
-use super::classes::has_no_provisioner;
 use super::commands::{create_new_volume, recreate_claim};
 use super::{Case, Evidence};
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, VOLUMES, entry};
+use crate::cluster::quantity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
-use crate::doctor::matching::{self, Mismatch, Near};
+use crate::doctor::matching::{self, Candidate, Mismatch};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Finding, quantity};
+use crate::doctor::{Finding, provisioners};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -19,79 +18,28 @@ const SHOWN: usize = 3;
 /// The fix where the PV, or every PV of the class, is of other storage.
 const OTHER_STORAGE: &str = "this is not NFS: change the claim, or the PV in the way that its own storage allows";
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS102",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "no PV fits",
-        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.",
-    ),
-    entry(
-        "NFS106",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "claim and PV differ in class",
-        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".",
-    ),
-    entry(
-        "NFS107",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is too small",
-        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.",
-    ),
-    entry(
-        "NFS108",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "access modes don't fit",
-        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.",
-    ),
-    entry(
-        "NFS109",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "selector doesn't match",
-        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.",
-    )
-    .with_automatic_fix(),
-    entry(
-        "NFS110",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "volumeMode differs",
-        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.",
-    ),
-    entry(
-        "NFS111",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is being deleted",
-        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.",
-    ),
-    entry(
-        "NFS112",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the claim names a PV that doesn't exist",
-        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.",
-    ),
-    entry(
-        "NFS113",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "the PV is another claim's",
-        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.",
-    ),
-    entry(
-        "NFS114",
-        Error,
-        &[CLAIMS, VOLUMES, CLASSES],
-        "only Released PVs fit",
-        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.",
-    ),
-];
+entries! {
+    "NFS102" Error [CLAIMS, VOLUMES, CLASSES] "no PV fits",
+        "Only a PV that is created by hand can serve the claim: it has the class \"\", or one that no StorageClass object describes. No PV fits in all fields at once. The evidence lists the PVs that almost fit. An event may name a missing StorageClass; that is misleading, since static PVs need none.";
+    "NFS106" Error [CLAIMS, VOLUMES, CLASSES] "claim and PV differ in class",
+        "A claim that names no class gets the default class when it is created, and then no longer fits the PV that was created for it. A claim for a PV without a class needs storageClassName: \"\".";
+    "NFS107" Error [CLAIMS, VOLUMES, CLASSES] "the PV is too small",
+        "A claim gets a PV of at least its size. NFS does not enforce sizes, so the PV's capacity can be raised if the export has enough space.";
+    "NFS108" Error [CLAIMS, VOLUMES, CLASSES] "access modes don't fit",
+        "A PV must list every access mode that the claim asks for. NFS supports all modes, so the PV's list can be extended.";
+    "NFS109" Error [CLAIMS, VOLUMES, CLASSES] "selector doesn't match" automatic,
+        "The claim has a selector, and the PV lacks the labels. Provisioners refuse every claim with a selector.";
+    "NFS110" Error [CLAIMS, VOLUMES, CLASSES] "volumeMode differs",
+        "NFS stores files, not blocks, so it can't serve a claim with volumeMode: Block.";
+    "NFS111" Error [CLAIMS, VOLUMES, CLASSES] "the PV is being deleted",
+        "A PV that is being deleted is not bound to a claim, even while a finalizer keeps it. Create another PV with its own directory. A PV for the same directory shows the same data, so check first which pods still use it.";
+    "NFS112" Error [CLAIMS, VOLUMES, CLASSES] "the claim names a PV that doesn't exist",
+        "spec.volumeName binds a claim to one PV. While no PV has that name, the claim waits without an event.";
+    "NFS113" Error [CLAIMS, VOLUMES, CLASSES] "the PV is another claim's",
+        "A PV's claimRef names its claim: another one, or an earlier claim of the same name, which had another uid.";
+    "NFS114" Error [CLAIMS, VOLUMES, CLASSES] "only Released PVs fit",
+        "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {
@@ -116,7 +64,7 @@ fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         let is_static = name.is_empty() || case.has_volumes(name) || case.has_only_static_volumes();
         return is_static.then(|| find_static_mismatch(case, claim))?;
     };
-    if has_no_provisioner(class) {
+    if !provisioners::creates_volumes(class) {
         let is_early = class.waits && !claim.node_selected && case.pods_using(claim).is_empty();
         return (!is_early && case.has_volumes(name)).then(|| find_static_mismatch(case, claim))?;
     }
@@ -130,7 +78,7 @@ fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Optio
     Some(describe_mismatch(
         case,
         claim,
-        &Near { volume, mismatches },
+        &Candidate { volume, mismatches },
         &first,
         &[],
     ))
@@ -160,10 +108,11 @@ fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
 fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let ranked = case.rank_volumes_for(claim);
     // The controller manager has not come round yet.
-    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+    if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
-    let (nfs, others): (Vec<Near<'_>>, Vec<Near<'_>>) = ranked.into_iter().partition(|near| near.volume.is_nfs());
+    let (nfs, others): (Vec<Candidate<'_>>, Vec<Candidate<'_>>) =
+        ranked.into_iter().partition(|candidate| candidate.volume.is_nfs());
     if let Some(finding) = find_near_miss(case, claim, &nfs) {
         return Some(finding);
     }
@@ -175,25 +124,25 @@ fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 }
 
 /// The finding for the nearest of the ranked PVs, if it is an NFS PV with a single mismatch that is worth reporting.
-pub fn find_near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Option<Finding> {
-    let near = ranked.first()?;
-    let is_near = near.volume.is_nfs() && near.mismatches.len() == 1 && is_meant(near, claim);
-    is_near.then(|| describe_mismatch(case, claim, near, &near.mismatches[0], &ranked[1..]))
+pub fn find_near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Option<Finding> {
+    let candidate = ranked.first()?;
+    let is_near = candidate.volume.is_nfs() && candidate.mismatches.len() == 1 && is_meant(candidate, claim);
+    is_near.then(|| describe_mismatch(case, claim, candidate, &candidate.mismatches[0], &ranked[1..]))
 }
 
 /// Whether a PV with a single mismatch was probably meant for the claim: many PVs differ in the class alone, so that
 /// counts only if the PV is reserved.
-fn is_meant(near: &Near<'_>, claim: &Claim) -> bool {
-    match near.mismatches[0] {
-        Mismatch::Class => near.volume.claim.is_some(),
+fn is_meant(candidate: &Candidate<'_>, claim: &Claim) -> bool {
+    match candidate.mismatches[0] {
+        Mismatch::Class => candidate.volume.claim.is_some(),
         Mismatch::Phase => false,
-        Mismatch::Claimed => near.volume.class == matching::class_of(claim),
+        Mismatch::Claimed => candidate.volume.class == matching::class_of(claim),
         _ => true,
     }
 }
 
 /// NFS102: no static PV fits; the nearest ones are evidence.
-fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Finding {
+fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Finding {
     let class = match matching::class_of(claim) {
         "" => "without a class".to_owned(),
         class => format!("of class {class}"),
@@ -207,15 +156,15 @@ fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Near<'_>]) -> Findi
         .with_all_evidence(case.last_event(&claim.object()))
 }
 
-fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Near<'_>]) -> impl Iterator<Item = Evidence> + 'a {
+fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl Iterator<Item = Evidence> + 'a {
     let nearest = ranked.iter().take(SHOWN);
-    nearest.map(|near| Evidence::new("near miss", matching::describe_near_miss(near, claim)))
+    nearest.map(|candidate| Evidence::new("near miss", matching::describe_near_miss(candidate, claim)))
 }
 
 /// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
 /// selector excludes provisioning.
 fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let selector = claim.wish.selector.as_ref();
+    let selector = claim.requirements.selector.as_ref();
     let is_selected = |volume: &&&Volume| {
         selector.is_some()
             && volume.claim.is_none()
@@ -233,14 +182,14 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     selector?;
     // A label would do if a PV of this class fits otherwise.
     let mut ranked = case.rank_volumes_for(claim);
-    if ranked.first().is_some_and(|near| near.mismatches.is_empty()) {
+    if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
-    ranked.retain(|near| near.volume.is_nfs());
-    if let Some(near) = ranked.first()
-        && let [mismatch @ Mismatch::Selector(_)] = near.mismatches.as_slice()
+    ranked.retain(|candidate| candidate.volume.is_nfs());
+    if let Some(candidate) = ranked.first()
+        && let [mismatch @ Mismatch::Selector(_)] = candidate.mismatches.as_slice()
     {
-        return Some(describe_mismatch(case, claim, near, mismatch, &ranked[1..]));
+        return Some(describe_mismatch(case, claim, candidate, mismatch, &ranked[1..]));
     }
     let class = matching::class_of(claim);
     let cause = format!("the claim has a selector, which class {class} can't honour");
@@ -260,13 +209,13 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool {
     let default = case.facts.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
-    let is_shared = claim.wish.modes.iter().any(|mode| mode == "ReadWriteMany");
+    let is_shared = claim.requirements.modes.iter().any(|mode| mode == "ReadWriteMany");
     let is_free = volume.claim.is_none() && volume.class.is_empty();
     is_default
         && case.is_other_storage(claim)
         && is_shared
         && is_free
-        && volume.capacity == Some(claim.wish.bytes)
+        && volume.capacity == Some(claim.requirements.bytes)
         && matching::find_mismatches(claim, volume) == [Mismatch::Class]
 }
 
@@ -275,11 +224,11 @@ fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool 
 fn describe_mismatch(
     case: &Case<'_>,
     claim: &Claim,
-    near: &Near<'_>,
+    candidate: &Candidate<'_>,
     mismatch: &Mismatch,
-    others: &[Near<'_>],
+    others: &[Candidate<'_>],
 ) -> Finding {
-    let volume = near.volume;
+    let volume = candidate.volume;
     let code = match mismatch {
         Mismatch::Class => "NFS106",
         Mismatch::Size => "NFS107",
@@ -295,7 +244,7 @@ fn describe_mismatch(
     let event = case.events_about(&claim.object()).iter().find(|event| {
         event.message.contains(&volume.name) || matches!(event.reason.as_str(), "FailedBinding" | "VolumeMismatch")
     });
-    let finding = Finding::new(code, claim.object(), matching::describe_near_miss(near, claim))
+    let finding = Finding::new(code, claim.object(), matching::describe_near_miss(candidate, claim))
         .with_evidence(
             format!("{} against {}", claim.object().title(), volume.object().title()),
             matching::describe_mismatch(mismatch, claim, volume),
@@ -326,7 +275,7 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
             format!("the claim gets the PV's class; {HAS_NO_DATA}"),
         ),
         Mismatch::Size => finding.with_change(
-            merge(json!({"spec": {"capacity": {"storage": quantity::print(claim.wish.bytes)}}})),
+            merge(json!({"spec": {"capacity": {"storage": quantity::format_bytes(claim.requirements.bytes)}}})),
             "if the export has enough space: NFS does not enforce sizes",
         ),
         Mismatch::Modes(lacking) => {

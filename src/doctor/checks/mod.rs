@@ -14,9 +14,9 @@ mod finalizers;
 mod first_pod;
 mod full;
 mod hosts;
+mod limits;
 mod matches;
 mod mounts;
-mod overcommitted;
 mod pods;
 mod rbac;
 mod reading;
@@ -26,7 +26,6 @@ mod selflink;
 mod servers;
 mod serving;
 mod sets;
-mod unenforced;
 mod unsupported;
 mod volumes;
 mod waiting;
@@ -37,9 +36,10 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::explain::Entry;
+use super::entry::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
-use super::matching::{self, Near};
+use super::matching::{self, Candidate};
+use super::messages::{self, Place};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
@@ -62,7 +62,7 @@ macro_rules! check {
     };
 }
 
-/// Rows of findings that other checks make.
+/// The rows of findings that another check finds.
 const fn only_entries(entries: &'static [Entry]) -> Check {
     Check {
         entries,
@@ -104,15 +104,14 @@ pub(crate) static CHECKS: &[Check] = &[
         find_problems: servers::find_problems,
     },
     check!(earlier_data),
-    check!(unenforced),
-    check!(overcommitted),
+    check!(limits),
     only_entries(waiting::ENTRIES),
 ];
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
 
-/// Facts, the time, and what is looked up often.
+/// Facts, the time, and indexes of the facts.
 pub(crate) struct Case<'a> {
     pub facts: &'a Facts,
     pub now: Timestamp,
@@ -194,12 +193,22 @@ impl<'a> Case<'a> {
         is_unserved
     }
 
+    /// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
+    /// nothing else shows that it serves its name.
+    pub fn is_deleter_gone(&self, object: &Object, name: &str) -> bool {
+        /// A provisioner retries every five minutes, so an event by it this recent shows that it still runs.
+        const RETRIES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+        let events = self.events_about(object).iter();
+        let mut recent = events.filter(|event| !self.has_elapsed(event.last, RETRIES_WITHIN));
+        !recent.any(|event| provisioners::is_written_by(event, name)) && self.is_abandoned(name)
+    }
+
     /// Whether any PV is of this class.
     pub fn has_volumes(&self, class: &str) -> bool {
         self.volume_classes.contains_key(class)
     }
 
-    /// Whether there is neither a class nor a provisioner: all volumes are made by hand then.
+    /// Whether there is neither a class nor a provisioner: all volumes are static then.
     pub fn has_only_static_volumes(&self) -> bool {
         self.facts.classes.is_empty() && self.provisioners.is_empty()
     }
@@ -257,7 +266,7 @@ impl<'a> Case<'a> {
     }
 
     /// The PVs that are not bound, ranked by how near they come to a claim; only a few of those that are alike.
-    pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Near<'a>> {
+    pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Candidate<'a>> {
         let reserved = self.volumes_reserved_for(claim);
         let is_reserved = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
         let others = self.representatives.iter().copied();
@@ -268,6 +277,17 @@ impl<'a> Case<'a> {
     /// The events about an object, newest first.
     pub fn events_about(&self, object: &Object) -> &[&'a Event] {
         self.events.get(object).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The newest event about an object that is wanted.
+    pub fn find_event(&self, object: &Object, is_wanted: impl Fn(&Event) -> bool) -> Option<&'a Event> {
+        let mut events = self.events_about(object).iter();
+        events.find(|event| is_wanted(event)).copied()
+    }
+
+    /// The newest event about an object that is a sign of the finding `code`.
+    pub fn find_sign(&self, object: &Object, code: &str, place: Place) -> Option<&'a Event> {
+        self.find_event(object, |event| messages::is_sign_of(code, place, &event.message))
     }
 
     /// The pods that use a claim and haven't ended.

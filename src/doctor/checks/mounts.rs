@@ -9,29 +9,24 @@ mod server;
 use std::collections::BTreeMap;
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{EVENTS, Entry, PODS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
-pub const ENTRIES: &[Entry] = &[entry(
-    "NFS413",
-    Error,
-    &[PODS, EVENTS],
-    "the mount fails, cause unknown",
-    "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.",
-)];
+entries! {
+    "NFS413" Error [PODS, EVENTS] "the mount fails, cause unknown",
+        "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.";
+}
 
 pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};
 pub use server::ENTRIES as OF_SERVERS;
 
 /// A mount that failed.
 pub struct Failure<'a> {
-    /// What its words are a sign of.
     pub code: &'static str,
-    /// What these name.
+    /// The first name in its message.
     pub named: Option<String>,
     /// The node; empty where it is not known.
     pub node: &'a str,
@@ -126,7 +121,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
         if pod.node.is_empty() || pod.deleting.is_some() {
             continue;
         }
-        // A pod that runs has mounted what it needs, whatever was said before.
+        // A pod that runs has mounted its volumes, whatever earlier events say.
         let failed = match pod.phase.as_str() {
             "Pending" => find_failed_mount(case, pod).or_else(|| find_failed_container(case, pod)),
             _ => find_failed_container(case, pod).filter(|(failure, ..)| failure.code == "NFS406"),
@@ -147,7 +142,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found.into_values().collect()
 }
 
-/// A failure, the words that tell of it, and the volume.
+/// A failure, its evidence, and the volume.
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The failure in the newest event that says why a pod's volume is not mounted; a timeout (NFS410) says nothing and is
@@ -155,8 +150,7 @@ type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 pub fn find_failed_mount<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     let mut events = case.events_about(&pod.object()).iter();
     events.find_map(|event| {
-        let node = if event.host.is_empty() { &pod.node } else { &event.host };
-        let (failure, volume) = read_failure(case, pod, &event.message, node)?;
+        let (failure, volume) = read_failure(case, pod, &event.message, &pod.node)?;
         (failure.code != "NFS410").then(|| (failure, event.evidence(), volume))
     })
 }

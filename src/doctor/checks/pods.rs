@@ -4,28 +4,35 @@ use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use crate::doctor::Severity::{Error, Info, Warning};
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, HOSTS, NODES, PODS, VOLUMES, entry};
-use crate::doctor::facts::{Node, Pod, Volume};
+use super::commands::object_argument;
+use crate::doctor::entry::entries;
+use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Finding, matching};
 
-/// How long after its end a pod that is still there is stuck.
+/// The time after its deletion timestamp from which a pod counts as stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a claim that a pod names may take to be made.
+/// How long the creation of a pod's claim may take.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS116", Error, &[PODS, VOLUMES, NODES, EVENTS], "node affinity", "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. An NFS PV needs no node affinity, since NFS is the same on every node. nodeAffinity can't be edited: create the PV again without it."),
-    entry("NFS118", Info, &[PODS, EVENTS], "pod waits for unbound claims", "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.").as_symptom(),
-    entry("NFS119", Error, &[PODS, CLAIMS], "the pod's claim doesn't exist", "The pod names a claim that doesn't exist, or that is being deleted."),
-    entry("NFS120", Error, &[PODS, EVENTS], "ReadWriteOncePod already in use", "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it."),
-    entry("NFS410", Info, &[PODS, EVENTS], "volumes not mounted yet", "The kubelet waits for a pod's volumes. Another finding may give the cause.").as_symptom(),
-    entry("NFS411", Warning, &[PODS, VOLUMES, HOSTS], "permissions", "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The owner, group and mode of the directory on the server decide; without x (chmod 666), only root can enter a directory.").with_automatic_fix(),
-    entry("NFS412", Warning, &[PODS, VOLUMES], "pod stuck in Terminating", "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node."),
-];
+entries! {
+    "NFS116" Error [PODS, VOLUMES, NODES, EVENTS] "node affinity",
+        "The PV may be used only on nodes that its nodeAffinity describes, and the pod can't go there. An NFS PV needs no node affinity, since NFS is the same on every node. nodeAffinity can't be edited: create the PV again without it.";
+    "NFS118" Info [PODS, EVENTS] "pod waits for unbound claims" symptom,
+        "The scheduler waits until the pod's claims are Bound. Look for the claim's own finding.";
+    "NFS119" Error [PODS, CLAIMS] "the pod's claim doesn't exist",
+        "The pod names a claim that doesn't exist, or that is being deleted.";
+    "NFS120" Error [PODS, EVENTS] "ReadWriteOncePod already in use",
+        "A claim with the access mode ReadWriteOncePod serves one pod in the cluster, and another one has it.";
+    "NFS410" Info [PODS, EVENTS] "volumes not mounted yet" symptom,
+        "The kubelet waits for a pod's volumes. Another finding may give the cause.";
+    "NFS411" Warning [PODS, VOLUMES, HOSTS] "permissions" automatic,
+        "Kubernetes does not change the group of in-tree NFS volumes, so fsGroup has no effect on them. The owner, group and mode of the directory on the server decide; without x (chmod 666), only root can enter a directory.";
+    "NFS412" Warning [PODS, VOLUMES] "pod stuck in Terminating",
+        "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let alive = case.facts.pods.iter().filter(|pod| !pod.has_ended());
@@ -54,8 +61,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
         return None;
     }
     let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS119", Place::Scheduling, &event.message));
+    let event = case.find_sign(&object, "NFS119", Place::Scheduling);
     let event = event.map(|event| event.evidence());
     let claim = case.find_claim(&pod.namespace, name);
     let cause = match claim {
@@ -83,7 +89,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
     let command = format!(
         "nfsprov -n {} create pvc {} --size 1Gi --apply",
         shell_word(&pod.namespace),
-        shell_word(name)
+        object_argument(name)
     );
     Some(finding.with_all_evidence(event).with_command(command, note))
 }
@@ -93,12 +99,10 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
     }
-    // The condition is what holds now; events are only what was said.
+    // The condition is current; events may be outdated.
     let evidence = pod.scheduling_evidence().or_else(|| {
-        let object = pod.object();
-        let mut events = case.events_about(&object).iter();
-        let event = events.find(|event| event.reason == "FailedScheduling")?;
-        Some(event.evidence())
+        let event = case.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
+        event.map(Event::evidence)
     })?;
     let (code, _) = messages::classify(Place::Scheduling, &evidence.text)?;
     let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence]);
@@ -166,39 +170,22 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node's labels match a volume's node affinity; an unknown operator counts as a match.
+/// Whether a node's labels match a volume's node affinity.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
-        let value = node.labels.get(&requirement.key);
-        let values = requirement.values.as_deref().unwrap_or_default();
-        let parse = |text: &String| text.parse::<i64>().ok();
-        match requirement.operator.as_str() {
-            "In" => value.is_some_and(|value| values.contains(value)),
-            "NotIn" => value.is_none_or(|value| !values.contains(value)),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            "Gt" => value.and_then(parse) > values.first().and_then(parse),
-            "Lt" => value
-                .and_then(parse)
-                .is_some_and(|value| Some(value) < values.first().and_then(parse)),
-            _ => true,
-        }
+        let (key, values) = (&requirement.key, requirement.values.as_deref());
+        matching::is_requirement_met(&node.labels, key, &requirement.operator, values)
     };
-    affinity
-        .node_selector_terms
-        .iter()
-        .any(|term| term.match_expressions.iter().flatten().all(is_met))
+    let mut terms = affinity.node_selector_terms.iter();
+    terms.any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
 /// NFS410: the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
-    let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS410", Place::Mount, &event.message))?;
-    let evidence = event.evidence();
+    let event = case.find_sign(&pod.object(), "NFS410", Place::Mount)?;
     Some(
-        Finding::new("NFS410", object, "the kubelet waits for the pod's volumes")
-            .with_all_evidence([evidence])
+        Finding::new("NFS410", pod.object(), "the kubelet waits for the pod's volumes")
+            .with_all_evidence([event.evidence()])
             .with_confidence(Confidence::Likely),
     )
 }

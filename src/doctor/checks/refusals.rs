@@ -30,8 +30,8 @@ pub fn find_refused_pod(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Optio
     )
 }
 
-/// Who refuses a pod: a sign in the refusal's words, what stands before and after the name in them, who that is, and
-/// what lets the pod in.
+/// Policies that refuse pods: a part of the message, the texts before and after the policy's name in it, a description,
+/// and advice.
 const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
     (
         "violates PodSecurity",

@@ -7,23 +7,24 @@ use serde_json::json;
 
 use super::Case;
 use super::rbac;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{DEPLOYMENTS, Entry, LEASES, REVIEWS, entry};
+use crate::cluster::images;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
-use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Finding, Object};
 
 /// The age of the last renewal at which a lock counts as expired.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS206", Error, &[DEPLOYMENTS, REVIEWS], "the provisioner lacks permissions", "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload."),
-    entry("NFS210", Error, &[DEPLOYMENTS, LEASES], "the provisioner's leader election lock is stale", "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.").with_automatic_fix(),
-];
+entries! {
+    "NFS206" Error [DEPLOYMENTS, REVIEWS] "the provisioner lacks permissions",
+        "The provisioner's ServiceAccount lacks permissions that the provisioner needs. The suggested command grants exactly these. --fix never runs it: an account that may create volumes can reach the files of every node, so check first who can change the workload.";
+    "NFS210" Error [DEPLOYMENTS, LEASES] "the provisioner's leader election lock is stale" automatic,
+        "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let faults = |provisioner: &Provisioner<'_>| {
@@ -126,7 +127,7 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
             .classes
             .iter()
             .filter(|class| provisioner.name == Some(&class.provisioner));
-        let expands = provisioner.make == Make::Nfsprov && classes.any(|class| class.is_expandable);
+        let expands = provisioner.kind == ProvisionerKind::Nfsprov && classes.any(|class| class.is_expandable);
         let rights = needed_rights(provisioner).into_iter();
         for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
@@ -140,7 +141,7 @@ pub fn questions(facts: &Facts) -> Vec<Right> {
 /// Whether it is known which permissions this provisioner needs: nfsprov, nfs-subdir-external-provisioner, and every
 /// other that has PROVISIONER_NAME.
 fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
-    matches!(provisioner.make, Make::Subdir | Make::Nfsprov)
+    matches!(provisioner.kind, ProvisionerKind::Subdir | ProvisionerKind::Nfsprov)
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
@@ -149,12 +150,12 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
 fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| case.facts.rights.contains(right);
-    // A workload that only calls itself as the one that serves gets no rights.
+    // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
-    // What works may do what it has to: a right may be given for objects of some names only.
+    // A provisioner that works has its permissions, perhaps only for objects of some names.
     let works = provisioner.workload.ready > 0 && provisioner.has_worked(case.facts);
     if works || provisioner.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
         return None;
@@ -173,7 +174,7 @@ fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option
         Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(case.facts))
     };
     if missing.is_empty() {
-        // An old line may be answered by rights given since; then the server says that all is allowed.
+        // A line may be older than permissions granted since; the answers of the API server count then.
         let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
         let what =
             messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
@@ -243,7 +244,7 @@ fn find_stale_lock(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fin
                 .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
     };
     let waiting = provisioner.waiting_claims(case.facts);
-    // Who doesn't run renews nothing, and that is the finding then.
+    // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }

@@ -1,30 +1,35 @@
 //! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{DEPLOYMENTS, Entry, NAMESPACES, NODES, VERSION, entry};
+use crate::cluster::images;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::Pod;
-use crate::doctor::images;
 use crate::doctor::messages;
 use crate::doctor::provisioners::{self, Provisioner};
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-/// The first version that sends no selfLink unless told to.
+/// The first minor version that sends no selfLink without the gate.
 const REMOVED: u32 = 20;
-/// The first version that can't be told to.
+/// The first minor version that does not have the gate.
 const LOCKED: u32 = 24;
 
 /// How the gate is written wherever arguments are.
 const GATE: &str = "RemoveSelfLink=false";
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS301", Error, &[DEPLOYMENTS, VERSION], "the image needs selfLink, and this server sends none", "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.").with_automatic_fix(),
-    entry("NFS302", Error, &[DEPLOYMENTS, "pods/log"], "selfLink was empty", "The provisioner's log has this message; see NFS301.").with_automatic_fix(),
-    entry("NFS303", Warning, &[NAMESPACES, VERSION], "RemoveSelfLink=false blocks the upgrade", "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it."),
-    entry("NFS304", Error, &[NODES], "RemoveSelfLink=false on a version that refuses it", "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not."),
-    entry("NFS305", Warning, &[DEPLOYMENTS, VERSION], "the image will break at the upgrade to 1.20", "The image needs selfLink, which this version still sends and 1.20 does not.").with_automatic_fix(),
-    entry("NFS306", Warning, &[DEPLOYMENTS], "image from a frozen registry", "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.").with_automatic_fix(),
-];
+entries! {
+    "NFS301" Error [DEPLOYMENTS, VERSION] "the image needs selfLink, and this server sends none" automatic,
+        "Kubernetes 1.20 stopped filling in metadata.selfLink. The client library in nfs-client-provisioner can't refer to a claim without it, logs \"selfLink was empty, can't make reference\" and does nothing; there is no event. Two fixes: an image that does not need it (nfs-subdir-external-provisioner, on every version), or, on 1.20 to 1.23 only, --feature-gates=RemoveSelfLink=false on every kube-apiserver. Prefer the image: from 1.24 on the API server refuses to start with the gate, so that it blocks the upgrade.\n\nThe gate on kubeadm goes into /etc/kubernetes/manifests/kube-apiserver.yaml on every control plane node:\n    - --feature-gates=RemoveSelfLink=false\nOn K3s it goes into /etc/rancher/k3s/config.yaml, followed by a restart of k3s, on every server node (RKE2: /etc/rancher/rke2/config.yaml, rke2-server):\n    kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\nA new installation of K3s takes it on the command line, as long as it is of 1.20 to 1.23:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nThen the provisioner has to be restarted. nfsprov doctor --fix --gate --ssh HOST (each server node) does all of this, and --gate --undo --ssh HOST undoes it.";
+    "NFS302" Error [DEPLOYMENTS, "pods/log"] "selfLink was empty" automatic,
+        "The provisioner's log has this message; see NFS301.";
+    "NFS303" Warning [NAMESPACES, VERSION] "RemoveSelfLink=false blocks the upgrade",
+        "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it.";
+    "NFS304" Error [NODES] "RemoveSelfLink=false on a version that refuses it",
+        "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not.";
+    "NFS305" Warning [DEPLOYMENTS, VERSION] "the image will break at the upgrade to 1.20" automatic,
+        "The image needs selfLink, which this version still sends and 1.20 does not.";
+    "NFS306" Warning [DEPLOYMENTS] "image from a frozen registry" automatic,
+        "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();
@@ -130,7 +135,7 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
         let note = "before the upgrade; PROVISIONER_NAME and the volumes stay as they are";
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
-    // Who writes events can refer to objects; what another image wrote before does not count.
+    // A provisioner that writes events can refer to objects; events of its earlier image do not count.
     let has_failed = |name: &str| provisioners::has_failed(case.facts, name, provisioner.running_since(case.facts));
     let writes_events = provisioner.has_worked(case.facts) || provisioner.name.is_some_and(has_failed);
     if case.facts.self_link == Some(true) || writes_events {
@@ -156,7 +161,7 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
     )
 }
 
-/// The provisioner's own word that it got no selfLink.
+/// The line of the provisioner's log that says that it got no selfLink.
 fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
     let mut logs = provisioner.logs(case.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
@@ -165,7 +170,7 @@ fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Eviden
 /// NFS302: the log says that the provisioner can't refer to claims without selfLink. `None` if the cluster sends
 /// selfLink, since the line is then from before.
 fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    // What the log says of the time before the gate was set is over.
+    // The line is from before the gate was set.
     if case.facts.self_link == Some(true) {
         return None;
     }
@@ -177,7 +182,7 @@ fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Opti
         .with_all_evidence([line])
         .with_field("image", image)
         .with_affected(provisioner.waiting_claims(case.facts));
-    // The log says nothing about which image does the same work.
+    // For other provisioners the image that replaces this one is not known.
     Some(match images::makes_directories(image) {
         true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),
         false => finding.with_advice("use a later version of this image, one that needs no selfLink"),

@@ -4,8 +4,8 @@
 //! can't. So only findings that hold for every client are reported.
 
 use super::Case;
-use crate::doctor::facts::{Probe, Reached};
-use crate::doctor::servers::{Named, named_exports};
+use crate::doctor::facts::{Probe, ProbeResult};
+use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Confidence, Finding, Severity};
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
@@ -22,7 +22,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 
 /// NFS403 if the export doesn't exist; NFS404 if the server refused or did not answer and claims or pods are Pending
 /// for it.
-fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
+fn find_probe_problem(probe: &Probe, named: &NamedExport) -> Option<Finding> {
     let export = format!("{}:{}", probe.server, probe.path);
     let (first, others) = named.by.split_first()?;
     let blocked = || others.iter().chain(&named.waiting).cloned();
@@ -30,9 +30,9 @@ fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
         let source = format!("an NFS call to {export} from this machine");
         Finding::new(code, first.clone(), cause).with_evidence(source, answer)
     };
-    match &probe.reached {
-        Reached::Fine | Reached::Unknown(_) => None,
-        Reached::Missing => {
+    match &probe.result {
+        ProbeResult::Fine | ProbeResult::Unknown(_) => None,
+        ProbeResult::Missing => {
             let cause = format!("{export} doesn't exist on the server, or has another path");
             Some(
                 finding("NFS403", cause, "no such directory is exported")
@@ -43,8 +43,8 @@ fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
             )
         }
         // No claim or pod is pending for it; perhaps only the nodes reach it.
-        Reached::Refused(_) | Reached::Silent(_) if named.waiting.is_empty() => None,
-        Reached::Refused(why) => {
+        ProbeResult::Refused(_) | ProbeResult::NoAnswer(_) if named.waiting.is_empty() => None,
+        ProbeResult::Refused(why) => {
             let cause = format!("nothing listens for NFS on {}", probe.server);
             Some(
                 finding("NFS404", cause, why)
@@ -53,7 +53,7 @@ fn find_probe_problem(probe: &Probe, named: &Named) -> Option<Finding> {
                     .with_advice("start the NFS server there; nfsprov setup-server installs, configures and starts it"),
             )
         }
-        Reached::Silent(why) => {
+        ProbeResult::NoAnswer(why) => {
             let cause = format!("the NFS server {} does not answer this machine", probe.server);
             // This machine may be outside the storage network, so it is no cause for what waits.
             Some(

@@ -4,8 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
 use super::commands::{create_provisioner, placeholder_note, run_provisioner};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
 use crate::doctor::names::{find_closest, list_names, sounds_like_nfs};
@@ -15,29 +14,14 @@ use crate::doctor::{Confidence, Finding};
 /// How long a claim may wait before its provisioner is missed.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS201",
-        Error,
-        &[CLAIMS, CLASSES, DEPLOYMENTS, EVENTS],
-        "no running provisioner",
-        "No running provisioner has the name that the class asks for: no workload has it as PROVISIONER_NAME, no CSIDriver has it, and no event comes from it. nfsprov provision serves any name, once or with --watch; nfsprov create provisioner runs it in the cluster.",
-    ),
-    entry(
-        "NFS202",
-        Error,
-        &[CLAIMS, CLASSES, DEPLOYMENTS],
-        "class and provisioner differ in name",
-        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. An administrator has to decide which of the two is wrong.",
-    ),
-    entry(
-        "NFS212",
-        Warning,
-        &[DEPLOYMENTS],
-        "two provisioners under one name",
-        "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.",
-    ),
-];
+entries! {
+    "NFS201" Error [CLAIMS, CLASSES, DEPLOYMENTS, EVENTS] "no running provisioner",
+        "No running provisioner has the name that the class asks for: no workload has it as PROVISIONER_NAME, no CSIDriver has it, and no event comes from it. nfsprov provision serves any name, once or with --watch; nfsprov create provisioner runs it in the cluster.";
+    "NFS202" Error [CLAIMS, CLASSES, DEPLOYMENTS] "class and provisioner differ in name",
+        "The class' provisioner and the Deployment's PROVISIONER_NAME have to be the same, letter for letter. The examples of nfs-client-provisioner use fuseim.pri/ifs, those of nfs-subdir-external-provisioner use k8s-sigs.io/nfs-subdir-external-provisioner, and its Helm chart cluster.local/<release>-…. An administrator has to decide which of the two is wrong.";
+    "NFS212" Warning [DEPLOYMENTS] "two provisioners under one name",
+        "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let facts = case.facts;
@@ -59,7 +43,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
     let mut claims = provisioners::claims_waiting_for(case.facts, name);
     claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
-    // The newest that has waited long enough: who served others since is there.
+    // The newest claim that has waited long enough: a provisioner that served other claims since then runs.
     let patient = claims.iter().filter(|claim| case.has_elapsed(claim.created, PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
     if !provisioners::is_unserved(case.facts, name, newest.created, case.now) {
@@ -91,13 +75,12 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
         .iter()
         .filter_map(|provisioner| provisioner.name)
         .collect();
-    let drivers: Vec<&str> = case.facts.csi_drivers.iter().map(String::as_str).collect();
     let cause = format!("no running provisioner for {name}, which the class names");
     let finding = Finding::new("NFS201", class.object(), cause)
         .with_confidence(Confidence::Likely)
         .with_field("provisioner", name)
         .with_evidence("PROVISIONER_NAME of workloads", list_names(&names))
-        .with_evidence("CSIDrivers", list_names(&drivers))
+        .with_evidence("CSIDrivers", list_names(&case.facts.csi_drivers))
         .with_all_evidence(last_event)
         .with_affected(affected);
     if !sounds_like_nfs(name) {

@@ -1,18 +1,20 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
 use super::Case;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, EVENTS, Entry, SETS, entry};
+use crate::cluster::quantity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place, QuotaItem};
 use crate::doctor::names::shell_word;
-use crate::doctor::{Finding, Fix, Object, quantity};
+use crate::doctor::{Finding, Fix, Object};
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS121", Error, &[SETS, CLAIMS, EVENTS], "quota or limit", "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so."),
-    entry("NFS122", Error, &[SETS, CLAIMS], "the StatefulSet's claims are older than its template", "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.").with_automatic_fix(),
-];
+entries! {
+    "NFS121" Error [SETS, CLAIMS, EVENTS] "quota or limit",
+        "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so.";
+    "NFS122" Error [SETS, CLAIMS] "the StatefulSet's claims are older than its template" automatic,
+        "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     if !case.facts.knows("persistentvolumeclaims") {
@@ -41,8 +43,8 @@ fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
         let claim = case.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
-        // Made by an administrator for a volume that is there, to restore or move data: the set never makes such
-        // claims.
+        // An administrator created it for an existing volume, to restore or move data: the StatefulSet never creates
+        // such claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
         let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
         is_stale.then(|| describe_stale_claim(case, set, claim, wanted))
@@ -78,9 +80,7 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
 fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
-    let object = set.object();
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| {
+    let event = case.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
         messages::is_sign_of("NFS121", Place::Creation, &event.message)
             && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
@@ -110,9 +110,9 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
 /// The change that raises a quota to what is used plus what this number of claims requests.
 fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
-        let used = quantity::parse(&item.used).unwrap_or_default();
-        let each = quantity::parse(&item.requested).unwrap_or_default();
-        quantity::print(used + each * i128::try_from(claims).unwrap_or(1))
+        let used = quantity::parse_bytes(&item.used).unwrap_or_default();
+        let each = quantity::parse_bytes(&item.requested).unwrap_or_default();
+        quantity::format_bytes(used.saturating_add(each.saturating_mul(claims as u64)))
     };
     let hard: serde_json::Map<_, _> = items
         .iter()
@@ -126,7 +126,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
 
 /// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
 fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
-    let wanted = quantity::parse(size)?;
+    let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {
         "min"
     } else {
@@ -134,7 +134,7 @@ fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Op
     };
     let limit = case.facts.limits.iter().find(|limit| {
         let value = if bound == "min" { &limit.min } else { &limit.max };
-        let value = value.as_deref().and_then(quantity::parse);
+        let value = value.as_deref().and_then(quantity::parse_bytes);
         let broken = value.is_some_and(|value| if bound == "min" { wanted < value } else { wanted > value });
         limit.namespace == set.namespace && broken
     })?;

@@ -4,30 +4,19 @@ use serde_json::json;
 
 use super::Case;
 use super::commands::recreate_claim;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLAIMS, CLASSES, Entry, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS125",
-        Error,
-        &[CLAIMS, CLASSES],
-        "no populator for the claim's data source",
-        "A claim with dataSource or dataSourceRef waits until a populator for that kind fills its volume. Provisioners that create directories copy no data; csi-driver-nfs copies claims and its own snapshots. Create the claim without a source and copy the data, or install a populator for the source.",
-    ),
-    entry(
-        "NFS126",
-        Error,
-        &[CLAIMS, CLASSES],
-        "the claim requests a feature that the provisioner does not have",
-        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; create the claim again without the field.",
-    ),
-];
+entries! {
+    "NFS125" Error [CLAIMS, CLASSES] "no populator for the claim's data source",
+        "A claim with dataSource or dataSourceRef waits until a populator for that kind fills its volume. Provisioners that create directories copy no data; csi-driver-nfs copies claims and its own snapshots. Create the claim without a source and copy the data, or install a populator for the source.";
+    "NFS126" Error [CLAIMS, CLASSES] "the claim requests a feature that the provisioner does not have",
+        "The claim has a field that the provisioner of its class can't honour, such as a VolumeAttributesClass. A claim's spec can't be edited; create the claim again without the field.";
+}
 
 /// What csi-driver-nfs copies.
 const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];
@@ -43,16 +32,14 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     let class = case.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
-        let object = claim.object();
-        let mut events = case.events_about(&object).iter();
-        let event = events.find(|event| {
+        let event = case.find_event(&claim.object(), |event| {
             event.reason == "ProvisioningFailed" && messages::is_sign_of(code, Place::Provisioning, &event.message)
         });
         event.map(|event| event.evidence())
     };
     let is_nfs =
         sounds_like_nfs(&class.provisioner) || case.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
-    if claim.wish.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
+    if claim.requirements.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
             "the claim asks for volumeMode Block, and NFS (class {}) stores files, not blocks",
             class.name

@@ -5,30 +5,33 @@ use serde_json::json;
 
 use super::commands::{create_class, run_provisioner};
 use super::{Case, finalizers, mounts};
-use crate::doctor::Severity::{Error, Warning};
-use crate::doctor::explain::{CLAIMS, CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, PV_EVENTS, VOLUMES, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners;
-use crate::doctor::{Confidence, Evidence, Finding, Object};
-
-/// A provisioner retries every five minutes, so an error event by it this recent shows that it still runs.
-const COMPLAINS: SignedDuration = SignedDuration::from_mins(15);
+use crate::doctor::{Confidence, Finding, Object};
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS501", Warning, &[VOLUMES], "Released PV with policy Retain", "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data."),
-    entry("NFS502", Warning, &[VOLUMES, EVENTS, PV_EVENTS], "Recycle is deprecated", "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.").with_automatic_fix(),
-    entry("NFS503", Error, &[VOLUMES], "policy Delete on a static PV", "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.").with_automatic_fix(),
-    entry("NFS504", Warning, &[CLAIMS, PODS, VOLUMES], "being deleted while in use", "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data."),
-    entry("NFS505", Error, &[CLAIMS, VOLUMES, CLASSES], "a finalizer blocks a deletion", "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal."),
-    entry("NFS506", Error, &[VOLUMES, DEPLOYMENTS], "Released, and its provisioner does not run", "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more."),
-    entry("NFS507", Error, &[VOLUMES, CLASSES, EVENTS, PV_EVENTS], "its class was deleted", "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV."),
-];
+entries! {
+    "NFS501" Warning [VOLUMES] "Released PV with policy Retain",
+        "With the reclaim policy Retain, Kubernetes keeps a PV and its data when its claim is deleted, and no claim can bind to it. nfsprov release makes it Available again; the next claim then sees its data.";
+    "NFS502" Warning [VOLUMES, EVENTS, PV_EVENTS] "Recycle is deprecated" automatic,
+        "With the reclaim policy Recycle, a pod (recycler-for-…) empties the volume. The policy is deprecated, works for NFS and hostPath only, and leaves the PV Failed when that pod fails.";
+    "NFS503" Error [VOLUMES] "policy Delete on a static PV" automatic,
+        "Kubernetes can't delete NFS volumes by itself. When the claim is deleted, such a PV becomes Failed. Its policy has to be Retain.";
+    "NFS504" Warning [CLAIMS, PODS, VOLUMES] "being deleted while in use",
+        "Kubernetes keeps a claim until no pod uses it, and a PV until no claim uses it. This protects the data.";
+    "NFS505" Error [CLAIMS, VOLUMES, CLASSES] "a finalizer blocks a deletion",
+        "An object that is being deleted stays until the owner of each of its finalizers has removed that finalizer; the part before the slash is the owner's domain. The doctor prints a command that removes a finalizer only if its owner no longer exists: a provisioner that does not run any more, or a CSI driver that is not installed. Otherwise the finding names the owner: check whether it runs. During a snapshot or a backup this is normal.";
+    "NFS506" Error [VOLUMES, DEPLOYMENTS] "Released, and its provisioner does not run",
+        "The provisioner that created the PV has to delete it, and no provisioner of that name runs any more.";
+    "NFS507" Error [VOLUMES, CLASSES, EVENTS, PV_EVENTS] "its class was deleted",
+        "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let namespace = case.facts.namespace.as_deref();
@@ -107,7 +110,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             Some(
                 finding("NFS503", cause)
                     .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .with_all_evidence(event_evidence(case, &object, "NFS503"))
+                    .with_all_evidence(case.find_sign(&object, "NFS503", Place::Volume).map(Event::evidence))
                     .with_change(
                         retain,
                         "Kubernetes then keeps the PV and its data when the claim is deleted",
@@ -116,8 +119,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         }
         "Recycle" => {
             let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
-            let mut events = case.events_about(&object).iter().filter(|_| has_ended);
-            let failure = events.find(|event| event.reason == "VolumeFailedRecycle");
+            let failure = case.find_event(&object, |event| has_ended && event.reason == "VolumeFailedRecycle");
             let cause = match failure {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
@@ -135,13 +137,6 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     }
 }
 
-/// The newest event about an object that is a sign of `code`.
-fn event_evidence(case: &Case<'_>, object: &Object, code: &str) -> Option<Evidence> {
-    let mut events = case.events_about(object).iter();
-    let event = events.find(|event| messages::is_sign_of(code, Place::Volume, &event.message))?;
-    Some(event.evidence())
-}
-
 /// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
 /// run.
 fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
@@ -151,13 +146,16 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     }
     let name = deleter_of(volume)?;
     let has_no_class = case.facts.knows("storageclasses") && case.facts.find_class(&volume.class).is_none();
-    if let Some(failure) = event_evidence(case, &object, "NFS507").filter(|_| has_no_class) {
+    if let Some(failure) = case
+        .find_sign(&object, "NFS507", Place::Volume)
+        .filter(|_| has_no_class)
+    {
         let class = &volume.class;
         let cause =
             format!("the PV's class {class} was deleted, and its provisioner needs the class to delete the volume");
         return Some(
             Finding::new("NFS507", object, cause)
-                .with_all_evidence([failure])
+                .with_all_evidence([failure.evidence()])
                 .with_evidence("StorageClasses", format!("none called {class}"))
                 .with_command(
                     create_class(class, name),
@@ -166,7 +164,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         );
     }
     let is_late = case.has_elapsed(volume.phase_since, DELETING);
-    if !case.facts.knows("deployments") || !is_late || !is_abandoned(case, &object, name) {
+    if !case.facts.knows("deployments") || !is_late || !case.is_deleter_gone(&object, name) {
         return None;
     }
     let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
@@ -216,9 +214,9 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
 fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();
-    let mut events = case.events_about(&object).iter();
-    let event =
-        events.find(|event| event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name))?;
+    let event = case.find_event(&object, |event| {
+        event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name)
+    })?;
     let export = volume.export().cloned();
     if let Some(failure) = mounts::find_provisioner_failure(case, &event.message, export)
         && let Some(description) = failure.describe(case)
@@ -268,12 +266,4 @@ fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
     )
-}
-
-/// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
-/// nothing else shows that it serves its name.
-pub fn is_abandoned(case: &Case<'_>, object: &Object, name: &str) -> bool {
-    let is_recent = |event: &&Event| !case.has_elapsed(event.last, COMPLAINS);
-    let mut recent = case.events_about(object).iter().copied().filter(is_recent);
-    !recent.any(|event| provisioners::is_written_by(event, name)) && case.is_abandoned(name)
 }

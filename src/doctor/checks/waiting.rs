@@ -8,43 +8,33 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::Case;
-use crate::doctor::Severity::{self, Error};
-use crate::doctor::explain::{CLAIMS, Entry, NODES, PODS, entry};
+use crate::doctor::Severity;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-pub const ENTRIES: &[Entry] = &[
-    entry(
-        "NFS123",
-        Error,
-        &[CLAIMS, PODS],
-        "waiting, cause unknown",
-        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.",
-    ),
-    entry(
-        "NFS420",
-        Error,
-        &[PODS, NODES],
-        "the pod's node is not Ready",
-        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.",
-    ),
-];
+entries! {
+    "NFS123" Error [CLAIMS, PODS] "waiting, cause unknown",
+        "A claim or a pod waits, or a PV is not deleted, and none of the checks knows why. The finding lists the parts that were checked, the resources that could not be read, and the last event. Read the provisioner's log and kubectl describe of the object next. Events are kept for an hour only; for new ones, create the claim again.";
+    "NFS420" Error [PODS, NODES] "the pod's node is not Ready",
+        "The pod is assigned to a node that is not Ready or that no longer exists, so its volumes are not mounted. Start the node or its kubelet; a pod of a Deployment is moved after some minutes, one of a StatefulSet only once it is deleted.";
+}
 
 /// How long a claim or a pod may take before it counts as waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// The findings that name each object.
-struct Named {
+struct ExplainedObjects {
     /// By object: the first finding that is a cause for it.
     causes: HashMap<Object, usize>,
-    /// Objects that wait and may.
+    /// Objects that wait for a good reason.
     accepted: HashSet<Object>,
 }
 
-impl Named {
+impl ExplainedObjects {
     /// Collects the objects that findings explain. Those of a mere note count as accepted; warnings that are only
     /// possible explain nothing.
     fn collect_from(found: &[Finding]) -> Self {
@@ -74,14 +64,14 @@ impl Named {
 /// Adds a finding for each Pending claim that no finding explains. Each Pending pod is added to the finding of its
 /// claim or volume, or gets one of its own.
 pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
-    let named = Named::collect_from(found);
+    let named = ExplainedObjects::collect_from(found);
     let unknown = case.pending_claims().filter(|claim| {
         let object = claim.object();
         let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
         !is_named && case.has_elapsed(claim.created, PATIENCE) && !case.is_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(case, claim)));
-    let named = Named::collect_from(found);
+    let named = ExplainedObjects::collect_from(found);
     for pod in case.facts.pods.iter().filter(|pod| waits_for_volume(case, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {
@@ -196,7 +186,7 @@ fn is_about_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
         && named.is_some_and(|named| claims.all(|claim| claim.is_some_and(|claim| claim.volume != named)))
 }
 
-/// What was not looked at, and may hold the cause.
+/// Evidence of what could not be read, and may be the cause.
 fn list_unread(case: &Case<'_>) -> Option<Evidence> {
     let names: Vec<&str> = case.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
@@ -259,7 +249,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
                 "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
             ));
     }
-    // A volume of a kind that is no claim, or a scheduler's word about volumes.
+    // The pod waits for a volume that is no claim, or for the scheduler.
     let cause = "the pod waits for its volumes; the reason is not known";
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
@@ -272,7 +262,7 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
 
 /// NFS413: a mount fails, with the most specific of the events about it, of which there must be one.
 fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
-    // "Volumes are not there yet" says less than why the kubelet could not mount one.
+    // A timeout gives no reason; another event may.
     let is_specific = |event: &&&Event| !messages::is_sign_of("NFS410", Place::Mount, &event.message);
     let specific = events.iter().find(is_specific);
     let cause = match specific {

@@ -3,14 +3,13 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{Case, mounts, refusals};
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{CLASSES, DEPLOYMENTS, EVENTS, Entry, PODS, THEIR_EVENTS, THEIR_PODS, entry};
+use crate::cluster::images;
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
-use crate::doctor::images;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::names::sounds_like_nfs;
-use crate::doctor::provisioners::{self, Make, Provisioner};
+use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
 
 /// How long a pod may take to be ready.
@@ -19,13 +18,18 @@ const START: SignedDuration = SignedDuration::from_mins(1);
 /// What nfs-subdir-external-provisioner can't do without.
 const NEEDED: [&str; 3] = ["PROVISIONER_NAME", "NFS_SERVER", "NFS_PATH"];
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS203", Error, &[CLASSES, DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner doesn't run", "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.").with_automatic_fix(),
-    entry("NFS204", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "the provisioner's image can't be pulled", "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.").with_automatic_fix(),
-    entry("NFS205", Error, &[DEPLOYMENTS, PODS, THEIR_PODS], "image for another processor", "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.").with_automatic_fix(),
-    entry("NFS207", Error, &[DEPLOYMENTS, EVENTS, THEIR_EVENTS], "the provisioner's pod is refused", "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes."),
-    entry("NFS208", Error, &[DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS], "the provisioner can't mount its own export", "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export."),
-];
+entries! {
+    "NFS203" Error [CLASSES, DEPLOYMENTS, PODS, THEIR_PODS] "the provisioner doesn't run" automatic,
+        "The workload that serves the class has no ready pod: it is scaled to 0, crashes, can't be scheduled, or lacks NFS_SERVER, NFS_PATH or PROVISIONER_NAME.";
+    "NFS204" Error [DEPLOYMENTS, PODS, THEIR_PODS] "the provisioner's image can't be pulled" automatic,
+        "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.";
+    "NFS205" Error [DEPLOYMENTS, PODS, THEIR_PODS] "image for another processor" automatic,
+        "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.";
+    "NFS207" Error [DEPLOYMENTS, EVENTS, THEIR_EVENTS] "the provisioner's pod is refused",
+        "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes.";
+    "NFS208" Error [DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS] "the provisioner can't mount its own export",
+        "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export.";
+}
 
 pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     let all = &case.provisioners;
@@ -55,7 +59,7 @@ fn find_reason_not_running(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Op
     let mut finding = find_unset_variables(case, provisioner)
         .or_else(|| find_scaled_to_zero(provisioner).filter(|_| is_used))
         .or_else(|| find_unready(case, provisioner).filter(|_| is_used))?;
-    if provisioner.make == Make::CsiController {
+    if provisioner.kind == ProvisionerKind::CsiController {
         if finding.code == "NFS203" {
             finding.code = "NFS215";
         }
@@ -81,7 +85,7 @@ fn find_nameless(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Findi
 
 /// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` if it runs nevertheless.
 fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    // What runs has them from somewhere.
+    // A provisioner that runs has the variables, perhaps from its image.
     if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
         return None;
     }
@@ -217,10 +221,8 @@ fn find_stopped_container(
 fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
-    // "Back-off pulling image" says less than the attempt before it.
-    let object = pod.object();
-    let mut events = case.events_about(&object).iter();
-    let attempt = events.find(|event| event.message.starts_with("Failed to pull image"));
+    // "Back-off pulling image" gives no reason; the event of the attempt before it does.
+    let attempt = case.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
     if messages::find_log_line("NFS205", words).is_some() {
         let evidence = [evidence].into_iter().chain(attempt.map(|event| event.evidence()));
@@ -232,7 +234,7 @@ fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: 
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
         return finding.with_change(provisioner.set_image(images::last_release(image)), note);
     }
-    // Only the registry's words tell.
+    // Only the registry's message has the reason.
     let words: &str = if words.is_empty() { &stopped.reason } else { words };
     finding.with_advice(format!(
         "the node reports: {words}; check that the image exists there and that the node may pull it, or use a mirror"
@@ -301,8 +303,7 @@ fn find_failed_mount(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }
-    let mut events = case.events_about(&object).iter();
-    let event = events.find(|event| messages::is_sign_of("NFS410", Place::Mount, &event.message))?;
+    let event = case.find_sign(&object, "NFS410", Place::Mount)?;
     let export = match pod.nfs.first() {
         Some((server, path)) => format!("{server}:{path}"),
         None => "SERVER:PATH".to_owned(),

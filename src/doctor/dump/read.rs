@@ -357,7 +357,7 @@ fn latest_time(facts: &Facts) -> Option<Timestamp> {
     let last_event = || facts.events.iter().filter_map(|event| event.last).max();
     let renewed = facts.locks.iter().filter_map(|lock| lock.renewed).max();
     match created {
-        // Nothing was written later. Who makes a dump has waited for a while.
+        // Nothing was written later; users have waited for a while before they write a dump.
         Some(created) if written.max(renewed) < Some(created) => created.checked_add(WAITED).ok(),
         _ => written.max(created).or_else(last_event),
     }

@@ -1,23 +1,22 @@
-//! What NFS exports answered from this machine (PURE).
+//! Results of NFS calls from this machine (PURE).
 
 use std::collections::BTreeSet;
 
-/// An NFS export that was asked from this machine.
+/// An NFS call to an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     pub server: String,
     pub path: String,
-    pub reached: Reached,
+    pub result: ProbeResult,
 }
 
-/// What of an export's directories and records no PV of the cluster stands for.
+/// Directories and records of an export that no PV of the cluster names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportListing {
     pub server: String,
     pub path: String,
-    /// Volumes that were there before.
     pub volumes: Vec<EarlierVolume>,
-    /// The PVs whose directories are empty, of those that were looked at.
+    /// The PVs whose directories were listed and are empty.
     pub empty: BTreeSet<String>,
 }
 
@@ -39,16 +38,16 @@ pub struct EarlierVolume {
     pub changed: i64,
 }
 
-/// What came of an NFS call.
+/// The result of an NFS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reached {
+pub enum ProbeResult {
     Fine,
     /// The server has no such directory.
     Missing,
-    /// Nothing listens on the server's port; its words.
+    /// Nothing listens on the server's port; the error.
     Refused(String),
-    /// Nothing came; what was tried.
-    Silent(String),
-    /// This says nothing about others; why.
+    /// The server did not answer in time; what was tried.
+    NoAnswer(String),
+    /// The result says nothing about other clients; why.
     Unknown(String),
 }

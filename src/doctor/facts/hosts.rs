@@ -1,21 +1,20 @@
-//! What is known of hosts that were looked at over SSH (PURE).
+//! Hosts that were read over SSH (PURE).
 
 use crate::doctor::Object;
 use crate::host;
 
-/// A host that was looked at over SSH.
 #[derive(Clone, Debug, Default)]
 pub struct HostSeen {
-    /// How it was asked for, as `[USER@]HOST`.
+    /// The argument of `--ssh`: `[USER@]HOST`.
     pub target: String,
     pub facts: host::Facts,
-    /// The exports that the cluster says are here.
+    /// The exports of this host that the cluster names.
     pub exports: Vec<ExportSeen>,
-    /// The NFS servers that it was asked about.
+    /// The NFS servers whose names it was to resolve.
     pub servers: Vec<String>,
-    /// Those of them whose port it was to reach, and whether it did.
+    /// The NFS servers whose port it tried, and whether it answered.
     pub reach: Vec<(String, bool)>,
-    /// What it has mounted by NFS, as `SERVER:PATH`.
+    /// Its NFS mounts, as `SERVER:PATH`.
     pub nfs_mounts: Vec<String>,
     /// Processes that wait in NFS calls without end, as `PID NAME`.
     pub hung: Vec<String>,
@@ -26,6 +25,6 @@ pub struct HostSeen {
 pub struct ExportSeen {
     pub path: String,
     pub named_by: Vec<Object>,
-    /// What the host is like, with what is at that path.
+    /// The facts of the host, and of the directory at this path.
     pub facts: host::Facts,
 }

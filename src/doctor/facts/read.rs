@@ -13,11 +13,12 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Right, Volume, Wish};
-use crate::doctor::{Object, quantity};
+use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Requirements, Right, Volume};
+use crate::cluster::quantity;
+use crate::doctor::Object;
 use crate::provisioner::volume::DIRECTORY;
 
-/// Where the class stood before there was a field for it.
+/// The annotation that named the class before there was a field for it.
 const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// An object of the API that becomes facts.
@@ -108,7 +109,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
                 .capacity
                 .as_ref()
                 .map(|all| storage_size(Some(all)))
-                .and_then(|size| quantity::parse(&size)),
+                .and_then(|size| quantity::parse_bytes(&size)),
             data_source: spec
                 .data_source_ref
                 .map(|source| (source.kind, source.name))
@@ -123,8 +124,8 @@ impl From<core::PersistentVolumeClaim> for Claim {
             finalizers: or_empty(meta.finalizers),
             volume: spec.volume_name.unwrap_or_default(),
             phase: status.phase.unwrap_or_default(),
-            wish: Wish {
-                bytes: quantity::parse(&size).unwrap_or_default(),
+            requirements: Requirements {
+                bytes: quantity::parse_bytes(&size).unwrap_or_default(),
                 modes: or_empty(spec.access_modes),
                 volume_mode: mode_or_default(spec.volume_mode),
                 selector: spec.selector.filter(|selector| *selector != LabelSelector::default()),
@@ -156,7 +157,7 @@ impl From<core::PersistentVolume> for Volume {
             name: meta.name.unwrap_or_default(),
             finalizers: or_empty(meta.finalizers),
             labels: meta.labels.unwrap_or_default(),
-            capacity: quantity::parse(&size),
+            capacity: quantity::parse_bytes(&size),
             size,
             modes: or_empty(spec.access_modes),
             volume_mode: mode_or_default(spec.volume_mode),
@@ -257,7 +258,6 @@ impl From<core::Event> for Event {
                 .filter(|component| !component.is_empty())
                 .or(event.reporting_component)
                 .unwrap_or_default(),
-            host: source.host.unwrap_or_default(),
             last: series
                 .map(|time| time.0)
                 .or(last)

@@ -4,31 +4,31 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use crate::doctor::{Evidence, Object, images};
+use crate::cluster::images;
+use crate::doctor::{Evidence, Object};
 
-/// A container as it was asked for.
+/// A container of a pod or a template.
 #[derive(Clone, Debug, Default)]
 pub struct Container {
     pub name: String,
     pub image: String,
-    /// Its literal environment; no value where it comes from elsewhere.
+    /// Environment variables; `None` if the value comes from a ConfigMap, a Secret or a field.
     pub env: BTreeMap<String, Option<String>>,
-    /// Whether a ConfigMap or Secret sets more of it (`envFrom`), which is not read.
+    /// Whether `envFrom` sets more variables, which are not read.
     pub env_from: bool,
     /// Command and arguments.
     pub args: Vec<String>,
-    /// Where its volumes are mounted, each with the NFS server and path that it names itself.
+    /// The paths of its mounts, each with server and path if the volume is an NFS volume of the pod itself.
     pub mounts: Vec<(String, Option<(String, String)>)>,
 }
 
-/// A container that isn't running.
+/// A container that is not running.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     pub container: String,
     pub image: String,
     /// `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating`, `Error` …
     pub reason: String,
-    /// More about it.
     pub message: String,
 }
 
@@ -37,30 +37,30 @@ pub struct Pod {
     pub namespace: String,
     pub name: String,
     pub created: Option<Timestamp>,
-    /// When it is to be gone.
+    /// The deletion timestamp.
     pub deleting: Option<Timestamp>,
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
     /// Whether all its containers are ready.
     pub ready: bool,
-    /// Its node, once it has one.
+    /// Its node; empty before it is scheduled.
     pub node: String,
     pub claims: Vec<String>,
     /// NFS servers and paths that it mounts without a claim.
     pub nfs: Vec<(String, String)>,
-    /// Why it isn't scheduled.
+    /// The message of its condition PodScheduled if that is false.
     pub unschedulable: String,
-    /// Its containers that don't run.
+    /// Containers that are not running.
     pub stopped: Vec<Stopped>,
-    /// Whether it asks for a group on its volumes.
+    /// Whether it has an fsGroup.
     pub fs_group: bool,
     /// Whether a kubelet runs it from a file of its node: only such a pod can be a control plane's.
     pub is_static: bool,
-    /// Whether a workload makes it again when it is deleted.
+    /// Whether a controller owns it, which creates it again when it is deleted.
     pub is_owned: bool,
     /// Its labels, if it belongs to a provisioner or the control plane.
     pub labels: BTreeMap<String, String>,
-    /// Its containers, under the same condition.
+    /// Its containers, on the same condition.
     pub containers: Vec<Container>,
 }
 
@@ -81,7 +81,7 @@ pub struct Workload {
     pub nfs: Vec<(String, String)>,
     /// Its claim templates: name, class, size.
     pub templates: Vec<(String, Option<String>, String)>,
-    /// Who writes it, and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
+    /// The tool or object that manages it and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
     pub managed_by: Option<String>,
 }
 
@@ -92,18 +92,18 @@ pub struct Node {
     pub ready: bool,
     /// `k3s.io/node-args` and `rke2.io/node-args`.
     pub server_args: Vec<(String, String)>,
-    /// Whether kubeadm made it.
+    /// Whether kubeadm installed it.
     pub kubeadm: bool,
-    /// The operating system's own name.
+    /// The name of its operating system.
     pub os: String,
     /// The kubelet's version.
     pub kubelet: String,
-    /// Its addresses inside the cluster's network.
+    /// Addresses of the type InternalIP.
     pub addresses: Vec<String>,
 }
 
 impl Container {
-    /// Whether it may be a provisioner that makes NFS volumes.
+    /// Whether it may be a provisioner of NFS volumes.
     pub fn may_provision(&self) -> bool {
         images::makes_directories(&self.image)
             || images::is_ganesha(&self.image)
@@ -111,7 +111,7 @@ impl Container {
             || (images::is_nfsprov(&self.image) && self.args.iter().any(|arg| arg == "provision"))
     }
 
-    /// Whether it may serve storage: a provisioner of any make, or a part of an NFS CSI driver.
+    /// Whether it may serve storage: a provisioner of any kind, or a part of an NFS CSI driver.
     pub fn is_relevant(&self) -> bool {
         self.may_provision()
             || self.image.contains("provisioner")
@@ -149,7 +149,7 @@ impl Pod {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
 
-    /// Why the scheduler gives it no node, if its condition says so.
+    /// The condition PodScheduled as evidence; `None` if it gives no reason.
     pub fn scheduling_evidence(&self) -> Option<Evidence> {
         let text = Some(&self.unschedulable).filter(|text| !text.is_empty())?;
         Some(Evidence::of_field("condition PodScheduled", &self.object(), text))

@@ -9,7 +9,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::Value;
 
-use super::edit::{Edit, Way};
+use super::edit::Edit;
 use super::plan::Effect;
 use crate::cluster::{self, Cluster};
 use crate::doctor::Object;
@@ -57,8 +57,8 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
         }
         error => anyhow!("cannot {verb} {title}: {}", cluster::describe_error(error)),
     };
-    match edit.way {
-        Way::Patch => {
+    match edit.after {
+        Some(_) => {
             let params = PatchParams {
                 field_manager: Some(FIELD_MANAGER.to_owned()),
                 ..PatchParams::default()
@@ -66,7 +66,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
             let patched = api.patch(name, &params, &Patch::Merge(edit.patch())).await;
             patched.map(drop).map_err(|error| refused("patch", &error))
         }
-        Way::Delete => {
+        None => {
             delete_unchanged(&api, edit)
                 .await
                 .map_err(|error| refused("delete", &error))?;
@@ -78,8 +78,8 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
 /// Waits until a deleted object is gone; an error if it still exists after `limit`.
 async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
     let title = edit.object.title();
-    let uid = metadata_field(edit, "uid").unwrap_or_default();
-    let deleted = await_condition(api, &edit.object.name, conditions::is_deleted(&uid));
+    let uid = edit.before["metadata"]["uid"].as_str().unwrap_or_default();
+    let deleted = await_condition(api, &edit.object.name, conditions::is_deleted(uid));
     match tokio::time::timeout(limit, deleted).await {
         Ok(deleted) => deleted
             .map(drop)
@@ -88,17 +88,13 @@ async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) 
     }
 }
 
-fn metadata_field(edit: &Edit, key: &str) -> Option<String> {
-    let meta = &edit.before.as_ref()?["metadata"];
-    meta[key].as_str().map(str::to_owned)
-}
-
 /// Deletes an object if its uid and version are those that were shown. One that is gone is no error.
 async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
+    let field = |key: &str| edit.before["metadata"][key].as_str().map(str::to_owned);
     let params = DeleteParams {
         preconditions: Some(Preconditions {
-            uid: metadata_field(edit, "uid"),
-            resource_version: metadata_field(edit, "resourceVersion"),
+            uid: field("uid"),
+            resource_version: field("resourceVersion"),
         }),
         ..DeleteParams::default()
     };

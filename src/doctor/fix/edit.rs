@@ -8,7 +8,7 @@ use crate::doctor::Object;
 /// What the controller manager writes on a claim that it has bound.
 const BOUND_BEFORE: &str = "pv.kubernetes.io/bind-completed";
 
-/// What the API server fills in when an object is made.
+/// Fields that the API server sets.
 const OF_THE_SERVER: [&str; 8] = [
     "uid",
     "resourceVersion",
@@ -20,34 +20,13 @@ const OF_THE_SERVER: [&str; 8] = [
     "deletionGracePeriodSeconds",
 ];
 
-/// How an object comes to be another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// What differs is sent.
-    Patch,
-    /// It is deleted.
-    Delete,
-}
-
-impl Way {
-    /// The verb in the past tense, as kubectl prints it.
-    pub fn done(self) -> &'static str {
-        match self {
-            Self::Patch => "patched",
-            Self::Delete => "deleted",
-        }
-    }
-}
-
-/// One object before and after.
+/// One object as it is, and as it will be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
     pub object: Object,
-    /// As it stands.
-    pub before: Option<Value>,
-    /// As it will be.
+    pub before: Value,
+    /// `None` if the object is deleted.
     pub after: Option<Value>,
-    pub way: Way,
 }
 
 /// Why a change is not made.
@@ -68,49 +47,51 @@ impl Edit {
     /// [`NoChange`] when the object is in the requested state already, does not exist any more, or must not be deleted.
     pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
-        let deleted = || NoChange::Refused("does not exist any more".to_owned());
-        let (before, after, way) = match change {
-            Change::Delete(_) => {
-                let before = live.ok_or(NoChange::Unchanged)?;
-                check_deletable(&object, &before)?;
-                (Some(before), None, Way::Delete)
+        let refused = |why: &str| NoChange::Refused(why.to_owned());
+        let (before, after) = match (live, change) {
+            (None, Change::Delete(_)) => return Err(NoChange::Unchanged),
+            (None, _) => return Err(refused("does not exist any more")),
+            (Some(live), Change::Delete(_)) => {
+                check_deletable(&object, &live)?;
+                (live, None)
             }
-            change => {
-                let refused = || NoChange::Refused("is no object of the cluster".to_owned());
-                let patch = change.patch().ok_or_else(refused)?;
-                let before = live.ok_or_else(deleted)?;
-                let after = merge_change(before.clone(), &patch);
-                (Some(before), Some(after), Way::Patch)
+            (Some(live), change) => {
+                let patch = change.patch().ok_or_else(|| refused("is no object of the cluster"))?;
+                let after = merge_change(live.clone(), &patch);
+                if after == live {
+                    return Err(NoChange::Unchanged);
+                }
+                (live, Some(after))
             }
         };
-        if way == Way::Patch && before == after {
-            return Err(NoChange::Unchanged);
-        }
-        Ok(Self {
-            object,
-            before,
-            after,
-            way,
-        })
+        Ok(Self { object, before, after })
     }
 
-    /// The merge patch of the edit. It holds the uid and version of the object that was read, so that the API server
-    /// refuses it for any other. Null for a deletion.
+    /// What was done once the edit is applied, as kubectl prints it.
+    pub fn done(&self) -> &'static str {
+        match self.after {
+            Some(_) => "patched",
+            None => "deleted",
+        }
+    }
+
+    /// The merge patch of the edit; null for a deletion. It holds the uid and version of the object that was read, so
+    /// that the API server refuses it for any other.
     pub fn patch(&self) -> Value {
-        let (Some(before), Some(after)) = (&self.before, &self.after) else {
+        let Some(after) = &self.after else {
             return Value::Null;
         };
-        let mut patch = merge_patch_between(before, after);
+        let mut patch = merge_patch_between(&self.before, after);
         for key in ["uid", "resourceVersion"] {
-            patch["metadata"][key] = before["metadata"][key].clone();
+            patch["metadata"][key] = self.before["metadata"][key].clone();
         }
         patch
     }
 
-    /// Both, without what the cluster keeps for itself, for people to look at.
-    pub fn shown(&self) -> (Option<Value>, Option<Value>) {
-        let shown = |object: &Option<Value>| object.clone().map(without_server_fields);
-        (shown(&self.before), shown(&self.after))
+    /// The object before and after, without the fields of the API server, for people to look at.
+    pub fn shown(&self) -> (Value, Option<Value>) {
+        let after = self.after.clone().map(without_server_fields);
+        (without_server_fields(self.before.clone()), after)
     }
 }
 

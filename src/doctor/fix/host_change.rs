@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_nfsprov_exports_gets_another_mode() {
+    fn only_a_directory_that_nfsprov_exports_gets_another_mode() {
         let facts = |exports: &str| Facts {
             exports: Some(exports.as_bytes().to_vec()),
             ..Facts::default()

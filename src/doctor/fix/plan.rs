@@ -12,7 +12,7 @@ pub struct Step<'a> {
     pub finding: &'a Finding,
     /// In this order.
     pub changes: &'a [Change],
-    /// What to wait for, now or after a later step with the same effect.
+    /// What to wait for once all steps are made.
     pub effects: Vec<Effect>,
 }
 
@@ -44,12 +44,6 @@ pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Ste
             .any(|change| matches!(change, Change::OnHost { .. }))
     };
     steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
-}
-
-/// Removes from `owed`, the effects of the steps that were made, those that no `later` step has: they are awaited now.
-pub fn due(owed: &mut Vec<Effect>, later: &[Step<'_>]) -> Vec<Effect> {
-    let comes = |effect: &Effect| later.iter().any(|step| step.effects.contains(effect));
-    owed.extract_if(.., |effect| !comes(effect)).collect()
 }
 
 /// The findings that setting the gate fixes, NFS301 and NFS302, each with an automatic fix that restarts its
@@ -140,32 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_steps_are_good_for_is_waited_for_once_and_after_the_last() {
-        let deployment = Object::of("Deployment", "default", "p");
-        let patch = Change::Merge {
-            object: deployment.clone(),
-            patch: json!({}),
-        };
-        let finding =
-            |code, change: &Change| fixed(code, deployment.clone(), change.clone()).with_affected([pvc("now")]);
-        let lock = Change::Delete(Object::of("Lease", "default", "p"));
-        let findings = [finding("NFS210", &lock), finding("NFS301", &patch)];
-        let facts = facts();
-        let steps = plan_cluster_fixes(&findings, &facts);
-        let (rolled, bound) = (Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now")));
-        let effects: Vec<_> = steps.iter().map(|step| step.effects.clone()).collect();
-        assert_eq!(effects, [vec![bound.clone()], vec![rolled.clone(), bound.clone()]]);
-
-        let mut owed = steps[0].effects.clone();
-        assert_eq!(due(&mut owed, &steps[1..]), []);
-        // Whether the second was made, or was found to be done already.
-        owed.push(rolled.clone());
-        assert_eq!(due(&mut owed, &[]), [bound, rolled]);
-        assert_eq!(owed, []);
-    }
-
-    #[test]
-    fn what_can_show_is_waited_for() {
+    fn rollouts_and_bindings_of_claims_without_a_first_pod_are_awaited() {
         let deployment = Object::of("Deployment", "default", "p");
         let image = Change::Merge {
             object: deployment.clone(),

@@ -12,48 +12,38 @@ use crate::escape::{self, is_hidden};
 /// A JUnit suite: a test case for each code that was checked or skipped. It fails if `fails` is true for a finding of
 /// the code.
 pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
-    let failed: Vec<_> = report.findings.iter().filter(|finding| fails(finding)).collect();
-    let mut cases = String::new();
-    let mut tests = 0;
-    let mut failures = 0;
-    for code in &report.checked {
+    let case = |code: &str, result: Option<String>| {
         let title = explain::find_entry(code).map_or("", |entry| entry.title);
-        let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == *code).collect();
-        let name = escape_xml(&format!("{code} {title}"));
-        tests += 1;
-        if of_code.is_empty() {
-            _ = writeln!(cases, "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\"/>");
-            continue;
-        }
-        failures += 1;
-        _ = writeln!(cases, "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\">");
-        // A case has one failure; what else there is of the code stands in its text.
-        let lines: Vec<_> = of_code.iter().map(|finding| long_text(finding)).collect();
-        let first = of_code.first().map(|finding| short_text(finding)).unwrap_or_default();
-        _ = writeln!(
-            cases,
-            "      <failure message=\"{}\">{}</failure>",
-            escape_xml(&first),
-            escape_xml(&lines.join("\n"))
+        let start = format!(
+            "    <testcase classname=\"nfsprov.doctor\" name=\"{}\"",
+            escape_xml(&format!("{code} {title}"))
         );
-        cases += "    </testcase>\n";
+        match result {
+            Some(result) => format!("{start}>\n      {result}\n    </testcase>\n"),
+            None => format!("{start}/>\n"),
+        }
+    };
+    let failed: Vec<_> = report.findings.iter().filter(|finding| fails(finding)).collect();
+    let mut failures = 0;
+    let mut cases = String::new();
+    for code in &report.checked {
+        let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == *code).collect();
+        // A case has one failure; the other findings of the code stand in its text.
+        let failure = of_code.first().map(|first| {
+            let lines: Vec<_> = of_code.iter().map(|finding| long_text(finding)).collect();
+            let (message, text) = (escape_xml(&short_text(first)), escape_xml(&lines.join("\n")));
+            format!("<failure message=\"{message}\">{text}</failure>")
+        });
+        failures += usize::from(failure.is_some());
+        cases += &case(code, failure);
     }
     for skipped in &report.skipped {
-        tests += 1;
-        let title = explain::find_entry(skipped.code).map_or("", |entry| entry.title);
-        let name = escape_xml(&format!("{} {title}", skipped.code));
-        _ = writeln!(
-            cases,
-            "    <testcase classname=\"nfsprov.doctor\" name=\"{name}\">\n      <skipped message=\"{}\"/>\n    </testcase>",
-            escape_xml(&skipped.reason)
-        );
+        let message = escape_xml(&skipped.reason);
+        cases += &case(skipped.code, Some(format!("<skipped message=\"{message}\"/>")));
     }
-    let counts = format!(
-        "tests=\"{tests}\" failures=\"{failures}\" skipped=\"{}\"",
-        report.skipped.len()
-    );
+    let (tests, skipped) = (report.checked.len() + report.skipped.len(), report.skipped.len());
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"nfsprov doctor\" {counts}>\n{cases}  </testsuite>\n</testsuites>\n"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"nfsprov doctor\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">\n{cases}  </testsuite>\n</testsuites>\n"
     )
 }
 

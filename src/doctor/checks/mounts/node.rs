@@ -1,26 +1,33 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
 use super::{Description, Failure};
+use crate::cluster::images::is_nfs_csi_driver;
 use crate::doctor::Fix;
-use crate::doctor::Severity::Error;
 use crate::doctor::checks::Case;
+use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
-use crate::doctor::explain::{EVENTS, Entry, HOSTS, PODS, entry};
+use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::images::is_nfs_csi_driver;
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS401", Error, &[PODS, EVENTS, HOSTS], "no NFS client on the node", "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.").with_automatic_fix(),
-    entry("NFS407", Error, &[PODS, EVENTS], "rpc.statd is not running", "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.").with_automatic_fix(),
-    entry("NFS408", Error, &[PODS, EVENTS, HOSTS], "the server's name doesn't resolve", "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know."),
-    entry("NFS414", Error, &[PODS, EVENTS], "the node mounts with busybox", "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount."),
-    entry("NFS415", Error, &[PODS, EVENTS], "the node may not mount", "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have."),
-    entry("NFS416", Error, &[PODS, EVENTS], "the node's kernel has no NFS", "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it."),
-    entry("NFS417", Error, &[PODS, EVENTS], "an IPv6 server without brackets", "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet."),
-];
+entries! {
+    "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
+        "The node lacks mount.nfs. Install nfs-common (Debian, Ubuntu) or nfs-utils (others) on every node.";
+    "NFS407" Error [PODS, EVENTS] "rpc.statd is not running" automatic,
+        "NFSv3 needs rpc.statd on the node for locks. Start rpcbind and rpc-statd on the node, or mount NFSv4. With the option nolock, locks are local, so that two nodes may write to a file at the same time.";
+    "NFS408" Error [PODS, EVENTS, HOSTS] "the server's name doesn't resolve",
+        "The node, not the cluster's DNS, has to resolve the server's name. Use an address, or a name that nodes know.";
+    "NFS414" Error [PODS, EVENTS] "the node mounts with busybox",
+        "The node's mount is busybox, which does not call mount.nfs and supports at best NFSv3 without locks. K3s uses its own busybox if it was started with --prefer-bundled-bin, k3d nodes have no other mount. Install an NFS client on the node and have the kubelet use the node's own mount.";
+    "NFS415" Error [PODS, EVENTS] "the node may not mount",
+        "The kernel refused the mount itself. On the nodes of SELinux distributions the boolean virt_use_nfs lets containers use NFS; a kubelet or CSI driver in a container without CAP_SYS_ADMIN may not mount at all; and a server may require a privileged source port, which a mount from a user namespace or through NAT does not have.";
+    "NFS416" Error [PODS, EVENTS] "the node's kernel has no NFS",
+        "The kernel module nfs (nfsv3, nfsv4) is missing, as on minimal operating systems, in WSL and in LXC containers, whose host has to load it.";
+    "NFS417" Error [PODS, EVENTS] "an IPv6 server without brackets",
+        "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet.";
+}
 
 /// Whether a failure of this code is the node's, rather than the volume's or the server's.
 pub fn is_fault_of_node(code: &str) -> bool {
@@ -52,9 +59,7 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
             match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
-                    let host = find_host_of_node(case, node).unwrap_or(node).to_owned();
-                    let change = HostChange::EnableStatd;
-                    let change = Change::OnHost { host, change };
+                    let change = change_on_node(case, node, HostChange::EnableStatd);
                     Description::new(cause, "").with_fix(Fix::of_changes([change], format!("or {v4}")))
                 }
             }
@@ -102,44 +107,7 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     node.is_empty() || IMMUTABLE.iter().any(|name| os.contains(name))
 }
 
-/// How operating systems install an NFS client, by words in their names. The first row that has one counts.
-const INSTALLATIONS: [(&[&str], &str); 7] = [
-    (
-        &["microos", "leap micro", "sle micro", "sl-micro"],
-        "sudo transactional-update --non-interactive pkg install nfs-client",
-    ),
-    (
-        &["coreos", "silverblue", "iot edition"],
-        "sudo rpm-ostree install --apply-live nfs-utils",
-    ),
-    (&["suse", "sles"], "sudo zypper -n install nfs-client"),
-    (&["alpine"], "sudo apk add nfs-utils"),
-    (&["arch linux", "manjaro"], "sudo pacman -S --noconfirm nfs-utils"),
-    (
-        &[
-            "red hat",
-            "centos",
-            "rocky",
-            "alma",
-            "fedora",
-            "oracle",
-            "amazon",
-            "azure linux",
-            "mariner",
-            "euler",
-            "kylin",
-            "anolis",
-        ],
-        "sudo yum -y install nfs-utils",
-    ),
-    (
-        &["ubuntu", "debian", "raspbian", "mint", "deepin", "uos"],
-        "sudo apt-get -y install nfs-common",
-    ),
-];
-
-/// NFS401: the fix installs the client over SSH if `--ssh` names the node, else it is the command for the node's
-/// system.
+/// NFS401: the fix is what `setup-client` does, which knows the packages of distributions.
 fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
@@ -149,26 +117,17 @@ fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) ->
         let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
         return Description::new(cause, note);
     }
-    let os = match known.map(|node| node.os.to_lowercase()) {
-        Some(os) if !os.is_empty() => os,
-        _ => "debian".to_owned(),
-    };
-    let is_named = |(names, _): &&(&[&str], &str)| names.iter().any(|name| os.contains(name));
-    let Some((_, command)) = INSTALLATIONS.iter().find(is_named) else {
-        let note = "install the package with mount.nfs: nfs-common (Debian, Ubuntu), nfs-utils (most others)";
-        return Description::new(cause, note);
-    };
-    let note = match command.contains("transactional-update") {
-        true => "on every node; then restart the node, which starts with the new packages",
-        false => "on every node; as root or with sudo",
-    };
-    Description::new(cause, "").with_fix(match find_host_of_node(case, node) {
-        Some(host) => {
-            let (host, change) = (host.to_owned(), HostChange::InstallClient);
-            Fix::of_changes([Change::OnHost { host, change }], note)
-        }
-        None => Fix::of_command(format!("ssh {} {command}", shell_word(node)), note),
-    })
+    let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
+    Description::new(cause, "").with_fix(Fix::of_changes(
+        [change_on_node(case, node, HostChange::InstallClient)],
+        note,
+    ))
+}
+
+/// A change on a node, by the name that `--ssh` gives it, else by its own.
+fn change_on_node(case: &Case<'_>, node: &str, change: HostChange) -> Change {
+    let host = find_host_of_node(case, node).map_or_else(|| object_argument(node), str::to_owned);
+    Change::OnHost { host, change }
 }
 
 /// Whether Kubernetes waits for the volume to be attached, which the NFS CSI driver never does.

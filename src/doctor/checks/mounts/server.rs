@@ -2,19 +2,26 @@
 
 use super::{Description, Failure};
 use crate::doctor::Confidence;
-use crate::doctor::Severity::Error;
-use crate::doctor::explain::{EVENTS, EXPORTS, Entry, HOSTS, PODS, entry};
+use crate::doctor::entry::entries;
 
-pub const ENTRIES: &[Entry] = &[
-    entry("NFS402", Error, &[PODS, EVENTS, HOSTS], "access denied by the server", "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.").with_automatic_fix(),
-    entry("NFS403", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "the path doesn't exist on the server", "The directory doesn't exist; or NFSv4 is used and the server has an export with fsid=0, below which all paths begin."),
-    entry("NFS404", Error, &[PODS, EVENTS, EXPORTS, HOSTS], "server unreachable", "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route."),
-    entry("NFS405", Error, &[PODS, EVENTS], "NFS version not supported", "The server does not offer the version that the mount requests. See mountOptions (nfsvers=…) of the PV and class."),
-    entry("NFS406", Error, &[PODS, EVENTS], "stale file handle", "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume."),
-    entry("NFS409", Error, &[PODS, EVENTS], "bad mount option", "mount.nfs does not know an option of the PV or its class."),
-    entry("NFS418", Error, &[PODS, EVENTS], "a subPath can't be prepared", "The kubelet creates and opens a subPath as root. On an export that squashes root it has no permission for that, unless the directory exists and all users may enter it. Create the directory on the server with the right owner, or export with no_root_squash."),
-    entry("NFS419", Error, &[PODS, EVENTS], "fsGroup can't be applied", "The kubelet or the CSI driver changes the group of every file of the volume as root. An export that squashes root does not permit that. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash."),
-];
+entries! {
+    "NFS402" Error [PODS, EVENTS, HOSTS] "access denied by the server" automatic,
+        "The export does not allow the node's address, or the path is not exported. Compare exportfs -v on the server with the addresses of the nodes.";
+    "NFS403" Error [PODS, EVENTS, EXPORTS, HOSTS] "the path doesn't exist on the server",
+        "The directory doesn't exist; or NFSv4 is used and the server has an export with fsid=0, below which all paths begin.";
+    "NFS404" Error [PODS, EVENTS, EXPORTS, HOSTS] "server unreachable",
+        "The node gets no answer from the NFS server: it is down, a firewall drops TCP 2049, or there is no route.";
+    "NFS405" Error [PODS, EVENTS] "NFS version not supported",
+        "The server does not offer the version that the mount requests. See mountOptions (nfsvers=…) of the PV and class.";
+    "NFS406" Error [PODS, EVENTS] "stale file handle",
+        "The directory was removed or replaced on the server while it was mounted. Start the pod again; if it stays, the node has to unmount the volume.";
+    "NFS409" Error [PODS, EVENTS] "bad mount option",
+        "mount.nfs does not know an option of the PV or its class.";
+    "NFS418" Error [PODS, EVENTS] "a subPath can't be prepared",
+        "The kubelet creates and opens a subPath as root. On an export that squashes root it has no permission for that, unless the directory exists and all users may enter it. Create the directory on the server with the right owner, or export with no_root_squash.";
+    "NFS419" Error [PODS, EVENTS] "fsGroup can't be applied",
+        "The kubelet or the CSI driver changes the group of every file of the volume as root. An export that squashes root does not permit that. Leave fsGroup out of the pod (or fsGroupChangePolicy: OnRootMismatch, with the group set on the server), set the driver's fsGroupPolicy to None, or export with no_root_squash.";
+}
 
 /// The cause and fix of a failure on the server or in the volume; `None` for codes of other failures.
 pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {

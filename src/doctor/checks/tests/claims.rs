@@ -12,7 +12,7 @@ pub fn served() -> Vec<Value> {
 }
 
 #[test]
-fn a_claims_class() {
+fn class_problems_of_claims() {
     for version in [OLD, NEW] {
         hold! { version,
             "nothing at all": vec![] => [];
@@ -46,7 +46,7 @@ fn a_claims_class() {
 }
 
 #[test]
-fn a_default_that_came_later() {
+fn a_default_class_created_later_is_applied_since_1_26() {
     let objects = || vec![claim("a", json!({})), default(class("c", SERVED))];
     hold! { OLD,
         "it never gets it": objects() => ["NFS101 pvc default/a"];
@@ -57,14 +57,14 @@ fn a_default_that_came_later() {
 }
 
 #[test]
-fn defaults_are_an_error_where_claims_are_refused() {
+fn two_default_classes_are_an_error_where_claims_are_refused() {
     let two = || vec![default(class("b", SERVED)), default(class("c", SERVED))];
     assert_eq!(only(OLD, two()).severity, crate::doctor::Severity::Error);
     assert_eq!(only(NEW, two()).severity, crate::doctor::Severity::Warning);
 }
 
 #[test]
-fn near_misses_have_names() {
+fn each_mismatch_of_a_static_volume_has_its_code() {
     let miss = |change: Value| vec![of_class("a", "nfs"), volume("v", change)];
     let selecting = |labels: Value| {
         claim(
@@ -75,6 +75,11 @@ fn near_misses_have_names() {
     for version in [OLD, NEW] {
         hold! { version,
             "it fits": miss(json!({})) => [];
+            "larger": miss(json!({"spec": {"capacity": {"storage": "5Gi"}}})) => [];
+            "reserved for the claim": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "a"}}})) => [];
+            "reserved for its uid": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "a", "uid":
+                "uid-a"}}})) => [];
+            "Failed": miss(json!({"status": {"phase": "Failed"}})) => ["NFS102 pvc default/a"];
             "size": miss(json!({"spec": {"capacity": {"storage": "500Mi"}}})) => ["NFS107 pvc default/a"];
             "modes": miss(json!({"spec": {"accessModes": ["ReadWriteOnce"]}})) => ["NFS108 pvc default/a"];
             "labels": vec![selecting(json!({"tier": "gold"})), volume("v", json!({}))] => ["NFS109 pvc default/a"];
@@ -101,13 +106,15 @@ fn near_misses_have_names() {
 }
 
 #[test]
-fn a_claim_that_names_its_volume() {
+fn mismatches_of_a_claim_that_names_its_volume() {
     let wants =
         |volume: &str, class: &str| claim("a", json!({"spec": {"volumeName": volume, "storageClassName": class}}));
     for version in [OLD, NEW] {
         hold! { version,
             "it is not there": vec![wants("v", "nfs")] => ["NFS112 pvc default/a"];
             "it is there": vec![wants("v", "nfs"), volume("v", json!({}))] => [];
+            "labels do not count": vec![with(wants("v", "nfs"), json!({"spec": {"selector": {"matchLabels": {"tier":
+                "gold"}}}})), volume("v", json!({}))] => [];
             "another class": vec![wants("v", "managed"), default(class("managed", SERVED)), volume("v", json!({}))] =>
                 ["NFS106 pvc default/a"];
             "too small": vec![wants("v", "nfs"), volume("v", json!({"spec": {"capacity": {"storage": "1Mi"}}}))] =>
@@ -132,7 +139,7 @@ fn a_claim_that_names_its_volume() {
 }
 
 #[test]
-fn a_lost_volume() {
+fn a_lost_volume_is_created_again_only_in_its_own_directory() {
     let lost = with(
         handed_over("a", "managed", SERVED),
         json!({"metadata": {"uid": "1"}, "spec": {"volumeName": "pvc-1"}, "status": {"phase": "Lost"}}),

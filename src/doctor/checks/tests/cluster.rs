@@ -7,7 +7,7 @@ use super::*;
 use crate::doctor::facts::Unread;
 
 #[test]
-fn a_silent_controller_manager() {
+fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
     let since = |time: &str| {
         with(
             handed_over("a", "managed", NAME),
@@ -71,7 +71,7 @@ fn provisioner_elsewhere() -> Vec<Value> {
 }
 
 #[test]
-fn rights_to_read_are_asked_for_one_by_one() {
+fn missing_read_permissions_are_granted_by_resource_and_namespace() {
     const USER: &str = r#"User "ann""#;
     let rules = |namespace: Option<&str>, forbidden: &[&str]| {
         let mut rules = Vec::new();
@@ -119,7 +119,7 @@ fn rights_to_read_are_asked_for_one_by_one() {
 }
 
 #[test]
-fn rights_to_read_are_one_users() {
+fn missing_read_permissions_are_granted_to_one_user() {
     for (user, name, subject) in rows! {
         (r#"User "ann""#, "nfsprov-doctor:ann", json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io",
             "name": "ann"})),

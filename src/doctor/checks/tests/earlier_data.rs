@@ -73,7 +73,7 @@ fn commands(objects: Vec<Value>, volumes: Vec<EarlierVolume>, is_empty: bool) ->
 }
 
 #[test]
-fn an_empty_volume_beside_earlier_data_names_the_command_that_brings_it_back() {
+fn an_empty_volume_beside_earlier_data_gets_the_command_that_restores_it() {
     let adopt = |name: &str| format!("nfsprov volumes adopt {name} {NEW_CLAIM} --size 1Gi --class nfs {EXPORT}");
     let restore = |name: &str| format!("nfsprov volumes restore {name} {NEW_CLAIM} --size 1Gi --class nfs {EXPORT}");
     let rebuild = format!("nfsprov volumes rebuild -n default --apply {EXPORT}");
@@ -133,7 +133,7 @@ fn an_empty_volume_beside_earlier_data_names_the_command_that_brings_it_back() {
 }
 
 #[test]
-fn only_volumes_that_the_cluster_lost_are_earlier_ones_of_claims_on_the_export() {
+fn earlier_volumes_are_on_the_same_export_and_have_no_pv() {
     let orphan = || vec![named("default-a")];
     assert_eq!(commands(bound_in("/nfsdata/new"), orphan(), true).len(), 1);
     for (what, objects) in [

@@ -75,7 +75,7 @@ fn at(name: &str, address: &str) -> Value {
 }
 
 #[test]
-fn what_a_server_shows() {
+fn problems_of_servers_read_over_ssh() {
     let world = "/nfsdata  *(sync,wdelay,rw)\n";
     let network = "/nfsdata  10.0.0.0/24(sync,rw)\n/other  *(ro)\n";
     let nodes = || vec![at("node1", "10.0.0.1"), at("node2", "10.0.9.2")];
@@ -132,7 +132,7 @@ fn what_a_server_shows() {
 }
 
 #[test]
-fn what_a_node_shows() {
+fn problems_of_nodes_read_over_ssh() {
     let unknown = |mut host: HostSeen| {
         host.facts.os_release = "ID=plan9\n".to_owned();
         host.facts.programs.clear();
@@ -224,7 +224,7 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
 }
 
 #[test]
-fn an_address_that_is_none_is_let_in_nowhere() {
+fn a_node_address_that_is_invalid_is_exported_to_nobody() {
     let shut = || ours(server(8, "/other  *(rw)\n", with_mode(0o777)));
     for address in ["*", "0.0.0.0/0", "10.0.0.1(rw) *", "node1"] {
         let denied = seen(shut(), vec![at("node1", address)]).remove(0);

@@ -24,7 +24,7 @@ mod walk;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::doctor::facts::{Facts, Log};
+use crate::doctor::facts::Facts;
 use crate::doctor::{Finding, Object, dump};
 
 /// The time of every table.
@@ -260,14 +260,6 @@ pub fn broken(mut provisioner: Vec<Value>, change: Value) -> Vec<Value> {
     );
     provisioner[1] = with(pod, change);
     provisioner
-}
-
-pub fn log(facts: &mut Facts, pod: &str, text: &str) {
-    facts.logs.push(Log {
-        namespace: "default".to_owned(),
-        pod: pod.to_owned(),
-        text: text.to_owned(),
-    });
 }
 
 /// Objects one after the other.

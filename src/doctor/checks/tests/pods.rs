@@ -9,7 +9,7 @@ fn unscheduled(message: &str) -> Value {
 }
 
 #[test]
-fn what_the_scheduler_says() {
+fn unbound_claims_are_read_from_the_scheduler_message() {
     let old = "0/3 nodes are available: 3 pod has unbound immediate PersistentVolumeClaims.";
     let new = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
     for (version, text) in [(OLD, old), (NEW, new)] {
@@ -24,7 +24,7 @@ fn what_the_scheduler_says() {
 }
 
 #[test]
-fn a_claim_that_is_not_there() {
+fn missing_claims_of_pods() {
     let terminating = with(of_class("a", "nfs"), json!({"metadata": {"deletionTimestamp": NOW}}));
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:58Z"}});
     for version in [OLD, NEW] {
@@ -40,25 +40,26 @@ fn a_claim_that_is_not_there() {
 }
 
 #[test]
-fn a_client_is_installed_as_the_node_has_it() {
-    let objects = |os: &str| {
-        let node = node(
-            "node1",
-            json!({"status": {"nodeInfo": {"osImage": os, "architecture": "", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "", "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "", "systemUUID": ""}}}),
-        );
-        all([
-            mounting(Some("Output: need a /sbin/mount.<type> helper program")),
-            vec![node],
-        ])
-    };
-    for (os, wanted) in [
-        ("Debian GNU/Linux 12 (bookworm)", "sudo apt-get -y install nfs-common"),
-        ("Rocky Linux 9.3", "sudo yum -y install nfs-utils"),
-        ("openSUSE Leap 15.5", "sudo zypper -n install nfs-client"),
-        ("Alpine Linux v3.19", "sudo apk add nfs-utils"),
+fn commands_for_a_node_name_the_node_of_the_pod_and_not_the_host_of_an_event() {
+    for (words, command) in [
+        (
+            "Output: need a /sbin/mount.<type> helper program",
+            "nfsprov setup-client node1",
+        ),
+        (
+            "mount.nfs: rpc.statd is not running but is required for remote locking.",
+            "ssh node1 sudo systemctl enable --now rpcbind rpc-statd",
+        ),
     ] {
-        let command = only(OLD, objects(os)).fix.unwrap().command.unwrap();
-        assert_eq!(command, format!("ssh node1 {wanted}"), "{os}");
+        let mut objects = mounting(Some(words));
+        let event = objects.pop().unwrap();
+        objects.push(with(event, json!({"source": {"host": "-oProxyCommand=id"}})));
+        let fix = only(OLD, objects).fix.unwrap();
+        assert_eq!(fix.command.as_deref(), Some(command));
+        assert!(
+            !fix.automatic && fix.note.contains("node1 was not read over SSH"),
+            "{fix:?}"
+        );
     }
 }
 
@@ -78,7 +79,7 @@ fn one_cause_for_many_pods() {
 }
 
 #[test]
-fn groups_and_ends() {
+fn an_fs_group_is_reported_only_if_the_pod_fails() {
     let crashed = json!([{"name": "app", "image": "b", "imageID": "", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]);
     let running = |group: Value, statuses: Value| json!({"spec": {"nodeName": "n", "securityContext": group}, "status": {"phase": "Running", "containerStatuses": statuses}});
     let ending = |since: &str| json!({"metadata": {"deletionTimestamp": since}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
@@ -93,7 +94,7 @@ fn groups_and_ends() {
 }
 
 #[test]
-fn a_pod_that_does_not_end_is_not_forced_before_its_node_was_looked_at() {
+fn force_deletion_is_mentioned_only_if_the_node_is_ready() {
     let ending = json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
     let stuck = |nodes: Vec<Value>| only(OLD, all([bound(json!({})), vec![pod("p", "a", ending.clone())], nodes]));
     let node = |ready: &str| {

@@ -72,7 +72,7 @@ fn an_image_is_changed_if_a_claim_is_pending_and_no_other_tool_manages_it() {
 }
 
 #[test]
-fn a_pod_that_no_workload_makes_is_left_alone() {
+fn a_pod_without_a_workload_is_not_changed() {
     let mut objects = needs_self_link(json!({}));
     objects.retain(|object| object["kind"] != "Deployment");
     for pod in objects.iter_mut().filter(|object| object["kind"] == "Pod") {
@@ -174,7 +174,7 @@ fn a_tenants_environment_is_no_provisioner() {
 }
 
 #[test]
-fn who_takes_a_served_name_gets_no_rights_by_it() {
+fn a_second_workload_of_a_served_name_gets_no_permissions() {
     let served = || scene(provisioner("p", GOOD, NAME));
     let titles = |objects: Vec<Value>| titles(&found(&facts(OLD, objects)));
     let stopped = titles(all([served(), tenant(GOOD, NAME, 0), vec![denied("a-tenants")]]));
@@ -184,29 +184,7 @@ fn who_takes_a_served_name_gets_no_rights_by_it() {
 }
 
 #[test]
-fn a_slip_in_a_provisioners_name_is_asked_about_and_stands_in_no_command() {
-    // Which of the two names is right is an administrator's to say.
-    let mut slip = vec![
-        class("nfs", "cluster.local/storage"),
-        handed_over("a", "nfs", "cluster.local/storage"),
-    ];
-    slip.extend(provisioner("p", GOOD, "cluster.local/storge"));
-    let finding = only(NEW, slip);
-    assert_eq!(
-        (finding.code, finding.confidence),
-        ("NFS202", crate::doctor::Confidence::Possible)
-    );
-    assert!(finding.cause.contains("did you mean"), "{}", finding.cause);
-    let fix = finding.fix.unwrap();
-    assert!(fix.command.is_none() && !fix.automatic, "{fix:?}");
-    assert!(
-        fix.note.contains("PROVISIONER_NAME of deployment/p -n default"),
-        "{fix:?}"
-    );
-}
-
-#[test]
-fn what_a_config_map_sets_is_not_missing() {
+fn variables_from_a_config_map_are_not_missing() {
     let from_map = |ready: u32| {
         let env_from = json!([{"configMapRef": {"name": "nfs-settings"}}]);
         let containers = json!([{"name": "main", "image": GOOD, "envFrom": env_from}]);
@@ -239,7 +217,7 @@ fn what_a_config_map_sets_is_not_missing() {
 }
 
 #[test]
-fn a_provisioner_without_a_name_is_told_which_one_only_if_there_is_one() {
+fn a_nameless_provisioner_gets_the_only_name_that_is_not_served() {
     let nameless = || {
         let containers = json!([{"name": "main", "image": GOOD, "env": [{"name": "PROVISIONER_NAME", "value": ""}]}]);
         let mut objects = provisioner("p", GOOD, NAME);
@@ -270,7 +248,7 @@ fn a_provisioner_without_a_name_is_told_which_one_only_if_there_is_one() {
 }
 
 #[test]
-fn a_class_is_for_people_to_choose() {
+fn a_class_is_never_chosen_automatically() {
     let fix = |objects: Vec<Value>| {
         let fix = only(NEW, objects).fix.unwrap();
         assert!(!fix.automatic && fix.changes.is_empty(), "{fix:?}");
@@ -329,7 +307,7 @@ fn a_class_is_for_people_to_choose() {
 }
 
 #[test]
-fn a_change_that_is_more_than_its_finding_may_make_is_refused() {
+fn changes_that_can_not_be_undone_are_refused() {
     let volume = || Object::cluster("PersistentVolume", "v");
     let merge = |object: Object, patch: Value| Change::Merge { object, patch };
     let on_host = |change: HostChange| Change::OnHost {

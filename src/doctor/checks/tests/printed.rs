@@ -111,3 +111,45 @@ fn other_storage_gets_no_advice_for_nfs() {
     let disk = with(disk(json!({})), json!({"metadata": {"name": "disk-volume"}}));
     assert!(command(&only(OLD, vec![misspelt, disk])).contains("--server SERVER "));
 }
+
+#[test]
+fn names_that_no_object_can_have_are_in_no_command() {
+    // The API server checks neither claimName nor volumeName, and tenants write events.
+    const OPTION: &str = "--kubeconfig=x";
+    let template = json!({"metadata": {"name": "www"}, "spec": {"resources": {"requests": {"storage": "5Gi"}}}});
+    let set = with(
+        object("StatefulSet", "web"),
+        json!({"spec": {"replicas": 1, "serviceName": "web", "selector": {}, "template": {}, "volumeClaimTemplates": [template]}}),
+    );
+    let quota = format!(
+        "create Claim www-web-0 for Pod web-0 in StatefulSet web failed error: persistentvolumeclaims \"www-web-0\" is \
+         forbidden: exceeded quota: {OPTION}, requested: requests.storage=5Gi, used: requests.storage=0, limited: requests.storage=1Gi"
+    );
+    let named = |phase: &str| {
+        with(
+            of_class("a", "nfs"),
+            json!({"spec": {"volumeName": OPTION}, "status": {"phase": phase}}),
+        )
+    };
+    let mut on_node = mounting(Some(
+        "mount.nfs: rpc.statd is not running but is required for remote locking.",
+    ));
+    on_node[2] = with(on_node[2].clone(), json!({"spec": {"nodeName": OPTION}}));
+    let mut wrong = Vec::new();
+    for (code, objects) in [
+        ("NFS119", vec![pod("p", OPTION, json!({}))]),
+        ("NFS112", vec![named("Pending")]),
+        ("NFS117", vec![named("Lost")]),
+        ("NFS407", on_node),
+        ("NFS121", vec![set, event("StatefulSet", "web", "FailedCreate", &quota)]),
+    ] {
+        let found = found(&facts(OLD, objects));
+        assert!(
+            found.iter().any(|finding| finding.code == code) || code == "NFS121",
+            "{code}"
+        );
+        let commands = found.iter().map(command);
+        wrong.extend(commands.filter(|command| command.contains(OPTION)));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}

@@ -166,7 +166,7 @@ fn overdone(facts: &Facts, report: &Report) -> Option<String> {
 }
 
 #[test]
-fn no_cluster_makes_the_doctor_panic_forget_or_overdo() {
+fn random_clusters_give_no_panic_no_omission_and_no_forbidden_fix() {
     let all = objects();
     let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
     proptest!(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }, |(seed in 1_u64..)| {

@@ -25,7 +25,7 @@ fn stopped(reason: &str, message: &str) -> Value {
 }
 
 #[test]
-fn a_running_provisioner_is_told_from_a_missing_one() {
+fn running_and_missing_provisioners() {
     let spoke = with(
         event(
             "PersistentVolumeClaim",
@@ -83,7 +83,7 @@ fn a_running_provisioner_is_told_from_a_missing_one() {
 }
 
 #[test]
-fn a_workload_that_names_itself_in_its_arguments() {
+fn a_provisioner_is_recognized_by_its_image() {
     let local = with(
         object("Deployment", "local-path-provisioner"),
         json!({"spec": {"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": {"spec": {"containers": [{"name": "x", "image": "rancher/local-path-provisioner:v0.0.19"}]}}}}),
@@ -147,7 +147,7 @@ fn a_provisioner_that_does_not_run() {
 }
 
 #[test]
-fn a_charts_version_is_no_tag() {
+fn only_a_chart_version_as_tag_is_fixed_automatically() {
     let image = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17";
     let finding = only(
         OLD,
@@ -178,23 +178,7 @@ fn a_charts_version_is_no_tag() {
 }
 
 #[test]
-fn what_a_log_says() {
-    for (text, code) in rows! {
-        ("E0214 controller.go:766] unexpected error getting claim reference: selfLink was empty, can't make reference",
-            Some("NFS302")),
-        ("E0101 leaderelection.go:325] error retrieving resource lock default/fuseim.pri-ifs: endpoints \"fuseim.pri-ifs\" is forbidden: User \"x\"",
-            Some("NFS206")),
-        ("I0101 controller.go:1] Started provisioner controller", None),
-    } {
-        let mut facts = facts(OLD, scene(provisioner("p", "mirror/own-build:1", NAME)));
-        log(&mut facts, "p-1", text);
-        let found = found(&facts);
-        assert_eq!(found.first().map(|finding| finding.code), code, "{text}");
-    }
-}
-
-#[test]
-fn rights_and_locks() {
+fn denied_permissions_and_stale_locks() {
     let review = |resource: &str, verb: &str, allowed: bool| {
         json!({"kind": "SubjectAccessReview", "metadata": {},
                "spec": {"user": "system:serviceaccount:default:p", "resourceAttributes": {"group": "", "resource": resource, "verb": verb}},
@@ -218,7 +202,7 @@ fn rights_and_locks() {
 }
 
 #[test]
-fn what_is_granted_takes_nothing_back_that_was_granted_before() {
+fn a_grant_contains_every_permission_that_the_provisioner_needs() {
     let review = |verb: &str| {
         json!({"kind": "SubjectAccessReview", "metadata": {},
                "spec": {"user": "system:serviceaccount:default:p", "resourceAttributes": {"group": "", "resource": "persistentvolumes", "verb": verb}},
@@ -240,7 +224,7 @@ fn what_is_granted_takes_nothing_back_that_was_granted_before() {
 }
 
 #[test]
-fn a_provisioner_is_made_where_its_export_is_known() {
+fn create_provisioner_names_only_a_known_export() {
     let fix = |objects: Vec<Value>| {
         let found = found(&facts(OLD, objects));
         found.into_iter().find(|one| one.code == "NFS201").unwrap().fix.unwrap()

@@ -20,7 +20,7 @@ fn link(sent: bool) -> Value {
 }
 
 #[test]
-fn self_link() {
+fn images_that_need_self_link() {
     let old = || provisioner("p", BAD, NAME);
     let spoke = with(
         event(

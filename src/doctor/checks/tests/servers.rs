@@ -6,25 +6,25 @@ use serde_json::json;
 
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
-use crate::doctor::facts::{Probe, Reached};
+use crate::doctor::facts::{Probe, ProbeResult};
 use crate::doctor::{Confidence, Severity, servers};
 
 const EXPORT: (&str, &str) = ("10.77.0.10", "/nfsdata");
 
-fn refused() -> Reached {
-    Reached::Refused("connection refused".to_owned())
+fn refused() -> ProbeResult {
+    ProbeResult::Refused("connection refused".to_owned())
 }
 
-fn silent() -> Reached {
-    Reached::Silent("no answer within 3 s".to_owned())
+fn no_answer() -> ProbeResult {
+    ProbeResult::NoAnswer("no answer within 3 s".to_owned())
 }
 
-fn answered(objects: Vec<Value>, reached: Reached) -> Vec<String> {
+fn answered(objects: Vec<Value>, result: ProbeResult) -> Vec<String> {
     let mut facts = facts(OLD, objects);
     facts.probes.push(Probe {
         server: EXPORT.0.to_owned(),
         path: EXPORT.1.to_owned(),
-        reached,
+        result,
     });
     titles(&found(&facts))
 }
@@ -32,38 +32,38 @@ fn answered(objects: Vec<Value>, reached: Reached) -> Vec<String> {
 const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]";
 
 #[test]
-fn what_holds_for_everybody_is_found() {
+fn probe_results_are_reported_only_if_they_hold_for_every_client() {
     let timed_out = "mount.nfs: Connection timed out";
-    for (what, objects, reached, wanted) in rows! {
-        ("fine", vec![volume("v", json!({}))], Reached::Fine, &[][..]),
-        ("missing", vec![volume("v", json!({}))], Reached::Missing, &["NFS403 pv v"]),
-        ("of no PV any more", vec![], Reached::Missing, &[]),
+    for (what, objects, result, wanted) in rows! {
+        ("fine", vec![volume("v", json!({}))], ProbeResult::Fine, &[][..]),
+        ("missing", vec![volume("v", json!({}))], ProbeResult::Missing, &["NFS403 pv v"]),
+        ("of no PV any more", vec![], ProbeResult::Missing, &[]),
         // A machine that is no node.
-        ("not for us", mounting(Some(WAITS)), Reached::Unknown("access denied".to_owned()), &["NFS410 pod default/p",
+        ("not for us", mounting(Some(WAITS)), ProbeResult::Unknown("access denied".to_owned()), &["NFS410 pod default/p",
             "NFS413 pv v"]),
         ("no claim is pending", mounting(None), refused(), &[]),
-        ("no claim is pending, no answer", mounting(None), silent(), &[]),
+        ("no claim is pending, no answer", mounting(None), no_answer(), &[]),
         ("a pod waits", mounting(Some(WAITS)), refused(), &["NFS404 pv v", "NFS410 pod default/p"]),
-        ("a pod waits, and this machine may be outside the storage network", mounting(Some(WAITS)), silent(),
+        ("a pod waits, and this machine may be outside the storage network", mounting(Some(WAITS)), no_answer(),
             &["NFS404 pv v", "NFS410 pod default/p", "NFS413 pv v"]),
         ("the kubelet has told", mounting(Some(timed_out)), refused(), &["NFS404 pv v"]),
         ("a claim waits", scene(provisioner("p", GOOD, NAME)), refused(), &["NFS404 deployment default/p"]),
-        ("its export", scene(provisioner("p", GOOD, NAME)), Reached::Missing, &["NFS403 deployment default/p"]),
+        ("its export", scene(provisioner("p", GOOD, NAME)), ProbeResult::Missing, &["NFS403 deployment default/p"]),
     } {
-        assert_eq!(answered(objects, reached), wanted, "{what}");
+        assert_eq!(answered(objects, result), wanted, "{what}");
     }
     let mut facts = facts(OLD, mounting(Some(WAITS)));
-    let probe = |reached| Probe {
+    let probe = |result| Probe {
         server: EXPORT.0.to_owned(),
         path: EXPORT.1.to_owned(),
-        reached,
+        result,
     };
-    for (reached, confidence, severity) in [
+    for (result, confidence, severity) in [
         (refused(), Confidence::Likely, Severity::Error),
-        (silent(), Confidence::Possible, Severity::Warning),
-        (Reached::Missing, Confidence::Certain, Severity::Error),
+        (no_answer(), Confidence::Possible, Severity::Warning),
+        (ProbeResult::Missing, Confidence::Certain, Severity::Error),
     ] {
-        facts.probes = vec![probe(reached)];
+        facts.probes = vec![probe(result)];
         let found = found(&facts);
         let finding = found.iter().find(|finding| finding.code != "NFS410").unwrap();
         assert_eq!((finding.confidence, finding.severity), (confidence, severity));
@@ -73,7 +73,7 @@ fn what_holds_for_everybody_is_found() {
 }
 
 #[test]
-fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
+fn many_exports_are_probed_only_if_claims_or_pods_wait_for_them() {
     let made = json!({"pv.kubernetes.io/provisioned-by": NAME});
     let many = |count: usize| -> Vec<Value> {
         let each = (0..count).map(|number| {
@@ -100,7 +100,7 @@ fn few_exports_are_asked_and_of_many_those_that_are_waited_for() {
 }
 
 #[test]
-fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_that_it_made() {
+fn the_export_of_an_outside_provisioner_is_derived_from_its_directories() {
     let pattern = "team/data";
     for (path, directory, by, wanted) in [
         ("/nfsdata/ns-a-pvc-1", None, Some(NAME), Some("/nfsdata")),
@@ -133,7 +133,7 @@ fn the_export_of_a_provisioner_outside_the_cluster_is_told_by_the_directories_th
 }
 
 #[test]
-fn what_is_no_server_or_path_reaches_nothing() {
+fn invalid_servers_and_paths_are_not_probed() {
     let naming = |server: &str, path: &str| {
         let nfs = json!({"spec": {"nfs": {"server": server, "path": path}}});
         facts(OLD, vec![volume("v", nfs)])

@@ -30,7 +30,7 @@ fn going(object: Value, finalizers: &[&str]) -> Value {
 }
 
 #[test]
-fn the_end_of_a_volume() {
+fn released_and_retained_volumes() {
     let deleted = || provisioned(released("Delete"));
     let failed = r#"storageclass.storage.k8s.io "nfs" not found"#;
     let by_hand = |reclaim: &str| volume("v", json!({"spec": {"persistentVolumeReclaimPolicy": reclaim}}));
@@ -75,7 +75,7 @@ fn a_recycler_that_fails() {
 }
 
 #[test]
-fn what_can_not_go() {
+fn deletions_that_are_blocked() {
     let claim = || bound(json!({})).remove(0);
     let bound = || bound(json!({})).remove(1);
     let user = |change: Value| {
@@ -158,7 +158,7 @@ fn a_finalizer_is_removed_only_if_its_owner_is_known_to_be_gone() {
 }
 
 #[test]
-fn what_may_not_be_read_is_said_and_not_guessed() {
+fn unread_workloads_give_no_finding_about_provisioners() {
     let mut facts = facts(
         OLD,
         vec![

@@ -17,7 +17,7 @@ fn served() -> Vec<Value> {
 }
 
 #[test]
-fn what_does_not_wait_for_long_or_not_for_nfs_is_passed_over() {
+fn new_claims_and_claims_of_other_storage_are_not_reported() {
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:30Z"}});
     for (what, objects, wanted) in rows! {
         ("in silence", all([served(), vec![handed_over("a", "nfs", NAME)]]), &["NFS123 pvc default/a"][..]),
@@ -47,7 +47,7 @@ fn a_pod_stands_under_the_cause_of_its_claim() {
 }
 
 #[test]
-fn what_nfs_can_not_do() {
+fn fields_of_claims_that_nfs_does_not_support() {
     let asking = |spec: Value| with(handed_over("a", "nfs", NAME), json!({"spec": spec}));
     let source = |kind: &str| json!({"dataSourceRef": {"apiGroup": "x", "kind": kind, "name": "s"}});
     let csi = |kind: &str| {
@@ -116,7 +116,7 @@ fn the_csi_drivers_controller() {
 
 /// Who may not read volumes or classes has the events on claims.
 #[test]
-fn what_the_controller_manager_says_leads_to_a_finding() {
+fn events_of_the_controller_manager_lead_to_findings() {
     for (message, code) in rows! {
         ("storageclass.storage.k8s.io \"fast\" not found", "NFS103"),
         ("Cannot bind to requested volume \"v\": requested PV is too small", "NFS107"),

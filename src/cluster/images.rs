@@ -27,7 +27,7 @@ pub fn needs_self_link(image: &str) -> bool {
     base_name(image).starts_with("nfs-client-provisioner")
 }
 
-/// Whether it is one of the provisioners that make directories on an export.
+/// Whether it is nfs-subdir-external-provisioner or its predecessor, which create directories on an export.
 pub fn makes_directories(image: &str) -> bool {
     needs_self_link(image) || base_name(image).starts_with("nfs-subdir-external-provisioner")
 }
@@ -43,7 +43,7 @@ pub fn is_ganesha(image: &str) -> bool {
     prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether it makes volumes for a CSI driver of any kind: the sidecar of the driver's controller.
+/// Whether it is csi-provisioner, the sidecar of the controller of any CSI driver.
 pub fn is_csi_provisioner(image: &str) -> bool {
     base_name(image).starts_with("csi-provisioner")
 }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_are_told_apart() {
+    fn images_are_distinguished() {
         // Image; needs selfLink; frozen; a chart's version.
         for (image, self_link, is_frozen, chart) in rows! {
             ("quay.io/external_storage/nfs-client-provisioner:latest", true, true, false),
