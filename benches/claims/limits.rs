@@ -45,8 +45,6 @@ pub async fn compare(lab: &Lab, plane: &ControlPlane, client: &Client, count: us
     command
         .arg("--quota-ssh")
         .arg(format!("ssh://root@{}", server.address()));
-        command.arg("--concurrency").arg(n);
-    }
     command.arg("-i").arg(server.ssh_key());
     command.args(["--host-key", "accept-new"]).env("HOME", lab.dir());
     let mut nfsprov = Process::spawn("nfsprov provision", lab.dir().join("limits.log"), command)?;
