@@ -42,7 +42,9 @@ fn the_program_runs_in_an_empty_root() {
     fs::write(root.path().join("etc/hosts"), "127.0.0.1 api.example\n").unwrap();
     let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
         contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n\
-        clusters: [{name: c, cluster: {server: 'http://api.example:1'}}]\n";
+        clusters: [{name: c, cluster: {server: 'https://api.example:1', certificate-authority: /ca.pem}}]\n";
+    // Without an authority in the kubeconfig the system's are loaded, and here are none.
+    fs::copy("/etc/ssl/certs/ca-certificates.crt", root.path().join("ca.pem")).unwrap();
     fs::write(root.path().join("kubeconfig"), kubeconfig).unwrap();
     let status = inside(&["status", "--kubeconfig", "/kubeconfig"]);
     let said = String::from_utf8_lossy(&status.stderr);
